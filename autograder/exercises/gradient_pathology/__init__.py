@@ -1,0 +1,1 @@
+"""The exercises of the assignment gradient-pathology, in both language editions."""

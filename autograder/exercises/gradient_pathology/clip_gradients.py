@@ -1,0 +1,198 @@
+"""clip_gradients: gradient clipping by the global norm (Pascanu, Mikolov & Bengio 2013)."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.exercises.expect import close, pair, unchanged
+from autograder.i18n import _
+from autograder.layers import Layer
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """A network's gradients and the norm they may have.
+
+    Attributes:
+        grads: for each layer, name -> gradient or None.
+        params: for each layer, name -> parameter of the same shape.
+        max_norm: the limit; None leaves it at the default, 1.0.
+        kind: "above" or "below" the limit, "empty" (no gradient at all), or "nonfinite".
+    """
+
+    title: str
+    kind: str
+    grads: list[dict[str, np.ndarray | None]]
+    params: list[dict[str, np.ndarray]]
+    max_norm: float | None = None
+
+
+class GivenGradients(Layer):
+    """A layer after its backward pass."""
+
+    def __init__(self, params: dict[str, np.ndarray], grads: dict[str, np.ndarray | None]) -> None:
+        super().__init__()
+        self.params = {name: value.copy() for name, value in params.items()}
+        self.grads = {name: None if value is None else value.copy() for name, value in grads.items()}
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        return dout
+
+
+def draw(rng: np.random.Generator) -> list[Clipping]:
+    """Networks of Linear, activation and normalisation layers, with the norm on either side of the limit."""
+    linear = {"W": (3, 4), "b": (4,)}
+    norm = {"gamma": (4,), "beta": (4,)}
+    net = [linear, {}, {"W": (4, 4), "b": (4,)}, norm, {}, {"W": (4, 2), "b": (2,)}]
+
+    def case(title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=()):
+        params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
+        # Each array gets a weight of its own, so that none can be left out unseen.
+        grads = [
+            {name: rng.uniform(0.5, 2) * rng.standard_normal(shape) / np.sqrt(np.prod(shape)) for name, shape in layer.items()}
+            for layer in shapes
+        ]
+        for i, name in missing:
+            grads[i][name] = None
+        size = np.sqrt(sum(np.sum(np.square(g)) for layer in grads for g in layer.values() if g is not None))
+        grads = [{k: None if g is None else g * (total / size) for k, g in layer.items()} for layer in grads]
+        return Clipping(title, kind, grads, params, max_norm)
+
+    def spoiled(title: str, value: float, layer: int, name: str) -> Clipping:
+        healthy = case(title, "nonfinite", net, total=rng.uniform(2, 4))
+        healthy.grads[layer][name].flat[-1] = value
+        return healthy
+
+    limit = rng.uniform(2, 6)
+    return [
+        case("one layer, gradients too large", "above", [linear], total=rng.uniform(3, 9)),
+        case("a deep network with many kinds of parameters", "above", net, total=limit * rng.uniform(1.5, 9), max_norm=limit),
+        case("some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]),
+        case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
+        case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12)),
+        case("gradients well below the limit", "below", net, total=rng.uniform(0.2, 0.6)),
+        case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
+        Clipping("no layers at all", "empty", [], []),
+        Clipping("no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]),
+        spoiled("a gradient holds NaN", np.nan, 0, "W"),
+        spoiled("a bias gradient is infinite", np.inf, 5, "b"),
+        spoiled("a gradient is minus infinity", -np.inf, 3, "gamma"),
+    ]
+
+
+def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str, Any]]:
+    """Clips once and looks at what was returned and at the layers afterwards."""
+    layers = [GivenGradients(params, grads) for params, grads in zip(case.params, case.grads, strict=True)]
+    limit = {} if case.max_norm is None else {"max_norm": case.max_norm}
+    yield "result", attempt(lambda: implementation.clip_gradients(layers, **limit))
+    yield "grads", [layer.grads for layer in layers]
+    yield "params", [layer.params for layer in layers]
+
+
+clip_gradients = Exercise("clip_gradients", "clip_gradients", "clip_gradients", Clipping, draw, probe)
+
+RESULT = "clip_gradients(...)"
+
+
+@clip_gradients.check(points=1.5)
+def test_total_norm(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """`total_norm` is the length of all gradients taken as one vector, before clipping."""
+    if case.kind in ("above", "below"):
+        close("total_norm", pair(RESULT, seen["result"])[0], expected["result"][0])
+
+
+@clip_gradients.check(points=2.0)
+def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """Gradients that are too long are all scaled by one factor, and together end at `max_norm`."""
+    if case.kind == "above":
+        seen["result"]
+        for name, before, after, wanted in _each_gradient(case, seen, expected):
+            if before is None:
+                if after is not None:
+                    raise Failed(_("{name} was None and should stay None.").format(name=name))
+            else:
+                close(name, after, wanted)
+
+
+@clip_gradients.check(points=0.5)
+def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """`clip_coef` is the factor that was applied, never above 1."""
+    if case.kind in ("above", "below"):
+        close("clip_coef", pair(RESULT, seen["result"])[1], expected["result"][1])
+
+
+@clip_gradients.check(points=0.75)
+def test_small_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """Gradients that are short enough stay exactly as they were."""
+    if case.kind == "below":
+        seen["result"]
+        for name, before, after, _wanted in _each_gradient(case, seen, expected):
+            if before is not None:
+                unchanged(name, before, after)
+    elif case.kind == "above":
+        _require_clipping(case, seen)
+
+
+@clip_gradients.check(points=0.25)
+def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """Without any gradient the answer is `(0.0, 1.0)`."""
+    if case.kind == "empty":
+        total_norm, clip_coef = pair(RESULT, seen["result"])
+        close("total_norm", total_norm, 0.0)
+        close("clip_coef", clip_coef, 1.0)
+    elif case.kind == "above":
+        _require_clipping(case, seen)
+
+
+@clip_gradients.check(points=0.75)
+def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
+    if case.kind != "nonfinite":
+        seen["result"]  # an exception here is none that was asked for
+        return
+    raised = seen.raised("result")
+    if raised is None:
+        raise Failed(_("A gradient is NaN or infinite, and nothing was raised: who would notice?"))
+    if raised.is_a("NotImplementedError") or not raised.is_a("ValueError", "ArithmeticError", "RuntimeError"):
+        seen["result"]
+    for name, before, after, _wanted in _each_gradient(case, seen, expected):
+        unchanged(name, before, after)
+
+
+@clip_gradients.check(points=0.25)
+def test_parameters_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
+    """Parameters are not touched."""
+    if case.kind == "above":
+        _require_clipping(case, seen)
+    elif case.kind == "nonfinite":
+        return
+    seen["result"]
+    for i, (before, after) in enumerate(zip(case.params, seen["params"], strict=True)):
+        for name, value in before.items():
+            unchanged(f'layers[{i}].params["{name}"]', value, after.get(name))
+
+
+def _each_gradient(case: Clipping, seen: Observation, expected: Observation) -> Iterator[tuple[str, Any, Any, Any]]:
+    """(name, before, after, wanted) of every gradient."""
+    for i, (before, after, wanted) in enumerate(zip(case.grads, seen["grads"], expected["grads"], strict=True)):
+        for key in before:
+            name = f'layers[{i}].grads["{key}"]'
+            if type(after) is not dict or key not in after:
+                raise Failed(_("{name} is gone after clipping.").format(name=name))
+            yield name, before[key], after[key], wanted[key]
+
+
+def _require_clipping(case: Clipping, seen: Observation) -> None:
+    """A function that never does anything keeps no promise about what it leaves alone."""
+    seen["result"]
+    for before, after in zip(case.grads, seen["grads"], strict=True):
+        if type(after) is not dict or any(not np.array_equal(g, after.get(k)) for k, g in before.items() if g is not None):
+            return
+    raise Failed(_("Gradients that are too long were not clipped at all."))

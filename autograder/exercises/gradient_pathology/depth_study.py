@@ -1,0 +1,191 @@
+"""depth_study: the same training at several depths, with its losses and gradient norms.
+
+The reference repeats every run on the same data, so invented, relabelled or smoothed curves fail. No claim about what
+depth does to the loss is checked here: with plain gradient descent a deeper network is not always the worse one.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.expect import array, close, kind_of
+from autograder.i18n import _
+from autograder.layers import Layer, build_deep_network
+
+
+@dataclass(frozen=True)
+class Study:
+    """One call of `depth_study`.
+
+    Attributes:
+        aspect: "training", "settings" or "overflow".
+        network: keyword arguments of `build_deep_network`.
+        channel_scale: whether a layer with a parameter of its own, which is no Linear, stands before each activation.
+        settings: those of lr, steps and seed that are passed.
+    """
+
+    title: str
+    aspect: str
+    depths: list[int]
+    X: np.ndarray
+    t: np.ndarray
+    network: dict[str, Any]
+    channel_scale: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """How many updates the call asks for."""
+        return self.settings.get("steps", 200)
+
+
+class ChannelScale(Layer):
+    """y = x * W, one factor a feature: a layer with a parameter `W` that is not Linear."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.params["W"] = np.linspace(0.8, 1.2, n_features)
+        self.grads["W"] = None
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.cache["x"] = x
+        return x * self.params["W"]
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        self.grads["W"] = (dout * self.cache["x"]).sum(axis=0)
+        return dout * self.params["W"]
+
+
+def draw(rng: np.random.Generator) -> list[Study]:
+    """Small studies: a learnable task, settings away from their defaults, and a run that overflows."""
+
+    def case(title: str, aspect: str, depths: list[int], n: int = 20, channel_scale: bool = False, outputs: int = 1,
+             settings: dict[str, Any] | None = None, **network: Any) -> Study:
+        X = rng.uniform(-1, 1, (n, 2))
+        t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, outputs) * X[:, 1:] ** 2
+        t = (t - t.mean(axis=0)) / t.std(axis=0)
+        network = {"width": 6, "out_features": outputs, **network}
+        return Study(title, aspect, depths, X, t, network, channel_scale, settings or {})
+
+    def seed() -> int:
+        return int(rng.integers(1, 1000))
+
+    return [
+        case("two depths", "training", [2, 4], activation="tanh", settings={"lr": 0.1, "steps": 8, "seed": seed()}),
+        case("lr, steps and seed left at their defaults", "training", [3], activation="sigmoid"),
+        case(
+            "layers that have parameters and are not Linear", "settings", [5, 3], channel_scale=True, outputs=2,
+            activation="tanh", settings={"lr": 0.05, "steps": 10, "seed": seed()},
+        ),
+        case("lr is 0", "settings", [3], activation="tanh", settings={"lr": 0.0, "steps": 3, "seed": seed()}),
+        case("a single step", "settings", [4, 2], activation="relu", init="he", settings={"steps": 1, "seed": seed()}),
+        case(
+            "training that overflows", "overflow", [5], activation="relu", init="large",
+            settings={"lr": 50.0, "steps": 8, "seed": seed()},
+        ),
+    ]
+
+
+def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, Any]]:
+    """Runs the study once on copies of the data."""
+
+    def build_network(depth: int, rng: np.random.Generator) -> list[Layer]:
+        norm = ChannelScale if case.channel_scale else None
+        return build_deep_network(depth, norm=norm, rng=rng, **case.network)
+
+    yield "result", implementation.depth_study(
+        list(case.depths), build_network, case.X.copy(), case.t.copy(), **case.settings
+    )
+
+
+depth_study = Exercise("depth_study", "depth_study", "depth_study", Study, draw, probe)
+
+
+def _runs(case: Study, seen: Observation, expected: Observation) -> Iterator[tuple[int, str, np.ndarray, np.ndarray]]:
+    """(depth, what, got, wanted) of every recorded curve, both of shape (steps, ...), their shapes checked."""
+    result = seen["result"]
+    if type(result) is not dict:
+        raise Failed(_("depth_study should return a dict, but it is {kind}.").format(kind=kind_of(result)))
+    for depth in case.depths:
+        if depth not in result:
+            raise Failed(
+                _("The result has no entry for depth {depth}; its keys are {keys}.").format(
+                    depth=depth, keys=", ".join(repr(key) for key in list(result)[:8]) or "-"
+                )
+            )
+        run = result[depth]
+        for what, shape in (("loss", (case.steps,)), ("grad_norms", (case.steps, depth))):
+            name = f'result[{depth}]["{what}"]'
+            if type(run) is not dict or what not in run:
+                raise Failed(_("{name} is missing.").format(name=name))
+            yield depth, what, array(name, run[what], shape), expected["result"][depth][what]
+
+
+def _compare(case: Study, seen: Observation, expected: Observation, which: str, rows: slice) -> None:
+    """The curves `which` agree in `rows`, step by step, up to the first step that is not finite."""
+    for depth, what, got, wanted in _runs(case, seen, expected):
+        if what != which:
+            continue
+        finite = np.isfinite(wanted.reshape(case.steps, -1)).all(axis=1)
+        end = case.steps if finite.all() else int(np.argmin(finite))
+        for step in range(case.steps)[rows]:
+            if step < end:
+                name = _("step {step} of {name}").format(step=step, name=f'result[{depth}]["{what}"]')
+                # Layers are compared one by one: where gradients vanish, all but the last are small.
+                close(name, got[step], wanted[step], scale=np.abs(wanted[step]))
+
+
+FIRST, LATER, ALL = slice(0, 1), slice(1, None), slice(None)
+
+
+@depth_study.check(points=0.5)
+def test_structure(case: Study, seen: Observation, expected: Observation) -> None:
+    """For every depth there are a loss of shape (steps,) and gradient norms of shape (steps, depth)."""
+    for _run in _runs(case, seen, expected):
+        pass
+
+
+@depth_study.check(points=0.75)
+def test_initial_loss(case: Study, seen: Observation, expected: Observation) -> None:
+    """The first loss is that of the untrained network which `build_network` makes from the seed."""
+    _compare(case, seen, expected, "loss", FIRST)
+
+
+@depth_study.check(points=1.0)
+def test_initial_gradients(case: Study, seen: Observation, expected: Observation) -> None:
+    """The first gradient norms are those of its Linear layers' weights, input side first."""
+    _compare(case, seen, expected, "grad_norms", FIRST)
+
+
+@depth_study.check(points=1.25)
+def test_loss_curve(case: Study, seen: Observation, expected: Observation) -> None:
+    """Every loss is taken before its update, and every update is one step of gradient descent."""
+    if case.aspect == "training":
+        _compare(case, seen, expected, "loss", LATER)
+
+
+@depth_study.check(points=1.0)
+def test_gradient_curves(case: Study, seen: Observation, expected: Observation) -> None:
+    """Gradient norms are taken at the same weights as the loss of that step."""
+    if case.aspect == "training":
+        _compare(case, seen, expected, "grad_norms", LATER)
+
+
+@depth_study.check(points=1.0)
+def test_settings(case: Study, seen: Observation, expected: Observation) -> None:
+    """lr, steps and seed count, each depth starts anew, and every parameter of every layer is updated."""
+    if case.aspect == "settings":
+        _compare(case, seen, expected, "loss", ALL)
+        _compare(case, seen, expected, "grad_norms", ALL)
+
+
+@depth_study.check(points=0.5)
+def test_overflow(case: Study, seen: Observation, expected: Observation) -> None:
+    """A training that overflows goes on and records what it sees."""
+    if case.aspect == "overflow":
+        _compare(case, seen, expected, "loss", ALL)
+        _compare(case, seen, expected, "grad_norms", ALL)

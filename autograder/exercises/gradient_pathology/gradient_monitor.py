@@ -1,0 +1,141 @@
+"""GradientMonitor.detect_problems: name the layers whose gradients are ill, and the illness."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.expect import close, kind_of
+from autograder.i18n import _
+from autograder.layers import Linear, ReLU
+
+FIELDS = ("layer", "kind", "norm", "epoch")
+
+
+@dataclass(frozen=True)
+class History:
+    """What a monitor has recorded when it is asked.
+
+    Attributes:
+        aspect: "kinds", "nonfinite", "thresholds", "newest" or "healthy".
+        records: (epoch, {layer name: gradient norm}), oldest first.
+        thresholds: those that are passed.
+        through_record: whether the norms come in through `record` and layers that have such gradients.
+    """
+
+    title: str
+    aspect: str
+    records: list[tuple[int, dict[str, float]]]
+    thresholds: dict[str, float] = field(default_factory=dict)
+    through_record: bool = False
+
+
+def draw(rng: np.random.Generator) -> list[History]:
+    """Networks with one or several kinds of illness in any place, healthy ones, and thresholds of many sizes."""
+
+    def norms(*problems: tuple[int, float], n: int = 6) -> dict[str, float]:
+        values = 10 ** rng.uniform(-4, 1, n)
+        for layer, value in problems:
+            values[layer] = value
+        return {f"Linear_{i}": float(value) for i, value in enumerate(values)}
+
+    tiny, huge = 10 ** rng.uniform(-18, -9), 10 ** rng.uniform(4, 12)
+    n = int(rng.integers(3, 40))
+    odd_names = dict(reversed(norms((2, tiny), (4, huge)).items()))
+    return [
+        History("one layer's gradient vanishes", "kinds", [(n, norms((0, tiny)))]),
+        History("a layer in the middle explodes", "kinds", [(n, norms((3, huge)))]),
+        History("both at once", "kinds", [(n, norms((1, tiny), (4, huge), (2, 0.0)))]),
+        History("norms recorded from layers", "kinds", [(n, norms((0, tiny), (2, huge), n=3))], through_record=True),
+        History("a norm is NaN", "nonfinite", [(n, norms((5, np.nan)))]),
+        History("a norm is infinite, others are ill too", "nonfinite", [(n, norms((0, huge), (3, np.inf), (5, tiny)))]),
+        History(
+            "stricter thresholds", "thresholds", [(n, norms((1, 0.004), (4, 2.0), n=5) | {"Linear_0": 0.5, "Linear_2": 0.1, "Linear_3": 0.2})],
+            {"vanish_threshold": 0.01, "explode_threshold": 1.0},
+        ),
+        History(
+            "looser thresholds", "thresholds", [(n, norms((0, 1e-9), (3, 1e4), (5, 1e-13)))],
+            {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
+        ),
+        History(
+            "ill before, well now", "newest", [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())]
+        ),
+        History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
+        History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),
+        History("a healthy network", "healthy", [(n, norms())]),
+        History("nothing recorded yet", "healthy", []),
+    ]
+
+
+def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, Any]]:
+    """Asks a monitor with this history once."""
+    monitor = implementation.GradientMonitor()
+    for epoch, norms in case.records:
+        if case.through_record:
+            monitor.record(epoch, _layers_with(norms))
+        else:
+            monitor.history.append((epoch, dict(norms)))
+    problems = monitor.detect_problems(**case.thresholds)
+    if isinstance(problems, (list, tuple)):
+        problems = [{name: getattr(problem, name, None) for name in FIELDS} for problem in problems]
+    yield "problems", problems
+
+
+def _layers_with(norms: dict[str, float]) -> list[Any]:
+    layers: list[Any] = []
+    for norm in norms.values():
+        linear = Linear(2, 2)
+        linear.grads["W"] = np.array([[0.6, 0.0], [0.0, -0.8]]) * norm
+        layers += [linear, ReLU()]
+    return [*layers, Linear(2, 1)]  # the last has seen no backward yet
+
+
+gradient_monitor = Exercise("gradient_monitor", "gradient_monitor", "GradientMonitor", History, draw, probe)
+
+
+def _same_problems(seen: Observation, expected: Observation) -> None:
+    problems = seen["problems"]
+    if type(problems) is not list:
+        raise Failed(_("detect_problems should return a list, but it is {kind}.").format(kind=kind_of(problems)))
+    got, wanted = ([(p["layer"], p["kind"]) for p in found] for found in (problems, expected["problems"]))
+    if got != wanted:
+        if sorted(map(str, got)) == sorted(map(str, wanted)):
+            raise Failed(_("The problems are right, but they do not stand in the order of the record."))
+        shown = ", ".join(f"{layer}: {kind}" for layer, kind in got) or _("none")
+        should = ", ".join(f"{layer}: {kind}" for layer, kind in wanted) or _("none")
+        raise Failed(_("Problems found: {got}; expected: {wanted}.").format(got=shown, wanted=should))
+    for found, right in zip(problems, expected["problems"], strict=True):
+        for name in ("norm", "epoch"):
+            if np.isfinite(right[name]):
+                close(f"Problem.{name}", found[name], right[name])
+
+
+@gradient_monitor.check(points=1.0)
+def test_kinds(case: History, seen: Observation, expected: Observation) -> None:
+    """Vanishing and exploding gradients are found in whichever layers they are, each as a `Problem` with all fields."""
+    if case.aspect == "kinds":
+        _same_problems(seen, expected)
+
+
+@gradient_monitor.check(points=1.0)
+def test_nonfinite(case: History, seen: Observation, expected: Observation) -> None:
+    """NaN and infinite norms are found, and their kind is "nonfinite"."""
+    if case.aspect == "nonfinite":
+        _same_problems(seen, expected)
+
+
+@gradient_monitor.check(points=1.0)
+def test_thresholds(case: History, seen: Observation, expected: Observation) -> None:
+    """The thresholds that are passed decide."""
+    if case.aspect == "thresholds":
+        _same_problems(seen, expected)
+
+
+@gradient_monitor.check(points=1.0, needs=("kinds",))
+def test_newest(case: History, seen: Observation, expected: Observation) -> None:
+    """Only the newest record counts, in its order; without a problem or a record the list is empty."""
+    if case.aspect in ("newest", "healthy"):
+        _same_problems(seen, expected)

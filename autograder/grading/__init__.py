@@ -1,0 +1,61 @@
+"""Judging a whole submission: cells and probes in a worker, then every exercise against what is expected of it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autograder.exercises.exercise import Exercise
+from autograder.i18n import _
+from autograder.judge import interrupted, judge
+from autograder.oracle import Expectation, Reference, recorded, trials
+from autograder.results import ExerciseResult, SubmissionResult
+from autograder.submission import CHECK_PREFIX, Submission
+from autograder.worker.client import Run, run_submission
+from autograder.worker.limits import Limits
+
+ISOLATION = "basic"
+"""What holds a worker: a process of its own, limits, a clean environment and folder; it can still read this user's files."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A submission's result, and the run it came from."""
+
+    result: SubmissionResult
+    run: Run
+
+
+def grade_submission(
+    submission: Submission,
+    reference: Reference | None = None,
+    figures: frozenset[str] | bool = False,
+    limits: Limits = Limits(),
+) -> Graded:
+    """Run and judge one submission.
+
+    Args:
+        reference: adds private cases; without it the recorded public ones decide.
+        figures: see `run_submission`.
+    """
+    expected = {
+        exercise.id: reference.expectations(exercise, submission.content) if reference else list(recorded(exercise))
+        for exercise in submission.exercises
+    }
+    cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
+    run = run_submission(submission, cases, figures, limits)
+    checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
+    return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run)
+
+
+def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> ExerciseResult:
+    seen = run.observations[exercise.id]
+    return interrupted(exercise, seen) if isinstance(seen, str) else judge(exercise, trials(expected, seen))
+
+
+def _what_is_missing(submission: Submission) -> str:
+    if not submission.missing:
+        return ""
+    names = [f'check("{name[len(CHECK_PREFIX):]}")' if name.startswith(CHECK_PREFIX) else name for name in submission.missing]
+    return _(
+        "The notebook lacks cells of the assignment: {names}. Undo the deletion, or copy your answers into a fresh "
+        "copy of the notebook."
+    ).format(names=", ".join(names))

@@ -1,0 +1,125 @@
+"""From observations to results: runs an exercise's checks and words what they found."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
+from autograder.i18n import _
+from autograder.results import ExerciseResult, Item, Outcome
+from autograder.wire import Raised
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case, with what was seen of the student's implementation and what of the reference's.
+
+    Attributes:
+        public: whether the case is among the recorded ones that every student has. Of a hidden case a message gives
+            the title alone.
+    """
+
+    case: Any
+    seen: Observation
+    expected: Observation
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What one check found in one trial."""
+
+    outcome: Outcome
+    message: str
+    share: float = 0.0
+
+
+def judge(exercise: Exercise, trials: Sequence[Trial]) -> ExerciseResult:
+    """All checks of `exercise` over all `trials`.
+
+    Raises:
+        ValueError: there is nothing to judge; a verdict on nothing would be full marks.
+    """
+    if not trials or not exercise.checks:
+        raise ValueError(f"nothing to judge in {exercise.id}: {len(trials)} trials, {len(exercise.checks)} checks")
+    items: dict[str, Item] = {}
+    for check in exercise.checks:
+        unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
+        items[check.id] = _judge_check(exercise, check, trials, unmet)
+    return ExerciseResult(exercise.id, tuple(items.values()))
+
+
+def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
+    """The result of an exercise whose code was stopped, or died, before it could be observed."""
+    items = (Item(check.id, _(check.sentence), Outcome.RAISED, 0.0, check.points, reason) for check in exercise.checks)
+    return ExerciseResult(exercise.id, tuple(items))
+
+
+def _judge_check(exercise: Exercise, check: Check, trials: Sequence[Trial], unmet: list[Item]) -> Item:
+    findings = [finding for trial in trials if (finding := _try(exercise, check, trial)) is not None]
+
+    def item(outcome: Outcome, share: float, message: str = "") -> Item:
+        return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, message)
+
+    if not findings:
+        if unmet:
+            return item(Outcome.BLOCKED, 0.0, _('First: "{sentence}"').format(sentence=unmet[0].sentence))
+        return item(Outcome.PASSED, 1.0)
+    if any(finding.outcome is Outcome.GRADER_ERROR for finding in findings):
+        worst = next(finding for finding in findings if finding.outcome is Outcome.GRADER_ERROR)
+        return item(worst.outcome, 1.0, worst.message)
+    if all(finding.outcome is Outcome.NOT_ATTEMPTED for finding in findings):
+        return item(Outcome.NOT_ATTEMPTED, 0.0, findings[0].message)
+    if unmet:
+        return item(Outcome.BLOCKED, 0.0, _('First: "{sentence}"').format(sentence=unmet[0].sentence))
+    # The case that costs most decides; among equals the first, and public cases come first.
+    worst = min((f for f in findings if f.outcome is not Outcome.NOT_ATTEMPTED), key=lambda f: f.share)
+    return item(worst.outcome, min(finding.share for finding in findings), worst.message)
+
+
+def _try(exercise: Exercise, check: Check, trial: Trial) -> _Finding | None:
+    """What `check` finds in `trial`; None if it is content."""
+    try:
+        check.test(trial.case, trial.seen, trial.expected)
+    except StudentError as error:
+        return _student_error(exercise, trial, error.raised)
+    except Failed as failed:
+        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share)
+    except Exception:
+        return _strange_observation(check, trial)
+    return None
+
+
+def _student_error(exercise: Exercise, trial: Trial, raised: Raised) -> _Finding:
+    if raised.is_a("NotDefined"):
+        message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
+        return _Finding(Outcome.NOT_ATTEMPTED, message)
+    if raised.is_a("NotImplementedError"):
+        return _Finding(Outcome.NOT_ATTEMPTED, _("Not written yet."))
+    message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
+    if raised.source:
+        message += "\n" + _("in line {line} of the cell: {source}").format(line=raised.line, source=raised.source)
+    return _Finding(Outcome.RAISED, _with_case(trial, message, hide=False))
+
+
+def _strange_observation(check: Check, trial: Trial) -> _Finding:
+    """A check that broke: on odd data of the student's, or, if the reference breaks it too, through our own fault."""
+    try:
+        check.test(trial.case, trial.expected, trial.expected)
+    except Exception as error:
+        return _Finding(
+            Outcome.GRADER_ERROR,
+            _("The checker itself failed here ({error}). This costs you nothing; please tell your instructor.").format(
+                error=type(error).__name__
+            ),
+        )
+    return _Finding(Outcome.FAILED, _with_case(trial, _("What came back is of an unexpected kind or shape.")))
+
+
+def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
+    title = _(trial.case.title)
+    if trial.public:
+        return _("{reason}\n(case: {title})").format(reason=reason, title=title)
+    hidden = _("It fails on a case that is not published: {title}.").format(title=title)
+    return hidden if hide else f"{reason}\n{hidden}"

@@ -1,0 +1,122 @@
+"""Numbers for checks: central differences, comparison on a natural scale, and words for how an array is wrong."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.i18n import _
+
+TOLERANCE = 1e-5
+"""Share of the natural scale that may be off. The weakest known bug is 180 times above it, float32 inside 14 times
+below (200 seeds of columns with standard deviations from 3e-3 to 5)."""
+
+
+def central_differences(
+    f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, upstream: np.ndarray, step: np.ndarray | float
+) -> np.ndarray:
+    """The gradient of sum(upstream * f(x)) with respect to x, by central differences.
+
+    Args:
+        f: takes an array like `x`, which it may keep or change, and returns one like `upstream`.
+        x: where the gradient is taken; not changed.
+        upstream: dL/df.
+        step: the half width of each difference, broadcast against `x`. 1e-5 times the spread of a column keeps the
+            error of a float64 function near 1e-10 of the gradient's scale.
+
+    Returns:
+        An array of `x`'s shape. The outputs are subtracted before they are weighted, which loses fewer digits than
+        subtracting two losses.
+    """
+    gradient = np.zeros(x.shape)
+    steps = np.broadcast_to(step, x.shape)
+    for index in np.ndindex(x.shape):
+        above, below = x.copy(), x.copy()
+        above[index] += steps[index]
+        below[index] -= steps[index]
+        width = above[index] - below[index]
+        # Copies: f may hand out the same buffer every time.
+        difference = np.array(f(above), dtype=float) - np.array(f(below), dtype=float)
+        gradient[index] = np.sum(upstream * difference) / width
+    return gradient
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How `got` differs from `expected`, both of one shape, measured against `scale`.
+
+    Attributes:
+        index: where the error is largest; () for a number.
+        got, expected: the values there.
+        error: that error as a share of the natural scale (inf where `got` is not finite).
+        share: the share of elements beyond the tolerance.
+        pattern: words for a regularity of the error, or "".
+    """
+
+    index: tuple[int, ...]
+    got: float
+    expected: float
+    error: float
+    share: float
+    pattern: str
+
+
+def compare(
+    got: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None, tolerance: float = TOLERANCE
+) -> Mismatch | None:
+    """None where every |got - expected| is within `tolerance * scale`, else where and how they differ.
+
+    Args:
+        scale: the natural scale of each element, broadcast against `expected`; by default the largest |expected|
+            of the whole array. Zeros in it count as 1.
+    """
+    got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
+    if expected.size == 0:
+        return None
+    if scale is None:
+        scale = np.max(np.abs(expected))
+    scale = np.where(np.asarray(scale) > 0, scale, 1.0)
+    with np.errstate(all="ignore"):
+        error = np.abs(got - expected) / scale
+    error = np.where(np.isfinite(error), error, np.inf)
+    wrong = error > tolerance
+    if not wrong.any():
+        return None
+    index = np.unravel_index(np.argmax(error), error.shape)
+    return Mismatch(
+        index=tuple(int(i) for i in index),
+        got=float(got[index]),
+        expected=float(expected[index]),
+        error=float(error[index]),
+        share=float(wrong.mean()),
+        pattern=_pattern(got, expected, np.broadcast_to(scale, expected.shape), wrong, tolerance),
+    )
+
+
+def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
+    """Words for a regularity that explains the error; "" where there is none."""
+    if np.isnan(got).any():
+        return _("it holds NaN")
+    if np.isinf(got).any():
+        return _("it holds infinite values")
+
+    def explains(candidate: np.ndarray) -> bool:
+        return bool(np.all(np.abs(got - candidate) <= 100 * tolerance * scale))
+
+    if not got.any():
+        return _("everything is zero")
+    if explains(-expected):
+        return _("the sign is the other way round everywhere")
+    if got.size > 1:
+        factor = float(np.sum(got * expected / scale**2) / max(np.sum((expected / scale) ** 2), np.finfo(float).tiny))
+        if abs(factor) > 1e-3 and explains(factor * expected):
+            return _("every element is {factor:.4g} times what it should be").format(factor=factor)
+    if got.ndim == 2:
+        rows, columns = got.shape
+        if rows == columns and rows > 1 and explains(expected.T):
+            return _("it is the transpose of what it should be")
+        bad_columns = np.flatnonzero(wrong.any(axis=0))
+        if columns > 1 and len(bad_columns) < columns:
+            return _("only some columns are wrong: {columns}").format(columns=", ".join(map(str, bad_columns)))
+    return ""

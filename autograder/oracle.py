@@ -1,0 +1,144 @@
+"""What is expected: recorded for the public cases, live from the reference for the private ones.
+
+`Recordings` are in the package: the public cases and what the reference showed on them, with no line of it. The
+`Reference` is the folder of that name beside a course's nbgrader_config.py; only an instructor has it.
+"""
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.util
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import wire
+from autograder.exercises import assignments
+from autograder.exercises.exercise import Exercise, Implementation, Observation
+from autograder.i18n import _
+from autograder.judge import Trial
+
+RECORDINGS = Path(__file__).parent / "recordings"
+PRIVATE_RUNS = 2
+"""How many private draws of cases each exercise is judged on when grading, besides the public one."""
+
+Observe = Callable[[Exercise, list[Any]], list[Observation]]
+"""How the student's implementation is observed: in this process, or in a worker."""
+
+
+class NoReference(Exception):
+    """Grading was asked for without a usable reference/ folder; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A case and what the reference showed on it."""
+
+    case: Any
+    expected: Observation
+    public: bool
+
+
+@cache
+def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
+    """The public cases of `exercise`."""
+    data = wire.unpack((RECORDINGS / f"{exercise.id}.msgpack").read_bytes())
+    return tuple(
+        Expectation(exercise.case(**case), Observation.from_data(expected), public=True)
+        for case, expected in zip(data["cases"], data["expected"], strict=True)
+    )
+
+
+def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:
+    """Each expectation with what was seen of the student's implementation."""
+    return [Trial(e.case, s, e.expected, e.public) for e, s in zip(expectations, seen, strict=True)]
+
+
+class Reference:
+    """The hidden solutions of a course folder.
+
+    Raises:
+        NoReference: the folder is not there.
+    """
+
+    def __init__(self, course: Path) -> None:
+        self.folder = course / "reference"
+        if not self.folder.is_dir():
+            raise NoReference(
+                _(
+                    "Grading needs the reference solutions, but there is no folder {folder}. Grade in the course "
+                    "folder that holds reference/ beside nbgrader_config.py."
+                ).format(folder=self.folder)
+            )
+        self._modules: dict[str, Implementation] = {}
+
+    def implementation(self, exercise: Exercise) -> Implementation:
+        """The reference solution of `exercise`."""
+        if exercise.solution not in self._modules:
+            package = next(name for name, exercises in assignments().items() if exercise in exercises)
+            path = self.folder / package.replace("-", "_") / f"{exercise.solution}.py"
+            if not path.is_file():
+                raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
+            spec = importlib.util.spec_from_file_location(f"reference_{exercise.solution}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            self._modules[exercise.solution] = Implementation(vars(module))
+        return self._modules[exercise.solution]
+
+    def expect(self, exercise: Exercise, cases: list[Any], public: bool = False) -> list[Expectation]:
+        """What the reference shows on `cases`, and nothing of how: exceptions lose their source line."""
+        implementation = self.implementation(exercise)
+        return [
+            Expectation(case, _without_source(exercise.observe(implementation, case)), public) for case in cases
+        ]
+
+    def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
+        """The public cases, and private ones drawn from a secret and the submission's content.
+
+        So every submission meets inputs of its own, and the same ones whenever it is graded again.
+        """
+        key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
+        seed = list(hmac.new(self._secret(), key, hashlib.sha256).digest())
+        rng = np.random.default_rng(seed)
+        private = [case for _run in range(PRIVATE_RUNS) for case in exercise.draw(rng)]
+        return [*recorded(exercise), *self.expect(exercise, private)]
+
+    def record(self, exercise: Exercise) -> bytes:
+        """The content of the recording of `exercise`: freshly drawn public cases and what the reference shows on them."""
+        rng = np.random.default_rng([76, *exercise.id.encode()])
+        expectations = self.expect(exercise, exercise.draw(rng), public=True)
+        return wire.pack(
+            {
+                "cases": [wire.to_record(e.case) for e in expectations],
+                "expected": [e.expected.to_data() for e in expectations],
+            }
+        )
+
+    def _secret(self) -> bytes:
+        """This course's secret, made on first use and never committed."""
+        path = self.folder / "secret.txt"
+        if not path.exists():
+            # Written aside and renamed, so that two graders that start together agree on one.
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_text(secrets.token_hex(32), encoding="ascii")
+            draft.chmod(0o600)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_bytes()
+
+
+def _without_source(observation: Observation) -> Observation:
+    def strip(value: Any) -> Any:
+        return replace(value, message="", line=0, source="") if type(value) is wire.Raised else value
+
+    return Observation({name: strip(value) for name, value in observation.values.items()}, strip(observation.stopped))

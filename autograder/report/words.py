@@ -1,0 +1,45 @@
+"""The words and marks that all renderers share."""
+from __future__ import annotations
+
+from autograder.i18n import _
+from autograder.results import ExerciseResult, Outcome
+
+MARKS = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.RAISED: "✗",
+    Outcome.NOT_ATTEMPTED: "·",
+    Outcome.BLOCKED: "–",
+    Outcome.GRADER_ERROR: "?",
+}
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """The outcome in the student's language."""
+    return {
+        Outcome.PASSED: _("passed"),
+        Outcome.FAILED: _("failed"),
+        Outcome.RAISED: _("raised an error"),
+        Outcome.NOT_ATTEMPTED: _("not attempted"),
+        Outcome.BLOCKED: _("waits for another check"),
+        Outcome.GRADER_ERROR: _("error in the checker"),
+    }[outcome]
+
+
+def points(score: float, maximum: float) -> str:
+    """ "3.5 / 4"."""
+    return f"{score:.6g} / {maximum:.6g}"
+
+
+def headline(result: ExerciseResult) -> str:
+    """One line that says how the exercise stands."""
+    if result.full:
+        verdict = _("everything holds")
+    elif all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
+        verdict = _("not attempted yet")
+    else:
+        passed = sum(item.outcome is Outcome.PASSED for item in result.items)
+        verdict = _("{passed} of {n} checks hold").format(passed=passed, n=len(result.items))
+    return _("{exercise}: {points} points, {verdict}").format(
+        exercise=result.id, points=points(result.score, result.max), verdict=verdict
+    )

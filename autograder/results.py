@@ -1,0 +1,128 @@
+"""The one result type: what was judged, rendered everywhere and written as JSON."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not attempted"
+    RAISED = "raised"
+    BLOCKED = "blocked"
+    GRADER_ERROR = "grader error"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One check's outcome for one implementation.
+
+    Attributes:
+        sentence: what should hold, in the student's language.
+        points, max: earned and possible.
+        message: what was seen; "" where the check passed.
+        cause: id of the misconception that explains it, or None.
+    """
+
+    id: str
+    sentence: str
+    outcome: Outcome
+    points: float
+    max: float
+    message: str = ""
+    cause: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as in a results file."""
+        return {
+            "id": self.id,
+            "outcome": self.outcome.value,
+            "points": self.points,
+            "max": self.max,
+            "message": self.message,
+            "cause": self.cause,
+        }
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """All checks of one exercise."""
+
+    id: str
+    items: tuple[Item, ...]
+
+    @property
+    def score(self) -> float:
+        """Points earned, at least 0 and at most `max`."""
+        return min(float(sum(item.points for item in self.items)), self.max)
+
+    @property
+    def max(self) -> float:
+        """Points possible."""
+        return float(sum(item.max for item in self.items))
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is missing."""
+        return self.score == self.max
+
+    def to_json(self) -> dict[str, Any]:
+        """The exercise as in a results file."""
+        return {"score": self.score, "max": self.max, "items": [item.to_json() for item in self.items]}
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """What came of one notebook.
+
+    Attributes:
+        checks: by exercise id; empty where the notebook could not be judged.
+        message: why it could not, or "".
+        mended: what was put right in the notebook before it was judged.
+    """
+
+    checks: dict[str, ExerciseResult] = field(default_factory=dict)
+    message: str = ""
+    mended: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """"graded", or "failed" where the notebook could not be judged."""
+        return "graded" if self.checks else "failed"
+
+    @property
+    def score(self) -> float:
+        """Points earned."""
+        return sum(result.score for result in self.checks.values())
+
+    @property
+    def max(self) -> float:
+        """Points possible."""
+        return sum(result.max for result in self.checks.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The submission as in a results file."""
+        return {
+            "status": self.status,
+            "message": self.message,
+            "mended": list(self.mended),
+            "score": self.score,
+            "max": self.max,
+            "checks": {name: result.to_json() for name, result in self.checks.items()},
+        }
+
+
+def results_file(assignment: str, isolation: str, submissions: dict[str, SubmissionResult]) -> dict[str, Any]:
+    """The content of a results file: every submission by student."""
+    from autograder import __version__
+
+    return {
+        "assignment": assignment,
+        "kit": __version__,
+        "isolation": isolation,
+        "submissions": {student: result.to_json() for student, result in submissions.items()},
+    }

@@ -1,0 +1,39 @@
+"""Makes nbgrader's own commands grade with the kit: run them in this folder, unchanged."""
+import os
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821  (nbgrader puts it here)
+course = Path(__file__).resolve().parent
+
+# nbgrader calls `alembic` by name when it makes a new gradebook: find it where Python is, activated or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+c.CourseDirectory.course_id = "gradient-pathology"
+
+# Where released assignments and submissions are exchanged. On a shared server, set NBGRADER_EXCHANGE to its folder.
+c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(course / "exchange"))
+
+c.ClearSolutions.code_stub = {"python": "# ここにコードを書いてください\nraise NotImplementedError"}
+c.ClearSolutions.text_stub = "ここに答えを書いてください。"
+
+c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
+c.Autograde.sanitize_preprocessors = [
+    "autograder.nbgrader_plugins.mend.Mend",  # first: a copied cell would stop the whole batch
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "autograder.nbgrader_plugins.run.RunInWorker",  # in place of nbgrader.preprocessors.Execute
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.nbgrader_plugins.run.WriteComments",  # after SaveAutoGrades, which resets comments
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# No script that a student's code displayed runs in anybody's browser.
+c.HTMLExporter.sanitize_html = True

@@ -1,0 +1,22 @@
+import numpy as np
+
+# %%
+def gradient_slope(delta_norms):
+    """log10(勾配ノルム) を層番号に対して最小二乗で直線に当てはめたときの傾き（1 層あたり何桁か）。
+
+    Args:
+        delta_norms: 各層の出力についての勾配のノルム。入力側から、長さ 2 以上
+
+    Returns:
+        傾き (float)。入力側ほど勾配が小さければ正
+
+    Raises:
+        ValueError: NaN または無限大がある
+    """
+    ### BEGIN SOLUTION
+    norms = np.array(delta_norms, dtype=float)
+    if not np.isfinite(norms).all():
+        raise ValueError("ノルムに NaN または無限大があります")
+    norms[norms == 0] = np.finfo(float).tiny
+    return float(np.polyfit(np.arange(len(norms)), np.log10(norms), 1)[0])
+    ### END SOLUTION

@@ -1,0 +1,177 @@
+"""Build the instructor's notebook from the lesson's text and the reference solutions.
+
+    python source/build.py        writes source/gradient-pathology/gradient_pathology.ipynb
+
+The lesson is a jupytext "percent" file. The header of a cell says what the cell is:
+
+    # %% [markdown]                                   prose
+    # %%                                              code that later cells need
+    # %% tags=["experiment"]                          a demonstration; no later cell needs a name from it
+    # %% locked="setup"                               read-only code
+    # %% solution="clip_gradients"                    written by students; its text is in reference/
+    # %% solution="depth_study_plot" points=2         the same, graded by hand
+    # %% [markdown] solution="..." points=2           a written answer, graded by hand
+    # %% check="clip_gradients"                       a test cell
+
+`build` is two steps: `read_cells` gives the cells with their ids, `notebook_of` adds what nbgrader and the grader
+read in their metadata. Ids come from the kind and place of a cell, never from its wording, so that a translated
+edition made between the two steps keeps them.
+"""
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+SOURCE = Path(__file__).resolve().parent
+REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
+
+CHECK_POINTS = {
+    "clip_gradients": 6,
+    "batch_norm_forward": 4,
+    "batch_norm_backward": 8,
+    "batch_norm_inference": 4,
+    "depth_study": 6,
+    "gradient_monitor": 4,
+    "gradient_profile": 4,
+}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One language edition of the lesson.
+
+    Attributes:
+        assignment: nbgrader's name of the assignment, also the folder of the built notebook.
+        language: the language of the prose and of the kit's messages, "ja" or "en".
+        text: the lesson's percent file.
+    """
+
+    assignment: str
+    language: str
+    text: Path
+
+    @property
+    def notebook(self) -> Path:
+        return SOURCE / self.assignment / "gradient_pathology.ipynb"
+
+
+JAPANESE = Edition("gradient-pathology", "ja", SOURCE / "gradient_pathology.py")
+EDITIONS = (JAPANESE,)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the lesson: its kind ("prose", "code", "experiment", "locked", "solution" or "check"), id and text.
+
+    `id` is the grade_id where the cell has one; `points` is None where nothing is graded.
+    """
+
+    kind: str
+    id: str
+    source: str
+    is_code: bool
+    points: int | None = None
+
+
+def build(edition: Edition = JAPANESE) -> NotebookNode:
+    """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
+    return notebook_of(read_cells(edition.text), edition)
+
+
+def read_cells(text: Path) -> list[Cell]:
+    """The cells of a lesson, solutions filled in from the reference.
+
+    Raises:
+        ValueError: two cells have one id.
+    """
+    counts: Counter[str] = Counter()
+    raw_cells = jupytext.reads(text.read_text(encoding="utf-8"), fmt="py:percent").cells
+    cells = [_read_cell(raw, counts) for raw in raw_cells]
+    ids = [cell.id for cell in cells]
+    repeated = sorted({id for id in ids if ids.count(id) > 1})
+    if repeated:
+        raise ValueError(f"{text.name}: more than one cell is called {', '.join(repeated)}")
+    return cells
+
+
+def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:
+    """The cells as an nbformat 4.5 notebook."""
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "autograder": {"assignment": edition.assignment, "language": edition.language},
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    new_cell = {True: nbformat.v4.new_code_cell, False: nbformat.v4.new_markdown_cell}
+    notebook.cells = [
+        new_cell[cell.is_code](cell.source, id=cell.id, metadata=_metadata(cell)) for cell in cells
+    ]
+    nbformat.validate(notebook)
+    return notebook
+
+
+def experiment_digest(source: str) -> str:
+    """What tells an experiment cell as we wrote it from one that a student has altered."""
+    return hashlib.sha256(source.strip().encode()).hexdigest()[:16]
+
+
+def solution_text(name: str) -> str:
+    """The solution cell `name`: all that follows the line `# %%` in its reference file."""
+    return (REFERENCE / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
+
+
+def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
+    header, source, is_code = raw.metadata, raw.source, raw.cell_type == "code"
+    if "check" in header:
+        name = header["check"]
+        return Cell("check", f"check_{name}", source, is_code, CHECK_POINTS[name])
+    if "solution" in header:
+        name = header["solution"]
+        return Cell("solution", name, solution_text(name) if is_code else source, is_code, header.get("points"))
+    if "locked" in header:
+        return Cell("locked", header["locked"], source, is_code)
+    if not is_code:
+        kind = "prose"
+    else:
+        kind = "experiment" if "experiment" in header.get("tags", []) else "code"
+    counts[kind] += 1
+    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code)
+
+
+def _metadata(cell: Cell) -> dict[str, Any]:
+    if cell.kind == "experiment":
+        return {"tags": ["experiment"], "autograder": {"experiment": experiment_digest(cell.source)}}
+    if cell.kind in ("prose", "code"):
+        return {}
+    nbgrader = {
+        "grade_id": cell.id,
+        "grade": cell.points is not None,
+        "solution": cell.kind == "solution",
+        "locked": cell.kind != "solution",
+        "task": False,
+        "schema_version": 3,
+    }
+    if cell.points is not None:
+        nbgrader["points"] = cell.points
+    return {"nbgrader": nbgrader}
+
+
+def main() -> None:
+    for edition in EDITIONS:
+        edition.notebook.parent.mkdir(parents=True, exist_ok=True)
+        # One trailing newline, and "\n" on every platform: building twice gives the same bytes.
+        text = nbformat.writes(build(edition)).rstrip("\n") + "\n"
+        edition.notebook.write_text(text, encoding="utf-8", newline="\n")
+        print(edition.notebook)
+
+
+if __name__ == "__main__":
+    main()

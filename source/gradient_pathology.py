@@ -1,0 +1,1352 @@
+# %% [markdown]
+# # Notebook 76: 勾配の病理学 ― 消失・爆発・鞍点
+#
+# ## Gradient Pathology: Vanishing, Exploding, and Saddle Points
+#
+# ---
+#
+# ### このノートブックの位置づけ
+#
+# **Unit 0.0「ニューラルエンジンの深部」** の最終章です。学習が失敗するしくみを理解し、診断して、手を打つ方法を学びます。
+# 医学の病理学と同じように、症状を言い当てるだけでなく、**何を測ればその病気だと言えるのか** を大切にします。
+#
+# ### 学習目標
+#
+# 1. **勾配消失問題** のメカニズムと対策を、数値で説明できる
+# 2. **勾配爆発問題** のメカニズムと、クリッピングで治るもの・治らないものを区別できる
+# 3. **鞍点と局所解** をヘッセ行列の固有値で見分けられる
+# 4. **勾配のモニタリング** ツールを実装し、その見落としまで理解する
+# 5. **Batch Normalization** の順伝播・逆伝播・推論を実装する
+#
+# ### 前提知識
+#
+# - Notebook 70-75 の内容（特に 73・74 の逆伝播と、75 の SGD・Momentum・Adam）
+#
+# ---
+#
+# ## 目次
+#
+# 1. [勾配消失問題](#1-勾配消失問題)
+# 2. [勾配爆発問題](#2-勾配爆発問題)（演習 2.2: 勾配クリッピング）
+# 3. [活性化関数の選択](#3-活性化関数の選択)
+# 4. [重みの初期化](#4-重みの初期化)
+# 5. [鞍点と局所解](#5-鞍点と局所解)
+# 6. [勾配モニタリングツール](#6-勾配モニタリングツール)（演習 6.1: GradientMonitor、演習 6.3: gradient_slope）
+# 7. [最適化手法の比較](#7-最適化手法の比較)
+# 8. [演習問題](#8-演習問題)（演習 8.1: BatchNorm、演習 8.2: 深さの研究）
+# 9. [Unit 0.0 総まとめ](#9-Unit-0.0-総まとめ)
+
+# %% [markdown]
+# ### 演習と採点のしかた
+#
+# 演習は全部で 40 点です。
+#
+# | 演習 | 書くもの | 採点 | 点数 |
+# |---|---|---|---|
+# | 2.2 | 関数 `clip_gradients` | 自動 | 6 |
+# | 6.1 | クラス `GradientMonitor` | 自動 | 4 |
+# | 6.3（挑戦） | 関数 `gradient_slope` | 自動 | 4 |
+# | 8.1 | クラス `BatchNorm`（順伝播 4、逆伝播 8、推論 4） | 自動 | 16 |
+# | 8.2 | 関数 `depth_study` | 自動 | 6 |
+# | 8.2 | 図 2、考察 2 | 手動 | 4 |
+#
+# 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
+# 2. 解答セルを実行します。
+# 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すためのヒントがその場で出ます。部分点もあります。何度実行してもかまいません。
+#
+# 約束は 4 つです。
+#
+# - **関数・クラス・引数の名前を変えないでください。** 解答セルと `check` のセルは、消したり分けたりしないでください（セルを追加するのは自由です）。
+# - `# 実験:` で始まるセルは、見て学ぶための **実験セル** です。まだ書いていない演習を使う実験セルは、エラーにならず「待っています」という意味の 1 行だけを表示します。演習を書いてから、もう一度実行してください。
+# - 実験セルで作られた変数を、解答セルの中で使わないでください。採点のときは、変更していない実験セルを飛ばして時間を節約するからです。ほかのセル（セットアップ、`X` や `t` を作るセル、ほかの解答セルなど）で定義した名前は使えます。
+# - **提出の前に、カーネルを再起動して全セルを実行**（Kernel メニューの Restart Kernel and Run All Cells…、20～30 秒）してください。消したセルの変数が残っていて偶然動いている、という事故を防げます。ターミナルで `autograder check gradient_pathology.ipynb` と打つと、まっさらな状態で上から下まで実行した結果が見られます。
+#
+# `check` は、このノートブックに書いてある約束だけを調べます。各演習の「仕様」に書いていないことで減点されることはありません。
+
+# %% locked="setup"
+# 環境セットアップ（このセルは変更しないでください）
+import matplotlib.pyplot as plt
+import matplotlib_fontja  # 日本語フォントを同梱しているので、どの OS でもラベルが表示される
+import numpy as np
+from cycler import cycler
+
+from autograder import check, use_language, waiting_for
+from autograder.layers import (
+    Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
+)
+
+use_language("ja")
+
+# 色覚によらず見分けやすい配色 (Okabe-Ito)。線種も変えて、色だけに頼らない。
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
+plt.rcParams.update({
+    "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=["-", "--", "-.", ":"] * 2),
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "legend.fontsize": 9,
+    "lines.linewidth": 2,
+    "lines.markersize": 5,
+})
+
+print("環境セットアップ完了")
+
+# %% [markdown]
+# ### このノートブックで使う部品
+#
+# 前のノートブックで作った層は、`autograder.layers` にまとめてあります。中身は短いので、`Linear??` のように打って読んでみてください。
+#
+# - `Layer`: すべての層の親。`params`・`grads`・`cache`（辞書）と `training = True` を持ち、`forward(x)` と `backward(dout)` を定める。`Sigmoid` のように学習する値のない層では、`params` も `grads` も空の辞書
+# - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は `"xavier"`、`"he"`、`"normal"`（標準偏差 0.01）、`"large"`（標準偏差 1.0）のどれか。ほかの名前は `ValueError`
+# - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`
+# - `MSELoss`: 全 N×D 要素の平均二乗誤差。予測と目標の形が違えば `ValueError`
+# - `build_deep_network(n_layers, activation="sigmoid", init="xavier", norm=None, rng=None)`: Linear 層が `n_layers` 個（2 以上）、その間に活性化が `n_layers - 1` 個あるネットワーク（層のリスト）。幅は 10、入力は 2、出力は 1。`norm` に層のクラスを渡すと、各活性化の直前に入る
+# - `forward_backward(layers, X, t)`: 順伝播と逆伝播を 1 回行い、`(損失, 各 Linear 層の grads["W"] のノルム)` を返す（入力側から）
+#
+# 次のセルでは、課題のデータと測定の道具を用意します。乱数は **データ用と重み用を別の生成器** にしてあり、どの実験も何度実行しても同じ結果になります。
+
+# %%
+def sine_task(n=100, seed=76):
+    """目標は sin(πx1) + 0.5 x2^2。入力も目標も平均 0・分散 1 にそろえる。
+
+    目標の分散が 1 なので、平均値 0 を答えるだけの「何も学んでいない」ネットワークの損失がちょうど 1.0 になる。
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 2))
+    t = np.sin(np.pi * x[:, :1]) + 0.5 * x[:, 1:] ** 2
+    return (x - x.mean(axis=0)) / x.std(axis=0), (t - t.mean(axis=0)) / t.std(axis=0)
+
+
+X, t = sine_task()  # X (100, 2), t (100, 1)
+
+
+def output_gradient_norms(layers, X, t):
+    """δ = ∂L/∂z（z は Linear 層の出力）のノルムを、Linear 層ごとに入力側から並べる。"""
+    loss_fn = MSELoss()
+    h = X
+    for layer in layers:
+        h = layer.forward(h)
+    loss_fn.forward(h, t)
+    dout = loss_fn.backward()
+    norms = []
+    for layer in reversed(layers):
+        if isinstance(layer, Linear):
+            norms.append(np.linalg.norm(dout))
+        dout = layer.backward(dout)
+    return norms[::-1]
+
+
+def median_over_seeds(measure, seeds=20):
+    """measure(rng) を 20 通りの重みで測り、中央値をとる。1 つの乱数の偶然を結論にしないため。"""
+    return np.median([measure(np.random.default_rng(seed)) for seed in range(seeds)], axis=0)
+
+
+def decades_per_layer(norms):
+    """両端の層の比から、勾配が 1 層あたり何桁変わるかを測る。正なら入力側ほど小さい（消失）、負なら爆発。"""
+    return (np.log10(norms[-1]) - np.log10(norms[0])) / (len(norms) - 1)
+
+
+def scale_weights(layers, factor):
+    """Linear 層の W を factor 倍して、同じ層のリストを返す。"""
+    for layer in layers:
+        if isinstance(layer, Linear):
+            layer.params["W"] *= factor
+    return layers
+
+
+def sgd_update(layers, lr):
+    """全パラメータを 1 歩、勾配の逆向きに動かす。"""
+    for layer in layers:
+        for name in layer.params:
+            layer.params[name] -= lr * layer.grads[name]
+
+# %% [markdown]
+# ---
+#
+# ## 1 勾配消失問題
+#
+# ### 1.1 勾配は掛け算で運ばれる
+#
+# $l$ 番目の Linear 層の出力を $z^{(l)} = h^{(l-1)} W^{(l)} + b^{(l)}$、活性化を $h^{(l)} = \phi(z^{(l)})$ とします。
+# **層の出力についての勾配** $\delta^{(l)} = \partial L / \partial z^{(l)}$ は、出力側から 1 層ごとに
+#
+# $$\delta^{(l)} = \left(\delta^{(l+1)} W^{(l+1)\top}\right) \odot \phi'(z^{(l)})$$
+#
+# と運ばれます。掛けられるのは **重み** と **活性化の導関数** の 2 つです。このうち導関数には上限があります。
+#
+# - シグモイド: $\sigma'(z) = \sigma(z)(1 - \sigma(z)) \le 0.25$
+# - tanh: $\tanh'(z) = 1 - \tanh^2(z) \le 1$（等号は $z = 0$ のときだけ）
+#
+# Linear 層が $n$ 個のネットワークには活性化が $n - 1$ 個あるので、シグモイドの導関数の積は最大でも $0.25^{\,n-1}$ です。
+# ただし、これは **導関数だけ** の上限です。実際の勾配は重みも掛かるので、重みしだいでこれより小さくも大きくもなります。
+#
+# > **予想してみましょう**: シグモイドのネットワークで、重みを「標準偏差 0.01」「Xavier」「Xavier の 6 倍」にしたとき、1 層あたりの倍率は 0.25 より大きいでしょうか、小さいでしょうか。（以後、図や表では標準偏差を sd と書きます。）
+
+# %% tags=["experiment"]
+# 実験: シグモイドの導関数と、勾配が届く割合
+z = np.linspace(-6, 6, 401)[:, None]
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2))
+for activation, name in [(Sigmoid(), "σ'"), (Tanh(), "tanh'")]:
+    activation.forward(z)
+    left.plot(z, activation.backward(np.ones_like(z)), label=name)
+left.axhline(0.25, color="gray", linestyle=":", label="0.25")
+left.set(xlabel="z", ylabel="導関数の値", title="導関数には上限がある")
+left.legend()
+
+depths = np.arange(2, 21, 2)
+right.semilogy(depths, 0.25 ** (depths - 1.0), color="gray", linestyle=":", label=r"導関数の積の上限 $0.25^{n-1}$")
+for label, init, factor, marker in [("sd=0.01", "normal", 1, "o"), ("Xavier", "xavier", 1, "s"), ("Xavier の 6 倍", "xavier", 6, "^")]:
+    ratios = []
+    for n in depths:
+        norms = median_over_seeds(
+            lambda rng: output_gradient_norms(scale_weights(build_deep_network(n, "sigmoid", init, rng=rng), factor), X, t)
+        )
+        ratios.append(norms[0] / norms[-1])
+    right.semilogy(depths, ratios, marker=marker, label=label)
+    print(f"{label}: 20 層の両端の比 {ratios[-1]:.1e}、1 層あたり {ratios[-1] ** (1 / 19):.4f} 倍")
+right.set(xlabel="Linear 層の数 n", ylabel=r"$|\delta^{(1)}| / |\delta^{(n)}|$（対数）", title="シグモイドのネットワークで、勾配が入力側まで届く割合", xticks=depths)
+right.legend()
+plt.show()
+
+print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
+
+# %% [markdown]
+# **注目**
+#
+# - Xavier では 1 層あたり約 0.23 倍で、上限の 0.25 に近い減り方です。20 層では $10^{-12}$ 倍になり、入力側の層には勾配がほとんど届きません。
+# - 標準偏差 0.01 では 1 層あたり約 0.008 倍です。$0.25^{n-1}$ は「最悪の場合」ではありません。重みが小さければ、もっとひどくなります。
+# - Xavier の 6 倍では約 0.70 倍で、$0.25^{n-1}$ を **超えます**。消失は活性化だけでは決まらず、活性化と重みの組で決まります。
+
+# %% [markdown]
+# ### 1.2 公平な比較: 変えるのは一度に 1 つだけ
+#
+# 「シグモイドは消失し、ReLU は保つ」とよく言われます。これを確かめるとき、シグモイドに小さな重み、ReLU に He 初期化を使ってしまうと、
+# 差が活性化のせいなのか初期化のせいなのか分かりません。そこで 2 つの実験に分けます。
+#
+# - **左**: 初期化を同じ（Xavier）にして、活性化だけを変える
+# - **中央**: 活性化を同じ（シグモイド）にして、初期化だけを変える
+#
+# さらに右の図では、何を測るかを比べます。重みの勾配は $\partial L/\partial W^{(l)} = h^{(l-1)\top} \delta^{(l)}$ で、順伝播の値 $h$ と逆伝播の値 $\delta$ の **積** です。
+# tanh のネットワークを標準偏差 0.01 で初期化すると、$h$ は出力側ほど小さく、$\delta$ は入力側ほど小さくなります。
+#
+# > **予想してみましょう**: このとき、重みの勾配 $|dW|$（ノルム）は層ごとにどう並ぶでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 変えるのは一度に 1 つだけ
+n = 10
+numbers = np.arange(1, n + 1)
+fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4))
+
+print("δ のノルムの 1 層あたりの桁数（正: 入力側ほど小さい）と、1 層目の |δ|。10 層、20 通りの中央値")
+print(f"{'':10}{'sd=0.01':>20}{'Xavier':>20}{'He':>20}")
+for activation, marker in [("sigmoid", "o"), ("tanh", "s"), ("relu", "^")]:
+    line = f"{activation:10}"
+    for init, label, style in [("normal", "sd=0.01", "D-."), ("xavier", "Xavier", "o-"), ("he", "He", "v--")]:
+        norms = median_over_seeds(lambda rng: output_gradient_norms(build_deep_network(n, activation, init, rng=rng), X, t))
+        line += f"{decades_per_layer(norms):>10.2f}{norms[0]:>10.1e}"
+        if init == "xavier":
+            left.semilogy(numbers, norms, marker=marker, label=activation)
+        if activation == "sigmoid":
+            middle.semilogy(numbers, norms, style, label=label)
+    print(line)
+left.set(title="初期化は同じ (Xavier)、活性化だけ違う", ylabel=r"$|\delta|$（対数）")
+middle.set(title="活性化は同じ (sigmoid)、初期化だけ違う", ylabel=r"$|\delta|$（対数）")
+
+for measure, name, label, marker in [
+    (output_gradient_norms, "|δ| ", r"$|\delta|$", "o"),
+    (lambda *net: forward_backward(*net)[1], "|dW|", r"$|dW|$", "s"),
+]:
+    norms = median_over_seeds(lambda rng: measure(build_deep_network(n, "tanh", "normal", rng=rng), X, t))
+    right.semilogy(numbers, norms, marker=marker, label=label)
+    print(f"tanh, sd=0.01 の {name}: 1 層目 {norms[0]:.1e}, 出力層 {norms[-1]:.1e}, 1 層あたり {decades_per_layer(norms):.2f} 桁")
+right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="ノルム（対数）")
+for ax in (left, middle, right):
+    ax.set_xlabel("層番号（入力側から）")
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。活性化の効果は本物です。
+# - **同じシグモイドでも**、標準偏差 0.01 では 2.13 桁ずつ減り、1 層目では Xavier より 13 桁以上小さくなります。「小さな重みのシグモイド」と「He の ReLU」の 1 層目の差 18.6 桁のうち、14.4 桁は初期化の差（sd=0.01 と He）です。
+# - ReLU も標準偏差 0.01 では 1 層あたり 1.7 桁減ります。「ReLU なら勾配は保たれる」とは言えません。
+# - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、$|\delta|$ だけが坂になります。重みの勾配を **層どうしで比べるだけ** では、この消失に気づけません。以後、伝わり方を見るときは $|\delta|$ を使います。
+
+# %% [markdown]
+# ---
+#
+# ## 2 勾配爆発問題
+#
+# ### 2.1 問題の概要
+#
+# 勾配消失とは逆に、1 層ごとの倍率が 1 を超えると、勾配は指数的に **大きく** なります。重みの標準偏差を $\sigma_w$、幅を $n$ とすると、
+# ReLU では入力のおよそ半分が通るので、$\delta$ の大きさの 1 層あたりの倍率は、おおよそ
+#
+# $$\sqrt{\tfrac{1}{2}\, n\, \sigma_w^2}$$
+#
+# です。He 初期化 $\sigma_w^2 = 2/n$ は、これをちょうど 1 にする選び方です。
+#
+# **原因**: 重みの初期値が大きすぎる、学習率が大きすぎて重みが育ちすぎた、同じ重みを何度も掛ける構造（RNN など）
+#
+# **症状**: 損失が急に増える、NaN になる、パラメータが発散する
+#
+# > **予想してみましょう**: 幅 10 の ReLU のネットワークで $\sigma_w = 2$ のとき、δ は 1 層あたり何倍になりますか。また、重みの勾配 $|dW|$ も同じように入力側ほど大きくなるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 勾配爆発を δ と |dW| で見る
+n = 10
+numbers = np.arange(1, n + 1)
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
+for label, init, factor, marker in [("He", "he", 1, "o"), ("sd=1", "large", 1, "s"), ("sd=2", "large", 2, "^")]:
+    build = lambda rng: scale_weights(build_deep_network(n, "relu", init, rng=rng), factor)
+    delta = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
+    weight = median_over_seeds(lambda rng: forward_backward(build(rng), X, t)[1])
+    left.semilogy(numbers, delta, marker=marker, label=label)
+    right.semilogy(numbers, weight, marker=marker, label=label)
+    sigma = np.sqrt(2 / 10) if init == "he" else factor
+    print(f"{label:4}: δ は 1 層ごとに {10 ** -decades_per_layer(delta):.2f} 倍（理論の目安 {np.sqrt(10 * sigma**2 / 2):.2f} 倍）"
+          f"、|dW| は 1 層目 {weight[0]:.1e} / 出力層 {weight[-1]:.1e}")
+left.set(title="層の出力についての勾配", ylabel=r"$|\delta|$（対数）")
+right.set(title="重みの勾配", ylabel=r"$|dW|$（対数）")
+for ax in (left, right):
+    ax.set_xlabel("層番号（入力側から）")
+left.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 左: δ は出力側から入力側へ、sd=2 では 1 層ごとに約 4 倍になります。これが「爆発」の正体です。理論の目安より 1 割ほど小さいのは、幅が 10 しかないネットワークの中央値だからです。
+# - 右: $|dW|$ は巨大ですが、層ごとの並びはほぼ平らです。順伝播の値が出力側ほど大きく、δ が入力側ほど大きいので、積では打ち消し合うからです。「どの層で爆発したか」は $|dW|$ の図では分かりません。
+# - 爆発は順伝播でも起きています。出力が大きいので損失も大きく、δ は出発点（出力層）からすでに巨大です。
+#
+# 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の知らせなので、このノートブックでは隠しません。
+
+# %% tags=["experiment"]
+# 実験: 発散の様子（警告がわざと出ます）
+layers = scale_weights(build_deep_network(10, "relu", "large", rng=np.random.default_rng(0)), 2.0)
+for step in range(6):
+    loss, norms = forward_backward(layers, X, t)
+    print(f"ステップ {step}: 損失 {loss:.2e}, 最大の |dW| {np.max(norms):.2e}")
+    if not np.isfinite(loss):
+        break
+    sgd_update(layers, lr=0.01)
+
+# %% [markdown]
+# ### 2.2 勾配クリッピング
+#
+# 勾配を 1 本の長いベクトル $g$ とみなし、その長さが上限を超えたら、**向きを変えずに** 縮めます（Pascanu et al., 2013）。
+#
+# $$\|g\| = \sqrt{\sum_{\text{層}} \sum_{\text{名前}} \sum_i g_i^2}, \qquad g \leftarrow c\, g, \qquad c = \min\left(1, \frac{\text{max\_norm}}{\|g\|}\right)$$
+#
+# #### 演習 2.2: `clip_gradients`（6 点、自動採点）
+#
+# `clip_gradients(layers, max_norm=1.0)` を書いてください。戻り値は `(total_norm, clip_coef)` です。
+#
+# **仕様**
+#
+# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W`、`b`、`gamma`、`beta` など、名前によらず全部を数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものが何もなければ `(0.0, 1.0)` を返します。
+# - `total_norm > max_norm` なら、すべての勾配に **同じ係数** を掛け、新しい全体のノルムを `max_norm` にします。相対誤差 1e-5 までは正解です（係数も同じです。`max_norm / total_norm` でも `max_norm / (total_norm + 1e-6)` でも正解です）。その場で書き換えても、`layer.grads[name]` に新しい配列を入れても、同じ名前を持つ新しい辞書に取りかえてもかまいません。`params` は変えません。
+# - それ以外なら、勾配はそのままで、`clip_coef == 1.0` です。ノルムが `max_norm` から 1e-6 以内のときは、どちらの動作でも正解です。
+# - `clip_coef` は実際に掛けた係数です。1 を超えることはありません。
+# - 勾配のどこかに NaN か無限大があれば `ValueError` を送出します（`ArithmeticError` か `RuntimeError` でも正解です）。このとき、すべての勾配は元のままにしておきます。
+#
+# **採点しないこと**: 有限な勾配の 2 乗があふれる（または 0 につぶれる）場合、2 つの層が同じ配列を共有する場合、`max_norm` が正の有限な数でない場合
+
+# %% solution="clip_gradients"
+
+# %% check="clip_gradients"
+check("clip_gradients")
+
+# %% [markdown]
+# ### 2.3 クリッピングで治るもの、治らないもの
+#
+# 自分で書いた `clip_gradients` を試します。
+#
+# 1. sd=2 のネットワークの勾配を 1 回クリッピングして、全体のノルムが本当に `max_norm` になるかを見る
+# 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 200 ステップ学習する。20 通りの重みで、クリッピングあり・なしを比べる
+# 3. sd=2 のネットワークとクリッピングを組にして、ふつうの入力で 200 ステップ学習する。8 通りの重みで、He 初期化のネットワークと比べる
+#
+# > **予想してみましょう**: 3 のネットワークは、クリッピングがあれば学習できるようになるでしょうか。
+#
+# ここではネットワークをわざと発散させます。警告を 20 回読む代わりに、発散した本数をプログラムで数えるので、このセルに限って NumPy の警告を止めています。
+
+# %% tags=["experiment"]
+# 実験: クリッピングで治るもの、治らないもの
+def train_until_overflow(layers, inputs, lr, steps, max_norm=None):
+    """損失の記録。損失か勾配が有限でなくなったら、そこでやめる。"""
+    losses = []
+    for _ in range(steps):
+        loss, norms = forward_backward(layers, inputs, t)
+        if not np.isfinite([loss, *norms]).all():
+            break
+        losses.append(loss)
+        if max_norm is not None:
+            clip_gradients(layers, max_norm)
+        sgd_update(layers, lr)
+    return losses
+
+
+def he_network(seed):
+    return build_deep_network(10, "relu", "he", rng=np.random.default_rng(seed))
+
+
+def sd_2_network(seed):
+    return scale_weights(build_deep_network(10, "relu", "large", rng=np.random.default_rng(seed)), 2.0)
+
+
+def summary(runs, steps):
+    """発散、学べなかった（最後の損失が 0.9 以上）、学べた、の本数。"""
+    finished = [losses[-1] for losses in runs if len(losses) == steps]
+    learned = sum(loss < 0.9 for loss in finished)
+    return f"{len(runs)} 個のうち 発散 {len(runs) - len(finished)}, 学べなかった {len(finished) - learned}, 学べた {learned}"
+
+
+with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore"):
+    layers = sd_2_network(0)
+    forward_backward(layers, X, t)
+    total_norm, clip_coef = clip_gradients(layers, max_norm=1.0)
+    new_norm, _ = clip_gradients(layers, max_norm=1e300)  # 上限がないのと同じ: 測るだけ
+    print(f"1. 前のノルム {total_norm:.3e}, 係数 {clip_coef:.3e}, 後のノルム {new_norm:.6f}")
+
+    without, clipped = [[train_until_overflow(he_network(seed), 5 * X, 0.1, 200, m) for seed in range(20)] for m in (None, 1.0)]
+    print("2. クリッピングなし:", summary(without, 200))
+    print("2. クリッピングあり:", summary(clipped, 200))
+    bad, good = [[train_until_overflow(build(seed), X, 0.1, 200, 1.0) for seed in range(8)] for build in (sd_2_network, he_network)]
+    print("3. sd=2 とクリッピング:", summary(bad, 200))
+    print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in bad))
+    print("3. He とクリッピング:  ", summary(good, 200))
+    print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in good))
+
+    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    for ax, runs, color, dash, label in [
+        (left, without, COLORS[1], "--", "クリッピングなし"),
+        (left, clipped, COLORS[0], "-", "クリッピングあり"),
+        (right, bad, COLORS[1], "--", "sd=2、クリッピングあり"),
+        (right, good, COLORS[0], "-", "He、クリッピングあり"),
+    ]:
+        for losses in runs:
+            ax.semilogy(losses, color=color, linestyle=dash, linewidth=1.2, alpha=0.7)
+        ax.plot([], [], color=color, linestyle=dash, label=label)
+    for losses in without:
+        if len(losses) < 200:
+            left.semilogy(len(losses), 1e7, "x", color="black", markersize=8)
+    left.plot([], [], "x", color="black", label="発散したステップ")
+    left.set(title="He 初期化、入力 5 倍、20 通りの重み", ylim=(3e-2, 3e7))
+    right.set(title="悪い初期値は、クリッピングでは治らない（8 通りの重み）")
+    for ax in (left, right):
+        ax.axhline(1.0, color="gray", linestyle=":", label="何も学ばない (1.0)")
+        ax.set(xlabel="ステップ", ylabel="損失（対数）")
+        ax.legend(loc="upper right")
+    plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 1: 係数は $10^{-13}$ ほどで、小数点以下 4 桁で表示すると「0.0000」です。確かめるべきなのは、層ごとの最大値ではなく、クリッピング後の **全体のノルム** が 1 になることです。
+# - 2: クリッピングがないと 20 個のうち学べたのは 6 個だけで、8 個は発散しました。クリッピングがあれば 20 個とも学べます。たまに現れる大きすぎる 1 歩から、ネットワークを守れるからです。
+# - 3: sd=2 のネットワークは、NaN にこそなりませんが 1 個も学べません。損失が巨大なままか、ユニットが死んで 1.0 で止まるかです。クリッピングが守るのは **1 歩の大きさ** であって、悪い初期値を治すわけではありません。それはセクション 4 の仕事です。
+
+# %% [markdown]
+# ---
+#
+# ## 3 活性化関数の選択
+#
+# ### 3.1 各活性化関数の特性比較
+#
+# $\phi'$ が大きく保たれる範囲の広さを見比べます。導関数は、層の `backward` に 1 を流して求めます。
+#
+# > **予想してみましょう**: $|z| > 4$ のところでも勾配を通すのはどれですか。ReLU の導関数の $z = 0$ での値は何でしょうか。
+
+# %% tags=["experiment"]
+# 実験: 活性化関数とその導関数
+z = np.linspace(-6, 6, 601)[:, None]
+fig, axes = plt.subplots(1, 4, figsize=(16, 4))
+print(f"{'導関数':9}{'z=-4':>12}{'z=4':>12}{'max':>12}")
+for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
+    name = type(activation).__name__
+    y = activation.forward(z)
+    slope = activation.backward(np.ones_like(z))
+    at = {value: slope[np.argmin(np.abs(z - value)), 0] for value in (-4, 4)}
+    print(f"{name:12}{at[-4]:>12.4f}{at[4]:>12.4f}{slope.max():>12.4f}")
+    if isinstance(activation, (ReLU, LeakyReLU)):
+        slope[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
+    ax.plot(z, y, label=r"$\phi(z)$")
+    ax.plot(z, slope, label=r"$\phi'(z)$")
+    ax.set(title=name, xlabel="z", ylim=(-1.3, 6.2 if "ReLU" in name else 1.3))
+    ax.legend(loc="upper left")
+plt.show()
+
+# %% [markdown]
+# | 関数 | 出力の範囲 | 勾配について | 気をつけること |
+# |---|---|---|---|
+# | Sigmoid | (0, 1) | 最大 0.25。両側で 0 に近づく（飽和） | 出力の平均が 0 でない。深いネットワークの隠れ層には向かない |
+# | Tanh | (-1, 1) | 最大 1。両側で飽和 | 重みが大きいと飽和する |
+# | ReLU | [0, ∞) | 正の側で 1、負の側で 0 | すべての入力で 0 になる「死んだユニット」 |
+# | Leaky ReLU | (-∞, ∞) | 正の側で 1、負の側で 0.01 | 負の側の勾配は 0 でないが小さい |
+#
+# $z = 0$ で ReLU は微分できません。このコースの実装は左側の値 0 を使います。
+
+# %% [markdown]
+# ### 3.2 「不活性」と「死んだ」は違う
+#
+# ReLU のユニットが、ある入力に対して 0 を出すのは正常です（**不活性**）。半分ほどの入力で 0 になるからこそ、非線形な関数が作れます。
+# 困るのは、**データ中のすべての入力に対して** 0 を出すユニットです（**死んだユニット**）。どの入力からも勾配が来ないので、そのユニットに入る重みは動けません。
+#
+# > **予想してみましょう**: He 初期化のまま、学習をまだ 1 歩も進めていない 20 層のネットワークでも、死んだユニットはあるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 不活性の割合と、死んだユニットの割合
+def inactive_and_dead(activation, seed, n_layers=20):
+    """各活性化層の、不活性の割合（ユニット×入力の平均）と、死んだユニット（全入力で導関数 0）の割合。"""
+    layers = build_deep_network(n_layers, activation, "he", rng=np.random.default_rng(seed))
+    h = np.random.default_rng(760).standard_normal((1000, 2))
+    shares = []
+    for layer in layers:
+        h = layer.forward(h)
+        if isinstance(layer, (ReLU, LeakyReLU)):
+            closed = h <= 0
+            no_gradient = layer.backward(np.ones_like(h)) == 0
+            shares.append((closed.mean(), no_gradient.all(axis=0).mean()))
+    return np.array(shares)
+
+
+fig, ax = plt.subplots(figsize=(8, 4.4))
+for activation, marker in [("relu", "o"), ("leaky_relu", "s")]:
+    inactive, dead = np.mean([inactive_and_dead(activation, seed) for seed in range(20)], axis=0).T
+    numbers = np.arange(1, len(dead) + 1)
+    ax.plot(numbers, 100 * inactive, marker=marker, label=f"{activation}: 負の側にある割合")
+    ax.plot(numbers, 100 * dead, marker=marker, label=f"{activation}: 死んだユニット")
+    print(f"{activation:10}: 不活性は 1 層目 {inactive[0]:.0%} / 19 層目 {inactive[-1]:.0%}、"
+          f"死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
+ax.set(title="学習前の 20 層のネットワーク（幅 10、He 初期化、20 通りの平均）", xlabel="活性化層の番号（入力側から）", ylabel="割合 [%]", ylim=(-3, 100), xticks=numbers[::2])
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 不活性の割合はどの層でもおよそ半分で、深さとあまり関係がありません。正常な姿です。
+# - 死んだユニットは 1 層目では 0% ですが、深い層ほど増え、19 層目では 40% を超えます。深いところでは、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。
+# - Leaky ReLU では、定義により死んだユニットは 0 です。ただし負の側の勾配は 0.01 倍なので、「生きているが、ほとんど動けない」ことはあります。
+
+# %% [markdown]
+# ---
+#
+# ## 4 重みの初期化
+#
+# ### 4.1 分散を保つ
+#
+# 入力が $n_\text{in}$ 個、重みの分散が $\sigma_w^2$ なら、$z$ の分散は順伝播で約 $n_\text{in}\sigma_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}\sigma_w^2$ 倍になり、そこに活性化の効果が掛かります。
+#
+# - **Xavier（Glorot）**: 順と逆の両方を 1 に近づける妥協案。$\sigma_w = \sqrt{2/(n_\text{in} + n_\text{out})}$。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
+# - **He**: ReLU が半分を捨てる分を 2 倍で補う。$\sigma_w = \sqrt{2/n_\text{in}}$
+#
+# シグモイドの原点での傾きは 1/4 です。傾きを 1 とみなす Xavier の仮定が成り立たないので、「シグモイドには Xavier」だけでは足りません。
+# 傾きを補うには重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
+#
+# > **予想してみましょう**: ゲイン 4 にすれば、シグモイドの消失は完全になくなるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: ゲインと初期化
+def final_loss(layers, steps=300, lr=0.1):
+    for _ in range(steps):
+        loss, _ = forward_backward(layers, X, t)
+        sgd_update(layers, lr)
+    return loss
+
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 300 ステップ後の損失（5 通りの中央値。1.0 なら何も学んでいない）")
+for gain, marker in [(1, "o"), (2, "s"), (4, "^"), (6, "D")]:
+    build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
+    norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
+    loss = median_over_seeds(lambda rng: final_loss(build(rng)), seeds=5)
+    left.semilogy(np.arange(1, 11), norms, marker=marker, label=f"ゲイン {gain}")
+    print(f"  ゲイン {gain}: {decades_per_layer(norms):.2f} 桁、損失 {loss:.3f}")
+left.set(title="シグモイド: Xavier × ゲイン", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）")
+left.legend()
+
+depths = [3, 5, 10, 15, 20]
+print("ReLU: 1 層目の |δ|")
+for init, marker in [("he", "o"), ("xavier", "s")]:
+    firsts = np.array([
+        [output_gradient_norms(build_deep_network(n, "relu", init, rng=np.random.default_rng(seed)), X, t)[0] for seed in range(20)]
+        for n in depths
+    ])
+    low, middle, high = np.quantile(firsts, [0.1, 0.5, 0.9], axis=1)
+    right.semilogy(depths, middle, marker=marker, label=f"{init}（帯は 10～90%）")
+    right.fill_between(depths, low, high, alpha=0.15)
+    print(f"  {init:7}", ", ".join(f"{n} 層 {value:.1e}" for n, value in zip(depths, middle)))
+right.set(title="ReLU: He と Xavier", xlabel="Linear 層の数", ylabel=r"$|\delta^{(1)}|$（対数）", xticks=depths)
+right.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - シグモイドでは、ゲイン 1（ふつうの Xavier）と 2 だと 10 層のネットワークは 300 ステップ後も損失 1.0 のまま、つまり何も学べません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.14 まで下がります。
+# - それでも坂は 0 にはなりません。重みを大きくすると、今度は $z$ が原点から離れて飽和し、$\sigma'$ が小さくなるからです。シグモイドの消失は、初期化だけでは治しきれません。
+# - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減るので、20 層では 500 倍の差がつきます。He の中央値も少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
+
+# %% [markdown]
+# ### 4.2 信号は生きているか: ユニットごとに、サンプルをまたいで見る
+#
+# 順伝播の健康診断では、活性化の標準偏差をよく見ます。ただし **測り方** に注意してください。
+#
+# - **まとめた標準偏差**: 全ユニット・全サンプルをひとまとめにして測る
+# - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるか（ユニットについて平均する）
+#
+# ネットワークが入力を区別できるかどうかを決めるのは後者です。ユニットごとに違う値を出していても、どのサンプルでも同じ値なら、情報は消えています。
+#
+# > **予想してみましょう**: 標準偏差 0.01 のシグモイドのネットワークでは、2 つの標準偏差は何桁違うでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 活性化の標準偏差を 2 通りに測る
+fig, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True)
+inputs = np.random.default_rng(760).standard_normal((1000, 2))
+for ax, activation in zip(axes, ["sigmoid", "relu"]):
+    print(f"{activation}（6 層、5 番目の活性化）")
+    for i, (init, label) in enumerate([("normal", "sd=0.01"), ("xavier", "Xavier"), ("he", "He"), ("large", "sd=1")]):
+        h, per_unit, pooled = inputs, [], []
+        for layer in build_deep_network(6, activation, init, rng=np.random.default_rng(0)):
+            h = layer.forward(h)
+            if not isinstance(layer, Linear):
+                per_unit.append(h.std(axis=0).mean())
+                pooled.append(h.std())
+        numbers = np.arange(1, len(pooled) + 1)
+        ax.semilogy(numbers, per_unit, color=COLORS[i], linestyle="-", marker="os^D"[i], label=label)
+        ax.semilogy(numbers, pooled, color=COLORS[i], linestyle=":", marker="os^D"[i], markerfacecolor="none")
+        print(f"  {label:7}: まとめた標準偏差 {pooled[-1]:.1e}, ユニットごとの標準偏差 {per_unit[-1]:.1e}")
+    ax.set(title=f"{activation}（実線: ユニットごと、点線: まとめて）", xlabel="活性化層の番号（入力側から）", ylabel="標準偏差（対数）", xticks=numbers)
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - シグモイド・標準偏差 0.01 では、まとめた標準偏差は $2.6 \times 10^{-3}$ ですが、ユニットごとでは $1.3 \times 10^{-11}$ です。8 桁も違います。信号は消えているのに、まとめた値ではそれが見えません。
+# - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「傾き 1/4」の順伝播での姿です）。
+# - ReLU では He がほぼ一定、Xavier が緩やかに減り、sd=1 は増え続けます（順伝播の爆発）。
+#
+# **初期化の指針**: tanh には Xavier、ReLU には He。シグモイドを深く使うなら、ゲインか正規化（演習 8.1）が要ります。
+
+# %% [markdown]
+# ---
+#
+# ## 5 鞍点と局所解
+#
+# ### 5.1 勾配が 0 の点を見分ける
+#
+# 勾配が 0 になる点（**停留点**）には、極小・極大・鞍点があります。見分けるのは **ヘッセ行列**（2 階微分の行列）の固有値です。
+#
+# | 固有値 | 種類 |
+# |---|---|
+# | すべて正 | 極小 |
+# | すべて負 | 極大 |
+# | 正と負が混ざる | **鞍点**（負の固有値の方向には下れる） |
+#
+# 固有値に 0 が混ざるときは、2 階微分だけでは決まりません（7.2 で出会います）。
+#
+# $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので鞍点です。
+# もう少し複雑な例として、Himmelblau 関数 $f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点を、ニュートン法ですべて探して分類します。
+#
+# > **予想してみましょう**: 極小は 4 つあります。鞍点と極大はいくつあるでしょうか。また、4 つの極小で $f$ の値は違うでしょうか。
+
+# %%
+def himmelblau(x, y):
+    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+
+
+def himmelblau_gradient(x, y):
+    a, b = x**2 + y - 11, x + y**2 - 7
+    return np.array([4 * x * a + 2 * b, 2 * a + 4 * y * b])
+
+
+def himmelblau_hessian(x, y):
+    return np.array([[12 * x**2 + 4 * y - 42, 4 * (x + y)], [4 * (x + y), 12 * y**2 + 4 * x - 26]])
+
+
+def himmelblau_critical_points():
+    """停留点の配列 (9, 2)。200 個の出発点からニュートン法で勾配 0 の点を探し、重なりを除く。"""
+    found = []
+    for point in np.random.default_rng(5).uniform(-5, 5, (200, 2)):
+        for _ in range(30):
+            point = point - np.linalg.solve(himmelblau_hessian(*point), himmelblau_gradient(*point))
+        is_new = all(np.linalg.norm(point - other) > 1e-6 for other in found)
+        if np.linalg.norm(himmelblau_gradient(*point)) < 1e-9 and is_new:
+            found.append(point)
+    return np.array(sorted(found, key=lambda point: himmelblau(*point)))
+
+
+def descend(gradient, start, lr, steps):
+    """勾配降下の軌跡 (steps + 1, 2)。"""
+    path = [np.array(start, dtype=float)]
+    for _ in range(steps):
+        path.append(path[-1] - lr * gradient(*path[-1]))
+    return np.array(path)
+
+# %% tags=["experiment"]
+# 実験: 停留点の分類と勾配降下
+points = himmelblau_critical_points()
+kinds = {0: ("極小", "*", COLORS[0]), 1: ("鞍点", "X", COLORS[1]), 2: ("極大", "^", COLORS[6])}
+print("      x         y          f      ヘッセ行列の固有値   種類")
+for x, y in points:
+    eigenvalues = np.linalg.eigvalsh(himmelblau_hessian(x, y))
+    kind = kinds[int((eigenvalues < 0).sum())][0]
+    print(f"{x:9.5f} {y:9.5f} {himmelblau(x, y):10.4f}   {eigenvalues[0]:8.2f} {eigenvalues[1]:8.2f}     {kind}")
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.6))
+grid = np.linspace(-2, 2, 101)
+contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, levels=np.arange(-4, 4.1, 0.5), cmap="coolwarm", linestyles="-")
+arrows = np.linspace(-1.75, 1.75, 8)
+left.quiver(arrows, arrows, *np.broadcast_arrays(-2 * arrows[None, :], 2 * arrows[:, None]), alpha=0.6)
+left.plot(0, 0, "X", color=COLORS[1], markersize=12, label="鞍点", linestyle="none")
+left.set(title=r"$f = x^2 - y^2$（矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
+left.legend(loc="upper right")
+fig.colorbar(contours, ax=left, label="f", shrink=0.8)
+
+grid = np.linspace(-5, 5, 201)
+right.contour(grid, grid, np.log1p(himmelblau(grid[None, :], grid[:, None])), levels=25, cmap="Greys", linestyles="-", linewidths=0.7)
+print("\n勾配降下（学習率 0.01、200 ステップ）")
+for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
+    path = descend(himmelblau_gradient, start, lr=0.01, steps=200)
+    right.plot(*path.T, color=COLORS[2 + i], linestyle="-", marker=".", markersize=4, linewidth=1.5)
+    right.plot(*start, "o", color=COLORS[2 + i], markeredgecolor="black", markersize=8)
+    print(f"  {str(start):8} → ({path[-1, 0]:.4f}, {path[-1, 1]:.4f}), f = {himmelblau(*path[-1]):.1e}")
+for index, (kind, marker, color) in kinds.items():
+    chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
+    right.plot(*np.transpose(chosen), marker, color=color, markersize=12, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
+right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
+right.legend(loc="upper center", ncols=3)
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
+# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に着いても負けはありません。出発点で行き先は変わりますが（(4, 4) と (0, 0) は同じ (3, 2) へ行きます）、「大域的最小を逃す」例にはなりません。それは 5.3 で見ます。
+
+# %% [markdown]
+# ### 5.2 学習率の上限はヘッセ行列が決める
+#
+# 極小の近くでは、固有値 $\lambda$ の方向のずれが 1 歩ごとに $(1 - \eta\lambda)$ 倍になります（$\eta$ は学習率）。縮むには $|1 - \eta\lambda| < 1$、つまり
+#
+# $$\eta < \frac{2}{\lambda_\text{max}}$$
+#
+# が必要です。
+#
+# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。学習率 0.014 と 0.016 で、(-4, -4) から始めるとどうなるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 学習率の上限
+minimum = next(p for p in himmelblau_critical_points() if p[0] < -3.5 and p[1] < -3)
+largest = np.linalg.eigvalsh(himmelblau_hessian(*minimum))[-1]
+print(f"最大固有値 {largest:.1f}、学習率の上限 2/λ = {2 / largest:.5f}")
+for lr in (0.010, 0.014, 0.016):
+    path = descend(himmelblau_gradient, (-4, -4), lr, 500)
+    values = [himmelblau(*p) for p in path[-4:]]
+    print(f"学習率 {lr:.3f}: 最後の 4 歩の f =", ", ".join(f"{value:.2e}" for value in values))
+
+# %% [markdown]
+# **注目**: 上限のすぐ下（0.014）では $f$ が 0 まで下がり、すぐ上（0.016）では極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
+#
+# ### 5.3 大域的最小を逃すとき、鞍点が増えるとき
+#
+# 極小ごとに高さが違う関数では、出発点しだいで大域的最小を逃します。Styblinski-Tang 関数 $f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
+#
+# では、変数が何百万個もあるネットワークでは、局所解だらけなのでしょうか。停留点でのヘッセ行列を、**ランダムな対称行列**（GOE と呼ばれる分布）だと考えてみます。極小であるには、**すべて** の固有値が正でなければなりません。
+#
+# > **予想してみましょう**: 1 次元では、すべて正の確率は 1/2 です。5 次元ではどれくらいでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 大域的最小を逃す関数、ランダムな対称行列
+def styblinski_tang(x, y):
+    return 0.5 * (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y)
+
+
+def styblinski_tang_gradient(x, y):
+    return np.array([2 * x**3 - 16 * x + 2.5, 2 * y**3 - 16 * y + 2.5])
+
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2))
+grid = np.linspace(-4.5, 4.5, 181)
+levels = np.r_[np.arange(-78, 0, 6), np.arange(0, 121, 20)]
+contours = left.contour(grid, grid, styblinski_tang(grid[None, :], grid[:, None]), levels=levels, cmap="cividis", linestyles="-", linewidths=0.8)
+fig.colorbar(contours, ax=left, label="f")
+for i, start in enumerate([(-4, -4), (0, 0), (4, 4), (0.3, 0.3), (-4, 4)]):
+    path = descend(styblinski_tang_gradient, start, lr=0.01, steps=500)
+    left.plot(*path.T, color=COLORS[i], linestyle="-", linewidth=2)
+    left.plot(*start, "o", color=COLORS[i], markeredgecolor="black", markersize=8)
+    left.plot(*path[-1], "*", color=COLORS[i], markeredgecolor="white", markersize=15)
+    left.text(path[-1, 0], path[-1, 1] - 0.45, f"{styblinski_tang(*path[-1]):.1f}", ha="center", va="top", backgroundcolor="white", fontsize=9)
+    print(f"Styblinski-Tang {str(start):10} → ({path[-1, 0]:.3f}, {path[-1, 1]:.3f}), f = {styblinski_tang(*path[-1]):.3f}")
+left.set(title="Styblinski-Tang（○: 出発点、★: 到着点）", xlabel="x", ylabel="y", aspect="equal")
+
+rng = np.random.default_rng(53)
+dimensions = np.arange(1, 7)
+shares = {"すべて正（極小）": [], "正負が混ざる（鞍点）": []}
+for n in dimensions:
+    a = rng.standard_normal((20_000, n, n))
+    eigenvalues = np.linalg.eigvalsh((a + a.transpose(0, 2, 1)) / 2)
+    positive = (eigenvalues > 0).sum(axis=1)
+    shares["すべて正（極小）"].append((positive == n).mean())
+    shares["正負が混ざる（鞍点）"].append(((positive > 0) & (positive < n)).mean())
+    print(f"ランダムな対称行列 {n} 次元: すべて正 {shares['すべて正（極小）'][-1]:.4f}, 正負が混ざる {shares['正負が混ざる（鞍点）'][-1]:.4f}")
+for (label, values), marker in zip(shares.items(), "os"):
+    values = np.array(values)
+    right.semilogy(dimensions[values > 0], values[values > 0], marker=marker, label=label)
+right.set(title="ランダムな対称行列の固有値の符号（2 万個ずつ）", xlabel="次元", ylabel="割合（対数）", xticks=dimensions)
+right.legend(loc="lower left")
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - Styblinski-Tang では、(-4, -4) と (0, 0) は大域的最小 $f \approx -78.33$ に着きますが、(4, 4) と (0.3, 0.3) は $-50.06$、(-4, 4) は $-64.20$ で止まります。(0, 0) と (0.3, 0.3) のように近い出発点でも、運命が分かれます。
+# - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万回に 1 回ほどまで減り（6 次元では 2 万個の中に 1 つもありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では、停留点の多くが鞍点だと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
+
+# %% [markdown]
+# ---
+#
+# ## 6 勾配モニタリングツール
+#
+# ### 6.1 GradientMonitor クラス
+#
+# 学習中の各層の勾配ノルムを記録し、異常を知らせる道具を作ります。
+#
+# #### 演習 6.1: `GradientMonitor`（4 点、自動採点）
+#
+# `__init__`、`record`、`plot` は与えてあります（変更しないでください）。`history` は `(epoch, {層の名前: ノルム})` のリストで、勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は見ません。
+# `detect_problems(vanish_threshold=1e-7, explode_threshold=1e3)` を書いてください。
+#
+# **仕様**
+#
+# - **最後に追加された** 記録を調べ、見つけた問題を `Problem(layer, kind, norm, epoch)` のリストで、記録の中の順番どおりに返します。`layer` は層の名前（`"Linear_0"` など）、`norm` はそのノルム、`epoch` はその記録のエポックです。
+# - `kind` は次のどれかです。
+#   - `"nonfinite"`: ノルムが NaN か無限大
+#   - `"vanishing"`: ノルムが `vanish_threshold` より小さい
+#   - `"exploding"`: ノルムが `explode_threshold` より大きい
+# - 記録が 1 つもなければ空のリスト、健康なネットワークなら空のリストを返します。
+#
+# **採点しないこと**: ノルムがちょうど閾値に等しい場合
+#
+# `Problem` は `autograder.layers` にあるデータクラスで、`print` すると警告文になります。
+#
+# > **考えてみましょう**: `nan < 1e-7` と `nan > 1e3` は、それぞれ `True` ですか、`False` ですか。
+
+# %% solution="gradient_monitor"
+
+# %% check="gradient_monitor"
+check("gradient_monitor")
+
+# %% [markdown]
+# ### 6.2 使ってみる: 見つかる病気、見つからない病気
+#
+# 2 つのネットワークを見張ります。課題は `sine_task`（損失 1.0 が「何も学んでいない」）です。
+#
+# - **A**: 8 層のシグモイド、Xavier、学習率 0.1 で 100 エポック
+# - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告が教えてくれるのは行番号だけですが、モニターは層とエポックを教えてくれます
+#
+# > **予想してみましょう**: モニターは、A と B のどちらに警告を出すでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 2 つのネットワークを見張る
+def watch(layers, lr, epochs):
+    monitor = GradientMonitor()
+    losses = []
+    for epoch in range(epochs):
+        loss, _ = forward_backward(layers, X, t)
+        losses.append(loss)
+        monitor.record(epoch, layers)
+        sgd_update(layers, lr)
+    return monitor, losses
+
+
+with waiting_for("gradient_monitor"):
+    monitor, losses = watch(build_deep_network(8, "sigmoid", "xavier", rng=np.random.default_rng(0)), lr=0.1, epochs=100)
+    print(f"A: 損失 {losses[0]:.6f} → {losses[-1]:.6f}、検出された問題: {monitor.detect_problems() or 'なし'}")
+    first, last = list(monitor.history[0][1].values()), list(monitor.history[-1][1].values())
+    print(f"   |dW| の最初/最後の層の比: エポック 0 では {first[0] / first[-1]:.1e}、エポック 99 では {last[0] / last[-1]:.1e}")
+
+    layers = scale_weights(build_deep_network(10, "relu", "large", rng=np.random.default_rng(0)), 2.0)
+    sick_monitor, losses = watch(layers, lr=0.01, epochs=4)
+    print("B: 損失", " → ".join(f"{loss:.1e}" for loss in losses))
+    problems = sick_monitor.detect_problems()
+    print(f"   検出された問題は {len(problems)} 個。はじめの 2 個:")
+    for problem in problems[:2]:
+        print("  ", problem)
+
+    monitor.plot()
+    plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - B では NaN に気づけました。NaN は `<` とも `>` とも比べられない（どちらも `False`）ので、`"nonfinite"` を別に調べる必要があります。
+# - A は損失が 1.0 からほとんど動かず、何も学んでいません。それなのにモニターは **「問題なし」** と答えます。どの層のノルムも $10^{-7}$ より大きく、絶対値の閾値では病気に見えないからです。
+# - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが平均を合わせたあとは、誤差の打ち消し合いで $dW$ 全体が小さくなるためです）。
+#
+# 閾値だけでは足りません。δ の **坂** を見る道具を作りましょう。
+
+# %% [markdown]
+# ### 6.3 坂を測る
+#
+# セクション 1 で見たように、消失は 1 層あたり一定の桁数で進みます。つまり、$\log_{10}|\delta^{(l)}|$ は層番号 $l$ についてほぼ直線です。
+# `decades_per_layer` は両端の 2 点だけで傾きを測るので、端の層の偶然に左右されます。すべての層を使って、最小二乗法で直線
+#
+# $$\log_{10} |\delta^{(l)}| \approx a\, l + b$$
+#
+# を当てはめた傾き $a$ なら安定します。$a$ は「1 層あたり何桁減るか」です。
+#
+# #### 演習 6.3（挑戦）: `gradient_slope`（4 点、自動採点）
+#
+# `gradient_slope(delta_norms)` を書いてください。戻り値は傾き $a$（`float` または `np.float64`）です。
+#
+# **仕様**
+#
+# - `delta_norms` は、各層の出力についての勾配のノルムを入力側から並べたもので、リストまたは 1 次元配列、長さは 2 以上です。**渡された `delta_norms` を書き換えてはいけません。**
+# - `log10(ノルム)` を層番号に当てはめた最小二乗直線の傾きを返します。入力側ほど小さい（消失）なら正、入力側ほど大きい（爆発）なら負です。番号を 0 から始めても 1 から始めても傾きは同じです。
+# - ノルムが 0 のところは `np.finfo(float).tiny` とみなします（`log10(0)` は計算できないため）。
+# - NaN か無限大が含まれていたら `ValueError` を送出します。
+#
+# **採点しないこと**: ノルムが 0 より大きく `np.finfo(float).tiny` より小さい場合
+
+# %% solution="gradient_profile"
+
+# %% check="gradient_profile"
+check("gradient_profile")
+
+# %% [markdown]
+# 6 つのネットワーク（8 層、重みの乱数シードは 0）で、$|dW|$ の範囲と δ の坂を比べます。坂 × 7（両端の層の間隔）が、ネットワーク全体で失われる（負なら増える）桁数です。ここでは 2 桁を超えたら「病気」とします。
+#
+# > **予想してみましょう**: 絶対値の閾値（$10^{-7}$ と $10^3$）が見落とすネットワークを、坂は見つけられるでしょうか。健康なネットワークに誤った警報は出ないでしょうか。
+
+# %% tags=["experiment"]
+# 実験: δ の坂で診断する
+def network(activation, init, factor=1.0, epochs=0):
+    layers = scale_weights(build_deep_network(8, activation, init, rng=np.random.default_rng(0)), factor)
+    for _ in range(epochs):
+        forward_backward(layers, X, t)
+        sgd_update(layers, 0.1)
+    return layers
+
+
+networks = {
+    "sigmoid Xavier (学習前)": network("sigmoid", "xavier"),
+    "sigmoid Xavier (100 回後)": network("sigmoid", "xavier", epochs=100),
+    "tanh sd=0.01": network("tanh", "normal"),
+    "tanh Xavier": network("tanh", "xavier"),
+    "relu He": network("relu", "he"),
+    "relu sd=2": network("relu", "large", 2.0),
+}
+with waiting_for("gradient_profile"):
+    rows = []
+    for name, layers in networks.items():
+        delta = output_gradient_norms(layers, X, t)
+        weight = forward_backward(layers, X, t)[1]
+        rows.append((name, delta, weight, gradient_slope(delta)))
+
+    fig, ax = plt.subplots(figsize=(9, 5.2))
+    print("|dW| の最小   |dW| の最大   坂 [桁/層]   全体 [桁]   判定")
+    for (name, delta, weight, slope), marker in zip(rows, "os^Dvx"):
+        total = slope * (len(delta) - 1)
+        verdict = "消失" if total > 2 else "爆発" if total < -2 else "健康"
+        print(f"{min(weight):10.1e} {max(weight):12.1e} {slope:12.2f} {total:11.1f}      {verdict}   {name}")
+        ax.semilogy(np.arange(1, 9), delta, marker=marker, label=f"{name}: {slope:.2f}")
+    ax.set(title="δ のノルムと坂（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xlim=(0.7, 13))
+    ax.set_xticks(range(1, 9))
+    ax.legend(loc="center right")
+    plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 回後も 0.63 です。6.2 の閾値と比が見落とした病気を、坂は両方で見つけます。tanh sd=0.01 も、$|dW|$ は平らで $10^{-7}$ より小さいことしか分かりませんが、坂なら層ごとに消えていると分かります。
+# - tanh Xavier と ReLU He の坂は 0 に近く、誤った警報は出ません。
+# - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には映りません。1 つの数値で診断を終えず、損失・$|dW|$・δ・活性化を合わせて見ます。
+
+# %% [markdown]
+# ---
+#
+# ## 7 最適化手法の比較
+#
+# ### 7.1 鞍点での挙動比較
+#
+# $x^2 - y^2$ は下に限りがないので、鞍点から「脱出」した先は発散です。そこで、底のある関数
+#
+# $$f(x, y) = \frac{x^2}{2} + \frac{y^4}{4} - \frac{y^2}{2}$$
+#
+# を使います。原点が鞍点（固有値 $1$ と $-1$）、$(0, \pm 1)$ が極小（$f = -1/4$）です。
+#
+# 出発点は $(1, y_0)$ です。$y_0$ が 0 に近いほど、鞍点へまっすぐ向かいます。学習率は **3 つとも 0.1** にそろえ、$|y| > 0.5$ になるまでの歩数を「脱出の歩数」とします。
+#
+# SGD では、原点の近くで $y$ が 1 歩ごとに $1 + \eta$ 倍になるので、歩数はおよそ $\ln(0.5 / y_0) / \ln(1 + \eta)$ です。
+#
+# > **予想してみましょう**: 「SGD は鞍点に捕まって動けない」というのは本当でしょうか。$y_0$ を $10^{-4}$ から $10^{-8}$ にすると、歩数は 1 万倍になるでしょうか。$y_0 = 0$ なら、Adam は脱出できるでしょうか。
+
+# %%
+def sgd_step(position, gradient, state, lr=0.1):
+    return position - lr * gradient
+
+
+def momentum_step(position, gradient, state, lr=0.1, momentum=0.9):
+    state["v"] = momentum * state.get("v", 0.0) - lr * gradient
+    return position + state["v"]
+
+
+def adam_step(position, gradient, state, lr=0.1, beta1=0.9, beta2=0.999, eps=1e-8):
+    state["t"] = state.get("t", 0) + 1
+    state["m"] = beta1 * state.get("m", 0.0) + (1 - beta1) * gradient
+    state["v"] = beta2 * state.get("v", 0.0) + (1 - beta2) * gradient**2
+    m_hat = state["m"] / (1 - beta1 ** state["t"])
+    v_hat = state["v"] / (1 - beta2 ** state["t"])
+    return position - lr * m_hat / (np.sqrt(v_hat) + eps)
+
+# %% tags=["experiment"]
+# 実験: 鞍点からの脱出
+def saddle_path(step, y0, max_steps=1000):
+    """(1, y0) から、|y| > 0.5 になるまで（または max_steps まで）の軌跡。"""
+    path, state = [np.array([1.0, y0])], {}
+    while abs(path[-1][1]) <= 0.5 and len(path) <= max_steps:
+        x, y = path[-1]
+        path.append(step(path[-1], np.array([x, y**3 - y]), state))
+    return np.array(path)
+
+
+optimizers = {"SGD": (sgd_step, "o"), "Momentum": (momentum_step, "s"), "Adam": (adam_step, "^")}
+starts = [1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12]
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8))
+gx, gy = np.linspace(-1.1, 1.1, 111), np.linspace(-0.3, 0.65, 96)
+left.contour(gx, gy, gx[None, :] ** 2 / 2 + gy[:, None] ** 4 / 4 - gy[:, None] ** 2 / 2, levels=20, cmap="Greys", linewidths=0.8, linestyles="-")
+left.plot(0, 0, "X", color="black", markersize=12, linestyle="none", label="鞍点", zorder=5)
+for name, (step, marker) in optimizers.items():
+    left.plot(*saddle_path(step, 1e-4).T, marker=marker, linewidth=1.2, label=name)
+    counts = [len(saddle_path(step, y0)) - 1 for y0 in starts]
+    right.semilogx(starts, counts, marker=marker, label=name)
+    stuck = saddle_path(step, 0.0)
+    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 歩後も y={stuck[-1, 1]}")
+right.semilogx(starts, np.log(0.5 / np.array(starts)) / np.log(1.1), color="gray", linestyle=":", label="SGD の理論値")
+right.set(title="脱出までの歩数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="歩数")
+left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
+left.legend(loc="upper left")
+right.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - SGD は捕まりません。歩数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 歩（$\ln 10^4 / \ln 1.1$）増えるだけです。
+# - Momentum は慣性で速くなりますが、増え方はやはり対数です。$y_0$ を 1 万分の 1 にして増えるのは約 34 歩で、SGD の約 1/3 です。
+# - Adam の歩数は 5～8 歩でほとんど変わりません。勾配をその大きさで割るので、小さな勾配でも 1 歩の長さが学習率ほどになるためです。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
+# - $y_0 = 0$ では **誰も脱出できません**。勾配の $y$ 成分がちょうど 0 だからです。実際の学習では、初期値やミニバッチの乱れがこの偶然を壊してくれます。
+
+# %% [markdown]
+# ### 7.2 深さが鞍点を平らにする
+#
+# では、なぜ鞍点が問題になるのでしょうか。重みが 1 個ずつの線形層を $d$ 個重ねたネットワーク $w_1 w_2 \cdots w_d$ に、目標 1 を学ばせます。
+#
+# $$f(w) = \tfrac12 (w_1 w_2 \cdots w_d - 1)^2$$
+#
+# 原点は $d \ge 2$ で停留点です。$d = 2$ では固有値が $\pm 1$ のふつうの鞍点ですが、$d \ge 3$ では **ヘッセ行列がすべて 0** になり、平らな鞍点になります。
+# すべての $w$ を同じ小さな値から始めると、全員が同じように動くので、1 変数だけ計算すれば済みます。
+#
+# > **予想してみましょう**: 初期値 0.1、学習率 0.1 の SGD で $f < 0.01$ になるまでの歩数は、深さ 2 と 5 で何倍違うでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 深い線形ネットワークの学習にかかる歩数
+def steps_to_learn(depth, init, lr=0.1, max_steps=100_000):
+    w, steps = init, 0
+    while 0.5 * (w**depth - 1) ** 2 >= 0.01 and steps < max_steps:
+        w -= lr * (w**depth - 1) * w ** (depth - 1)
+        steps += 1
+    return steps
+
+
+print("深さ        " + "".join(f"{depth:>6} " for depth in range(1, 6)))
+for init, depths in [(0.1, range(1, 6)), (0.01, range(1, 5))]:
+    print(f"初期値 {init:<5}" + "".join(f"{steps_to_learn(d, init):>6} " for d in depths))
+
+# %% [markdown]
+# **注目**: 深さを 2 から 5 にすると、33 歩が 3341 歩、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 歩です。原点の近くでは、勾配 $w^{d-1}$ がほかの層の重みの積、つまり **勾配消失そのもの** だからです。
+# 消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のそばから出発しているのです（Saxe et al., 2014）。
+#
+# ### 7.3 Adam にも届かない勾配がある
+#
+# Adam は勾配の大きさによらず進めるはずでした。では、20 層のシグモイドも Adam なら学べるでしょうか。更新式の分母 $\sqrt{\hat v} + \epsilon$ に注目してください。勾配が $\epsilon$ より小さいと、割っても 1 にはなりません。
+#
+# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。
+
+# %% tags=["experiment"]
+# 実験: Adam の eps と、消えた勾配
+def adam_final_loss(seed, eps, steps=300):
+    layers = build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(seed))
+    states = [{name: {} for name in layer.params} for layer in layers]
+    for _ in range(steps):
+        loss, _norms = forward_backward(layers, X, t)
+        for layer, state in zip(layers, states):
+            for name in layer.params:
+                layer.params[name] = adam_step(layer.params[name], layer.grads[name], state[name], lr=0.01, eps=eps)
+    return loss
+
+
+_, norms = forward_backward(build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(0)), X, t)
+print(f"学習前の |dW|: 1 層目 {norms[0]:.1e}, 10 層目 {norms[9]:.1e}, 20 層目 {norms[-1]:.1e}")
+for eps in (1e-8, 1e-30):
+    print(f"eps = {eps:.0e}: 5 通りの重みの、300 ステップ後の損失", ", ".join(f"{adam_final_loss(seed, eps):.3f}" for seed in range(5)))
+
+# %% [markdown]
+# **注目**: 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さく、5 個とも損失が 1.0 のままです。$\epsilon$ を極端に小さくすると、5 個のうち 3 個が学び始めます。原因の 1 つが $\epsilon$ だったと分かります。ただし、これは実用的な対策ではありません（そんなに小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
+
+# %% [markdown]
+# ---
+#
+# ## 8 演習問題
+#
+# ### 8.1 Batch Normalization の実装
+#
+# Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、学習できる $\gamma$ と $\beta$ で広げ直します。バッチの $i$ 番目の例、$j$ 番目の特徴について
+#
+# $$\mu_j = \frac1N \sum_i x_{ij}, \qquad \sigma_j^2 = \frac1N \sum_i (x_{ij} - \mu_j)^2, \qquad \hat x_{ij} = \frac{x_{ij} - \mu_j}{\sqrt{\sigma_j^2 + \epsilon}}, \qquad y_{ij} = \gamma_j \hat x_{ij} + \beta_j$$
+#
+# #### 演習 8.1: `BatchNorm`（16 点、自動採点。順伝播 4、逆伝播 8、推論 4）
+#
+# `forward` と `backward` を書いてください。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は与えてあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
+#
+# **仕様: 順伝播（4 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
+#
+# - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割る**（N-1 ではない）もので、`eps` は **根号の中** に足します。そのあと `gamma` と `beta` を使います。
+# - 値が一定の列では、出力は `beta` になります（NaN にしてはいけません）。
+#
+# **仕様: 逆伝播（8 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
+#
+# - 訓練時の `forward` の微分です。$\mu$ と $\sigma^2$ も $x$ の関数であることに注意してください。
+# - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均にはしません）。呼ばれるたびに **上書き** し、足し込みません。
+# - 1 回の `forward` のあとに 2 回呼んでも、同じ結果になります。
+#
+# **仕様: 推論（4 点）**
+#
+# - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。その場で書き換えても、新しい配列を入れてもかまいません。
+# - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
+#
+# **3 つに共通すること**
+#
+# - `x` と `dout` は呼び出し側のものです。書き換えてはいけません（呼び出し側も、`forward` と `backward` の間にそれらを変えません）。
+# - `params` の配列は、`forward` の前に新しい配列に取りかえられることがあります。バッチの大きさは呼び出しごとに変わることがあります。層どうしは独立です。`backward` は、最後の `forward` に、そのときのモード（訓練か推論か）で対応します。
+# - 必要な値をどこに覚えておくか（`self.cache` や属性）は自由です。
+# - 調べる入力は float64 で、訓練時は N ≥ 2、`gamma` は 0 にならず、列の |平均| は標準偏差の 100 倍以下です（値が一定の列を除く）。誤差は、比べるものの自然な大きさ（たとえば dx なら、その列の $|\gamma\,dout| / \sqrt{\sigma^2 + \epsilon}$ の最大値）に対して 1e-5 まで許します。途中の計算が float32 でも正解になります。
+
+# %% [markdown]
+# **ヒント: 逆伝播の組み立て方**
+#
+# 計算グラフ（Notebook 72）を描くと、$x_{ij}$ から損失までの道は 3 本あります。$\hat x_{ij}$ への直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。あとの 2 本は同じ列の **すべての** 例に影響します。
+#
+# 自分で確かめられる性質も役に立ちます。
+#
+# - `dx` の各列の合計は 0（$x$ の列に定数を足しても $y$ は変わらないから）
+# - `dout` の列に定数を足しても `dx` は変わらない
+# - `gamma` を 2 倍すると `dx` も 2 倍になる
+
+# %% solution="batch_norm"
+
+# %% check="batch_norm_forward"
+check("batch_norm_forward")
+
+# %% check="batch_norm_backward"
+check("batch_norm_backward")
+
+# %% check="batch_norm_inference"
+check("batch_norm_inference")
+
+# %% [markdown]
+# #### コツ: 勾配チェックに `dout = 1` を使わない
+#
+# Notebook 73 の勾配チェックを BatchNorm に使うとき、$L = \sum_{ij} y_{ij}$（つまり `dout` がすべて 1）にすると、**何も確かめられません**。
+# 各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` は 0 です。ただ `np.zeros_like(x)` を返すだけの間違った `backward` も合格してしまいます。
+# 乱数の `dout` を使えば見分けられます。自分の `forward` の数値微分で確かめましょう。
+
+# %% tags=["experiment"]
+# 実験: dout = 1 の勾配チェック
+def numerical_dx(layer, x, dout, h=1e-5):
+    """中心差分による ∂(Σ dout * y)/∂x。"""
+    dx = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = h
+        dx[index] = np.sum(dout * (layer.forward(x + step) - layer.forward(x - step))) / (2 * h)
+    return dx
+
+
+with waiting_for("batch_norm"):
+    rng = np.random.default_rng(81)
+    x = rng.standard_normal((8, 3))
+    layer = BatchNorm(3)
+    layer.params["gamma"] = rng.uniform(0.5, 2.0, 3)
+    for label, dout in [("dout = 1   ", np.ones((8, 3))), ("乱数の dout", rng.standard_normal((8, 3)))]:
+        numeric = numerical_dx(layer, x, dout)
+        layer.forward(x)
+        analytic = layer.backward(dout)
+        print(f"{label}: 数値微分の最大 {np.abs(numeric).max():.1e}, "
+              f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
+
+# %% [markdown]
+# #### BatchNorm は坂を平らにするか
+#
+# 同じ重みのネットワークに BatchNorm を入れる・入れないだけを変えて、δ の坂を測ります。
+#
+# > **予想してみましょう**: ReLU + He は、もともと坂が 0 に近いネットワークです。BatchNorm を足すと、坂はどちらに傾くでしょうか。
+
+# %% tags=["experiment"]
+# 実験: BatchNorm と δ の坂
+with waiting_for("batch_norm"):
+    print("δ の 1 層あたりの桁数（20 通りの中央値。正: 消失、負: 爆発）")
+    for activation, init in [("sigmoid", "xavier"), ("relu", "he")]:
+        for norm, label in [(None, "BatchNorm なし"), (BatchNorm, "BatchNorm あり")]:
+            slopes = [
+                median_over_seeds(lambda rng: decades_per_layer(output_gradient_norms(build_deep_network(n, activation, init, norm, rng=rng), X, t)))
+                for n in (10, 20)
+            ]
+            print(f"  {activation:7} {init:6} {label}: 10 層 {slopes[0]:+.2f}, 20 層 {slopes[1]:+.2f}")
+
+# %% [markdown]
+# **注目**
+#
+# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁と、ほぼ平らになります。各層で $z$ の分散が 1 に戻されるので、重みの大きさにも飽和にも左右されにくくなるからです。
+# - ReLU では、坂が -0.11 桁ほど、つまり入力側へ向かって 1 層ごとに約 1.3 倍に **緩やかに爆発** します。深いネットワークで BatchNorm だけを使うと勾配が深さについて指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。万能薬ではありません。
+# - 原論文は効果の理由を「内部共変量シフトの抑制」としましたが、その説明には反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**測った坂が平らになった** ことです。
+
+# %% [markdown]
+# ### 8.2 深さの研究
+#
+# 5 層、10 層、20 層のシグモイドのネットワークで学習を比べ、勾配消失が学習に何をするか、BatchNorm が何を変えるかを調べます。
+#
+# #### 演習 8.2: `depth_study`（6 点、自動採点）
+#
+# `depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0)` を書いてください。
+#
+# **仕様**
+#
+# - 各 `depth` について、まず `layers = build_network(depth, np.random.default_rng(seed))` でネットワークを作ります。呼ぶたびに新しい層のリストが返ります。
+# - つづいて、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** を `lr * 勾配` だけ動かします。
+# - 戻り値は辞書 `{depth: {"loss": (steps,), "grad_norms": (steps, depth)}}` です。配列でもリストでもよく、ほかのキーを足してもかまいません。
+#   - `"loss"`: 各ステップの、**更新する前** の損失
+#   - `"grad_norms"`: 各 Linear 層（`Linear` のインスタンス）の `grads["W"]` のノルム。入力側から並べた、**更新する前** の値
+# - 途中でオーバーフローしても止めず、見たまま（NaN や無限大）を記録します。最初に有限でない値が出たあとの値は比べません。
+# - 順伝播を余分に呼んでもかまいません。
+
+# %% solution="depth_study"
+
+# %% check="depth_study"
+check("depth_study")
+
+# %% [markdown]
+# #### 図（2 点、手動採点）
+#
+# 次の 2 つのネットワークを、深さ 5・10・20、課題 `X, t`、既定の学習率・ステップ数・シードで `depth_study` にかけ、結果を図にしてください。
+#
+# - `build_sigmoid`: シグモイド、Xavier
+# - `build_sigmoid_bn`: 同じ重みで、活性化の前に BatchNorm が入る
+#
+# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。
+#
+# | 点 | 採点基準 |
+# |---|---|
+# | 2 | (a) と (b) の両方があり、3 つの深さと BatchNorm の有無を見分けて比べられる。軸ラベルと凡例があり、勾配は対数軸 |
+# | 1 | (a) か (b) の一方がない、BatchNorm の有無の一方しかない、または軸ラベル・凡例・対数軸のどれかが欠けて読み取れない |
+# | 0 | 図がない、または `depth_study` の結果に基づいていない |
+
+# %%
+def build_sigmoid(depth, rng):
+    return build_deep_network(depth, "sigmoid", "xavier", rng=rng)
+
+
+def build_sigmoid_bn(depth, rng):
+    return build_deep_network(depth, "sigmoid", "xavier", norm=BatchNorm, rng=rng)
+
+# %% solution="depth_study_plot" points=2
+
+# %% [markdown] solution="depth_study_findings" points=2
+# #### 考察（2 点、手動採点）
+#
+# 自分の図から分かったことを、200～400 字程度で書いてください。次の 3 つに触れてください。
+#
+# 1. 深さによって、1 層目の勾配と 200 ステップ後の損失はどう変わったか（図の **数値** を引用する）
+# 2. それはなぜか（勾配が 1 層ごとに何を掛けられるかで説明する）
+# 3. BatchNorm は何を変えたか。損失は深さの順に並んだか
+#
+# | 点 | 採点基準 |
+# |---|---|
+# | 2 | 1 と 3 を図の数値で述べ、2 のしくみ（$W$ と $\phi'$ の積が層の数だけ掛かること）を正しく説明している |
+# | 1 | 数値による観察か、しくみの説明の一方だけが正しい |
+# | 0 | 書いていない、または図と食い違う |
+#
+# **あなたの答え**（この下に書いてください）
+#
+# ### BEGIN SOLUTION
+# BatchNorm なしでは、学習開始時の 1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と、深いほど小さい。200 ステップ後の損失は 0.999、1.000、1.000 で、どの深さでも平均を答えるだけの 1.0 から抜け出せなかった。
+#
+# 勾配は 1 層さかのぼるごとに W と σ' を掛けられる。σ' は 0.25 以下で、Xavier の W の倍率はほぼ 1 なので、1 層あたり約 0.23 倍（0.64 桁）になり、層の数だけ掛け合わさって指数的に小さくなる。出力層の |dW| は 0.5～2.6 あるので、勾配は生まれているのに入力側へ届いていない。
+#
+# BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失は 0.128、0.027、0.065 まで下がった。並びは深さの順ではなく、10 層が最も小さい。損失は学習中に揺れているので、1 つのシードだけで深さの優劣は決められない。
+# ### END SOLUTION
+
+# %% [markdown]
+# ---
+#
+# ## 9 Unit 0.0 総まとめ
+#
+# ### 診断の手引き
+#
+# | 症状 | 何を測るか | まず試すこと |
+# |---|---|---|
+# | 損失が最初からほとんど動かない | δ の坂（正で急）、ユニットごとの活性化の標準偏差 | 活性化と初期化の組を見直す（tanh + Xavier、ReLU + He）、BatchNorm |
+# | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`、δ の坂（負） | 初期値と学習率を下げる、クリッピング |
+# | 損失が振動して下がりきらない | 学習率と $2/\lambda_\text{max}$ の関係 | 学習率を下げる |
+# | しばらく止まってから急に下がる | 勾配ノルムの谷（鞍点の近く） | Momentum、Adam、初期値を大きく |
+# | 一部のユニットがいつも 0 | 死んだユニットの割合（全入力で 0） | 学習率を下げる、Leaky ReLU |
+#
+# ### 学習したこと
+#
+# | ノートブック | テーマ | キーポイント |
+# |-------------|--------|-------------|
+# | **70** | 微分の再発見 | 数値微分、偏微分、勾配ベクトル |
+# | **71** | 連鎖律の解剖 | 合成関数の微分、分岐と合流 |
+# | **72** | 計算グラフ | ノードとエッジ、トポロジカルソート |
+# | **73** | 逆伝播（スカラー） | backward() の実装、勾配チェック |
+# | **74** | 逆伝播（行列） | バッチ処理、行列微分、MLP |
+# | **75** | 学習ループ | SGD、Momentum、Adam、XOR 問題 |
+# | **76** | 勾配の病理学 | 消失・爆発、初期化、鞍点、BatchNorm |
+#
+# ### 習得したスキル
+#
+# 1. **数学的理解**: 微分、連鎖律、勾配の意味
+# 2. **実装力**: NumPy のみでのニューラルネットワーク構築
+# 3. **デバッグ力**: 勾配チェック、モニタリング
+# 4. **診断力**: 一度に 1 つだけ変えて測り、学習の問題を特定して対策する力
+#
+# ### 次のステップへ
+#
+# このユニットで学んだ「誤差逆伝播の物理」は、次の発展的なトピックの基礎になります。
+#
+# - **CNN**: 畳み込み層の逆伝播
+# - **RNN/LSTM**: 時間方向の逆伝播（BPTT）。同じ重みを何度も掛けるので、消失と爆発が最もはっきり現れます
+# - **ResNet / Transformer**: 残差接続。$h + F(h)$ の $h$ の側が、勾配の近道になります
+# - **自動微分ライブラリ**: PyTorch / JAX の内部理解
+
+# %% [markdown]
+# ---
+#
+# ## 参考文献
+#
+# 1. Bengio, Y., Simard, P., & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult. *IEEE Transactions on Neural Networks*, 5(2), 157-166.
+# 2. Glorot, X., & Bengio, Y. (2010). Understanding the difficulty of training deep feedforward neural networks. *AISTATS 2010*, PMLR 9, 249-256.
+# 3. Pascanu, R., Mikolov, T., & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML 2013*, PMLR 28(3), 1310-1318.
+# 4. Saxe, A. M., McClelland, J. L., & Ganguli, S. (2014). Exact solutions to the nonlinear dynamics of learning in deep linear neural networks. *ICLR 2014*. arXiv:1312.6120.
+# 5. Dauphin, Y. N., Pascanu, R., Gulcehre, C., Cho, K., Ganguli, S., & Bengio, Y. (2014). Identifying and attacking the saddle point problem in high-dimensional non-convex optimization. *NIPS 2014*, 2933-2941.
+# 6. He, K., Zhang, X., Ren, S., & Sun, J. (2015). Delving deep into rectifiers: Surpassing human-level performance on ImageNet classification. *ICCV 2015*, 1026-1034.
+# 7. Ioffe, S., & Szegedy, C. (2015). Batch normalization: Accelerating deep network training by reducing internal covariate shift. *ICML 2015*, PMLR 37, 448-456.
+# 8. Kingma, D. P., & Ba, J. (2015). Adam: A method for stochastic optimization. *ICLR 2015*. arXiv:1412.6980.
+# 9. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*. arXiv:1805.11604.
+# 10. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129.
