@@ -9,7 +9,8 @@ from pathlib import Path
 from autograder import __version__
 from autograder.grading import ISOLATION, grade_submission
 from autograder.i18n import LANGUAGES, _, use_language
-from autograder.report.text import printable, submission_text
+from autograder.report.console import print_submission
+from autograder.report.text import printable
 from autograder.results import SubmissionResult, results_file
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 from autograder.worker.client import WorkerBroken
@@ -43,9 +44,10 @@ def check(options: argparse.Namespace) -> int:
         raise
     if submission.language and not options.lang:
         use_language(submission.language)
-    result = grade_submission(submission).result
+    graded = grade_submission(submission)
+    result = graded.result
     _write_json(options.json, submission.assignment, path.stem, result)
-    print(printable(submission_text(result)))
+    print_submission(result, graded.cell_errors)
     if submission.missing:
         return UNUSABLE
     return FULL if result.score == result.max else NOT_FULL

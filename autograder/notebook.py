@@ -38,8 +38,8 @@ def check(name: str) -> Report | float:
         return Report(result)
     print(exercise_text(result))
     if "NBGRADER_VALIDATING" in os.environ and not result.full:
-        # The validator shows a student what a failing cell wrote to stderr, and nothing else of it.
-        print(exercise_text(result), file=sys.stderr)
+        # The validator shows a student what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
+        print(exercise_text(result, width=80), file=sys.stderr)
     return result.score
 
 

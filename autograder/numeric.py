@@ -77,7 +77,7 @@ def compare(
     if scale is None:
         scale = np.max(np.abs(expected))
     scale = np.where(np.asarray(scale) > 0, scale, 1.0)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # gradients that explode come here too
         error = np.abs(got - expected) / scale
     error = np.where(np.isfinite(error), error, np.inf)
     wrong = error > tolerance
@@ -94,6 +94,7 @@ def compare(
     )
 
 
+@np.errstate(all="ignore")
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
     """Words for a regularity that explains the error; "" where there is none."""
     if np.isnan(got).any():
@@ -109,7 +110,8 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
     if explains(-expected):
         return _("the sign is the other way round everywhere")
     if got.size > 1:
-        factor = float(np.sum(got * expected / scale**2) / max(np.sum((expected / scale) ** 2), np.finfo(float).tiny))
+        unit = expected / scale
+        factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
         if abs(factor) > 1e-3 and explains(factor * expected):
             return _("every element is {factor:.4g} times what it should be").format(factor=factor)
     if got.ndim == 2:

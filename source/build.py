@@ -19,7 +19,6 @@ edition made between the two steps keeps them.
 """
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,19 +28,11 @@ import jupytext
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.exercises import exercise
+from autograder.submission import digest
+
 SOURCE = Path(__file__).resolve().parent
 REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
-
-CHECK_POINTS = {
-    "clip_gradients": 6,
-    "batch_norm_forward": 4,
-    "batch_norm_backward": 8,
-    "batch_norm_inference": 4,
-    "depth_study": 6,
-    "gradient_monitor": 4,
-    "gradient_profile": 4,
-}
-
 
 @dataclass(frozen=True)
 class Edition:
@@ -77,7 +68,7 @@ class Cell:
     id: str
     source: str
     is_code: bool
-    points: int | None = None
+    points: float | None = None
 
 
 def build(edition: Edition = JAPANESE) -> NotebookNode:
@@ -118,11 +109,6 @@ def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:
     return notebook
 
 
-def experiment_digest(source: str) -> str:
-    """What tells an experiment cell as we wrote it from one that a student has altered."""
-    return hashlib.sha256(source.strip().encode()).hexdigest()[:16]
-
-
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
     return (REFERENCE / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
@@ -132,7 +118,7 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
     header, source, is_code = raw.metadata, raw.source, raw.cell_type == "code"
     if "check" in header:
         name = header["check"]
-        return Cell("check", f"check_{name}", source, is_code, CHECK_POINTS[name])
+        return Cell("check", f"check_{name}", source, is_code, exercise(name).points)
     if "solution" in header:
         name = header["solution"]
         return Cell("solution", name, solution_text(name) if is_code else source, is_code, header.get("points"))
@@ -148,7 +134,7 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
 
 def _metadata(cell: Cell) -> dict[str, Any]:
     if cell.kind == "experiment":
-        return {"tags": ["experiment"], "autograder": {"experiment": experiment_digest(cell.source)}}
+        return {"tags": ["experiment"], "autograder": {"experiment": digest(cell.source)}}
     if cell.kind in ("prose", "code"):
         return {}
     nbgrader = {

@@ -23,6 +23,18 @@ class Graded:
     result: SubmissionResult
     run: Run
 
+    @property
+    def cell_errors(self) -> list[str]:
+        """A line for every cell that ended with an error, counted as Jupyter shows them, from 1."""
+        return [
+            _("cell {number}: {type}: {message}").format(
+                number=index + 1, type=output["ename"], message=output["evalue"].split("\n")[0][:200]
+            )
+            for index, outputs in sorted(self.run.outputs.items())
+            for output in outputs
+            if output["output_type"] == "error"
+        ]
+
 
 def grade_submission(
     submission: Submission,

@@ -4,13 +4,16 @@ from __future__ import annotations
 import re
 import textwrap
 
-from autograder.i18n import _
 from autograder.report.words import MARKS, headline, outcome_word, points
-from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.results import ExerciseResult, Item, Outcome
 
 
-def exercise_text(result: ExerciseResult) -> str:
-    """A headline, then one line a check, with what was seen below those that do not hold."""
+def exercise_text(result: ExerciseResult, width: int = 0) -> str:
+    """A headline, then one line a check, with what was seen below those that do not hold.
+
+    Args:
+        width: where lines are broken; 0 leaves them whole.
+    """
     messages = {item.message for item in result.items}
     lines = [headline(result)]
     if len(messages) == 1 and len(result.items) > 1 and messages != {""}:
@@ -21,23 +24,18 @@ def exercise_text(result: ExerciseResult) -> str:
             lines.append(_item_line(item))
             if item.message:
                 lines.append(textwrap.indent(item.message, " " * 6))
-    return "\n".join(lines)
-
-
-def submission_text(result: SubmissionResult) -> str:
-    """All exercises, then the sum and what the student should know about the notebook itself."""
-    lines = [exercise_text(check) + "\n" for check in result.checks.values()]
-    lines += [_("Put right: {what}").format(what=what) for what in result.mended]
-    if result.checks:
-        lines.append(_("In all: {points} points").format(points=points(result.score, result.max)))
-    if result.message:
-        lines.append(result.message)
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    return "\n".join(_broken(line, width) for line in text.split("\n")) if width else text
 
 
 def printable(text: str) -> str:
     """`text` without the control characters by which a student's output could drive a terminal."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
+
+
+def _broken(line: str, width: int) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, width, subsequent_indent=indent, drop_whitespace=False)
 
 
 def _item_line(item: Item) -> str:

@@ -31,15 +31,18 @@ def points(score: float, maximum: float) -> str:
     return f"{score:.6g} / {maximum:.6g}"
 
 
+def standing(result: ExerciseResult) -> str:
+    """How the exercise stands, in a few words."""
+    if result.full:
+        return _("everything holds")
+    if all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
+        return _("not attempted yet")
+    passed = sum(item.outcome is Outcome.PASSED for item in result.items)
+    return _("{passed} of {n} checks hold").format(passed=passed, n=len(result.items))
+
+
 def headline(result: ExerciseResult) -> str:
     """One line that says how the exercise stands."""
-    if result.full:
-        verdict = _("everything holds")
-    elif all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
-        verdict = _("not attempted yet")
-    else:
-        passed = sum(item.outcome is Outcome.PASSED for item in result.items)
-        verdict = _("{passed} of {n} checks hold").format(passed=passed, n=len(result.items))
-    return _("{exercise}: {points} points, {verdict}").format(
-        exercise=result.id, points=points(result.score, result.max), verdict=verdict
+    return _("{exercise}: {points} points, {standing}").format(
+        exercise=result.id, points=points(result.score, result.max), standing=standing(result)
     )

@@ -138,14 +138,14 @@ class Worker:
 
     def run_cell(self, cell: Cell, figures: bool) -> list[dict[str, Any]]:
         """The outputs of `cell`. Raises WorkerDied."""
-        seconds = self._allow(self._limits.cell_seconds)
+        seconds = self._allow(self._limits.cell_seconds, at_least=0.1)
         request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
         reply = self._request(request, seconds + GRACE_SECONDS)
         return [output for output in reply.get("outputs", []) if _is_output(output)]
 
     def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
         """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
-        seconds = self._allow(self._limits.probe_seconds)
+        seconds = self._allow(self._limits.probe_seconds, at_least=1.0)
         request = {"probe": {"exercise": exercise.id, "cases": [wire.to_record(case) for case in cases], "seconds": seconds}}
         reply = self._request(request, seconds + GRACE_SECONDS)
         if reply.get("out_of_time"):
@@ -162,8 +162,9 @@ class Worker:
             pass
         return _("What came back from your code could not be read.")
 
-    def _allow(self, seconds: float) -> float:
-        return max(0.1, min(seconds, self._deadline - time.monotonic()))
+    def _allow(self, seconds: float, at_least: float) -> float:
+        """What is left of the whole budget; a little even when it is used up, so that good work still counts."""
+        return max(at_least, min(seconds, self._deadline - time.monotonic()))
 
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to `message`; a worker that gives none, or a malformed one, is stopped."""

@@ -1,0 +1,4 @@
+"""`python -m autograder` is the command `autograder`."""
+from autograder.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""A submission's results in a terminal: what does not hold in words, then everything in a table."""
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from autograder.i18n import _
+from autograder.report.text import exercise_text, printable
+from autograder.report.words import MARKS, points, standing
+from autograder.results import Outcome, SubmissionResult
+
+_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.RAISED: "red", Outcome.GRADER_ERROR: "yellow"}
+
+
+def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
+    """Print `result`, and the errors that cells of the notebook ended with."""
+    console = Console(highlight=False)
+
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, soft_wrap=True)
+
+    for exercise in result.checks.values():
+        if not exercise.full:
+            say(exercise_text(exercise) + "\n")
+    if cell_errors:
+        say(_("Cells that ended with an error in this clean run from top to bottom:"))
+        for error in cell_errors:
+            say(f"  {error}")
+        say("")
+    for what in result.mended:
+        say(_("Put right: {what}").format(what=what))
+    if result.checks:
+        console.print(_table(result))
+    if result.message:
+        say(result.message)
+
+
+def _table(result: SubmissionResult) -> Table:
+    table = Table(show_footer=True)
+    table.add_column(_("Exercise"), _("In all"))
+    table.add_column(_("Points"), points(result.score, result.max), justify="right")
+    table.add_column(_("Checks"))
+    table.add_column("")
+    for exercise in result.checks.values():
+        marks = "".join(
+            f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items
+        )
+        table.add_row(escape(exercise.id), points(exercise.score, exercise.max), marks, standing(exercise))
+    return table

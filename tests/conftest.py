@@ -1,0 +1,76 @@
+"""What several test files share: the course folder, the reference's solution cells, and small notebooks made of them."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autograder.exercises import assignments
+from autograder.exercises.exercise import Implementation
+from autograder.oracle import Reference
+
+COURSE = Path(__file__).resolve().parents[1]
+EXERCISES = assignments()["gradient-pathology"]
+SETUP = """\
+import matplotlib.pyplot as plt
+import numpy as np
+from autograder import check, use_language, waiting_for
+from autograder.layers import *
+"""
+
+
+def solution_source(name: str) -> str:
+    """The reference's text of the solution cell `name`."""
+    return (COURSE / "reference" / "gradient_pathology" / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n")[1]
+
+
+SOLUTIONS = {exercise.solution: solution_source(exercise.solution) for exercise in EXERCISES}
+
+
+def code_cell(source: str, grade_id: str | None = None, **metadata) -> dict:
+    """A code cell as it stands in a notebook file."""
+    if grade_id is not None:
+        metadata["nbgrader"] = {"grade_id": grade_id}
+    return {"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": [], "source": source}
+
+
+def notebook_of(cells: list[dict], **metadata) -> dict:
+    """A notebook as nested dicts."""
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def small_notebook(extra: list[dict] = (), **solutions: str) -> dict:
+    """Setup, solution cells (the reference's, unless given), `extra` cells, and all test cells."""
+    answers = SOLUTIONS | solutions
+    checks = [code_cell(f'check("{exercise.id}")', f"check_{exercise.id}") for exercise in EXERCISES]
+    solution_cells = [code_cell(source, name) for name, source in answers.items()]
+    return notebook_of([code_cell(SETUP, "setup"), *solution_cells, *extra, *checks], autograder={"language": "en"})
+
+
+@pytest.fixture
+def write_notebook(tmp_path):
+    """Writes a notebook (a dict, or any text) and gives its path."""
+
+    def write(notebook: dict | str, name: str = "gradient_pathology.ipynb") -> Path:
+        path = tmp_path / name
+        path.write_text(notebook if isinstance(notebook, str) else json.dumps(notebook), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """The course's own reference."""
+    return Reference(COURSE)
+
+
+def namespace_of(*names: str, reference: Reference) -> dict:
+    """What the notebook would define after the solution cells `names`."""
+    found = {}
+    for exercise in EXERCISES:
+        if exercise.solution in names:
+            implementation: Implementation = reference.implementation(exercise)
+            found[exercise.defines] = getattr(implementation, exercise.defines)
+    return found

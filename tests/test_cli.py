@@ -1,0 +1,127 @@
+"""`autograder check`, as typed in a shell: what it prints, what it writes, and its exit codes."""
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import code_cell, small_notebook
+
+from autograder import cli
+
+WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
+
+
+def run(*arguments):
+    """(exit code, stdout, stderr) of the command in a process of its own, in English."""
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", *map(str, arguments)], capture_output=True, text=True, encoding="utf-8"
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_full_marks_exit_with_0(write_notebook):
+    code, out, err = run("check", write_notebook(small_notebook()), "--lang", "en")
+    assert (code, err) == (0, "")
+    assert "36 / 36" in out
+
+
+def test_something_missing_exits_with_1_and_is_explained(write_notebook):
+    code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=WRONG_CLIP)))
+    assert code == 1
+    assert "total_norm is 0" in out and "case: one layer, gradients too large" in out
+
+
+@pytest.mark.parametrize("content", ['{"cells": [', "[]", '{"cells": [], "nbformat": 4, "metadata": {}}'])
+def test_an_unreadable_notebook_exits_with_2_and_one_sentence(write_notebook, tmp_path, content):
+    target = tmp_path / "out.json"
+    code, out, err = run("check", write_notebook(content), "--lang", "en", "--json", target)
+    assert (code, out) == (2, "")
+    assert "gradient_pathology.ipynb" in err and "Traceback" not in err
+    (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
+    assert submission["status"] == "failed" and submission["message"] in err
+
+
+def test_missing_cells_exit_with_2_and_the_rest_is_judged(write_notebook):
+    notebook = small_notebook()
+    notebook["cells"] = [c for c in notebook["cells"] if "depth_study" not in c["metadata"]["nbgrader"]["grade_id"]]
+    code, out, _err = run("check", write_notebook(notebook))
+    assert code == 2
+    assert "30 / 36" in out and "lacks cells of the assignment: depth_study" in out
+
+
+def test_wrong_usage_exits_with_2():
+    assert run("check")[0] == 2
+    assert run("nonsense")[0] == 2
+
+
+def test_help_shows_an_example():
+    code, out, _err = run("check", "--help")
+    assert code == 0 and "autograder check gradient_pathology.ipynb" in out
+
+
+def test_json_holds_every_item(write_notebook, tmp_path, capsys):
+    target = tmp_path / "out.json"
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["check", str(write_notebook(small_notebook(clip_gradients=WRONG_CLIP))), "--json", str(target)])
+    assert ending.value.code == 1
+    results = json.loads(target.read_text(encoding="utf-8"))
+    assert (results["assignment"], results["isolation"]) == ("gradient-pathology", "basic")
+    submission = results["submissions"]["gradient_pathology"]
+    assert (submission["status"], submission["max"]) == ("graded", 36.0)
+    assert submission["score"] == sum(check["score"] for check in submission["checks"].values()) < 36
+    clip = submission["checks"]["clip_gradients"]
+    assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
+    first = clip["items"][0]
+    assert set(first) == {"id", "outcome", "points", "max", "message", "cause"}
+    assert (first["id"], first["outcome"], first["points"], first["max"]) == ("total_norm", "failed", 0.0, 1.5)
+
+
+def test_cells_that_fail_in_a_clean_run_are_listed(write_notebook):
+    notebook = small_notebook(extra=[code_cell("print(only_in_my_kernel)")])
+    code, out, _err = run("check", write_notebook(notebook))
+    assert code == 0
+    assert "NameError: name 'only_in_my_kernel' is not defined" in out
+
+
+def test_control_characters_of_a_student_do_not_reach_the_terminal(write_notebook):
+    evil = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
+    _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=evil)))
+    assert "owned" in out
+    assert "\x1b" not in out and "\x07" not in out
+
+
+# --- pytest --submission ----------------------------------------------------------------------------------------------
+
+
+def pytest_on(*arguments, cwd):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)],
+        capture_output=True, text=True, encoding="utf-8", cwd=cwd,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
+    notebook = write_notebook(small_notebook(clip_gradients=WRONG_CLIP))
+    code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", cwd=tmp_path)
+    assert code == 1
+    assert "clip_gradients::total_norm" in text and "total_norm is 0" in text
+    assert "30 passed" not in text and "failed" in text and "Traceback" not in text
+
+
+def test_pytest_without_the_package_is_told_what_is_missing(write_notebook, tmp_path):
+    write_notebook(small_notebook())
+    code, text = pytest_on("--submission", "gradient_pathology.ipynb", cwd=tmp_path)
+    assert code == 4 and "--pyargs autograder" in text
+
+
+def test_pytest_refuses_what_is_no_submission(write_notebook, tmp_path):
+    write_notebook("{", name="broken.ipynb")
+    code, text = pytest_on("--submission", "broken.ipynb", "--pyargs", "autograder", cwd=tmp_path)
+    assert code != 0 and "broken.ipynb" in text and "JSON" in text
+
+
+def test_the_plugin_is_quiet_in_other_test_runs(tmp_path):
+    (tmp_path / "test_own.py").write_text("def test_one():\n    assert True\n")
+    code, text = pytest_on(cwd=tmp_path)
+    assert code == 0 and "1 passed" in text

@@ -1,0 +1,129 @@
+"""`check` and `waiting_for`, as a student's notebook calls them."""
+import linecache
+import time
+
+import pytest
+from conftest import EXERCISES, namespace_of
+
+import autograder
+from autograder.i18n import speaking
+from autograder.notebook import Report, judge_here, waiting_for
+from autograder.worker.limits import Limits
+
+BATCH_NORM = "batch_norm"
+
+
+def check_in(namespace, name):
+    """What `check(name)` gives in a notebook that defines `namespace`."""
+    namespace = {**namespace, "check": autograder.check}
+    exec(f"result = check({name!r})", namespace)
+    return namespace["result"]
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with speaking("en"):
+        yield
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_a_right_solution_is_told_so(exercise, reference):
+    report = check_in(namespace_of(exercise.solution, reference=reference), exercise.id)
+    assert report.result.full
+    assert "everything holds" in repr(report)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_an_empty_notebook_is_not_attempted(exercise):
+    report = check_in({}, exercise.id)
+    assert report.result.score == 0
+    assert "not attempted" in repr(report)
+
+
+def test_the_report_shows_itself_as_a_table_and_as_text():
+    report = check_in({"clip_gradients": lambda layers, max_norm=1.0: (0.0, 1.0)}, "clip_gradients")
+    assert isinstance(report, Report)
+    assert "<table" in report._repr_html_()
+    assert "✗" in repr(report) and "<" not in repr(report).replace("<lambda>", "")
+
+
+def test_what_a_student_wrote_is_escaped_in_the_table():
+    def clip_gradients(layers, max_norm=1.0):
+        raise ValueError("<script>alert(1)</script>")
+
+    html = check_in({"clip_gradients": clip_gradients}, "clip_gradients")._repr_html_()
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_an_error_names_the_students_own_line():
+    lines = ["def clip_gradients(layers, max_norm=1.0):\n", "    return layers.nothing\n"]
+    linecache.cache["<cell 3>"] = (sum(map(len, lines)), None, lines, "<cell 3>")  # as IPython does for every cell
+    namespace = {}
+    exec(compile("".join(lines), "<cell 3>", "exec"), namespace)
+    text = repr(check_in(namespace, "clip_gradients"))
+    assert "AttributeError" in text and "in line 2 of the cell: return layers.nothing" in text
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_one():
+    with pytest.raises(ValueError, match='Did you mean "clip_gradients"'):
+        check_in({}, "clip_gradient")
+    with pytest.raises(ValueError, match="batch_norm_forward"):
+        check_in({}, "zzz")
+    with pytest.raises(ValueError, match="There is no check"):
+        check_in({}, ["clip_gradients"])
+
+
+def test_where_nbgrader_runs_the_notebook_the_points_come_back_as_a_float(monkeypatch, capsys, reference):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    score = check_in(namespace_of(BATCH_NORM, reference=reference), "batch_norm_forward")
+    assert type(score) is float and score == 4.0
+    printed = capsys.readouterr()
+    assert "batch_norm_forward" in printed.out and printed.err == ""
+
+
+def test_the_validator_hears_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    assert check_in({}, "clip_gradients") == 0.0
+    lines = capsys.readouterr().err.splitlines()
+    assert "not attempted" in lines[0] and max(map(len, lines)) <= 83
+
+
+def test_an_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr("autograder.notebook.Limits", lambda: Limits(probe_seconds=0.3))
+
+    def clip_gradients(layers, max_norm=1.0):
+        while True:
+            time.sleep(0.01)
+
+    report = check_in({"clip_gradients": clip_gradients}, "clip_gradients")
+    assert "loop that never ends" in repr(report)
+
+
+def test_a_check_leaves_the_notebook_as_it_was(reference, capsys):
+    import numpy as np
+
+    np.random.seed(1)
+    expected = np.random.random(2).tolist()
+    np.random.seed(1)
+    first = np.random.random()
+    noisy = namespace_of("clip_gradients", reference=reference)
+    right = noisy["clip_gradients"]
+
+    def clip_gradients(layers, max_norm=1.0):
+        print("noise")
+        np.random.random()
+        return right(layers, max_norm)
+
+    assert judge_here(EXERCISES[[e.id for e in EXERCISES].index("clip_gradients")], {"clip_gradients": clip_gradients}).full
+    assert [first, np.random.random()] == expected
+    assert capsys.readouterr().out == ""
+
+
+def test_waiting_for_is_patient_with_stubs_only(capsys):
+    with waiting_for("clip_gradients"):
+        raise NotImplementedError
+    assert "clip_gradients" in capsys.readouterr().out
+    with pytest.raises(ZeroDivisionError):
+        with waiting_for("clip_gradients"):
+            1 / 0

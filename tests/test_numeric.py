@@ -1,0 +1,210 @@
+"""Central differences are accurate, and an error is described by where, how large and of which kind it is."""
+import warnings
+
+import numpy as np
+import pytest
+
+from autograder.i18n import speaking
+from autograder.numeric import TOLERANCE, Mismatch, central_differences, compare
+
+EXPECTED = np.array([[1.0, 2.0, -4.0], [3.0, -1.0, 2.0]])
+SCALE = 4.0
+"""The largest |EXPECTED|: the natural scale when none is given."""
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(76)
+
+
+@pytest.fixture(autouse=True)
+def english_and_no_warnings():
+    with speaking("en"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+# --- central differences -------------------------------------------------------------------------------------------
+
+FUNCTIONS = {
+    # name: (f, derivative of each element)
+    "cube": (lambda x: x**3, lambda x: 3 * x**2),
+    "sine": (np.sin, np.cos),
+    "exponential": (np.exp, np.exp),
+}
+
+
+@pytest.mark.parametrize("f, derivative", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_it_is_the_gradient_of_a_weighted_sum(f, derivative, rng):
+    x, upstream = rng.uniform(-2, 2, (4, 3)), rng.standard_normal((4, 3))
+    exact = upstream * derivative(x)
+    # The truncation error is step^2 f'''/6 = 1e-10, the rounding error 1e-16 / step = 1e-11, of values near 10.
+    assert np.abs(central_differences(f, x, upstream, 1e-5) - exact).max() < 2e-9
+
+
+def test_it_is_exact_but_for_rounding_on_a_quadratic(rng):
+    A, x, upstream = rng.standard_normal((3, 3)), rng.standard_normal(3), rng.standard_normal(3)
+    got = central_differences(lambda v: v * (A @ v), x, upstream, 1e-3)
+    exact = upstream * (A @ x) + A.T @ (upstream * x)
+    np.testing.assert_allclose(got, exact, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
+def test_it_has_the_shape_of_x(shape):
+    assert central_differences(lambda x: x, np.ones(shape), np.ones(shape), 1e-5).shape == shape
+
+
+def test_each_column_may_have_its_own_step(rng):
+    """1e-5 of a column's spread keeps the error near 1e-10 of the gradient's scale whatever the spread is."""
+    spreads = np.array([1e-3, 1.0, 1e3])
+    x = rng.standard_normal((5, 3)) * spreads
+    exact = np.cos(x / spreads) / spreads
+    got = central_differences(lambda v: np.sin(v / spreads), x, np.ones((5, 3)), 1e-5 * spreads)
+    assert np.abs((got - exact) * spreads).max() < 1e-9
+
+
+def test_a_function_may_change_its_argument_and_reuse_its_output(rng):
+    x, buffer = rng.standard_normal((2, 3)), np.zeros((2, 3))
+    before = x.copy()
+
+    def careless(v):
+        v *= v
+        buffer[...] = v
+        return buffer
+
+    np.testing.assert_allclose(central_differences(careless, x, np.ones((2, 3)), 1e-5), 2 * before, atol=1e-9)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_a_function_without_a_value_gives_nan_and_no_warning():
+    got = central_differences(lambda v: np.full(2, np.nan), np.ones(2), np.ones(2), 1e-5)
+    assert np.isnan(got).all()
+
+
+# --- compare -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [0.0, 0.9 * TOLERANCE, -0.9 * TOLERANCE])
+def test_what_is_within_the_tolerance_of_the_scale_is_right(error):
+    assert compare(EXPECTED + error * SCALE, EXPECTED) is None
+
+
+def test_what_is_beyond_is_described():
+    got = EXPECTED.copy()
+    got[0, 1] += 0.1
+    got[1, 2] -= 0.5
+    assert compare(got, EXPECTED) == Mismatch(
+        index=(1, 2), got=1.5, expected=2.0, error=pytest.approx(0.5 / SCALE), share=2 / 6,
+        pattern="only some columns are wrong: 1, 2",
+    )
+
+
+def test_the_worst_error_is_the_one_that_is_largest_on_its_own_scale():
+    mismatch = compare(np.array([1.1, 101.0]), np.array([1.0, 100.0]), scale=np.array([1.0, 100.0]))
+    assert mismatch.index == (0,)
+    assert mismatch.error == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("scale", [[[1e-3, 1.0, 1.0]], [1e-3, 1.0, 1.0]])
+def test_a_scale_may_be_given_by_column(scale):
+    got = EXPECTED + 1e-7
+    assert compare(got, EXPECTED) is None
+    assert compare(got, EXPECTED, np.array(scale)).index[1] == 0
+
+
+def test_a_scale_of_zero_counts_as_one():
+    assert compare(np.full(2, 0.9e-5), np.zeros(2)) is None
+    assert compare(np.full(2, 1.1e-5), np.zeros(2)) is not None
+
+
+def test_the_tolerance_may_be_chosen():
+    assert compare(np.array(1.01), np.array(1.0), tolerance=0.02) is None
+    assert compare(np.array(1.01), np.array(1.0), tolerance=0.005) is not None
+
+
+def test_a_number_has_no_index():
+    mismatch = compare(2.0, 1.0)
+    assert (mismatch.index, mismatch.got, mismatch.expected) == ((), 2.0, 1.0)
+    assert (mismatch.error, mismatch.share) == (1.0, 1.0)
+
+
+def test_an_empty_array_is_right():
+    assert compare(np.zeros((0, 3)), np.zeros((0, 3))) is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_wrong_and_worst(value):
+    got = EXPECTED + np.array([[9.0, 0, 0], [0, 0, 0]])
+    got[1, 1] = value
+    mismatch = compare(got, EXPECTED)
+    assert (mismatch.index, mismatch.error) == ((1, 1), np.inf)
+    np.testing.assert_equal(mismatch.got, value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_even_the_same_nonfinite_value_counts_as_right(value):
+    """Nothing is compared where the expected value is not finite, so such a case must not pass by accident."""
+    assert compare(np.array([value, 1.0]), np.array([value, 1.0])) is not None
+
+
+# --- patterns ------------------------------------------------------------------------------------------------------
+
+
+def some_columns(*columns):
+    got = EXPECTED.copy()
+    got[:, list(columns)] = [[7.0], [-9.0]]
+    return got
+
+
+def with_value(value):
+    got = EXPECTED.copy()
+    got[1, 0] = value
+    return got
+
+
+SQUARE = np.array([[1.0, 2.0], [3.0, 4.0]])
+UNRELATED = np.array([[5.0, -1.0, 3.0], [1.0, 7.0, -6.0]])
+PATTERNS = {
+    "NaN": (with_value(np.nan), EXPECTED, "it holds NaN"),
+    "infinite": (with_value(-np.inf), EXPECTED, "it holds infinite values"),
+    "NaN and infinite": (np.full((2, 3), np.nan) + with_value(np.inf), EXPECTED, "it holds NaN"),
+    "zero": (np.zeros((2, 3)), EXPECTED, "everything is zero"),
+    "zero number": (np.array(0.0), np.array(2.0), "everything is zero"),
+    "sign": (-EXPECTED, EXPECTED, "the sign is the other way round everywhere"),
+    "sign of a number": (np.array(-2.0), np.array(2.0), "the sign is the other way round everywhere"),
+    "factor": (7 * EXPECTED, EXPECTED, "every element is 7 times what it should be"),
+    "negative factor": (-0.5 * EXPECTED, EXPECTED, "every element is -0.5 times what it should be"),
+    "a number has no factor": (np.array(3.0), np.array(2.0), ""),
+    "transposed": (SQUARE.T, SQUARE, "it is the transpose of what it should be"),
+    "one column": (some_columns(1), EXPECTED, "only some columns are wrong: 1"),
+    "two columns": (some_columns(0, 2), EXPECTED, "only some columns are wrong: 0, 2"),
+    "one element of a vector": (np.array([1.0, 5.0]), np.array([1.0, 2.0]), ""),
+    "nothing regular": (UNRELATED, EXPECTED, ""),
+    "expected is zero": (np.ones((2, 3)), np.zeros((2, 3)), ""),
+}
+
+
+@pytest.mark.parametrize("got, expected, words", PATTERNS.values(), ids=PATTERNS)
+def test_a_regular_error_is_put_in_words(got, expected, words):
+    assert compare(got, expected).pattern == words
+
+
+@pytest.mark.parametrize("scale", [None, np.array([1.0, 2.0, 4.0]), 1e-3])
+def test_a_factor_is_seen_on_any_scale_and_through_rounding(scale):
+    noise = 1e-12 * np.arange(6.0).reshape(2, 3)
+    assert compare(6 * EXPECTED + noise, EXPECTED, scale).pattern == "every element is 6 times what it should be"
+
+
+HUGE = np.full((2, 2), np.finfo(float).max)
+
+
+@pytest.mark.parametrize("got, expected", [
+    (-HUGE, HUGE), (HUGE / 3, HUGE), (HUGE, np.ones((2, 2))), (np.ones((2, 2)), HUGE), (HUGE, HUGE * 1e-300 * 1e-100),
+    (-HUGE / 2, HUGE * [[1, -1], [1, 1]]),
+])
+def test_exploded_values_are_compared_without_a_warning(got, expected):
+    assert compare(got, expected).error > 0.5
+
+
+def test_a_factor_is_seen_between_huge_values():
+    assert compare(HUGE / 3, HUGE).pattern == "every element is 0.3333 times what it should be"

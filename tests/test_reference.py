@@ -1,0 +1,309 @@
+"""The reference solutions are right: against closed forms that share no line with them, and against PyTorch.
+
+`pytorch_values.npz` holds PyTorch's answers and was made by `make_pytorch_values.py`.
+"""
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder.exercises import assignments
+from autograder.layers import ACTIVATIONS, Linear, Problem, build_deep_network
+from autograder.numeric import central_differences
+from autograder.oracle import Reference
+
+EXACT = 1e-12
+"""Share of the natural scale. Two correct float64 forms of these formulas differ by 4e-14 of it at most (200 seeds)."""
+
+SPREADS = (3e-3, 1e-2, 0.3, 1.0, 5.0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(76)
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """Every name that the reference defines."""
+    reference = Reference(Path(__file__).parents[1])
+    exercises = assignments()["gradient-pathology"]
+    return {e.defines: getattr(reference.implementation(e), e.defines) for e in exercises}
+
+
+def close(got, expected, tolerance=EXACT, axis=None):
+    """Equal but for `tolerance` of the largest expected value (of each column, with axis=0)."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape
+    scale = np.max(np.abs(expected), axis=axis)
+    assert np.max(np.abs(got - expected) / np.where(scale > 0, scale, 1)) < tolerance
+
+
+# --- BatchNorm against closed forms ----------------------------------------------------------------------------------
+
+
+def trained_step(solved, rng, eps=1e-5, n=7):
+    """(layer, x, y, dout) of a training forward with parameters that are not the initial ones."""
+    d = len(SPREADS)
+    layer = solved["BatchNorm"](d, eps=eps)
+    layer.params["gamma"], layer.params["beta"] = np.array([-1.5, 0.7, 1.3, -0.6, 2.0]), rng.normal(0.5, 1, d)
+    x = (rng.uniform(-3, 3, d) + rng.standard_normal((n, d))) * SPREADS
+    return layer, x, layer.forward(x), rng.standard_normal((n, d))
+
+
+def column_jacobian(column, gamma, eps):
+    """dy_i / dx_k of one normalised column, element by element from the definition.
+
+    With s = sqrt(v + eps): dy_i/dx_k = gamma ((delta_ik - 1/N) / s - (x_i - m) (x_k - m) / (N s^3)), since
+    dm/dx_k = 1/N and dv/dx_k = 2 (x_k - m) / N.
+    """
+    n = len(column)
+    centred = column - sum(column) / n
+    s = (sum(centred**2) / n + eps) ** 0.5
+    return gamma * np.array(
+        [[((i == k) - 1 / n) / s - centred[i] * centred[k] / (n * s**3) for k in range(n)] for i in range(n)]
+    )
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0.02])
+def test_batch_norm_normalises_each_column_by_itself(solved, rng, eps):
+    layer, x, y, _ = trained_step(solved, rng, eps)
+    for j, column in enumerate(x.T):
+        mean = sum(column) / 7
+        variance = sum((value - mean) ** 2 for value in column) / 7
+        expected = [layer.params["gamma"][j] * (v - mean) / (variance + eps) ** 0.5 + layer.params["beta"][j] for v in column]
+        close(y[:, j], expected)
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0.02])
+def test_batch_norm_backward_is_the_jacobian_of_each_column(solved, rng, eps):
+    layer, x, y, dout = trained_step(solved, rng, eps)
+    gamma, beta = layer.params["gamma"], layer.params["beta"]
+    dx = layer.backward(dout)
+    for j in range(x.shape[1]):
+        close(dx[:, j], column_jacobian(x[:, j], gamma[j], eps).T @ dout[:, j])
+    close(layer.grads["gamma"], np.diag(dout.T @ ((y - beta) / gamma)))
+    close(layer.grads["beta"], np.ones(7) @ dout)
+
+
+def test_batch_norm_backward_is_the_numerical_gradient(solved, rng):
+    layer, x, _, dout = trained_step(solved, rng)
+    dx = layer.backward(dout)
+    numerical = central_differences(layer.forward, x, dout, 1e-5 * np.hypot(SPREADS, 1e-5**0.5))
+    close(dx, numerical, 1e-8, axis=0)  # its own error is 9e-11 at most for spreads from 1e-3 to 100
+
+
+def test_batch_norm_of_two_rows_has_the_gradient_that_eps_leaves(solved):
+    """For x = (a, -a), y = a gamma / s (1, -1); the gradient is gamma eps / s^3 times half the difference of dout."""
+    a, eps, gamma = 0.05, 1e-3, 1.5
+    layer = solved["BatchNorm"](1, eps=eps)
+    layer.params["gamma"][:] = gamma
+    s = np.sqrt(a**2 + eps)
+    close(layer.forward(np.array([[a], [-a]])), [[a * gamma / s], [-a * gamma / s]])
+    close(layer.backward(np.array([[1.0], [0.0]])), gamma * eps / s**3 * np.array([[0.5], [-0.5]]))
+
+
+def test_a_constant_column_becomes_beta_and_its_gradient_is_finite(solved, rng):
+    layer, x, _, dout = trained_step(solved, rng)
+    x[:, 1] = 0.25
+    np.testing.assert_array_equal(layer.forward(x)[:, 1], np.full(7, layer.params["beta"][1]))
+    assert np.isfinite(layer.backward(dout)).all()
+
+
+def test_running_statistics_are_a_geometric_mean_of_batches(solved, rng):
+    """After batches 1..k: m^k * initial + sum of (1 - m) m^(k - i) * batch_i."""
+    momentum, batches = 0.7, [rng.standard_normal((n, 2)) + 3 for n in (5, 8, 6)]
+    layer = solved["BatchNorm"](2, momentum=momentum)
+    for batch in batches:
+        layer.forward(batch)
+    weights = [0.3 * 0.7**2, 0.3 * 0.7, 0.3]
+    close(layer.running_mean, sum(w * np.add.reduce(b) / len(b) for w, b in zip(weights, batches)))
+    variances = [np.add.reduce(b**2) / len(b) - (np.add.reduce(b) / len(b)) ** 2 for b in batches]
+    close(layer.running_var, 0.7**3 + sum(w * v for w, v in zip(weights, variances)))
+
+
+def test_a_prediction_is_affine_in_x_and_keeps_the_statistics(solved, rng):
+    layer, x, _, dout = trained_step(solved, rng)
+    mean, var = layer.running_mean.copy(), layer.running_var.copy()
+    layer.training = False
+    slope = layer.params["gamma"] / (var + 1e-5) ** 0.5
+    close(layer.forward(x), slope * x + (layer.params["beta"] - slope * mean))
+    close(layer.backward(dout), slope * dout)
+    close(layer.forward(x[:1]), slope * x[:1] + (layer.params["beta"] - slope * mean))
+    np.testing.assert_array_equal([layer.running_mean, layer.running_var], [mean, var])
+
+
+# --- the other solutions against closed forms ------------------------------------------------------------------------
+
+
+def network_with(*grads):
+    """Layers that hold these gradients."""
+    layers = [Linear(2, 2) for _ in grads]
+    for layer, values in zip(layers, grads):
+        layer.grads = {name: None if g is None else np.array(g, dtype=float) for name, g in values.items()}
+    return layers
+
+
+def as_one_vector(layers):
+    return np.concatenate([g.ravel() for layer in layers for g in layer.grads.values() if g is not None])
+
+
+def test_the_norm_of_three_and_four_is_five(solved):
+    layers = network_with({"W": [[3.0]], "b": None}, {}, {"gamma": [4.0]})
+    assert solved["clip_gradients"](layers, max_norm=2.5) == (5.0, 0.5)
+    np.testing.assert_array_equal(as_one_vector(layers), [1.5, 2.0])
+    assert layers[0].grads["b"] is None
+
+
+@pytest.mark.parametrize("max_norm", [1e-3, 1.0, 50.0])
+def test_clipping_shortens_the_vector_of_all_gradients_to_the_limit(solved, rng, max_norm):
+    layers = network_with(*({"W": rng.standard_normal((2, 2)), "b": rng.standard_normal(2)} for _ in range(3)))
+    before = as_one_vector(layers)
+    length = np.sqrt(before @ before)
+    norm, factor = solved["clip_gradients"](layers, max_norm)
+    assert norm == pytest.approx(length, rel=EXACT)
+    assert factor == pytest.approx(min(1, max_norm / length), rel=EXACT)
+    close(as_one_vector(layers), before * min(1, max_norm / length))
+
+
+@pytest.mark.parametrize("grads", [[], [{}], [{"W": None}]])
+def test_nothing_to_clip(solved, grads):
+    assert solved["clip_gradients"](network_with(*grads)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused_before_anything_is_scaled(solved, value):
+    layers = network_with({"W": [30.0]}, {"b": [1.0, value]})
+    with pytest.raises(ValueError):
+        solved["clip_gradients"](layers)
+    np.testing.assert_array_equal(as_one_vector(layers), [30.0, 1.0, value])
+
+
+def normal_equations(y):
+    """The slope of the line through (i, y_i): (n sum(i y) - sum(i) sum(y)) / (n sum(i^2) - sum(i)^2)."""
+    n, i = len(y), range(len(y))
+    return (n * sum(a * b for a, b in zip(i, y)) - sum(i) * sum(y)) / (n * sum(a * a for a in i) - sum(i) ** 2)
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+def test_the_slope_solves_the_normal_equations(solved, rng, n):
+    decades = rng.uniform(-12, 3, n)
+    assert solved["gradient_slope"](list(10**decades)) == pytest.approx(normal_equations(decades), rel=1e-10)
+
+
+def test_a_tenth_per_layer_is_one_decade_and_zero_the_smallest_normal_number(solved):
+    assert solved["gradient_slope"]([1e-3, 1e-2, 1e-1]) == pytest.approx(1.0, rel=EXACT)
+    tiny = np.log10(np.finfo(float).tiny)
+    assert solved["gradient_slope"](np.array([0.0, 1.0])) == pytest.approx(-tiny, rel=EXACT)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_slope_of_what_is_not_finite_is_refused(solved, value):
+    with pytest.raises(ValueError):
+        solved["gradient_slope"]([1.0, value])
+
+
+def test_the_monitor_names_each_illness(solved):
+    monitor = solved["GradientMonitor"]()
+    assert monitor.detect_problems() == []
+    monitor.history = [(3, {"Linear_0": 1e-9}), (8, {"Linear_0": 1e-8, "Linear_1": 1.0, "Linear_2": 2e3, "Linear_3": np.inf})]
+    assert monitor.detect_problems() == [
+        Problem("Linear_0", "vanishing", 1e-8, 8),
+        Problem("Linear_2", "exploding", 2e3, 8),
+        Problem("Linear_3", "nonfinite", np.inf, 8),
+    ]
+
+
+def test_gradient_descent_on_a_linear_network_by_hand(solved):
+    """y = w2 w1 x with x = t = 1 and no bias update that matters at step 0: losses from the recurrence itself."""
+
+    def build(depth, rng):
+        layers = build_deep_network(depth, rng=rng, width=1, in_features=1)
+        return [layer for layer in layers if isinstance(layer, Linear)]
+
+    w, b = [layer.params["W"].item() for layer in build(2, np.random.default_rng(4))], [0.0, 0.0]
+    losses, norms = [], []
+    for _ in range(5):
+        h = w[0] + b[0]
+        error = w[1] * h + b[1] - 1
+        losses.append(error**2)
+        dw = [2 * error * w[1], 2 * error * h]
+        norms.append(np.abs(dw))
+        b = [b[0] - 0.1 * dw[0], b[1] - 0.1 * 2 * error]
+        w = [w[0] - 0.1 * dw[0], w[1] - 0.1 * dw[1]]
+    one = np.ones((1, 1))
+    run = solved["depth_study"]([2], build, one, one, lr=0.1, steps=5, seed=4)[2]
+    close(run["loss"], losses)
+    close(run["grad_norms"], norms)
+
+
+# --- against PyTorch -------------------------------------------------------------------------------------------------
+
+
+def pytorch_values():
+    """group -> case -> name -> value."""
+    groups = {}
+    with np.load(Path(__file__).with_name("pytorch_values.npz")) as values:
+        for path in values.files:
+            if path.count("/") == 2:
+                group, case, name = path.split("/")
+                groups.setdefault(group, {}).setdefault(case, {})[name] = values[path]
+    return groups
+
+
+PYTORCH = pytorch_values()
+
+
+def cases(group):
+    return pytest.mark.parametrize("values", PYTORCH[group].values(), ids=PYTORCH[group])
+
+
+@cases("batch_norm")
+def test_batch_norm_agrees_with_pytorch(solved, values):
+    layer = solved["BatchNorm"](len(values["gamma"]), eps=float(values["eps"]), momentum=float(values["momentum"]))
+    for suffix in ("", "_predict"):
+        layer.training = not suffix
+        layer.params["gamma"], layer.params["beta"] = values["gamma"], values["beta"]
+        x, dout = values[f"x{suffix}"], values[f"dout{suffix}"]
+        close(layer.forward(x), values[f"y{suffix}"], axis=0)
+        dx = layer.backward(dout)
+        # The natural scale of dx: what it would be if mean and variance were constants.
+        variance = np.var(x, axis=0) if layer.training else values["running_var"]
+        scale = np.abs(values["gamma"] * dout).max(axis=0) / np.sqrt(variance + values["eps"])
+        assert np.max(np.abs(dx - values[f"dx{suffix}"]) / scale) < EXACT
+        close(layer.grads["gamma"], values[f"dgamma{suffix}"])
+        close(layer.grads["beta"], values[f"dbeta{suffix}"])
+        close(layer.running_mean, values["running_mean"])
+        close(layer.running_var, values["running_var"])
+
+
+@cases("clip")
+def test_clipping_agrees_with_pytorch(solved, values):
+    names = [name for name in values if name.startswith("grad")]
+    layers = network_with({name: values[name] for name in names})
+    norm, _ = solved["clip_gradients"](layers, float(values["max_norm"]))
+    assert norm == pytest.approx(float(values["total_norm"]), rel=EXACT)
+    # PyTorch divides by norm + 1e-6, which shortens the gradients by another 1e-6 / norm.
+    for name in names:
+        close(layers[0].grads[name], values[name.replace("grad", "clipped")], 1.01e-6 / norm + EXACT)
+
+
+@cases("network")
+def test_training_agrees_with_pytorch(solved, values, request):
+    weights = [values[name] for name in values if name.startswith("W")]
+    activation = request.node.callspec.id.split("_")[0]
+
+    def build(depth, rng):
+        layers = []
+        for i, weight in enumerate(weights):
+            layers.append(Linear(*weight.shape))
+            layers[-1].params["W"] = weight.copy()
+            if i < depth - 1:
+                layers += [solved["BatchNorm"](weight.shape[1])] * request.node.callspec.id.endswith("batch_norm")
+                layers.append(ACTIVATIONS[activation]())
+        return layers
+
+    depth, steps = len(weights), len(values["loss"])
+    run = solved["depth_study"]([depth], build, values["X"], values["t"], lr=float(values["lr"]), steps=steps)[depth]
+    close(run["loss"], values["loss"], 1e-10)  # rounding grows from step to step
+    close(run["grad_norms"], values["grad_norms"], 1e-10, axis=0)

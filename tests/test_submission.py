@@ -1,0 +1,132 @@
+"""A notebook as data: what is read, what is refused and how, and which cells run."""
+import json
+
+import pytest
+from conftest import EXERCISES, SETUP, code_cell, notebook_of, small_notebook
+
+from autograder.submission import UnreadableNotebook, digest, read_notebook, submission_of
+
+
+def read(path):
+    return submission_of(read_notebook(path), path.name)
+
+
+def test_a_submission_names_its_assignment_language_and_exercises(write_notebook):
+    submission = read(write_notebook(small_notebook()))
+    assert submission.assignment == "gradient-pathology"
+    assert submission.language == "en"
+    assert submission.missing == ()
+    assert {exercise.id for exercise in submission.exercises} == {exercise.id for exercise in EXERCISES}
+
+
+def test_exercises_come_in_the_order_of_their_test_cells(write_notebook):
+    notebook = small_notebook()
+    notebook["cells"].reverse()
+    order = [exercise.id for exercise in read(write_notebook(notebook)).exercises]
+    assert order == [exercise.id for exercise in reversed(EXERCISES)]
+
+
+def test_sources_may_be_strings_or_lines(write_notebook):
+    notebook = small_notebook()
+    as_strings = read(write_notebook(notebook)).content
+    for cell in notebook["cells"]:
+        cell["source"] = cell["source"].splitlines(keepends=True)
+    assert read(write_notebook(notebook)).content == as_strings
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"cells": [', "not JSON"),
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("%PDF-1.7", "not JSON"),
+        ("[1, 2]", "no Jupyter notebook"),
+        ('{"nbformat": 3, "worksheets": []}', "no Jupyter notebook"),
+        ('{"nbformat": 4, "cells": "none"}', "no Jupyter notebook"),
+        (json.dumps(notebook_of([])), "belongs to no assignment"),
+        (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "belongs to no"),
+    ],
+)
+def test_what_is_no_submission_is_refused_with_a_reason_and_a_way_out(write_notebook, monkeypatch, content, words):
+    monkeypatch.setenv("AUTOGRADER_LANG", "en")
+    with pytest.raises(UnreadableNotebook, match=words) as refusal:
+        read(write_notebook(content))
+    assert "gradient_pathology.ipynb" in str(refusal.value)
+    assert any(way in str(refusal.value) for way in ("try again", "download the assignment again"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UnreadableNotebook, match="nowhere.ipynb"):
+        read_notebook(tmp_path / "nowhere.ipynb")
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "image.ipynb"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    with pytest.raises(UnreadableNotebook):
+        read_notebook(path)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_text(json.dumps(small_notebook()), encoding="utf-8-sig")
+    assert read(path).missing == ()
+
+
+def test_missing_cells_are_named(write_notebook):
+    notebook = small_notebook()
+    notebook["cells"] = [
+        cell for cell in notebook["cells"] if cell["metadata"]["nbgrader"]["grade_id"] not in ("depth_study", "check_depth_study")
+    ]
+    assert read(write_notebook(notebook)).missing == ("depth_study", "check_depth_study")
+
+
+# --- which cells run ------------------------------------------------------------------------------------------------
+
+
+def experiment(source):
+    return code_cell(source, tags=["experiment"], autograder={"experiment": digest(source)})
+
+
+def sources_that_run(write_notebook, *extra):
+    submission = read(write_notebook(small_notebook(extra=list(extra))))
+    return [cell.source for cell in submission.cells_to_run()]
+
+
+def test_test_cells_are_never_run_and_all_others_are(write_notebook):
+    ran = sources_that_run(write_notebook, code_cell("x = 1"))
+    assert ran[0] == SETUP and "x = 1" in ran
+    assert not any(source.startswith("check(") for source in ran)
+
+
+def test_an_unaltered_experiment_is_skipped(write_notebook):
+    assert "curve = 1" not in sources_that_run(write_notebook, experiment("curve = 1"))
+
+
+def test_an_altered_experiment_runs(write_notebook):
+    cell = experiment("curve = 1")
+    cell["source"] = "curve = 2"
+    assert "curve = 2" in sources_that_run(write_notebook, cell)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "print(curve)",
+        "def f():\n    return curve",
+        "%matplotlib inline\nprint(curve)",
+        "files = !ls\nprint(curve)",
+        "[curve for _ in range(2)]",
+        "class A:\n    b = curve",
+    ],
+)
+def test_an_experiment_that_a_student_builds_on_runs_with_all_it_needs(write_notebook, use):
+    cells = [experiment("def helper():\n    return 1"), experiment("curve = helper()"), code_cell(use)]
+    ran = sources_that_run(write_notebook, *cells)
+    assert [cell["source"] for cell in cells] == ran[-3:]
+
+
+@pytest.mark.parametrize("use", ["curve = 3\nprint(curve)", "def f(curve):\n    return curve", "for curve in []: curve"])
+def test_a_name_the_student_makes_needs_no_experiment(write_notebook, use):
+    assert "curve = 1" not in sources_that_run(write_notebook, experiment("curve = 1"), code_cell(use))

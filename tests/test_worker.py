@@ -1,0 +1,213 @@
+"""The process that runs students' code: outputs, limits, restarts, and how little a worker is believed."""
+import os
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import code_cell, small_notebook
+
+from autograder import wire
+from autograder.exercises import exercise
+from autograder.grading import grade_submission
+from autograder.oracle import recorded
+from autograder.submission import submission_of
+from autograder.worker import client
+from autograder.worker.client import run_submission
+from autograder.worker.limits import Limits, OutOfTime, time_limit
+
+QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
+FOREVER = """
+def clip_gradients(layers, max_norm=1.0):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+"""
+
+
+def run_cells(*sources, figures=True, limits=QUICK):
+    """The outputs of extra cells of an otherwise empty notebook."""
+    extra = [code_cell(source) for source in sources]
+    notebook = small_notebook(extra=extra, **{name: "" for name in client_solutions()})
+    submission = submission_of(notebook, "test")
+    run = run_submission(submission, {}, figures, limits)
+    first = len(notebook["cells"]) - len(submission.exercises) - len(extra)
+    return [run.outputs[first + i] for i in range(len(extra))]
+
+
+def client_solutions():
+    return {candidate.solution for candidate in submission_of(small_notebook(), "").exercises}
+
+
+def scores(limits=QUICK, extra=(), **solutions):
+    graded = grade_submission(submission_of(small_notebook(extra=list(extra), **solutions), "test"), limits=limits)
+    return {name: result.score for name, result in graded.result.checks.items()}, graded
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def test_outputs_have_the_notebook_format_and_keep_their_order():
+    (outputs,) = run_cells("print('a')\ndisplay(1)\nimport sys\nprint('b', file=sys.stderr)\nprint('c')\n2")
+    kinds = [(output["output_type"], output.get("name")) for output in outputs]
+    assert kinds == [("stream", "stdout"), ("display_data", None), ("stream", "stderr"), ("stream", "stdout"), ("execute_result", None)]
+    assert outputs[-1]["data"] == {"text/plain": "2"}
+
+
+def test_an_error_is_an_output_and_the_next_cell_runs():
+    first, second = run_cells("x = 1\nraise KeyError('gone')", "print(x)")
+    assert (first[-1]["output_type"], first[-1]["ename"]) == ("error", "KeyError")
+    assert second[0]["text"] == "1\n"
+
+
+def test_magics_shell_commands_and_await_work():
+    (outputs,) = run_cells("%timeit -n1 -r1 1\n!echo hello\nimport asyncio\nawait asyncio.sleep(0)\nprint('done')")
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "loop" in text and "hello" in text and "done" in text
+
+
+def test_figures_are_drawn_only_where_somebody_looks():
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('勾配')\nplt.show()"
+    (drawn,), (not_drawn,) = run_cells(plot), run_cells(plot, figures=False)
+    assert "image/png" in drawn[0]["data"]
+    assert "image/png" not in not_drawn[0]["data"]
+    assert not [output for output in drawn if output["output_type"] == "stream"], "no glyph is missing"
+
+
+def test_input_ends_at_once():
+    (outputs,) = run_cells("input('name? ')")
+    assert outputs[-1]["output_type"] == "error"
+
+
+def test_long_output_is_cut_and_says_so():
+    (outputs,) = run_cells("for i in range(10**6): print('x' * 50)", limits=Limits(text_chars=10_000))
+    assert len(outputs) == 1 and len(outputs[0]["text"]) < 11_000
+    assert outputs[0]["text"].rstrip().endswith((".", "。"))
+
+
+def test_only_text_latex_and_png_come_back():
+    source = "from IPython.display import HTML, Javascript, display\ndisplay(HTML('<script>x</script>'), Javascript('x'))"
+    (outputs,) = run_cells(source)
+    assert {mime for output in outputs for mime in output["data"]} == {"text/plain"}
+
+
+def test_a_cell_that_never_ends_is_stopped_and_the_next_runs():
+    endless, after = run_cells("while True: pass", "print('next')")
+    assert endless[-1]["output_type"] == "error"
+    assert after[0]["text"] == "next\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no address space limit on Windows")
+def test_memory_is_limited():
+    (outputs,) = run_cells("import numpy as np\nx = np.ones(10**10)", limits=Limits(memory_bytes=2**30))
+    assert "MemoryError" in outputs[-1]["ename"]
+
+
+def test_a_worker_has_a_folder_of_its_own_that_is_gone_afterwards(tmp_path):
+    (outputs,) = run_cells("import os\nopen('left.txt', 'w').write('x')\nprint(os.getcwd())")
+    folder = outputs[0]["text"].strip()
+    assert folder != os.getcwd() and not os.path.exists(folder)
+
+
+def test_a_worker_inherits_no_secret(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "secret")
+    (outputs,) = run_cells("import os\nprint('API_TOKEN' in os.environ)")
+    assert outputs[0]["text"] == "False\n"
+
+
+def test_a_worker_cannot_import_the_reference_or_the_course():
+    (outputs,) = run_cells("import reference")
+    assert outputs[-1]["ename"] == "ModuleNotFoundError"
+
+
+# --- probes -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_has_full_marks_through_a_worker():
+    _scores, graded = scores()
+    assert graded.result.score == graded.result.max == 36
+    assert graded.cell_errors == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        FOREVER,
+        "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)",
+        "def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)",
+        "def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)",
+        "def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt",
+        "def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)",
+        "def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0",
+        "def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0",
+    ],
+    ids=["endless", "exit", "segfault", "sys.exit", "interrupt", "recursion", "huge", "syntax"],
+)
+def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken):
+    by_exercise, graded = scores(clip_gradients=broken)
+    assert by_exercise["clip_gradients"] == 0
+    assert sum(by_exercise.values()) == 30
+    assert all(item.message for item in graded.result.checks["clip_gradients"].items)
+
+
+def test_a_cell_that_kills_the_process_costs_only_itself():
+    by_exercise, graded = scores(extra=[code_cell("import os\nos._exit(1)")])
+    assert sum(by_exercise.values()) == 36
+    assert any("Stopped" in error for error in graded.cell_errors)
+
+
+def test_a_submission_has_a_time_budget_that_cells_cannot_use_up_twice():
+    endless = [code_cell(f"while True: {i}") for i in range(20)]
+    by_exercise, graded = scores(Limits(cell_seconds=5.0, total_seconds=6.0), extra=endless)
+    assert len(graded.cell_errors) == 20, "every endless cell is stopped"
+    assert sum(by_exercise.values()) == 36, "and the exercises, which are right, are still looked at"
+
+
+def test_the_environment_is_whole_even_where_students_spoil_theirs():
+    spoil = "import numpy as np\nnp.seterr(all='raise')\nimport warnings\nwarnings.simplefilter('error')\nprint = None"
+    by_exercise, _graded = scores(extra=[code_cell(spoil)])
+    assert sum(by_exercise.values()) == 36
+
+
+def test_what_a_worker_claims_is_looked_at():
+    good = {"output_type": "stream", "name": "stdout", "text": "x"}
+    assert client._is_output(good)
+    for bad in (
+        None,
+        {**good, "text": 3},
+        {**good, "extra": 1},
+        {"output_type": "update"},
+        {"output_type": "display_data", "data": {"text/plain": ["x"]}, "metadata": {}},
+        {"output_type": "error", "ename": "E", "evalue": "", "traceback": [1]},
+    ):
+        assert not client._is_output(bad)
+
+
+def test_a_broken_installation_is_no_students_fault(monkeypatch):
+    monkeypatch.setattr(client.sys, "executable", "/bin/false")
+    with pytest.raises(client.WorkerBroken):
+        scores()
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers on Windows")
+def test_time_limit_stops_a_loop_that_swallows_exceptions():
+    with pytest.raises(OutOfTime):
+        with time_limit(0.1):
+            while True:
+                try:
+                    time.sleep(0.01)
+                except Exception:
+                    pass
+
+
+def test_recorded_cases_survive_the_wire():
+    for expectation in recorded(exercise("clip_gradients")):
+        record = wire.unpack(wire.pack(wire.to_record(expectation.case)))
+        again = type(expectation.case)(**record)
+        np.testing.assert_equal(again.grads, expectation.case.grads)
