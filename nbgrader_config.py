@@ -35,5 +35,9 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# No script that a student's code displayed runs in anybody's browser.
+# No script that a student wrote or displayed runs in anybody's browser.
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.filters = {
+    "clean_html": "autograder.nbgrader_plugins.safe_html.clean_html",
+    "markdown2html": "autograder.nbgrader_plugins.safe_html.markdown2html",
+}

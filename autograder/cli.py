@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from autograder import __version__
 from autograder.grading import ISOLATION, grade_submission
 from autograder.i18n import LANGUAGES, _, use_language
+from autograder.oracle import NoReference
 from autograder.report.console import print_submission
 from autograder.report.text import printable
 from autograder.results import SubmissionResult, results_file
@@ -22,14 +24,14 @@ FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with one of the codes above."""
     options = _parser().parse_args(arguments)
-    if options.lang:
+    if getattr(options, "lang", None):
         use_language(options.lang)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a mark (an old Windows code page) gets "?" instead of an error.
         stream.reconfigure(errors="replace")
     try:
         sys.exit(options.run(options))
-    except (UnreadableNotebook, WorkerBroken) as error:
+    except (UnreadableNotebook, WorkerBroken, NoReference) as error:
         print(printable(str(error)), file=sys.stderr)
         sys.exit(UNUSABLE)
 
@@ -53,6 +55,24 @@ def check(options: argparse.Namespace) -> int:
     return FULL if result.score == result.max else NOT_FULL
 
 
+def audit(options: argparse.Namespace) -> int:
+    """Test the checks of this course folder with known mistakes and right but unusual solutions."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from autograder.audit import audit as run_audit
+    from autograder.report.audit import print_audit
+
+    console = Console()
+    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("seeds", total=options.seeds)
+        result = run_audit(Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done))
+    print_audit(result, console)
+    if options.json:
+        options.json.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+    return FULL if result.passed else NOT_FULL
+
+
 def _write_json(target: Path | None, assignment: str, student: str, result: SubmissionResult) -> None:
     if target is not None:
         content = results_file(assignment, ISOLATION, {student: result})
@@ -73,4 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
     command.set_defaults(run=check)
+
+    command = commands.add_parser(
+        "audit",
+        help=_("test the checks themselves with known mistakes (in a course folder)"),
+        description=audit.__doc__,
+        epilog="example: autograder audit --seeds 200 --jobs 2",
+    )
+    command.add_argument("--seeds", type=int, default=20, metavar="N", help=_("how many draws of cases"))
+    command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=_("how many processes"))
+    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.set_defaults(run=audit)
     return parser

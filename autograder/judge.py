@@ -3,13 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from autograder.diagnosis import Fingerprint, Sketches, explain, sketches_of
 from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
-from autograder.i18n import _
+from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -33,20 +34,26 @@ class _Finding:
     outcome: Outcome
     message: str
     share: float = 0.0
+    picture: tuple[str, ...] = ()
 
 
-def judge(exercise: Exercise, trials: Sequence[Trial]) -> ExerciseResult:
+def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
     """All checks of `exercise` over all `trials`.
+
+    Args:
+        mistakes: fingerprints of known mistakes, by which a cause is found for checks that fail; they are of the public
+            cases, in the order of the public trials.
 
     Raises:
         ValueError: there is nothing to judge; a verdict on nothing would be full marks.
     """
     if not trials or not exercise.checks:
         raise ValueError(f"nothing to judge in {exercise.id}: {len(trials)} trials, {len(exercise.checks)} checks")
+    diagnosis = _Diagnosis([trial for trial in trials if trial.public], mistakes)
     items: dict[str, Item] = {}
     for check in exercise.checks:
         unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
-        items[check.id] = _judge_check(exercise, check, trials, unmet)
+        items[check.id] = _judge_check(check, trials, unmet, diagnosis)
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
@@ -56,42 +63,80 @@ def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
     return ExerciseResult(exercise.id, tuple(items))
 
 
-def _judge_check(exercise: Exercise, check: Check, trials: Sequence[Trial], unmet: list[Item]) -> Item:
-    findings = [finding for trial in trials if (finding := _try(exercise, check, trial)) is not None]
+def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagnosis: _Diagnosis) -> Item:
+    findings = [finding for trial in trials if (finding := _try(check, trial)) is not None]
+    failures = [f for f in findings if f.outcome in (Outcome.FAILED, Outcome.RAISED)]
 
-    def item(outcome: Outcome, share: float, message: str = "") -> Item:
-        return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, message)
+    def item(outcome: Outcome, share: float, **details: Any) -> Item:
+        return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, **details)
 
-    if not findings:
-        if unmet:
-            return item(Outcome.BLOCKED, 0.0, _('First: "{sentence}"').format(sentence=unmet[0].sentence))
-        return item(Outcome.PASSED, 1.0)
-    if any(finding.outcome is Outcome.GRADER_ERROR for finding in findings):
-        worst = next(finding for finding in findings if finding.outcome is Outcome.GRADER_ERROR)
-        return item(worst.outcome, 1.0, worst.message)
-    if all(finding.outcome is Outcome.NOT_ATTEMPTED for finding in findings):
-        return item(Outcome.NOT_ATTEMPTED, 0.0, findings[0].message)
+    if not failures and any(finding.outcome is Outcome.NOT_ATTEMPTED for finding in findings):
+        return item(Outcome.NOT_ATTEMPTED, 0.0, message=findings[0].message)
     if unmet:
-        return item(Outcome.BLOCKED, 0.0, _('First: "{sentence}"').format(sentence=unmet[0].sentence))
-    # The case that costs most decides; among equals the first, and public cases come first.
-    worst = min((f for f in findings if f.outcome is not Outcome.NOT_ATTEMPTED), key=lambda f: f.share)
-    return item(worst.outcome, min(finding.share for finding in findings), worst.message)
+        return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
+    if failures:
+        # The case that costs most decides; among equals the first, and public cases come first.
+        worst = min(failures, key=lambda failure: failure.share)
+        causes = diagnosis.causes()
+        return item(
+            worst.outcome,
+            worst.share,
+            message="\n".join([worst.message, *_cause_in_words(causes)]),
+            causes=tuple(cause.id for cause in causes),
+            picture=worst.picture,
+        )
+    if findings:
+        return item(Outcome.GRADER_ERROR, 1.0, message=findings[0].message)
+    return item(Outcome.PASSED, 1.0)
 
 
-def _try(exercise: Exercise, check: Check, trial: Trial) -> _Finding | None:
+class _Diagnosis:
+    """Finds known mistakes behind a check that has just failed, from what it read of the public trials."""
+
+    def __init__(self, trials: Sequence[Trial], mistakes: Sequence[Fingerprint]) -> None:
+        self._trials = trials
+        self._mistakes = mistakes
+
+    def causes(self) -> list[Fingerprint]:
+        """The mistakes that explain what the last check read, best first; empty where none does."""
+        if not self._mistakes:
+            return []
+        reads = [set(trial.seen.read) for trial in self._trials]
+        return explain(reads, self._student, self._reference, self._mistakes)
+
+    @cached_property
+    def _student(self) -> Sketches:
+        return sketches_of(trial.seen for trial in self._trials)
+
+    @cached_property
+    def _reference(self) -> Sketches:
+        return sketches_of(trial.expected for trial in self._trials)
+
+
+def _cause_in_words(causes: list[Fingerprint]) -> list[str]:
+    if not causes:
+        return []
+    language = current_language()
+    likely = _(" Or: ").join(dict.fromkeys(cause.cause[language] for cause in causes))
+    return [_("Likely cause: {cause}").format(cause=likely), causes[0].hint[language]]
+
+
+def _try(check: Check, trial: Trial) -> _Finding | None:
     """What `check` finds in `trial`; None if it is content."""
+    trial.seen.read.clear()
     try:
         check.test(trial.case, trial.seen, trial.expected)
     except StudentError as error:
-        return _student_error(exercise, trial, error.raised)
+        return _student_error(trial, error.raised)
     except Failed as failed:
-        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share)
+        picture = failed.picture if trial.public else ()
+        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share, picture)
     except Exception:
         return _strange_observation(check, trial)
     return None
 
 
-def _student_error(exercise: Exercise, trial: Trial, raised: Raised) -> _Finding:
+def _student_error(trial: Trial, raised: Raised) -> _Finding:
     if raised.is_a("NotDefined"):
         message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
         return _Finding(Outcome.NOT_ATTEMPTED, message)

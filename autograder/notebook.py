@@ -12,7 +12,7 @@ from autograder.exercises import UnknownExercise, assignments, exercise
 from autograder.exercises.exercise import Exercise, Implementation
 from autograder.i18n import _
 from autograder.judge import interrupted, judge
-from autograder.oracle import recorded, trials
+from autograder.oracle import known_mistakes, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text
 from autograder.results import ExerciseResult
@@ -54,7 +54,7 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     except OutOfTime:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
         return interrupted(wanted, reason.format(seconds=seconds))
-    return judge(wanted, trials(expectations, seen))
+    return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
 
 
 @contextmanager

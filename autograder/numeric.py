@@ -1,7 +1,8 @@
 """Numbers for checks: central differences, comparison on a natural scale, and words for how an array is wrong."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,7 @@ class Mismatch:
         error: that error as a share of the natural scale (inf where `got` is not finite).
         share: the share of elements beyond the tolerance.
         pattern: words for a regularity of the error, or "".
+        picture: where the error sits, one string a row of the array, in the characters of `SHADES`.
     """
 
     index: tuple[int, ...]
@@ -60,6 +62,14 @@ class Mismatch:
     error: float
     share: float
     pattern: str
+    picture: tuple[str, ...] = ()
+
+
+SHADES = "·░▒▓█"
+"""An element within the tolerance, and errors up to 1e-3, 0.1, 1 and more of the natural scale."""
+
+MAX_PICTURE = 12
+"""Rows and columns of a picture at most."""
 
 
 def compare(
@@ -80,6 +90,8 @@ def compare(
     with np.errstate(all="ignore"):  # gradients that explode come here too
         error = np.abs(got - expected) / scale
     error = np.where(np.isfinite(error), error, np.inf)
+    for errors in _watching:
+        errors.append(float(error.max()) / tolerance)
     wrong = error > tolerance
     if not wrong.any():
         return None
@@ -91,7 +103,29 @@ def compare(
         error=float(error[index]),
         share=float(wrong.mean()),
         pattern=_pattern(got, expected, np.broadcast_to(scale, expected.shape), wrong, tolerance),
+        picture=_picture(error, tolerance),
     )
+
+
+_watching: list[list[float]] = []
+
+
+@contextmanager
+def watch() -> Iterator[list[float]]:
+    """Every comparison in the body adds its largest error, as a multiple of the tolerance, to the list."""
+    errors: list[float] = []
+    _watching.append(errors)
+    try:
+        yield errors
+    finally:
+        _watching.remove(errors)
+
+
+def _picture(error: np.ndarray, tolerance: float) -> tuple[str, ...]:
+    if error.ndim not in (1, 2) or error.size < 2:
+        return ()
+    shades = np.searchsorted([tolerance, 1e-3, 0.1, 1.0], np.atleast_2d(error)[:MAX_PICTURE, :MAX_PICTURE])
+    return tuple("".join(SHADES[shade] for shade in row) for row in shades)
 
 
 @np.errstate(all="ignore")

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograder import wire
+from autograder.diagnosis import Fingerprint, departures, restored, sketches_of
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, Observation
 from autograder.i18n import _
@@ -52,6 +53,16 @@ def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
     return tuple(
         Expectation(exercise.case(**case), Observation.from_data(expected), public=True)
         for case, expected in zip(data["cases"], data["expected"], strict=True)
+    )
+
+
+@cache
+def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
+    """Fingerprints of the known mistakes in `exercise`, on its public cases."""
+    right = sketches_of(expectation.expected for expectation in recorded(exercise))
+    data = wire.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
+    return tuple(
+        Fingerprint(id=m["id"], cause=m["cause"], hint=m["hint"], sketches=restored(m["departures"], right)) for m in data
     )
 
 
@@ -119,6 +130,22 @@ class Reference:
                 "expected": [e.expected.to_data() for e in expectations],
             }
         )
+
+    def fingerprint(self, exercise: Exercise, mistakes: Iterable[Any]) -> bytes:
+        """The content of the recording of known mistakes: what each shows on the recorded cases, as sketches.
+
+        Args:
+            mistakes: misconceptions of the exercise's solution cell; those that show nothing unusual are left out.
+        """
+        expectations = recorded(exercise)
+        right = sketches_of(expectation.expected for expectation in expectations)
+        found = []
+        for mistake in mistakes:
+            observed = [exercise.observe(mistake.implementation, e.case) for e in expectations]
+            departed = departures(sketches_of(map(_without_source, observed)), right)
+            if any(departed):
+                found.append({"id": mistake.id, "cause": mistake.cause, "hint": mistake.hint, "departures": departed})
+        return wire.pack(found)
 
     def _secret(self) -> bytes:
         """This course's secret, made on first use and never committed."""

@@ -25,7 +25,8 @@ class Item:
         sentence: what should hold, in the student's language.
         points, max: earned and possible.
         message: what was seen; "" where the check passed.
-        cause: id of the misconception that explains it, or None.
+        causes: ids of the misconceptions that explain it equally well; none or few.
+        picture: where in an array the error sits, see `autograder.numeric.Mismatch`.
     """
 
     id: str
@@ -34,7 +35,8 @@ class Item:
     points: float
     max: float
     message: str = ""
-    cause: str | None = None
+    causes: tuple[str, ...] = ()
+    picture: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""
@@ -44,7 +46,7 @@ class Item:
             "points": self.points,
             "max": self.max,
             "message": self.message,
-            "cause": self.cause,
+            "cause": self.causes[0] if self.causes else None,
         }
 
 

@@ -1,9 +1,9 @@
 """Plain data, and nothing else, between students' code and whoever judges it.
 
-`simplify` makes a copy of any value in terms of the data model: None, bool, int, float, complex, str, list, tuple, dict,
-NumPy scalars and numeric arrays, and two records: `Raised` for an exception and `Opaque` for what is no data. `pack`
-and `unpack` carry that model as msgpack. Nothing that arrives can run code: there is no pickle, arrays are rebuilt
-from bytes after dtype, shape and size were looked at, and every size has a cap.
+`simplify` makes a copy of any value in terms of the data model: None, bool, int, float, complex, str, list, tuple,
+dict, NumPy scalars and numeric arrays, and two records: `Raised` for an exception and `Opaque` for what is no data.
+`pack` and `unpack` carry that model as msgpack. Nothing that arrives can run code: there is no pickle, arrays are
+rebuilt from bytes after dtype, shape and size were looked at, and every size has a cap.
 """
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ MAX_BYTES = 16 * 2**20
 MAX_ITEMS = 100_000
 MAX_TEXT = 20_000
 MAX_DEPTH = 16
+MAX_NAME = 200
+_BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire besides its text or its array's bytes
 _DTYPE_KINDS = "biufc"
 
 
@@ -60,63 +62,89 @@ class Raised:
         for frame, number in traceback.walk_tb(error.__traceback__):
             name = frame.f_code.co_filename
             if not os.path.exists(name):
-                line, source = number, linecache.getline(name, number).strip()
+                text = linecache.getline(name, number).strip()
+                if text or not source:  # compiled libraries name files that are not there either
+                    line, source = number, text
         try:
-            message = str(error)
-        except Exception:  # a student's __str__ may itself be broken
+            message = str.__str__(str(error))
+        except (Exception, SystemExit):  # a student's __str__ may itself be broken
             message = ""
-        names = tuple(base.__name__ for base in type(error).__mro__ if base is not object)
-        return cls(type(error).__name__, names, message[:2000], line, source[:300])
+        names = tuple(_class_name(base) for base in type(error).__mro__ if base is not object)
+        return cls(names[0], names, message[:2000], line, source[:300])
 
     def is_a(self, *names: str) -> bool:
         """Whether the exception is of one of the named classes or derived from it."""
         return any(name in self.bases for name in names)
 
 
-def simplify(value: Any, depth: int = 0) -> Any:
-    """A copy of `value` in the data model; what does not fit becomes `Opaque`."""
-    if value is None or type(value) in (bool, float, complex, Raised, Opaque):
-        return value
-    if type(value) is int:
-        return value if abs(value) < 2**63 else Opaque("int")
-    if isinstance(value, np.ndarray):
-        return _plain_array(value)
-    if isinstance(value, np.generic):
-        return _plain_array(np.asarray(value))[()] if value.dtype.kind in _DTYPE_KINDS else Opaque(type(value).__name__)
-    if isinstance(value, str):
-        return str(value)[:MAX_TEXT]
-    # bool has no subclasses; other subclasses of numbers count as the number they are.
-    if isinstance(value, int):
-        return simplify(int(value))
-    if isinstance(value, float):
-        return float(value)
-    if depth < MAX_DEPTH:
-        if isinstance(value, dict) and len(value) <= MAX_ITEMS:
-            return {_plain_key(key): simplify(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, (list, tuple)) and len(value) <= MAX_ITEMS:
-            items = [simplify(item, depth + 1) for item in value]
-            return items if isinstance(value, list) else tuple(items)
-    return Opaque(type(value).__name__)
+def simplify(value: Any) -> Any:
+    """A copy of `value` in the data model; what does not fit becomes `Opaque`.
+
+    A class of the student's own is looked at through its base type, so that none of its methods runs.
+    """
+    return _Copy().of(value)
 
 
-def _plain_array(array: np.ndarray) -> np.ndarray | Opaque:
-    array = np.array(array, copy=True, subok=False)
-    if array.dtype.kind not in _DTYPE_KINDS:
-        return Opaque(f"ndarray of {array.dtype}")
-    if array.nbytes > MAX_BYTES:
-        return Opaque(f"ndarray of shape {array.shape}")
-    if array.dtype.itemsize > 16 or array.dtype.char in "gG":  # long double differs between machines
-        return array.astype(complex if array.dtype.kind == "c" else float)
-    return array
+class _Copy:
+    """A copy in the making. It keeps count: a few lists that hold one another many times would grow without end."""
+
+    def __init__(self) -> None:
+        self._bytes_left = MAX_BYTES
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)  # not isinstance, which asks the value
+        if not self._afford(_BYTES_PER_ITEM):
+            return Opaque(_class_name(kind))
+        if value is None or kind in (bool, float, complex, Raised, Opaque):
+            return value
+        if issubclass(kind, np.ndarray):
+            return self._array(np.asarray(value))
+        if issubclass(kind, str):
+            text = str.__str__(value)[:MAX_TEXT]
+            return text if self._afford(4 * len(text)) else Opaque("str")
+        if issubclass(kind, np.generic):
+            plain = self._array(np.asarray(value))
+            return plain[()] if isinstance(plain, np.ndarray) else Opaque(_class_name(kind))
+        # bool has no subclasses; other subclasses of numbers count as the number they are.
+        if issubclass(kind, int):
+            number = int.__int__(value)
+            return number if abs(number) < 2**63 else Opaque("int")
+        if issubclass(kind, float):
+            return float.__float__(value)
+        if depth < MAX_DEPTH:
+            if issubclass(kind, dict) and dict.__len__(value) <= MAX_ITEMS:
+                return {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
+            if issubclass(kind, list) and list.__len__(value) <= MAX_ITEMS:
+                return [self.of(item, depth + 1) for item in list.__iter__(value)]
+            if issubclass(kind, tuple) and tuple.__len__(value) <= MAX_ITEMS:
+                return tuple([self.of(item, depth + 1) for item in tuple.__iter__(value)])
+        return Opaque(_class_name(kind))
+
+    def _array(self, array: np.ndarray) -> np.ndarray | Opaque:
+        if array.dtype.kind not in _DTYPE_KINDS:
+            return Opaque(f"ndarray of {array.dtype}"[:MAX_NAME])
+        if array.ndim > MAX_DEPTH or not self._afford(array.nbytes):
+            return Opaque(f"ndarray of shape {array.shape}")
+        if array.dtype.itemsize > 16 or array.dtype.char in "gG":  # long double differs between machines
+            return array.astype(complex if array.dtype.kind == "c" else float)
+        return array.copy()
+
+    def _key(self, key: Any) -> Any:
+        plain = self.of(key, depth=MAX_DEPTH)
+        if isinstance(plain, np.generic):
+            plain = plain.item()
+        return plain if plain is None or type(plain) in (bool, int, float, str) else f"<{_class_name(type(key))}>"
+
+    def _afford(self, size: int) -> bool:
+        if size > self._bytes_left:
+            return False
+        self._bytes_left -= size
+        return True
 
 
-def _plain_key(key: Any) -> Any:
-    plain = simplify(key, depth=MAX_DEPTH)
-    return plain.item() if isinstance(plain, np.generic) else plain if _is_key(plain) else repr(type(key))
-
-
-def _is_key(key: Any) -> bool:
-    return key is None or type(key) in (bool, int, float, str)
+def _class_name(kind: type) -> str:
+    # A metaclass may define a __name__ of its own; this is the one of `type`.
+    return type.__dict__["__name__"].__get__(kind)[:MAX_NAME]
 
 
 # --- msgpack ---------------------------------------------------------------------------------------------------------
@@ -147,7 +175,7 @@ def unpack(data: bytes) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too large")
-    return _unpack(data, depth=0)
+    return _Message().read(data)
 
 
 def _to_extension(value: Any) -> msgpack.ExtType:
@@ -171,44 +199,61 @@ def _array_bytes(array: np.ndarray) -> bytes:
     return pack([little.dtype.str, list(little.shape), little.tobytes()])
 
 
-def _unpack(data: bytes, depth: int) -> Any:
-    if depth > 2 * MAX_DEPTH:
-        raise WireError("nested too deeply")
-    try:
-        return msgpack.unpackb(
-            data,
-            ext_hook=lambda code, payload: _from_extension(code, payload, depth + 1),
-            strict_map_key=False,
-            max_array_len=MAX_ITEMS,
-            max_map_len=MAX_ITEMS,
-        )
-    except WireError:
-        raise
-    except Exception as error:
-        raise WireError(f"malformed message: {error}") from error
+class _Message:
+    """A message being read. It keeps count, since a byte or two can stand for an object a hundred times as large."""
 
+    def __init__(self) -> None:
+        self._items_left = 10 * MAX_ITEMS
 
-def _from_extension(code: int, payload: bytes, depth: int) -> Any:
-    parts = _unpack(payload, depth)
-    if type(parts) is not list:
-        raise WireError("malformed extension")
-    if code == _TUPLE:
-        return tuple(parts)
-    if code in (_ARRAY, _SCALAR):
-        array = _array_from(parts)
-        if code == _ARRAY:
-            return array
-        if array.shape != ():
-            raise WireError("a scalar with a shape")
-        return array[()]
-    if code == _COMPLEX and [type(part) for part in parts] == [float, float]:
-        return complex(*parts)
-    if code == _OPAQUE and [type(part) for part in parts] == [str]:
-        return Opaque(parts[0][:200])
-    if code == _RAISED and [type(part) for part in parts] == [str, tuple, str, int, str]:
-        if all(type(name) is str for name in parts[1]):
-            return Raised(*parts)
-    raise WireError(f"malformed extension {code}")
+    def read(self, data: bytes, depth: int = 0) -> Any:
+        if depth > 2 * MAX_DEPTH:
+            raise WireError("nested too deeply")
+        try:
+            # Skipping builds nothing; it finds lists that claim more items than there are before room is made for them.
+            unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
+            unpacker.feed(data)
+            unpacker.skip()
+            return msgpack.unpackb(
+                data,
+                ext_hook=lambda code, payload: self._extension(code, payload, depth + 1),
+                list_hook=self._count,
+                object_hook=self._count,
+                strict_map_key=False,
+                max_array_len=MAX_ITEMS,
+                max_map_len=MAX_ITEMS,
+            )
+        except WireError:
+            raise
+        except Exception as error:
+            raise WireError(f"malformed message: {error}") from error
+
+    def _count(self, container: list | dict) -> list | dict:
+        self._items_left -= 1 + len(container)
+        if self._items_left < 0:
+            raise WireError("too many items")
+        return container
+
+    def _extension(self, code: int, payload: bytes, depth: int) -> Any:
+        parts = self.read(payload, depth)
+        if type(parts) is not list:
+            raise WireError("malformed extension")
+        if code == _TUPLE:
+            return tuple(parts)
+        if code in (_ARRAY, _SCALAR):
+            array = _array_from(parts)
+            if code == _ARRAY:
+                return array
+            if array.shape != ():
+                raise WireError("a scalar with a shape")
+            return array[()]
+        if code == _COMPLEX and [type(part) for part in parts] == [float, float]:
+            return complex(*parts)
+        if code == _OPAQUE and [type(part) for part in parts] == [str]:
+            return Opaque(parts[0][:MAX_NAME])
+        if code == _RAISED and [type(part) for part in parts] == [str, tuple, str, int, str]:
+            if all(type(name) is str for name in parts[1]):
+                return Raised(*parts)
+        raise WireError(f"malformed extension {code}")
 
 
 def _array_from(parts: list) -> np.ndarray:

@@ -1,16 +1,21 @@
-"""Makes the recordings of the public cases from the reference: `python -m reference.record`, in the course folder."""
+"""Makes what students' machines know of the reference and of known mistakes: `python -m reference.record`."""
 from pathlib import Path
 
 from autograder.exercises import assignments
-from autograder.oracle import RECORDINGS, Reference
+from autograder.oracle import RECORDINGS, Reference, recorded
+from reference.misconceptions import misconceptions
 
 
 def main() -> None:
-    """Write one file an exercise."""
+    """Write, for each exercise, its public cases with what the reference shows, and the fingerprints of mistakes."""
     reference = Reference(Path(__file__).parents[1])
+    bank = misconceptions()
     for exercises in assignments().values():
         for exercise in exercises:
             (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
+            recorded.cache_clear()
+            mistakes = [mistake for mistake in bank if mistake.solution == exercise.solution]
+            (RECORDINGS / f"{exercise.id}.mistakes.msgpack").write_bytes(reference.fingerprint(exercise, mistakes))
 
 
 if __name__ == "__main__":

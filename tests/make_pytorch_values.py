@@ -7,6 +7,7 @@ PyTorch is no dependency of this project. To make the file again:
 
 Names in the file are "group/case/value". Everything is float64.
 """
+
 from pathlib import Path
 
 import numpy as np

@@ -1,4 +1,5 @@
 """The course library: every derivative is exact, every refusal says what to do."""
+
 import warnings
 
 import numpy as np
@@ -7,7 +8,17 @@ import pytest
 from autograder import layers as library
 from autograder.i18n import speaking
 from autograder.layers import (
-    ACTIVATIONS, Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
+    ACTIVATIONS,
+    Layer,
+    LeakyReLU,
+    Linear,
+    MSELoss,
+    Problem,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    build_deep_network,
+    forward_backward,
 )
 from autograder.numeric import central_differences
 
@@ -242,7 +253,11 @@ def test_the_defaults_are_a_sigmoid_network_from_two_features_to_one():
 @pytest.mark.parametrize("change", [{"norm": Scale}, {"activation": "relu"}])
 def test_networks_that_differ_in_norm_or_activation_start_from_the_same_weights(change):
     plain, changed = (
-        [layer.params["W"] for layer in build_deep_network(5, rng=np.random.default_rng(3), **kw) if isinstance(layer, Linear)]
+        [
+            layer.params["W"]
+            for layer in build_deep_network(5, rng=np.random.default_rng(3), **kw)
+            if isinstance(layer, Linear)
+        ]
         for kw in ({}, change)
     )
     assert all(map(np.array_equal, plain, changed))

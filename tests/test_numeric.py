@@ -1,11 +1,12 @@
 """Central differences are accurate, and an error is described by where, how large and of which kind it is."""
+
 import warnings
 
 import numpy as np
 import pytest
 
 from autograder.i18n import speaking
-from autograder.numeric import TOLERANCE, Mismatch, central_differences, compare
+from autograder.numeric import TOLERANCE, central_differences, compare
 
 EXPECTED = np.array([[1.0, 2.0, -4.0], [3.0, -1.0, 2.0]])
 SCALE = 4.0
@@ -93,10 +94,11 @@ def test_what_is_beyond_is_described():
     got = EXPECTED.copy()
     got[0, 1] += 0.1
     got[1, 2] -= 0.5
-    assert compare(got, EXPECTED) == Mismatch(
-        index=(1, 2), got=1.5, expected=2.0, error=pytest.approx(0.5 / SCALE), share=2 / 6,
-        pattern="only some columns are wrong: 1, 2",
-    )
+    mismatch = compare(got, EXPECTED)
+    assert (mismatch.index, mismatch.got, mismatch.expected) == ((1, 2), 1.5, 2.0)
+    assert mismatch.error == pytest.approx(0.5 / SCALE)
+    assert mismatch.share == 2 / 6
+    assert mismatch.pattern == "only some columns are wrong: 1, 2"
 
 
 def test_the_worst_error_is_the_one_that_is_largest_on_its_own_scale():
@@ -198,10 +200,17 @@ def test_a_factor_is_seen_on_any_scale_and_through_rounding(scale):
 HUGE = np.full((2, 2), np.finfo(float).max)
 
 
-@pytest.mark.parametrize("got, expected", [
-    (-HUGE, HUGE), (HUGE / 3, HUGE), (HUGE, np.ones((2, 2))), (np.ones((2, 2)), HUGE), (HUGE, HUGE * 1e-300 * 1e-100),
-    (-HUGE / 2, HUGE * [[1, -1], [1, 1]]),
-])
+@pytest.mark.parametrize(
+    "got, expected",
+    [
+        (-HUGE, HUGE),
+        (HUGE / 3, HUGE),
+        (HUGE, np.ones((2, 2))),
+        (np.ones((2, 2)), HUGE),
+        (HUGE, HUGE * 1e-300 * 1e-100),
+        (-HUGE / 2, HUGE * [[1, -1], [1, 1]]),
+    ],
+)
 def test_exploded_values_are_compared_without_a_warning(got, expected):
     assert compare(got, expected).error > 0.5
 

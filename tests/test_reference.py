@@ -2,6 +2,7 @@
 
 `pytorch_values.npz` holds PyTorch's answers and was made by `make_pytorch_values.py`.
 """
+
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,9 @@ def test_batch_norm_normalises_each_column_by_itself(solved, rng, eps):
     for j, column in enumerate(x.T):
         mean = sum(column) / 7
         variance = sum((value - mean) ** 2 for value in column) / 7
-        expected = [layer.params["gamma"][j] * (v - mean) / (variance + eps) ** 0.5 + layer.params["beta"][j] for v in column]
+        expected = [
+            layer.params["gamma"][j] * (v - mean) / (variance + eps) ** 0.5 + layer.params["beta"][j] for v in column
+        ]
         close(y[:, j], expected)
 
 
@@ -206,7 +209,10 @@ def test_the_slope_of_what_is_not_finite_is_refused(solved, value):
 def test_the_monitor_names_each_illness(solved):
     monitor = solved["GradientMonitor"]()
     assert monitor.detect_problems() == []
-    monitor.history = [(3, {"Linear_0": 1e-9}), (8, {"Linear_0": 1e-8, "Linear_1": 1.0, "Linear_2": 2e3, "Linear_3": np.inf})]
+    monitor.history = [
+        (3, {"Linear_0": 1e-9}),
+        (8, {"Linear_0": 1e-8, "Linear_1": 1.0, "Linear_2": 2e3, "Linear_3": np.inf}),
+    ]
     assert monitor.detect_problems() == [
         Problem("Linear_0", "vanishing", 1e-8, 8),
         Problem("Linear_2", "exploding", 2e3, 8),
@@ -215,7 +221,7 @@ def test_the_monitor_names_each_illness(solved):
 
 
 def test_gradient_descent_on_a_linear_network_by_hand(solved):
-    """y = w2 w1 x with x = t = 1 and no bias update that matters at step 0: losses from the recurrence itself."""
+    """y = w2 (w1 x + b1) + b2 with x = t = 1: every derivative of (y - t)^2 written out."""
 
     def build(depth, rng):
         layers = build_deep_network(depth, rng=rng, width=1, in_features=1)

@@ -44,11 +44,17 @@ class Observation:
 
     Where the value is an exception, or was never reached because the student's code raised one before, reading it
     raises `StudentError`. `raised(name)` looks at such an exception instead.
+
+    Attributes:
+        values: what was yielded.
+        stopped: the exception that ended the probe, or None.
+        read: the names that were asked for, since it was last emptied: what a check's verdict rests on.
     """
 
     def __init__(self, values: Mapping[str, Any], stopped: Raised | None = None) -> None:
         self.values = dict(values)
         self.stopped = stopped
+        self.read: set[str] = set()
 
     def __getitem__(self, name: str) -> Any:
         raised = self.raised(name)
@@ -60,6 +66,7 @@ class Observation:
 
     def raised(self, name: str) -> Raised | None:
         """The exception that stands where the value `name` should, or None."""
+        self.read.add(name)
         if name not in self.values:
             return self.stopped
         return self.values[name] if type(self.values[name]) is Raised else None
@@ -92,12 +99,14 @@ class Failed(AssertionError):
     Attributes:
         reason: what was seen and what should hold, in the student's language.
         share: the part of the points that is earned all the same.
+        picture: where in an array the error sits, see `autograder.numeric.Mismatch`.
     """
 
-    def __init__(self, reason: str, share: float = 0.0) -> None:
+    def __init__(self, reason: str, share: float = 0.0, picture: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.share = share
+        self.picture = picture
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,11 @@ def pair(name: str, value: Any) -> tuple[Any, Any]:
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float array of `shape`; nested lists of numbers will do."""
+    """`value` as a float array of `shape`; nested lists or tuples of numbers will do."""
     if value is None:
         raise Failed(_("{name} is None: nothing was returned or set.").format(name=name))
     numbers = None
-    if isinstance(value, (np.ndarray, np.number, list, int, float)) and type(value) is not bool:
+    if isinstance(value, (np.ndarray, np.number, list, tuple, int, float)) and type(value) is not bool:
         try:
             numbers = np.asarray(value)
         except ValueError:  # ragged
@@ -76,7 +76,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
     numbers = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     mismatch = compare(numbers, wanted, scale, tolerance)
     if mismatch is not None:
-        raise Failed(describe(name, mismatch))
+        raise Failed(describe(name, mismatch), picture=mismatch.picture)
 
 
 def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
@@ -102,6 +102,8 @@ def describe(name: str, mismatch: Mismatch) -> str:
             where=where, got=mismatch.got, expected=mismatch.expected
         )
     ]
+    if np.isfinite(mismatch.error):
+        parts.append(_("the error is {error:.1e} of the natural scale").format(error=mismatch.error))
     if mismatch.index:
         parts.append(_("{share:.0%} of all elements are off").format(share=mismatch.share))
     if mismatch.pattern:

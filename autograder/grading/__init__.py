@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import _
 from autograder.judge import interrupted, judge
-from autograder.oracle import Expectation, Reference, recorded, trials
+from autograder.oracle import Expectation, Reference, known_mistakes, recorded, trials
 from autograder.results import ExerciseResult, SubmissionResult
 from autograder.submission import CHECK_PREFIX, Submission
 from autograder.worker.client import Run, run_submission
@@ -60,7 +60,9 @@ def grade_submission(
 
 def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> ExerciseResult:
     seen = run.observations[exercise.id]
-    return interrupted(exercise, seen) if isinstance(seen, str) else judge(exercise, trials(expected, seen))
+    if isinstance(seen, str):
+        return interrupted(exercise, seen)
+    return judge(exercise, trials(expected, seen), known_mistakes(exercise))
 
 
 def _what_is_missing(submission: Submission) -> str:

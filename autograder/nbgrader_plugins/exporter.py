@@ -17,7 +17,7 @@ class ForgivingNotebookExporter(NotebookExporter):
     """Puts an empty notebook that says what was wrong in the place of a submission that cannot be read.
 
     `Mend` then adds the graded cells: the student has 0 points and a feedback page that says why, and everybody else
-    is graded.
+    is graded. `resources["unreadable"]` tells it the reason.
     """
 
     def from_file(self, file_stream: TextIO, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
@@ -25,7 +25,8 @@ class ForgivingNotebookExporter(NotebookExporter):
         try:
             nb = self._read(Path(file_stream.name))
         except UnreadableNotebook as error:
-            self.log.error(str(error))
+            self.log.error("%s: %s", resources["nbgrader"]["student"], error)
+            resources["unreadable"] = str(error)
             nb = new_notebook(cells=[new_markdown_cell(str(error))])
         return self.from_notebook_node(nb, resources=resources, **kwargs)
 

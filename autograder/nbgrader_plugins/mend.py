@@ -34,8 +34,11 @@ class Mend(NbGraderPreprocessor):
                 *_restore_metadata(nb, metadata),
                 *_put_back(nb, metadata, sources),
             ]
-        for what in mended:
-            self.log.warning("%s: %s", names["student"], what)
+        if "unreadable" in resources:  # all cells were put back, which would be noise beside the reason
+            mended = [resources["unreadable"]]
+        else:
+            for what in mended:
+                self.log.warning("%s: %s", names["student"], what)
         write_notes(nb, mended)
         return nb, resources
 

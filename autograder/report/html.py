@@ -5,7 +5,8 @@ import html
 import re
 
 from autograder.i18n import _
-from autograder.report.words import MARKS, headline, outcome_word, points
+from autograder.numeric import SHADES
+from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message
 from autograder.results import ExerciseResult, Item, Outcome
 
 _COLOURS = {
@@ -21,9 +22,10 @@ _COLOURS = {
 
 def exercise_html(result: ExerciseResult) -> str:
     """A table: mark, promise with what was seen, points."""
-    rows = "".join(_row(item) for item in result.items)
+    shared = shared_message(result)
+    rows = "".join(_row(item, with_message=not shared) for item in result.items)
     return (
-        f"<div><p><strong>{_escape(headline(result))}</strong></p>"
+        f"<div><p><strong>{_escape(headline(result))}</strong>{'<br>' + _lines(shared) if shared else ''}</p>"
         '<table style="border-collapse: collapse; text-align: left">'
         f"<thead><tr><th></th><th style='text-align: left'>{_escape(_('What should hold'))}</th>"
         f"<th>{_escape(_('Points'))}</th></tr></thead>"
@@ -31,19 +33,38 @@ def exercise_html(result: ExerciseResult) -> str:
     )
 
 
-def _row(item: Item) -> str:
+def _row(item: Item, with_message: bool) -> str:
     colour = _COLOURS[item.outcome]
     word = _escape(outcome_word(item.outcome))
     message = ""
-    if item.message:
-        lines = "<br>".join(_escape(line) for line in item.message.split("\n"))
-        message = f'<br><span style="color: {colour}"><em>{word}</em></span>: {lines}'
+    if item.message and with_message:
+        message = f'<br><span style="color: {colour}"><em>{word}</em></span>: {_lines(item.message)}'
+    if item.picture:
+        message += _picture(item.picture)
     cell = "vertical-align: top; padding: 2px 8px; text-align: left"
     return (
         f'<tr><td style="{cell}; color: {colour}" title="{word}"><strong>{MARKS[item.outcome]}</strong></td>'
         f'<td style="{cell}">{_escape(item.sentence)}{message}</td>'
         f'<td style="{cell}; white-space: nowrap">{points(item.points, item.max)}</td></tr>'
     )
+
+
+def _picture(rows: tuple[str, ...]) -> str:
+    """The error picture as a grid; the characters stay in it for whoever sees no colours."""
+    cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
+    return f'<div style="font-family: monospace; line-height: 1.2; margin: 4px 0">{cells}</div>{_escape(legend())}'
+
+
+def _shade(mark: str) -> str:
+    opacity = SHADES.index(mark) / (len(SHADES) - 1)
+    return (
+        '<span style="display: inline-block; width: 1.3em; text-align: center; '
+        f'background: rgba(207, 34, 46, {opacity:.2f})">{mark}</span>'
+    )
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(_escape(line) for line in text.split("\n"))
 
 
 def _escape(text: str) -> str:

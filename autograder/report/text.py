@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from autograder.report.words import MARKS, headline, outcome_word, points
+from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message
 from autograder.results import ExerciseResult, Item, Outcome
 
 
@@ -14,16 +14,18 @@ def exercise_text(result: ExerciseResult, width: int = 0) -> str:
     Args:
         width: where lines are broken; 0 leaves them whole.
     """
-    messages = {item.message for item in result.items}
+    shared = shared_message(result)
     lines = [headline(result)]
-    if len(messages) == 1 and len(result.items) > 1 and messages != {""}:
-        # One reason for everything (a stub, a crash) is said once.
-        lines.append(textwrap.indent(messages.pop(), "  "))
+    if shared:
+        lines.append(textwrap.indent(shared, "  "))
     else:
         for item in result.items:
             lines.append(_item_line(item))
             if item.message:
                 lines.append(textwrap.indent(item.message, " " * 6))
+            lines += [" " * 8 + row for row in item.picture]
+            if item.picture:
+                lines.append(" " * 8 + legend())
     text = "\n".join(lines)
     return "\n".join(_broken(line, width) for line in text.split("\n")) if width else text
 

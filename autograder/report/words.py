@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from autograder.i18n import _
+from autograder.numeric import SHADES
 from autograder.results import ExerciseResult, Outcome
 
 MARKS = {
@@ -45,4 +46,17 @@ def headline(result: ExerciseResult) -> str:
     """One line that says how the exercise stands."""
     return _("{exercise}: {points} points, {standing}").format(
         exercise=result.id, points=points(result.score, result.max), standing=standing(result)
+    )
+
+
+def shared_message(result: ExerciseResult) -> str:
+    """The one reason for all items (a stub, a crash), which is then said once; "" where they differ."""
+    messages = {item.message for item in result.items}
+    return messages.pop() if len(messages) == 1 and len(result.items) > 1 else ""
+
+
+def legend() -> str:
+    """What the characters of an error picture mean."""
+    return _("where the error sits: {right} right, {small} small, {large} as large as the value").format(
+        right=SHADES[0], small=SHADES[1], large=SHADES[-1]
     )

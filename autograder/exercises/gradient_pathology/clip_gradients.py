@@ -50,7 +50,8 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
     """Networks of Linear, activation and normalisation layers, with the norm on either side of the limit."""
     linear = {"W": (3, 4), "b": (4,)}
     norm = {"gamma": (4,), "beta": (4,)}
-    net = [linear, {}, {"W": (4, 4), "b": (4,)}, norm, {}, {"W": (4, 2), "b": (2,)}]
+    # A layer whose parameter has a name that no one would list: every name counts.
+    net = [linear, {}, {"W": (4, 4), "b": (4,)}, norm, {"slope": (4,)}, {"W": (4, 2), "b": (2,)}]
 
     def case(title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=()):
         params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
@@ -81,9 +82,9 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
         case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
         Clipping("no layers at all", "empty", [], []),
         Clipping("no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]),
-        spoiled("a gradient holds NaN", np.nan, 0, "W"),
+        spoiled("a gradient holds NaN", np.nan, 3, "beta"),
         spoiled("a bias gradient is infinite", np.inf, 5, "b"),
-        spoiled("a gradient is minus infinity", -np.inf, 3, "gamma"),
+        spoiled("a gradient is minus infinity", -np.inf, 2, "W"),
     ]
 
 

@@ -13,6 +13,7 @@ from autograder.i18n import _
 from autograder.layers import Linear, ReLU
 
 FIELDS = ("layer", "kind", "norm", "epoch")
+ANSWERS = ("problems", "problems when asked again")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def draw(rng: np.random.Generator) -> list[History]:
         return {f"Linear_{i}": float(value) for i, value in enumerate(values)}
 
     tiny, huge = 10 ** rng.uniform(-18, -9), 10 ** rng.uniform(4, 12)
+    below, above = 10 ** -rng.uniform(0.1, 0.5), 10 ** rng.uniform(0.1, 0.5)
     n = int(rng.integers(3, 40))
     odd_names = dict(reversed(norms((2, tiny), (4, huge)).items()))
     return [
@@ -61,27 +63,33 @@ def draw(rng: np.random.Generator) -> list[History]:
             {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
         ),
         History(
+            "norms near the default thresholds", "thresholds",
+            [(n, norms((0, above / 1e7), (2, below * 1e3), (3, below / 1e7), (5, above * 1e3)))],
+        ),
+        History(
             "ill before, well now", "newest", [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())]
         ),
         History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
         History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),
-        History("a healthy network", "healthy", [(n, norms())]),
+        # After an ill network, of which a new monitor must know nothing.
         History("nothing recorded yet", "healthy", []),
+        History("a healthy network", "healthy", [(n, norms())]),
     ]
 
 
 def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, Any]]:
-    """Asks a monitor with this history once."""
+    """Asks a monitor with this history twice."""
     monitor = implementation.GradientMonitor()
     for epoch, norms in case.records:
         if case.through_record:
             monitor.record(epoch, _layers_with(norms))
         else:
             monitor.history.append((epoch, dict(norms)))
-    problems = monitor.detect_problems(**case.thresholds)
-    if isinstance(problems, (list, tuple)):
-        problems = [{name: getattr(problem, name, None) for name in FIELDS} for problem in problems]
-    yield "problems", problems
+    for answer in ANSWERS:
+        problems = monitor.detect_problems(**case.thresholds)
+        if isinstance(problems, (list, tuple)):
+            problems = [{name: getattr(problem, name, None) for name in FIELDS} for problem in problems]
+        yield answer, problems
 
 
 def _layers_with(norms: dict[str, float]) -> list[Any]:
@@ -96,18 +104,18 @@ def _layers_with(norms: dict[str, float]) -> list[Any]:
 gradient_monitor = Exercise("gradient_monitor", "gradient_monitor", "GradientMonitor", History, draw, probe)
 
 
-def _same_problems(seen: Observation, expected: Observation) -> None:
-    problems = seen["problems"]
+def _same_problems(seen: Observation, expected: Observation, answer: str = ANSWERS[0]) -> None:
+    problems = seen[answer]
     if type(problems) is not list:
         raise Failed(_("detect_problems should return a list, but it is {kind}.").format(kind=kind_of(problems)))
-    got, wanted = ([(p["layer"], p["kind"]) for p in found] for found in (problems, expected["problems"]))
+    got, wanted = ([(p["layer"], p["kind"]) for p in found] for found in (problems, expected[answer]))
     if got != wanted:
         if sorted(map(str, got)) == sorted(map(str, wanted)):
             raise Failed(_("The problems are right, but they do not stand in the order of the record."))
         shown = ", ".join(f"{layer}: {kind}" for layer, kind in got) or _("none")
         should = ", ".join(f"{layer}: {kind}" for layer, kind in wanted) or _("none")
         raise Failed(_("Problems found: {got}; expected: {wanted}.").format(got=shown, wanted=should))
-    for found, right in zip(problems, expected["problems"], strict=True):
+    for found, right in zip(problems, expected[answer], strict=True):
         for name in ("norm", "epoch"):
             if np.isfinite(right[name]):
                 close(f"Problem.{name}", found[name], right[name])
@@ -139,3 +147,7 @@ def test_newest(case: History, seen: Observation, expected: Observation) -> None
     """Only the newest record counts, in its order; without a problem or a record the list is empty."""
     if case.aspect in ("newest", "healthy"):
         _same_problems(seen, expected)
+        try:
+            _same_problems(seen, expected, ANSWERS[1])
+        except Failed as failed:
+            raise Failed(_("When asked a second time: {reason}").format(reason=failed.reason)) from None

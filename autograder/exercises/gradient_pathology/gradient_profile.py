@@ -88,7 +88,7 @@ def test_scatter(case: Profile, seen: Observation, expected: Observation) -> Non
 
 @gradient_profile.check(points=0.5)
 def test_zeros(case: Profile, seen: Observation, expected: Observation) -> None:
-    """A norm of zero counts as the smallest normal number."""
+    """A norm of zero counts as `np.finfo(float).tiny`."""
     if case.aspect == "zeros":
         _close_slopes(seen, expected)
 
@@ -111,6 +111,8 @@ def test_input_stays(case: Profile, seen: Observation, expected: Observation) ->
     """The caller's norms stay unchanged, and the answer is a single number."""
     if case.aspect == "nonfinite":
         return
-    number("gradient_slope(...)", seen["slope"])
+    slope = number("gradient_slope(...)", seen["slope"])
+    if case.aspect == "line" and slope * expected["slope"] <= 0:
+        raise Failed(_("gradient_slope(...) has the wrong sign, or does not depend on the norms."))
     if not np.array_equal(np.asarray(seen["norms"]), case.norms):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name="delta_norms"))

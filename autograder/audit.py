@@ -1,0 +1,246 @@
+"""Tests the checks: every known mistake must lose points in the checks it names, every right solution must lose none.
+
+The wrong ones are the course's `reference/misconceptions`, the right but unusual ones its `tests/variants`. Each is
+judged on cases drawn from many seeds, beside the reference and an empty notebook.
+"""
+from __future__ import annotations
+
+import importlib
+import math
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises import assignments
+from autograder.exercises.exercise import Exercise, Implementation
+from autograder.i18n import use_language
+from autograder.judge import judge
+from autograder.numeric import watch
+from autograder.oracle import Expectation, Reference, trials
+from autograder.results import ExerciseResult, Outcome
+
+Check = str
+"""A check's full name, "exercise.check"."""
+
+MATRIX_SEEDS = 10
+"""On so many seeds a mistake is judged by every exercise of its cell; on the others by those it names, which is what
+decides. So the matrix costs little."""
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A known mistake that a check it names did not notice."""
+
+    mistake: str
+    check: Check
+    seed: int
+
+
+@dataclass(frozen=True)
+class FalseReject:
+    """A right implementation that lost points."""
+
+    implementation: str
+    check: Check
+    seed: int
+    message: str
+
+
+@dataclass
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        checks: the full names of all checks.
+        catches: by mistake, on how many of the first `MATRIX_SEEDS` seeds each check took points from it.
+        named: by mistake, the checks it names.
+        smallest_wrong: the smallest error by which a numeric check caught a mistake, as a multiple of the tolerance.
+        largest_right: the largest error of a right implementation, likewise.
+        right: how many right implementations took part, the reference included.
+    """
+
+    seeds: int = 0
+    checks: list[Check] = field(default_factory=list)
+    named: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+    catches: dict[str, dict[Check, int]] = field(default_factory=dict)
+    survivors: list[Survivor] = field(default_factory=list)
+    false_rejects: list[FalseReject] = field(default_factory=list)
+    smallest_wrong: tuple[float, str] = (math.inf, "")
+    largest_right: tuple[float, str] = (0.0, "")
+    right: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether no mistake got by, no right solution was rejected, and no check is idle."""
+        return not (self.survivors or self.false_rejects or self.idle_checks())
+
+    def idle_checks(self) -> list[Check]:
+        """Checks that no mistake names."""
+        return [check for check in self.checks if not any(check in named for named in self.named.values())]
+
+    def only_caught_by(self, check: Check) -> list[str]:
+        """Mistakes that no other check ever takes points from."""
+        return [mistake for mistake, caught in self.catches.items() if set(caught) == {check}]
+
+    def add(self, other: Audit) -> None:
+        """Take in what was found on other seeds."""
+        self.seeds += other.seeds
+        for mistake, caught in other.catches.items():
+            mine = self.catches.setdefault(mistake, {})
+            for check, times in caught.items():
+                mine[check] = mine.get(check, 0) + times
+        self.survivors += other.survivors
+        self.false_rejects += other.false_rejects
+        self.smallest_wrong = min(self.smallest_wrong, other.smallest_wrong)
+        self.largest_right = max(self.largest_right, other.largest_right)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            "passed": self.passed,
+            "seeds": self.seeds,
+            "mistakes": len(self.named),
+            "right": self.right,
+            "survivors": [vars(survivor) for survivor in self.survivors],
+            "false_rejects": [vars(reject) for reject in self.false_rejects],
+            "idle_checks": self.idle_checks(),
+            "only_caught_by": {check: self.only_caught_by(check) for check in self.checks},
+            "catches": self.catches,
+            "smallest_wrong": {"error": self.smallest_wrong[0], "mistake": self.smallest_wrong[1]},
+            "largest_right": {"error": self.largest_right[0], "implementation": self.largest_right[1]},
+        }
+
+
+class Material:
+    """What a course folder holds to audit its checks with.
+
+    Raises:
+        NoReference: the folder holds no reference.
+    """
+
+    def __init__(self, course: Path) -> None:
+        self.reference = Reference(course)
+        if str(course) not in sys.path:
+            sys.path.insert(0, str(course))
+        self.mistakes = importlib.import_module("reference.misconceptions").misconceptions()
+        self.variants = importlib.import_module("tests.variants").variants()
+
+    def by_solution(self) -> dict[str, list[Exercise]]:
+        """Solution cell -> the exercises that look at it."""
+        found: dict[str, list[Exercise]] = {}
+        for exercises in assignments().values():
+            for exercise in exercises:
+                found.setdefault(exercise.solution, []).append(exercise)
+        return found
+
+
+def audit(
+    course: Path, seeds: int, jobs: int = 1, on_progress: Callable[[int], None] = lambda done: None
+) -> Audit:
+    """Audit the checks of `course` on the seeds 0 ... seeds - 1, in `jobs` processes."""
+    material = Material(course)
+    total = Audit(
+        checks=[f"{e.id}.{c.id}" for exercises in material.by_solution().values() for e in exercises for c in e.checks],
+        named={mistake.id: mistake.fails for mistake in material.mistakes},
+        catches={mistake.id: {} for mistake in material.mistakes},
+        right=len(material.variants) + len(material.by_solution()),
+    )
+    for done, part in enumerate(_each_seed(course, material, seeds, jobs), start=1):
+        total.add(part)
+        on_progress(done)
+    return total
+
+
+def _each_seed(course: Path, material: Material, seeds: int, jobs: int) -> Iterable[Audit]:
+    if jobs == 1:
+        yield from (audit_seed(material, seed) for seed in range(seeds))
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_start_process, initargs=(course,)) as pool:
+        yield from pool.imap_unordered(_audit_seed_here, range(seeds))
+
+
+_material: Material
+
+
+def _start_process(course: Path) -> None:
+    global _material
+    _material = Material(course)
+
+
+def _audit_seed_here(seed: int) -> Audit:
+    return audit_seed(_material, seed)
+
+
+def audit_seed(material: Material, seed: int) -> Audit:
+    """The audit on one seed."""
+    use_language("en")  # an audit is for authors; looking up the language thousands of times costs, too
+    found = Audit(seeds=1)
+    in_matrix = seed < MATRIX_SEEDS
+    for solution, exercises in material.by_solution().items():
+        rng = np.random.default_rng(seed)
+        expected = {e.id: material.reference.expect(e, e.draw(rng)) for e in exercises}
+        for mistake in material.mistakes:
+            if mistake.solution == solution:
+                named = {check.split(".")[0] for check in mistake.fails}
+                judged = [exercise for exercise in exercises if in_matrix or exercise.id in named]
+                caught = _audit_mistake(found, mistake, judged, expected, seed)
+                found.catches[mistake.id] = dict.fromkeys(caught, 1) if in_matrix else {}
+        right = {variant.id: variant.implementation for variant in material.variants if variant.solution == solution}
+        right[f"reference {solution}"] = material.reference.implementation(exercises[0])
+        for name, implementation in right.items():
+            for exercise in exercises:
+                _audit_right(found, name, implementation, exercise, expected[exercise.id], seed)
+        for exercise in exercises:
+            _audit_stub(found, exercise, expected[exercise.id], seed)
+    return found
+
+
+def _audit_mistake(
+    found: Audit, mistake: Any, exercises: list[Exercise], expected: dict[str, list[Expectation]], seed: int
+) -> set[Check]:
+    """The checks that took points from `mistake`."""
+    caught: set[Check] = set()
+    for exercise in exercises:
+        result, errors = _judge(exercise, mistake.implementation, expected[exercise.id])
+        caught |= {f"{exercise.id}.{item.id}" for item in result.items if item.points < item.max}
+        worst = max(errors, default=math.inf)
+        if worst > 1 and any(name in mistake.fails for name in caught if name.startswith(f"{exercise.id}.")):
+            found.smallest_wrong = min(found.smallest_wrong, (worst, mistake.id))
+    found.survivors += [Survivor(mistake.id, check, seed) for check in mistake.fails if check not in caught]
+    return caught
+
+
+def _audit_right(
+    found: Audit, name: str, implementation: Implementation, exercise: Exercise, expected: list[Expectation], seed: int
+) -> None:
+    result, errors = _judge(exercise, implementation, expected)
+    found.false_rejects += [
+        FalseReject(name, f"{exercise.id}.{item.id}", seed, item.message)
+        for item in result.items
+        if item.outcome is not Outcome.PASSED
+    ]
+    found.largest_right = max(found.largest_right, (max(errors, default=0.0), name))
+
+
+def _audit_stub(found: Audit, exercise: Exercise, expected: list[Expectation], seed: int) -> None:
+    """Nothing written must earn nothing."""
+    result, _errors = _judge(exercise, Implementation({}), expected)
+    found.survivors += [
+        Survivor("an empty notebook", f"{exercise.id}.{item.id}", seed)
+        for item in result.items
+        if item.outcome is not Outcome.NOT_ATTEMPTED
+    ]
+
+
+def _judge(
+    exercise: Exercise, implementation: Implementation, expected: list[Expectation]
+) -> tuple[ExerciseResult, list[float]]:
+    """The result, and the largest error of every comparison as a multiple of the tolerance."""
+    seen = [exercise.observe(implementation, expectation.case) for expectation in expected]
+    with watch() as errors:
+        return judge(exercise, trials(expected, seen)), errors

@@ -1,0 +1,178 @@
+"""Which known mistake explains what was seen: by comparison with fingerprints, without any code of the mistake.
+
+A fingerprint holds, for every value that a misconception shows on the public cases, a sketch: the value's form and a few
+random projections of its numbers. Two values with equal sketches are equal within rounding; from a sketch neither the
+values nor the code behind them can be had. The fingerprints are in the students' package.
+"""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Observation
+from autograder.wire import Opaque, Raised
+
+PROJECTIONS = 2
+ROUNDING = 1e-6
+"""How far projections may differ, as a share of the value's size. Another order of the same float64 operations stays
+below 1e-9, float32 near 1e-6; with the size that is compared too, a random wrong value gets this close once in 1e18."""
+
+MAX_CAUSES = 2
+"""How many mistakes that explain a case equally are named; more would be guessing."""
+
+MAX_NUMBERS = 10_000
+"""Larger arrays are none that a public case asks for."""
+
+Sketches = Sequence[dict[str, Any]]
+"""For each public case, key -> sketch."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a misconception shows on the public cases of one exercise.
+
+    Attributes:
+        cause, hint: a sentence and a question, by language.
+        sketches: one dict a case.
+    """
+
+    id: str
+    cause: dict[str, str]
+    hint: dict[str, str]
+    sketches: Sketches
+
+
+def sketch(value: Any) -> Any:
+    """A short summary of plain data that equal values share within rounding."""
+    if type(value) is Raised:
+        return ["raised", value.type]
+    if type(value) is Opaque:
+        return ["opaque", value.type]
+    if type(value) is dict:
+        return {str(key): sketch(item) for key, item in value.items()}
+    if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
+        numbers = _numbers(value)
+        if numbers is not None:
+            return _project(numbers)
+    if type(value) in (list, tuple):
+        return ["list", *map(sketch, value)]
+    return ["word", str(value)[:100]]
+
+
+def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
+    """The sketches of everything that was observed, and of the exception that ended each observation."""
+    return [
+        {**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations
+    ]
+
+
+def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
+    """What in `sketches` differs from the reference's; a value that is not there is None."""
+    return [
+        {key: s.get(key) for key in dict.fromkeys([*r, *s]) if key not in s or key not in r or not alike(s[key], r[key])}
+        for s, r in zip(sketches, reference, strict=True)
+    ]
+
+
+def restored(departed: Sketches, reference: Sketches) -> list[dict[str, Any]]:
+    """The sketches that `departures` was made from."""
+    return [
+        {key: value for key, value in {**r, **d}.items() if value is not None}
+        for d, r in zip(departed, reference, strict=True)
+    ]
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two sketches are of values that are equal within rounding."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        if len(one) != len(other):
+            return False
+        if one and one[0] == "numbers" == other[0]:
+            return _alike_numbers(one, other)
+        return all(alike(a, b) for a, b in zip(one, other))
+    return one == other
+
+
+def explain(
+    reads: Sequence[set[str]], student: Sketches, reference: Sketches, bank: Sequence[Fingerprint]
+) -> list[Fingerprint]:
+    """The misconceptions that explain the student's values in the places `reads`; empty where none or too many do.
+
+    Those that agree with the student on everything that was observed come before those that explain a part; where
+    several are left, nothing that was observed tells them apart.
+    """
+    found = [mistake for mistake in bank if explains(reads, student, reference, mistake.sketches)]
+    everything = [set(sketches) for sketches in reference]
+    whole = [mistake for mistake in found if explains(everything, student, reference, mistake.sketches)]
+    best = whole or found
+    return best if len(best) <= MAX_CAUSES else []
+
+
+def explains(places: Sequence[set[str]], student: Sketches, reference: Sketches, mistake: Sketches) -> bool:
+    """Whether `mistake` shows what the student's code shows in `places`.
+
+    It does if wherever it or the student departs from the reference, the two agree, and it departs somewhere.
+    """
+    departs = False
+    for keys, s, r, m in zip(places, student, reference, mistake, strict=True):
+        for key in keys:
+            seen, right, wrong = _value(s, key), _value(r, key), _value(m, key)
+            mistake_departs = not alike(wrong, right)
+            if (mistake_departs or not alike(seen, right)) and not alike(seen, wrong):
+                return False
+            departs |= mistake_departs
+    return departs
+
+
+def _value(sketches: dict[str, Any], key: str) -> Any:
+    """The sketch of a value, or of the exception that came before it."""
+    return sketches.get(key, sketches.get(END))
+
+
+END = "the end"
+
+
+def _end(seen: Observation) -> dict[str, Any]:
+    return {} if seen.stopped is None else {END: sketch(seen.stopped)}
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged
+        return None
+    return array.astype(float) if array.dtype.kind in "biuf" and 0 < array.size <= MAX_NUMBERS else None
+
+
+def _project(numbers: np.ndarray) -> list[Any]:
+    flat = numbers.ravel()
+    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
+    flat = np.where(np.isfinite(flat), flat, 0.0)
+    size = float(np.max(np.abs(flat)))
+    with np.errstate(under="ignore"):
+        unit = flat / size if size > 0 else flat
+    return ["numbers", list(numbers.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
+
+
+@cache
+def _directions(n: int) -> np.ndarray:
+    return np.random.default_rng(zlib.crc32(b"%d" % n)).standard_normal((PROJECTIONS, n)) / np.sqrt(n)
+
+
+def _alike_numbers(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    _tag, shape, odd, size, projections = one
+    _tag, other_shape, other_odd, other_size, other_projections = other
+    if shape != other_shape or odd != other_odd:
+        return False
+    if abs(size - other_size) > ROUNDING * max(size, other_size):
+        return False
+    return bool(np.all(np.abs(np.subtract(projections, other_projections)) <= ROUNDING))

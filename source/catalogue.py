@@ -1,0 +1,124 @@
+"""Keep the Japanese catalogue of messages in step with the package.
+
+    python source/catalogue.py        rewrites autograder/locale/ja/LC_MESSAGES/autograder.{po,mo}
+
+Messages are the English texts in `_("...")` and, since they are looked up at run time, the sentences of checks and the
+titles of cases. Translations that are there stay, those of messages that are gone go, and a new message comes in with
+an empty translation, to be filled in by hand before the next run. The same package and translations always give the
+same bytes, so line numbers, dates and Babel's version stay out of the files.
+"""
+from __future__ import annotations
+
+import ast
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from autograder.exercises import assignments
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "autograder"
+CATALOGUE = PACKAGE / "locale" / "ja" / "LC_MESSAGES"
+SEEDS = range(5)
+"""Draws whose case titles are collected; a title tells what is special about a case, so all draws should share them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An English message, the file it stands in, and a note for translators ("" where `_` marks it in the file)."""
+
+    text: str
+    file: Path
+    note: str = ""
+
+
+def messages() -> Iterator[Source]:
+    """All messages of the package, file by file; some stand in several places."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for text in _marked(ast.parse(file.read_text(encoding="utf-8"))):
+            yield Source(text, file)
+    for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
+        file = Path(sys.modules[exercise.case.__module__].__file__)
+        for check in exercise.checks:
+            yield Source(check.sentence, file, f"{exercise.id}: what the check {check.id} demands")
+        for seed in SEEDS:
+            for case in exercise.draw(np.random.default_rng(seed)):
+                yield Source(case.title, file, f"{exercise.id}: the title of a case")
+
+
+def _marked(node: ast.AST) -> Iterator[str]:
+    """What stands in `_("...")` within `node`, top to bottom.
+
+    Babel's own extraction reads tokens, and before Python 3.12 an f-string is one token: `_` in its braces is missed.
+    """
+    match node:
+        case ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(text))]):
+            yield text
+    for child in ast.iter_child_nodes(node):
+        yield from _marked(child)
+
+
+class _Catalogue(Catalog):
+    """A catalogue whose header never changes."""
+
+    mime_headers = [
+        ("Language", "ja"),
+        ("Plural-Forms", "nplurals=1; plural=0;"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Transfer-Encoding", "8bit"),
+    ]
+
+
+def update(folder: Path = CATALOGUE) -> list[str]:
+    """Write autograder.po and autograder.mo into `folder`, with the translations of the autograder.po that is there.
+
+    Returns:
+        The messages that still have no translation.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = translations(folder)
+    catalogue = _Catalogue(header_comment="# The Japanese messages. Translate here, then run source/catalogue.py.", fuzzy=False)
+    for source in messages():
+        place = (source.file.relative_to(ROOT).as_posix(), 0)
+        notes = [source.note] if source.note else []
+        catalogue.add(source.text, known.get(source.text, ""), locations=[place], auto_comments=notes)
+    for message in _entries(catalogue):
+        message.flags.clear()  # which formats Babel marks depends on its version
+    po, mo = io.BytesIO(), io.BytesIO()
+    write_po(po, catalogue, width=0, include_lineno=False)
+    write_mo(mo, catalogue)
+    (folder / "autograder.po").write_bytes(po.getvalue())
+    (folder / "autograder.mo").write_bytes(mo.getvalue())
+    return [message.id for message in _entries(catalogue) if not message.string]
+
+
+def translations(folder: Path = CATALOGUE) -> dict[str, str]:
+    """Message -> translation, from the autograder.po in `folder`; nothing where there is none."""
+    try:
+        with (folder / "autograder.po").open("rb") as file:
+            return {message.id: message.string for message in _entries(read_po(file))}
+    except FileNotFoundError:
+        return {}
+
+
+def _entries(catalogue: Catalog) -> list[Message]:
+    """What `catalogue` holds beside its header."""
+    return [message for message in catalogue if message.id]
+
+
+def main() -> None:
+    """Bring the catalogue up to date and name what is left to translate."""
+    for message in update():
+        print(f"no translation: {message!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""The whole course once, on a class of sample students: `python -m tests.demo [--folder DIR]`.
+
+Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export. Two students
+fetch the assignment and submit it through an exchange directory; the others' files come as a zip archive, as from a
+learning management system. Ends with everybody's scores, and with an error if one is not as it should be.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
+from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class
+
+ASSIGNMENT = "gradient-pathology"
+MARKER = ".made-by-the-demo"
+"""A file in every folder that the demo made, and may therefore empty."""
+
+AT_THE_EXCHANGE = [] if sys.platform == "win32" else ["aoki", "baba"]
+"""Who submits through the exchange directory, which nbgrader does not have on Windows."""
+
+ZIP_PATTERN = r".*[/\\](?P<student_id>[^/\\_]+)_(?P<file_id>gradient_pathology)\.ipynb"
+"""How nbgrader tells whose a file of the archive is."""
+
+HEADINGS = {
+    "clip_gradients": "clip",
+    "gradient_monitor": "moni-\ntor",
+    "gradient_profile": "slope",
+    "batch_norm_forward": "BN\nforw.",
+    "batch_norm_backward": "BN\nbackw.",
+    "batch_norm_inference": "BN\ninfer.",
+    "depth_study": "depth\nstudy",
+}
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on, or did not come out as expected; the message says why."""
+
+
+@dataclass
+class Marks:
+    """What the course made of one student's notebook.
+
+    Attributes:
+        scores: exercise -> automatic score.
+        by_hand: cells that wait for an instructor.
+        notes: what the log of autograde says about the student.
+    """
+
+    scores: dict[str, float] = field(default_factory=dict)
+    by_hand: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> float:
+        return sum(self.scores.values())
+
+
+class Course:
+    """A course folder in which commands run, each with a line on the screen and a log file of its own."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self._progress = progress
+        self._environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": os.environ.get("AUTOGRADER_LANG", "en")}
+        self._commands = 0
+
+    def nbgrader(self, *arguments: str, cwd: Path | None = None, notebooks: int = 0) -> Path:
+        """Run one of nbgrader's commands and give its log file.
+
+        Args:
+            notebooks: how many it will convert, for the progress bar; 0 if that is not known.
+
+        Raises:
+            DemoFailed: it ended with an error.
+        """
+        self._commands += 1
+        log_file = self.folder / "logs" / f"{self._commands:02}-{arguments[0]}.log"
+        shown = shlex.join(["nbgrader", *arguments])
+        task = self._progress.add_task(escape(shown[:90]), total=notebooks or None)
+        started = time.monotonic()
+        with log_file.open("w", encoding="utf-8") as log, subprocess.Popen(
+            nbgrader_command(*arguments), cwd=cwd or self.folder, env=self._environment,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+        ) as process:
+            log.write(f"$ {shown}\n")
+            for line in process.stdout:
+                log.write(line)
+                if "Converting notebook" in line and f"{os.sep}autograded{os.sep}" in line:
+                    self._progress.advance(task)
+        self._progress.remove_task(task)
+        if process.returncode:
+            raise DemoFailed(f"`{shown}` failed with exit code {process.returncode}; its log is {log_file}.")
+        self.say(f"[green]✓[/] {escape(shown)} [dim]{time.monotonic() - started:.1f} s[/]")
+        return log_file
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress bars."""
+        self._progress.console.print(text, highlight=False, soft_wrap=True)
+
+
+def run_course(course: Course) -> dict[str, Marks]:
+    """Everything from release to grades; gives what came of every student."""
+    folder = course.folder
+    course.say("[bold]The instructor makes the assignment[/]: source/ with solutions -> release/ with stubs")
+    course.nbgrader("generate_assignment", ASSIGNMENT, "--force")
+    if AT_THE_EXCHANGE:
+        course.nbgrader("release_assignment", ASSIGNMENT)
+    hand_in(course)
+
+    course.say("[bold]Grading[/]: autograde runs every notebook in a process of its own")
+    log = course.nbgrader("autograde", ASSIGNMENT, notebooks=len(CLASS))
+    course.nbgrader("generate_feedback", ASSIGNMENT, notebooks=len(CLASS))
+    course.nbgrader("export")
+    return read_marks(folder / "gradebook.db", log)
+
+
+def hand_in(course: Course) -> None:
+    """The students do their work, in students/, and hand it in; nbgrader collects it into submitted/."""
+    students = course.folder / "students"
+    write_class(course.folder / "release" / ASSIGNMENT / NOTEBOOK, students)
+    if AT_THE_EXCHANGE:
+        course.say(
+            f"[bold]{' and '.join(AT_THE_EXCHANGE)} fetch the assignment[/], fill in their answers and submit through "
+            "the exchange directory (one user plays both: `--student`)"
+        )
+        exchange = ["--course", ASSIGNMENT, f"--Exchange.root={course.folder / 'exchange'}"]
+
+        def fetch_and_submit(name: str) -> None:
+            home = course.folder / "homes" / name
+            home.mkdir(parents=True)
+            course.nbgrader("fetch_assignment", ASSIGNMENT, *exchange, cwd=home)
+            # The student saves the fetched notebook with answers in it.
+            shutil.copy(students / name / ASSIGNMENT / NOTEBOOK, home / ASSIGNMENT / NOTEBOOK)
+            course.nbgrader("submit", ASSIGNMENT, *exchange, f"--student={name}", cwd=home)
+
+        with ThreadPoolExecutor(len(AT_THE_EXCHANGE)) as pool:
+            list(pool.map(fetch_and_submit, AT_THE_EXCHANGE))
+        course.nbgrader("collect", ASSIGNMENT, "--ExchangeCollect.check_owner=False")
+
+    course.say("[bold]The others' files[/] were downloaded as one archive: downloaded/…/archive/class.zip")
+    archive = course.folder / "downloaded" / ASSIGNMENT / "archive"
+    archive.mkdir(parents=True)
+    with zipfile.ZipFile(archive / "class.zip", "w", zipfile.ZIP_DEFLATED) as downloaded:
+        for student in CLASS:
+            if student.id not in AT_THE_EXCHANGE:
+                downloaded.write(students / student.id / ASSIGNMENT / NOTEBOOK, f"{student.id}_{NOTEBOOK}")
+    course.nbgrader("zip_collect", ASSIGNMENT, f"--FileNameCollectorPlugin.named_regexp={ZIP_PATTERN}")
+
+
+def read_marks(gradebook_file: Path, autograde_log: Path) -> dict[str, Marks]:
+    """Everybody's scores from the gradebook, with what the log says about them."""
+    from nbgrader.api import Gradebook  # takes seconds to import
+
+    marks = {student.id: Marks() for student in CLASS}
+    with Gradebook(f"sqlite:///{gradebook_file}") as gradebook:
+        for submission in gradebook.assignment_submissions(ASSIGNMENT):
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            own = marks[submission.student.id]
+            own.scores = {
+                exercise: grade.auto_score or 0.0
+                for exercise in POINTS for grade in grades if grade.name == f"check_{exercise}"
+            }
+            own.by_hand = {grade.name for grade in grades if grade.needs_manual_grade}
+    for line in autograde_log.read_text(encoding="utf-8").splitlines():
+        said = re.match(r"\[AutogradeApp \| (?:WARNING|ERROR)\] ([a-z]+): (.*)", line)
+        if said and said[1] in marks:
+            marks[said[1]].notes.append(said[2])
+    return marks
+
+
+def surprises(student: Student, marks: Marks) -> list[str]:
+    """In which ways the marks are not as they should be."""
+    found = []
+    if marks.scores.keys() != POINTS.keys():
+        return [f"{student.id} has no score for {', '.join(POINTS.keys() - marks.scores.keys())}"]
+    loses = {exercise for exercise, points in POINTS.items() if marks.scores[exercise] < points}
+    if loses != student.loses:
+        found.append(
+            f"{student.id} should lose points in {', '.join(sorted(student.loses)) or 'nothing'}, "
+            f"but does in {', '.join(sorted(loses)) or 'nothing'}"
+        )
+    if student.score is not None and marks.total != student.score:
+        found.append(f"{student.id} should have {student.score:g} points, but has {marks.total:g}")
+    if marks.by_hand != student.by_hand:
+        found.append(f"{student.id} should have {len(student.by_hand)} cells to grade by hand, not {len(marks.by_hand)}")
+    for word in [student.unreadable, *student.mended]:
+        if word and not any(word in note for note in marks.notes):
+            found.append(f"the log should say why {student.id}'s notebook is special ({word})")
+    return found
+
+
+def scoreboard(marks: dict[str, Marks]) -> Table:
+    """One row a student."""
+    table = Table(title=f"{ASSIGNMENT}: {sum(POINTS.values()):g} points automatic, {sum(BY_HAND.values()):g} by hand")
+    table.add_column("student")
+    table.add_column("what is in the notebook", ratio=1, min_width=24)
+    for exercise, points in POINTS.items():
+        table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right")
+    table.add_column(f"auto\n/{sum(POINTS.values()):g}", justify="right")
+    table.add_column(f"by hand\n/{sum(BY_HAND.values()):g}")
+    for student in CLASS:
+        own = marks[student.id]
+        cells = [
+            f"[green]{score:g}[/]" if score == POINTS[exercise] else f"[red]{score:g}[/]"
+            for exercise, score in own.scores.items()
+        ]
+        waiting = sum(BY_HAND[name] for name in own.by_hand)
+        table.add_row(
+            student.id, escape(student.description), *cells, f"[bold]{own.total:g}[/]",
+            f"by hand: {waiting:g}" if waiting else "[dim]nothing[/]",
+        )
+    return table
+
+
+def show(console: Console, folder: Path, marks: dict[str, Marks]) -> None:
+    """Scores, what was noted, and where things lie."""
+    console.print(scoreboard(marks))
+    console.print("[bold]What grading noted[/]")
+    for student in CLASS:
+        for note in marks[student.id].notes:
+            kind = "[red]could not be read[/]: " if student.unreadable else ""
+            console.print(f"  {student.id}: {kind}{escape(note)}", highlight=False)
+    places = {
+        "gradebook": "gradebook.db",
+        "a feedback page": f"feedback/endo/{ASSIGNMENT}/gradient_pathology.html",
+        "an executed notebook": f"autograded/aoki/{ASSIGNMENT}/{NOTEBOOK}",
+        "grades": "grades.csv",
+        "full logs": "logs",
+    }
+    console.print("[bold]Where things lie[/]")
+    for what, place in places.items():
+        console.print(f"  {what}: {escape(str(folder / place))}", highlight=False, soft_wrap=True)
+    jupyter = Path(sys.executable).parent / "jupyter"
+    console.print(
+        f"To grade plots and findings by hand: cd {escape(str(folder))} && {jupyter} lab, then menu Nbgrader -> Formgrader",
+        highlight=False, soft_wrap=True,
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """A fresh course folder: settings, the assignment's source and the reference; what the demo left there goes.
+
+    Raises:
+        DemoFailed: there is something in it that the demo did not make.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARKER).exists():
+            raise DemoFailed(f"{folder} holds files that are not the demo's; name an empty folder with --folder.")
+        shutil.rmtree(folder)
+    (folder / "logs").mkdir(parents=True)
+    (folder / MARKER).touch()
+    shutil.copy(COURSE / "nbgrader_config.py", folder)
+    shutil.copytree(COURSE / "source" / ASSIGNMENT, folder / "source" / ASSIGNMENT)
+    shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__", "secret.txt"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; the exit code is 1 if something was not as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__.split("\n")[0])
+    parser.add_argument("--folder", type=Path, default=COURSE / "demo", help="the course folder to make (default: demo/)")
+    folder = parser.parse_args(arguments).folder.resolve()
+    console = Console()
+    started = time.monotonic()
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()]
+    try:
+        make_folder(folder)
+        with Progress(*columns, console=console, transient=True) as progress:
+            marks = run_course(Course(folder, progress))
+        show(console, folder, marks)
+        unexpected = [what for student in CLASS for what in surprises(student, marks[student.id])]
+        if unexpected:
+            raise DemoFailed("Not as expected: " + "; ".join(unexpected) + ".")
+    except DemoFailed as failure:
+        console.print(f"[red]{escape(str(failure))}[/]", highlight=False)
+        return 1
+    console.print(f"[green]All {len(CLASS)} scores are as expected.[/] {time.monotonic() - started:.0f} s", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""The real nbgrader pipeline over the class of sample students: `make demo`, run once, and looked at from all sides."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from autograder.report.words import MARKS, points
+from autograder.results import Outcome
+from autograder.submission import read_notebook, source_of, submission_of
+from source.release import COURSE, NOTEBOOK, solution_lines
+from tests.demo import ASSIGNMENT, Marks, read_marks, surprises
+from tests.sample_class import BY_HAND, CLASS, FULL, POINTS, Student, cell_of, changed, written
+
+STUDENTS = {student.id: student for student in CLASS}
+READABLE = [student for student in CLASS if not student.unreadable]
+
+
+def ids(students):
+    return [student.id for student in students]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> dict:
+    """Where the demo ran and what it printed; it runs once, for all worker processes of the test run."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    finished = shared / "demo.json"
+    try:
+        (shared / "demo.lock").mkdir()
+    except FileExistsError:
+        while not finished.exists():
+            time.sleep(0.2)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.demo", "--folder", str(shared / "demo")], cwd=COURSE, capture_output=True,
+            text=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
+        )
+        draft = finished.with_suffix(".draft")
+        draft.write_text(json.dumps({"code": done.returncode, "said": done.stdout + done.stderr}), encoding="utf-8")
+        draft.replace(finished)
+    return json.loads(finished.read_text(encoding="utf-8")) | {"folder": shared / "demo"}
+
+
+@pytest.fixture(scope="session")
+def folder(demo) -> Path:
+    """The course folder that the demo made."""
+    return demo["folder"]
+
+
+@pytest.fixture(scope="session")
+def marks(folder) -> dict[str, Marks]:
+    """What came of every student."""
+    (log,) = (folder / "logs").glob("*-autograde.log")
+    return read_marks(folder / "gradebook.db", log)
+
+
+def notebook_in(folder: Path, place: str, student: Student) -> Path:
+    return folder / place / student.id / ASSIGNMENT / NOTEBOOK
+
+
+def feedback(folder: Path, student: Student) -> str:
+    return notebook_in(folder, "feedback", student).with_suffix(".html").read_text(encoding="utf-8")
+
+
+# --- the demo itself --------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_ends_well_and_shows_everybody(demo):
+    assert demo["code"] == 0, demo["said"]
+    assert f"All {len(CLASS)} scores are as expected" in demo["said"]
+    for student in CLASS:
+        assert re.search(rf"^│ {student.id} ", demo["said"], re.MULTILINE)
+
+
+def test_the_demo_says_what_could_not_be_read_and_why(demo):
+    for student in CLASS:
+        if student.unreadable:
+            assert re.search(rf"{student.id}: could not be read: .*{student.unreadable}", demo["said"])
+
+
+def test_the_demo_keeps_noise_in_its_logs(demo):
+    assert "Warning" not in demo["said"] and "Traceback" not in demo["said"]
+    assert len(list((demo["folder"] / "logs").iterdir())) >= 6
+
+
+def test_the_demo_empties_no_folder_that_is_not_its_own(tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.demo", "--folder", tmp_path], cwd=COURSE, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "not the demo's" in done.stdout
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_score_that_is_not_as_expected_is_noticed():
+    aoki = STUDENTS["aoki"]
+    right = Marks(dict(POINTS), set(BY_HAND))
+    assert surprises(aoki, right) == []
+    assert "clip_gradients" in surprises(aoki, Marks(POINTS | {"clip_gradients": 5.0}, set(BY_HAND)))[0]
+    assert "no score" in surprises(aoki, Marks())[0]
+    assert "by hand" in surprises(aoki, Marks(dict(POINTS)))[0]
+    assert "log" in surprises(STUDENTS["tanaka"], Marks(dict.fromkeys(POINTS, 0.0)))[0]
+
+
+@pytest.mark.parametrize("broken", [lambda: changed("clip_gradients", ("no such text", "")), lambda: written("depth_study", "", "")])
+def test_a_sample_that_no_longer_fits_the_reference_is_an_error(broken):
+    with pytest.raises(ValueError, match="clip_gradients|depth_study"):
+        broken()
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", CLASS, ids=ids(CLASS))
+def test_every_student_has_the_expected_scores_and_notes(marks, student):
+    assert surprises(student, marks[student.id]) == []
+
+
+@pytest.mark.parametrize("student", [s for s in CLASS if s.score is None], ids=lambda s: s.id)
+def test_a_mistake_costs_a_part_of_the_points(marks, student):
+    assert 0 < marks[student.id].total < FULL
+    assert any(0 < marks[student.id].scores[exercise] < POINTS[exercise] for exercise in student.loses)
+
+
+def test_one_broken_notebook_stops_nobody_else(marks):
+    order = ids(CLASS)
+    assert order.index("tanaka") < order.index("ueda") < order.index("wada")
+    assert marks["wada"].total == FULL
+
+
+def test_grades_csv_holds_every_student(folder, marks):
+    with (folder / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == STUDENTS.keys()
+    for name, row in rows.items():
+        assert float(row["score"]) == marks[name].total
+        assert float(row["max_score"]) == FULL + sum(BY_HAND.values())
+
+
+# --- executed notebooks and feedback ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", [s for s in CLASS if s.score == FULL], ids=lambda s: s.id)
+def test_figures_of_right_students_stand_in_the_executed_notebook(folder, student):
+    notebook = read_notebook(notebook_in(folder, "autograded", student))
+    outputs = cell_of(notebook, "depth_study_plot")["outputs"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+class Page(HTMLParser):
+    """What a browser would show as text, and what it would run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.scripts, self.handlers = "", [], []
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("script", "style"):
+            self._inside = tag
+        if tag == "script":
+            self.scripts.append(str(attrs))
+        self.handlers += [f"{name}={value}" for name, value in attrs if name.startswith("on") or "javascript:" in str(value)]
+
+    def handle_endtag(self, tag):
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif not self._inside:
+            self.text += data
+
+
+@pytest.mark.parametrize("student", CLASS, ids=ids(CLASS))
+def test_feedback_shows_no_solution_but_the_students_own(folder, student):
+    shown = {line.strip() for line in Page(feedback(folder, student)).text.splitlines()}
+    own = notebook_in(folder, "submitted", student).read_text(encoding="utf-8")
+    if not student.unreadable:
+        own = "\n".join(source_of(cell) for cell in json.loads(own)["cells"])
+    own_lines = {line.strip() for line in own.splitlines()}
+    assert not (solution_lines() & shown) - own_lines
+
+
+@pytest.mark.parametrize("student", CLASS, ids=ids(CLASS))
+def test_feedback_runs_nothing_that_a_student_wrote(folder, student):
+    page = Page(feedback(folder, student))
+    stock = Page(feedback(folder, STUDENTS["nagai"]))
+    assert page.scripts == stock.scripts
+    assert page.handlers == stock.handlers
+
+
+def test_feedback_shows_the_report_as_a_table_and_mathematics_as_it_was(folder):
+    html = feedback(folder, STUDENTS["endo"])
+    assert "<thead>" in html and "&lt;thead" not in html and "&lt;p&gt;" not in html
+    assert r"\|g\|" in html and "<h2" in html and "<blockquote>" in html
+
+
+def test_feedback_of_an_unreadable_notebook_says_why(folder):
+    for student in CLASS:
+        if student.unreadable:
+            assert student.unreadable in Page(feedback(folder, student)).text
+
+
+# --- three places, one verdict ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", READABLE, ids=ids(READABLE))
+def test_notebook_shell_and_grading_agree(folder, student, tmp_path, monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    path = notebook_in(folder, "submitted", student)
+    in_the_shell = verdicts(checked_in_the_shell(path, tmp_path / "result.json"))
+    assert verdicts_when_graded(read_notebook(notebook_in(folder, "autograded", student))) == in_the_shell
+    if student.runs_in_a_notebook:  # the others would hang or end the student's own Jupyter
+        assert verdicts(checked_in_a_notebook(path, tmp_path)) == in_the_shell
+
+
+def verdicts(checks: dict) -> dict[str, list[str]]:
+    """Exercise -> mark and points of the exercise and of its items, as reports show them.
+
+    Reports say a reason that all items share once, without the items.
+    """
+    found = {}
+    for exercise, result in checks.items():
+        messages = {item["message"] for item in result["items"]}
+        items = [] if len(messages) == 1 and messages != {""} else result["items"]
+        lines = [f"{MARKS[Outcome(item['outcome'])]} {points(item['points'], item['max'])}" for item in items]
+        found[exercise] = [points(result["score"], result["max"]), *lines]
+    return found
+
+
+def verdicts_when_graded(notebook: dict) -> dict[str, list[str]]:
+    """The same, read from the executed notebook's test cells."""
+    found = {}
+    for exercise in POINTS:
+        report, score = cell_of(notebook, f"check_{exercise}")["outputs"]
+        text = "".join(report["data"]["text/plain"])
+        lines = re.findall(r"^  (\S [\d.]+ / [\d.]+)  ", text, re.MULTILINE)
+        found[exercise] = [points(float("".join(score["data"]["text/plain"])), POINTS[exercise]), *lines]
+    return found
+
+
+def checked_in_the_shell(path: Path, target: Path) -> dict:
+    """What `autograder check` finds."""
+    command = [sys.executable, "-m", "autograder", "check", str(path), "--json", str(target)]
+    subprocess.run(command, capture_output=True)
+    (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
+    return submission["checks"]
+
+
+def checked_in_a_notebook(path: Path, folder: Path) -> dict:
+    """What `check(...)` finds in a Jupyter kernel that has run the notebook's cells; unneeded demonstrations are left out."""
+    cells = [cell.source for cell in submission_of(read_notebook(path), path.name).cells_to_run() if cell.grade_id not in BY_HAND]
+    last = f"import json\nprint(json.dumps({{name: check(name).result.to_json() for name in {list(POINTS)}}}))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [*cells, last]])
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3", resources=resources).execute()
+    return json.loads(notebook.cells[-1].outputs[-1].text)

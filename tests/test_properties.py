@@ -1,0 +1,159 @@
+"""Laws that hold for any draw, any scale and any observation, however strange."""
+import numpy as np
+import pytest
+from conftest import EXERCISES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autograder import numeric
+from autograder.diagnosis import alike, sketch
+from autograder.exercises.exercise import Implementation, Observation
+from autograder.judge import Trial, judge
+from autograder.oracle import known_mistakes, recorded, trials
+from autograder.results import Outcome
+from autograder.wire import Opaque, Raised, simplify
+
+BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@quick
+@given(seed=st.integers(0, 2**63))
+def test_the_reference_keeps_every_promise_on_any_seed(exercise, reference, seed):
+    expectations = reference.expect(exercise, exercise.draw(np.random.default_rng(seed)))
+    implementation = reference.implementation(exercise)
+    seen = [exercise.observe(implementation, expectation.case) for expectation in expectations]
+    assert judge(exercise, trials(expectations, seen)).full
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@quick
+@given(seed=st.integers(0, 2**63))
+def test_nothing_drawn_is_outside_what_the_notebook_promises(exercise, seed):
+    """N >= 2 in training, gamma never 0, |mean| / sd of a column at most 100, max_norm positive and finite, steps >= 1."""
+    for case in exercise.draw(np.random.default_rng(seed)):
+        batches = [*getattr(case, "batches", []), *getattr(case, "training", [])]
+        batches += [getattr(case, name) for name in ("first", "second") if hasattr(case, name)]
+        for batch in batches:
+            assert len(batch["x"]) >= 2 and np.all(batch["gamma"] != 0) and batch["x"].dtype == np.float64
+            spread = batch["x"].std(axis=0)
+            varied = spread > 1e-12  # constant columns are a promise of their own
+            assert np.all(np.abs(batch["x"].mean(axis=0))[varied] <= 100 * spread[varied])
+        assert 0 < (getattr(case, "max_norm", None) or 1.0) < np.inf
+        assert getattr(case, "steps", 1) >= 1
+
+
+# --- strange observations ----------------------------------------------------------------------------------------------
+
+odd_arrays = hnp.arrays(
+    st.sampled_from([np.float64, np.float32, np.int64, np.bool_, np.complex128]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=8),
+)
+raised = st.builds(
+    Raised, st.just("ValueError"), st.sampled_from([("ValueError", "Exception"), ("NotDefined", "NameError"), ()]), st.text(max_size=9)
+)
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.text(max_size=9), st.complex_numbers(),
+    odd_arrays, st.builds(Opaque, st.text(max_size=9)), raised,
+)
+keys = st.one_of(st.integers(-3, 9), st.sampled_from(["loss", "grad_norms", "layer", "kind", "norm", "epoch", "W", "b"]))
+values = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.lists(inner, max_size=3).map(tuple), st.dictionaries(keys, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_no_observation_breaks_a_check(exercise, data):
+    """Whatever came back in place of any of the values: a verdict with a sentence, never an error of the grader."""
+    expectations = recorded(exercise)
+    names = sorted({name for expectation in expectations for name in expectation.expected.values})
+    spoiled = data.draw(st.dictionaries(st.sampled_from(names), values, min_size=1, max_size=3))
+    gone = data.draw(st.sets(st.sampled_from(names), max_size=2))
+    stopped = data.draw(st.one_of(st.none(), raised))
+    seen = [
+        Observation({k: spoiled.get(k, v) for k, v in e.expected.values.items() if k not in gone}, stopped)
+        for e in expectations
+    ]
+    result = judge(exercise, trials(expectations, seen), known_mistakes(exercise))
+    for item in result.items:
+        assert item.outcome is not Outcome.GRADER_ERROR
+        assert 0 <= item.points <= item.max
+        assert item.outcome is Outcome.PASSED or item.message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_an_observation_of_nothing_earns_nothing(exercise):
+    nothing = [Trial(e.case, Observation({}), e.expected) for e in recorded(exercise)]
+    assert judge(exercise, nothing).score == 0
+
+
+@quick
+@given(value=values)
+def test_what_is_plain_data_stays_so(value):
+    assert alike(sketch(simplify(value)), sketch(simplify(simplify(value))))
+
+
+# --- laws of the comparison --------------------------------------------------------------------------------------------
+
+matrices = hnp.arrays(np.float64, (4, 3), elements=st.floats(-10, 10, width=32))
+
+
+@quick
+@given(expected=matrices, error=matrices, factor=st.sampled_from([1e-9, 0.1, 3.0, 1e12]))
+def test_scaling_everything_changes_no_verdict(expected, error, factor):
+    once = numeric.compare(expected + error, expected, scale=1.0)
+    scaled = numeric.compare(factor * (expected + error), factor * expected, scale=factor)
+    assert (once is None) == (scaled is None) or np.isclose(np.abs(error).max(), numeric.TOLERANCE, rtol=1e-3)
+
+
+@quick
+@given(expected=matrices, error=matrices, order=st.permutations(range(4)))
+def test_the_order_of_the_rows_changes_no_verdict(expected, error, order):
+    one = numeric.compare(expected + error, expected, scale=1.0)
+    other = numeric.compare((expected + error)[order], expected[order], scale=1.0)
+    assert (one is None) == (other is None)
+    assert one is None or (one.error, one.share) == (other.error, other.share)
+
+
+@pytest.mark.parametrize("name", ["batch_norm_forward", "batch_norm_backward"])
+@quick
+@given(shift=st.floats(-5, 5), stretch=st.floats(0.5, 20), seed=st.integers(0, 99))
+def test_batch_norm_ignores_where_its_input_lies(name, reference, shift, stretch, seed):
+    """y(a x + b) = y(x) up to eps, a law that no grader wrote into the reference."""
+    layer = reference.implementation(BY_ID[name]).BatchNorm(3, eps=1e-12)
+    x, dout = np.random.default_rng(seed).standard_normal((2, 7, 3))
+    y, dx = layer.forward(x), layer.backward(dout)
+    np.testing.assert_allclose(layer.forward(stretch * x + shift), y, atol=1e-7)
+    np.testing.assert_allclose(layer.backward(dout) * stretch, dx, atol=1e-6)
+
+
+@quick
+@given(scale=st.floats(1e-6, 1e6), seed=st.integers(0, 99))
+def test_clipping_scales_with_its_limit(reference, scale, seed):
+    """clip(c g, c max_norm) = c clip(g, max_norm)."""
+    clip = reference.implementation(BY_ID["clip_gradients"]).clip_gradients
+
+    class Given:
+        def __init__(self, gradient):
+            self.grads = {"W": gradient}
+
+    gradient = np.random.default_rng(seed).standard_normal((3, 4))
+    one, other = Given(gradient.copy()), Given(scale * gradient)
+    clip([one], 1.5), clip([other], scale * 1.5)
+    np.testing.assert_allclose(other.grads["W"], scale * one.grads["W"], rtol=1e-9)
+
+
+def test_equal_values_have_equal_sketches_and_different_ones_do_not():
+    x = np.random.default_rng(0).standard_normal((5, 4))
+    assert alike(sketch(x), sketch((x * 3) / 3)) and alike(sketch(x), sketch(x.tolist()))
+    for other in (x.T, -x, x * (1 + 1e-4), x[::-1], x[:4], np.where(x > 1, np.nan, x)):
+        assert not alike(sketch(x), sketch(other))
+    assert alike(sketch(simplify(Implementation)), sketch(simplify(Implementation)))

@@ -1,0 +1,74 @@
+"""What leaves the instructor's hands, the released notebooks and the students' package, is current and holds no solution."""
+import json
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from autograder.exercises import assignments
+from autograder.submission import source_of
+from source import release
+from source.release import COURSE, NOTEBOOK, solution_lines
+
+ASSIGNMENTS = release.assignments()
+
+
+@pytest.fixture(scope="module")
+def secret_lines():
+    """The lines to look for; so many that a broken search would be noticed."""
+    lines = solution_lines()
+    assert len(lines) > 30
+    return lines
+
+
+def leaked(text, secret_lines):
+    """The secret lines that stand in `text`, whatever they are indented by."""
+    return secret_lines & {line.strip() for line in text.splitlines()}
+
+
+def cells_of(assignment):
+    return json.loads((COURSE / "release" / assignment / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
+
+
+def test_the_release_is_what_nbgrader_makes_of_the_source(tmp_path):
+    made = release.generate(ASSIGNMENTS, tmp_path)
+    assert len(made) == len(ASSIGNMENTS) > 0
+    for notebook in made:
+        committed = COURSE / "release" / notebook.relative_to(tmp_path)
+        assert committed.read_bytes() == notebook.read_bytes(), f"{committed} is old: run `make notebooks`"
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_release_holds_no_solution(assignment, secret_lines):
+    assert [path.name for path in (COURSE / "release" / assignment).iterdir()] == [NOTEBOOK]
+    for cell in cells_of(assignment):
+        source = source_of(cell)
+        assert not leaked(source, secret_lines)
+        assert "BEGIN SOLUTION" not in source and "END SOLUTION" not in source
+        assert not cell.get("outputs")
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_every_exercise_is_released_as_a_stub_with_a_test_cell(assignment):
+    cells = {cell["metadata"]["nbgrader"]["grade_id"]: source_of(cell) for cell in cells_of(assignment) if "nbgrader" in cell["metadata"]}
+    for exercise in assignments()["gradient-pathology"]:
+        assert "raise NotImplementedError" in cells[exercise.solution]
+        assert cells[f"check_{exercise.id}"] == f'check("{exercise.id}")'
+
+
+def test_solutions_are_found_where_they_are(secret_lines):
+    source = (COURSE / "source" / "gradient-pathology" / NOTEBOOK).read_text(encoding="utf-8")
+    text = "\n".join(source_of(cell) for cell in json.loads(source)["cells"])
+    assert leaked(text, secret_lines) == secret_lines
+
+
+def test_the_students_package_holds_no_solution(tmp_path, secret_lines):
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=COURSE, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as package:
+        names = package.namelist()
+        assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"autograder"}
+        assert any(name.startswith("autograder/recordings/") for name in names)
+        for name in names:
+            assert not leaked(package.read(name).decode("utf-8", "replace"), secret_lines), name

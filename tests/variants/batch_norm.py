@@ -1,0 +1,804 @@
+"""Right but unusual ways to write BatchNorm. All are float64 and exact to rounding, but for `single_precision`."""
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import statistics
+import warnings
+from collections import namedtuple
+
+import numpy as np
+
+from autograder.layers import Layer
+
+DEFINES = "BatchNorm"
+
+
+class Given(Layer):
+    """What the notebook gives, the constructor, and a plain update of the running statistics."""
+
+    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.params["gamma"] = np.ones(n_features)
+        self.params["beta"] = np.zeros(n_features)
+        self.grads["gamma"] = None
+        self.grads["beta"] = None
+        self.running_mean = np.zeros(n_features)
+        self.running_var = np.ones(n_features)
+
+    def learn(self, mean, var):
+        self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+        self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+
+
+class Plain(Given):
+    """An ordinary solution, for variants that are unusual in one method."""
+
+    def moments(self, x):
+        return x.mean(axis=0), x.var(axis=0)
+
+    def forward(self, x):
+        self.mean, self.var = self.running_mean, self.running_var
+        if self.training:
+            self.mean, self.var = self.moments(x)
+            self.learn(self.mean, self.var)
+        self.x, self.trained, self.gamma = x, self.training, self.params["gamma"]
+        self.std = np.sqrt(self.var + self.eps)
+        self.x_hat = (x - self.mean) / self.std
+        return self.gamma * self.x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        self.grads["gamma"] = np.sum(dout * self.x_hat, axis=0)
+        self.grads["beta"] = np.sum(dout, axis=0)
+        dx_hat = dout * self.gamma
+        if self.trained:
+            dx_hat = dx_hat - dx_hat.mean(axis=0) - self.x_hat * (dx_hat * self.x_hat).mean(axis=0)
+        return dx_hat / self.std
+
+
+# --- other formulas ---------------------------------------------------------------------------------------------------
+
+
+class CompactThreeTerms(Plain):
+    """One line with dgamma and dbeta in it."""
+
+    def backward(self, dout):
+        dbeta, dgamma, n = dout.sum(0), (dout * self.x_hat).sum(0), dout.shape[0]
+        self.grads.update(gamma=dgamma, beta=dbeta)
+        if self.trained:
+            return self.gamma / self.std / n * (n * dout - dbeta - self.x_hat * dgamma)
+        return self.gamma / self.std * dout
+
+
+class StagedGraph(Plain):
+    """Node by node along the computational graph, as in Kratzert's well-known text, with the term that is always 0."""
+
+    def backward(self, dout):
+        N, D = dout.shape
+        self.grads["beta"] = np.sum(dout, axis=0)
+        self.grads["gamma"] = np.sum(dout * self.x_hat, axis=0)
+        dxhat = dout * self.gamma
+        if not self.trained:
+            return dxhat / self.std
+        xmu, ivar = self.x - self.mean, 1 / self.std
+        divar = np.sum(dxhat * xmu, axis=0)
+        dxmu1 = dxhat * ivar
+        dsqrtvar = -1 / (self.std**2) * divar
+        dvar = 0.5 / np.sqrt(self.var + self.eps) * dsqrtvar
+        dsq = 1 / N * np.ones((N, D)) * dvar
+        dxmu2 = 2 * xmu * dsq
+        dmu = -1 * np.sum(dxmu1 + dxmu2, axis=0)
+        return (dxmu1 + dxmu2) + 1 / N * np.ones((N, D)) * dmu
+
+
+class PaperFormulas(Plain):
+    """The three derivatives as Ioffe & Szegedy print them, the power -3/2 included."""
+
+    def backward(self, dout):
+        m = len(dout)
+        dx_hat = dout * self.gamma
+        v = self.var + self.eps
+        self.grads = {"beta": dout.sum(axis=0), "gamma": (dout * self.x_hat).sum(axis=0)}
+        if not self.trained:
+            return dx_hat * v**-0.5
+        d_var = (dx_hat * (self.x - self.mean) * -0.5 * v**-1.5).sum(axis=0)
+        d_mean = (-dx_hat * v**-0.5).sum(axis=0) + d_var * (-2 * (self.x - self.mean)).mean(axis=0)
+        return dx_hat * v**-0.5 + d_var * 2 * (self.x - self.mean) / m + d_mean / m
+
+
+class Einsum(Given):
+    """Every sum an einsum."""
+
+    def forward(self, x):
+        n = x.shape[0]
+        if self.training:
+            mean = np.einsum("ij->j", x) / n
+            centred = x - mean
+            var = np.einsum("ij,ij->j", centred, centred) / n
+            self.learn(mean, var)
+        else:
+            centred, var = x - self.running_mean, self.running_var
+        inverse = 1 / np.sqrt(var + self.eps)
+        x_hat = np.einsum("ij,j->ij", centred, inverse)
+        self.cache = dict(x_hat=x_hat, inverse=inverse, train=self.training, gamma=self.params["gamma"])
+        return np.einsum("ij,j->ij", x_hat, self.params["gamma"]) + self.params["beta"]
+
+    def backward(self, dout):
+        c = self.cache
+        self.grads["beta"] = np.einsum("ij->j", dout)
+        self.grads["gamma"] = np.einsum("ij,ij->j", dout, c["x_hat"])
+        dx = np.einsum("ij,j,j->ij", dout, c["gamma"], c["inverse"])
+        if c["train"]:
+            n = len(dout)
+            dx = dx - np.einsum("kj->j", dx) / n - np.einsum("ij,kj,kj->ij", c["x_hat"], c["x_hat"], dx) / n
+        return dx
+
+
+class ProjectorPerFeature(Plain):
+    """An explicit Jacobian (I - 1/N - x_hat x_hat^T / N) for every column."""
+
+    def backward(self, dout):
+        n, d = dout.shape
+        self.grads["beta"] = np.ones(n) @ dout
+        self.grads["gamma"] = np.array([self.x_hat[:, j] @ dout[:, j] for j in range(d)])
+        dx = np.empty((n, d))
+        for j in range(d):
+            h = self.x_hat[:, j]
+            jacobian = np.eye(n) - (1 / n + np.outer(h, h) / n if self.trained else 0)
+            dx[:, j] = self.gamma[j] / self.std[j] * (jacobian.T @ dout[:, j])
+        return dx
+
+
+class CentringMatrix(Plain):
+    """The path through the mean is a matrix product with I - 1/N."""
+
+    def backward(self, dout):
+        self.grads["beta"] = dout.T.sum(axis=1)
+        self.grads["gamma"] = np.diag(dout.T @ self.x_hat).copy()
+        g = dout * (self.gamma / self.std)
+        if not self.trained:
+            return g
+        H = np.identity(len(g)) - np.full((len(g), len(g)), 1 / len(g))
+        return H @ (g - self.x_hat * np.diagonal(self.x_hat.T @ g) / len(g))
+
+
+class ComplexStep(Given):
+    """The derivative by a complex step through the own forward, exact to rounding."""
+
+    def forward(self, x):
+        self.x, self.trained = x, self.training
+        self.frozen = self.params["gamma"], self.params["beta"], self.running_mean, self.running_var
+        if self.training:
+            self.learn(x.mean(axis=0), x.var(axis=0))
+        return self.output(x).real
+
+    def output(self, x):
+        gamma, beta, mean, var = self.frozen
+        if self.trained:
+            mean = x.mean(axis=0)
+            var = ((x - mean) ** 2).mean(axis=0)
+        return gamma * (x - mean) / np.sqrt(var + self.eps) + beta
+
+    def backward(self, dout):
+        gamma, beta, mean, var = self.frozen
+        self.grads["beta"] = dout.sum(axis=0)
+        self.grads["gamma"] = (dout * (self.output(self.x) - beta) / gamma).sum(axis=0)
+        dx = np.zeros(dout.shape)
+        for i in np.ndindex(dout.shape):
+            moved = self.x.astype(complex)
+            moved[i] += 1e-20j
+            dx[i] = np.sum(dout * self.output(moved).imag) / 1e-20
+        return dx
+
+
+class SecondMoment(Plain):
+    """E[x^2] - E[x]^2."""
+
+    def moments(self, x):
+        mean = x.mean(axis=0)
+        return mean, (x**2).mean(axis=0) - mean**2
+
+
+class FoldedScaleAndShift(Plain):
+    """y = a x + c."""
+
+    def forward(self, x):
+        super().forward(x)
+        a = self.gamma / self.std
+        return a * x + (self.params["beta"] - a * self.mean)
+
+
+class RecoveredFromOutput(Plain):
+    """Keeps y alone and gets x_hat back from it in backward; gamma is never 0."""
+
+    def forward(self, x):
+        self.y, self.beta = super().forward(x), self.params["beta"]
+        del self.x, self.x_hat
+        return self.y
+
+    def backward(self, dout):
+        self.x_hat = (self.y - self.beta) / self.gamma
+        return super().backward(dout)
+
+
+class LogarithmicRoot(Plain):
+    """exp(-log(v) / 2) for 1 / sqrt(v), np.std squared, np.average and np.power."""
+
+    def moments(self, x):
+        return np.average(x, axis=0), np.power(np.std(x, axis=0), 2)
+
+    def forward(self, x):
+        super().forward(x)
+        self.std = np.exp(0.5 * np.log(self.var + self.eps))
+        self.x_hat = (x - self.mean) * np.exp(-0.5 * np.log(self.var + self.eps))
+        return self.x_hat @ np.diag(self.gamma) + self.params["beta"]
+
+
+class CovarianceDiagonal(Plain):
+    """The mean is a matrix product, the variance the diagonal of np.cov."""
+
+    def moments(self, x):
+        return np.full(len(x), 1 / len(x)) @ x, np.cov(x, rowvar=False, bias=True).diagonal()
+
+
+class TwoPassMean(Plain):
+    """A mean corrected by the mean of what is left, and a compensated variance."""
+
+    def moments(self, x):
+        mean = x.mean(axis=0)
+        mean = mean + (x - mean).mean(axis=0)
+        d = x - mean
+        return mean, ((d**2).sum(axis=0) - d.sum(axis=0) ** 2 / len(x)) / len(x)
+
+
+class Welford(Plain):
+    """Mean and variance in one pass over the rows."""
+
+    def moments(self, x):
+        mean, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+        for count, row in enumerate(x, start=1):
+            delta = row - mean
+            mean = mean + delta / count
+            squares = squares + delta * (row - mean)
+        return mean, squares / len(x)
+
+
+class PairwiseVariance(Plain):
+    """The variance is half the mean squared difference of all pairs, and needs no mean."""
+
+    def moments(self, x):
+        return x.mean(axis=0), ((x[:, None] - x[None, :]) ** 2).mean(axis=(0, 1)) / 2
+
+
+# --- loops and other libraries ----------------------------------------------------------------------------------------
+
+
+class PlainLoops(Given):
+    """Python floats and loops only."""
+
+    def forward(self, x):
+        n, d = x.shape
+        y = np.zeros((n, d))
+        x_hat = np.zeros((n, d))
+        stds = []
+        for j in range(d):
+            if self.training:
+                mean = sum(float(x[i, j]) for i in range(n)) / n
+                var = sum((float(x[i, j]) - mean) ** 2 for i in range(n)) / n
+                self.running_mean[j] = self.momentum * self.running_mean[j] + (1 - self.momentum) * mean
+                self.running_var[j] = self.momentum * self.running_var[j] + (1 - self.momentum) * var
+            else:
+                mean, var = self.running_mean[j], self.running_var[j]
+            stds.append((var + self.eps) ** 0.5)
+            for i in range(n):
+                x_hat[i, j] = (x[i, j] - mean) / stds[j]
+                y[i, j] = self.params["gamma"][j] * x_hat[i, j] + self.params["beta"][j]
+        self.cache["all"] = x_hat, stds, self.params["gamma"], self.training
+        return y
+
+    def backward(self, dout):
+        x_hat, stds, gamma, training = self.cache["all"]
+        n, d = dout.shape
+        dgamma, dbeta, dx = np.zeros(d), np.zeros(d), np.zeros((n, d))
+        for j in range(d):
+            for i in range(n):
+                dgamma[j] += dout[i, j] * x_hat[i, j]
+                dbeta[j] += dout[i, j]
+            for i in range(n):
+                for k in range(n):
+                    direct = 1.0 if i == k else 0.0
+                    through = (1 + x_hat[i, j] * x_hat[k, j]) / n if training else 0.0
+                    dx[i, j] += dout[k, j] * gamma[j] / stds[j] * (direct - through)
+        self.grads["gamma"], self.grads["beta"] = dgamma, dbeta
+        return dx
+
+
+class StandardLibrary(Plain):
+    """`statistics` for mean and variance, `math.fsum` for sums; gradients are lists."""
+
+    def moments(self, x):
+        columns = x.T.tolist()
+        return (np.array([f(column) for column in columns]) for f in (statistics.fmean, statistics.pvariance))
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.grads["gamma"] = [math.fsum(column) for column in (dout * self.x_hat).T]
+        self.grads["beta"] = [math.fsum(column) for column in dout.T]
+        return dx
+
+
+class ColumnByColumn(Plain):
+    """np.apply_along_axis with functions of the student's own."""
+
+    def moments(self, x):
+        def variance(column):
+            return np.dot(column - column.mean(), column - column.mean()) / column.size
+
+        return np.apply_along_axis(np.mean, 0, x), np.apply_along_axis(variance, 0, x)
+
+
+class SinglePrecision(Given):
+    """float32 throughout, parameters, running statistics and results included."""
+
+    def forward(self, x):
+        x, gamma, beta = map(np.float32, (x, self.params["gamma"], self.params["beta"]))
+        mean, var = np.float32(self.running_mean), np.float32(self.running_var)
+        if self.training:
+            mean, var = x.mean(axis=0), x.var(axis=0)
+            self.learn(mean, var)
+            self.running_mean, self.running_var = np.float32(self.running_mean), np.float32(self.running_var)
+        self.trained, self.gamma, self.std = self.training, gamma, np.sqrt(var + np.float32(self.eps))
+        self.x_hat = (x - mean) / self.std
+        return gamma * self.x_hat + beta
+
+    def backward(self, dout):
+        dout = np.float32(dout)
+        self.grads["gamma"], self.grads["beta"] = (dout * self.x_hat).sum(axis=0), dout.sum(axis=0)
+        dx_hat = dout * self.gamma
+        if self.trained:
+            dx_hat = dx_hat - dx_hat.mean(axis=0) - self.x_hat * (dx_hat * self.x_hat).mean(axis=0)
+        return dx_hat / self.std
+
+
+class ExtendedPrecision(Plain):
+    """np.longdouble inside and in the results."""
+
+    def forward(self, x):
+        return super().forward(x.astype(np.longdouble))
+
+
+# --- other layouts, other places to keep things -----------------------------------------------------------------------
+
+
+class FeaturesFirst(Given):
+    """Works on the transpose and hands out transposed views."""
+
+    def forward(self, x):
+        rows = x.T
+        if self.training:
+            mean, var = rows.mean(axis=1), rows.var(axis=1)
+            self.learn(mean, var)
+        else:
+            mean, var = self.running_mean, self.running_var
+        self.kept = (rows - mean[:, None]) / np.sqrt(var + self.eps)[:, None], var, self.training, self.params["gamma"]
+        return (self.params["gamma"][:, None] * self.kept[0] + self.params["beta"][:, None]).T
+
+    def backward(self, dout):
+        x_hat, var, training, gamma = self.kept
+        rows = dout.T
+        self.grads["gamma"], self.grads["beta"] = (rows * x_hat).sum(axis=1), rows.sum(axis=1)
+        d = rows * (gamma / np.sqrt(var + self.eps))[:, None]
+        if training:
+            d = d - d.mean(axis=1, keepdims=True) - x_hat * (d * x_hat).mean(axis=1, keepdims=True)
+        return d.T
+
+
+class FortranOrder(Plain):
+    """Column-major results, and every second element of a longer array as gradient."""
+
+    def forward(self, x):
+        return np.asfortranarray(super().forward(x))
+
+    def backward(self, dout):
+        dx = np.asfortranarray(super().backward(np.asfortranarray(dout)))
+        self.grads["gamma"] = np.repeat(self.grads["gamma"], 2)[::2]
+        return dx
+
+
+class DimensionsKeptInside(Given):
+    """keepdims everywhere inside; what goes out has lost the extra dimension."""
+
+    def forward(self, x):
+        mean, var = self.running_mean[None, :], self.running_var[None, :]
+        if self.training:
+            mean, var = x.mean(axis=0, keepdims=True), x.var(axis=0, keepdims=True)
+            self.learn(mean.reshape(-1), var.reshape(-1))
+        gamma = self.params["gamma"].reshape(1, -1)
+        self.cache["tuple"] = x, mean, var, gamma, self.training
+        return gamma * (x - mean) / np.sqrt(var + self.eps) + self.params["beta"].reshape(1, -1)
+
+    def backward(self, dout):
+        x, mean, var, gamma, training = self.cache["tuple"]
+        std = np.sqrt(var + self.eps)
+        x_hat = (x - mean) / std
+        dgamma, dbeta = np.sum(dout * x_hat, axis=0, keepdims=True), np.sum(dout, axis=0, keepdims=True)
+        self.grads["gamma"], self.grads["beta"] = dgamma.squeeze(axis=0), dbeta.ravel()
+        return gamma / std * (dout - training * (dbeta + x_hat * dgamma) / len(x))
+
+
+class RecomputedInBackward(Given):
+    """Keeps x alone and computes the statistics again in backward."""
+
+    def forward(self, x):
+        self.x = x.copy()
+        self.last_was_training = bool(self.training)
+        mean, var = self.statistics()
+        if self.training:
+            self.learn(mean, var)
+        return self.params["gamma"] * (self.x - mean) / np.sqrt(var + self.eps) + self.params["beta"]
+
+    def statistics(self):
+        if self.last_was_training:
+            return self.x.mean(axis=0), self.x.var(axis=0)
+        return self.running_mean, self.running_var
+
+    def backward(self, dout):
+        mean, var = self.statistics()
+        x_hat = (self.x - mean) / np.sqrt(var + self.eps)
+        self.grads["gamma"], self.grads["beta"] = (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+        dx_hat = dout * self.params["gamma"]  # nobody replaces params between forward and backward
+        if self.last_was_training:
+            dx_hat = dx_hat - dx_hat.mean(axis=0) - x_hat * (x_hat * dx_hat).mean(axis=0)
+        return dx_hat / np.sqrt(var + self.eps)
+
+
+class GradientsInPlace(Plain):
+    """Gradients are written into arrays made once, with out=."""
+
+    def backward(self, dout):
+        if self.grads["gamma"] is None:
+            self.grads["gamma"], self.grads["beta"] = np.empty_like(self.gamma), np.empty_like(self.gamma)
+        np.sum(dout * self.x_hat, axis=0, out=self.grads["gamma"])
+        self.grads["beta"][...] = 0
+        for row in dout:
+            self.grads["beta"] += row
+        dx = np.multiply(dout, self.gamma)
+        if self.trained:
+            along = (dx * self.x_hat).mean(axis=0)
+            dx -= dx.mean(axis=0)
+            dx -= self.x_hat * along
+        dx /= self.std
+        return dx
+
+
+class BuffersByShape(Plain):
+    """Output and gradient go into buffers that are used again for every batch of the same size."""
+
+    def buffer(self, name, values):
+        kept = self.cache.setdefault((name, values.shape), np.empty(values.shape))
+        kept[:] = values
+        return kept
+
+    def forward(self, x):
+        return self.buffer("y", super().forward(x))
+
+    def backward(self, dout):
+        return self.buffer("dx", super().backward(dout))
+
+
+class RunningInPlace(Plain):
+    """Running statistics move in place, one of them by the difference."""
+
+    def learn(self, mean, var):
+        self.running_mean += (1 - self.momentum) * (mean - self.running_mean)
+        self.running_var *= self.momentum
+        self.running_var += (1 - self.momentum) * var
+
+
+class RunningAsProperties(Plain):
+    """running_mean and running_var are properties over one array."""
+
+    @property
+    def running_mean(self):
+        return self.stats[0]
+
+    @running_mean.setter
+    def running_mean(self, value):
+        self.__dict__.setdefault("stats", np.zeros((2, len(value))))[0] = value
+
+    @property
+    def running_var(self):
+        return self.stats[1]
+
+    @running_var.setter
+    def running_var(self, value):
+        self.stats[1] = value
+
+
+class NewGradsDict(Plain):
+    """A new dict of gradients every time, and one more entry than needed in attributes and cache."""
+
+    def backward(self, dout):
+        self.grads = {}
+        dx = super().backward(dout)
+        self.grads = dict(sorted(self.grads.items()))
+        self.calls = getattr(self, "calls", 0) + 1
+        self.cache["last dx"] = dx
+        return dx
+
+
+class ClosureForBackward(Given):
+    """forward leaves a function behind, and backward calls it."""
+
+    def forward(self, x):
+        gamma, beta = self.params["gamma"], self.params["beta"]
+        if self.training:
+            mean, var = x.mean(axis=0), x.var(axis=0)
+            self.learn(mean, var)
+        else:
+            mean, var = self.running_mean, self.running_var
+        std = np.sqrt(var + self.eps)
+        x_hat = (x - mean) / std
+        remove = (lambda g: g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) if self.training else (lambda g: g)
+        self.pull = lambda g: (remove(g * gamma / std), (g * x_hat).sum(axis=0), g.sum(axis=0))
+        return gamma * x_hat + beta
+
+    def backward(self, dout):
+        dx, self.grads["gamma"], self.grads["beta"] = self.pull(dout)
+        return dx
+
+
+Kept = namedtuple("Kept", "x_hat std gamma mode")
+
+
+class NamedTuples(Given):
+    """Two small classes of one's own, a table of modes, static and class methods."""
+
+    @staticmethod
+    def _moments(x):
+        return x.mean(axis=0), x.var(axis=0)
+
+    @classmethod
+    def _direct(cls, kept, dout):
+        return dout * kept.gamma / kept.std
+
+    @classmethod
+    def _all_paths(cls, kept, dout):
+        g = cls._direct(kept, dout)
+        return g - g.mean(axis=0) - kept.x_hat * (g * kept.x_hat).mean(axis=0)
+
+    def forward(self, x):
+        mean, var = {True: self._moments, False: lambda x: (self.running_mean, self.running_var)}[self.training](x)
+        if self.training:
+            self.learn(mean, var)
+        std = np.sqrt(var + self.eps)
+        self.kept = Kept((x - mean) / std, std, self.params["gamma"], ("_direct", "_all_paths")[self.training])
+        return self.kept.gamma * self.kept.x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        self.grads |= {"gamma": np.sum(dout * self.kept.x_hat, 0), "beta": np.sum(dout, 0)}
+        return getattr(self, self.kept.mode)(self.kept, dout)
+
+
+@dataclasses.dataclass
+class Memory:
+    """What `DataclassMemory` keeps."""
+
+    x_hat: np.ndarray
+    std: np.ndarray
+    gamma: np.ndarray
+    trained: bool
+
+
+class DataclassMemory(Given):
+    """Another order of setting up, a dataclass for the cache, early returns."""
+
+    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+        self.n_features = n_features
+        Layer.__init__(self)
+        self.eps, self.momentum = eps, momentum
+        self.params = {"beta": np.zeros(n_features), "gamma": np.ones(n_features)}
+        self.grads = dict.fromkeys(self.params)
+        self.running_mean, self.running_var = np.zeros(n_features), np.ones(n_features)
+        self.memory = None
+
+    def forward(self, x):
+        if not self.training:
+            return self._finish(x, self.running_mean, self.running_var)
+        mean = x.mean(axis=0)
+        var = np.mean(np.square(x - mean), axis=0)
+        self.learn(mean, var)
+        return self._finish(x, mean, var)
+
+    def _finish(self, x, mean, var):
+        std = np.sqrt(var + self.eps)
+        self.memory = Memory((x - mean) / std, std, self.params["gamma"].copy(), self.training)
+        return self.memory.gamma * self.memory.x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        m = self.memory
+        self.grads["gamma"], self.grads["beta"] = np.sum(m.x_hat * dout, axis=0), np.sum(dout, axis=0)
+        if not m.trained:
+            return dout * m.gamma / m.std
+        g = m.gamma * dout
+        return (g - np.mean(g, axis=0) - m.x_hat * np.mean(g * m.x_hat, axis=0)) / m.std
+
+
+def checked(method):
+    """A decorator of the student's own, with asserts on what goes in and out."""
+
+    @functools.wraps(method)
+    def wrapper(self, array):
+        assert array.ndim == 2 and array.shape[1] == len(self.params["gamma"])
+        result = method(self, array)
+        assert result.shape == array.shape and np.isfinite(result).all()
+        return result
+
+    return wrapper
+
+
+class DecoratedWithAsserts(Plain):
+    """Decorated methods that look at shapes."""
+
+    @checked
+    def forward(self, x):
+        return super().forward(x)
+
+    @checked
+    def backward(self, dout):
+        assert (self.x_hat.shape, self.trained in (True, False)) == (dout.shape, True)
+        return super().backward(dout)
+
+
+class PrintsAndWarns(Plain):
+    """Prints, warns, and treats floating point errors as errors, which do not occur."""
+
+    def forward(self, x):
+        print("forward", x.shape)
+        warnings.warn("spreads differ", stacklevel=2)
+        with np.errstate(divide="raise", invalid="raise"):
+            return super().forward(x)
+
+    def backward(self, dout):
+        with np.errstate(all="warn"):
+            print("backward", dout)
+            return super().backward(dout)
+
+
+class OwnCopies(Plain):
+    """Copies x and dout first, and may then do in place whatever it likes."""
+
+    def forward(self, x):
+        x = np.array(x)
+        y = super().forward(x)
+        self.x_hat = self.x_hat.copy()
+        x *= 0
+        return y
+
+    def backward(self, dout):
+        dout = dout.copy()
+        dx = super().backward(dout)
+        dout.fill(np.nan)
+        return dx
+
+
+class JapaneseNames(Given):
+    """Identifiers in Japanese."""
+
+    def forward(self, x):
+        if self.training:
+            平均, 分散 = x.mean(axis=0), x.var(axis=0)
+            self.learn(平均, 分散)
+        else:
+            平均, 分散 = self.running_mean, self.running_var
+        標準偏差 = np.sqrt(分散 + self.eps)
+        正規化 = (x - 平均) / 標準偏差
+        self.cache = {"正規化": 正規化, "標準偏差": 標準偏差, "訓練": self.training}
+        return self.params["gamma"] * 正規化 + self.params["beta"]
+
+    def backward(self, dout):
+        正規化, 標準偏差, 訓練 = self.cache.values()
+        self.grads["gamma"], self.grads["beta"] = (dout * 正規化).sum(axis=0), dout.sum(axis=0)
+        勾配 = dout * self.params["gamma"] / 標準偏差
+        return 勾配 - 勾配.mean(axis=0) - 正規化 * (勾配 * 正規化).mean(axis=0) if 訓練 else 勾配
+
+
+class WorkingParts(Given):
+    """Small layers of one's own, one after the other, each with its forward and backward."""
+
+    def forward(self, x):
+        parts = [Centre(), Scale(self.eps)] if self.training else [Fixed(self.running_mean, self.running_var, self.eps)]
+        if self.training:
+            self.learn(np.mean(x, axis=0), np.var(x, axis=0))
+        for part in parts:
+            x = part.forward(x)
+        self.parts, self.x_hat, self.scale = parts, x, self.params["gamma"]
+        return self.scale * x + self.params["beta"]
+
+    def backward(self, dout):
+        self.grads["gamma"], self.grads["beta"] = np.sum(dout * self.x_hat, axis=0), np.sum(dout, axis=0)
+        dout = dout * self.scale
+        for part in reversed(self.parts):
+            dout = part.backward(dout)
+        return dout
+
+
+class Centre:
+    """x - mean."""
+
+    def forward(self, x):
+        return x - x.mean(axis=0)
+
+    def backward(self, dout):
+        return dout - dout.mean(axis=0)
+
+
+class Scale:
+    """x / root mean square, for an x that is centred."""
+
+    def __init__(self, eps):
+        self.eps = eps
+
+    def forward(self, x):
+        self.x, self.std = x, np.sqrt((x * x).mean(axis=0) + self.eps)
+        return x / self.std
+
+    def backward(self, dout):
+        return dout / self.std - self.x * (dout * self.x).mean(axis=0) / self.std**3
+
+
+class Fixed:
+    """(x - mean) / std with constants."""
+
+    def __init__(self, mean, var, eps):
+        self.mean, self.std = mean, np.sqrt(var + eps)
+
+    def forward(self, x):
+        return (x - self.mean) / self.std
+
+    def backward(self, dout):
+        return dout / self.std
+
+
+VARIANTS = {
+    "compact-three-terms": CompactThreeTerms,
+    "staged-graph": StagedGraph,
+    "paper-formulas": PaperFormulas,
+    "einsum": Einsum,
+    "projector-per-feature": ProjectorPerFeature,
+    "centring-matrix": CentringMatrix,
+    "complex-step": ComplexStep,
+    "second-moment": SecondMoment,
+    "folded-scale-and-shift": FoldedScaleAndShift,
+    "recovered-from-output": RecoveredFromOutput,
+    "logarithmic-root": LogarithmicRoot,
+    "covariance-diagonal": CovarianceDiagonal,
+    "two-pass-mean": TwoPassMean,
+    "welford": Welford,
+    "pairwise-variance": PairwiseVariance,
+    "plain-loops": PlainLoops,
+    "standard-library": StandardLibrary,
+    "column-by-column": ColumnByColumn,
+    "single-precision": SinglePrecision,
+    "extended-precision": ExtendedPrecision,
+    "features-first": FeaturesFirst,
+    "fortran-order": FortranOrder,
+    "dimensions-kept-inside": DimensionsKeptInside,
+    "recomputed-in-backward": RecomputedInBackward,
+    "gradients-in-place": GradientsInPlace,
+    "buffers-by-shape": BuffersByShape,
+    "running-in-place": RunningInPlace,
+    "running-as-properties": RunningAsProperties,
+    "new-grads-dict": NewGradsDict,
+    "closure-for-backward": ClosureForBackward,
+    "named-tuples": NamedTuples,
+    "dataclass-memory": DataclassMemory,
+    "decorated-with-asserts": DecoratedWithAsserts,
+    "prints-and-warns": PrintsAndWarns,
+    "own-copies": OwnCopies,
+    "japanese-names": JapaneseNames,
+    "working-parts": WorkingParts,
+}

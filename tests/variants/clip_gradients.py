@@ -1,0 +1,208 @@
+"""Right ways to clip gradients that look unlike the reference."""
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+DEFINES = "clip_gradients"
+
+
+def refuse(gradients, error=ValueError):
+    if not all(np.isfinite(g).all() for g in gradients):
+        raise error("勾配が有限ではありません")
+
+
+def present(layers):
+    return [g for layer in layers for g in layer.grads.values() if g is not None]
+
+
+def epsilon_in_coefficient(layers, max_norm=1.0):
+    refuse(present(layers))
+    total_norm = np.sqrt(sum((g**2).sum() for g in present(layers)))
+    clip_coef = max_norm / (total_norm + 1e-6)
+    if clip_coef < 1:
+        for layer in layers:
+            for key, g in layer.grads.items():
+                if g is not None:
+                    layer.grads[key] = g * clip_coef
+    return float(total_norm), float(min(clip_coef, 1.0))
+
+
+def at_least(layers, max_norm=1.0):
+    refuse(present(layers))
+    total_norm = math.sqrt(math.fsum(np.sum(np.square(g)) for g in present(layers)))
+    clip_coef = 1.0
+    if total_norm >= max_norm:
+        clip_coef = max_norm / total_norm
+        for g in present(layers):
+            g[...] = g * clip_coef
+    return total_norm, clip_coef
+
+
+def one_long_vector(layers, max_norm=1.0):
+    everything = np.concatenate([np.zeros(0), *(g.ravel() for g in present(layers))])
+    if not np.isfinite(everything).all():
+        raise ValueError
+    total_norm = np.linalg.norm(everything)
+    clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
+    for g in present(layers):
+        np.multiply(g, clip_coef, out=g)
+    return total_norm, clip_coef
+
+
+def hypotenuse(layers, max_norm=1.0):
+    refuse(present(layers))
+    total_norm = math.hypot(*(x for g in present(layers) for x in g.flat))
+    clip_coef = min(1.0, max_norm / max(total_norm, 1e-300))
+    for layer in layers:
+        layer.grads = {name: None if g is None else g * clip_coef for name, g in layer.grads.items()}
+    return total_norm, clip_coef
+
+
+def norm_of_norms(layers, max_norm=1.0):
+    norms = [np.linalg.norm(g) for g in present(layers)]
+    total_norm = np.linalg.norm(norms)
+    if math.isnan(total_norm) or math.isinf(total_norm):
+        raise FloatingPointError("not finite")
+    clip_coef = np.minimum(1.0, max_norm / (total_norm + 1e-8))
+    for g in present(layers):
+        g *= clip_coef
+    return total_norm, clip_coef
+
+
+def plain_loops(layers, max_norm=1.0):
+    squares = []
+    for layer in layers:
+        for g in layer.grads.values():
+            if g is None:
+                continue
+            for x in g.ravel().tolist():
+                if not -math.inf < x < math.inf:
+                    raise RuntimeError("not finite")
+                squares.append(x * x)
+    total_norm = math.fsum(squares) ** 0.5
+    if total_norm <= max_norm:
+        return total_norm, 1.0
+    for layer in layers:
+        for key in layer.grads:
+            if layer.grads[key] is not None:
+                for index in np.ndindex(layer.grads[key].shape):
+                    layer.grads[key][index] *= max_norm / total_norm
+    return total_norm, max_norm / total_norm
+
+
+def dot_products(layers, max_norm=1.0):
+    def squared(g):
+        flat = g.ravel()
+        return np.dot(flat, flat)
+
+    total_norm = np.float64(sum(map(squared, present(layers)))) ** 0.5
+    if not np.isfinite(total_norm):
+        raise OverflowError("not finite")
+    scale = np.float64(1)
+    if total_norm > max_norm:
+        scale = np.float64(max_norm) / total_norm
+        for layer in layers:
+            layer.grads.update({k: scale * g for k, g in layer.grads.items() if g is not None})
+    return total_norm, scale
+
+
+def nested_helpers(layers, max_norm=1.0):
+    def each(visit):
+        for layer in layers:
+            for name in list(layer.grads):
+                if layer.grads[name] is not None:
+                    visit(layer, name)
+
+    total = 0.0
+
+    def measure(layer, name):
+        nonlocal total
+        if np.isnan(layer.grads[name]).any() or np.isinf(layer.grads[name]).any():
+            raise ValueError(f"{name} is not finite")
+        total += np.tensordot(layer.grads[name], layer.grads[name], layer.grads[name].ndim)
+
+    def shrink(layer, name):
+        layer.grads[name] = layer.grads[name] / (norm / max_norm)
+
+    each(measure)
+    norm = np.sqrt(total)
+    if norm > max_norm:
+        each(shrink)
+    return norm, min(1.0, max_norm / norm) if norm else 1.0
+
+
+def recursive(layers, max_norm=1.0):
+    def squares(rest):
+        if not rest:
+            return 0.0
+        return sum(np.vdot(g, g) for g in rest[0].grads.values() if g is not None) + squares(rest[1:])
+
+    total_norm = float(squares(list(layers)) ** 0.5)
+    if total_norm - total_norm != 0:
+        raise ArithmeticError("NaN or inf")
+    return total_norm, (_shrink(layers, max_norm / total_norm) if total_norm > max_norm else 1.0)
+
+
+def _shrink(layers, factor):
+    for g in present(layers):
+        g *= factor
+    return factor
+
+
+def reduced(layers, max_norm=1.0):
+    gradients = present(layers)
+    if any(not np.isfinite(np.sum(g)) for g in gradients):
+        raise ValueError("non-finite")
+    total_norm = np.sqrt(functools.reduce(lambda total, g: total + np.sum(g * g), gradients, 0.0))
+    if total_norm > max_norm:
+        clip_coef = max_norm / total_norm
+        [np.copyto(g, g * clip_coef) for g in gradients]
+        return total_norm, clip_coef
+    return total_norm, 1
+
+
+def single_precision_norm(layers, max_norm=1.0):
+    refuse(present(layers))
+    total_norm = float(np.sqrt(sum(np.sum(g.astype(np.float32) ** 2) for g in present(layers))))
+    if total_norm > max_norm:
+        return total_norm, _shrink(layers, max_norm / total_norm)
+    return total_norm, 1.0
+
+
+def scaled_by_the_largest(layers, max_norm=1.0):
+    refuse(present(layers))
+    largest = max((np.abs(g).max() for g in present(layers)), default=0.0)
+    if not largest:
+        return 0.0, 1.0
+    total_norm = largest * np.sqrt(sum(np.sum((g / largest) ** 2) for g in present(layers)))
+    clip_coef = np.clip(max_norm / total_norm, 0.0, 1.0)
+    if clip_coef < 1:
+        for layer in layers:
+            layer.grads = dict(zip(layer.grads, (g if g is None else clip_coef * g for g in layer.grads.values())))
+    return total_norm, clip_coef
+
+
+def taken_apart_and_put_back(layers, max_norm=1.0):
+    """全勾配 (Japanese identifiers): 取り出して、縮めて、戻す。"""
+    場所 = [(層, 名前) for 層 in layers for 名前, 勾配 in 層.grads.items() if 勾配 is not None]
+    勾配たち = [層.grads[名前].copy() for 層, 名前 in 場所]
+    with np.errstate(invalid="ignore"):
+        ノルム = np.sqrt(sum((勾配**2).sum() for 勾配 in 勾配たち))
+    if not ノルム < np.inf:
+        raise ValueError("NaN か無限大があります")
+    係数 = 1.0 if ノルム <= max_norm else max_norm / (ノルム + 1e-12)
+    for (層, 名前), 勾配 in zip(場所, 勾配たち):
+        層.grads[名前] = 勾配 * 係数
+    return ノルム, 係数
+
+
+VARIANTS = {
+    function.__name__: function
+    for function in (
+        epsilon_in_coefficient, at_least, one_long_vector, hypotenuse, norm_of_norms, plain_loops, dot_products,
+        nested_helpers, recursive, reduced, single_precision_norm, scaled_by_the_largest, taken_apart_and_put_back,
+    )
+}

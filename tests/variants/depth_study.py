@@ -1,0 +1,184 @@
+"""Right ways to write the depth study that look unlike the reference."""
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+
+import numpy as np
+
+from autograder.layers import Linear, MSELoss, forward_backward
+
+DEFINES = "depth_study"
+
+
+def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    result = {}
+    for depth in depths:
+        net = build_network(depth, np.random.default_rng(seed))
+        loss = np.empty(steps)
+        grad_norms = np.empty((steps, depth))
+        for step in range(steps):
+            y = X
+            for layer in net:
+                y = layer.forward(y)
+            loss[step] = ((y - t) ** 2).sum() / y.size
+            dout = (y - t) * (2.0 / y.size)
+            for layer in net[::-1]:
+                dout = layer.backward(dout)
+            linear = [layer for layer in net if isinstance(layer, Linear)]
+            for i, layer in enumerate(linear):
+                grad_norms[step, i] = np.sqrt((layer.grads["W"] ** 2).sum())
+            for layer in net:
+                for key in layer.params:
+                    layer.params[key] -= lr * layer.grads[key]
+        result[depth] = {"loss": loss, "grad_norms": grad_norms}
+    return result
+
+
+def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    def run(depth):
+        layers = build_network(depth, np.random.default_rng(seed))
+        record = {"loss": [], "grad_norms": []}
+        for _ in range(steps):
+            loss, norms = forward_backward(layers, X, t)
+            record["loss"].append(float(loss))
+            record["grad_norms"].append([float(norm) for norm in norms])
+            for layer in layers:
+                layer.params = {name: p - lr * layer.grads[name] for name, p in layer.params.items()}
+        return record
+
+    return dict(zip(depths, map(run, depths)))
+
+
+def lists_of_numpy_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    runs = {}
+    for depth in reversed(depths):
+        layers, loss_fn = build_network(depth, np.random.default_rng(seed)), MSELoss()
+        runs[depth] = {"loss": [], "grad_norms": []}
+        while len(runs[depth]["loss"]) < steps:
+            h = X
+            for layer in layers:
+                h = layer.forward(h)
+            runs[depth]["loss"] += [np.float64(loss_fn.forward(h, t))]
+            norms, dout = [], loss_fn.backward()
+            for layer in reversed(layers):
+                dout = layer.backward(dout)
+                if isinstance(layer, Linear):
+                    norms.insert(0, np.linalg.norm(layer.grads["W"]))
+                for name, gradient in layer.grads.items():  # dout is through: this layer may change now
+                    layer.params[name] = layer.params[name] + (-lr) * gradient
+            runs[depth]["grad_norms"].append(np.array(norms))
+    return runs
+
+
+def more_keys_and_depths(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    results = {}
+    for depth in [*depths, 6]:
+        layers = build_network(depth, np.random.default_rng(seed))
+        history = [(*forward_backward(layers, X, t), _descend(layers, lr)) for _ in range(steps)]
+        losses, norms, _nothing = zip(*history)
+        results[depth] = {
+            "loss": np.array(losses),
+            "grad_norms": np.array(norms),
+            "final_loss": losses[-1],
+            "layers": layers,
+            "settings": {"steps": steps, "seed": seed},
+        }
+    return results
+
+
+def _descend(layers, lr):
+    for layer in layers:
+        for name, parameter in layer.params.items():
+            np.subtract(parameter, lr * layer.grads[name], out=parameter)
+
+
+def extra_forward_passes(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    results = {}
+    for depth in depths:
+        layers = build_network(depth, np.random.default_rng(seed))
+        losses, norms = np.zeros(steps), np.zeros((steps, depth))
+        for step in range(steps):
+            forward_backward(layers, X[:1], t[:1])
+            for _ in range(2):
+                losses[step], norms[step] = forward_backward(layers, X, t)
+            _descend(layers, lr)
+            forward_backward(layers, X, t)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
+
+
+def numpy_integer_keys(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    results = OrderedDict()
+    for depth in np.array(depths):
+        layers = build_network(int(depth), np.random.default_rng(seed))
+        record = np.array([[*_step(layers, X, t, lr)] for _ in range(steps)])
+        results[depth] = OrderedDict(loss=record[:, 0], grad_norms=record[:, 1:])
+    return results
+
+
+def _step(layers, X, t, lr):
+    loss, norms = forward_backward(layers, X, t)
+    _descend(layers, lr)
+    yield loss
+    yield from norms
+
+
+def side_by_side(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """All depths take their first step, then all their second."""
+    networks = {depth: build_network(depth, np.random.default_rng(seed)) for depth in depths}
+    results = {depth: {"grad_norms": [], "loss": []} for depth in depths}
+    for _ in range(steps):
+        for depth, layers in networks.items():
+            loss, norms = forward_backward(layers, X, t)
+            results[depth]["loss"].append(loss)
+            results[depth]["grad_norms"].append(norms)
+            for layer in layers:
+                for name in reversed(layer.params):
+                    layer.params[name] *= 1.0
+                    layer.params[name] -= np.multiply(lr, layer.grads[name])
+    return results
+
+
+def recursive_on_copies(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    if not depths:
+        return {}
+    depth, *rest = depths
+    layers = copy.deepcopy(build_network(depth, np.random.default_rng(seed)))
+    losses, norms = [], []
+    with np.errstate(all="ignore"):
+        for _ in range(steps):
+            loss, row = forward_backward(copy.deepcopy(layers), X.copy(), t.copy())
+            losses.append(loss)
+            norms.append(row)
+            forward_backward(layers, X, t)
+            _descend(layers, lr)
+    return {depth: {"loss": losses, "grad_norms": norms}} | recursive_on_copies(
+        rest, build_network, X, t, lr, steps, seed
+    )
+
+
+def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    class 実験:
+        def __init__(self, 深さ):
+            self.層 = build_network(深さ, np.random.default_rng(seed))
+            self.損失, self.ノルム = np.full(steps, np.nan), np.full((steps, 深さ), np.nan)
+
+        def 学習(self):
+            for 回 in range(steps):
+                self.損失[回], self.ノルム[回, :] = forward_backward(self.層, X, t)
+                for 層 in self.層:
+                    for 名前 in 層.params:
+                        層.params[名前][...] -= lr * 層.grads[名前]
+            return {"loss": self.損失, "grad_norms": self.ノルム}
+
+    return {深さ: 実験(深さ).学習() for 深さ in depths}
+
+
+VARIANTS = {
+    function.__name__: function
+    for function in (
+        own_loop_and_loss, lists_of_plain_floats, lists_of_numpy_floats, more_keys_and_depths, extra_forward_passes,
+        numpy_integer_keys, side_by_side, recursive_on_copies, in_a_class,
+    )
+}

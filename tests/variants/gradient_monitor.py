@@ -1,0 +1,160 @@
+"""Right ways to detect problems that look unlike the reference."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.layers import Problem
+from reference.gradient_pathology.gradient_monitor import GradientMonitor
+
+DEFINES = "GradientMonitor"
+
+
+class TableOfTests(GradientMonitor):
+    """A dict of tests, the first that holds counts."""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        tests = {
+            "nonfinite": lambda norm: math.isnan(norm) or math.isinf(norm),
+            "vanishing": lambda norm: norm <= vanish_threshold,
+            "exploding": lambda norm: norm >= explode_threshold,
+        }
+        return [
+            Problem(layer, next(kind for kind, holds in tests.items() if holds(norm)), norm, epoch)
+            for epoch, norms in self.history[-1:]
+            for layer, norm in norms.items()
+            if any(holds(norm) for holds in tests.values())
+        ]
+
+
+class Matching(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        problems = []
+        match self.history:
+            case [*_, (epoch, norms)]:
+                for layer, norm in norms.items():
+                    match norm:
+                        case float() if not -math.inf < norm < math.inf:
+                            problems.append(Problem(layer=layer, kind="nonfinite", norm=norm, epoch=epoch))
+                        case _ if norm < vanish_threshold:
+                            problems.append(Problem(layer=layer, kind="vanishing", norm=norm, epoch=epoch))
+                        case _ if norm > explode_threshold:
+                            problems.append(Problem(layer=layer, kind="exploding", norm=norm, epoch=epoch))
+        return problems
+
+
+class SortedAtTheEnd(GradientMonitor):
+    """One kind after the other, then back into the record's order."""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        try:
+            epoch, norms = self.history[-1]
+        except IndexError:
+            return []
+        names = list(norms)
+        exploding = [name for name in names if explode_threshold < norms[name] < np.inf]
+        problems = [Problem(name, "exploding", norms[name], epoch) for name in exploding]
+        problems += [Problem(name, "vanishing", norms[name], epoch) for name in names if norms[name] < vanish_threshold]
+        problems += [Problem(name, "nonfinite", norms[name], epoch) for name in names if not np.isfinite(norms[name])]
+        return sorted(problems, key=lambda problem: names.index(problem.layer))
+
+
+class Vectorised(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        if len(self.history) == 0:
+            return []
+        epoch, record = self.history[len(self.history) - 1]
+        norms = np.array(list(record.values()))
+        kinds = np.select(
+            [~np.isfinite(norms), norms < vanish_threshold, norms > explode_threshold],
+            ["nonfinite", "vanishing", "exploding"],
+            default="",
+        )
+        return [Problem(name, str(kind), norm, epoch) for name, kind, norm in zip(record, kinds, norms) if kind]
+
+
+class HelperMethods(GradientMonitor):
+    """異常の見つけ方を小さなメソッドに分ける (Japanese identifiers)."""
+
+    有限でない種類 = frozenset({"inf", "nan", "-inf"})
+
+    def 最新(self):
+        return self.history[-1] if self.history else (None, {})
+
+    def 診断(self, ノルム, 下限, 上限):
+        if str(float(ノルム)) in self.有限でない種類:
+            return "nonfinite"
+        return "vanishing" if ノルム < 下限 else "exploding" if ノルム > 上限 else ""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        エポック, 記録 = self.最新()
+        問題 = []
+        for 層 in 記録:
+            if 種類 := self.診断(記録[層], vanish_threshold, explode_threshold):
+                問題.append(Problem(層, 種類, 記録[層], エポック))
+        return 問題
+
+
+@dataclass(frozen=True)
+class Finding(Problem):
+    """A problem that also says how far it is off."""
+
+    decades: float = 0.0
+
+
+class MoreFields(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        self.last_report = []
+        if self.history:
+            epoch, norms = self.history[-1]
+            for layer in norms:
+                norm = np.float64(norms[layer])
+                if norm - norm != 0:
+                    self.last_report.append(Finding(layer, "nonfinite", norm, epoch))
+                elif not norm >= vanish_threshold:
+                    decades = np.log10(max(norm, 1e-300) / vanish_threshold)
+                    self.last_report.append(Finding(layer, "vanishing", norm, epoch, decades))
+                elif not norm <= explode_threshold:
+                    decades = np.log10(norm / explode_threshold)
+                    self.last_report.append(Finding(layer, "exploding", norm, epoch, decades))
+        return self.last_report
+
+
+class Backwards(GradientMonitor):
+    """From the output side, put in front each time; asks a copy of the record."""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        remaining = dict(self.history[-1][1]) if self.history else {}
+        problems = []
+        while remaining:
+            layer, norm = remaining.popitem()
+            kind = {(True, False): "vanishing", (False, True): "exploding"}.get(
+                (norm < vanish_threshold, norm > explode_threshold), None
+            )
+            kind = kind if math.isfinite(norm) else "nonfinite"
+            if kind:
+                problems.insert(0, Problem(layer, kind, norm, self.history[-1][0]))
+        return problems
+
+
+class Generated(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        return [*self._each(vanish_threshold, explode_threshold)]
+
+    def _each(self, low, high):
+        for epoch, norms in list(reversed(self.history))[:1]:
+            for layer, norm in norms.items():
+                if low < norm < high:
+                    continue
+                kind = ("exploding", "vanishing")[norm < high] if norm < float("inf") else "nonfinite"
+                yield Problem(layer, kind, norm, epoch)
+
+
+VARIANTS = {
+    monitor.__name__: monitor
+    for monitor in (
+        TableOfTests, Matching, SortedAtTheEnd, Vectorised, HelperMethods, MoreFields, Backwards, Generated
+    )
+}
