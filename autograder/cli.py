@@ -60,17 +60,21 @@ def audit(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from autograder.audit import audit as run_audit
-    from autograder.report.audit import print_audit
+    from autograder.audit.causes import audit_causes
+    from autograder.audit.checks import Material, audit_checks
+    from autograder.report.audit import print_audit, print_causes
 
     console = Console()
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("seeds", total=options.seeds)
-        result = run_audit(Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done))
+        result = audit_checks(Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done))
     print_audit(result, console)
+    causes = audit_causes(Material(Path.cwd()))
+    print_causes(causes, console)
     if options.json:
-        options.json.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-    return FULL if result.passed else NOT_FULL
+        content = {**result.to_json(), "causes": causes.to_json()}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return FULL if result.passed and causes.passed else NOT_FULL
 
 
 def _write_json(target: Path | None, assignment: str, student: str, result: SubmissionResult) -> None:

@@ -38,12 +38,14 @@ class Fingerprint:
 
     Attributes:
         cause, hint: a sentence and a question, by language.
+        pair: whether it is two mistakes at once.
         sketches: one dict a case.
     """
 
     id: str
     cause: dict[str, str]
     hint: dict[str, str]
+    pair: bool
     sketches: Sketches
 
 
@@ -54,7 +56,7 @@ def sketch(value: Any) -> Any:
     if type(value) is Opaque:
         return ["opaque", value.type]
     if type(value) is dict:
-        return {str(key): sketch(item) for key, item in value.items()}
+        return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
     if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
         numbers = _numbers(value)
         if numbers is not None:
@@ -107,13 +109,14 @@ def explain(
 ) -> list[Fingerprint]:
     """The misconceptions that explain the student's values in the places `reads`; empty where none or too many do.
 
-    Those that agree with the student on everything that was observed come before those that explain a part; where
-    several are left, nothing that was observed tells them apart.
+    Those that agree with the student on everything that was observed come before those that explain a part, and single
+    mistakes before pairs; where several are left, nothing that was observed tells them apart.
     """
     found = [mistake for mistake in bank if explains(reads, student, reference, mistake.sketches)]
     everything = [set(sketches) for sketches in reference]
     whole = [mistake for mistake in found if explains(everything, student, reference, mistake.sketches)]
     best = whole or found
+    best = [mistake for mistake in best if not mistake.pair] or best
     return best if len(best) <= MAX_CAUSES else []
 
 

@@ -61,9 +61,7 @@ def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
     """Fingerprints of the known mistakes in `exercise`, on its public cases."""
     right = sketches_of(expectation.expected for expectation in recorded(exercise))
     data = wire.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
-    return tuple(
-        Fingerprint(id=m["id"], cause=m["cause"], hint=m["hint"], sketches=restored(m["departures"], right)) for m in data
-    )
+    return tuple(Fingerprint(sketches=restored(entry.pop("departures"), right), **entry) for entry in data)
 
 
 def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:
@@ -144,7 +142,8 @@ class Reference:
             observed = [exercise.observe(mistake.implementation, e.case) for e in expectations]
             departed = departures(sketches_of(map(_without_source, observed)), right)
             if any(departed):
-                found.append({"id": mistake.id, "cause": mistake.cause, "hint": mistake.hint, "departures": departed})
+                about = {name: getattr(mistake, name) for name in ("id", "cause", "hint", "pair")}
+                found.append({**about, "departures": departed})
         return wire.pack(found)
 
     def _secret(self) -> bytes:

@@ -42,7 +42,7 @@ class Source:
 def messages() -> Iterator[Source]:
     """All messages of the package, file by file; some stand in several places."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        for text in _marked(ast.parse(file.read_text(encoding="utf-8"))):
+        for text in marked(ast.parse(file.read_text(encoding="utf-8"))):
             yield Source(text, file)
     for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
         file = Path(sys.modules[exercise.case.__module__].__file__)
@@ -53,7 +53,7 @@ def messages() -> Iterator[Source]:
                 yield Source(case.title, file, f"{exercise.id}: the title of a case")
 
 
-def _marked(node: ast.AST) -> Iterator[str]:
+def marked(node: ast.AST) -> Iterator[str]:
     """What stands in `_("...")` within `node`, top to bottom.
 
     Babel's own extraction reads tokens, and before Python 3.12 an f-string is one token: `_` in its braces is missed.
@@ -62,19 +62,19 @@ def _marked(node: ast.AST) -> Iterator[str]:
         case ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(text))]):
             yield text
     for child in ast.iter_child_nodes(node):
-        yield from _marked(child)
+        yield from marked(child)
 
 
 class _Catalogue(Catalog):
     """A catalogue whose header never changes."""
 
-    mime_headers = [
+    mime_headers = (
         ("Language", "ja"),
         ("Plural-Forms", "nplurals=1; plural=0;"),
         ("MIME-Version", "1.0"),
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Transfer-Encoding", "8bit"),
-    ]
+    )
 
 
 def update(folder: Path = CATALOGUE) -> list[str]:
@@ -85,7 +85,8 @@ def update(folder: Path = CATALOGUE) -> list[str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = translations(folder)
-    catalogue = _Catalogue(header_comment="# The Japanese messages. Translate here, then run source/catalogue.py.", fuzzy=False)
+    comment = "# The Japanese messages. Translate here, then run source/catalogue.py."
+    catalogue = _Catalogue(header_comment=comment, fuzzy=False)
     for source in messages():
         place = (source.file.relative_to(ROOT).as_posix(), 0)
         notes = [source.note] if source.note else []

@@ -66,7 +66,7 @@ def generate(names: Sequence[str], target: Path) -> list[Path]:
 
 
 def solution_lines() -> set[str]:
-    """Lines of the reference solutions that nobody may be handed: all but short ones and those that are given anyway."""
+    """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
     solved, given = set(), set((COURSE / "source" / "gradient_pathology.py").read_text(encoding="utf-8").splitlines())
     for path in (COURSE / "reference").glob("gradient_pathology/*.py"):
         inside = False

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -41,9 +42,9 @@ HEADINGS = {
     "clip_gradients": "clip",
     "gradient_monitor": "moni-\ntor",
     "gradient_profile": "slope",
-    "batch_norm_forward": "BN\nforw.",
-    "batch_norm_backward": "BN\nbackw.",
-    "batch_norm_inference": "BN\ninfer.",
+    "batch_norm_forward": "BN\nfw",
+    "batch_norm_backward": "BN\nbw",
+    "batch_norm_inference": "BN\ninf",
     "depth_study": "depth\nstudy",
 }
 
@@ -198,7 +199,9 @@ def surprises(student: Student, marks: Marks) -> list[str]:
     if student.score is not None and marks.total != student.score:
         found.append(f"{student.id} should have {student.score:g} points, but has {marks.total:g}")
     if marks.by_hand != student.by_hand:
-        found.append(f"{student.id} should have {len(student.by_hand)} cells to grade by hand, not {len(marks.by_hand)}")
+        found.append(
+            f"{student.id} should have {len(student.by_hand)} cells to grade by hand, but has {len(marks.by_hand)}"
+        )
     for word in [student.unreadable, *student.mended]:
         if word and not any(word in note for note in marks.notes):
             found.append(f"the log should say why {student.id}'s notebook is special ({word})")
@@ -207,23 +210,27 @@ def surprises(student: Student, marks: Marks) -> list[str]:
 
 def scoreboard(marks: dict[str, Marks]) -> Table:
     """One row a student."""
-    table = Table(title=f"{ASSIGNMENT}: {sum(POINTS.values()):g} points automatic, {sum(BY_HAND.values()):g} by hand")
-    table.add_column("student")
-    table.add_column("what is in the notebook", ratio=1, min_width=24)
+    automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
+    table = Table(
+        title=f"{ASSIGNMENT}: {automatic + by_hand:g} points; automatic: {automatic:g}, by hand: {by_hand:g}",
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption="wait: points that an instructor has yet to give",
+    )
+    table.add_column("student", no_wrap=True)
+    table.add_column("what is in the notebook")
     for exercise, points in POINTS.items():
-        table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right")
-    table.add_column(f"auto\n/{sum(POINTS.values()):g}", justify="right")
-    table.add_column(f"by hand\n/{sum(BY_HAND.values()):g}")
+        table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right", no_wrap=True)
+    table.add_column(f"auto\n/{automatic:g}", justify="right", no_wrap=True)
+    table.add_column(f"by hand\n/{by_hand:g}", justify="right", no_wrap=True)
     for student in CLASS:
         own = marks[student.id]
         cells = [
-            f"[green]{score:g}[/]" if score == POINTS[exercise] else f"[red]{score:g}[/]"
-            for exercise, score in own.scores.items()
+            f"[{'green' if own.scores.get(exercise) == points else 'red'}]{own.scores.get(exercise, 0):g}[/]"
+            for exercise, points in POINTS.items()
         ]
         waiting = sum(BY_HAND[name] for name in own.by_hand)
         table.add_row(
             student.id, escape(student.description), *cells, f"[bold]{own.total:g}[/]",
-            f"by hand: {waiting:g}" if waiting else "[dim]nothing[/]",
+            f"{waiting:g} wait" if waiting else "0",
         )
     return table
 
@@ -248,7 +255,8 @@ def show(console: Console, folder: Path, marks: dict[str, Marks]) -> None:
         console.print(f"  {what}: {escape(str(folder / place))}", highlight=False, soft_wrap=True)
     jupyter = Path(sys.executable).parent / "jupyter"
     console.print(
-        f"To grade plots and findings by hand: cd {escape(str(folder))} && {jupyter} lab, then menu Nbgrader -> Formgrader",
+        f"To grade plots and findings by hand: cd {escape(str(folder))} && {jupyter} lab, "
+        "then menu Nbgrader -> Formgrader",
         highlight=False, soft_wrap=True,
     )
 
@@ -267,17 +275,19 @@ def make_folder(folder: Path) -> None:
     (folder / MARKER).touch()
     shutil.copy(COURSE / "nbgrader_config.py", folder)
     shutil.copytree(COURSE / "source" / ASSIGNMENT, folder / "source" / ASSIGNMENT)
-    shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__", "secret.txt"))
+    not_copied = shutil.ignore_patterns("__pycache__", "secret.txt")
+    shutil.copytree(COURSE / "reference", folder / "reference", ignore=not_copied)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit code is 1 if something was not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, default=COURSE / "demo", help="the course folder to make (default: demo/)")
+    parser.add_argument("--folder", type=Path, default=COURSE / "demo", help="the course folder to make (demo/)")
     folder = parser.parse_args(arguments).folder.resolve()
     console = Console()
     started = time.monotonic()
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()]
+    command = TextColumn("{task.description}")
+    columns = [SpinnerColumn(), command, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()]
     try:
         make_folder(folder)
         with Progress(*columns, console=console, transient=True) as progress:
@@ -289,7 +299,8 @@ def main(arguments: list[str] | None = None) -> int:
     except DemoFailed as failure:
         console.print(f"[red]{escape(str(failure))}[/]", highlight=False)
         return 1
-    console.print(f"[green]All {len(CLASS)} scores are as expected.[/] {time.monotonic() - started:.0f} s", highlight=False)
+    seconds = time.monotonic() - started
+    console.print(f"[green]All {len(CLASS)} scores are as expected.[/] {seconds:.0f} s", highlight=False)
     return 0
 
 

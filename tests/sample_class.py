@@ -128,14 +128,15 @@ CODE = {
     grade_id: reference(grade_id)
     for grade_id in ("clip_gradients", "gradient_monitor", "gradient_profile", "batch_norm", "depth_study")
 }
-"""Right answers to all that is graded automatically; most who get something wrong leave the rest to the last evening."""
+"""Right answers to all that is graded automatically; most who make a mistake below answered nothing else."""
 
 RIGHT = CODE | {
     "depth_study_plot": reference("depth_study_plot"),
     "depth_study_findings": (
-        "BatchNorm がないと、1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と小さくなり、損失はどれも約 1.0 のまま"
-        "だった。勾配が 1 層ごとに W と σ'（0.25 以下）を掛けられるからだと思う。\n\n"
-        "BatchNorm があると 1 層目の |dW| は 1.4～3.7 でほぼ一定で、損失は 0.128、0.027、0.065 まで下がった。深さの順ではない。"
+        "BatchNorm がないと、1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と小さくなり、"
+        "損失はどれも約 1.0 のままだった。勾配が 1 層ごとに W と σ'（0.25 以下）を掛けられるからだと思う。\n\n"
+        "BatchNorm があると 1 層目の |dW| は 1.4～3.7 でほぼ一定で、損失は 0.128、0.027、0.065 まで下がった。"
+        "深さの順ではない。"
     )
 }
 
@@ -277,8 +278,8 @@ STAGED = {
         plt.show()
     """),
     "depth_study_findings": (
-        "シグモイドだけの 20 層では 1 層目の勾配が 9e-13 しかなく、損失は 1.000 から動かない。σ' が最大でも 0.25 なので、"
-        "1 層ごとに約 0.23 倍になるため。BN ありでは層によらずほぼ同じ大きさで、10 層がいちばんよく学んだ。"
+        "シグモイドだけの 20 層では 1 層目の勾配が 9e-13 しかなく、損失は 1.000 から動かない。"
+        "σ' が最大でも 0.25 なので、1 層ごとに約 0.23 倍になるため。BN ありでは層によらずほぼ同じ大きさで、10 層がいちばんよく学んだ。"
     ),
 }
 
@@ -339,21 +340,25 @@ TERSE = {
         return {d: dict(zip(("loss", "grad_norms"), map(list, zip(*run(d))))) for d in depths}
     """),
     "depth_study_plot": RIGHT["depth_study_plot"],
-    "depth_study_findings": "1 層目の |dW| は 5/10/20 層で 3e-3, 3e-6, 9e-13。BN なしの損失は全部 1.0、BN ありは 0.13, 0.03, 0.07。理由は σ' ≤ 0.25 の掛け算。",
+    "depth_study_findings": (
+        "1 層目の |dW| は 5/10/20 層で 3e-3, 3e-6, 9e-13。BN なしの損失は全部 1.0、BN ありは 0.13, 0.03, 0.07。"
+        "理由は σ' ≤ 0.25 の掛け算。"
+    ),
 }
 
 NOISY = {
     **RIGHT,
     "clip_gradients": changed(
         "clip_gradients",
-        ("    clip_coef = max_norm / total_norm\n", "    clip_coef = max_norm / total_norm\n    print('clip!', total_norm)\n"),
+        ("clip_coef = max_norm / total_norm\n", "clip_coef = max_norm / total_norm\n    print('clip!', total_norm)\n"),
     ),
     "gradient_profile": changed(
         "gradient_profile",
         ("norms = np.array(", "import warnings\n    warnings.warn('そのうち直す')\n    norms = np.array("),
     ),
     "batch_norm": changed(
-        "batch_norm", ("        std = np.sqrt", "        import sys\n        print('forward', x.shape, file=sys.stderr)\n        std = np.sqrt")
+        "batch_norm",
+        ("std = np.sqrt", "import sys\n        print('forward', x.shape, file=sys.stderr)\n        std = np.sqrt"),
     ),
 }
 
@@ -450,7 +455,8 @@ CLASS = (
         "goto", "gradients of gamma and beta swapped",
         CODE | {"batch_norm": changed(
             "batch_norm",
-            ('self.grads["gamma"] = (dout', 'self.grads["beta"] = (dout'), ('self.grads["beta"] = dout', 'self.grads["gamma"] = dout'),
+            ('self.grads["gamma"] = (dout', 'self.grads["beta"] = (dout'),
+            ('self.grads["beta"] = dout', 'self.grads["gamma"] = dout'),
         )},
         loses=frozenset({"batch_norm_backward", "batch_norm_inference"}),
     ),
@@ -464,7 +470,9 @@ CLASS = (
     Student(
         "ito", "does not notice NaN",
         CODE | {
-            "clip_gradients": changed("clip_gradients", ("if not all(np.isfinite(g).all() for g in gradients):", "if False:")),
+            "clip_gradients": changed(
+                "clip_gradients", ("if not all(np.isfinite(g).all() for g in gradients):", "if False:")
+            ),
             "gradient_monitor": changed("gradient_monitor", ("if not np.isfinite(norm):", "if norm == float('nan'):")),
         },
         loses=frozenset({"clip_gradients", "gradient_monitor"}),
@@ -474,7 +482,10 @@ CLASS = (
         CODE | {"depth_study_findings": RIGHT["depth_study_findings"], "depth_study": changed(
             "depth_study",
             ("            losses.append(loss)\n", ""),
-            ("- lr * layer.grads[name]\n", "- lr * layer.grads[name]\n            losses.append(forward_backward(layers, X, t)[0])\n"),
+            (
+                "- lr * layer.grads[name]\n",
+                "- lr * layer.grads[name]\n            losses.append(forward_backward(layers, X, t)[0])\n",
+            ),
         )},
         loses=frozenset({"depth_study"}),
     ),
@@ -506,10 +517,14 @@ CLASS = (
     ),
     Student(
         "sato", "a syntax error in BatchNorm",
-        RIGHT | {"batch_norm": changed("batch_norm", ("if self.training:\n            mean", "if self.training\n            mean"))},
+        RIGHT | {"batch_norm": changed(
+            "batch_norm", ("if self.training:\n            mean,", "if self.training\n            mean,")
+        )},
         loses=BATCH_NORM, score=20.0,
     ),
-    Student("tanaka", "the file was cut off while uploading", RIGHT, frozenset(POINTS), 0.0, _cut_off, unreadable="JSON"),
+    Student(
+        "tanaka", "the file was cut off while uploading", RIGHT, frozenset(POINTS), 0.0, _cut_off, unreadable="JSON"
+    ),
     Student(
         "ueda", "handed in another assignment's notebook", {}, frozenset(POINTS), 0.0, _of_another_assignment,
         unreadable="gradient-pathology",

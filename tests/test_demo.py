@@ -81,7 +81,7 @@ def test_the_demo_ends_well_and_shows_everybody(demo):
     assert demo["code"] == 0, demo["said"]
     assert f"All {len(CLASS)} scores are as expected" in demo["said"]
     for student in CLASS:
-        assert re.search(rf"^│ {student.id} ", demo["said"], re.MULTILINE)
+        assert re.search(rf"^ *{student.id} ", demo["said"], re.MULTILINE)
 
 
 def test_the_demo_says_what_could_not_be_read_and_why(demo):
@@ -98,7 +98,7 @@ def test_the_demo_keeps_noise_in_its_logs(demo):
 def test_the_demo_empties_no_folder_that_is_not_its_own(tmp_path):
     (tmp_path / "thesis.txt").write_text("three years of work")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.demo", "--folder", tmp_path], cwd=COURSE, capture_output=True, text=True
+        [sys.executable, "-m", "tests.demo", "--folder", tmp_path], check=False, cwd=COURSE, capture_output=True, text=True
     )
     assert done.returncode == 1 and "not the demo's" in done.stdout
     assert (tmp_path / "thesis.txt").exists()
@@ -114,7 +114,9 @@ def test_a_score_that_is_not_as_expected_is_noticed():
     assert "log" in surprises(STUDENTS["tanaka"], Marks(dict.fromkeys(POINTS, 0.0)))[0]
 
 
-@pytest.mark.parametrize("broken", [lambda: changed("clip_gradients", ("no such text", "")), lambda: written("depth_study", "", "")])
+@pytest.mark.parametrize(
+    "broken", [lambda: changed("clip_gradients", ("no such text", "")), lambda: written("depth_study", "", "")]
+)
 def test_a_sample_that_no_longer_fits_the_reference_is_an_error(broken):
     with pytest.raises(ValueError, match="clip_gradients|depth_study"):
         broken()
@@ -173,7 +175,7 @@ class Page(HTMLParser):
             self._inside = tag
         if tag == "script":
             self.scripts.append(str(attrs))
-        self.handlers += [f"{name}={value}" for name, value in attrs if name.startswith("on") or "javascript:" in str(value)]
+        self.handlers += [(name, value) for name, value in attrs if name[:2] == "on" or "javascript:" in str(value)]
 
     def handle_endtag(self, tag):
         if tag == self._inside:
@@ -257,14 +259,15 @@ def verdicts_when_graded(notebook: dict) -> dict[str, list[str]]:
 def checked_in_the_shell(path: Path, target: Path) -> dict:
     """What `autograder check` finds."""
     command = [sys.executable, "-m", "autograder", "check", str(path), "--json", str(target)]
-    subprocess.run(command, capture_output=True)
+    subprocess.run(command, check=False, capture_output=True)
     (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
     return submission["checks"]
 
 
 def checked_in_a_notebook(path: Path, folder: Path) -> dict:
-    """What `check(...)` finds in a Jupyter kernel that has run the notebook's cells; unneeded demonstrations are left out."""
-    cells = [cell.source for cell in submission_of(read_notebook(path), path.name).cells_to_run() if cell.grade_id not in BY_HAND]
+    """What `check(...)` finds in a Jupyter kernel that has run the cells that grading runs, but for the slow plot."""
+    submission = submission_of(read_notebook(path), path.name)
+    cells = [cell.source for cell in submission.cells_to_run() if cell.grade_id not in BY_HAND]
     last = f"import json\nprint(json.dumps({{name: check(name).result.to_json() for name in {list(POINTS)}}}))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [*cells, last]])
     resources = {"metadata": {"path": str(folder)}}

@@ -1,4 +1,4 @@
-"""What leaves the instructor's hands, the released notebooks and the students' package, is current and holds no solution."""
+"""What leaves the instructor's hands, the release and the students' package, is current and holds no solution."""
 import json
 import subprocess
 import sys
@@ -51,7 +51,8 @@ def test_the_release_holds_no_solution(assignment, secret_lines):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_every_exercise_is_released_as_a_stub_with_a_test_cell(assignment):
-    cells = {cell["metadata"]["nbgrader"]["grade_id"]: source_of(cell) for cell in cells_of(assignment) if "nbgrader" in cell["metadata"]}
+    marked = [cell for cell in cells_of(assignment) if "nbgrader" in cell["metadata"]]
+    cells = {cell["metadata"]["nbgrader"]["grade_id"]: source_of(cell) for cell in marked}
     for exercise in assignments()["gradient-pathology"]:
         assert "raise NotImplementedError" in cells[exercise.solution]
         assert cells[f"check_{exercise.id}"] == f'check("{exercise.id}")'
@@ -64,7 +65,8 @@ def test_solutions_are_found_where_they_are(secret_lines):
 
 
 def test_the_students_package_holds_no_solution(tmp_path, secret_lines):
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=COURSE, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=COURSE, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as package:
         names = package.namelist()

@@ -103,7 +103,7 @@ def describe(name: str, mismatch: Mismatch) -> str:
         )
     ]
     if np.isfinite(mismatch.error):
-        parts.append(_("the error is {error:.1e} of the natural scale").format(error=mismatch.error))
+        parts.append(_("the error is {error:.2g} of the natural scale").format(error=mismatch.error))
     if mismatch.index:
         parts.append(_("{share:.0%} of all elements are off").format(share=mismatch.share))
     if mismatch.pattern:

@@ -22,12 +22,14 @@ class ForgivingNotebookExporter(NotebookExporter):
 
     def from_file(self, file_stream: TextIO, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         """Convert the notebook in `file_stream`, an open file."""
+        path = Path(file_stream.name)
         try:
-            nb = self._read(Path(file_stream.name))
+            nb = self._read(path)
         except UnreadableNotebook as error:
-            self.log.error("%s: %s", resources["nbgrader"]["student"], error)
-            resources["unreadable"] = str(error)
-            nb = new_notebook(cells=[new_markdown_cell(str(error))])
+            reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
+            self.log.error("%s: %s", resources["nbgrader"]["student"], reason)
+            resources["unreadable"] = reason
+            nb = new_notebook(cells=[new_markdown_cell(reason)])
         return self.from_notebook_node(nb, resources=resources, **kwargs)
 
     def _read(self, path: Path) -> NotebookNode:

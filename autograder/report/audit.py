@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.audit import MATRIX_SEEDS, Audit
+from autograder.audit.causes import CauseAudit
+from autograder.audit.checks import MATRIX_SEEDS, Audit
 
 
 def print_audit(audit: Audit, console: Console) -> None:
@@ -32,6 +33,17 @@ def print_audit(audit: Audit, console: Console) -> None:
         f"margins, in decades from the tolerance: the smallest error of a mistake lies {_decades(wrong[0])} above "
         f"({wrong[1]}), the largest of a right one {_decades(1 / right[0] if right[0] else math.inf)} below ({right[1]})"
     )
+
+
+def print_causes(causes: CauseAudit, console: Console) -> None:
+    """Print how often students are told the true cause."""
+    console.print(
+        f"causes: {len(causes.right)} right, {len(causes.wrong)} wrong, {len(causes.none)} none; with a mistake's own "
+        f"fingerprint left out: {len(causes.left_out_right)} right, {len(causes.left_out_wrong)} wrong, "
+        f"{len(causes.left_out_none)} none"
+    )
+    for mistake in causes.wrong + causes.left_out_wrong:
+        console.print(f"[red]wrong cause[/] for {mistake}")
 
 
 def _print_matrix(audit: Audit, exercise: str, console: Console) -> None:

@@ -25,6 +25,7 @@ class Misconception:
         cause: one sentence that says what was done, by language ("en", "ja").
         hint: one question that points to it and gives no formula, by language.
         implementation: the code.
+        pair: whether it is two others at once.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Misconception:
     cause: dict[str, str]
     hint: dict[str, str]
     implementation: Implementation
+    pair: bool = False
 
 
 class Bank:
@@ -44,7 +46,7 @@ class Bank:
         self.misconceptions: list[Misconception] = []
 
     def add(
-        self, id: str, *, fails: tuple[str, ...], cause: tuple[str, str], hint: tuple[str, str]
+        self, id: str, *, fails: tuple[str, ...], cause: tuple[str, str], hint: tuple[str, str], pair: bool = False
     ) -> Callable[[Any], Any]:
         """Add a mistake; `cause` and `hint` are pairs of English and Japanese."""
 
@@ -57,6 +59,7 @@ class Bank:
                     dict(zip(("en", "ja"), cause, strict=True)),
                     dict(zip(("en", "ja"), hint, strict=True)),
                     Implementation({self.defines: code}),
+                    pair,
                 )
             )
             return code

@@ -2154,6 +2154,7 @@ class DoutInPrediction(Staged):
 
 @bank.add(
     "eps-and-momentum-fixed",
+    pair=True,
     fails=(SMALL_SPREAD, RUNNING),
     cause=("eps and momentum are both written into the code.", "eps と momentum を、どちらもコードの中に直接書いています。"),
     hint=("Which of the constructor's arguments does your code really read?", "コンストラクタの引数のうち、コードが本当に読んでいるのはどれですか？"),
@@ -2164,6 +2165,7 @@ class EpsAndMomentumFixed(EpsDefault, MomentumFixed):
 
 @bank.add(
     "eps-outside-root-and-momentum-exchanged",
+    pair=True,
     fails=(SMALL_SPREAD, DX, RUNNING),
     cause=(
         "eps stands outside the root, and momentum weighs the new batch.",
@@ -2180,6 +2182,7 @@ class EpsOutsideMomentumExchanged(EpsOutside, MomentumExchanged):
 
 @bank.add(
     "eps-forgotten-and-gradients-averaged",
+    pair=True,
     fails=(SMALL_SPREAD, DGAMMA, DBETA),
     cause=(
         "eps is left out, and the gradients of gamma and beta are averaged.",
@@ -2196,6 +2199,7 @@ class NoEpsGradientsAveraged(NoEps, DgammaAveraged, DbetaAveraged):
 
 @bank.add(
     "n-minus-1-and-momentum-exchanged",
+    pair=True,
     fails=(STANDARDISES, DX, RUNNING),
     cause=(
         "The variance is divided by N - 1, and momentum weighs the new batch.",
@@ -2212,6 +2216,7 @@ class LibraryConventions(UnbiasedVariance, MomentumExchanged):
 
 @bank.add(
     "mean-path-and-gamma-missing",
+    pair=True,
     fails=(DX,),
     cause=("dx lacks both the path through the mean and gamma.", "dx に、平均を通る道も gamma も入っていません。"),
     hint=(
@@ -2225,6 +2230,7 @@ class NoMeanPathNoGamma(NoMeanPath, NoGammaInDx):
 
 @bank.add(
     "statistics-as-constants-and-gradients-added-up",
+    pair=True,
     fails=(DX, REPEATABLE),
     cause=(
         "Mean and variance are treated as constants in backward, and gradients are added up.",
@@ -2241,6 +2247,7 @@ class ConstantsAddedUp(Constants, AddedUp):
 
 @bank.add(
     "gradients-exchanged-and-averaged",
+    pair=True,
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
     cause=(
         "The gradients of gamma and beta have changed places and are averaged.",
@@ -2257,6 +2264,7 @@ class ExchangedAndAveraged(ExchangedGradients, DgammaAveraged, DbetaAveraged):
 
 @bank.add(
     "x-and-dout-changed-in-place",
+    pair=True,
     fails=(INPUT_STAYS, REPEATABLE),
     cause=("Both x and dout are changed in place.", "x も dout も、その場で書き換えています。"),
     hint=("Whose arrays are x and dout?", "x と dout は、だれの配列でしょうか？"),
@@ -2267,6 +2275,7 @@ class BothInPlace(XInPlace, DoutInPlace):
 
 @bank.add(
     "dimension-kept-everywhere",
+    pair=True,
     fails=(DGAMMA, DBETA, RUNNING),
     cause=("Gradients and running statistics all have shape (1, D).", "勾配も移動統計量も、形が (1, D) になっています。"),
     hint=("Which of your arrays have one dimension more than gamma?", "gamma より次元が 1 つ多い配列はどれですか？"),
@@ -2277,6 +2286,7 @@ class DimensionKeptEverywhere(KeptDimension, RunningKeepsDimension):
 
 @bank.add(
     "gradients-named-w-and-b-and-not-summed",
+    pair=True,
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
     cause=("The gradients are called W and b and keep one row for every example.", "勾配の名前が W と b になっていて、例ごとの行も残っています。"),
     hint=("Do the gradients have the names and the shapes of the parameters?", "勾配は、パラメータと同じ名前と同じ形をしていますか？"),
@@ -2287,6 +2297,7 @@ class NamedLikeLinearNotSummed(NamedLikeLinear, NotSummed):
 
 @bank.add(
     "prediction-without-eps-gamma-and-beta",
+    pair=True,
     fails=(PREDICTION, PREDICTION_BACKWARD),
     cause=("Predictions leave out eps, gamma and beta.", "推論のとき、eps も gamma も beta も使っていません。"),
     hint=(
@@ -2300,6 +2311,7 @@ class PredictionWithoutEpsAndAffine(PredictionWithoutEps, PredictionWithoutAffin
 
 @bank.add(
     "batch-statistics-in-prediction-and-momentum-exchanged",
+    pair=True,
     fails=(RUNNING, PREDICTION, PREDICTION_BACKWARD),
     cause=(
         "momentum weighs the new batch, and predictions use their own batch anyway.",
@@ -2316,6 +2328,7 @@ class BatchInPredictionMomentumExchanged(BatchInPrediction, MomentumExchanged):
 
 @bank.add(
     "eps-and-gamma-missing-in-backward",
+    pair=True,
     fails=(DX,),
     cause=("backward leaves out eps and gamma.", "逆伝播に eps も gamma も入っていません。"),
     hint=("Which of the numbers that forward used does your backward not see?", "順伝播で使った数のうち、逆伝播に出てこないものはどれですか？"),
@@ -2326,6 +2339,7 @@ class NoEpsNoGammaInBackward(NoEpsInBackward, NoGammaInDx):
 
 @bank.add(
     "n-minus-1-and-eps-outside-root",
+    pair=True,
     fails=(STANDARDISES, SMALL_SPREAD, DX),
     cause=("The variance is divided by N - 1, and eps stands outside the root.", "分散を N - 1 で割り、eps を根号の外で足しています。"),
     hint=(

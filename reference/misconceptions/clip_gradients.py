@@ -875,6 +875,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-weights-only-and-per-array",
+    pair=True,
     fails=(NORM, ALIKE),
     cause=(
         "Each weight is clipped on its own, and nothing else is.",
@@ -892,6 +893,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-root-forgotten-and-nonfinite-unnoticed",
+    pair=True,
     fails=(NORM, ALIKE, NONFINITE),
     cause=(
         "The root is missing, and NaN or infinite gradients are not looked for.",
@@ -908,6 +910,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-limit-ignored-and-always-rescales",
+    pair=True,
     fails=(ALIKE, COEF, SMALL),
     cause=("Gradients are always brought to norm 1.", "どんなときも、ノルムを 1 に合わせています。"),
     hint=(
@@ -921,6 +924,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-rebound-and-norm-after-clipping",
+    pair=True,
     fails=(NORM, ALIKE),
     cause=(
         "Scaled copies are not put back, and the norm of the copies is returned.",
@@ -938,6 +942,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-sum-of-norms-of-weights-and-biases",
+    pair=True,
     fails=(NORM, ALIKE),
     cause=(
         'The norms of "W" and "b" are added up, and other names are left out.',

@@ -965,6 +965,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-reversed-and-after-update",
+    pair=True,
     fails=(FIRST_NORMS, FIRST_LOSS, LOSSES),
     cause=(
         "Norms are listed from the output side, and everything is taken after the update.",
@@ -985,6 +986,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-generator-and-weights-only",
+    pair=True,
     fails=(FIRST_LOSS, LOSSES, SETTINGS),
     cause=(
         "All depths share one generator, and only weights are updated.",
@@ -1007,6 +1009,7 @@ def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
 
 @bank.add(
     "depth-half-squared-error-and-bias-in-norms",
+    pair=True,
     fails=(FIRST_LOSS, FIRST_NORMS, LOSSES),
     cause=(
         "Half the squared error is used, and the bias gradient is part of the norms.",
@@ -1029,6 +1032,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-linear-only-and-learning-rate-fixed",
+    pair=True,
     fails=(SETTINGS,),
     cause=(
         "Only Linear layers are updated, always with a learning rate of 0.1.",

@@ -659,6 +659,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-nonfinite-unnoticed-in-first-record",
+    pair=True,
     fails=(NONFINITE, NEWEST),
     cause=(
         "The first record is judged, and only by comparing with the thresholds.",
@@ -679,6 +680,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-thresholds-ignored-and-zero-skipped",
+    pair=True,
     fails=(KINDS, THRESHOLDS),
     cause=(
         "The thresholds are fixed in the code, and a norm of zero is skipped.",
@@ -696,6 +698,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-first-problem-and-nan-unnoticed",
+    pair=True,
     fails=(KINDS, NONFINITE),
     cause=(
         "Only the first problem is reported, and NaN is not looked for.",

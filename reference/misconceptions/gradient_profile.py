@@ -673,6 +673,7 @@ def _(delta_norms):
 
 @bank.add(
     "slope-natural-logarithm-and-zeros-dropped",
+    pair=True,
     fails=(LINE, SCATTER, ZEROS),
     cause=(
         "The natural logarithm is used, and zeros are left out.",
@@ -689,6 +690,7 @@ def _(delta_norms):
 
 @bank.add(
     "slope-two-ends-and-nonfinite-unnoticed",
+    pair=True,
     fails=(SCATTER, NONFINITE),
     cause=(
         "Only the two ends decide, and NaN or infinity is not looked for.",
@@ -705,6 +707,7 @@ def _(delta_norms):
 
 @bank.add(
     "slope-output-side-first-and-epsilon",
+    pair=True,
     fails=(LINE, SCATTER, ZEROS),
     cause=(
         "Layers are counted from the output side, and zeros count as eps.",

@@ -139,7 +139,7 @@ class Material:
         return found
 
 
-def audit(
+def audit_checks(
     course: Path, seeds: int, jobs: int = 1, on_progress: Callable[[int], None] = lambda done: None
 ) -> Audit:
     """Audit the checks of `course` on the seeds 0 ... seeds - 1, in `jobs` processes."""

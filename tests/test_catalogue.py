@@ -1,0 +1,204 @@
+"""Every message has a Japanese translation that fits it, and messages come in the language that was asked for."""
+import ast
+import re
+import shutil
+from collections import Counter
+from string import Formatter
+
+import numpy as np
+import pytest
+
+from autograder.exercises import assignments
+from autograder.i18n import _, current_language, speaking, use_language
+from autograder.oracle import recorded
+from source.catalogue import CATALOGUE, ROOT, marked, messages, translations, update
+
+EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]
+MESSAGES = sorted({source.text for source in messages()})
+FILES = ("autograder.po", "autograder.mo")
+
+
+def in_japanese(message):
+    with speaking("ja"):
+        return _(message)
+
+
+def fields(text):
+    """The placeholders of `text`, each with its conversion and format, as often as they stand there."""
+    parts = Formatter().parse(text)
+    return Counter((name, conversion, spec) for _text, name, spec, conversion in parts if name is not None)
+
+
+# --- translations ----------------------------------------------------------------------------------------------------
+
+
+def test_every_message_has_a_japanese_translation():
+    assert [message for message in MESSAGES if in_japanese(message).isascii()] == []
+
+
+def test_translations_have_the_placeholders_of_their_message():
+    assert [message for message in MESSAGES if fields(in_japanese(message)) != fields(message)] == []
+
+
+def test_translations_name_the_same_code():
+    def code(text):
+        return Counter(re.findall("`[^`]+`", text))
+
+    assert [message for message in MESSAGES if code(in_japanese(message)) != code(message)] == []
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_sentences_and_titles_are_in_the_catalogue(exercise):
+    known = translations()
+    private = [case for seed in range(100, 110) for case in exercise.draw(np.random.default_rng(seed))]
+    public = [expectation.case for expectation in recorded(exercise)]
+    wanted = {check.sentence for check in exercise.checks} | {case.title for case in private + public}
+    assert sorted(text for text in wanted if not known.get(text)) == []
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_promises_are_whole_sentences_and_titles_are_not(exercise):
+    """A sentence stands alone in a table; a title stands between brackets."""
+    assert all(in_japanese(check.sentence).endswith("。") for check in exercise.checks)
+    assert all("。" not in in_japanese(expectation.case.title) for expectation in recorded(exercise))
+
+
+def test_english_is_the_text_of_the_source():
+    with speaking("en"):
+        assert [message for message in MESSAGES if _(message) != message] == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_text_stays_no_text(language):
+    """gettext would give the catalogue's header for it."""
+    with speaking(language):
+        assert _("") == ""
+
+
+# --- the files -------------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_files_are_what_the_script_makes(tmp_path):
+    shutil.copy(CATALOGUE / "autograder.po", tmp_path)
+    assert update(tmp_path) == []
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (CATALOGUE / name).read_bytes(), f"run source/catalogue.py: {name}"
+
+
+def test_without_translations_all_messages_wait_for_one(tmp_path):
+    assert sorted(update(tmp_path / "new")) == MESSAGES
+    once = [(tmp_path / "new" / name).read_bytes() for name in FILES]
+    update(tmp_path / "new")
+    assert [(tmp_path / "new" / name).read_bytes() for name in FILES] == once
+
+
+def test_translations_stay_and_what_is_gone_goes(tmp_path):
+    kept, gone = MESSAGES[0], "no such message any more"
+    assert gone not in MESSAGES
+    entries = "".join(f'msgid {text}\nmsgstr "訳"\n\n' for text in (_quoted(kept), _quoted(gone)))
+    (tmp_path / "autograder.po").write_text(entries, encoding="utf-8")
+    update(tmp_path)
+    assert {message: text for message, text in translations(tmp_path).items() if text} == {kept: "訳"}
+    assert gone not in (tmp_path / "autograder.po").read_text(encoding="utf-8")
+
+
+def _quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def test_the_catalogue_tells_nothing_of_when_and_where_it_was_made():
+    text = (CATALOGUE / "autograder.po").read_text(encoding="utf-8")
+    assert str(ROOT) not in text
+    assert not re.search(r"\d{4}-\d\d-\d\d|Generated-By|fuzzy", text)
+
+
+def test_marks_are_found_in_calls_in_f_strings_and_over_several_lines():
+    code = """
+print(f"<b>{_('in an f-string')}</b>", _("outer {x}").format(x=_("inner")))
+raise ValueError(
+    _(
+        "one "
+        "text"
+    )
+)
+other("not marked"), _(a_variable)
+"""
+    assert list(marked(ast.parse(code))) == ["in an f-string", "outer {x}", "inner", "one text"]
+
+
+# --- which language --------------------------------------------------------------------------------------------------
+
+VARIABLES = ("AUTOGRADER_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+@pytest.fixture(autouse=True)
+def no_language(monkeypatch):
+    """Nothing in the environment asks for a language, and none is chosen."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    with speaking(None):
+        use_language(None)
+        yield
+
+
+@pytest.mark.parametrize(
+    "environment, language",
+    [
+        ({}, "ja"),
+        ({"LANG": "en_GB.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "ja_JP.UTF-8", "LANG": "en_US.UTF-8"}, "ja"),
+        ({"LC_ALL": "en_US.UTF-8", "LC_MESSAGES": "ja_JP.UTF-8", "LANG": "ja_JP.UTF-8"}, "en"),
+        ({"AUTOGRADER_LANG": "ja", "LC_ALL": "en_US.UTF-8"}, "ja"),
+        ({"AUTOGRADER_LANG": "EN", "LC_ALL": "ja_JP.UTF-8"}, "en"),
+        ({"AUTOGRADER_LANG": "", "LANG": "en_US.UTF-8"}, "en"),
+        ({"AUTOGRADER_LANG": "fr", "LC_ALL": "C.UTF-8", "LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "C"}, "ja"),
+    ],
+)
+def test_the_environment_is_asked_in_this_order(monkeypatch, environment, language):
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert current_language() == language
+
+
+@pytest.mark.parametrize("language, other", [("ja", "en"), ("en", "ja")])
+def test_what_was_chosen_comes_before_the_environment(monkeypatch, language, other):
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, other)
+    use_language(language)
+    assert current_language() == language
+    use_language(None)
+    assert current_language() == other
+
+
+@pytest.mark.parametrize("language", ["fr", "", "JA", "ja_JP"])
+def test_an_unknown_language_is_refused_and_changes_nothing(language):
+    use_language("en")
+    with pytest.raises(ValueError, match="ja, en"):
+        use_language(language)
+    assert current_language() == "en"
+
+
+def test_speaking_restores_the_language():
+    use_language("ja")
+    with speaking("en"):
+        assert current_language() == "en"
+        with speaking(None):
+            assert current_language() == "en"
+        with pytest.raises(KeyError), speaking("ja"):
+            raise KeyError("an error in the block")
+        assert current_language() == "en"
+    assert current_language() == "ja"
+
+
+def test_speaking_gives_the_choice_back_to_the_environment(monkeypatch):
+    with speaking("ja"):
+        pass
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    assert current_language() == "en"
+
+
+def test_an_unknown_language_is_not_spoken():
+    with pytest.raises(ValueError), speaking("fr"):
+        pass
+    assert current_language() == "ja"
