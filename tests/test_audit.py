@@ -1,0 +1,120 @@
+"""The audit itself: it passes on this course, and it fails when any single check stops checking."""
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import COURSE, EXERCISES
+
+from autograder import wire
+from autograder.audit.causes import audit_causes
+from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
+from autograder.diagnosis import PROJECTIONS, explain, sketches_of
+from autograder.oracle import RECORDINGS, known_mistakes, recorded
+
+CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exercise.checks]
+
+
+@pytest.fixture(scope="module")
+def material():
+    return Material(COURSE)
+
+
+def test_the_checks_of_this_course_pass_their_audit():
+    result = audit_checks(COURSE, seeds=2)
+    assert result.passed, (result.survivors, result.false_rejects, result.idle_checks())
+    assert len(result.named) >= 90 and result.right >= 45 + 5
+    assert result.smallest_wrong[0] > 10 and result.largest_right[0] < 0.5, "half a decade to either side at least"
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_without_its_assertion_a_check_fails_the_audit(name, material, monkeypatch):
+    exercise_id, check_id = name.split(".")
+    exercise = next(exercise for exercise in EXERCISES if exercise.id == exercise_id)
+    idle = [
+        dataclasses.replace(check, test=lambda case, seen, expected: seen.read.add("nothing")) if check.id == check_id else check
+        for check in exercise.checks
+    ]
+    few = Material(COURSE)
+    few.mistakes = [mistake for mistake in material.mistakes if name in mistake.fails]
+    few.variants = []
+    assert not survivors(few, name), "the check does catch them"
+    monkeypatch.setattr(exercise, "checks", idle)
+    assert {survivor.mistake for survivor in survivors(few, name)} >= {mistake.id for mistake in few.mistakes} != set()
+
+
+def survivors(material, check):
+    return [survivor for survivor in audit_seed(material, 0).survivors if survivor.check == check]
+
+
+def test_a_check_that_catches_nothing_is_named():
+    audit = Audit(checks=["a.one", "a.two"], named={"m": ("a.one",)}, catches={"m": {"a.one": 1}})
+    assert audit.idle_checks() == ["a.two"] and not audit.passed
+    assert audit.only_caught_by("a.one") == ["m"]
+
+
+def test_students_are_told_true_causes(material):
+    causes = audit_causes(material)
+    n = len(material.mistakes)
+    assert len(causes.right) >= 0.95 * n
+    assert causes.wrong == []
+    assert len(causes.left_out_wrong) < 0.02 * n
+
+
+def test_a_right_solution_is_told_no_cause(material):
+    for exercise in EXERCISES:
+        right = sketches_of(expectation.expected for expectation in recorded(exercise))
+        everything = [set(sketches) for sketches in right]
+        assert explain(everything, right, right, known_mistakes(exercise)) == []
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_a_fingerprint_gives_no_solution_away(exercise):
+    """It holds names, forms and a few projections: of no array more than a handful of numbers, and no code."""
+    entries = wire.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
+    assert entries
+    for entry in entries:
+        assert set(entry) == {"id", "cause", "hint", "pair", "departures"}
+        for departed in entry["departures"]:
+            assert all(is_sketch(value) for value in departed.values())
+
+
+def is_sketch(value):
+    if value is None:
+        return True
+    if type(value) is dict:
+        return all(is_sketch(item) for item in value.values())
+    kind, *rest = value
+    if kind == "numbers":
+        shape, odd, size, projections = rest
+        return len(odd) == 3 and type(size) is float and len(projections) == PROJECTIONS and len(shape) <= 3
+    if kind == "list":
+        return all(map(is_sketch, rest))
+    return kind in ("raised", "opaque", "word") and len(rest) == 1 and type(rest[0]) is str and "\n" not in rest[0]
+
+
+def test_recorded_fingerprints_are_up_to_date(material):
+    for exercise in EXERCISES:
+        own = [mistake for mistake in material.mistakes if mistake.solution == exercise.solution]
+        fresh = {entry["id"] for entry in wire.unpack(material.reference.fingerprint(exercise, own))}
+        assert {mistake.id for mistake in known_mistakes(exercise)} == fresh
+
+
+def test_the_command_prints_a_summary_and_writes_json(tmp_path):
+    target = tmp_path / "audit.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "audit", "--seeds", "1", "--jobs", "1", "--json", str(target)],
+        cwd=COURSE, capture_output=True, text=True, encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "0 survivors, 0 false" in done.stdout and "margins" in done.stdout
+    content = json.loads(target.read_text(encoding="utf-8"))
+    assert content["passed"] and content["causes"]["passed"] and set(content["only_caught_by"]) == set(CHECKS)
+
+
+def test_outside_a_course_folder_the_command_says_what_it_needs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "audit", "--seeds", "1"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "reference" in done.stderr and "Traceback" not in done.stderr
