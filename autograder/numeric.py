@@ -52,6 +52,7 @@ class Mismatch:
         got, expected: the values there.
         error: that error as a share of the natural scale (inf where `got` is not finite).
         share: the share of elements beyond the tolerance.
+        size: how many elements there are.
         pattern: words for a regularity of the error, or "".
         picture: where the error sits, one string a row of the array, in the characters of `SHADES`.
     """
@@ -61,6 +62,7 @@ class Mismatch:
     expected: float
     error: float
     share: float
+    size: int
     pattern: str
     picture: tuple[str, ...] = ()
 
@@ -102,6 +104,7 @@ def compare(
         expected=float(expected[index]),
         error=float(error[index]),
         share=float(wrong.mean()),
+        size=error.size,
         pattern=_pattern(got, expected, np.broadcast_to(scale, expected.shape), wrong, tolerance),
         picture=_picture(error, tolerance),
     )
@@ -139,7 +142,7 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
     def explains(candidate: np.ndarray) -> bool:
         return bool(np.all(np.abs(got - candidate) <= 100 * tolerance * scale))
 
-    if not got.any():
+    if got.size > 1 and not got.any():
         return _("everything is zero")
     if explains(-expected):
         return _("the sign is the other way round everywhere")

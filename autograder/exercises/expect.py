@@ -105,7 +105,8 @@ def describe(name: str, mismatch: Mismatch) -> str:
     if np.isfinite(mismatch.error):
         parts.append(_("the error is {error:.2g} of the natural scale").format(error=mismatch.error))
     if mismatch.index:
-        parts.append(_("{share:.0%} of all elements are off").format(share=mismatch.share))
+        wrong = round(mismatch.share * mismatch.size)
+        parts.append(_("{wrong} of {n} elements are off").format(wrong=wrong, n=mismatch.size))
     if mismatch.pattern:
         parts.append(mismatch.pattern)
     return _("{statements}.").format(statements=_("; ").join(parts))

@@ -83,7 +83,7 @@ def _keep_one_of_each(nb: NotebookNode, sources: dict[str, BaseCell]) -> list[st
                 if cell is not keep:
                     del cell.metadata["nbgrader"]
             mended.append(
-                _("Cell {name} stood in the notebook {n} times; the last one counts.").format(name=grade_id, n=len(twins))
+                _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.").format(name=grade_id, n=len(twins))
             )
     return mended
 
