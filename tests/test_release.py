@@ -2,9 +2,13 @@
 import json
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
+from pathlib import Path
 
 import pytest
+from conftest import small_notebook
 
 from autograder.exercises import assignments
 from autograder.submission import source_of
@@ -64,13 +68,41 @@ def test_solutions_are_found_where_they_are(secret_lines):
     assert leaked(text, secret_lines) == secret_lines
 
 
-def test_the_students_package_holds_no_solution(tmp_path, secret_lines):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The package that students install."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
     subprocess.run(build, cwd=COURSE, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_students_package_holds_no_solution(wheel, secret_lines):
     with zipfile.ZipFile(wheel) as package:
         names = package.namelist()
         assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"autograder"}
         assert any(name.startswith("autograder/recordings/") for name in names)
         for name in names:
             assert not leaked(package.read(name).decode("utf-8", "replace"), secret_lines), name
+
+
+def test_a_notebook_is_checked_where_only_the_students_package_is_installed(wheel, tmp_path, write_notebook):
+    """An environment with the wheel, and with what it depends on borrowed from this one, but without the course."""
+    environment = tmp_path / "env"
+    venv.create(environment, with_pip=False, symlinks=sys.platform != "win32")
+    layout = {"base": str(environment), "platbase": str(environment)}
+    packages = Path(sysconfig.get_path("purelib", "venv", layout))
+    with zipfile.ZipFile(wheel) as package:
+        package.extractall(packages)
+    # A path in a .pth file lends its packages; the editable install of this course, a .pth there, is not followed.
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    python = Path(sysconfig.get_path("scripts", "venv", layout)) / "python"
+
+    def run(*arguments):
+        return subprocess.run([python, "-I", *arguments], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+
+    assert run("-c", "import reference").returncode != 0
+    assert str(packages) in run("-c", "import autograder; print(autograder.__file__)").stdout
+    done = run("-m", "autograder", "check", str(write_notebook(small_notebook())))
+    assert (done.returncode, done.stderr) == (0, "") and "36 / 36" in done.stdout
