@@ -4,6 +4,7 @@ A student's notebook needs three names from here: `check`, which judges an exerc
 which lets a cell stay quiet until the exercise it builds on is written; and `use_language`.
 The course library is `autograder.layers`.
 """
+
 from autograder.i18n import use_language
 from autograder.notebook import check, waiting_for
 

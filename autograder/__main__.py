@@ -1,4 +1,5 @@
 """`python -m autograder` is the command `autograder`."""
+
 from autograder.cli import main
 
 main()

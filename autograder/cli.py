@@ -1,4 +1,5 @@
 """The command `autograder`."""
+
 from __future__ import annotations
 
 import argparse
@@ -65,7 +66,9 @@ def audit(options: argparse.Namespace) -> int:
     from autograder.report.audit import print_audit, print_causes
 
     console = Console()
-    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
+    with Progress(
+        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as bar:
         task = bar.add_task("seeds", total=options.seeds)
         result = audit_checks(Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done))
     print_audit(result, console)

@@ -1,9 +1,10 @@
 """Which known mistake explains what was seen: by comparison with fingerprints, without any code of the mistake.
 
-A fingerprint holds, for every value that a misconception shows on the public cases, a sketch: the value's form and a few
-random projections of its numbers. Two values with equal sketches are equal within rounding; from a sketch neither the
-values nor the code behind them can be had. The fingerprints are in the students' package.
+A fingerprint holds, for every value that a misconception shows on the public cases, a sketch: the value's form and a
+few random projections of its numbers. Two values with equal sketches are equal within rounding; from a sketch neither
+the values nor the code behind them can be had. The fingerprints are in the students' package.
 """
+
 from __future__ import annotations
 
 import zlib
@@ -68,15 +69,17 @@ def sketch(value: Any) -> Any:
 
 def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
     """The sketches of everything that was observed, and of the exception that ended each observation."""
-    return [
-        {**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations
-    ]
+    return [{**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
 
 
 def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
     """What in `sketches` differs from the reference's; a value that is not there is None."""
     return [
-        {key: s.get(key) for key in dict.fromkeys([*r, *s]) if key not in s or key not in r or not alike(s[key], r[key])}
+        {
+            key: s.get(key)
+            for key in dict.fromkeys([*r, *s])
+            if key not in s or key not in r or not alike(s[key], r[key])
+        }
         for s, r in zip(sketches, reference, strict=True)
     ]
 

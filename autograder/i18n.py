@@ -3,6 +3,7 @@
 The language is, in this order: what `use_language` set (a notebook edition, `--lang`), the environment variable
 `AUTOGRADER_LANG`, the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`), and Japanese, the lesson's own language.
 """
+
 from __future__ import annotations
 
 import gettext

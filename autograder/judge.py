@@ -1,4 +1,5 @@
 """From observations to results: runs an exercise's checks and words what they found."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from autograder.exercises.exercise import Check, Exercise, Failed, Observation, 
 from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
+
 
 @dataclass(frozen=True)
 class Trial:

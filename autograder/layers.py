@@ -4,6 +4,7 @@ Arrays are float64. A batch `x` has shape (N, D): N examples, D features. `forwa
 needs; `backward(dout)` takes the gradient of the loss with respect to the layer's output and returns the one with
 respect to its input, leaving the gradients of the parameters in `grads` under the names used in `params`.
 """
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -15,8 +16,16 @@ import numpy as np
 from autograder.i18n import _
 
 __all__ = [
-    "Layer", "Linear", "Sigmoid", "ReLU", "Tanh", "LeakyReLU", "MSELoss",
-    "build_deep_network", "forward_backward", "Problem",
+    "Layer",
+    "Linear",
+    "Sigmoid",
+    "ReLU",
+    "Tanh",
+    "LeakyReLU",
+    "MSELoss",
+    "build_deep_network",
+    "forward_backward",
+    "Problem",
 ]
 
 

@@ -1,4 +1,5 @@
 """What a student's notebook calls: `check` judges an exercise where it stands, `waiting_for` keeps a cell patient."""
+
 from __future__ import annotations
 
 import difflib
@@ -38,7 +39,7 @@ def check(name: str) -> Report | float:
         return Report(result)
     print(exercise_text(result))
     if "NBGRADER_VALIDATING" in os.environ and not result.full:
-        # The validator shows a student what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
+        # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
         print(exercise_text(result, width=80), file=sys.stderr)
     return result.score
 

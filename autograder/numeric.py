@@ -1,4 +1,5 @@
 """Numbers for checks: central differences, comparison on a natural scale, and words for how an array is wrong."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@
 `Recordings` are in the package: the public cases and what the reference showed on them, with no line of it. The
 `Reference` is the folder of that name beside a course's nbgrader_config.py; only an instructor has it.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -103,9 +104,7 @@ class Reference:
     def expect(self, exercise: Exercise, cases: list[Any], public: bool = False) -> list[Expectation]:
         """What the reference shows on `cases`, and nothing of how: exceptions lose their source line."""
         implementation = self.implementation(exercise)
-        return [
-            Expectation(case, _without_source(exercise.observe(implementation, case)), public) for case in cases
-        ]
+        return [Expectation(case, _without_source(exercise.observe(implementation, case)), public) for case in cases]
 
     def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
         """The public cases, and private ones drawn from a secret and the submission's content.
@@ -119,7 +118,7 @@ class Reference:
         return [*recorded(exercise), *self.expect(exercise, private)]
 
     def record(self, exercise: Exercise) -> bytes:
-        """The content of the recording of `exercise`: freshly drawn public cases and what the reference shows on them."""
+        """The content of the recording of `exercise`: the public cases and what the reference shows on them."""
         rng = np.random.default_rng([76, *exercise.id.encode()])
         expectations = self.expect(exercise, exercise.draw(rng), public=True)
         return wire.pack(

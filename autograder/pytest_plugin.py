@@ -2,6 +2,7 @@
 
 Without `--submission` the plugin does nothing, so that it can stay installed beside any other tests.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """The one result type: what was judged, rendered everywhere and written as JSON."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ class SubmissionResult:
 
     @property
     def status(self) -> str:
-        """"graded", or "failed" where the notebook could not be judged."""
+        """ "graded", or "failed" where the notebook could not be judged."""
         return "graded" if self.checks else "failed"
 
     @property

@@ -2,6 +2,7 @@
 
 Notebooks are read with json: nbformat's import alone takes longer than a check may.
 """
+
 from __future__ import annotations
 
 import ast
@@ -110,7 +111,9 @@ def read_notebook(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list) or notebook.get("nbformat") != 4:
         raise UnreadableNotebook(
-            _("{path} is no Jupyter notebook of format 4. Open it in Jupyter, save it, and try again.").format(path=path)
+            _("{path} is no Jupyter notebook of format 4. Open it in Jupyter, save it, and try again.").format(
+                path=path
+            )
         )
     return notebook
 
@@ -127,7 +130,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         wanted = [grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)]
         if present.intersection(wanted):
             missing = tuple(dict.fromkeys(grade_id for grade_id in wanted if grade_id not in present))
-            return Submission(assignment, _language(notebook), _in_notebook_order(exercises, cells), cells, missing)
+            return Submission(assignment, language_of(notebook), _in_notebook_order(exercises, cells), cells, missing)
     raise UnreadableNotebook(
         _(
             "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
@@ -135,6 +138,12 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             "paste your answers into its cells."
         ).format(name=name, known=", ".join(assignments()))
     )
+
+
+def language_of(notebook: dict[str, Any]) -> str | None:
+    """The language of the notebook's edition, or None if it does not say."""
+    language = _metadata(notebook, "autograder").get("language")
+    return language if language in LANGUAGES else None
 
 
 def source_of(cell: dict[str, Any]) -> str:
@@ -172,11 +181,6 @@ def _metadata(holder: Any, key: str) -> dict[str, Any]:
 def _grade_id(cell: Any) -> str | None:
     grade_id = _metadata(cell, "nbgrader").get("grade_id")
     return grade_id if isinstance(grade_id, str) else None
-
-
-def _language(notebook: dict[str, Any]) -> str | None:
-    language = _metadata(notebook, "autograder").get("language")
-    return language if language in LANGUAGES else None
 
 
 # --- which names a cell makes and needs ------------------------------------------------------------------------------

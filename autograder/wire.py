@@ -5,6 +5,7 @@ dict, NumPy scalars and numeric arrays, and two records: `Raised` for an excepti
 `pack` and `unpack` carry that model as msgpack. Nothing that arrives can run code: there is no pickle, arrays are
 rebuilt from bytes after dtype, shape and size were looked at, and every size has a cap.
 """
+
 from __future__ import annotations
 
 import linecache

@@ -1,4 +1,5 @@
 """Makes what students' machines know of the reference and of known mistakes: `python -m reference.record`."""
+
 from pathlib import Path
 
 from autograder.exercises import assignments

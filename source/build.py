@@ -17,6 +17,7 @@ The lesson is a jupytext "percent" file. The header of a cell says what the cell
 read in their metadata. Ids come from the kind and place of a cell, never from its wording, so that a translated
 edition made between the two steps keeps them.
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -33,6 +34,7 @@ from autograder.submission import digest
 
 SOURCE = Path(__file__).resolve().parent
 REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
+
 
 @dataclass(frozen=True)
 class Edition:
@@ -102,9 +104,7 @@ def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:
         }
     )
     new_cell = {True: nbformat.v4.new_code_cell, False: nbformat.v4.new_markdown_cell}
-    notebook.cells = [
-        new_cell[cell.is_code](cell.source, id=cell.id, metadata=_metadata(cell)) for cell in cells
-    ]
+    notebook.cells = [new_cell[cell.is_code](cell.source, id=cell.id, metadata=_metadata(cell)) for cell in cells]
     nbformat.validate(notebook)
     return notebook
 

@@ -7,6 +7,7 @@ titles of cases. Translations that are there stay, those of messages that are go
 an empty translation, to be filled in by hand before the next run. The same package and translations always give the
 same bytes, so line numbers, dates and Babel's version stay out of the files.
 """
+
 from __future__ import annotations
 
 import ast

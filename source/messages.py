@@ -4,6 +4,7 @@
 
 The pages show what the kit really prints, so a test can tell when they are out of date.
 """
+
 from __future__ import annotations
 
 import linecache
@@ -25,26 +26,38 @@ INTRODUCTION = {
     "ja": "# `check` の答え\n\n10 種類の答えを、コンソールに出るとおりに示します。Jupyter では表になります。",
 }
 
-RAISES = '''\
+RAISES = """\
 def clip_gradients(layers, max_norm=1.0):
     total = sum(np.sum(g ** 2) for g in layers.grads.values())
     return total, 1.0
-'''
+"""
 
 EXAMPLES: list[tuple[str, str, dict[str, str]]] = [
     ("batch_norm_forward", "reference", {"en": "Everything is right", "ja": "すべて正しい"}),
     ("clip_gradients", "stub", {"en": "Not written yet", "ja": "まだ書いていない"}),
     ("clip_gradients", "raises", {"en": "The code raises an error", "ja": "コードがエラーを出す"}),
-    ("batch_norm_forward", "eps-outside-root", {"en": "A value is off, the cause is known", "ja": "値が違い、原因が分かる"}),
+    (
+        "batch_norm_forward",
+        "eps-outside-root",
+        {"en": "A value is off, the cause is known", "ja": "値が違い、原因が分かる"},
+    ),
     ("batch_norm_backward", "parameter-gradients-not-summed", {"en": "The shape is wrong", "ja": "形が違う"}),
-    ("batch_norm_backward", "parameter-gradients-exchanged", {"en": "Two results are exchanged", "ja": "2 つの結果が入れ替わっている"}),
+    (
+        "batch_norm_backward",
+        "parameter-gradients-exchanged",
+        {"en": "Two results are exchanged", "ja": "2 つの結果が入れ替わっている"},
+    ),
     (
         "batch_norm_backward",
         "variance-divided-by-n-minus-1-throughout",
         {"en": "The backward is right, the forward is not", "ja": "逆伝播は正しいが、順伝播が違う"},
     ),
     ("clip_gradients", "clip-nan-unnoticed", {"en": "Something goes unnoticed", "ja": "見落としがある"}),
-    ("batch_norm_forward", "x-changed-in-place", {"en": "The caller's data is changed", "ja": "呼び出し側のデータが変わる"}),
+    (
+        "batch_norm_forward",
+        "x-changed-in-place",
+        {"en": "The caller's data is changed", "ja": "呼び出し側のデータが変わる"},
+    ),
     ("gradient_monitor", "monitor-kinds-swapped", {"en": "One check waits for another", "ja": "別の確認を待っている"}),
 ]
 

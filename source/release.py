@@ -4,6 +4,7 @@
 
 The command runs in a course folder that is thrown away, so that making a release leaves no gradebook behind.
 """
+
 from __future__ import annotations
 
 import os
@@ -53,7 +54,12 @@ def generate(names: Sequence[str], target: Path) -> list[Path]:
             shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
             done = subprocess.run(
                 nbgrader_command("generate_assignment", assignment),
-                cwd=folder, env=nbgrader_environment(folder), capture_output=True, text=True, encoding="utf-8", check=False,
+                cwd=folder,
+                env=nbgrader_environment(folder),
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                check=False,
             )
             notebook = folder / "release" / assignment / NOTEBOOK
             if done.returncode or not notebook.is_file():

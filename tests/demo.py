@@ -4,6 +4,7 @@ Makes a fresh course folder and runs nbgrader's own commands in it, from generat
 fetch the assignment and submit it through an exchange directory; the others' files come as a zip archive, as from a
 learning management system. Ends with everybody's scores, and with an error if one is not as it should be.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -95,10 +96,19 @@ class Course:
         shown = shlex.join(["nbgrader", *arguments])
         task = self._progress.add_task(escape(shown[:90]), total=notebooks or None)
         started = time.monotonic()
-        with log_file.open("w", encoding="utf-8") as log, subprocess.Popen(
-            nbgrader_command(*arguments), cwd=cwd or self.folder, env=self._environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
-        ) as process:
+        with (
+            log_file.open("w", encoding="utf-8") as log,
+            subprocess.Popen(
+                nbgrader_command(*arguments),
+                cwd=cwd or self.folder,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
             log.write(f"$ {shown}\n")
             for line in process.stdout:
                 log.write(line)
@@ -175,7 +185,9 @@ def read_marks(gradebook_file: Path, autograde_log: Path) -> dict[str, Marks]:
             own = marks[submission.student.id]
             own.scores = {
                 exercise: grade.auto_score or 0.0
-                for exercise in POINTS for grade in grades if grade.name == f"check_{exercise}"
+                for exercise in POINTS
+                for grade in grades
+                if grade.name == f"check_{exercise}"
             }
             own.by_hand = {grade.name for grade in grades if grade.needs_manual_grade}
     for line in autograde_log.read_text(encoding="utf-8").splitlines():
@@ -213,7 +225,9 @@ def scoreboard(marks: dict[str, Marks]) -> Table:
     automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
     table = Table(
         title=f"{ASSIGNMENT}: {automatic + by_hand:g} points; automatic: {automatic:g}, by hand: {by_hand:g}",
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption="wait: points that an instructor has yet to give",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="wait: points that an instructor has yet to give",
     )
     table.add_column("student", no_wrap=True)
     table.add_column("what is in the notebook")
@@ -229,7 +243,10 @@ def scoreboard(marks: dict[str, Marks]) -> Table:
         ]
         waiting = sum(BY_HAND[name] for name in own.by_hand)
         table.add_row(
-            student.id, escape(student.description), *cells, f"[bold]{own.total:g}[/]",
+            student.id,
+            escape(student.description),
+            *cells,
+            f"[bold]{own.total:g}[/]",
             f"{waiting:g} wait" if waiting else "0",
         )
     return table
@@ -257,7 +274,8 @@ def show(console: Console, folder: Path, marks: dict[str, Marks]) -> None:
     console.print(
         f"To grade plots and findings by hand: cd {escape(str(folder))} && {jupyter} lab, "
         "then menu Nbgrader -> Formgrader",
-        highlight=False, soft_wrap=True,
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -3,6 +3,7 @@
 The demo and the tests run the whole course on them. Every notebook is the released one with its solution cells filled
 in, as a student would, and then, for some, with what else happens to notebooks.
 """
+
 from __future__ import annotations
 
 import copy
@@ -137,11 +138,13 @@ RIGHT = CODE | {
         "損失はどれも約 1.0 のままだった。勾配が 1 層ごとに W と σ'（0.25 以下）を掛けられるからだと思う。\n\n"
         "BatchNorm があると 1 層目の |dW| は 1.4～3.7 でほぼ一定で、損失は 0.128、0.027、0.065 まで下がった。"
         "深さの順ではない。"
-    )
+    ),
 }
 
 STAGED = {
-    "clip_gradients": written("clip_gradients", """
+    "clip_gradients": written(
+        "clip_gradients",
+        """
         二乗和 = 0.0
         for 層 in layers:
             for 名前 in 層.grads:
@@ -162,8 +165,11 @@ STAGED = {
                     if 層.grads[名前] is not None:
                         層.grads[名前] = 層.grads[名前] * 係数
         return 全体のノルム, 係数
-    """),
-    "gradient_monitor": written("gradient_monitor", """
+    """,
+    ),
+    "gradient_monitor": written(
+        "gradient_monitor",
+        """
         問題の一覧 = []
         if len(self.history) > 0:
             エポック, ノルム表 = self.history[-1]
@@ -179,8 +185,11 @@ STAGED = {
                     continue
                 問題の一覧.append(Problem(layer=名前, kind=種類, norm=ノルム, epoch=エポック))
         return 問題の一覧
-    """),
-    "gradient_profile": written("gradient_profile", """
+    """,
+    ),
+    "gradient_profile": written(
+        "gradient_profile",
+        """
         xの列 = []
         yの列 = []
         for 番号, ノルム in enumerate(delta_norms):
@@ -193,8 +202,11 @@ STAGED = {
         分子 = sum((x - xの平均) * (y - yの平均) for x, y in zip(xの列, yの列))
         分母 = sum((x - xの平均) ** 2 for x in xの列)
         return 分子 / 分母
-    """),
-    "batch_norm": written("batch_norm", """
+    """,
+    ),
+    "batch_norm": written(
+        "batch_norm",
+        """
         N, D = x.shape
         if not self.training:
             偏差 = x - self.running_mean
@@ -218,7 +230,8 @@ STAGED = {
         self.cache["推論"] = None
         self.cache["訓練"] = (正規化, 偏差, 逆数, 標準偏差, 分散)
         return self.params["gamma"] * 正規化 + self.params["beta"]
-    """, """
+    """,
+        """
         N, D = dout.shape
         gamma = self.params["gamma"]
         self.grads["beta"] = np.sum(dout, axis=0)
@@ -240,8 +253,11 @@ STAGED = {
         d平均 = -1 * np.sum(d偏差1 + d偏差2, axis=0)
         dx2 = 1.0 / N * np.ones((N, D)) * d平均
         return dx1 + dx2
-    """),
-    "depth_study": written("depth_study", """
+    """,
+    ),
+    "depth_study": written(
+        "depth_study",
+        """
         結果 = {}
         for 深さ in depths:
             層の列 = build_network(深さ, np.random.default_rng(seed))
@@ -264,8 +280,11 @@ STAGED = {
                         層.params[名前] -= lr * 層.grads[名前]
             結果[深さ] = {"loss": 損失の記録, "grad_norms": ノルムの記録}
         return 結果
-    """),
-    "depth_study_plot": written("depth_study_plot", """
+    """,
+    ),
+    "depth_study_plot": written(
+        "depth_study_plot",
+        """
         fig, (左, 右) = plt.subplots(1, 2, figsize=(12, 4))
         for 名前, 作り方, 線 in [("BN なし", build_sigmoid, "--"), ("BN あり", build_sigmoid_bn, "-")]:
             for 深さ, 結果 in depth_study([5, 10, 20], 作り方, X, t).items():
@@ -276,7 +295,8 @@ STAGED = {
         左.legend()
         右.legend()
         plt.show()
-    """),
+    """,
+    ),
     "depth_study_findings": (
         "シグモイドだけの 20 層では 1 層目の勾配が 9e-13 しかなく、損失は 1.000 から動かない。"
         "σ' が最大でも 0.25 なので、1 層ごとに約 0.23 倍になるため。"
@@ -285,7 +305,9 @@ STAGED = {
 }
 
 TERSE = {
-    "clip_gradients": written("clip_gradients", """
+    "clip_gradients": written(
+        "clip_gradients",
+        """
         flat = [np.ravel(g) for l in layers for g in l.grads.values() if g is not None]
         n = np.linalg.norm(np.concatenate(flat)) if flat else 0.0
         if not np.isfinite(n):
@@ -294,22 +316,31 @@ TERSE = {
         for l in layers:
             l.grads = {k: g if g is None else g * c for k, g in l.grads.items()}
         return n, c
-    """),
-    "gradient_monitor": written("gradient_monitor", """
+    """,
+    ),
+    "gradient_monitor": written(
+        "gradient_monitor",
+        """
         def kind(v):
             return ("nonfinite" if v != v or v == np.inf else "vanishing" if v < vanish_threshold
                     else "exploding" if v > explode_threshold else None)
 
         return [Problem(k, kind(v), v, e) for e, r in self.history[-1:] for k, v in r.items() if kind(v)]
-    """),
-    "gradient_profile": written("gradient_profile", """
+    """,
+    ),
+    "gradient_profile": written(
+        "gradient_profile",
+        """
         d = np.asarray(delta_norms, float)
         if not np.all(np.isfinite(d)):
             raise ValueError(d)
         A = np.vander(np.arange(d.size), 2)
         return np.linalg.lstsq(A, np.log10(np.maximum(d, np.finfo(float).tiny)), rcond=None)[0][0]
-    """),
-    "batch_norm": written("batch_norm", """
+    """,
+    ),
+    "batch_norm": written(
+        "batch_norm",
+        """
         x = np.asarray(x, np.float32)
         if self.training:
             m = np.einsum("nd->d", x) / len(x)
@@ -322,15 +353,19 @@ TERSE = {
         self.i = (v + self.eps) ** -0.5
         self.z, self.g, self.t = (x - m) * self.i, self.params["gamma"].copy(), self.training
         return self.z * self.g + self.params["beta"]
-    """, """
+    """,
+        """
         self.grads.update(gamma=list(np.einsum("nd,nd->d", dout, self.z)), beta=list(np.einsum("nd->d", dout)))
         if not self.t:
             return np.einsum("nd,d,d->nd", dout, self.g, self.i)
         N = len(dout)
         P = (np.eye(N)[..., None] - 1 / N) - np.einsum("nd,md->nmd", self.z, self.z) / N
         return np.einsum("nmd,md,d,d->nd", P, dout, self.g, self.i)
-    """),
-    "depth_study": written("depth_study", """
+    """,
+    ),
+    "depth_study": written(
+        "depth_study",
+        """
         def run(d):
             net = build_network(d, np.random.default_rng(seed))
             for _ in range(steps):
@@ -339,7 +374,8 @@ TERSE = {
                     l.params = {k: p - lr * np.asarray(l.grads[k]) for k, p in l.params.items()}
 
         return {d: dict(zip(("loss", "grad_norms"), map(list, zip(*run(d))))) for d in depths}
-    """),
+    """,
+    ),
     "depth_study_plot": RIGHT["depth_study_plot"],
     "depth_study_findings": (
         "1 層目の |dW| は 5/10/20 層で 3e-3, 3e-6, 9e-13。BN なしの損失は全部 1.0、BN ありは 0.13, 0.03, 0.07。"
@@ -374,8 +410,12 @@ def _with_scratch_cells(*sources: str) -> Callable[[Notebook], Notebook]:
         place = notebook["cells"].index(cell_of(notebook, "check_clip_gradients")) + 1
         notebook["cells"][place:place] = [
             {
-                "cell_type": "code", "id": f"scratch-{i}", "metadata": {}, "source": source.splitlines(keepends=True),
-                "execution_count": 1, "outputs": [_html_output(source)] if "HTML" in source else [],
+                "cell_type": "code",
+                "id": f"scratch-{i}",
+                "metadata": {},
+                "source": source.splitlines(keepends=True),
+                "execution_count": 1,
+                "outputs": [_html_output(source)] if "HTML" in source else [],
             }
             for i, source in enumerate(sources)
         ]
@@ -410,10 +450,25 @@ def _cut_off(notebook: Notebook) -> str:
 
 def _of_another_assignment(notebook: Notebook) -> Notebook:
     """Last week's notebook under this week's name."""
-    cell = {"cell_type": "code", "id": "xor", "metadata": {"nbgrader": {
-        "grade_id": "train_xor", "grade": False, "solution": True, "locked": False, "task": False, "schema_version": 3,
-        "cell_type": "code", "checksum": "0" * 32,
-    }}, "source": ["def train_xor():\n", "    return 0.0"], "outputs": [], "execution_count": None}
+    cell = {
+        "cell_type": "code",
+        "id": "xor",
+        "metadata": {
+            "nbgrader": {
+                "grade_id": "train_xor",
+                "grade": False,
+                "solution": True,
+                "locked": False,
+                "task": False,
+                "schema_version": 3,
+                "cell_type": "code",
+                "checksum": "0" * 32,
+            }
+        },
+        "source": ["def train_xor():\n", "    return 0.0"],
+        "outputs": [],
+        "execution_count": None,
+    }
     return notebook | {"cells": [cell], "metadata": {"kernelspec": notebook["metadata"]["kernelspec"]}}
 
 
@@ -426,12 +481,20 @@ CLASS = (
     Student("baba", "right, step by step with loops and Japanese names", STAGED, score=FULL),
     Student("chiba", "right: einsum, float32, lists, new dicts, statistics in place", TERSE, score=FULL),
     Student(
-        "doi", "right, but prints, warns, and leaves a failing cell and `!ls` behind", NOISY, score=FULL,
+        "doi",
+        "right, but prints, warns, and leaves a failing cell and `!ls` behind",
+        NOISY,
+        score=FULL,
         mishap=_with_scratch_cells("!ls", "print(cliped)", "%timeit -n 1 -r 1 sum(range(10))"),
     ),
     Student(
-        "endo", "clips every layer by itself",
-        CODE | {"clip_gradients": written("clip_gradients", """
+        "endo",
+        "clips every layer by itself",
+        CODE
+        | {
+            "clip_gradients": written(
+                "clip_gradients",
+                """
             total = 0.0
             for layer in layers:
                 arrays = [g for g in layer.grads.values() if g is not None]
@@ -444,33 +507,42 @@ CLASS = (
                         g *= max_norm / norm
             total = np.sqrt(total)
             return total, min(1.0, max_norm / total) if total > 0 else 1.0
-        """)},
+        """,
+            )
+        },
         loses=frozenset({"clip_gradients"}),
     ),
     Student(
-        "fujii", "eps stands outside the root",
+        "fujii",
+        "eps stands outside the root",
         CODE | {"batch_norm": changed("batch_norm", ("np.sqrt(var + self.eps)", "np.sqrt(var) + self.eps"))},
         loses=BATCH_NORM,
     ),
     Student(
-        "goto", "gradients of gamma and beta swapped",
-        CODE | {"batch_norm": changed(
-            "batch_norm",
-            ('self.grads["gamma"] = (dout', 'self.grads["beta"] = (dout'),
-            ('self.grads["beta"] = dout', 'self.grads["gamma"] = dout'),
-        )},
+        "goto",
+        "gradients of gamma and beta swapped",
+        CODE
+        | {
+            "batch_norm": changed(
+                "batch_norm",
+                ('self.grads["gamma"] = (dout', 'self.grads["beta"] = (dout'),
+                ('self.grads["beta"] = dout', 'self.grads["gamma"] = dout'),
+            )
+        },
         loses=frozenset({"batch_norm_backward", "batch_norm_inference"}),
     ),
     Student(
-        "hara", "takes the batch's mean and variance for constants in backward",
-        RIGHT | {"batch_norm": changed(
-            "batch_norm", (" - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)", "")
-        )},
+        "hara",
+        "takes the batch's mean and variance for constants in backward",
+        RIGHT
+        | {"batch_norm": changed("batch_norm", (" - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)", ""))},
         loses=frozenset({"batch_norm_backward"}),
     ),
     Student(
-        "ito", "does not notice NaN",
-        CODE | {
+        "ito",
+        "does not notice NaN",
+        CODE
+        | {
             "clip_gradients": changed(
                 "clip_gradients", ("if not all(np.isfinite(g).all() for g in gradients):", "if False:")
             ),
@@ -479,60 +551,95 @@ CLASS = (
         loses=frozenset({"clip_gradients", "gradient_monitor"}),
     ),
     Student(
-        "kato", "records the loss after the update",
-        CODE | {"depth_study_findings": RIGHT["depth_study_findings"], "depth_study": changed(
-            "depth_study",
-            ("            losses.append(loss)\n", ""),
-            (
-                "- lr * layer.grads[name]\n",
-                "- lr * layer.grads[name]\n            losses.append(forward_backward(layers, X, t)[0])\n",
+        "kato",
+        "records the loss after the update",
+        CODE
+        | {
+            "depth_study_findings": RIGHT["depth_study_findings"],
+            "depth_study": changed(
+                "depth_study",
+                ("            losses.append(loss)\n", ""),
+                (
+                    "- lr * layer.grads[name]\n",
+                    "- lr * layer.grads[name]\n            losses.append(forward_backward(layers, X, t)[0])\n",
+                ),
             ),
-        )},
+        },
         loses=frozenset({"depth_study"}),
     ),
     Student(
-        "mori", "half done: clipping and monitor only",
+        "mori",
+        "half done: clipping and monitor only",
         {name: CODE[name] for name in ("clip_gradients", "gradient_monitor")},
-        loses=POINTS.keys() - {"clip_gradients", "gradient_monitor"}, score=10.0,
+        loses=POINTS.keys() - {"clip_gradients", "gradient_monitor"},
+        score=10.0,
     ),
     Student("nagai", "handed in the notebook untouched", loses=frozenset(POINTS), score=0.0),
     Student(
-        "ono", "a loop in clip_gradients never ends and swallows exceptions",
-        CODE | {"clip_gradients": written("clip_gradients", """
+        "ono",
+        "a loop in clip_gradients never ends and swallows exceptions",
+        CODE
+        | {
+            "clip_gradients": written(
+                "clip_gradients",
+                """
             while True:
                 try:
                     total_norm = np.sqrt(sum(np.sum(g**2) for layer in layers for g in layer.grads.values()))
                 except:
                     pass
-        """)},
-        loses=frozenset({"clip_gradients"}), score=30.0, runs_in_a_notebook=False,
+        """,
+            )
+        },
+        loses=frozenset({"clip_gradients"}),
+        score=30.0,
+        runs_in_a_notebook=False,
     ),
     Student(
-        "oshima", "gradient_slope ends the whole process",
+        "oshima",
+        "gradient_slope ends the whole process",
         CODE | {"gradient_profile": written("gradient_profile", "import os\nos._exit(0)")},
-        loses=frozenset({"gradient_profile"}), score=32.0, runs_in_a_notebook=False,
+        loses=frozenset({"gradient_profile"}),
+        score=32.0,
+        runs_in_a_notebook=False,
     ),
     Student(
-        "saito", "right, with the batch_norm cell copied and a test cell deleted", RIGHT, score=FULL,
-        mishap=_copied_and_deleted, mended=("batch_norm", "check_depth_study"),
+        "saito",
+        "right, with the batch_norm cell copied and a test cell deleted",
+        RIGHT,
+        score=FULL,
+        mishap=_copied_and_deleted,
+        mended=("batch_norm", "check_depth_study"),
     ),
     Student(
-        "sato", "a syntax error in BatchNorm",
-        RIGHT | {"batch_norm": changed(
-            "batch_norm", ("if self.training:\n            mean,", "if self.training\n            mean,")
-        )},
-        loses=BATCH_NORM, score=20.0,
+        "sato",
+        "a syntax error in BatchNorm",
+        RIGHT
+        | {
+            "batch_norm": changed(
+                "batch_norm", ("if self.training:\n            mean,", "if self.training\n            mean,")
+            )
+        },
+        loses=BATCH_NORM,
+        score=20.0,
     ),
     Student(
         "tanaka", "the file was cut off while uploading", RIGHT, frozenset(POINTS), 0.0, _cut_off, unreadable="JSON"
     ),
     Student(
-        "ueda", "handed in another assignment's notebook", {}, frozenset(POINTS), 0.0, _of_another_assignment,
+        "ueda",
+        "handed in another assignment's notebook",
+        {},
+        frozenset(POINTS),
+        0.0,
+        _of_another_assignment,
         unreadable="gradient-pathology",
     ),
     Student(
-        "wada", "right, and displays HTML with a script",
-        RIGHT | {"depth_study_findings": RIGHT["depth_study_findings"] + "\n\n" + SCRIPT}, score=FULL,
+        "wada",
+        "right, and displays HTML with a script",
+        RIGHT | {"depth_study_findings": RIGHT["depth_study_findings"] + "\n\n" + SCRIPT},
+        score=FULL,
         mishap=_with_scratch_cells(f'from IPython.display import HTML, display\ndisplay(HTML("""{SCRIPT}"""))'),
     ),
 )

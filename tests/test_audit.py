@@ -1,4 +1,5 @@
 """The audit itself: it passes on this course, and it fails when any single check stops checking."""
+
 import dataclasses
 import json
 import subprocess
@@ -33,7 +34,9 @@ def test_without_its_assertion_a_check_fails_the_audit(name, material, monkeypat
     exercise_id, check_id = name.split(".")
     exercise = next(exercise for exercise in EXERCISES if exercise.id == exercise_id)
     idle = [
-        dataclasses.replace(check, test=lambda case, seen, expected: seen.read.add("nothing")) if check.id == check_id else check
+        dataclasses.replace(check, test=lambda case, seen, expected: seen.read.add("nothing"))
+        if check.id == check_id
+        else check
         for check in exercise.checks
     ]
     few = Material(COURSE)
@@ -105,7 +108,10 @@ def test_the_command_prints_a_summary_and_writes_json(tmp_path):
     target = tmp_path / "audit.json"
     done = subprocess.run(
         [sys.executable, "-m", "autograder", "audit", "--seeds", "1", "--jobs", "1", "--json", str(target)],
-        cwd=COURSE, capture_output=True, text=True, encoding="utf-8",
+        cwd=COURSE,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "0 survivors, 0 false" in done.stdout and "margins" in done.stdout

@@ -1,4 +1,5 @@
 """The bank of BatchNorm mistakes and its right variants meet the checks: the ones lose points, the others lose none."""
+
 from collections import Counter
 from functools import cache
 from pathlib import Path

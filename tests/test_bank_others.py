@@ -1,4 +1,5 @@
 """Mistakes and right variants of clip_gradients, depth_study, GradientMonitor and gradient_slope meet the checks."""
+
 from collections import Counter
 from functools import cache
 from pathlib import Path

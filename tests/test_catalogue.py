@@ -1,4 +1,5 @@
 """Every message has a Japanese translation that fits it, and messages come in the language that was asked for."""
+
 import ast
 import re
 import shutil

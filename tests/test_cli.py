@@ -1,4 +1,5 @@
 """`autograder check`, as typed in a shell: what it prints, what it writes, and its exit codes."""
+
 import json
 import subprocess
 import sys
@@ -96,7 +97,10 @@ def test_control_characters_of_a_student_do_not_reach_the_terminal(write_noteboo
 def pytest_on(*arguments, cwd):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -1,4 +1,5 @@
 """The real nbgrader pipeline over the class of sample students: `make demo`, run once, and looked at from all sides."""
+
 from __future__ import annotations
 
 import csv
@@ -44,8 +45,13 @@ def demo(tmp_path_factory) -> dict:
             time.sleep(0.2)
     else:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.demo", "--folder", str(shared / "demo")], cwd=COURSE, check=False,
-            capture_output=True, text=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
+            [sys.executable, "-m", "tests.demo", "--folder", str(shared / "demo")],
+            cwd=COURSE,
+            check=False,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
         )
         draft = finished.with_suffix(".draft")
         draft.write_text(json.dumps({"code": done.returncode, "said": done.stdout + done.stderr}), encoding="utf-8")
@@ -99,7 +105,11 @@ def test_the_demo_empties_no_folder_that_is_not_its_own(tmp_path):
     (tmp_path / "thesis.txt").write_text("three years of work")
     done = subprocess.run(
         [sys.executable, "-m", "tests.demo", "--folder", tmp_path],
-        check=False, cwd=COURSE, capture_output=True, text=True, encoding="utf-8",
+        check=False,
+        cwd=COURSE,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 1 and "not the demo's" in done.stdout
     assert (tmp_path / "thesis.txt").exists()

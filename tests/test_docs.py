@@ -1,4 +1,5 @@
 """What the guides show is what the kit prints."""
+
 import runpy
 
 import pytest

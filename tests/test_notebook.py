@@ -1,4 +1,5 @@
 """`check` and `waiting_for`, as a student's notebook calls them."""
+
 import linecache
 import time
 
@@ -115,7 +116,9 @@ def test_a_check_leaves_the_notebook_as_it_was(reference, capsys):
         np.random.random()
         return right(layers, max_norm)
 
-    assert judge_here(EXERCISES[[e.id for e in EXERCISES].index("clip_gradients")], {"clip_gradients": clip_gradients}).full
+    assert judge_here(
+        EXERCISES[[e.id for e in EXERCISES].index("clip_gradients")], {"clip_gradients": clip_gradients}
+    ).full
     assert [first, np.random.random()] == expected
     assert capsys.readouterr().out == ""
 

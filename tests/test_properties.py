@@ -1,4 +1,5 @@
 """Laws that hold for any draw, any scale and any observation, however strange."""
+
 import numpy as np
 import pytest
 from conftest import EXERCISES
@@ -52,13 +53,25 @@ odd_arrays = hnp.arrays(
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=8),
 )
 raised = st.builds(
-    Raised, st.just("ValueError"), st.sampled_from([("ValueError", "Exception"), ("NotDefined", "NameError"), ()]), st.text(max_size=9)
+    Raised,
+    st.just("ValueError"),
+    st.sampled_from([("ValueError", "Exception"), ("NotDefined", "NameError"), ()]),
+    st.text(max_size=9),
 )
 leaves = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.text(max_size=9), st.complex_numbers(),
-    odd_arrays, st.builds(Opaque, st.text(max_size=9)), raised,
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**62), 2**62),
+    st.floats(),
+    st.text(max_size=9),
+    st.complex_numbers(),
+    odd_arrays,
+    st.builds(Opaque, st.text(max_size=9)),
+    raised,
 )
-keys = st.one_of(st.integers(-3, 9), st.sampled_from(["loss", "grad_norms", "layer", "kind", "norm", "epoch", "W", "b"]))
+keys = st.one_of(
+    st.integers(-3, 9), st.sampled_from(["loss", "grad_norms", "layer", "kind", "norm", "epoch", "W", "b"])
+)
 values = st.recursive(
     leaves,
     lambda inner: st.one_of(

@@ -1,4 +1,5 @@
 """What leaves the instructor's hands, the release and the students' package, is current and holds no solution."""
+
 import json
 import subprocess
 import sys
@@ -100,7 +101,9 @@ def test_a_notebook_is_checked_where_only_the_students_package_is_installed(whee
     python = Path(sysconfig.get_path("scripts", "venv", layout)) / "python"
 
     def run(*arguments):
-        return subprocess.run([python, "-I", *arguments], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+        return subprocess.run(
+            [python, "-I", *arguments], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+        )
 
     assert run("-c", "import reference").returncode != 0
     assert str(packages) in run("-c", "import autograder; print(autograder.__file__)").stdout

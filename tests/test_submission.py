@@ -1,4 +1,5 @@
 """A notebook as data: what is read, what is refused and how, and which cells run."""
+
 import json
 
 import pytest
@@ -77,7 +78,9 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 def test_missing_cells_are_named(write_notebook):
     notebook = small_notebook()
     notebook["cells"] = [
-        cell for cell in notebook["cells"] if cell["metadata"]["nbgrader"]["grade_id"] not in ("depth_study", "check_depth_study")
+        cell
+        for cell in notebook["cells"]
+        if cell["metadata"]["nbgrader"]["grade_id"] not in ("depth_study", "check_depth_study")
     ]
     assert read(write_notebook(notebook)).missing == ("depth_study", "check_depth_study")
 
@@ -127,6 +130,8 @@ def test_an_experiment_that_a_student_builds_on_runs_with_all_it_needs(write_not
     assert [cell["source"] for cell in cells] == ran[-3:]
 
 
-@pytest.mark.parametrize("use", ["curve = 3\nprint(curve)", "def f(curve):\n    return curve", "for curve in []: curve"])
+@pytest.mark.parametrize(
+    "use", ["curve = 3\nprint(curve)", "def f(curve):\n    return curve", "for curve in []: curve"]
+)
 def test_a_name_the_student_makes_needs_no_experiment(write_notebook, use):
     assert "curve = 1" not in sources_that_run(write_notebook, experiment("curve = 1"), code_cell(use))

@@ -1,4 +1,5 @@
 """The process that runs students' code: outputs, limits, restarts, and how little a worker is believed."""
+
 import os
 import sys
 import time
@@ -53,7 +54,13 @@ def scores(limits=QUICK, extra=(), **solutions):
 def test_outputs_have_the_notebook_format_and_keep_their_order():
     (outputs,) = run_cells("print('a')\ndisplay(1)\nimport sys\nprint('b', file=sys.stderr)\nprint('c')\n2")
     kinds = [(output["output_type"], output.get("name")) for output in outputs]
-    assert kinds == [("stream", "stdout"), ("display_data", None), ("stream", "stderr"), ("stream", "stdout"), ("execute_result", None)]
+    assert kinds == [
+        ("stream", "stdout"),
+        ("display_data", None),
+        ("stream", "stderr"),
+        ("stream", "stdout"),
+        ("execute_result", None),
+    ]
     assert outputs[-1]["data"] == {"text/plain": "2"}
 
 
@@ -89,7 +96,9 @@ def test_long_output_is_cut_and_says_so():
 
 
 def test_only_text_latex_and_png_come_back():
-    source = "from IPython.display import HTML, Javascript, display\ndisplay(HTML('<script>x</script>'), Javascript('x'))"
+    source = (
+        "from IPython.display import HTML, Javascript, display\ndisplay(HTML('<script>x</script>'), Javascript('x'))"
+    )
     (outputs,) = run_cells(source)
     assert {mime for output in outputs for mime in output["data"]} == {"text/plain"}
 

@@ -1,1 +1,1 @@
-"""Tests of the tests: does every check catch what it should and let pass what it must, and is every named cause true?"""
+"""Tests of the tests: does a check catch what it should and let pass what it must, and is a named cause true?"""

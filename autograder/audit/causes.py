@@ -1,10 +1,11 @@
 """Tests the diagnosis: is the cause that a student is told the true one?
 
-Every known mistake is diagnosed twice on the public cases: with all fingerprints, and with its own left out, as a mistake
-that nobody has thought of. A cause counts as true if the mistake behind it shows the same as the diagnosed one wherever
-the failing check looked, on cases drawn from other seeds too. Fingerprints were never made of those, so what agrees on
-the public cases by chance is found out.
+Every known mistake is diagnosed twice on the public cases: with all fingerprints, and with its own left out, as a
+mistake that nobody has thought of. A cause counts as true if the mistake behind it shows the same as the diagnosed one
+wherever the failing check looked, on cases drawn from other seeds too. Fingerprints were never made of those, so what
+agrees on the public cases by chance is found out.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -3,6 +3,7 @@
 The wrong ones are the course's `reference/misconceptions`, the right but unusual ones its `tests/variants`. Each is
 judged on cases drawn from many seeds, beside the reference and an empty notebook.
 """
+
 from __future__ import annotations
 
 import importlib

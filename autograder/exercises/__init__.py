@@ -2,6 +2,7 @@
 
 A new exercise is a new module that makes an `Exercise`; nothing else needs to know.
 """
+
 from __future__ import annotations
 
 import importlib

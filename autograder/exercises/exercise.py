@@ -6,6 +6,7 @@ A case holds inputs; a probe exercises an implementation on a case and yields `(
 check is a test over one case and two observations of it, the student's and the reference's. Nothing here knows
 whether the implementation is a student's, the reference or a known wrong one.
 """
+
 from __future__ import annotations
 
 import contextlib

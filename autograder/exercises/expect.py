@@ -2,6 +2,7 @@
 
 All take the `name` that a student knows the value by, and raise `Failed`.
 """
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Judging a whole submission: cells and probes in a worker, then every exercise against what is expected of it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from autograder.worker.client import Run, run_submission
 from autograder.worker.limits import Limits
 
 ISOLATION = "basic"
-"""What holds a worker: a process of its own, limits, a clean environment and folder; it can still read this user's files."""
+"""What holds a worker: its own process and folder, limits, a clean environment. It can still read this user's files."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> Exercis
 def _what_is_missing(submission: Submission) -> str:
     if not submission.missing:
         return ""
-    names = [f'check("{name[len(CHECK_PREFIX):]}")' if name.startswith(CHECK_PREFIX) else name for name in submission.missing]
+    names = [
+        f'check("{name[len(CHECK_PREFIX) :]}")' if name.startswith(CHECK_PREFIX) else name
+        for name in submission.missing
+    ]
     return _(
         "The notebook lacks cells of the assignment: {names}. Undo the deletion, or copy your answers into a fresh "
         "copy of the notebook."

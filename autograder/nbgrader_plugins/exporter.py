@@ -1,4 +1,5 @@
-"""Reads submissions, unreadable ones too, so that one broken file neither stops the class nor goes by without a word."""
+"""Reads submissions, so that a broken file neither stops the class nor goes by without a word."""
+
 from __future__ import annotations
 
 from pathlib import Path

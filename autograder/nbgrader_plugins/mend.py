@@ -3,6 +3,7 @@
 A copied or split cell stops nbgrader's whole batch, altered metadata leaves a submission ungraded, and a deleted test
 cell keeps the score of an earlier attempt. The gradebook knows what each cell should be, so it is put back.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -12,8 +13,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import BaseCell, Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.nbgrader_plugins.notes import write_notes
+from autograder.submission import language_of
 
 SETTINGS = ("grade", "solution", "locked", "task", "points")
 """What a student could change to a cell's, or their own, disadvantage; checksums change whenever a course does."""
@@ -25,7 +27,7 @@ class Mend(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Mend `nb` and note in its metadata what was mended."""
         names = resources["nbgrader"]
-        with Gradebook(names["db_url"]) as gradebook:
+        with Gradebook(names["db_url"]) as gradebook, speaking(language_of(nb)):
             notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
             metadata = _metadata_by_id(notebook)
             sources = {cell.name: cell for cell in notebook.source_cells}
@@ -83,7 +85,9 @@ def _keep_one_of_each(nb: NotebookNode, sources: dict[str, BaseCell]) -> list[st
                 if cell is not keep:
                     del cell.metadata["nbgrader"]
             mended.append(
-                _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.").format(name=grade_id, n=len(twins))
+                _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.").format(
+                    name=grade_id, n=len(twins)
+                )
             )
     return mended
 

@@ -1,4 +1,5 @@
 """What was put right in a notebook, kept in its metadata from one of nbgrader's passes to the next."""
+
 from __future__ import annotations
 
 from nbformat.notebooknode import NotebookNode

@@ -1,4 +1,5 @@
 """Runs and judges a submission where nbgrader would execute it in a kernel."""
+
 from __future__ import annotations
 
 from pathlib import Path

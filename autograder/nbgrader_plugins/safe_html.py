@@ -3,6 +3,7 @@
 nbgrader's templates show the HTML in Markdown cells and comments as it is, and nbconvert's own cleaning, which they ask
 for elsewhere, knows neither paragraphs nor the parts of a table.
 """
+
 from __future__ import annotations
 
 from functools import cache, lru_cache
@@ -14,12 +15,51 @@ from jinja2 import pass_context
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 TAGS = ALLOWED_TAGS | {
-    "br", "caption", "center", "dd", "del", "details", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "img", "kbd", "p", "pre", "s", "span", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u",
+    "br",
+    "caption",
+    "center",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "img",
+    "kbd",
+    "p",
+    "pre",
+    "s",
+    "span",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "u",
 }
 PROPERTIES = {
-    "border-collapse", "color", "font-style", "font-weight", "line-height", "margin", "padding", "text-align",
-    "vertical-align", "white-space",
+    "border-collapse",
+    "color",
+    "font-style",
+    "font-weight",
+    "line-height",
+    "margin",
+    "padding",
+    "text-align",
+    "vertical-align",
+    "white-space",
 }
 
 

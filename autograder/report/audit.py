@@ -1,4 +1,5 @@
 """An audit in a terminal: who catches what, who got by, who was wronged, and by what margin."""
+
 from __future__ import annotations
 
 import math
@@ -18,10 +19,14 @@ def print_audit(audit: Audit, console: Console) -> None:
         _print_matrix(audit, exercise, console)
     console.print(_checks_table(audit))
     for survivor, times in Counter((s.mistake, s.check) for s in audit.survivors).items():
-        console.print(f"[red]survivor[/] {survivor[0]} loses nothing in {survivor[1]} on {times} of {audit.seeds} seeds")
+        console.print(
+            f"[red]survivor[/] {survivor[0]} loses nothing in {survivor[1]} on {times} of {audit.seeds} seeds"
+        )
     for reject, times in Counter((r.implementation, r.check) for r in audit.false_rejects).items():
         message = next(r.message for r in audit.false_rejects if (r.implementation, r.check) == reject)
-        console.print(f"[red]false reject[/] {reject[0]} in {reject[1]} on {times} of {audit.seeds} seeds: {escape(message)}")
+        console.print(
+            f"[red]false reject[/] {reject[0]} in {reject[1]} on {times} of {audit.seeds} seeds: {escape(message)}"
+        )
     for check in audit.idle_checks():
         console.print(f"[red]idle check[/] {check}: no known mistake names it")
     console.print(
@@ -30,7 +35,7 @@ def print_audit(audit: Audit, console: Console) -> None:
     )
     wrong, right = audit.smallest_wrong, audit.largest_right
     console.print(
-        f"margins, in decades from the tolerance: the smallest error of a mistake lies {_decades(wrong[0])} above "
+        f"margins in decades from the tolerance: the smallest error of a mistake lies {_decades(wrong[0])} above "
         f"({wrong[1]}), the largest of a right one {_decades(1 / right[0] if right[0] else math.inf)} below ({right[1]})"
     )
 

@@ -1,4 +1,5 @@
 """A submission's results in a terminal: what does not hold in words, then everything in a table."""
+
 from __future__ import annotations
 
 from rich.console import Console
@@ -43,8 +44,6 @@ def _table(result: SubmissionResult) -> Table:
     table.add_column(_("Checks"))
     table.add_column("")
     for exercise in result.checks.values():
-        marks = "".join(
-            f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items
-        )
+        marks = "".join(f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items)
         table.add_row(escape(exercise.id), points(exercise.score, exercise.max), marks, standing(exercise))
     return table

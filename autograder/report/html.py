@@ -1,4 +1,5 @@
 """Results as an HTML table, for notebooks and feedback pages. Everything that comes from outside is escaped."""
+
 from __future__ import annotations
 
 import html

@@ -1,4 +1,5 @@
 """Results as plain text, for consoles, logs and the cells of an executed notebook."""
+
 from __future__ import annotations
 
 import re

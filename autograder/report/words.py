@@ -1,4 +1,5 @@
 """The words and marks that all renderers share."""
+
 from __future__ import annotations
 
 from autograder.i18n import _

@@ -3,6 +3,7 @@
 A frame is its length (4 bytes, big-endian) and a message of `autograder.wire`. The first message is `{"limits": ...}`;
 then each request, `{"cell": ...}` or `{"probe": ...}`, is answered by one message.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The trusted side of a worker: starts it, asks it, believes nothing, and stops it when it misbehaves."""
+
 from __future__ import annotations
 
 import contextlib
@@ -146,7 +147,9 @@ class Worker:
     def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
         """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
         seconds = self._allow(self._limits.probe_seconds, at_least=1.0)
-        request = {"probe": {"exercise": exercise.id, "cases": [wire.to_record(case) for case in cases], "seconds": seconds}}
+        request = {
+            "probe": {"exercise": exercise.id, "cases": [wire.to_record(case) for case in cases], "seconds": seconds}
+        }
         reply = self._request(request, seconds + GRACE_SECONDS)
         if reply.get("out_of_time"):
             return _took_too_long(self._limits.probe_seconds)

@@ -1,4 +1,5 @@
 """What a student's code may take, and how a process holds itself to it."""
+
 from __future__ import annotations
 
 import signal

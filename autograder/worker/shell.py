@@ -1,4 +1,5 @@
 """An IPython shell that runs notebook cells and hands their outputs back as the notebook format has them."""
+
 from __future__ import annotations
 
 import io

@@ -3,6 +3,7 @@
 Each module holds those of one solution cell. A misconception is written on top of the reference, so that it shows the
 mistake and nothing else.
 """
+
 from __future__ import annotations
 
 import importlib

@@ -1,4 +1,5 @@
 """Known mistakes in BatchNorm's forward, backward and inference, each one step of `Staged` done wrong."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -135,7 +136,10 @@ class UnbiasedVariance(Staged):
 @bank.add(
     "variance-divided-by-n-minus-1-throughout",
     fails=(STANDARDISES, DX, RUNNING),
-    cause=("The variance is divided by N - 1, in forward and in backward alike.", "順伝播でも逆伝播でも、分散を N - 1 で割っています。"),
+    cause=(
+        "The variance is divided by N - 1, in forward and in backward alike.",
+        "順伝播でも逆伝播でも、分散を N - 1 で割っています。",
+    ),
     hint=(
         "Your backward fits your forward; does the output's own variance come out as 1?",
         "逆伝播は順伝播と合っています。では、出力そのものの分散は 1 になっていますか？",
@@ -149,7 +153,10 @@ class UnbiasedThroughout(UnbiasedVariance):
 @bank.add(
     "variance-not-divided",
     fails=(STANDARDISES, SMALL_SPREAD, RUNNING),
-    cause=("The squares are summed for the variance, but not divided by N.", "分散を求めるとき、2 乗を足しただけで N で割っていません。"),
+    cause=(
+        "The squares are summed for the variance, but not divided by N.",
+        "分散を求めるとき、2 乗を足しただけで N で割っていません。",
+    ),
     hint=(
         "If every example appeared twice in the batch, should the output change?",
         "どの例もバッチに 2 回ずつ入れたら、出力は変わるべきでしょうか？",
@@ -164,7 +171,10 @@ class SummedVariance(Staged):
     "variance-divided-by-d",
     fails=(STANDARDISES, SMALL_SPREAD, RUNNING),
     cause=("The variance is divided by the number of features.", "分散を特徴の数 D で割っています。"),
-    hint=("How many numbers did you add up for one column's variance?", "1 つの列の分散のために、いくつの数を足しましたか？"),
+    hint=(
+        "How many numbers did you add up for one column's variance?",
+        "1 つの列の分散のために、いくつの数を足しましたか？",
+    ),
 )
 class VarianceOverD(Staged):
     def var_of(self, x):
@@ -175,7 +185,10 @@ class VarianceOverD(Staged):
     "mean-divided-by-d",
     fails=(STANDARDISES, SMALL_SPREAD, RUNNING),
     cause=("The mean is divided by the number of features.", "平均を特徴の数 D で割っています。"),
-    hint=("How many numbers did you add up for one column's mean?", "1 つの列の平均のために、いくつの数を足しましたか？"),
+    hint=(
+        "How many numbers did you add up for one column's mean?",
+        "1 つの列の平均のために、いくつの数を足しましたか？",
+    ),
 )
 class MeanOverD(Staged):
     def mean_of(self, x):
@@ -203,8 +216,14 @@ class FirstBatchSize(Staged):
 @bank.add(
     "statistics-per-example",
     fails=(STANDARDISES, DX, RUNNING),
-    cause=("Mean and variance are taken along each row, not down each column.", "平均と分散を、列ごとではなく行ごとに求めています。"),
-    hint=("Does a statistic here belong to a feature or to an example?", "ここでの統計量は、特徴のものでしょうか、例のものでしょうか？"),
+    cause=(
+        "Mean and variance are taken along each row, not down each column.",
+        "平均と分散を、列ごとではなく行ごとに求めています。",
+    ),
+    hint=(
+        "Does a statistic here belong to a feature or to an example?",
+        "ここでの統計量は、特徴のものでしょうか、例のものでしょうか？",
+    ),
 )
 class PerExample(Staged):
     def mean_of(self, x):
@@ -239,8 +258,14 @@ class OneVariance(Staged):
 @bank.add(
     "mean-square-for-variance",
     fails=(STANDARDISES, DX, RUNNING),
-    cause=("The mean square is used as the variance, without taking the mean off first.", "平均を引かずに、2 乗の平均を分散としています。"),
-    hint=("If you add 100 to a column, should its variance change?", "列のすべての値に 100 を足したら、分散は変わるべきでしょうか？"),
+    cause=(
+        "The mean square is used as the variance, without taking the mean off first.",
+        "平均を引かずに、2 乗の平均を分散としています。",
+    ),
+    hint=(
+        "If you add 100 to a column, should its variance change?",
+        "列のすべての値に 100 を足したら、分散は変わるべきでしょうか？",
+    ),
 )
 class MeanSquare(Staged):
     def var_of(self, x):
@@ -250,7 +275,10 @@ class MeanSquare(Staged):
 @bank.add(
     "mean-absolute-deviation",
     fails=(STANDARDISES, SMALL_SPREAD, RUNNING),
-    cause=("The mean absolute deviation stands in for the standard deviation.", "標準偏差の代わりに、偏差の絶対値の平均を使っています。"),
+    cause=(
+        "The mean absolute deviation stands in for the standard deviation.",
+        "標準偏差の代わりに、偏差の絶対値の平均を使っています。",
+    ),
     hint=("In which order come squaring, averaging and the root?", "2 乗、平均、平方根は、どの順番に計算しますか？"),
 )
 class AbsoluteDeviation(Staged):
@@ -262,7 +290,10 @@ class AbsoluteDeviation(Staged):
     "median-for-mean",
     fails=(STANDARDISES, DX, RUNNING),
     cause=("The median is subtracted in place of the mean.", "平均ではなく中央値を引いています。"),
-    hint=("Which middle makes a column of the output sum to zero?", "どの「真ん中」を引けば、出力の列の合計が 0 になりますか？"),
+    hint=(
+        "Which middle makes a column of the output sum to zero?",
+        "どの「真ん中」を引けば、出力の列の合計が 0 になりますか？",
+    ),
 )
 class Median(Staged):
     def mean_of(self, x):
@@ -286,8 +317,14 @@ class LastRowLeftOut(Staged):
 @bank.add(
     "running-statistics-in-training",
     fails=(STANDARDISES, AFFINE, DX),
-    cause=("The training forward normalises with the running statistics.", "訓練時の順伝播で、移動統計量を使って正規化しています。"),
-    hint=("Which statistics make this very batch come out with mean 0?", "いまのバッチの平均が 0 になるのは、どの統計量を使ったときですか？"),
+    cause=(
+        "The training forward normalises with the running statistics.",
+        "訓練時の順伝播で、移動統計量を使って正規化しています。",
+    ),
+    hint=(
+        "Which statistics make this very batch come out with mean 0?",
+        "いまのバッチの平均が 0 になるのは、どの統計量を使ったときですか？",
+    ),
 )
 class RunningInTraining(Staged):
     def update_running(self):
@@ -300,7 +337,10 @@ class RunningInTraining(Staged):
     "variance-around-running-mean",
     fails=(STANDARDISES, DX, RUNNING),
     cause=("The variance is taken around the running mean.", "分散を、移動平均のまわりで求めています。"),
-    hint=("Around which middle is this batch's variance measured?", "いまのバッチの分散は、どの値のまわりで測るものですか？"),
+    hint=(
+        "Around which middle is this batch's variance measured?",
+        "いまのバッチの分散は、どの値のまわりで測るものですか？",
+    ),
 )
 class VarianceAroundRunningMean(Staged):
     def var_of(self, x):
@@ -325,7 +365,10 @@ class InvertedFlag(Staged):
     "eps-forgotten",
     fails=(SMALL_SPREAD, DX, PREDICTION),
     cause=("eps is left out.", "eps が入っていません。"),
-    hint=("What does your output become when a feature never varies?", "値がまったく変わらない列では、出力はどうなりますか？"),
+    hint=(
+        "What does your output become when a feature never varies?",
+        "値がまったく変わらない列では、出力はどうなりますか？",
+    ),
 )
 class NoEps(Staged):
     def std_of(self, var):
@@ -346,7 +389,10 @@ class EpsOutside(Staged):
 @bank.add(
     "root-of-eps-added",
     fails=(STANDARDISES, SMALL_SPREAD, DX),
-    cause=("The roots of the variance and of eps are taken one by one and added.", "分散と eps の平方根を別々に取ってから足しています。"),
+    cause=(
+        "The roots of the variance and of eps are taken one by one and added.",
+        "分散と eps の平方根を別々に取ってから足しています。",
+    ),
     hint=("Is the root of a sum the sum of the roots?", "和の平方根は、平方根の和と同じでしょうか？"),
 )
 class RootOfEps(Staged):
@@ -358,7 +404,10 @@ class RootOfEps(Staged):
     "eps-squared",
     fails=(SMALL_SPREAD, DX, PREDICTION),
     cause=("eps is squared before it is added.", "eps を 2 乗してから足しています。"),
-    hint=("In which units is eps, those of x or those of the variance?", "eps の単位は、x と同じでしょうか、分散と同じでしょうか？"),
+    hint=(
+        "In which units is eps, those of x or those of the variance?",
+        "eps の単位は、x と同じでしょうか、分散と同じでしょうか？",
+    ),
 )
 class EpsSquared(Staged):
     def std_of(self, var):
@@ -368,7 +417,10 @@ class EpsSquared(Staged):
 @bank.add(
     "eps-as-lower-bound",
     fails=(SMALL_SPREAD, DX, PREDICTION),
-    cause=("eps bounds the variance from below, where it should always take part.", "eps を分散の下限として使っています。"),
+    cause=(
+        "eps bounds the variance from below, where it should always take part.",
+        "eps を分散の下限として使っています。",
+    ),
     hint=(
         "Does eps also take part in your code when the variance is larger than eps?",
         "分散が eps より大きいとき、あなたのコードの eps は計算に加わっていますか？",
@@ -383,7 +435,10 @@ class EpsAsBound(Staged):
     "eps-only-for-zero-variance",
     fails=(SMALL_SPREAD, DX, PREDICTION),
     cause=("eps is used only where the variance is zero.", "分散が 0 の列だけで eps を使っています。"),
-    hint=("Is the formula another one for columns that vary a little?", "少しだけ値が変わる列では、式が別のものになるのでしょうか？"),
+    hint=(
+        "Is the formula another one for columns that vary a little?",
+        "少しだけ値が変わる列では、式が別のものになるのでしょうか？",
+    ),
 )
 class EpsOnlyForZero(Staged):
     def std_of(self, var):
@@ -408,7 +463,10 @@ class NanReplaced(NoEps):
     "eps-fixed-1e-8",
     fails=(SMALL_SPREAD, DX, PREDICTION),
     cause=("eps is written into the code as 1e-8.", "eps をコードの中に 1e-8 と書いています。"),
-    hint=("Does another eps in the constructor change your output?", "コンストラクタで別の eps を渡すと、出力は変わりますか？"),
+    hint=(
+        "Does another eps in the constructor change your output?",
+        "コンストラクタで別の eps を渡すと、出力は変わりますか？",
+    ),
 )
 class Eps1e8(Staged):
     def std_of(self, var):
@@ -418,8 +476,14 @@ class Eps1e8(Staged):
 @bank.add(
     "eps-fixed-10e-7",
     fails=(SMALL_SPREAD, DX, PREDICTION),
-    cause=("eps is written into the code as 10e-7, which is 1e-6.", "eps をコードの中に 10e-7（つまり 1e-6）と書いています。"),
-    hint=("Where does your code read the eps that the layer was given?", "層に渡された eps を、コードのどこで読んでいますか？"),
+    cause=(
+        "eps is written into the code as 10e-7, which is 1e-6.",
+        "eps をコードの中に 10e-7（つまり 1e-6）と書いています。",
+    ),
+    hint=(
+        "Where does your code read the eps that the layer was given?",
+        "層に渡された eps を、コードのどこで読んでいますか？",
+    ),
 )
 class Eps10e7(Staged):
     def std_of(self, var):
@@ -429,7 +493,10 @@ class Eps10e7(Staged):
 @bank.add(
     "eps-fixed-default",
     fails=(SMALL_SPREAD, DX, PREDICTION),
-    cause=("The default 1e-5 is written into the code where eps belongs.", "eps の場所に、既定値の 1e-5 を直接書いています。"),
+    cause=(
+        "The default 1e-5 is written into the code where eps belongs.",
+        "eps の場所に、既定値の 1e-5 を直接書いています。",
+    ),
     hint=("What if somebody makes the layer with eps=0.01?", "だれかが eps=0.01 で層を作ったら、どうなりますか？"),
 )
 class EpsDefault(Staged):
@@ -476,8 +543,14 @@ class DividedByVariance(Staged):
 @bank.add(
     "root-taken-twice",
     fails=(STANDARDISES, SMALL_SPREAD, DX),
-    cause=("The root is taken of the standard deviation, which is a root already.", "すでに平方根である標準偏差の、もう一度平方根を取っています。"),
-    hint=("What does np.std return, and what belongs under the root?", "np.std は何を返しますか。根号の中に入るのは何でしょうか？"),
+    cause=(
+        "The root is taken of the standard deviation, which is a root already.",
+        "すでに平方根である標準偏差の、もう一度平方根を取っています。",
+    ),
+    hint=(
+        "What does np.std return, and what belongs under the root?",
+        "np.std は何を返しますか。根号の中に入るのは何でしょうか？",
+    ),
 )
 class RootTwice(Staged):
     def std_of(self, var):
@@ -487,8 +560,14 @@ class RootTwice(Staged):
 @bank.add(
     "not-centred",
     fails=(STANDARDISES, SMALL_SPREAD, DGAMMA),
-    cause=("x is divided by the standard deviation, but the mean is not subtracted.", "標準偏差で割っていますが、平均を引いていません。"),
-    hint=("What is the mean of a column of your output while beta is 0?", "beta が 0 のとき、出力の列の平均はいくつですか？"),
+    cause=(
+        "x is divided by the standard deviation, but the mean is not subtracted.",
+        "標準偏差で割っていますが、平均を引いていません。",
+    ),
+    hint=(
+        "What is the mean of a column of your output while beta is 0?",
+        "beta が 0 のとき、出力の列の平均はいくつですか？",
+    ),
 )
 class NotCentred(Staged):
     def normalise(self, x):
@@ -498,8 +577,14 @@ class NotCentred(Staged):
 @bank.add(
     "not-scaled",
     fails=(STANDARDISES, SMALL_SPREAD, DX),
-    cause=("The mean is subtracted, but x is not divided by the standard deviation.", "平均を引いていますが、標準偏差で割っていません。"),
-    hint=("What is the spread of a column of your output while gamma is 1?", "gamma が 1 のとき、出力の列のばらつきはいくつですか？"),
+    cause=(
+        "The mean is subtracted, but x is not divided by the standard deviation.",
+        "平均を引いていますが、標準偏差で割っていません。",
+    ),
+    hint=(
+        "What is the spread of a column of your output while gamma is 1?",
+        "gamma が 1 のとき、出力の列のばらつきはいくつですか？",
+    ),
 )
 class NotScaled(Staged):
     def std_of(self, var):
@@ -509,7 +594,10 @@ class NotScaled(Staged):
 @bank.add(
     "missing-brackets",
     fails=(STANDARDISES, SMALL_SPREAD, PREDICTION),
-    cause=("Brackets are missing: only the mean is divided by the standard deviation.", "かっこが足りず、平均だけが標準偏差で割られています。"),
+    cause=(
+        "Brackets are missing: only the mean is divided by the standard deviation.",
+        "かっこが足りず、平均だけが標準偏差で割られています。",
+    ),
     hint=("Which operation does Python do first in your line?", "その行で、Python はどの演算を先に行いますか？"),
 )
 class MissingBrackets(Staged):
@@ -533,7 +621,10 @@ class MinMax(Staged):
 @bank.add(
     "gamma-and-beta-ignored",
     fails=(AFFINE, SMALL_SPREAD, PREDICTION),
-    cause=("The normalised x is returned without gamma and beta.", "正規化した x を、gamma も beta も使わずに返しています。"),
+    cause=(
+        "The normalised x is returned without gamma and beta.",
+        "正規化した x を、gamma も beta も使わずに返しています。",
+    ),
     hint=(
         "With gamma = 2 and beta = 5, what mean and spread should come out?",
         "gamma = 2、beta = 5 なら、出力の平均とばらつきはいくつになるはずですか？",
@@ -584,7 +675,10 @@ class ExchangedParameters(Staged):
         "beta is added before gamma multiplies, so it is scaled too.",
         "gamma を掛ける前に beta を足しているので、beta まで拡大されています。",
     ),
-    hint=("If gamma changes, should the mean of the output move?", "gamma が変わると、出力の平均は動くべきでしょうか？"),
+    hint=(
+        "If gamma changes, should the mean of the output move?",
+        "gamma が変わると、出力の平均は動くべきでしょうか？",
+    ),
 )
 class BetaScaled(Staged):
     def affine(self):
@@ -595,7 +689,10 @@ class BetaScaled(Staged):
     "beta-subtracted",
     fails=(AFFINE, SMALL_SPREAD, PREDICTION),
     cause=("beta is subtracted.", "beta を引いています。"),
-    hint=("Into which direction should a positive beta move the output?", "beta が正のとき、出力はどちらへ動くはずですか？"),
+    hint=(
+        "Into which direction should a positive beta move the output?",
+        "beta が正のとき、出力はどちらへ動くはずですか？",
+    ),
 )
 class BetaSubtracted(Staged):
     def affine(self):
@@ -629,7 +726,10 @@ class AveragedGamma(Staged):
     "one-added-to-gamma",
     fails=(STANDARDISES, AFFINE, PREDICTION),
     cause=("gamma is treated as an offset from 1.", "gamma を「1 からの差」として扱っています。"),
-    hint=("Which value does gamma start with, and what does it do then?", "gamma の初期値はいくつで、そのとき何をしますか？"),
+    hint=(
+        "Which value does gamma start with, and what does it do then?",
+        "gamma の初期値はいくつで、そのとき何をしますか？",
+    ),
 )
 class OneAddedToGamma(Staged):
     def affine(self):
@@ -686,7 +786,10 @@ class ForwardReturnsPair(Staged):
     "forward-returns-nothing",
     fails=(STANDARDISES, AFFINE, PREDICTION),
     cause=("forward computes, but returns nothing.", "forward は計算していますが、何も返していません。"),
-    hint=("What does Python hand back from a function that ends without a word?", "最後に何も書かない関数から、Python は何を返しますか？"),
+    hint=(
+        "What does Python hand back from a function that ends without a word?",
+        "最後に何も書かない関数から、Python は何を返しますか？",
+    ),
 )
 class ForwardReturnsNothing(Staged):
     def forward(self, x):
@@ -776,7 +879,10 @@ class DgammaAlongRows(Staged):
 @bank.add(
     "dgamma-without-eps",
     fails=(DGAMMA, PREDICTION_BACKWARD),
-    cause=("The gradient of gamma uses an x normalised without eps.", "gamma の勾配に、eps なしで正規化した x を使っています。"),
+    cause=(
+        "The gradient of gamma uses an x normalised without eps.",
+        "gamma の勾配に、eps なしで正規化した x を使っています。",
+    ),
     hint=("Is that normalised x the one that forward made?", "その正規化した x は、順伝播が作ったものと同じですか？"),
 )
 class DgammaWithoutEps(Staged):
@@ -787,7 +893,10 @@ class DgammaWithoutEps(Staged):
 @bank.add(
     "parameter-gradients-not-summed",
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
-    cause=("The gradients of gamma and beta keep one row for every example.", "gamma と beta の勾配に、例ごとの行が残っています。"),
+    cause=(
+        "The gradients of gamma and beta keep one row for every example.",
+        "gamma と beta の勾配に、例ごとの行が残っています。",
+    ),
     hint=("How many examples does one gamma act upon?", "1 つの gamma は、いくつの例に影響しますか？"),
 )
 class NotSummed(Staged):
@@ -816,7 +925,10 @@ class KeptDimension(Staged):
     "parameter-gradients-exchanged",
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
     cause=("The gradients of gamma and beta have changed places.", "gamma の勾配と beta の勾配が入れかわっています。"),
-    hint=("Which of the two parameters met the normalised x in forward?", "順伝播で、正規化された x と出会ったのはどちらのパラメータですか？"),
+    hint=(
+        "Which of the two parameters met the normalised x in forward?",
+        "順伝播で、正規化された x と出会ったのはどちらのパラメータですか？",
+    ),
 )
 class ExchangedGradients(Staged):
     def dgamma(self, dout):
@@ -856,7 +968,10 @@ class DgammaWithX(Staged):
 @bank.add(
     "dgamma-with-centred-x",
     fails=(DGAMMA, PREDICTION_BACKWARD),
-    cause=("The gradient of gamma uses x less its mean, not yet divided.", "gamma の勾配に、平均を引いただけでまだ割っていない x を使っています。"),
+    cause=(
+        "The gradient of gamma uses x less its mean, not yet divided.",
+        "gamma の勾配に、平均を引いただけでまだ割っていない x を使っています。",
+    ),
     hint=("What did gamma multiply in forward?", "順伝播で、gamma は何に掛けられましたか？"),
 )
 class DgammaWithCentred(Staged):
@@ -868,7 +983,10 @@ class DgammaWithCentred(Staged):
     "dgamma-with-y",
     fails=(DGAMMA, PREDICTION_BACKWARD),
     cause=("The gradient of gamma uses the layer's output.", "gamma の勾配に、層の出力 y を使っています。"),
-    hint=("Did gamma multiply the output, or did it help to make it?", "gamma は出力に掛けられたのでしょうか、それとも出力を作る側でしょうか？"),
+    hint=(
+        "Did gamma multiply the output, or did it help to make it?",
+        "gamma は出力に掛けられたのでしょうか、それとも出力を作る側でしょうか？",
+    ),
 )
 class DgammaWithY(Staged):
     def dgamma(self, dout):
@@ -878,7 +996,10 @@ class DgammaWithY(Staged):
 @bank.add(
     "dgamma-with-gamma",
     fails=(DGAMMA, PREDICTION_BACKWARD),
-    cause=("gamma itself is still a factor in its gradient.", "gamma の勾配の中に、gamma 自身が掛けられたまま残っています。"),
+    cause=(
+        "gamma itself is still a factor in its gradient.",
+        "gamma の勾配の中に、gamma 自身が掛けられたまま残っています。",
+    ),
     hint=(
         "How does y change when gamma grows by a little: does it matter how large gamma is?",
         "gamma が少し増えたときの y の変化は、gamma の大きさによりますか？",
@@ -904,7 +1025,10 @@ class DbetaWithGamma(Staged):
     "dgamma-without-dout",
     fails=(DGAMMA, PREDICTION_BACKWARD),
     cause=("The gradient of gamma is made without dout.", "gamma の勾配に dout が入っていません。"),
-    hint=("What happens to your gradient of gamma when dout doubles?", "dout を 2 倍にすると、gamma の勾配はどうなりますか？"),
+    hint=(
+        "What happens to your gradient of gamma when dout doubles?",
+        "dout を 2 倍にすると、gamma の勾配はどうなりますか？",
+    ),
 )
 class DgammaWithoutDout(Staged):
     def dgamma(self, dout):
@@ -914,8 +1038,14 @@ class DgammaWithoutDout(Staged):
 @bank.add(
     "dbeta-without-dout",
     fails=(DBETA, PREDICTION_BACKWARD),
-    cause=("The gradient of beta is the batch size, whatever dout is.", "beta の勾配が、dout に関係なくバッチの大きさになっています。"),
-    hint=("What happens to your gradient of beta when dout doubles?", "dout を 2 倍にすると、beta の勾配はどうなりますか？"),
+    cause=(
+        "The gradient of beta is the batch size, whatever dout is.",
+        "beta の勾配が、dout に関係なくバッチの大きさになっています。",
+    ),
+    hint=(
+        "What happens to your gradient of beta when dout doubles?",
+        "dout を 2 倍にすると、beta の勾配はどうなりますか？",
+    ),
 )
 class DbetaWithoutDout(Staged):
     def dbeta(self, dout):
@@ -926,7 +1056,10 @@ class DbetaWithoutDout(Staged):
     "gradients-named-w-and-b",
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
     cause=("The gradients are stored under the names W and b.", "勾配を W と b という名前で入れています。"),
-    hint=("Under which names do this layer's parameters stand in params?", "この層のパラメータは、params の中でどんな名前ですか？"),
+    hint=(
+        "Under which names do this layer's parameters stand in params?",
+        "この層のパラメータは、params の中でどんな名前ですか？",
+    ),
 )
 class NamedLikeLinear(Staged):
     def backward(self, dout):
@@ -939,7 +1072,10 @@ class NamedLikeLinear(Staged):
     "gradients-not-stored",
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
     cause=("grads is never set.", "grads に何も入れていません。"),
-    hint=("Where does an optimiser look for the gradient of gamma?", "オプティマイザは、gamma の勾配をどこから取り出しますか？"),
+    hint=(
+        "Where does an optimiser look for the gradient of gamma?",
+        "オプティマイザは、gamma の勾配をどこから取り出しますか？",
+    ),
 )
 class NotStored(Staged):
     def backward(self, dout):
@@ -951,8 +1087,14 @@ class NotStored(Staged):
 @bank.add(
     "gradients-returned-too",
     fails=(DX, REPEATABLE, PREDICTION_BACKWARD),
-    cause=("backward returns three things: dx and both gradients.", "backward が dx と 2 つの勾配の、3 つを返しています。"),
-    hint=("What does the layer before this one expect as its dout?", "1 つ前の層は、dout として何を受け取るはずですか？"),
+    cause=(
+        "backward returns three things: dx and both gradients.",
+        "backward が dx と 2 つの勾配の、3 つを返しています。",
+    ),
+    hint=(
+        "What does the layer before this one expect as its dout?",
+        "1 つ前の層は、dout として何を受け取るはずですか？",
+    ),
 )
 class GradientsReturned(Staged):
     def backward(self, dout):
@@ -966,7 +1108,10 @@ class GradientsReturned(Staged):
         "The gradients of gamma and beta are added to those of the call before.",
         "gamma と beta の勾配を、前の呼び出しの値に足し込んでいます。",
     ),
-    hint=("What do the gradients become when backward is called twice?", "backward を 2 回呼ぶと、勾配はどうなりますか？"),
+    hint=(
+        "What do the gradients become when backward is called twice?",
+        "backward を 2 回呼ぶと、勾配はどうなりますか？",
+    ),
 )
 class AddedUp(Staged):
     def backward(self, dout):
@@ -982,7 +1127,10 @@ class AddedUp(Staged):
 @bank.add(
     "statistics-as-constants",
     fails=(DX,),
-    cause=("The batch's mean and variance are treated as constants in backward.", "逆伝播で、バッチの平均と分散を定数として扱っています。"),
+    cause=(
+        "The batch's mean and variance are treated as constants in backward.",
+        "逆伝播で、バッチの平均と分散を定数として扱っています。",
+    ),
     hint=("By how many paths does x reach the output?", "x から出力までの道は、いくつありますか？"),
 )
 class Constants(Staged):
@@ -994,7 +1142,10 @@ class Constants(Staged):
     "mean-path-missing",
     fails=(DX,),
     cause=("The gradient that flows through the mean is missing.", "平均を通る勾配が抜けています。"),
-    hint=("If every dout of a column is equal, what must dx be?", "1 つの列の dout がすべて等しいとき、dx はどうなるはずですか？"),
+    hint=(
+        "If every dout of a column is equal, what must dx be?",
+        "1 つの列の dout がすべて等しいとき、dx はどうなるはずですか？",
+    ),
 )
 class NoMeanPath(Staged):
     def mean_path(self, dx_hat):
@@ -1062,7 +1213,10 @@ class VariancePathSummed(Staged):
 @bank.add(
     "paths-summed",
     fails=(DX,),
-    cause=("The gradients through mean and variance are not divided by N.", "平均を通る勾配も分散を通る勾配も、N で割っていません。"),
+    cause=(
+        "The gradients through mean and variance are not divided by N.",
+        "平均を通る勾配も分散を通る勾配も、N で割っていません。",
+    ),
     hint=(
         "Sum or mean: what does your dx become when every example stands twice in the batch?",
         "合計でしょうか、平均でしょうか。どの例も 2 回ずつ入れると、dx はどうなりますか？",
@@ -1079,8 +1233,14 @@ class PathsSummed(Staged):
 @bank.add(
     "dx-n-times-too-large",
     fails=(DX,),
-    cause=("The last division by N is missing, so dx is N times too large.", "最後の N での割り算がなく、dx が N 倍になっています。"),
-    hint=("How does the size of your dx compare with that of dout / std?", "dx の大きさを、dout / 標準偏差の大きさと比べるとどうですか？"),
+    cause=(
+        "The last division by N is missing, so dx is N times too large.",
+        "最後の N での割り算がなく、dx が N 倍になっています。",
+    ),
+    hint=(
+        "How does the size of your dx compare with that of dout / std?",
+        "dx の大きさを、dout / 標準偏差の大きさと比べるとどうですか？",
+    ),
 )
 class NTimesDx(Staged):
     def dx(self, dout):
@@ -1118,7 +1278,10 @@ class DForN(Staged):
 @bank.add(
     "paths-averaged-along-rows",
     fails=(DX,),
-    cause=("backward averages along the rows, not down the columns.", "逆伝播で、列ごとではなく行に沿って平均しています。"),
+    cause=(
+        "backward averages along the rows, not down the columns.",
+        "逆伝播で、列ごとではなく行に沿って平均しています。",
+    ),
     hint=("Which elements of x went into the same mean?", "同じ平均に入ったのは、x のどの要素ですか？"),
 )
 class PathsAlongRows(Staged):
@@ -1143,8 +1306,14 @@ class NMinus1InPath(Staged):
 @bank.add(
     "n-minus-1-std-in-backward",
     fails=(DX,),
-    cause=("backward divides by a standard deviation made with N - 1.", "逆伝播で、N - 1 で求めた標準偏差を使っています。"),
-    hint=("Is the standard deviation in backward the same number as in forward?", "逆伝播の標準偏差は、順伝播と同じ数ですか？"),
+    cause=(
+        "backward divides by a standard deviation made with N - 1.",
+        "逆伝播で、N - 1 で求めた標準偏差を使っています。",
+    ),
+    hint=(
+        "Is the standard deviation in backward the same number as in forward?",
+        "逆伝播の標準偏差は、順伝播と同じ数ですか？",
+    ),
 )
 class NMinus1StdInBackward(Staged):
     def backward_std(self):
@@ -1196,8 +1365,14 @@ class VariancePathWithCentred(Staged):
 @bank.add(
     "variance-path-with-x",
     fails=(DX,),
-    cause=("The gradient through the variance uses x as it came in.", "分散を通る勾配に、入力されたままの x を使っています。"),
-    hint=("If 100 is added to a column of x, should dx change?", "x の列に 100 を足したら、dx は変わるべきでしょうか？"),
+    cause=(
+        "The gradient through the variance uses x as it came in.",
+        "分散を通る勾配に、入力されたままの x を使っています。",
+    ),
+    hint=(
+        "If 100 is added to a column of x, should dx change?",
+        "x の列に 100 を足したら、dx は変わるべきでしょうか？",
+    ),
 )
 class VariancePathWithX(Staged):
     def variance_path(self, dx_hat):
@@ -1221,8 +1396,14 @@ class ExponentOfVariance(Staged):
 @bank.add(
     "paths-not-summed-over-batch",
     fails=(DX,),
-    cause=("The gradients of mean and variance are not summed over the batch.", "平均と分散の勾配を、バッチについて合計していません。"),
-    hint=("How many numbers should the gradient of one column's variance be?", "1 つの列の分散の勾配は、いくつの数になるはずですか？"),
+    cause=(
+        "The gradients of mean and variance are not summed over the batch.",
+        "平均と分散の勾配を、バッチについて合計していません。",
+    ),
+    hint=(
+        "How many numbers should the gradient of one column's variance be?",
+        "1 つの列の分散の勾配は、いくつの数になるはずですか？",
+    ),
 )
 class PathsPerExample(Staged):
     def mean_path(self, dx_hat):
@@ -1239,7 +1420,10 @@ class PathsPerExample(Staged):
         "dout is summed over the batch before the direct path is taken, so all rows of dx look alike.",
         "dout を先にバッチで合計しているので、例ごとの違いが消えています。",
     ),
-    hint=("At which step may you forget which example a gradient belongs to?", "どの段階なら、勾配がどの例のものかを忘れてもよいでしょうか？"),
+    hint=(
+        "At which step may you forget which example a gradient belongs to?",
+        "どの段階なら、勾配がどの例のものかを忘れてもよいでしょうか？",
+    ),
 )
 class SummedTooEarly(Staged):
     def dx_hat(self, dout):
@@ -1278,7 +1462,10 @@ class GammaInDirectPathOnly(Staged):
     "gamma-missing-in-variance-path",
     fails=(DX,),
     cause=("gamma is missing in the path through the variance.", "分散を通る道に gamma が入っていません。"),
-    hint=("If gamma doubles, does every term of your dx double?", "gamma を 2 倍にすると、dx のどの項も 2 倍になりますか？"),
+    hint=(
+        "If gamma doubles, does every term of your dx double?",
+        "gamma を 2 倍にすると、dx のどの項も 2 倍になりますか？",
+    ),
 )
 class NoGammaInVariancePath(Staged):
     def variance_path(self, dx_hat):
@@ -1288,7 +1475,10 @@ class NoGammaInVariancePath(Staged):
 @bank.add(
     "gamma-averaged-in-backward",
     fails=(DX,),
-    cause=("backward uses the average of gamma for all columns.", "逆伝播で、すべての列に gamma の平均を使っています。"),
+    cause=(
+        "backward uses the average of gamma for all columns.",
+        "逆伝播で、すべての列に gamma の平均を使っています。",
+    ),
     hint=("Does each column have a gamma of its own?", "どの列にも、自分の gamma があるのではありませんか？"),
 )
 class GammaAveragedInBackward(Staged):
@@ -1300,7 +1490,10 @@ class GammaAveragedInBackward(Staged):
     "gamma-without-sign-in-backward",
     fails=(DX,),
     cause=("backward uses the absolute value of gamma.", "逆伝播で gamma の絶対値を使っています。"),
-    hint=("If gamma is negative, which way does y go when x grows?", "gamma が負なら、x が増えると y はどちらへ動きますか？"),
+    hint=(
+        "If gamma is negative, which way does y go when x grows?",
+        "gamma が負なら、x が増えると y はどちらへ動きますか？",
+    ),
 )
 class AbsoluteGammaInBackward(Staged):
     def dx_hat(self, dout):
@@ -1347,7 +1540,10 @@ class TimesStdInBackward(Staged):
     "eps-forgotten-in-backward",
     fails=(DX,),
     cause=("The standard deviation in backward lacks eps.", "逆伝播の標準偏差に eps が入っていません。"),
-    hint=("Is the standard deviation in backward the same number as in forward?", "逆伝播の標準偏差は、順伝播と同じ数ですか？"),
+    hint=(
+        "Is the standard deviation in backward the same number as in forward?",
+        "逆伝播の標準偏差は、順伝播と同じ数ですか？",
+    ),
 )
 class NoEpsInBackward(Staged):
     def backward_std(self):
@@ -1361,7 +1557,10 @@ class NoEpsInBackward(Staged):
         "eps is added once more in backward, to a variance that has it already.",
         "すでに eps を足した分散に、逆伝播でもう一度 eps を足しています。",
     ),
-    hint=("Has the value that you kept from forward already had its eps?", "順伝播から取っておいた値には、もう eps が入っていませんか？"),
+    hint=(
+        "Has the value that you kept from forward already had its eps?",
+        "順伝播から取っておいた値には、もう eps が入っていませんか？",
+    ),
 )
 class EpsTwiceInBackward(Staged):
     def backward_std(self):
@@ -1382,7 +1581,10 @@ class EpsSubtracted(Staged):
 @bank.add(
     "eps-forgotten-in-variance-path",
     fails=(DX,),
-    cause=("eps is left out where the root of the variance is differentiated.", "平方根を分散で微分するところで、eps が抜けています。"),
+    cause=(
+        "eps is left out where the root of the variance is differentiated.",
+        "平方根を分散で微分するところで、eps が抜けています。",
+    ),
     hint=(
         "In which places of the formula does the variance stand together with eps?",
         "式の中で、分散が eps といっしょに出てくるのはどこですか？",
@@ -1396,8 +1598,14 @@ class NoEpsInVariancePath(Staged):
 @bank.add(
     "x-hat-without-eps-in-variance-path",
     fails=(DX,),
-    cause=("The path through the variance uses a normalised x made without eps.", "分散を通る道で、eps なしで正規化した x を使っています。"),
-    hint=("Is the normalised x in backward the one that forward made?", "逆伝播で使う正規化した x は、順伝播が作ったものと同じですか？"),
+    cause=(
+        "The path through the variance uses a normalised x made without eps.",
+        "分散を通る道で、eps なしで正規化した x を使っています。",
+    ),
+    hint=(
+        "Is the normalised x in backward the one that forward made?",
+        "逆伝播で使う正規化した x は、順伝播が作ったものと同じですか？",
+    ),
 )
 class OtherXHatInVariancePath(Staged):
     def variance_path(self, dx_hat):
@@ -1411,7 +1619,10 @@ class OtherXHatInVariancePath(Staged):
         "A bracket of the compact formula ends too early, so 1 / std multiplies the first terms alone.",
         "まとめた式のかっこが早く閉じていて、1 / 標準偏差が最初の項だけに掛かっています。",
     ),
-    hint=("What does your line say when all its brackets are written?", "その行の式は、かっこをすべて書くとどうなりますか？"),
+    hint=(
+        "What does your line say when all its brackets are written?",
+        "その行の式は、かっこをすべて書くとどうなりますか？",
+    ),
 )
 class OperatorSlip(Staged):
     def dx(self, dout):
@@ -1460,7 +1671,10 @@ class BackwardReturnsNothing(Staged):
 @bank.add(
     "running-statistics-in-backward",
     fails=(DX,),
-    cause=("backward of a training batch divides by the running standard deviation.", "訓練時の逆伝播で、移動統計量の標準偏差を使っています。"),
+    cause=(
+        "backward of a training batch divides by the running standard deviation.",
+        "訓練時の逆伝播で、移動統計量の標準偏差を使っています。",
+    ),
     hint=("By which standard deviation did forward divide?", "順伝播では、どの標準偏差で割りましたか？"),
 )
 class RunningInBackward(Staged):
@@ -1487,7 +1701,10 @@ class DoutInPlace(Staged):
         "backward changes the x that forward has kept, and that is the caller's array.",
         "順伝播で取っておいた x を backward が書き換えていますが、それは呼び出し側の配列です。",
     ),
-    hint=("Is the x in your cache a copy, or the caller's own array?", "cache に入れた x はコピーですか、それとも呼び出し側の配列そのものですか？"),
+    hint=(
+        "Is the x in your cache a copy, or the caller's own array?",
+        "cache に入れた x はコピーですか、それとも呼び出し側の配列そのものですか？",
+    ),
 )
 class XInBackward(Staged):
     def backward(self, dout):
@@ -1529,7 +1746,10 @@ class CacheEmptied(Staged):
 @bank.add(
     "cache-of-first-forward",
     fails=(REPEATABLE,),
-    cause=("What the first forward kept is never replaced.", "最初の forward で取っておいた値を、そのあと更新していません。"),
+    cause=(
+        "What the first forward kept is never replaced.",
+        "最初の forward で取っておいた値を、そのあと更新していません。",
+    ),
     hint=("To which forward does this backward belong?", "この backward は、どの forward に対応していますか？"),
 )
 class CacheOfFirst(Staged):
@@ -1588,7 +1808,10 @@ class NeverMove(Staged):
 @bank.add(
     "momentum-exchanged",
     fails=(RUNNING,),
-    cause=("momentum weighs the new batch, and its rest the old value.", "momentum を新しいバッチのほうに掛けています。"),
+    cause=(
+        "momentum weighs the new batch, and its rest the old value.",
+        "momentum を新しいバッチのほうに掛けています。",
+    ),
     hint=(
         "With momentum 0.9, how far should one batch move the running mean?",
         "momentum が 0.9 なら、1 つのバッチで移動平均はどれだけ動くはずですか？",
@@ -1603,7 +1826,10 @@ class MomentumExchanged(Staged):
     "momentum-fixed",
     fails=(RUNNING,),
     cause=("momentum is written into the code as 0.9.", "momentum をコードの中に 0.9 と書いています。"),
-    hint=("What changes in your layer when it is made with another momentum?", "別の momentum で層を作ると、何が変わりますか？"),
+    hint=(
+        "What changes in your layer when it is made with another momentum?",
+        "別の momentum で層を作ると、何が変わりますか？",
+    ),
 )
 class MomentumFixed(Staged):
     def blend(self, running, batch):
@@ -1613,8 +1839,14 @@ class MomentumFixed(Staged):
 @bank.add(
     "running-statistics-replaced",
     fails=(RUNNING,),
-    cause=("The running statistics are replaced by those of the last batch.", "移動統計量を、最後のバッチの統計量で置きかえています。"),
-    hint=("What remains of earlier batches after the last one?", "最後のバッチのあと、それより前のバッチのことは残っていますか？"),
+    cause=(
+        "The running statistics are replaced by those of the last batch.",
+        "移動統計量を、最後のバッチの統計量で置きかえています。",
+    ),
+    hint=(
+        "What remains of earlier batches after the last one?",
+        "最後のバッチのあと、それより前のバッチのことは残っていますか？",
+    ),
 )
 class Replaced(Staged):
     def blend(self, running, batch):
@@ -1624,7 +1856,10 @@ class Replaced(Staged):
 @bank.add(
     "first-batch-replaces-running-statistics",
     fails=(RUNNING,),
-    cause=("The first batch replaces the initial running statistics.", "最初のバッチで、移動統計量の初期値を置きかえています。"),
+    cause=(
+        "The first batch replaces the initial running statistics.",
+        "最初のバッチで、移動統計量の初期値を置きかえています。",
+    ),
     hint=("Does the rule make an exception for the first batch?", "更新の式に、最初のバッチだけの例外はありますか？"),
 )
 class FirstBatchReplaces(Staged):
@@ -1638,7 +1873,10 @@ class FirstBatchReplaces(Staged):
 @bank.add(
     "cumulative-average",
     fails=(RUNNING,),
-    cause=("The running statistics are the plain average of all batches so far.", "移動統計量が、これまでのバッチの単純な平均になっています。"),
+    cause=(
+        "The running statistics are the plain average of all batches so far.",
+        "移動統計量が、これまでのバッチの単純な平均になっています。",
+    ),
     hint=("Which part does momentum play in your update?", "あなたの更新の中で、momentum はどんな役をしていますか？"),
 )
 class Cumulative(Staged):
@@ -1651,8 +1889,14 @@ class Cumulative(Staged):
 @bank.add(
     "old-value-not-reduced",
     fails=(RUNNING,),
-    cause=("The batch's share is added, but the old value is not reduced.", "バッチの分を足していますが、古い値を減らしていません。"),
-    hint=("Where does your running mean go after a thousand equal batches?", "同じバッチを 1000 回見せると、移動平均はどこへ行きますか？"),
+    cause=(
+        "The batch's share is added, but the old value is not reduced.",
+        "バッチの分を足していますが、古い値を減らしていません。",
+    ),
+    hint=(
+        "Where does your running mean go after a thousand equal batches?",
+        "同じバッチを 1000 回見せると、移動平均はどこへ行きますか？",
+    ),
 )
 class NotReduced(Staged):
     def blend(self, running, batch):
@@ -1662,7 +1906,10 @@ class NotReduced(Staged):
 @bank.add(
     "new-share-not-weighed",
     fails=(RUNNING,),
-    cause=("The old value is reduced, but the batch is added in full.", "古い値は減らしていますが、バッチの値をそのまま全部足しています。"),
+    cause=(
+        "The old value is reduced, but the batch is added in full.",
+        "古い値は減らしていますが、バッチの値をそのまま全部足しています。",
+    ),
     hint=("Do your two weights sum to 1?", "2 つの重みを足すと 1 になりますか？"),
 )
 class NotWeighed(Staged):
@@ -1673,8 +1920,14 @@ class NotWeighed(Staged):
 @bank.add(
     "running-variance-divided-by-n-minus-1",
     fails=(RUNNING,),
-    cause=("The running variance takes in a variance divided by N - 1.", "移動分散に、N - 1 で割った分散を入れています。"),
-    hint=("Which variance does the exercise want in the running statistics?", "仕様では、移動統計量にどの分散を入れますか？"),
+    cause=(
+        "The running variance takes in a variance divided by N - 1.",
+        "移動分散に、N - 1 で割った分散を入れています。",
+    ),
+    hint=(
+        "Which variance does the exercise want in the running statistics?",
+        "仕様では、移動統計量にどの分散を入れますか？",
+    ),
 )
 class UnbiasedRunningVar(Staged):
     def update_running(self):
@@ -1700,7 +1953,10 @@ class RunningStd(Staged):
 @bank.add(
     "running-variance-holds-eps",
     fails=(RUNNING,),
-    cause=("The running variance takes in the variance with eps already added.", "移動分散に、eps を足したあとの分散を入れています。"),
+    cause=(
+        "The running variance takes in the variance with eps already added.",
+        "移動分散に、eps を足したあとの分散を入れています。",
+    ),
     hint=("How often is eps added until a prediction comes out?", "予測が出るまでに、eps は何回足されますか？"),
 )
 class RunningVarWithEps(Staged):
@@ -1727,7 +1983,10 @@ class RunningStdAveraged(Staged):
 @bank.add(
     "running-statistics-exchanged",
     fails=(RUNNING,),
-    cause=("The running mean takes in the variance, and the running variance the mean.", "移動平均に分散を、移動分散に平均を入れています。"),
+    cause=(
+        "The running mean takes in the variance, and the running variance the mean.",
+        "移動平均に分散を、移動分散に平均を入れています。",
+    ),
     hint=("Which of the two may become negative?", "負になってもよいのは、2 つのうちどちらですか？"),
 )
 class RunningExchanged(Staged):
@@ -1741,8 +2000,14 @@ class RunningExchanged(Staged):
 @bank.add(
     "running-variance-from-running-mean",
     fails=(RUNNING,),
-    cause=("The running variance is blended with the old running mean.", "移動分散の更新に、古い移動平均を使っています。"),
-    hint=("Which name stands on both sides of each update, and is it the same?", "それぞれの更新で、左辺と右辺に出てくる名前は同じですか？"),
+    cause=(
+        "The running variance is blended with the old running mean.",
+        "移動分散の更新に、古い移動平均を使っています。",
+    ),
+    hint=(
+        "Which name stands on both sides of each update, and is it the same?",
+        "それぞれの更新で、左辺と右辺に出てくる名前は同じですか？",
+    ),
 )
 class CopiedLine(Staged):
     def update_running(self):
@@ -1764,7 +2029,10 @@ class OnlyMeanMoves(Staged):
 @bank.add(
     "running-statistics-of-output",
     fails=(RUNNING,),
-    cause=("The running statistics follow the normalised x.", "移動統計量が、入力ではなく正規化した x の統計量になっています。"),
+    cause=(
+        "The running statistics follow the normalised x.",
+        "移動統計量が、入力ではなく正規化した x の統計量になっています。",
+    ),
     hint=("Whose mean will be subtracted in a prediction?", "予測のときに引くのは、何の平均ですか？"),
 )
 class RunningOfOutput(Staged):
@@ -1792,7 +2060,10 @@ class RunningKeepsDimension(Staged):
 @bank.add(
     "running-statistics-move-in-backward",
     fails=(RUNNING,),
-    cause=("The running statistics move in backward, not in forward.", "移動統計量を、forward ではなく backward で更新しています。"),
+    cause=(
+        "The running statistics move in backward, not in forward.",
+        "移動統計量を、forward ではなく backward で更新しています。",
+    ),
     hint=("Which call has seen the batch first?", "そのバッチを最初に見るのは、どのメソッドですか？"),
 )
 class MoveInBackward(Staged):
@@ -1838,7 +2109,10 @@ class BatchInPrediction(Staged):
 @bank.add(
     "training-flag-ignored",
     fails=(PREDICTION, LEARNS_NOTHING, PREDICTION_BACKWARD),
-    cause=("The layer does the same in training and in prediction.", "訓練時と推論時で、まったく同じことをしています。"),
+    cause=(
+        "The layer does the same in training and in prediction.",
+        "訓練時と推論時で、まったく同じことをしています。",
+    ),
     hint=("Where does your forward look at `training`?", "forward のどこで `training` を見ていますか？"),
 )
 class FlagIgnored(Staged):
@@ -1849,7 +2123,10 @@ class FlagIgnored(Staged):
 @bank.add(
     "mode-of-first-forward",
     fails=(PREDICTION, LEARNS_NOTHING, PREDICTION_BACKWARD),
-    cause=("The mode of the first forward is kept for good.", "最初の forward のときのモードを、ずっと使い続けています。"),
+    cause=(
+        "The mode of the first forward is kept for good.",
+        "最初の forward のときのモードを、ずっと使い続けています。",
+    ),
     hint=(
         "When does your code look at `training`: once, or at every forward?",
         "`training` を見るのは 1 回だけですか、forward のたびですか？",
@@ -1863,7 +2140,10 @@ class ModeOfFirst(Staged):
 @bank.add(
     "never-back-to-training",
     fails=(PREDICTION,),
-    cause=("After the first prediction the layer never trains again.", "一度推論すると、そのあと訓練モードに戻りません。"),
+    cause=(
+        "After the first prediction the layer never trains again.",
+        "一度推論すると、そのあと訓練モードに戻りません。",
+    ),
     hint=(
         "What happens when `training` becomes True again after a prediction?",
         "推論のあとで `training` をまた True にすると、どうなりますか？",
@@ -1882,7 +2162,10 @@ class NeverBack(Staged):
         "What the first prediction made of the running statistics is used for all later ones.",
         "最初の推論のときの移動統計量を、その後の推論でもずっと使っています。",
     ),
-    hint=("If training goes on after a prediction, does the next prediction know?", "推論のあとで訓練を続けたら、次の推論にそれは反映されますか？"),
+    hint=(
+        "If training goes on after a prediction, does the next prediction know?",
+        "推論のあとで訓練を続けたら、次の推論にそれは反映されますか？",
+    ),
 )
 class StatisticsOfFirstPrediction(Staged):
     def running_statistics(self):
@@ -1892,7 +2175,10 @@ class StatisticsOfFirstPrediction(Staged):
 @bank.add(
     "batch-statistics-unless-one-row",
     fails=(PREDICTION, PREDICTION_BACKWARD),
-    cause=("Predictions use the running statistics only for a single row.", "推論のとき、1 行だけの入力でしか移動統計量を使っていません。"),
+    cause=(
+        "Predictions use the running statistics only for a single row.",
+        "推論のとき、1 行だけの入力でしか移動統計量を使っていません。",
+    ),
     hint=(
         "What decides which statistics are used: the number of rows or the mode?",
         "どちらの統計量を使うかは、行の数で決まるのでしょうか、モードで決まるのでしょうか？",
@@ -1918,7 +2204,10 @@ class PredictionWithoutAffine(Staged):
     "prediction-without-eps",
     fails=(PREDICTION, PREDICTION_BACKWARD),
     cause=("Predictions leave out eps.", "推論のとき、eps を使っていません。"),
-    hint=("Is the formula in prediction the same as in training, but for the statistics?", "推論時の式は、統計量のほかは訓練時と同じですか？"),
+    hint=(
+        "Is the formula in prediction the same as in training, but for the statistics?",
+        "推論時の式は、統計量のほかは訓練時と同じですか？",
+    ),
 )
 class PredictionWithoutEps(Staged):
     def running_std(self):
@@ -1932,7 +2221,10 @@ class PredictionWithoutEps(Staged):
         "Predictions use the default 1e-5, whatever eps the layer was given.",
         "推論のとき、層に渡された eps ではなく既定値の 1e-5 を使っています。",
     ),
-    hint=("Do training and prediction read eps from the same place?", "訓練時と推論時は、eps を同じ場所から読んでいますか？"),
+    hint=(
+        "Do training and prediction read eps from the same place?",
+        "訓練時と推論時は、eps を同じ場所から読んでいますか？",
+    ),
 )
 class PredictionEpsFixed(Staged):
     def running_std(self):
@@ -1943,7 +2235,10 @@ class PredictionEpsFixed(Staged):
     "prediction-with-eps-outside-root",
     fails=(PREDICTION, PREDICTION_BACKWARD),
     cause=("Predictions add eps outside the root.", "推論のとき、eps を根号の外で足しています。"),
-    hint=("Is the formula in prediction the same as in training, but for the statistics?", "推論時の式は、統計量のほかは訓練時と同じですか？"),
+    hint=(
+        "Is the formula in prediction the same as in training, but for the statistics?",
+        "推論時の式は、統計量のほかは訓練時と同じですか？",
+    ),
 )
 class PredictionEpsOutside(Staged):
     def running_std(self):
@@ -1953,7 +2248,10 @@ class PredictionEpsOutside(Staged):
 @bank.add(
     "prediction-divided-by-variance",
     fails=(PREDICTION, PREDICTION_BACKWARD),
-    cause=("Predictions divide by the running variance; the root is missing.", "推論のとき、移動分散でそのまま割っていて、平方根がありません。"),
+    cause=(
+        "Predictions divide by the running variance; the root is missing.",
+        "推論のとき、移動分散でそのまま割っていて、平方根がありません。",
+    ),
     hint=("Is running_var a variance or a standard deviation?", "running_var は分散ですか、標準偏差ですか？"),
 )
 class PredictionOverVariance(Staged):
@@ -1964,7 +2262,10 @@ class PredictionOverVariance(Staged):
 @bank.add(
     "prediction-only-centred",
     fails=(PREDICTION, PREDICTION_BACKWARD),
-    cause=("Predictions subtract the running mean, but divide by nothing.", "推論のとき、移動平均を引くだけで、何でも割っていません。"),
+    cause=(
+        "Predictions subtract the running mean, but divide by nothing.",
+        "推論のとき、移動平均を引くだけで、何でも割っていません。",
+    ),
     hint=("What is running_var kept for?", "running_var は、何のために覚えているのでしょうか？"),
 )
 class PredictionOnlyCentred(Staged):
@@ -1975,7 +2276,10 @@ class PredictionOnlyCentred(Staged):
 @bank.add(
     "prediction-missing-brackets",
     fails=(PREDICTION,),
-    cause=("In predictions only the running mean is divided: brackets are missing.", "推論の式でかっこが足りず、移動平均だけが割られています。"),
+    cause=(
+        "In predictions only the running mean is divided: brackets are missing.",
+        "推論の式でかっこが足りず、移動平均だけが割られています。",
+    ),
     hint=("Which operation does Python do first in your line?", "その行で、Python はどの演算を先に行いますか？"),
 )
 class PredictionMissingBrackets(Staged):
@@ -2036,7 +2340,10 @@ class BiasCorrected(Staged):
 @bank.add(
     "training-backward-in-prediction",
     fails=(PREDICTION_BACKWARD,),
-    cause=("backward after a prediction uses the formula for training.", "推論のあとの backward で、訓練時の式を使っています。"),
+    cause=(
+        "backward after a prediction uses the formula for training.",
+        "推論のあとの backward で、訓練時の式を使っています。",
+    ),
     hint=("Are the statistics functions of x in a prediction?", "推論のとき、統計量は x の関数でしょうか？"),
 )
 class TrainingBackward(Staged):
@@ -2065,7 +2372,10 @@ class FlagNow(Staged):
 @bank.add(
     "only-training-forward-keeps-values",
     fails=(PREDICTION_BACKWARD,),
-    cause=("Only a training forward keeps what backward needs.", "backward に必要な値を、訓練時の forward でしか取っておいていません。"),
+    cause=(
+        "Only a training forward keeps what backward needs.",
+        "backward に必要な値を、訓練時の forward でしか取っておいていません。",
+    ),
     hint=("What does backward find after a prediction?", "推論のあとの backward は、どの値を見つけますか？"),
 )
 class OnlyTrainingKeeps(Staged):
@@ -2156,8 +2466,14 @@ class DoutInPrediction(Staged):
     "eps-and-momentum-fixed",
     pair=True,
     fails=(SMALL_SPREAD, RUNNING),
-    cause=("eps and momentum are both written into the code.", "eps と momentum を、どちらもコードの中に直接書いています。"),
-    hint=("Which of the constructor's arguments does your code really read?", "コンストラクタの引数のうち、コードが本当に読んでいるのはどれですか？"),
+    cause=(
+        "eps and momentum are both written into the code.",
+        "eps と momentum を、どちらもコードの中に直接書いています。",
+    ),
+    hint=(
+        "Which of the constructor's arguments does your code really read?",
+        "コンストラクタの引数のうち、コードが本当に読んでいるのはどれですか？",
+    ),
 )
 class EpsAndMomentumFixed(EpsDefault, MomentumFixed):
     pass
@@ -2277,7 +2593,10 @@ class BothInPlace(XInPlace, DoutInPlace):
     "dimension-kept-everywhere",
     pair=True,
     fails=(DGAMMA, DBETA, RUNNING),
-    cause=("Gradients and running statistics all have shape (1, D).", "勾配も移動統計量も、形が (1, D) になっています。"),
+    cause=(
+        "Gradients and running statistics all have shape (1, D).",
+        "勾配も移動統計量も、形が (1, D) になっています。",
+    ),
     hint=("Which of your arrays have one dimension more than gamma?", "gamma より次元が 1 つ多い配列はどれですか？"),
 )
 class DimensionKeptEverywhere(KeptDimension, RunningKeepsDimension):
@@ -2288,8 +2607,14 @@ class DimensionKeptEverywhere(KeptDimension, RunningKeepsDimension):
     "gradients-named-w-and-b-and-not-summed",
     pair=True,
     fails=(DGAMMA, DBETA, PREDICTION_BACKWARD),
-    cause=("The gradients are called W and b and keep one row for every example.", "勾配の名前が W と b になっていて、例ごとの行も残っています。"),
-    hint=("Do the gradients have the names and the shapes of the parameters?", "勾配は、パラメータと同じ名前と同じ形をしていますか？"),
+    cause=(
+        "The gradients are called W and b and keep one row for every example.",
+        "勾配の名前が W と b になっていて、例ごとの行も残っています。",
+    ),
+    hint=(
+        "Do the gradients have the names and the shapes of the parameters?",
+        "勾配は、パラメータと同じ名前と同じ形をしていますか？",
+    ),
 )
 class NamedLikeLinearNotSummed(NamedLikeLinear, NotSummed):
     pass
@@ -2331,7 +2656,10 @@ class BatchInPredictionMomentumExchanged(BatchInPrediction, MomentumExchanged):
     pair=True,
     fails=(DX,),
     cause=("backward leaves out eps and gamma.", "逆伝播に eps も gamma も入っていません。"),
-    hint=("Which of the numbers that forward used does your backward not see?", "順伝播で使った数のうち、逆伝播に出てこないものはどれですか？"),
+    hint=(
+        "Which of the numbers that forward used does your backward not see?",
+        "順伝播で使った数のうち、逆伝播に出てこないものはどれですか？",
+    ),
 )
 class NoEpsNoGammaInBackward(NoEpsInBackward, NoGammaInDx):
     pass
@@ -2341,7 +2669,10 @@ class NoEpsNoGammaInBackward(NoEpsInBackward, NoGammaInDx):
     "n-minus-1-and-eps-outside-root",
     pair=True,
     fails=(STANDARDISES, SMALL_SPREAD, DX),
-    cause=("The variance is divided by N - 1, and eps stands outside the root.", "分散を N - 1 で割り、eps を根号の外で足しています。"),
+    cause=(
+        "The variance is divided by N - 1, and eps stands outside the root.",
+        "分散を N - 1 で割り、eps を根号の外で足しています。",
+    ),
     hint=(
         "Which two parts of the standard deviation does the exercise spell out?",
         "標準偏差について、仕様がわざわざ決めている 2 つのことは何ですか？",

@@ -1,4 +1,5 @@
 """Known mistakes in `clip_gradients`: the reference in steps, each mistake with one or two steps of its own."""
+
 from __future__ import annotations
 
 import warnings
@@ -14,7 +15,13 @@ bank = Bank("clip_gradients", "clip_gradients")
 NORM, ALIKE, COEF, SMALL, EMPTY, NONFINITE, PARAMS = (
     f"clip_gradients.{check}"
     for check in (
-        "total_norm", "scales_all_alike", "coefficient", "small_stay", "nothing_to_clip", "nonfinite", "parameters_stay"
+        "total_norm",
+        "scales_all_alike",
+        "coefficient",
+        "small_stay",
+        "nothing_to_clip",
+        "nonfinite",
+        "parameters_stay",
     )
 )
 

@@ -1,4 +1,5 @@
 """Known mistakes in `depth_study`: the reference in steps, each mistake with one or two steps of its own."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +15,13 @@ bank = Bank("depth_study", "depth_study")
 STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, OVERFLOW = (
     f"depth_study.{check}"
     for check in (
-        "structure", "initial_loss", "initial_gradients", "loss_curve", "gradient_curves", "settings", "overflow"
+        "structure",
+        "initial_loss",
+        "initial_gradients",
+        "loss_curve",
+        "gradient_curves",
+        "settings",
+        "overflow",
     )
 )
 
@@ -452,9 +459,7 @@ def _(*args, **settings):
     ),
 )
 def _(*args, **settings):
-    return study(
-        *args, measure=backward_with(lambda error: (np.mean(error**2) / 2, error / error.size)), **settings
-    )
+    return study(*args, measure=backward_with(lambda error: (np.mean(error**2) / 2, error / error.size)), **settings)
 
 
 @bank.add(

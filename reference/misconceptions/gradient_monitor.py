@@ -1,4 +1,5 @@
 """Known mistakes in `GradientMonitor`: the reference in steps, each mistake a subclass with a step of its own."""
+
 from __future__ import annotations
 
 from typing import Any

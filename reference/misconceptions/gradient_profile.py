@@ -1,4 +1,5 @@
 """Known mistakes in `gradient_slope`: the reference in steps, each mistake with one or two steps of its own."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

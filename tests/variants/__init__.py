@@ -2,6 +2,7 @@
 
 Each module holds those of one solution cell, in a dict `VARIANTS` of name -> function or class.
 """
+
 from __future__ import annotations
 
 import importlib

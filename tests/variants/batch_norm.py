@@ -1,4 +1,5 @@
 """Right but unusual ways to write BatchNorm. All are float64 and exact to rounding, but for `single_precision`."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,5 @@
 """Right ways to clip gradients that look unlike the reference."""
+
 from __future__ import annotations
 
 import functools
@@ -202,7 +203,18 @@ def taken_apart_and_put_back(layers, max_norm=1.0):
 VARIANTS = {
     function.__name__: function
     for function in (
-        epsilon_in_coefficient, at_least, one_long_vector, hypotenuse, norm_of_norms, plain_loops, dot_products,
-        nested_helpers, recursive, reduced, single_precision_norm, scaled_by_the_largest, taken_apart_and_put_back,
+        epsilon_in_coefficient,
+        at_least,
+        one_long_vector,
+        hypotenuse,
+        norm_of_norms,
+        plain_loops,
+        dot_products,
+        nested_helpers,
+        recursive,
+        reduced,
+        single_precision_norm,
+        scaled_by_the_largest,
+        taken_apart_and_put_back,
     )
 }

@@ -1,4 +1,5 @@
 """Right ways to write the depth study that look unlike the reference."""
+
 from __future__ import annotations
 
 import copy
@@ -178,7 +179,14 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
 VARIANTS = {
     function.__name__: function
     for function in (
-        own_loop_and_loss, lists_of_plain_floats, lists_of_numpy_floats, more_keys_and_depths, extra_forward_passes,
-        numpy_integer_keys, side_by_side, recursive_on_copies, in_a_class,
+        own_loop_and_loss,
+        lists_of_plain_floats,
+        lists_of_numpy_floats,
+        more_keys_and_depths,
+        extra_forward_passes,
+        numpy_integer_keys,
+        side_by_side,
+        recursive_on_copies,
+        in_a_class,
     )
 }

@@ -1,4 +1,5 @@
 """Right ways to detect problems that look unlike the reference."""
+
 from __future__ import annotations
 
 import math
@@ -154,7 +155,5 @@ class Generated(GradientMonitor):
 
 VARIANTS = {
     monitor.__name__: monitor
-    for monitor in (
-        TableOfTests, Matching, SortedAtTheEnd, Vectorised, HelperMethods, MoreFields, Backwards, Generated
-    )
+    for monitor in (TableOfTests, Matching, SortedAtTheEnd, Vectorised, HelperMethods, MoreFields, Backwards, Generated)
 }

@@ -1,4 +1,5 @@
 """Right ways to fit the slope that look unlike the reference."""
+
 from __future__ import annotations
 
 import math
@@ -32,9 +33,11 @@ def lstsq(delta_norms):
 
 def polynomial_class(delta_norms):
     y = decades(np.array(delta_norms))
-    return np.polynomial.Polynomial.fit(range(len(y)), y, deg=1).convert(kind=np.polynomial.Polynomial).coef[1] if (
-        y != y[0]
-    ).any() else 0.0
+    return (
+        np.polynomial.Polynomial.fit(range(len(y)), y, deg=1).convert(kind=np.polynomial.Polynomial).coef[1]
+        if (y != y[0]).any()
+        else 0.0
+    )
 
 
 def covariance(delta_norms):
@@ -99,7 +102,15 @@ def from_the_output_side(delta_norms):
 VARIANTS = {
     function.__name__: function
     for function in (
-        normal_equations, lstsq, polynomial_class, covariance, standard_library, plain_loops, floor_by_maximum,
-        weighted_pairs, pseudo_inverse, from_the_output_side,
+        normal_equations,
+        lstsq,
+        polynomial_class,
+        covariance,
+        standard_library,
+        plain_loops,
+        floor_by_maximum,
+        weighted_pairs,
+        pseudo_inverse,
+        from_the_output_side,
     )
 }

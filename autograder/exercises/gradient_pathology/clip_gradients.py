@@ -1,4 +1,5 @@
 """clip_gradients: gradient clipping by the global norm (Pascanu, Mikolov & Bengio 2013)."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -57,7 +58,10 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
         params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
         # Each array gets a weight of its own, so that none can be left out unseen.
         grads = [
-            {name: rng.uniform(0.5, 2) * rng.standard_normal(shape) / np.sqrt(np.prod(shape)) for name, shape in layer.items()}
+            {
+                name: rng.uniform(0.5, 2) * rng.standard_normal(shape) / np.sqrt(np.prod(shape))
+                for name, shape in layer.items()
+            }
             for layer in shapes
         ]
         for i, name in missing:
@@ -74,14 +78,24 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
     limit = rng.uniform(2, 6)
     return [
         case("one layer, gradients too large", "above", [linear], total=rng.uniform(3, 9)),
-        case("a deep network with many kinds of parameters", "above", net, total=limit * rng.uniform(1.5, 9), max_norm=limit),
-        case("some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]),
+        case(
+            "a deep network with many kinds of parameters",
+            "above",
+            net,
+            total=limit * rng.uniform(1.5, 9),
+            max_norm=limit,
+        ),
+        case(
+            "some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]
+        ),
         case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
         case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12)),
         case("gradients well below the limit", "below", net, total=rng.uniform(0.2, 0.6)),
         case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
         Clipping("no layers at all", "empty", [], []),
-        Clipping("no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]),
+        Clipping(
+            "no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]
+        ),
         spoiled("a gradient holds NaN", np.nan, 3, "beta"),
         spoiled("a bias gradient is infinite", np.inf, 5, "b"),
         spoiled("a gradient is minus infinity", -np.inf, 2, "W"),
@@ -194,6 +208,8 @@ def _require_clipping(case: Clipping, seen: Observation) -> None:
     """A function that never does anything keeps no promise about what it leaves alone."""
     seen["result"]
     for before, after in zip(case.grads, seen["grads"], strict=True):
-        if type(after) is not dict or any(not np.array_equal(g, after.get(k)) for k, g in before.items() if g is not None):
+        if type(after) is not dict or any(
+            not np.array_equal(g, after.get(k)) for k, g in before.items() if g is not None
+        ):
             return
     raise Failed(_("Gradients that are too long were not clipped at all."))

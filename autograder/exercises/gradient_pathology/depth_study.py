@@ -3,6 +3,7 @@
 The reference repeats every run on the same data, so invented, relabelled or smoothed curves fail. No claim about what
 depth does to the loss is checked here: with plain gradient descent a deeper network is not always the worse one.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -64,8 +65,16 @@ class ChannelScale(Layer):
 def draw(rng: np.random.Generator) -> list[Study]:
     """Small studies: a learnable task, settings away from their defaults, and a run that overflows."""
 
-    def case(title: str, aspect: str, depths: list[int], n: int = 20, channel_scale: bool = False, outputs: int = 1,
-             settings: dict[str, Any] | None = None, **network: Any) -> Study:
+    def case(
+        title: str,
+        aspect: str,
+        depths: list[int],
+        n: int = 20,
+        channel_scale: bool = False,
+        outputs: int = 1,
+        settings: dict[str, Any] | None = None,
+        **network: Any,
+    ) -> Study:
         X = rng.uniform(-1, 1, (n, 2))
         t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, outputs) * X[:, 1:] ** 2
         t = (t - t.mean(axis=0)) / t.std(axis=0)
@@ -79,13 +88,22 @@ def draw(rng: np.random.Generator) -> list[Study]:
         case("two depths", "training", [2, 4], activation="tanh", settings={"lr": 0.1, "steps": 8, "seed": seed()}),
         case("lr, steps and seed left at their defaults", "training", [3], activation="sigmoid"),
         case(
-            "layers that have parameters and are not Linear", "settings", [5, 3], channel_scale=True, outputs=2,
-            activation="tanh", settings={"lr": 0.05, "steps": 10, "seed": seed()},
+            "layers that have parameters and are not Linear",
+            "settings",
+            [5, 3],
+            channel_scale=True,
+            outputs=2,
+            activation="tanh",
+            settings={"lr": 0.05, "steps": 10, "seed": seed()},
         ),
         case("lr is 0", "settings", [3], activation="tanh", settings={"lr": 0.0, "steps": 3, "seed": seed()}),
         case("a single step", "settings", [4, 2], activation="relu", init="he", settings={"steps": 1, "seed": seed()}),
         case(  # a plain ReLU network would die of one such step and stay finite
-            "training that overflows", "overflow", [5], activation="leaky_relu", init="large",
+            "training that overflows",
+            "overflow",
+            [5],
+            activation="leaky_relu",
+            init="large",
             settings={"lr": 50.0, "steps": 8, "seed": seed()},
         ),
     ]
@@ -98,8 +116,9 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
         norm = ChannelScale if case.channel_scale else None
         return build_deep_network(depth, norm=norm, rng=rng, **case.network)
 
-    yield "result", implementation.depth_study(
-        list(case.depths), build_network, case.X.copy(), case.t.copy(), **case.settings
+    yield (
+        "result",
+        implementation.depth_study(list(case.depths), build_network, case.X.copy(), case.t.copy(), **case.settings),
     )
 
 

@@ -1,4 +1,5 @@
 """GradientMonitor.detect_problems: name the layers whose gradients are ill, and the illness."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -55,19 +56,26 @@ def draw(rng: np.random.Generator) -> list[History]:
         History("a norm is NaN", "nonfinite", [(n, norms((5, np.nan)))]),
         History("a norm is infinite, others are ill too", "nonfinite", [(n, norms((0, huge), (3, np.inf), (5, tiny)))]),
         History(
-            "stricter thresholds", "thresholds", [(n, norms((1, 0.004), (4, 2.0), n=5) | {"Linear_0": 0.5, "Linear_2": 0.1, "Linear_3": 0.2})],
+            "stricter thresholds",
+            "thresholds",
+            [(n, norms((1, 0.004), (4, 2.0), n=5) | {"Linear_0": 0.5, "Linear_2": 0.1, "Linear_3": 0.2})],
             {"vanish_threshold": 0.01, "explode_threshold": 1.0},
         ),
         History(
-            "looser thresholds", "thresholds", [(n, norms((0, 1e-9), (3, 1e4), (5, 1e-13)))],
+            "looser thresholds",
+            "thresholds",
+            [(n, norms((0, 1e-9), (3, 1e4), (5, 1e-13)))],
             {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
         ),
         History(
-            "norms near the default thresholds", "thresholds",
+            "norms near the default thresholds",
+            "thresholds",
             [(n, norms((0, above / 1e7), (2, below * 1e3), (3, below / 1e7), (5, above * 1e3)))],
         ),
         History(
-            "ill before, well now", "newest", [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())]
+            "ill before, well now",
+            "newest",
+            [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())],
         ),
         History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
         History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),

@@ -1,4 +1,5 @@
 """gradient_slope: how many decades a gradient loses per layer, by a least-squares line."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

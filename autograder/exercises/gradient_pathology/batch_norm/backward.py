@@ -1,0 +1,197 @@
+"""batch_norm_backward: the derivative of the training forward.
+
+Each gradient is held against the formula's and, where it differs, against the numerical gradient of the student's own
+forward, so that a right backward does not pay for a wrong forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.expect import array, close, is_close, unchanged
+from autograder.exercises.gradient_pathology.batch_norm.shared import (
+    GRADIENTS,
+    MIXED,
+    RELATIVE_STEP,
+    WIDE,
+    Batch,
+    difference_step,
+    natural_scale,
+    new_layer,
+    random_batch,
+    run_forward,
+)
+from autograder.i18n import _
+from autograder.layers import Layer
+from autograder.numeric import central_differences
+
+OWN_FORWARD_SHARE = 0.75
+"""What a backward earns that fits a wrong forward of the student's own: the forward has lost its points already."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A batch and, after it, another of a different size for the same layer.
+
+    Attributes:
+        step: half width (D,) of the differences for the numerical gradient with respect to x.
+    """
+
+    title: str
+    first: Batch
+    second: Batch
+    step: np.ndarray
+    eps: float = 1e-5
+    momentum: float = 0.9
+
+
+def draw_backward(rng: np.random.Generator) -> list[Backward]:
+    """Batches with N different from D, wide and mixed spreads, another eps, and a second batch of another size."""
+
+    def case(title: str, n: int, spreads: tuple[float, ...], eps: float = 1e-5) -> Backward:
+        second = random_batch(rng, n + 2, spreads)
+        return Backward(title, random_batch(rng, n, spreads), second, difference_step(spreads, eps), eps)
+
+    return [
+        case("columns of moderate spread", 6, WIDE),
+        case("columns of very different spread", 7, MIXED),
+        case("another eps", 8, (0.1, 0.3, 1.0), eps=float(rng.uniform(0.01, 0.05))),
+    ]
+
+
+def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
+    """Forward and backward, backward again, then a second batch; last the numerical gradient of the own forward."""
+    first, second = case.first, case.second
+    width = first["x"].shape[1]
+    layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
+    x, dout = first["x"].copy(), first["dout"].copy()
+    run_forward(layer, first, x)
+    yield "x after forward", x
+    yield "dx", layer.backward(dout)
+    yield "dgamma", layer.grads.get("gamma")
+    yield "dbeta", layer.grads.get("beta")
+    yield "dout", dout
+    yield "x after backward", x
+    yield "dx again", layer.backward(first["dout"].copy())
+    yield "dgamma again", layer.grads.get("gamma")
+    yield "dbeta again", layer.grads.get("beta")
+    run_forward(layer, second, second["x"].copy())
+    run_forward(bystander, second, second["x"][::-1].copy())  # layers are independent of each other
+    layer.training = False  # backward belongs to the last forward, which was training
+    yield "dx second", layer.backward(second["dout"].copy())
+    yield "dgamma second", layer.grads.get("gamma")
+    yield "dbeta second", layer.grads.get("beta")
+    yield from _numerical_gradients(new_layer(implementation, case, width), first, case.step)
+
+
+def _numerical_gradients(layer: Layer, batch: Batch, step: np.ndarray) -> Iterator[tuple[str, Any]]:
+    """Central differences of the layer's own forward with respect to x, gamma and beta."""
+
+    def with_parameter(name: str) -> Any:
+        return lambda value: run_forward(layer, {**batch, name: value}, batch["x"].copy())
+
+    dout = batch["dout"]
+    yield "numerical dx", central_differences(lambda x: run_forward(layer, batch, x), batch["x"], dout, step)
+    for name in ("gamma", "beta"):
+        yield f"numerical d{name}", central_differences(with_parameter(name), batch[name], dout, 1e-5)
+
+
+batch_norm_backward = Exercise(
+    "batch_norm_backward", "batch_norm", "BatchNorm", Backward, draw_backward, probe_backward
+)
+
+
+def _right_or_consistent(
+    gradient: str, case: Backward, seen: Observation, expected: Observation, fair_forward: bool
+) -> None:
+    """`gradient` is the formula's, or, for a part of the points, that of the student's own wrong forward.
+
+    Args:
+        fair_forward: whether the student's forward, if wrong, is enough of a normalisation for its own derivative to
+            be worth something.
+    """
+    name = GRADIENTS[gradient]
+    wanted = expected[gradient]
+    array(name, seen[gradient], wanted.shape)
+    scale = natural_scale(gradient, case.first, wanted, case.step)
+    if is_close(name, seen[gradient], wanted, scale):
+        return
+    if fair_forward:
+        own = array("", seen[f"numerical {gradient}"], wanted.shape)
+        if np.isfinite(own).all() and is_close(
+            name, seen[gradient], own, natural_scale(gradient, case.first, own, case.step)
+        ):
+            raise Failed(
+                _("{name} fits your own forward: the backward is right, the forward is not the formula's.").format(
+                    name=name
+                ),
+                share=OWN_FORWARD_SHARE,
+            )
+    close(name, seen[gradient], wanted, scale)
+
+
+@np.errstate(all="ignore")
+def _is_fair_forward(case: Backward, seen: Observation) -> bool:
+    """Whether the student's forward, right or wrong, ignores shifts and stretches of a column.
+
+    Both are properties of any normalisation over the batch, and leave a mark on its numerical gradient: every column
+    of dx sums to 0, and so does dx * x (Euler's theorem), but for what eps adds.
+    """
+    if "numerical dx" not in seen.values:
+        return False
+    x = case.first["x"]
+    dx = array("", seen["numerical dx"], x.shape)
+    wide = np.square(case.step / RELATIVE_STEP) > 1e3 * case.eps  # in narrower columns eps takes part
+    size = np.abs(dx).sum(axis=0)
+    shift = np.abs(dx.sum(axis=0))
+    stretch = np.abs((dx * (x - x.mean(axis=0))).sum(axis=0)) / np.ptp(x, axis=0)
+    return bool(np.all(((shift < 1e-3 * size) & (stretch < 0.1 * size))[wide])) and bool(size[wide].all())
+
+
+def _judge_gradient(gradient: str, case: Backward, seen: Observation, expected: Observation) -> None:
+    fair = seen.raised(gradient) is None and _is_fair_forward(case, seen)
+    _right_or_consistent(gradient, case, seen, expected, fair)
+
+
+@batch_norm_backward.check(points=1.0)
+def test_dbeta(case: Backward, seen: Observation, expected: Observation) -> None:
+    """`grads["beta"]` is the gradient with respect to beta, of shape (D,)."""
+    _judge_gradient("dbeta", case, seen, expected)
+
+
+@batch_norm_backward.check(points=2.0)
+def test_dgamma(case: Backward, seen: Observation, expected: Observation) -> None:
+    """`grads["gamma"]` is the gradient with respect to gamma, of shape (D,)."""
+    _judge_gradient("dgamma", case, seen, expected)
+
+
+@batch_norm_backward.check(points=4.0)
+def test_dx(case: Backward, seen: Observation, expected: Observation) -> None:
+    """`backward(dout)` is the gradient with respect to x, through the batch's mean and variance too."""
+    _judge_gradient("dx", case, seen, expected)
+
+
+@batch_norm_backward.check(points=1.0)
+def test_repeatable(case: Backward, seen: Observation, expected: Observation) -> None:
+    """Gradients are overwritten, not added up; backward belongs to the layer's last forward; x and dout stay."""
+    for gradient, name in GRADIENTS.items():
+        first = array(name, seen[gradient], expected[gradient].shape)
+        again = _("On a second call after one forward, {name}").format(name=name)
+        close(again, seen[f"{gradient} again"], first, natural_scale(gradient, case.first, first, case.step))
+        array(name, seen[f"{gradient} second"], expected[f"{gradient} second"].shape)
+        # Where the gradient of the first batch is wrong anyway, that of the second tells nothing new.
+        if is_close(
+            name, first, expected[gradient], natural_scale(gradient, case.first, expected[gradient], case.step)
+        ):
+            wanted = expected[f"{gradient} second"]
+            later = _("After a forward with another batch, {name}").format(name=name)
+            close(later, seen[f"{gradient} second"], wanted, natural_scale(gradient, case.second, wanted, case.step))
+    unchanged("dout", case.first["dout"], seen["dout"])
+    unchanged("x", seen["x after forward"], seen["x after backward"])
+    if not np.any(seen["dx"]):
+        raise Failed(_("backward(dout) is zero everywhere."))

@@ -1,0 +1,108 @@
+"""batch_norm_forward: the output of a layer in training, and the caller's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.expect import array, unchanged
+from autograder.exercises.gradient_pathology.batch_norm.shared import (
+    MIXED,
+    WIDE,
+    Batch,
+    close_by_column,
+    new_layer,
+    random_batch,
+    run_forward,
+)
+from autograder.i18n import _
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Batches given one after the other to one layer in training mode."""
+
+    title: str
+    aspect: str
+    batches: list[Batch]
+    eps: float = 1e-5
+    momentum: float = 0.9
+
+
+def draw_forward(rng: np.random.Generator) -> list[Forward]:
+    """Cases that isolate normalisation, gamma and beta, eps, and the degenerate batches."""
+    constant = random_batch(rng, 6, MIXED[2:])
+    # Small, since eps magnifies the rounding of a constant column's mean: float32 inside must pass.
+    constant["x"][:, 1] = rng.uniform(0.05, 0.1)
+    return [
+        Forward("gamma is 1 and beta is 0", "standardise", [random_batch(rng, 8, WIDE, affine=False)]),
+        Forward("gamma and beta are set", "affine", [random_batch(rng, 7, WIDE)]),
+        Forward(
+            "two batches of different size, parameters replaced in between",
+            "affine",
+            [random_batch(rng, 5, WIDE), random_batch(rng, 9, WIDE)],
+        ),
+        Forward("columns of very different spread", "eps", [random_batch(rng, 7, MIXED)]),
+        Forward("another eps", "eps", [random_batch(rng, 8, (0.1, 0.3, 1.0))], eps=float(rng.uniform(0.01, 0.05))),
+        Forward("one column is constant", "eps", [constant]),
+        Forward("a batch of two", "eps", [random_batch(rng, 2, MIXED[1:4])]),
+    ]
+
+
+def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tuple[str, Any]]:
+    """Runs the batches through one layer, and the first once more through another that came in between."""
+    width = case.batches[0]["x"].shape[1]
+    layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
+    for i, batch in enumerate(case.batches):
+        x = batch["x"].copy()
+        yield f"y{i}", run_forward(layer, batch, x)
+        yield f"x{i}", x
+    yield "y_of_another_layer", run_forward(bystander, case.batches[0], case.batches[0]["x"].copy())
+
+
+batch_norm_forward = Exercise("batch_norm_forward", "batch_norm", "BatchNorm", Forward, draw_forward, probe_forward)
+
+
+def _close_outputs(case: Forward, seen: Observation, expected: Observation) -> None:
+    for i in range(len(case.batches)):
+        close_by_column("forward(x)", seen[f"y{i}"], expected[f"y{i}"], case.batches[i])
+
+
+@batch_norm_forward.check(points=1.25)
+def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
+    """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
+    if case.aspect == "standardise":
+        _close_outputs(case, seen, expected)
+
+
+@batch_norm_forward.check(points=1.0)
+def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation) -> None:
+    """Then gamma scales and beta shifts every column, with the values the layer holds at that moment."""
+    if case.aspect == "affine":
+        _close_outputs(case, seen, expected)
+
+
+@batch_norm_forward.check(points=1.25)
+def test_small_spread(case: Forward, seen: Observation, expected: Observation) -> None:
+    """eps does its work: columns with a tiny spread come out as the formula says, constant ones as beta."""
+    if case.aspect == "eps":
+        _close_outputs(case, seen, expected)
+
+
+@batch_norm_forward.check(points=0.5)
+def test_input_stays(case: Forward, seen: Observation, expected: Observation) -> None:
+    """The caller's x stays unchanged, and layers do not disturb each other."""
+    for i, batch in enumerate(case.batches):
+        y = array("forward(x)", seen[f"y{i}"], batch["x"].shape)
+        unchanged("x", batch["x"], seen[f"x{i}"])
+        if np.array_equal(y, batch["x"]):
+            raise Failed(_("forward(x) is x itself: nothing was normalised."))
+        if not np.ptp(y, axis=0).any():
+            raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
+    if case.aspect != "eps":
+        first = array("forward(x)", seen["y0"], case.batches[0]["x"].shape)
+        close_by_column(_("In another new layer, forward(x)"), seen["y_of_another_layer"], first, case.batches[0])

@@ -1,0 +1,177 @@
+"""batch_norm_inference: running statistics, prediction, and its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.expect import array, close, unchanged
+from autograder.exercises.gradient_pathology.batch_norm.shared import (
+    GRADIENTS,
+    MIXED,
+    WIDE,
+    Batch,
+    close_by_column,
+    difference_step,
+    natural_scale,
+    new_layer,
+    random_batch,
+    run_forward,
+)
+from autograder.i18n import _
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Training batches, then a batch to predict.
+
+    Attributes:
+        running_mean, running_var: statistics (D,) loaded into a second layer, as from a saved model.
+    """
+
+    title: str
+    training: list[Batch]
+    prediction: Batch
+    running_mean: np.ndarray
+    running_var: np.ndarray
+    step: np.ndarray
+    eps: float = 1e-5
+    momentum: float = 0.9
+
+
+def draw_inference(rng: np.random.Generator) -> list[Inference]:
+    """Short trainings with the default and with another momentum, then a batch or a single row to predict."""
+
+    def case(title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], momentum: float, eps: float = 1e-5):
+        d = len(spreads)
+        return Inference(
+            title,
+            [random_batch(rng, n, spreads) for n in sizes],
+            random_batch(rng, rows, spreads),
+            running_mean=rng.uniform(-2, 2, d) * spreads,
+            running_var=rng.uniform(0.5, 2, d) * np.square(spreads),
+            step=difference_step(spreads, eps),
+            eps=eps,
+            momentum=momentum,
+        )
+
+    return [
+        case("three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
+        case("another momentum, then a single row", [8, 5], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
+        case("columns of very different spread", [7], 4, MIXED, momentum=0.1),
+        case("another eps", [6, 6], 5, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
+    ]
+
+
+def probe_inference(implementation: Implementation, case: Inference) -> Iterator[tuple[str, Any]]:
+    """Trains, predicts and goes back; then the same prediction from statistics that were loaded, not trained."""
+    width = case.running_mean.shape[0]
+    batch = case.prediction
+    trained = new_layer(implementation, case, width)
+    for i, training in enumerate(case.training):
+        run_forward(trained, training, training["x"].copy())
+        yield f"running_mean{i}", trained.running_mean
+        yield f"running_var{i}", trained.running_var
+
+    loaded = new_layer(implementation, case, width)
+    loaded.running_mean, loaded.running_var = case.running_mean.copy(), case.running_var.copy()
+    for name, layer in (("trained", trained), ("loaded", loaded)):
+        layer.training = False
+        x = batch["x"].copy()
+        yield f"y {name}", run_forward(layer, batch, x)
+        yield f"x {name}", x
+        yield f"first row {name}", run_forward(layer, batch, batch["x"][:1].copy())
+        yield f"running_mean {name}", layer.running_mean
+        yield f"running_var {name}", layer.running_var
+
+    trained.training = True  # a prediction is no end: training goes on, and later predictions know of it
+    run_forward(trained, case.training[0], case.training[0]["x"].copy())
+    trained.training = False
+    yield "later y trained", run_forward(trained, batch, batch["x"].copy())
+    for name, layer in (("trained", trained), ("loaded", loaded)):
+        run_forward(layer, batch, batch["x"].copy())
+        layer.training = True  # backward belongs to the last forward, which was a prediction
+        dout = batch["dout"].copy()
+        yield f"dx {name}", layer.backward(dout)
+        yield f"dout {name}", dout
+        yield f"dgamma {name}", layer.grads.get("gamma")
+        yield f"dbeta {name}", layer.grads.get("beta")
+
+
+batch_norm_inference = Exercise(
+    "batch_norm_inference", "batch_norm", "BatchNorm", Inference, draw_inference, probe_inference
+)
+
+
+@batch_norm_inference.check(points=1.5)
+def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
+    """Every training forward moves `running_mean` and `running_var` by the share that momentum leaves."""
+    _judge_statistics(case, seen, expected)
+
+
+def _judge_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
+    for i, batch in enumerate(case.training):
+        spread = np.ptp(batch["x"], axis=0)
+        for name, scale in (("running_mean", spread), ("running_var", spread**2)):
+            label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
+            close(
+                label,
+                seen[f"{name}{i}"],
+                expected[f"{name}{i}"],
+                scale=np.maximum(scale, np.abs(expected[f"{name}{i}"])),
+            )
+
+
+def _either(case: Inference, seen: Observation, expected: Observation, judge: Callable[[str], None]) -> None:
+    """`judge(name)` is content with the trained layer or, where its statistics are wrong, with the loaded one."""
+    try:
+        judge("trained")
+    except Failed:
+        try:
+            _judge_statistics(case, seen, expected)
+        except Failed:
+            judge("loaded")
+        else:
+            raise
+
+
+@batch_norm_inference.check(points=1.0)
+def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
+    """With `training = False` the output comes from the running statistics, gamma, beta and eps; one row is enough."""
+
+    def judge(name: str) -> None:
+        for key in (f"y {name}", f"first row {name}", f"later y {name}"):
+            if key in expected.values:
+                close_by_column(_("With training = False, forward(x)"), seen[key], expected[key], case.prediction)
+
+    _either(case, seen, expected, judge)
+
+
+@batch_norm_inference.check(points=0.5)
+def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
+    """Predicting changes neither running statistic."""
+    last = len(case.training) - 1
+    for name in ("running_mean", "running_var"):
+        shape = case.running_mean.shape
+        after_training = array(name, seen[f"{name}{last}"], shape)
+        if np.array_equal(after_training, np.zeros(shape) if name == "running_mean" else np.ones(shape)):
+            raise Failed(_("{name} has not moved in training, so there was nothing to keep.").format(name=name))
+        unchanged(name, after_training, array(name, seen[f"{name} trained"], shape))
+    unchanged("x", case.prediction["x"], seen["x trained"])
+
+
+@batch_norm_inference.check(points=1.0)
+def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
+    """Backward after a prediction is the derivative of that forward: the statistics are constants there."""
+
+    def judge(name: str) -> None:
+        for gradient, label in GRADIENTS.items():
+            key = f"{gradient} {name}"
+            close(label, seen[key], expected[key], natural_scale(gradient, case.prediction, expected[key]))
+
+    _either(case, seen, expected, judge)
+    unchanged("dout", case.prediction["dout"], seen["dout trained"])

@@ -1,0 +1,78 @@
+"""What the three exercises on BatchNorm share: batches, their natural scales, and how a layer is driven."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograder.exercises.exercise import Implementation
+from autograder.exercises.expect import close
+from autograder.layers import Layer
+
+Batch = dict[str, np.ndarray]
+"""One training or prediction step: the input `x` (N, D), the upstream gradient `dout` (N, D), and the parameters
+`gamma` and `beta` (D,) to set before the forward."""
+
+WIDE = (2.0, 3.0, 5.0)
+"""Spreads at which eps = 1e-5 cannot be seen: it moves the output by 1.3e-6 of its scale at most."""
+
+MIXED = (3e-3, 1e-2, 0.3, 1.0, 5.0)
+"""Spreads at which a misplaced or forgotten eps moves the output by 0.4 of its scale in the first column."""
+
+RELATIVE_STEP = 1e-5
+"""Half width of a central difference, as a share of a column's spread (eps included)."""
+
+GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads["beta"]'}
+"""What students know the gradients by."""
+
+
+def random_batch(rng: np.random.Generator, n: int, spreads: tuple[float, ...], affine: bool = True) -> Batch:
+    """`n` examples of columns with exactly these spreads; gamma is 1 and beta 0 unless `affine`."""
+    d = len(spreads)
+    center, noise = rng.uniform(-2, 2, d), rng.standard_normal((n, d))
+    if n > 1:  # a column that is nearly constant by chance would leave float32 few digits
+        noise = (noise - noise.mean(axis=0)) / noise.std(axis=0)
+    gamma = rng.uniform(0.5, 2, d) * rng.choice([-1.0, 1.0], d)
+    gamma[0] = -abs(gamma[0])
+    return {
+        "x": (center + noise) * spreads,
+        "dout": rng.standard_normal((n, d)),
+        "gamma": gamma if affine else np.ones(d),
+        "beta": rng.normal(0.5, 1, d) if affine else np.zeros(d),
+    }
+
+
+def new_layer(implementation: Implementation, case: Any, width: int) -> Layer:
+    """A new layer for `width` features, with the case's eps and momentum."""
+    return implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+
+
+def run_forward(layer: Layer, batch: Batch, x: np.ndarray) -> Any:
+    """The output for `x` with new arrays as parameters, as after an optimiser's step."""
+    layer.params["gamma"], layer.params["beta"] = batch["gamma"].copy(), batch["beta"].copy()
+    return layer.forward(x)
+
+
+def difference_step(spreads: tuple[float, ...], eps: float) -> np.ndarray:
+    """Steps that keep the numerical gradient near 1e-10 of its scale at any spread."""
+    return RELATIVE_STEP * np.hypot(spreads, eps**0.5)
+
+
+def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
+    """`close`, where each column is measured against its own largest value, or gamma where that is larger.
+
+    For gamma is the size of what beta is added to, which a single value of the sum may hide.
+    """
+    close(name, got, expected, scale=np.maximum(np.abs(expected).max(axis=0), np.abs(batch["gamma"])))
+
+
+def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, step: np.ndarray = np.inf) -> np.ndarray:
+    """The natural scale of a gradient, by column, which does not shrink where a sum cancels.
+
+    For dx it is at least what dx would be if mean and variance were constants; `step` holds the columns' spreads.
+    """
+    if gradient != "dx":
+        return np.abs(batch["dout"]).sum(axis=0)
+    constant = np.abs(batch["gamma"] * batch["dout"]).max(axis=0) * RELATIVE_STEP / step
+    return np.maximum(np.abs(expected).max(axis=0), constant)
