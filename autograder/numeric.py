@@ -150,7 +150,7 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
     if got.size > 1:
         unit = expected / scale
         factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
-        if abs(factor) > 1e-3 and explains(factor * expected):
+        if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and explains(factor * expected):
             return _("every element is {factor:.4g} times what it should be").format(factor=factor)
     if got.ndim == 2:
         rows, columns = got.shape

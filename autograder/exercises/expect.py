@@ -98,11 +98,9 @@ def unchanged(name: str, before: np.ndarray, after: Any) -> None:
 def describe(name: str, mismatch: Mismatch) -> str:
     """A mismatch in words: where, what was seen and expected, how far off, how many, and any regularity."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name
-    parts = [
-        _("{where} is {got:.6g}, but {expected:.6g} was expected").format(
-            where=where, got=mismatch.got, expected=mismatch.expected
-        )
-    ]
+    digits = 6 if mismatch.error > 1e-3 else 10  # enough to tell the two apart
+    got, expected = f"{mismatch.got:.{digits}g}", f"{mismatch.expected:.{digits}g}"
+    parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     if np.isfinite(mismatch.error):
         parts.append(_("the error is {error:.2g} of the natural scale").format(error=mismatch.error))
     if mismatch.index:

@@ -11,11 +11,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Float
 
 from autograder.grading import grade_submission
-from autograder.i18n import _, speaking
+from autograder.i18n import speaking
 from autograder.nbgrader_plugins.notes import read_notes
 from autograder.oracle import Reference
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text
+from autograder.report.words import MARKS, headline, shared_message
 from autograder.results import ExerciseResult, Outcome
 from autograder.submission import submission_of
 from autograder.worker.limits import Limits
@@ -90,6 +91,10 @@ def _report(result: ExerciseResult) -> list[dict[str, Any]]:
 
 
 def _comment(results: list[ExerciseResult]) -> str:
-    if all(item.outcome is Outcome.NOT_ATTEMPTED for result in results for item in result.items):
-        return _("Not written yet.")
-    return "\n\n".join(exercise_text(result) for result in results if not result.full) or _("Everything holds.")
+    """How the exercises of one cell stand, in Markdown; the reports with all details follow below the cell."""
+    lines = []
+    for result in results:
+        lines.append(f"- {headline(result)}")
+        if not shared_message(result):
+            lines += [f"  - {MARKS[i.outcome]} {i.sentence}" for i in result.items if i.outcome is not Outcome.PASSED]
+    return "\n".join(lines)

@@ -50,8 +50,11 @@ TAGS = ALLOWED_TAGS | {
     "u",
 }
 PROPERTIES = {
+    "background",
     "border-collapse",
     "color",
+    "display",
+    "font-family",
     "font-style",
     "font-weight",
     "line-height",
@@ -60,6 +63,7 @@ PROPERTIES = {
     "text-align",
     "vertical-align",
     "white-space",
+    "width",
 }
 
 

@@ -33,10 +33,10 @@ def print_audit(audit: Audit, console: Console) -> None:
         f"{len(audit.named)} mistakes and {audit.right} right implementations on {audit.seeds} seeds: "
         f"{len(audit.survivors)} survivors, {len(audit.false_rejects)} false rejects"
     )
-    wrong, right = audit.smallest_wrong, audit.largest_right
+    (wrong, mistake), (right, implementation) = audit.smallest_wrong, audit.largest_right
     console.print(
-        f"margins in decades from the tolerance: the smallest error of a mistake lies {_decades(wrong[0])} above "
-        f"({wrong[1]}), the largest of a right one {_decades(1 / right[0] if right[0] else math.inf)} below ({right[1]})"
+        f"margins in decades from the tolerance: the smallest error of a mistake lies {_decades(wrong)} above "
+        f"({mistake}), the largest of a right one {_decades(1 / right if right else math.inf)} below ({implementation})"
     )
 
 
