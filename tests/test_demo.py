@@ -283,4 +283,5 @@ def checked_in_a_notebook(path: Path, folder: Path) -> dict:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [*cells, last]])
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3", resources=resources).execute()
-    return json.loads(notebook.cells[-1].outputs[-1].text)
+    # A kernel may send what one print prints in several pieces.
+    return json.loads("".join(out.text for out in notebook.cells[-1].outputs if out.get("name") == "stdout"))
