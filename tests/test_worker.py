@@ -220,3 +220,22 @@ def test_recorded_cases_survive_the_wire():
         record = wire.unpack(wire.pack(wire.to_record(expectation.case)))
         again = type(expectation.case)(**record)
         np.testing.assert_equal(again.grads, expectation.case.grads)
+
+
+# --- processes that will not go ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(20)\n    os._exit(0)",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    ],
+    ids=["a child that outlives its worker", "a worker that stops itself"],
+)
+def test_the_grader_does_not_wait_for_a_process_that_stays(source):
+    start = time.monotonic()
+    by_exercise, _graded = scores(Limits(cell_seconds=2.0), extra=[code_cell(source)])
+    assert sum(by_exercise.values()) == 36
+    assert time.monotonic() - start < 15, "the child sleeps for 20 s"

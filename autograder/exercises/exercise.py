@@ -178,7 +178,7 @@ class Exercise:
                     values[name] = simplify(value)
             except Exception as error:
                 return Observation(values, Raised.of(error))
-            except SystemExit as error:
+            except (SystemExit, GeneratorExit) as error:
                 return Observation(values, Raised.of(error))
         return Observation(values)
 

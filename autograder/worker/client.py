@@ -172,9 +172,10 @@ class Worker:
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to `message`; a worker that gives none, or a malformed one, is stopped."""
         frame = wire.pack(message)
+        # In a thread of its own: a worker that no longer reads must not keep the grader waiting.
+        frame = struct.pack(">I", len(frame)) + frame
+        threading.Thread(target=_write, args=(self._process.stdin, frame), daemon=True).start()
         try:
-            self._process.stdin.write(struct.pack(">I", len(frame)) + frame)
-            self._process.stdin.flush()
             reply = wire.unpack(self._replies.get(timeout=seconds) or b"")
         except queue.Empty:
             self._kill()
@@ -193,9 +194,19 @@ class Worker:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError, ValueError):
-                pipe.close()
+        # A process that the worker left behind may hold the other ends; whoever waits for it is no one we need.
+        threading.Thread(target=_close, args=(self._process.stdin,), daemon=True).start()
+
+
+def _write(pipe: Any, frame: bytes) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        pipe.write(frame)
+        pipe.flush()
+
+
+def _close(pipe: Any) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        pipe.close()
 
 
 def _read_frames(pipe: Any, replies: queue.Queue[bytes | None]) -> None:
@@ -208,6 +219,7 @@ def _read_frames(pipe: Any, replies: queue.Queue[bytes | None]) -> None:
             replies.put(pipe.read(length), timeout=START_SECONDS)
     with contextlib.suppress(queue.Full):
         replies.put(None, timeout=START_SECONDS)
+    _close(pipe)
 
 
 def _environment(folder: Path) -> dict[str, str]:

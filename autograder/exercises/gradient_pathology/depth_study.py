@@ -25,7 +25,7 @@ class Study:
     Attributes:
         aspect: "training", "settings" or "overflow".
         network: keyword arguments of `build_deep_network`.
-        channel_scale: whether a layer with parameters of its own, which is no Linear, stands before each activation.
+        shared_scale: whether a layer with parameters of its own, which is no Linear, stands before each activation.
         settings: those of lr, steps and seed that are passed.
     """
 
@@ -35,7 +35,7 @@ class Study:
     X: np.ndarray
     t: np.ndarray
     network: dict[str, Any]
-    channel_scale: bool = False
+    shared_scale: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -44,12 +44,12 @@ class Study:
         return self.settings.get("steps", 200)
 
 
-class ChannelScale(Layer):
-    """y = x * W + shift, with one factor and one shift a feature: a layer with a parameter `W` that is not Linear."""
+class SharedScale(Layer):
+    """y = W x + shift, one factor and one shift for all features: a layer with a parameter `W` that is not Linear."""
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.params = {"W": np.linspace(0.8, 1.2, n_features), "shift": np.linspace(-0.2, 0.2, n_features)}
+        self.params = {"W": np.array([1.1]), "shift": np.array([-0.1])}
         self.grads = {"W": None, "shift": None}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -57,8 +57,7 @@ class ChannelScale(Layer):
         return x * self.params["W"] + self.params["shift"]
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        self.grads["W"] = (dout * self.cache["x"]).sum(axis=0)
-        self.grads["shift"] = dout.sum(axis=0)
+        self.grads = {"W": np.array([np.vdot(dout, self.cache["x"])]), "shift": np.array([dout.sum()])}
         return dout * self.params["W"]
 
 
@@ -70,7 +69,7 @@ def draw(rng: np.random.Generator) -> list[Study]:
         aspect: str,
         depths: list[int],
         n: int = 20,
-        channel_scale: bool = False,
+        shared_scale: bool = False,
         outputs: int = 1,
         settings: dict[str, Any] | None = None,
         **network: Any,
@@ -79,7 +78,7 @@ def draw(rng: np.random.Generator) -> list[Study]:
         t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, outputs) * X[:, 1:] ** 2
         t = (t - t.mean(axis=0)) / t.std(axis=0)
         network = {"width": 6, "out_features": outputs, **network}
-        return Study(title, aspect, depths, X, t, network, channel_scale, settings or {})
+        return Study(title, aspect, depths, X, t, network, shared_scale, settings or {})
 
     def seed() -> int:
         return int(rng.integers(1, 1000))
@@ -91,7 +90,7 @@ def draw(rng: np.random.Generator) -> list[Study]:
             "layers that have parameters and are not Linear",
             "settings",
             [5, 3],
-            channel_scale=True,
+            shared_scale=True,
             outputs=2,
             activation="tanh",
             settings={"lr": 0.05, "steps": 10, "seed": seed()},
@@ -113,7 +112,7 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
     """Runs the study once on copies of the data."""
 
     def build_network(depth: int, rng: np.random.Generator) -> list[Layer]:
-        norm = ChannelScale if case.channel_scale else None
+        norm = SharedScale if case.shared_scale else None
         return build_deep_network(depth, norm=norm, rng=rng, **case.network)
 
     yield (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
-from autograder.exercises.expect import close, kind_of
+from autograder.exercises.expect import close, kind_of, number
 from autograder.i18n import _
 from autograder.layers import Linear, ReLU
 
@@ -125,8 +125,12 @@ def _same_problems(seen: Observation, expected: Observation, answer: str = ANSWE
         raise Failed(_("Problems found: {got}; expected: {wanted}.").format(got=shown, wanted=should))
     for found, right in zip(problems, expected[answer], strict=True):
         for name in ("norm", "epoch"):
+            value = number(f"Problem.{name}", found[name])
             if np.isfinite(right[name]):
-                close(f"Problem.{name}", found[name], right[name])
+                close(f"Problem.{name}", value, right[name])
+            elif not np.array_equal(value, right[name], equal_nan=True):
+                wanted = _("{where} is {got}, but {expected} was expected")
+                raise Failed(wanted.format(where=f"Problem.{name}", got=value, expected=right[name]))
 
 
 @gradient_monitor.check(points=1.0)
