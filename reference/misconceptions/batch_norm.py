@@ -1191,7 +1191,10 @@ class VariancePathSign(Staged):
 @bank.add(
     "mean-path-summed",
     fails=(DX,),
-    cause=("The gradient through the mean is not divided by N.", "平均を通る勾配を N で割っていません。"),
+    cause=(
+        "The gradient through the mean grows with the size of the batch.",
+        "平均を通る勾配が、バッチの大きさとともに大きくなります。",
+    ),
     hint=("How much does the mean move when one x moves?", "x が 1 つ動くと、平均はどれだけ動きますか？"),
 )
 class MeanPathSummed(Staged):
@@ -1202,7 +1205,10 @@ class MeanPathSummed(Staged):
 @bank.add(
     "variance-path-summed",
     fails=(DX,),
-    cause=("The gradient through the variance is not divided by N.", "分散を通る勾配を N で割っていません。"),
+    cause=(
+        "The gradient through the variance grows with the size of the batch.",
+        "分散を通る勾配が、バッチの大きさとともに大きくなります。",
+    ),
     hint=("How much does the variance move when one x moves?", "x が 1 つ動くと、分散はどれだけ動きますか？"),
 )
 class VariancePathSummed(Staged):
@@ -1214,8 +1220,8 @@ class VariancePathSummed(Staged):
     "paths-summed",
     fails=(DX,),
     cause=(
-        "The gradients through mean and variance are not divided by N.",
-        "平均を通る勾配も分散を通る勾配も、N で割っていません。",
+        "The gradients through mean and variance grow with the size of the batch.",
+        "平均を通る勾配も分散を通る勾配も、バッチの大きさとともに大きくなります。",
     ),
     hint=(
         "Sum or mean: what does your dx become when every example stands twice in the batch?",
@@ -1234,8 +1240,8 @@ class PathsSummed(Staged):
     "dx-n-times-too-large",
     fails=(DX,),
     cause=(
-        "The last division by N is missing, so dx is N times too large.",
-        "最後の N での割り算がなく、dx が N 倍になっています。",
+        "dx is too large by a factor that grows with the batch.",
+        "dx が大きすぎます。その倍率は、バッチが大きいほど大きくなります。",
     ),
     hint=(
         "How does the size of your dx compare with that of dout / std?",
@@ -1262,8 +1268,8 @@ class DxOverN(Staged):
     "d-for-n-in-backward",
     fails=(DX,),
     cause=(
-        "backward divides by the number of features where it should use the batch size.",
-        "逆伝播で、バッチの大きさではなく特徴の数で割っています。",
+        "backward divides by the number of features.",
+        "逆伝播で、特徴の数で割っています。",
     ),
     hint=("Which axis of x counts the examples?", "x のどの軸が、例の数を表していますか？"),
 )
@@ -1352,8 +1358,8 @@ class VariancePathHalved(Staged):
     "variance-path-with-centred-x",
     fails=(DX,),
     cause=(
-        "The gradient through the variance ends with x less its mean, not with the normalised x.",
-        "分散を通る勾配の最後に、正規化した x ではなく、平均を引いただけの x を掛けています。",
+        "The gradient through the variance has the wrong unit: it grows with the spread of x.",
+        "分散を通る勾配の単位が合わず、x のばらつきとともに大きくなります。",
     ),
     hint=("In which units is each term of dx?", "dx のそれぞれの項の単位は何ですか？"),
 )
@@ -1383,8 +1389,8 @@ class VariancePathWithX(Staged):
     "exponent-of-variance",
     fails=(DX,),
     cause=(
-        "The power of the variance in its derivative is -1/2 where the root has been differentiated.",
-        "分散による微分で、分散の指数が -1/2 のままになっています。",
+        "The variance stands with a wrong power in the gradient through it.",
+        "分散を通る勾配で、分散の指数が違っています。",
     ),
     hint=("What happens to an exponent when you differentiate?", "べき乗を微分すると、指数はどうなりますか？"),
 )

@@ -70,7 +70,7 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     width = first["x"].shape[1]
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
     x, dout = first["x"].copy(), first["dout"].copy()
-    run_forward(layer, first, x)
+    yield "y", run_forward(layer, first, x)
     yield "x after forward", x
     yield "dx", layer.backward(dout)
     yield "dgamma", layer.grads.get("gamma")
@@ -136,13 +136,14 @@ def _right_or_consistent(
 
 
 @np.errstate(all="ignore")
-def _is_fair_forward(case: Backward, seen: Observation) -> bool:
-    """Whether the student's forward, right or wrong, ignores shifts and stretches of a column.
+def _is_fair_forward(case: Backward, seen: Observation, expected: Observation) -> bool:
+    """Whether the student's forward is wrong, yet ignores shifts and stretches of a column, as a normalisation does.
 
-    Both are properties of any normalisation over the batch, and leave a mark on its numerical gradient: every column
-    of dx sums to 0, and so does dx * x (Euler's theorem), but for what eps adds.
+    A right forward leaves no excuse, and none can be made up by showing another one while gradients are taken.
     """
-    if "numerical dx" not in seen.values:
+    y, wanted = seen.values.get("y"), expected["y"]
+    scale = np.maximum(np.abs(wanted).max(axis=0), np.abs(case.first["gamma"]))
+    if "numerical dx" not in seen.values or is_close("", y, wanted, scale):
         return False
     x = case.first["x"]
     dx = array("", seen["numerical dx"], x.shape)
@@ -154,7 +155,7 @@ def _is_fair_forward(case: Backward, seen: Observation) -> bool:
 
 
 def _judge_gradient(gradient: str, case: Backward, seen: Observation, expected: Observation) -> None:
-    fair = seen.raised(gradient) is None and _is_fair_forward(case, seen)
+    fair = seen.raised(gradient) is None and _is_fair_forward(case, seen, expected)
     _right_or_consistent(gradient, case, seen, expected, fair)
 
 
