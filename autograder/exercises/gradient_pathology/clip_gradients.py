@@ -92,6 +92,9 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
         case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12)),
         case("gradients well below the limit", "below", net, total=rng.uniform(0.2, 0.6)),
         case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
+        case("a norm a little above the limit", "above", net, total=1.002 * limit, max_norm=limit),
+        case("a norm a little below the limit", "below", net, total=0.998 * limit, max_norm=limit),
+        case("every gradient is zero", "below", [linear], total=0.0),
         Clipping("no layers at all", "empty", [], []),
         Clipping(
             "no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]

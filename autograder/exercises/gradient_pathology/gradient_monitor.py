@@ -82,6 +82,7 @@ def draw(rng: np.random.Generator) -> list[History]:
         # After an ill network, of which a new monitor must know nothing.
         History("nothing recorded yet", "healthy", []),
         History("a healthy network", "healthy", [(n, norms())]),
+        History("a record without any gradient", "healthy", [(n, {})]),
     ]
 
 

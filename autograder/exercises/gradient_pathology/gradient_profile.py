@@ -50,6 +50,7 @@ def draw(rng: np.random.Generator) -> list[Profile]:
         Profile("a scattered profile", "scatter", scattered(10, vanishing)),
         Profile("a scattered profile, as a list", "scatter", scattered(7, exploding), as_list=True),
         Profile("healthy, hardly any slope", "scatter", scattered(20, 0.0)),
+        Profile("norms of very different size", "scatter", 10.0 ** np.linspace(-30, 15, 30) * scattered(30, 0.0)),
         Profile("some norms are zero", "zeros", np.concatenate([[0.0, 0.0], scattered(6, vanishing)])),
         Profile("every norm is zero", "zeros", np.zeros(4)),
         Profile("a zero in the middle, as a list", "zeros", with_value(0.0), as_list=True),
