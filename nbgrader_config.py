@@ -1,4 +1,5 @@
 """Makes nbgrader's own commands grade with the kit: run them in this folder, unchanged."""
+
 import os
 import sys
 from pathlib import Path

@@ -49,6 +49,20 @@ def small_notebook(extra: list[dict] = (), **solutions: str) -> dict:
     return notebook_of([code_cell(SETUP, "setup"), *solution_cells, *extra, *checks], autograder={"language": "en"})
 
 
+def solution_lines() -> set[str]:
+    """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
+    solved, given = set(), set((COURSE / "source" / "gradient_pathology.py").read_text(encoding="utf-8").splitlines())
+    for path in (COURSE / "reference").glob("gradient_pathology/*.py"):
+        inside = False
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
+                inside = "BEGIN SOLUTION" in line
+            else:
+                (solved if inside else given).add(line.strip())
+    given = {line.strip() for line in given}
+    return {line for line in solved - given if len(line) > 12}
+
+
 @pytest.fixture
 def write_notebook(tmp_path):
     """Writes a notebook (a dict, or any text) and gives its path."""

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import solution_lines
 from nbclient import NotebookClient
 
 from autograder.report.words import MARKS, points
 from autograder.results import Outcome
 from autograder.submission import read_notebook, source_of, submission_of
-from source.release import COURSE, NOTEBOOK, solution_lines
+from source.release import COURSE, NOTEBOOK
 from tests.demo import ASSIGNMENT, Marks, read_marks, surprises
 from tests.sample_class import BY_HAND, CLASS, FULL, POINTS, Student, cell_of, changed, written
 

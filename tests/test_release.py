@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import small_notebook
+from conftest import small_notebook, solution_lines
 
 from autograder.exercises import assignments
 from autograder.submission import source_of
 from source import release
-from source.release import COURSE, NOTEBOOK, solution_lines
+from source.release import COURSE, NOTEBOOK
 
 ASSIGNMENTS = release.assignments()
 

@@ -40,7 +40,7 @@ class Graded:
 def grade_submission(
     submission: Submission,
     reference: Reference | None = None,
-    figures: frozenset[str] | bool = False,
+    figures: bool = False,
     limits: Limits = Limits(),
 ) -> Graded:
     """Run and judge one submission.

@@ -54,7 +54,7 @@ class Run:
 def run_submission(
     submission: Submission,
     cases: dict[str, list[Any]],
-    figures: frozenset[str] | bool = False,
+    figures: bool = False,
     limits: Limits = Limits(),
 ) -> Run:
     """Run a submission's cells from top to bottom in a fresh process, then probe its exercises there.
@@ -64,7 +64,7 @@ def run_submission(
 
     Args:
         cases: exercise id -> the cases to probe it on.
-        figures: whether figures are drawn, or the grade_ids of the cells whose figures are.
+        figures: whether figures are drawn.
     """
     deadline = time.monotonic() + limits.total_seconds
     run, cells = Run(), submission.cells_to_run()
@@ -75,9 +75,8 @@ def run_submission(
             for cell in cells:
                 if cell.index in fatal:
                     continue
-                drawn = figures if isinstance(figures, bool) else cell.grade_id in figures
                 try:
-                    run.outputs[cell.index] = worker.run_cell(cell, drawn)
+                    run.outputs[cell.index] = worker.run_cell(cell, figures)
                 except WorkerDied as death:
                     fatal.add(cell.index)
                     run.outputs[cell.index] = [_error_output(str(death))]
@@ -172,15 +171,15 @@ class Worker:
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to `message`; a worker that gives none, or a malformed one, is stopped."""
         frame = wire.pack(message)
-        # In a thread of its own: a worker that no longer reads must not keep the grader waiting.
         frame = struct.pack(">I", len(frame)) + frame
+        # In a thread of its own: a worker that no longer reads must not keep the grader waiting.
         threading.Thread(target=_write, args=(self._process.stdin, frame), daemon=True).start()
         try:
             reply = wire.unpack(self._replies.get(timeout=seconds) or b"")
         except queue.Empty:
             self._kill()
             raise WorkerDied(_took_too_long(seconds)) from None
-        except (OSError, wire.WireError):
+        except wire.WireError:
             self._kill()
             raise WorkerDied(_("Your code ended the Python process (a crash, or a call such as os._exit).")) from None
         if type(reply) is not dict:

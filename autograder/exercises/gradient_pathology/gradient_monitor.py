@@ -22,7 +22,7 @@ class History:
     """What a monitor has recorded when it is asked.
 
     Attributes:
-        aspect: "kinds", "nonfinite", "thresholds", "newest" or "healthy".
+        aspect: "kinds", "nonfinite", "thresholds" or "newest".
         records: (epoch, {layer name: gradient norm}), oldest first.
         thresholds: those that are passed.
         through_record: whether the norms come in through `record` and layers that have such gradients.
@@ -80,9 +80,9 @@ def draw(rng: np.random.Generator) -> list[History]:
         History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
         History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),
         # After an ill network, of which a new monitor must know nothing.
-        History("nothing recorded yet", "healthy", []),
-        History("a healthy network", "healthy", [(n, norms())]),
-        History("a record without any gradient", "healthy", [(n, {})]),
+        History("nothing recorded yet", "newest", []),
+        History("a healthy network", "newest", [(n, norms())]),
+        History("a record without any gradient", "newest", [(n, {})]),
     ]
 
 
@@ -158,7 +158,7 @@ def test_thresholds(case: History, seen: Observation, expected: Observation) -> 
 @gradient_monitor.check(points=1.0, needs=("kinds",))
 def test_newest(case: History, seen: Observation, expected: Observation) -> None:
     """Only the newest record counts, in its order; without a problem or a record the list is empty."""
-    if case.aspect in ("newest", "healthy"):
+    if case.aspect == "newest":
         _same_problems(seen, expected)
         try:
             _same_problems(seen, expected, ANSWERS[1])

@@ -23,6 +23,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     difference_step,
     natural_scale,
     new_layer,
+    output_scale,
     random_batch,
     run_forward,
 )
@@ -106,35 +107,6 @@ batch_norm_backward = Exercise(
 )
 
 
-def _right_or_consistent(
-    gradient: str, case: Backward, seen: Observation, expected: Observation, fair_forward: bool
-) -> None:
-    """`gradient` is the formula's, or, for a part of the points, that of the student's own wrong forward.
-
-    Args:
-        fair_forward: whether the student's forward, if wrong, is enough of a normalisation for its own derivative to
-            be worth something.
-    """
-    name = GRADIENTS[gradient]
-    wanted = expected[gradient]
-    array(name, seen[gradient], wanted.shape)
-    scale = natural_scale(gradient, case.first, wanted, case.step)
-    if is_close(name, seen[gradient], wanted, scale):
-        return
-    if fair_forward:
-        own = array("", seen[f"numerical {gradient}"], wanted.shape)
-        if np.isfinite(own).all() and is_close(
-            name, seen[gradient], own, natural_scale(gradient, case.first, own, case.step)
-        ):
-            raise Failed(
-                _("{name} fits your own forward: the backward is right, the forward is not the formula's.").format(
-                    name=name
-                ),
-                share=OWN_FORWARD_SHARE,
-            )
-    close(name, seen[gradient], wanted, scale)
-
-
 @np.errstate(all="ignore")
 def _is_fair_forward(case: Backward, seen: Observation, expected: Observation) -> bool:
     """Whether the student's forward is wrong, yet ignores shifts and stretches of a column, as a normalisation does.
@@ -142,8 +114,7 @@ def _is_fair_forward(case: Backward, seen: Observation, expected: Observation) -
     A right forward leaves no excuse, and none can be made up by showing another one while gradients are taken.
     """
     y, wanted = seen.values.get("y"), expected["y"]
-    scale = np.maximum(np.abs(wanted).max(axis=0), np.abs(case.first["gamma"]))
-    if "numerical dx" not in seen.values or is_close("", y, wanted, scale):
+    if "numerical dx" not in seen.values or is_close("", y, wanted, output_scale(wanted, case.first)):
         return False
     x = case.first["x"]
     dx = array("", seen["numerical dx"], x.shape)
@@ -155,8 +126,19 @@ def _is_fair_forward(case: Backward, seen: Observation, expected: Observation) -
 
 
 def _judge_gradient(gradient: str, case: Backward, seen: Observation, expected: Observation) -> None:
-    fair = seen.raised(gradient) is None and _is_fair_forward(case, seen, expected)
-    _right_or_consistent(gradient, case, seen, expected, fair)
+    """`gradient` is the formula's or, for a part of the points, that of the student's own wrong forward."""
+    name, wanted = GRADIENTS[gradient], expected[gradient]
+    got = array(name, seen[gradient], wanted.shape)
+
+    def fits(other: np.ndarray) -> bool:
+        return is_close(name, got, other, natural_scale(gradient, case.first, other, case.step))
+
+    if not fits(wanted) and _is_fair_forward(case, seen, expected):
+        own = array("", seen[f"numerical {gradient}"], wanted.shape)
+        if np.isfinite(own).all() and fits(own):
+            message = _("{name} fits your own forward: the backward is right, the forward is not the formula's.")
+            raise Failed(message.format(name=name), share=OWN_FORWARD_SHARE)
+    close(name, got, wanted, natural_scale(gradient, case.first, wanted, case.step))
 
 
 @batch_norm_backward.check(points=1.0)
@@ -181,14 +163,13 @@ def test_dx(case: Backward, seen: Observation, expected: Observation) -> None:
 def test_repeatable(case: Backward, seen: Observation, expected: Observation) -> None:
     """Gradients are overwritten, not added up; backward belongs to the layer's last forward; x and dout stay."""
     for gradient, name in GRADIENTS.items():
-        first = array(name, seen[gradient], expected[gradient].shape)
+        wanted = expected[gradient]
+        first = array(name, seen[gradient], wanted.shape)
         again = _("On a second call after one forward, {name}").format(name=name)
         close(again, seen[f"{gradient} again"], first, natural_scale(gradient, case.first, first, case.step))
         array(name, seen[f"{gradient} second"], expected[f"{gradient} second"].shape)
         # Where the gradient of the first batch is wrong anyway, that of the second tells nothing new.
-        if is_close(
-            name, first, expected[gradient], natural_scale(gradient, case.first, expected[gradient], case.step)
-        ):
+        if is_close(name, first, wanted, natural_scale(gradient, case.first, wanted, case.step)):
             wanted = expected[f"{gradient} second"]
             later = _("After a forward with another batch, {name}").format(name=name)
             close(later, seen[f"{gradient} second"], wanted, natural_scale(gradient, case.second, wanted, case.step))

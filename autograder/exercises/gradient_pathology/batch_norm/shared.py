@@ -59,12 +59,17 @@ def difference_step(spreads: tuple[float, ...], eps: float) -> np.ndarray:
     return RELATIVE_STEP * np.hypot(spreads, eps**0.5)
 
 
-def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
-    """`close`, where each column is measured against its own largest value, or gamma where that is larger.
+def output_scale(expected: np.ndarray, batch: Batch) -> np.ndarray:
+    """The natural scale of an output, by column: its largest value, or gamma where that is larger.
 
     For gamma is the size of what beta is added to, which a single value of the sum may hide.
     """
-    close(name, got, expected, scale=np.maximum(np.abs(expected).max(axis=0), np.abs(batch["gamma"])))
+    return np.maximum(np.abs(expected).max(axis=0), np.abs(batch["gamma"]))
+
+
+def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
+    """`close`, where each column is measured against its own scale."""
+    close(name, got, expected, output_scale(expected, batch))
 
 
 def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, step: np.ndarray = np.inf) -> np.ndarray:
