@@ -19,8 +19,10 @@ c.ClearSolutions.code_stub = {"python": "# ここにコードを書いてくだ�
 c.ClearSolutions.text_stub = "ここに答えを書いてください。"
 
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
+c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.rename.before_autograde"  # notebooks of another name
 c.Autograde.sanitize_preprocessors = [
-    "autograder.nbgrader_plugins.mend.Mend",  # first: a copied cell would stop the whole batch
+    "autograder.nbgrader_plugins.safe_html.SafeContent",  # first: all others count on well-formed cells
+    "autograder.nbgrader_plugins.mend.Mend",  # before the others: a copied cell would stop the whole batch
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.OverwriteCells",
@@ -39,6 +41,16 @@ c.Autograde.autograde_preprocessors = [
 # No script that a student wrote or displayed runs in anybody's browser.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {
-    "clean_html": "autograder.nbgrader_plugins.safe_html.clean_html",
-    "markdown2html": "autograder.nbgrader_plugins.safe_html.markdown2html",
+    name: f"autograder.nbgrader_plugins.safe_html.{name}" for name in ("clean_html", "highlight_code", "markdown2html")
 }
+c.HTMLExporter.preprocessors = ["autograder.nbgrader_plugins.safe_html.SafeContent"]  # formgrader's, too
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    "autograder.nbgrader_plugins.safe_html.PageStyle",
+]
+
+# Archives from a learning management system, and grades for a spreadsheet.
+c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_input.SafeExtractor"
+c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_input.NotebookCollector"
+c.ExportApp.plugin_class = "autograder.nbgrader_plugins.export.SafeCsvExport"

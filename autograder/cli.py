@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 
 from autograder import __version__
-from autograder.grading import ISOLATION, grade_submission
+from autograder.grading import grade_submission
 from autograder.i18n import LANGUAGES, _, use_language
 from autograder.oracle import NoReference
 from autograder.report.console import print_submission
 from autograder.report.text import printable
 from autograder.results import SubmissionResult, results_file
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
-from autograder.worker.client import WorkerBroken
+from autograder.worker.client import Figures
+from autograder.worker.host import Host, HostBroken, too_weak
+from autograder.worker.isolation import Level
 
 FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 """Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         stream.reconfigure(errors="replace")
     try:
         sys.exit(options.run(options))
-    except (UnreadableNotebook, WorkerBroken, NoReference) as error:
+    except (UnreadableNotebook, HostBroken, NoReference) as error:
         print(printable(str(error)), file=sys.stderr)
         sys.exit(UNUSABLE)
 
@@ -43,17 +45,46 @@ def check(options: argparse.Namespace) -> int:
     try:
         submission = submission_of(read_notebook(path), str(path))
     except UnreadableNotebook as error:
-        _write_json(options.json, path.stem, path.stem, SubmissionResult(message=str(error)))
+        _write_json(options.json, path.stem, path.stem, SubmissionResult(message=str(error)), "none")
         raise
     if submission.language and not options.lang:
         use_language(submission.language)
     graded = grade_submission(submission)
     result = graded.result
-    _write_json(options.json, submission.assignment, path.stem, result)
+    _write_json(options.json, submission.assignment, path.stem, result, graded.isolation)
     print_submission(result, graded.cell_errors)
     if submission.missing:
         return UNUSABLE
     return FULL if result.score == result.max else NOT_FULL
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Grade all that a class handed in, in a course folder; what is unchanged since it was graded is skipped."""
+    from autograder.grading.classwork import grade_class
+    from autograder.grading.course import Course, CourseError, guarded_folders
+    from autograder.grading.job import Settings
+    from autograder.report.classwork import ClassProgress, print_summary, write_results
+
+    target = options.json and options.json.resolve()
+    try:
+        course = Course(options.course)
+        with Host(guarded=guarded_folders(course.folder)) as host:
+            level = host.level
+            if level is Level.BASIC and not options.allow_basic:
+                raise HostBroken(too_weak(host, "--allow-basic"))
+        settings = Settings(course.folder, level, options.figures)
+        with ClassProgress(host) as progress:
+            summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
+    except CourseError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print(_("Stopped. What was graded is kept; the same command goes on from here."), file=sys.stderr)
+        return NOT_FULL
+    if target:
+        write_results(target, course, options.assignment)
+    print_summary(summary, course)
+    return NOT_FULL if summary.broken else FULL
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -80,10 +111,17 @@ def audit(options: argparse.Namespace) -> int:
     return FULL if result.passed and causes.passed else NOT_FULL
 
 
-def _write_json(target: Path | None, assignment: str, student: str, result: SubmissionResult) -> None:
+def _write_json(target: Path | None, assignment: str, student: str, result: SubmissionResult, isolation: str) -> None:
     if target is not None:
-        content = results_file(assignment, ISOLATION, {student: result})
+        content = results_file(assignment, isolation, {student: result})
         target.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +138,30 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
     command.set_defaults(run=check)
+
+    command = commands.add_parser(
+        "grade",
+        help=_("grade a class (in a course folder)"),
+        description=grade.__doc__,
+        epilog="example: autograder grade gradient-pathology --jobs 4 --json results.json",
+    )
+    command.add_argument("assignment", metavar="ASSIGNMENT")
+    command.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=_("the course folder"))
+    command.add_argument("--jobs", type=_at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time"))
+    command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
+    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.add_argument(
+        "--figures",
+        type=Figures,
+        choices=list(Figures),
+        default=Figures.BY_HAND,
+        help=_("which cells' figures are drawn"),
+    )
+    command.add_argument(
+        "--allow-basic", action="store_true", help=_("grade even where students' code could read your files")
+    )
+    command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
+    command.set_defaults(run=grade)
 
     command = commands.add_parser(
         "audit",

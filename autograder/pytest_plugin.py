@@ -40,14 +40,14 @@ class SubmissionChecks(pytest.File):
         from autograder.grading import grade_submission
         from autograder.i18n import use_language
         from autograder.submission import UnreadableNotebook, read_notebook, submission_of
-        from autograder.worker.client import WorkerBroken
+        from autograder.worker.host import HostBroken
 
         path = self.config.invocation_params.dir / self.config.getoption("--submission")
         try:
             submission = submission_of(read_notebook(path), str(path))
             use_language(submission.language)
             result = grade_submission(submission).result
-        except (UnreadableNotebook, WorkerBroken) as error:
+        except (UnreadableNotebook, HostBroken) as error:
             raise pytest.UsageError(str(error)) from None
         for exercise_id, exercise_result in result.checks.items():
             for item in exercise_result.items:

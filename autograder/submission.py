@@ -1,31 +1,36 @@
-"""A student's notebook as data: read it, find its cells by grade_id, and say which of them have to run.
-
-Notebooks are read with json: nbformat's import alone takes longer than a check may.
-"""
+"""A student's notebook as data: which file it is, what it holds for the grader, and which of its cells have to run."""
 
 from __future__ import annotations
 
-import ast
 import builtins
 import hashlib
-import json
-import re
-import symtable
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.cells import CHECK_PREFIX, defined_by, grade_id_of, metadata_of, names_in, recognise, source_of
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
+from autograder.reading import UnreadableNotebook, read_notebook
 
-MAX_NOTEBOOK_BYTES = 50 * 2**20
-CHECK_PREFIX = "check_"
+__all__ = [
+    "CHECK_PREFIX",
+    "Cell",
+    "Submission",
+    "UnreadableNotebook",
+    "choose_notebook",
+    "digest",
+    "language_of",
+    "read_notebook",
+    "source_of",
+    "submission_of",
+]
 
-
-class UnreadableNotebook(Exception):
-    """There is no submission in this file; the message says why and what to do."""
+MAX_CANDIDATES = 20
+"""How many files of a folder are looked into for the submission."""
 
 
 @dataclass(frozen=True)
@@ -79,57 +84,30 @@ class Submission:
         """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
         chosen = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
         experiments = [cell for cell in self.cells if cell.experiment]
-        while needed := [cell for cell in experiments if cell not in chosen and _unresolved(chosen) & _names(cell)[0]]:
+        while needed := [
+            cell for cell in experiments if cell not in chosen and _unresolved(chosen) & names_in(cell.source)[0]
+        ]:
             chosen += needed
         return sorted(chosen, key=lambda cell: cell.index)
-
-
-def read_notebook(path: Path) -> dict[str, Any]:
-    """The notebook in `path`, as nested dicts and lists.
-
-    Raises:
-        UnreadableNotebook: it is no readable notebook.
-    """
-    try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-            raise UnreadableNotebook(
-                _("{path} is larger than {limit} MB. Clear all outputs, save, and try again.").format(
-                    path=path, limit=MAX_NOTEBOOK_BYTES // 2**20
-                )
-            )
-        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UnreadableNotebook(
-            _("{path} cannot be read: {reason}.").format(path=path, reason=error.strerror or error)
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableNotebook(
-            _(
-                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). "
-                "Open it in Jupyter, save it, and try again."
-            ).format(path=path)
-        ) from error
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list) or notebook.get("nbformat") != 4:
-        raise UnreadableNotebook(
-            _("{path} is no Jupyter notebook of format 4. Open it in Jupyter, save it, and try again.").format(
-                path=path
-            )
-        )
-    return notebook
 
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     """The submission that `notebook` holds; `name` is for messages.
 
+    Cells that have lost their marks are recognised by their ids and by what they do.
+
     Raises:
         UnreadableNotebook: it belongs to no assignment of this kit.
     """
-    cells = tuple(_code_cells(notebook))
-    present = {_grade_id(cell) for cell in notebook["cells"]} - {None}
+    edition = metadata_of(notebook, "autograder").get("assignment")
     for assignment, exercises in assignments().items():
-        wanted = [grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)]
-        if present.intersection(wanted):
-            missing = tuple(dict.fromkeys(grade_id for grade_id in wanted if grade_id not in present))
+        wanted = list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+        grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
+        for index, grade_id in recognise(notebook["cells"], wanted).items():
+            grade_ids[index] = grade_id
+        if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
+            cells = tuple(_code_cells(notebook, grade_ids))
+            missing = tuple(grade_id for grade_id in wanted if grade_id not in grade_ids)
             return Submission(assignment, language_of(notebook), _in_notebook_order(exercises, cells), cells, missing)
     raise UnreadableNotebook(
         _(
@@ -140,18 +118,37 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
+def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
+    """Which file of a submitted folder is the submission.
+
+    The one called `name`.ipynb; otherwise one that belongs to an assignment, here or one folder down; otherwise any
+    notebook, so that reading it says what is wrong. Of several the newest. Links are never followed.
+
+    Returns:
+        The file, or None if there is no notebook, and what an instructor should know about the choice.
+    """
+    named = folder / f"{name}.ipynb"
+    if _is_plain_file(named):
+        return named, []
+    found = sorted(_notebooks_in(folder), key=lambda path: (-path.lstat().st_mtime, str(path)))[:MAX_CANDIDATES]
+    candidates = [path for path in found if _belongs_here(path)] or found
+    if not candidates:
+        return None, []
+    taken, *others = [path.relative_to(folder).as_posix() for path in candidates]
+    if not others:
+        note = _("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)
+    else:
+        note = _(
+            "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
+            "Please look whether that is right."
+        ).format(name=name, taken=taken, others=", ".join(others))
+    return candidates[0], [note]
+
+
 def language_of(notebook: dict[str, Any]) -> str | None:
     """The language of the notebook's edition, or None if it does not say."""
-    language = _metadata(notebook, "autograder").get("language")
+    language = metadata_of(notebook, "autograder").get("language")
     return language if language in LANGUAGES else None
-
-
-def source_of(cell: dict[str, Any]) -> str:
-    """A cell's text, whether it is stored as a string or as lines."""
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
 
 
 def digest(source: str) -> str:
@@ -159,12 +156,13 @@ def digest(source: str) -> str:
     return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _code_cells(notebook: dict[str, Any]) -> Iterable[Cell]:
-    for index, cell in enumerate(notebook["cells"]):
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterator[Cell]:
+    for index, (cell, grade_id) in enumerate(zip(notebook["cells"], grade_ids, strict=True)):
+        # A solution counts as code, whatever a slip of the keyboard made of its cell.
+        if isinstance(cell, dict) and (cell.get("cell_type") == "code" or grade_id in defined_by()):
             source = source_of(cell)
-            mark = _metadata(cell, "autograder").get("experiment")
-            yield Cell(index, source, _grade_id(cell), experiment=mark == digest(source))
+            mark = metadata_of(cell, "autograder").get("experiment")
+            yield Cell(index, source, grade_id, experiment=mark == digest(source))
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:
@@ -172,49 +170,45 @@ def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...])
     return tuple(sorted(exercises, key=lambda e: places.get(CHECK_PREFIX + e.id, float("inf"))))
 
 
-def _metadata(holder: Any, key: str) -> dict[str, Any]:
-    metadata = holder.get("metadata") if isinstance(holder, dict) else None
-    found = metadata.get(key) if isinstance(metadata, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _grade_id(cell: Any) -> str | None:
-    grade_id = _metadata(cell, "nbgrader").get("grade_id")
-    return grade_id if isinstance(grade_id, str) else None
-
-
-# --- which names a cell makes and needs ------------------------------------------------------------------------------
+def _is_edition_of(edition: Any, assignment: str) -> bool:
+    """Whether a notebook's own word for its assignment means `assignment`, in whatever language."""
+    return edition in (assignment, *(f"{assignment}-{language}" for language in LANGUAGES))
 
 
 def _unresolved(cells: list[Cell]) -> set[str]:
     """Names that `cells` use and none of them makes."""
     made, used = set(dir(builtins)), set()
     for cell in cells:
-        makes, uses = _names(cell)
+        makes, uses = names_in(cell.source)
         made |= makes
         used |= uses
     return used - made
 
 
-def _names(cell: Cell) -> tuple[set[str], set[str]]:
-    """The global names that `cell` makes, and those that it uses without making them."""
-    # IPython's line magics and shell escapes are no Python.
-    source = re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", cell.source)
+# --- which file of a folder is the submission -------------------------------------------------------------------------
+
+
+def _notebooks_in(folder: Path) -> Iterator[Path]:
+    """The notebooks in `folder` and one folder down, without copies that programs keep for themselves."""
+    for entry in _visible(folder):
+        inside = _visible(Path(entry)) if entry.is_dir(follow_symlinks=False) else [entry]
+        yield from (Path(file) for file in inside if file.name.endswith(".ipynb") and _is_plain_file(Path(file)))
+
+
+def _visible(folder: Path) -> Iterable[os.DirEntry[str]]:
     try:
-        ast.parse(source)
-        table = symtable.symtable(source, "<cell>", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(), set(re.findall(r"[^\W\d]\w*", source))
-    makes: set[str] = set()
-    uses: set[str] = set()
-    tables = [table]
-    while tables:
-        scope = tables.pop()
-        tables += scope.get_children()
-        for symbol in scope.get_symbols():
-            if scope is table or symbol.is_global():
-                if symbol.is_assigned() or symbol.is_imported():
-                    makes.add(symbol.get_name())
-                if symbol.is_referenced():
-                    uses.add(symbol.get_name())
-    return makes, uses - makes
+        return [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError:
+        return []
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _belongs_here(path: Path) -> bool:
+    try:
+        submission_of(read_notebook(path), path.name)
+    except UnreadableNotebook:
+        return False
+    return True

@@ -168,15 +168,38 @@ def pack(value: Any) -> bytes:
     return data
 
 
-def unpack(data: bytes) -> Any:
+def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
     """The value that `pack` made `data` from.
+
+    Args:
+        most_text: the longest text that may be in it.
 
     Raises:
         WireError: `data` is malformed or exceeds a cap. Nothing else is raised, whatever `data` holds.
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too large")
-    return _Message().read(data)
+    value = _Message().read(data)
+    _look_through(value, most_text, 2 * MAX_DEPTH)
+    return value
+
+
+def _look_through(value: Any, most_text: int, depth: int) -> None:
+    kind = type(value)
+    if kind is str or kind is bytes:
+        if len(value) > most_text:
+            raise WireError("a text is too long")
+    elif kind in (list, tuple, dict):
+        if depth == 0:
+            raise WireError("nested too deeply")
+        for item in value:
+            _look_through(item, most_text, depth - 1)
+        if kind is dict:
+            for item in value.values():
+                _look_through(item, most_text, depth - 1)
+    elif kind is Raised:
+        for item in (value.type, value.bases, value.message, value.source):
+            _look_through(item, most_text, depth)
 
 
 def _to_extension(value: Any) -> msgpack.ExtType:

@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import EXERCISES, SETUP, code_cell, notebook_of, small_notebook
 
+from autograder.cells import defines, names_in
 from autograder.submission import UnreadableNotebook, digest, read_notebook, submission_of
 
 
@@ -43,7 +44,7 @@ def test_sources_may_be_strings_or_lines(write_notebook):
         ("[" * 100_000, "not JSON"),
         ("%PDF-1.7", "not JSON"),
         ("[1, 2]", "no Jupyter notebook"),
-        ('{"nbformat": 3, "worksheets": []}', "no Jupyter notebook"),
+        ('{"nbformat": 3, "worksheets": 7}', "no Jupyter notebook"),
         ('{"nbformat": 4, "cells": "none"}', "no Jupyter notebook"),
         (json.dumps(notebook_of([])), "belongs to no assignment"),
         (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "belongs to no"),
@@ -135,3 +136,32 @@ def test_an_experiment_that_a_student_builds_on_runs_with_all_it_needs(write_not
 )
 def test_a_name_the_student_makes_needs_no_experiment(write_notebook, use):
     assert "curve = 1" not in sources_that_run(write_notebook, experiment("curve = 1"), code_cell(use))
+
+
+# --- which names code makes and uses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("def f():\n    pass", "f"),
+        ("class f(Layer)\n    pass", "f"),
+        ("f = lambda x: x", "f"),
+        ("%%time\ndef f():\n    return 1", "f"),
+        ("if True:\n    def f(): pass", "f"),
+        ("!ls\nfrom here import f", "f"),
+    ],
+)
+def test_code_defines_a_name_at_its_top_level(source, name):
+    assert defines(source, name)
+
+
+@pytest.mark.parametrize("source", ["f()", "def g():\n    f = 1", "class A:\n    def f(self): pass", "# def f():", ""])
+def test_code_that_only_mentions_a_name_does_not_define_it(source):
+    assert not defines(source, "f")
+
+
+@pytest.mark.parametrize("source", ["(" * 150_000, "-" * 150_000 + "1", "\n" * 3_000_000, "x = 1\n" * 500_000])
+def test_code_that_would_overwhelm_a_parser_is_looked_through_all_the_same(source):
+    assert not defines(source, "f")
+    names_in(source)

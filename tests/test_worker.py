@@ -14,7 +14,8 @@ from autograder.grading import grade_submission
 from autograder.oracle import recorded
 from autograder.submission import submission_of
 from autograder.worker import client
-from autograder.worker.client import run_submission
+from autograder.worker.client import Figures, run_submission
+from autograder.worker.host import Host, HostBroken
 from autograder.worker.limits import Limits, OutOfTime, time_limit
 
 QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
@@ -29,7 +30,7 @@ def clip_gradients(layers, max_norm=1.0):
 """
 
 
-def run_cells(*sources, figures=True, limits=QUICK):
+def run_cells(*sources, figures=Figures.ALL, limits=QUICK):
     """The outputs of extra cells of an otherwise empty notebook."""
     extra = [code_cell(source) for source in sources]
     notebook = small_notebook(extra=extra, **{name: "" for name in client_solutions()})
@@ -71,14 +72,15 @@ def test_an_error_is_an_output_and_the_next_cell_runs():
 
 
 def test_magics_shell_commands_and_await_work():
-    (outputs,) = run_cells("%timeit -n1 -r1 1\n!echo hello\nimport asyncio\nawait asyncio.sleep(0)\nprint('done')")
+    cell = "%timeit -n1 -r1 1\n!echo hello\nlines = !ls\nimport asyncio\nawait asyncio.sleep(0)\nprint('done', lines)"
+    (outputs,) = run_cells(cell)
     text = "".join(output.get("text", "") for output in outputs)
-    assert "loop" in text and "hello" in text and "done" in text
+    assert "loop" in text and "done [" in text, "whether or not a command may be run here"
 
 
 def test_figures_are_drawn_only_where_somebody_looks():
     plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('勾配')\nplt.show()"
-    (drawn,), (not_drawn,) = run_cells(plot), run_cells(plot, figures=False)
+    (drawn,), (not_drawn,) = run_cells(plot), run_cells(plot, figures=Figures.NONE)
     assert "image/png" in drawn[0]["data"]
     assert "image/png" not in not_drawn[0]["data"]
     assert not [output for output in drawn if output["output_type"] == "stream"], "no glyph is missing"
@@ -187,6 +189,11 @@ def test_what_a_worker_claims_is_looked_at():
     for bad in (
         None,
         {**good, "text": 3},
+        {**good, "name": "log"},
+        {"output_type": []},
+        {"output_type": "display_data", "data": {"text/html": "<b>"}, "metadata": {}},
+        {"output_type": "display_data", "data": {b"text/plain": "x"}, "metadata": {}},
+        {"output_type": "execute_result", "data": {"text/plain": "x"}, "metadata": {}, "execution_count": -1},
         {**good, "extra": 1},
         {"output_type": "update"},
         {"output_type": "display_data", "data": {"text/plain": ["x"]}, "metadata": {}},
@@ -196,9 +203,9 @@ def test_what_a_worker_claims_is_looked_at():
 
 
 def test_a_broken_installation_is_no_students_fault(monkeypatch):
-    monkeypatch.setattr(client.sys, "executable", "/bin/false")
-    with pytest.raises(client.WorkerBroken):
-        scores()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(HostBroken):
+        Host()
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

@@ -10,19 +10,19 @@ from autograder.judge import interrupted, judge
 from autograder.oracle import PRIVATE_RUNS, Expectation, Reference, known_mistakes, recorded, trials
 from autograder.results import ExerciseResult, SubmissionResult
 from autograder.submission import CHECK_PREFIX, Submission
-from autograder.worker.client import Run, run_submission
+from autograder.worker.client import Figures, Run, run_submission
+from autograder.worker.host import Host, shared_host
+from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
-
-ISOLATION = "basic"
-"""What holds a worker: its own process and folder, limits, a clean environment. It can still read this user's files."""
 
 
 @dataclass(frozen=True)
 class Graded:
-    """A submission's result, and the run it came from."""
+    """A submission's result, the run it came from, and how that was isolated."""
 
     result: SubmissionResult
     run: Run
+    isolation: Level
 
     @property
     def cell_errors(self) -> list[str]:
@@ -40,15 +40,17 @@ class Graded:
 def grade_submission(
     submission: Submission,
     reference: Reference | None = None,
-    figures: bool = False,
+    figures: Figures = Figures.NONE,
     limits: Limits = Limits(),
+    host: Host | None = None,
 ) -> Graded:
     """Run and judge one submission.
 
     Args:
         reference: adds private cases; without it the recorded public ones decide.
-        figures: see `run_submission`.
+        figures, host: see `run_submission`.
     """
+    host = host or shared_host()
     expected = {
         exercise.id: reference.expectations(exercise, submission.content) if reference else list(recorded(exercise))
         for exercise in submission.exercises
@@ -56,9 +58,9 @@ def grade_submission(
     if reference:  # the limit is for one draw of cases
         limits = replace(limits, probe_seconds=limits.probe_seconds * (1 + PRIVATE_RUNS))
     cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
-    run = run_submission(submission, cases, figures, limits)
+    run = run_submission(submission, cases, figures, limits, host)
     checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
-    return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run)
+    return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 
 
 def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> ExerciseResult:

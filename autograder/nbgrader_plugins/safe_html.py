@@ -1,18 +1,30 @@
-"""Filters for feedback pages and formgrader, by which nothing that a student wrote runs in anybody's browser.
+"""Feedback pages and formgrader, by which nothing that a student wrote runs, loads or covers anything anywhere.
 
-nbgrader's templates show the HTML in Markdown cells and comments as it is, and nbconvert's own cleaning, which they ask
-for elsewhere, knows neither paragraphs nor the parts of a table.
+nbgrader's templates show the HTML in Markdown cells and comments as it is, and put much of a notebook's metadata into
+the page unescaped. `clean_html`, `markdown2html` and `highlight_code` stand in for the templates' filters of these
+names; `SafeContent` takes away what no filter sees; `PageStyle` adds what the style of feedback pages lacks.
 """
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import unquote
 
+import tinycss2
 from bleach.css_sanitizer import CSSSanitizer
+from bleach.html5lib_shim import Filter
 from bleach.sanitizer import ALLOWED_TAGS, Cleaner
 from jinja2 import pass_context
+from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
+from nbformat.notebooknode import NotebookNode
+from pygments.token import STANDARD_TYPES
+from traitlets import Bool
 
 TAGS = ALLOWED_TAGS | {
     "br",
@@ -65,6 +77,33 @@ PROPERTIES = {
     "white-space",
     "width",
 }
+CLASSES = {*STANDARD_TYPES.values(), "highlight", "anchor-link"} - {""}
+"""Those of highlighted code and headings. Any other could be one of Bootstrap's or formgrader's own."""
+
+ID_PREFIX = "text-"
+"""Before every id, so that none is that of a score or a comment: formgrader finds these by id."""
+
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+DATA = {*IMAGES, "text/plain", "text/html", "text/markdown", "text/latex"}
+"""What outputs may hold."""
+
+MAX_MARKDOWN = 50_000
+"""Characters of Markdown in a cell, images aside, beyond which it is shown as it stands."""
+
+MAX_MARKS = 1000
+"""The same for tags and environments: the time that parsers take grows with the square of their number."""
+
+STYLE = """
+.rendered_html, .output_subarea, .nbgrader_cell .panel-body { contain: paint; overflow-x: auto; }
+.rendered_html img, .output_subarea img, .panel-footer img { max-width: 100%; height: auto; }
+.rendered_html th, .rendered_html td, .panel-footer th, .panel-footer td { padding: 2px 8px; }
+.rendered_html thead th, .panel-footer thead th { border-bottom: 1px solid #999; }
+.panel-footer > div { contain: paint; overflow-x: auto; }
+"""
+"""Wide plots and tables stay in their panel, and so does what is drawn beside its place in order to cover a score."""
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
 
 
 @pass_context
@@ -72,23 +111,63 @@ def markdown2html(context: Any, source: str) -> str:
     """Markdown as harmless HTML."""
     attachments = context.get("cell", {}).get("attachments", {})
     if attachments:
-        return _clean_markdown(source, attachments)
+        return _clean_markdown(source, _pictures(attachments))
     return _clean_plain_markdown(source)
 
 
-def clean_html(html: str) -> str:
+def clean_html(source: str) -> str:
     """HTML without what could run, load or hide something."""
-    return _cleaner().clean(str(html))
+    return _cleaner().clean(str(source))
 
 
-def _clean_markdown(source: str, attachments: dict[str, Any]) -> str:
-    renderer = IPythonRenderer(escape=False, attachments=attachments)
-    return clean_html(MarkdownWithMath(renderer=renderer).render(source))
+def highlight_code(source: str, language: str | None = None, metadata: Any = None) -> str:
+    """Python source in colours, whatever language the notebook says that it is in."""
+    return Highlight2HTML(pygments_lexer="ipython3")(source)
+
+
+def _clean_markdown(source: str, attachments: dict[str, dict[str, str]]) -> str:
+    text = re.sub(r"data:image/[\w+.-]+;base64,[\w+/=]+", "", source)
+    if len(text) > MAX_MARKDOWN or max(text.count("<"), text.count("\\begin")) > MAX_MARKS:
+        return _as_it_stands(source[:MAX_MARKDOWN])
+    try:
+        return clean_html(MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(source))
+    except Exception:  # the parsers have no common class for what they choke on, and a page must not fail for it
+        return _as_it_stands(source)
 
 
 @lru_cache(maxsize=1000)  # the lesson's own text is the same in every submission
 def _clean_plain_markdown(source: str) -> str:
     return _clean_markdown(source, {})
+
+
+def _as_it_stands(source: str) -> str:
+    return f"<pre>{html.escape(source)}</pre>"
+
+
+class _Renderer(IPythonRenderer):
+    """Shows the description of an attached image that is not there, where nbconvert gives up the whole page."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        if url.startswith("attachment:"):
+            name = unquote(url.removeprefix("attachment:"))
+            if name not in self.attachments:
+                return f"<em>{html.escape(text or name)}</em>"
+            url = f"attachment:{name}"
+        return super().image(text, url, title)
+
+
+def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
+    """The images among a cell's attachments, each in one format."""
+    found = {}
+    for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
+        for mime in IMAGES:
+            if isinstance(bundle, dict) and isinstance(bundle.get(mime), str):
+                found[name] = {mime: re.sub(r"\s", "", bundle[mime])}
+                break
+    return found
+
+
+# --- cleaning ---------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -97,7 +176,8 @@ def _cleaner() -> Cleaner:
         tags=TAGS,
         attributes=_is_allowed,
         protocols={"http", "https", "mailto", "data"},
-        css_sanitizer=CSSSanitizer(allowed_css_properties=PROPERTIES),
+        css_sanitizer=_PlainCSS(allowed_css_properties=PROPERTIES),
+        filters=[_OwnNames],
     )
 
 
@@ -105,7 +185,132 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
     if name in ("class", "id", "style", "title"):
         return True
     if (tag, name) == ("img", "src"):
-        return value.startswith("data:image/")
+        kinds = "|".join(re.escape(mime) for mime in IMAGES)
+        return bool(re.fullmatch(rf"data:({kinds});base64,[A-Za-z0-9+/=\s]*", value))
     if (tag, name) == ("a", "href"):
-        return not value.strip().lower().startswith("data:")
-    return (tag, name) in {("img", "alt"), ("img", "width"), ("img", "height"), ("td", "align"), ("th", "align")}
+        # No paths: formgrader serves what a student handed in, scripts too, beside the page.
+        return bool(re.match(r"https?://|mailto:|#", value, re.IGNORECASE))
+    if name in ("width", "height"):
+        return tag == "img" and bool(re.fullmatch(r"\d{1,4}(px|%)?", value))
+    return (tag, name) in {("img", "alt"), ("td", "align"), ("th", "align")}
+
+
+class _OwnNames(Filter):
+    """Keeps ids, and links to them, apart from the page's, and classes to those that colour code."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for token in super().__iter__():
+            if token["type"] in ("StartTag", "EmptyTag"):
+                self._rename(token["data"])
+            yield token
+
+    def _rename(self, attributes: dict[tuple[str | None, str], str]) -> None:
+        for name, value in list(attributes.items()):
+            if name[1] == "id":
+                attributes[name] = ID_PREFIX + value.removeprefix(ID_PREFIX)
+            elif name[1] == "href" and value.startswith("#"):
+                attributes[name] = f"#{ID_PREFIX}{value[1:].removeprefix(ID_PREFIX)}"
+            elif name[1] == "class":
+                attributes[name] = " ".join(word for word in value.split() if word in CLASSES)
+
+
+class _PlainCSS(CSSSanitizer):
+    """Keeps declarations of plain values: nothing that loads (`url`), and no negative length to cover others with."""
+
+    def sanitize_css(self, style: str) -> str:
+        declarations = tinycss2.parse_declaration_list(style, skip_comments=True, skip_whitespace=True)
+        kept = [
+            item
+            for item in declarations
+            if item.type == "declaration" and item.lower_name in self.allowed_css_properties and _is_plain(item.value)
+        ]
+        return "; ".join(f"{item.lower_name}: {tinycss2.serialize(item.value).strip()}" for item in kept)
+
+
+def _is_plain(tokens: list[Any]) -> bool:
+    return all(
+        (token.type in ("dimension", "number", "percentage") and 0 <= token.value <= 2000)
+        or (token.type == "function" and token.lower_name in ("rgb", "rgba", "hsl", "hsla"))
+        or token.type in ("ident", "hash", "string", "whitespace")
+        or (token.type == "literal" and token.value == ",")
+        for token in tokens
+    )
+
+
+# --- preprocessors ----------------------------------------------------------------------------------------------------
+
+
+class SafeContent(Preprocessor):
+    """Keeps what the course uses of a notebook, and gives everything the type that templates count on."""
+
+    enabled = Bool(True).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Tidy `nb`."""
+        nb.metadata = _chosen(nb.metadata, "kernelspec", "autograder")
+        nb.metadata["language_info"] = NotebookNode(name="python")
+        nb.cells = [_tidied(cell) for cell in nb.cells if isinstance(cell, dict)]
+        return nb, resources
+
+
+class PageStyle(Preprocessor):
+    """Adds `STYLE` to a page. It comes after CSSHTMLHeaderPreprocessor, which starts the list of styles anew."""
+
+    enabled = Bool(True).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Add it to `resources`."""
+        resources["inlining"]["css"].append(STYLE)
+        return nb, resources
+
+
+def _chosen(metadata: Any, *keys: str) -> NotebookNode:
+    found = metadata if isinstance(metadata, dict) else {}
+    return NotebookNode({key: found[key] for key in keys if isinstance(found.get(key), dict)})
+
+
+def _tidied(cell: NotebookNode) -> NotebookNode:
+    cell.metadata = _chosen(cell.get("metadata"), "nbgrader", "autograder")
+    if not isinstance(cell.get("source"), str):
+        cell.source = ""
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(cell.get("id", ""))):
+        cell.pop("id", None)
+    if "attachments" in cell:
+        cell.attachments = NotebookNode(_pictures(cell.attachments))
+    if cell.get("cell_type") not in ("code", "markdown"):
+        cell.cell_type = "raw"
+    if cell.cell_type == "code":
+        outputs = cell.get("outputs") if isinstance(cell.get("outputs"), list) else []
+        cell.outputs = [_tidied_output(output) for output in outputs if isinstance(output, dict)]
+        cell.execution_count = _count(cell)
+    return cell
+
+
+def _tidied_output(output: NotebookNode) -> NotebookNode:
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return NotebookNode(output_type=kind, name=name, text=_text(output.get("text")))
+    if kind == "error":
+        traceback = output.get("traceback")
+        return NotebookNode(
+            output_type=kind,
+            ename=_text(output.get("ename")),
+            evalue=_text(output.get("evalue")),
+            traceback=[_text(line) for line in traceback] if isinstance(traceback, list) else [],
+        )
+    data = output.get("data") if isinstance(output.get("data"), dict) else {}
+    data = {mime: text for mime, text in data.items() if mime in DATA and isinstance(text, str)}
+    tidied = NotebookNode(output_type="display_data", data=NotebookNode(data), metadata=NotebookNode())
+    if kind == "execute_result":
+        tidied.update(output_type=kind, execution_count=_count(output))
+    return tidied
+
+
+def _count(holder: NotebookNode) -> int | None:
+    count = holder.get("execution_count")
+    return count if isinstance(count, int) else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

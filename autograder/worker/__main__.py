@@ -1,95 +1,195 @@
-"""The worker process: `python -I -m autograder.worker`. Frames of plain data come in on stdin and go out on stdout.
+"""The warm parent: `python -m autograder.worker`, started by `autograder.worker.host` and by nobody else.
 
-A frame is its length (4 bytes, big-endian) and a message of `autograder.wire`. The first message is `{"limits": ...}`;
-then each request, `{"cell": ...}` or `{"probe": ...}`, is answered by one message.
+It imports what notebooks need, once, and then forks a worker for every submission, so that one is ready in
+milliseconds and nothing that a student's code does outlives it. Where processes cannot be forked safely (macOS,
+Windows) it becomes a worker itself. It never holds an expected value, a seed or a score.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import json
 import os
-import struct
+import select
+import signal
+import socket
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from autograder.worker import frames
+from autograder.worker.folder import clear, is_too_full
+
+LOOK_SECONDS = 0.2
+"""How often the parent looks whether a worker fills its folder."""
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
-    requests, replies = _private_pipes()
-    # Everything that student code could need from outside its folder is imported before it runs.
-    import matplotlib.pyplot  # noqa: F401
-    import matplotlib_fontja  # noqa: F401
-    import matplotlib_inline.backend_inline  # noqa: F401
-
-    from autograder import wire
-    from autograder.exercises import assignments, exercise
-    from autograder.i18n import use_language
-    from autograder.worker.limits import Limits, confine
-    from autograder.worker.shell import CellShell
-
-    assignments()
-    _forget_course_folder()
-    greeting = wire.unpack(_receive(requests))
-    limits = Limits(**greeting["limits"])
-    use_language(greeting["language"])
-    shell = CellShell.instance()
-    shell.enable_matplotlib("inline")
-    confine(limits)
-    os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
-    _send(replies, wire.pack({"ready": True}))
-
-    while (frame := _receive(requests)) is not None:
-        request = wire.unpack(frame)
-        if "cell" in request:
-            reply = {"outputs": shell.run(**request["cell"], limits=limits)}
-        else:
-            job = request["probe"]
-            reply = _probe(exercise(job["exercise"]), shell.user_ns, job["cases"], job["seconds"])
-        try:
-            message = wire.pack(reply)
-        except wire.WireError:
-            message = wire.pack({"too_large": True})
-        _send(replies, message)
-
-
-def _probe(exercise: Any, namespace: dict[str, Any], cases: list[dict], seconds: float) -> dict[str, Any]:
-    from autograder.exercises.exercise import Implementation
-    from autograder.worker.limits import OutOfTime, time_limit
-
-    implementation = Implementation(namespace)
+    """Get ready, then serve the grader until it is gone."""
+    control = _control_socket()
+    settings = json.loads(frames.receive(control))
+    box = Path(settings["box"])
+    ready: dict[str, Any] = {"ready": True}
     try:
-        with time_limit(seconds):
-            observations = [exercise.observe(implementation, exercise.case(**case)).to_data() for case in cases]
-    except OutOfTime:
-        return {"out_of_time": True}
-    except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code
-        return {"broke": type(error).__name__}
-    return {"observations": observations}
+        if settings["uid"] is not None:
+            _drop_privileges(settings["uid"], box)
+        _enter(box)
+        shell = _warm_shell(settings["figures"])
+        size = _lock_down(settings, box)
+    except Exception as error:  # said to the grader, which then tries a lower level
+        ready = {"ready": False, "reason": f"{type(error).__name__}: {error}"[:2000]}
+    frames.send(control, json.dumps(ready).encode())
+    if not ready["ready"]:
+        return
+    if settings["forks"]:
+        clear(box)  # what the imports left
+        gc.freeze()
+        _Parent(control, shell, size, box, settings).run()
+    else:
+        _become_worker(control, shell, size, box, settings)
 
 
-def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The two pipes, moved away from where student code reads and prints."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+class _Parent:
+    """Answers the grader: `f` and a socket fork a worker for it, `r` ends the worker and clears its folder."""
+
+    def __init__(self, control: socket.socket, shell: Any, size: int, box: Path, settings: dict[str, Any]) -> None:
+        self._control, self._shell, self._size, self._box, self._settings = control, shell, size, box, settings
+        self._worker: int | None = None
+
+    def run(self) -> None:
+        """Until the grader closes its end."""
+        try:
+            while order := self._next_order():
+                match order:
+                    case b"f", [descriptor]:
+                        self._fork(descriptor)
+                        self._control.send(b"k")
+                    case b"r", []:
+                        self._reap()
+                        self._control.send(b"k" if clear(self._box) else b"d")
+        finally:
+            self._reap()
+            clear(self._box)
+
+    def _next_order(self) -> tuple[bytes, list[int]] | None:
+        while not select.select([self._control], [], [], LOOK_SECONDS if self._worker else None)[0]:
+            if is_too_full(self._box, self._settings["folder_bytes"], self._settings["folder_entries"]):
+                os.kill(self._worker, signal.SIGKILL)
+        order, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
+        return (order, descriptors) if order else None
+
+    def _fork(self, descriptor: int) -> None:
+        parent = os.getpid()
+        self._worker = os.fork()
+        if self._worker:
+            os.close(descriptor)
+            return
+        try:
+            from autograder.worker.lockdown import die_with_parent
+
+            os.setsid()
+            die_with_parent(parent)
+            self._control.close()
+            connection = socket.socket(fileno=descriptor)
+            _become_worker(connection, self._shell, self._size, self._box, self._settings)
+        finally:
+            os._exit(0)
+
+    def _reap(self) -> None:
+        if self._worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._worker, signal.SIGKILL)
+                # At the basic level students' code can start processes; those that stay in its session go with it.
+                os.killpg(self._worker, signal.SIGKILL)
+            os.waitpid(self._worker, 0)
+            self._worker = None
+
+
+def _become_worker(connection: socket.socket, shell: Any, size: int, box: Path, settings: dict[str, Any]) -> None:
+    from autograder.worker.serve import serve
+
+    _enter(box)
+    os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
+    if settings["level"] != "basic":
+        from autograder.worker.lockdown import filter_system_calls
+
+        filter_system_calls()
+    with contextlib.suppress(frames.Closed):
+        serve(connection, shell, size)
+
+
+def _control_socket() -> socket.socket:
+    """The socket to the grader, moved away from where student code reads and prints."""
+    if sys.platform == "win32":
+        control = socket.fromshare(sys.stdin.buffer.read())
+    else:
+        control = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    return requests, replies
+    os.close(nothing)
+    return control
 
 
-def _forget_course_folder() -> None:
-    """A course folder on the import path (an editable install) would let student code import the reference."""
+def _drop_privileges(uid: int, box: Path) -> None:
+    box.chmod(0o777)  # made by root, used by the user that this process becomes
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NPROC, (128, 128))
+    for folder in (sys.prefix, sys.base_prefix):
+        if not os.access(os.path.join(folder, "lib"), os.X_OK):
+            raise PermissionError(f"user {uid}, whom root's workers become, cannot read Python in {folder}")
+
+
+def _enter(box: Path) -> None:
+    """Make the worker's folder anew and go there."""
+    folder = box / "work"
+    folder.mkdir(exist_ok=True)
+    os.chdir(folder)
+
+
+def _warm_shell(figures: bool) -> Any:
+    """Import everything that student code could need from outside its folder, and make the shell that runs cells."""
+    import matplotlib.pyplot
+    import matplotlib_fontja  # noqa: F401
+    import matplotlib_inline.backend_inline  # noqa: F401
+
+    import autograder.worker.serve
+    from autograder.exercises import assignments
+
+    assignments()
+    # A course folder on the import path (an editable install) would let student code import the reference.
     sys.path[:] = [entry for entry in sys.path if not (Path(entry) / "reference").exists()]
     sys.dont_write_bytecode = True
+    shell = autograder.worker.serve.CellShell.instance()
+    shell.enable_matplotlib("inline")
+    if figures:
+        figure = matplotlib.pyplot.figure()
+        figure.gca().set_title("0")
+        figure.canvas.draw()
+        matplotlib.pyplot.close(figure)
+    return shell
 
 
-def _receive(pipe: BinaryIO) -> bytes | None:
-    header = pipe.read(4)
-    return pipe.read(struct.unpack(">I", header)[0]) if len(header) == 4 else None
+def _lock_down(settings: dict[str, Any], box: Path) -> int:
+    """Apply the level's restrictions that workers inherit; gives the address space that the libraries take."""
+    from autograder.worker import limits, lockdown
 
-
-def _send(pipe: BinaryIO, message: bytes) -> None:
-    pipe.write(struct.pack(">I", len(message)) + message)
-    pipe.flush()
+    size = limits.address_space()
+    if sys.platform == "linux":
+        lockdown.hide_memory()
+        with contextlib.suppress(FileNotFoundError):
+            threads = len(os.listdir("/proc/self/task"))
+            if settings["forks"] and threads != 1:
+                raise RuntimeError(f"the warm parent has {threads} threads; a fork of it would not be sound")
+    if settings["level"] != "basic":
+        lockdown.load_libraries()
+        lockdown.restrict_files(map(Path, settings["readable"]), writable=box)
+    return size
 
 
 if __name__ == "__main__":

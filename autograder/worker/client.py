@@ -1,41 +1,35 @@
-"""The trusted side of a worker: starts it, asks it, believes nothing, and stops it when it misbehaves."""
+"""Running one submission: cells and probes are asked of a worker, which is believed nothing and stopped when it
+misbehaves."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import queue
-import shutil
-import signal
-import struct
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from pathlib import Path
+from enum import StrEnum
 from typing import Any
 
 from autograder import wire
 from autograder.exercises.exercise import Exercise, Observation
 from autograder.i18n import _, current_language
 from autograder.submission import Cell, Submission
-from autograder.worker.limits import GRACE_SECONDS, Limits
+from autograder.worker import frames
+from autograder.worker.host import START_SECONDS, Host, HostLost, shared_host
+from autograder.worker.limits import GRACE_SECONDS, MIME_TYPES, MOST_OUTPUTS, Limits
 
-START_SECONDS = 60.0
+MOST_HOSTS = 3
+"""How often one submission is begun anew because the warm parent was gone; after that it counts as its own doing."""
 
-KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTYPE")
-"""The environment variables that a worker inherits; tokens and keys stay out."""
+
+class Figures(StrEnum):
+    """Which cells' figures are drawn; drawing one takes longer than all checks together."""
+
+    NONE = "none"
+    BY_HAND = "by-hand"
+    ALL = "all"
 
 
 class WorkerDied(Exception):
     """A worker was stopped or ended by itself; the message tells a student."""
-
-
-class WorkerBroken(Exception):
-    """A worker could not even start: a fault of the installation, not of a student."""
 
 
 @dataclass
@@ -54,102 +48,121 @@ class Run:
 def run_submission(
     submission: Submission,
     cases: dict[str, list[Any]],
-    figures: bool = False,
+    figures: Figures = Figures.NONE,
     limits: Limits = Limits(),
+    host: Host | None = None,
 ) -> Run:
-    """Run a submission's cells from top to bottom in a fresh process, then probe its exercises there.
+    """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
-    A cell that kills the process or will not stop is left out when a new process takes over; an exercise that does
+    A cell that kills the process or will not stop is left out when a new worker takes over; an exercise that does
     so loses its own observations only.
 
     Args:
         cases: exercise id -> the cases to probe it on.
-        figures: whether figures are drawn.
+        figures: which figures are drawn.
+        host: where workers come from; None for the one that this process shares.
     """
-    deadline = time.monotonic() + limits.total_seconds
-    run, cells = Run(), submission.cells_to_run()
-    waiting = [exercise for exercise in submission.exercises if exercise.id in cases]
-    fatal: set[int] = set()
-    while True:
-        with Worker(limits, deadline) as worker:
-            for cell in cells:
-                if cell.index in fatal:
-                    continue
-                try:
-                    run.outputs[cell.index] = worker.run_cell(cell, figures)
-                except WorkerDied as death:
-                    fatal.add(cell.index)
-                    run.outputs[cell.index] = [_error_output(str(death))]
-                    break
-            else:
-                while waiting:
-                    exercise = waiting.pop(0)
-                    try:
-                        run.observations[exercise.id] = worker.probe(exercise, cases[exercise.id])
-                    except WorkerDied as death:
-                        run.observations[exercise.id] = str(death)
-                        break
-        if time.monotonic() > deadline:
-            for exercise in waiting:
-                run.observations[exercise.id] = _("The notebook as a whole took too long.")
-            return run
-        if not waiting:
-            return run
+    return _Running(submission, cases, figures, limits, host or shared_host()).run()
+
+
+class _Running:
+    """One submission on its way through as many workers as it takes."""
+
+    def __init__(
+        self, submission: Submission, cases: dict[str, list[Any]], figures: Figures, limits: Limits, host: Host
+    ) -> None:
+        self._cases, self._figures, self._limits, self._host = cases, figures, limits, host
+        self._deadline = time.monotonic() + limits.total_seconds
+        self._cells = submission.cells_to_run()
+        self._answers = {exercise.solution for exercise in submission.exercises}
+        self._waiting = [exercise for exercise in submission.exercises if exercise.id in cases]
+        self._fatal: set[int] = set()
+        self._run = Run()
+
+    def run(self) -> Run:
+        """All cells, then all exercises; a new worker after each that died."""
+        lost = 0
+        while True:
+            try:
+                with Worker(self._host, self._limits, self._deadline) as worker:
+                    if self._run_cells(worker):
+                        self._probe(worker)
+            except HostLost:
+                lost += 1
+                if lost >= MOST_HOSTS:
+                    self._give_up(_ended())
+            if not self._waiting:
+                return self._run
+
+    def _run_cells(self, worker: Worker) -> bool:
+        """Whether the worker has come through all cells."""
+        for cell in self._cells:
+            if cell.index in self._fatal:
+                continue
+            if time.monotonic() > self._deadline and cell.grade_id not in self._answers:
+                # Only what may earn points is still run, so that no number of slow cells makes a grader wait for long.
+                self._run.outputs[cell.index] = [_error_output(_whole_took_too_long())]
+                continue
+            try:
+                self._run.outputs[cell.index] = worker.run_cell(cell, self._wants_figures(cell))
+            except WorkerDied as death:
+                self._fatal.add(cell.index)
+                self._run.outputs[cell.index] = [_error_output(str(death))]
+                return False
+        return True
+
+    def _wants_figures(self, cell: Cell) -> bool:
+        """With BY_HAND, nbgrader's cells that no exercise judges: somebody will look at them to grade them."""
+        by_hand = cell.grade_id is not None and cell.grade_id not in self._answers
+        return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
+
+    def _probe(self, worker: Worker) -> None:
+        while self._waiting:
+            exercise = self._waiting[0]
+            try:
+                self._run.observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
+            except WorkerDied as death:
+                self._run.observations[exercise.id] = str(death)
+                del self._waiting[0]
+                return
+            del self._waiting[0]
+
+    def _give_up(self, reason: str) -> None:
+        for exercise in self._waiting:
+            self._run.observations[exercise.id] = reason
+        self._waiting = []
 
 
 class Worker:
-    """One worker process, in a folder of its own that is gone afterwards."""
+    """One worker, with an empty folder that is gone afterwards. HostLost may come from anything it does."""
 
-    def __init__(self, limits: Limits, deadline: float) -> None:
-        self._limits = limits
-        self._deadline = deadline
-        self._replies: queue.Queue[bytes | None] = queue.Queue(maxsize=4)
+    def __init__(self, host: Host, limits: Limits, deadline: float) -> None:
+        self._host, self._limits, self._deadline = host, limits, deadline
 
     def __enter__(self) -> Worker:
-        self._folder = tempfile.mkdtemp(prefix="autograder-")
-        self._log = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "autograder.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            cwd=self._folder,
-            env=_environment(Path(self._folder)),
-            start_new_session=True,
-        )
-        threading.Thread(target=_read_frames, args=(self._process.stdout, self._replies), daemon=True).start()
+        self._connection = self._host.start()
         try:
             self._request({"limits": asdict(self._limits), "language": current_language()}, START_SECONDS)
         except WorkerDied as death:
-            self._log.seek(0)
-            details = self._log.read()[-2000:].decode("utf-8", "replace")
-            self.__exit__()
-            raise WorkerBroken(
-                _("The process that runs students' code does not start. It said:\n{details}").format(
-                    details=details or death
-                )
-            ) from death
+            raise HostLost from death  # no line of the student's has run yet
         return self
 
     def __exit__(self, *_error: Any) -> None:
-        self._kill()
-        self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._connection.close()
+        self._host.reap()
 
     def run_cell(self, cell: Cell, figures: bool) -> list[dict[str, Any]]:
         """The outputs of `cell`. Raises WorkerDied."""
-        seconds = self._allow(self._limits.cell_seconds, at_least=0.1)
+        seconds = self._allow(self._limits.cell_seconds)
         request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
-        reply = self._request(request, seconds + GRACE_SECONDS)
-        return [output for output in reply.get("outputs", []) if _is_output(output)]
+        reply = self._request(request, seconds, wire.MAX_BYTES)
+        return _accepted(reply.get("outputs"), self._limits)
 
     def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
         """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
-        seconds = self._allow(self._limits.probe_seconds, at_least=1.0)
-        request = {
-            "probe": {"exercise": exercise.id, "cases": [wire.to_record(case) for case in cases], "seconds": seconds}
-        }
-        reply = self._request(request, seconds + GRACE_SECONDS)
+        seconds = self._allow(self._limits.probe_seconds)
+        records = [wire.to_record(case) for case in cases]
+        reply = self._request({"probe": {"exercise": exercise.id, "cases": records, "seconds": seconds}}, seconds)
         if reply.get("out_of_time"):
             return _took_too_long(self._limits.probe_seconds)
         if reply.get("too_large"):
@@ -162,100 +175,46 @@ class Worker:
                 return observations
         except (KeyError, TypeError, ValueError):
             pass
-        return _("What came back from your code could not be read.")
+        return _unreadable()
 
-    def _allow(self, seconds: float, at_least: float) -> float:
+    def _allow(self, seconds: float) -> float:
         """What is left of the whole budget; a little even when it is used up, so that good work still counts."""
-        return max(at_least, min(seconds, self._deadline - time.monotonic()))
+        return max(1.0, min(seconds, self._deadline - time.monotonic()))
 
-    def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The reply to `message`; a worker that gives none, or a malformed one, is stopped."""
-        frame = wire.pack(message)
-        frame = struct.pack(">I", len(frame)) + frame
-        # In a thread of its own: a worker that no longer reads must not keep the grader waiting.
-        threading.Thread(target=_write, args=(self._process.stdin, frame), daemon=True).start()
+    def _request(self, message: dict[str, Any], seconds: float, most_text: int = wire.MAX_TEXT) -> dict[str, Any]:
+        """The reply to `message`. Sending, waiting and reading what came all count against `seconds`."""
+        deadline = time.monotonic() + seconds + GRACE_SECONDS
         try:
-            reply = wire.unpack(self._replies.get(timeout=seconds) or b"")
-        except queue.Empty:
-            self._kill()
+            frames.send(self._connection, wire.pack(message), deadline - time.monotonic())
+            reply = wire.unpack(frames.receive(self._connection, deadline - time.monotonic()), most_text)
+        except TimeoutError:
             raise WorkerDied(_took_too_long(seconds)) from None
         except wire.WireError:
-            self._kill()
-            raise WorkerDied(_("Your code ended the Python process (a crash, or a call such as os._exit).")) from None
+            raise WorkerDied(_unreadable()) from None
+        except frames.Closed:
+            self._host.reap()  # which tells whether the worker alone is gone
+            raise WorkerDied(_ended()) from None
+        if time.monotonic() > deadline:
+            raise WorkerDied(_took_too_long(seconds))
         if type(reply) is not dict:
-            self._kill()
-            raise WorkerDied(_("What came back from your code could not be read."))
+            raise WorkerDied(_unreadable())
         return reply
 
-    def _kill(self) -> None:
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.kill()
-        self._process.wait()
-        # A process that the worker left behind may hold the other ends; whoever waits for it is no one we need.
-        threading.Thread(target=_close, args=(self._process.stdin,), daemon=True).start()
+
+def _ended() -> str:
+    return _("Your code ended the Python process (a crash, a call such as os._exit, or too many or too large files).")
 
 
-def _write(pipe: Any, frame: bytes) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        pipe.write(frame)
-        pipe.flush()
-
-
-def _close(pipe: Any) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        pipe.close()
-
-
-def _read_frames(pipe: Any, replies: queue.Queue[bytes | None]) -> None:
-    """Put every frame that comes in on `replies`, and None at the end or at the first one that is too long."""
-    with contextlib.suppress(OSError, ValueError, queue.Full):
-        while len(header := pipe.read(4)) == 4:
-            length = struct.unpack(">I", header)[0]
-            if length > wire.MAX_BYTES:
-                break
-            replies.put(pipe.read(length), timeout=START_SECONDS)
-    with contextlib.suppress(queue.Full):
-        replies.put(None, timeout=START_SECONDS)
-    _close(pipe)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    fonts = folder / ".matplotlib"
-    fonts.mkdir()
-    for font_list in _font_cache().glob("fontlist-*.json"):
-        shutil.copy(font_list, fonts)
-    return {
-        **kept,
-        "HOME": str(folder),
-        "USERPROFILE": str(folder),
-        "IPYTHONDIR": str(folder / ".ipython"),
-        "MPLCONFIGDIR": str(fonts),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        # One thread: sums come out the same, and a class fills all cores anyway.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
-
-
-@cache
-def _font_cache() -> Path:
-    """A folder with matplotlib's list of fonts, which takes seconds to make: made once, here, and copied to workers."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    folder = Path(base) / "gradient-pathology" / "matplotlib"
-    if not list(folder.glob("fontlist-*.json")):
-        with contextlib.suppress(OSError):  # no home to write to: every worker then makes its own
-            folder.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-I", "-c", "import matplotlib.font_manager"]
-            subprocess.run(command, env={**os.environ, "MPLCONFIGDIR": str(folder)}, capture_output=True)
-    return folder
+def _unreadable() -> str:
+    return _("What came back from your code could not be read.")
 
 
 def _took_too_long(seconds: float) -> str:
     return _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?").format(seconds=seconds)
+
+
+def _whole_took_too_long() -> str:
+    return _("The notebook as a whole took too long.")
 
 
 def _error_output(message: str) -> dict[str, Any]:
@@ -270,12 +229,39 @@ _OUTPUT_FIELDS = {
 }
 
 
+def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
+    """Those of a worker's claimed outputs that have the form of one, as far as the caps allow.
+
+    The worker's shell keeps to the same caps; what comes here may have been written past it.
+    """
+    kept, texts, images = [], 2 * limits.text_chars, limits.image_bytes
+    for output in outputs if type(outputs) is list else []:
+        if not _is_output(output):
+            continue
+        for text in _texts_of(output):
+            texts -= len(text)
+        images -= len(output.get("data", {}).get("image/png", ""))
+        if texts < 0 or images < 0 or len(kept) >= MOST_OUTPUTS:
+            break
+        kept.append(output)
+    return kept
+
+
 def _is_output(output: Any) -> bool:
-    """Whether a worker's claim of an output has the form of one."""
-    if type(output) is not dict or output.get("output_type") not in _OUTPUT_FIELDS:
+    if type(output) is not dict or type(output.get("output_type")) is not str:
         return False
-    wanted = _OUTPUT_FIELDS[output["output_type"]]
-    if set(output) != {"output_type", *wanted} or any(type(output[name]) is not kind for name, kind in wanted.items()):
+    wanted = _OUTPUT_FIELDS.get(output["output_type"])
+    if wanted is None or set(output) != {"output_type", *wanted}:
         return False
-    texts = [*output.get("data", {}).values(), *output.get("traceback", [])]
-    return all(type(text) is str for text in texts) and not output.get("metadata")
+    if any(type(output[name]) is not kind for name, kind in wanted.items()) or output.get("metadata"):
+        return False
+    if output.get("name", "stdout") not in ("stdout", "stderr") or output.get("execution_count", 0) < 0:
+        return False
+    if any(mime not in MIME_TYPES for mime in output.get("data", {})):
+        return False
+    return all(type(text) is str for text in [*output.get("data", {}).values(), *output.get("traceback", [])])
+
+
+def _texts_of(output: dict[str, Any]) -> list[str]:
+    data = [text for mime, text in output.get("data", {}).items() if mime != "image/png"]
+    return [*data, *output.get("traceback", []), *(output.get(name, "") for name in ("text", "ename", "evalue"))]

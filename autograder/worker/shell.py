@@ -10,12 +10,10 @@ from typing import Any
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import LSString, SList
 
 from autograder.i18n import _
-from autograder.worker.limits import Limits, OutOfTime, time_limit
-
-MIME_TYPES = ("text/plain", "text/latex", "image/png")
-"""What is kept of a display: nothing that a browser would run."""
+from autograder.worker.limits import MIME_TYPES, MOST_OUTPUTS, Limits, OutOfTime, time_limit
 
 
 class CellOutputs:
@@ -44,7 +42,7 @@ class CellOutputs:
                 kept[mime] = value
             elif mime in MIME_TYPES and mime != "image/png":
                 kept[mime] = self._within_cap(str(value))
-        if not kept or len(self.items) > 200:
+        if not kept or len(self.items) >= MOST_OUTPUTS:
             return
         if execution_count is None:
             self.items.append({"output_type": "display_data", "data": kept, "metadata": {}})
@@ -104,7 +102,21 @@ class CellShell(InteractiveShell):
         self.displayhook.write_output_prompt = lambda: None
         self.displayhook.write_format_data = lambda data, md=None: self.outputs.display(data, self.execution_count)
         self.displayhook.finish_displayhook = lambda: None
-        self.system = self.system_piped
+
+    def system(self, cmd: str) -> None:
+        """Run `!command`; where no process may be started the cell goes on without it, as after a command that fails."""
+        try:
+            self.system_piped(cmd)
+        except OSError:
+            print(_("Shell commands are not run here."), file=sys.stderr)
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """The output of a command, for `lines = !command`."""
+        try:
+            return super().getoutput(cmd, split, depth + 1)
+        except OSError:
+            print(_("Shell commands are not run here."), file=sys.stderr)
+            return SList() if split else LSString("")
 
     def run(self, source: str, figures: bool, seconds: float, limits: Limits) -> list[dict[str, Any]]:
         """The outputs of one cell. Figures are drawn only where `figures`; a cell that takes too long is stopped."""

@@ -1,0 +1,141 @@
+"""A cell as it stands in a notebook file: its text, its names, and which cell of the assignment it is.
+
+nbgrader marks cells in their metadata. Other programs lose that mark, so a cell is also known by its notebook id, which
+a release makes equal to the mark, and by what it does.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from autograder.exercises import assignments
+
+CHECK_PREFIX = "check_"
+MOST_PARSED_CHARS = 100_000
+"""Of a cell that is longer, any word counts as a name it uses: parsing would take long."""
+
+MAX_PARSED = 200_000
+"""Longer code is looked through, but not parsed: its syntax tree could take all memory."""
+
+_CHECK_CALL = re.compile(r"""check\(\s*(["'])(\w+)\1\s*\)\s*;?""")
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """A cell's text, whether it is stored as a string or as lines, with "\\n" at the ends of its lines."""
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    return source.replace("\r\n", "\n").replace("\r", "\n") if isinstance(source, str) else ""
+
+
+def metadata_of(holder: Any, key: str) -> dict[str, Any]:
+    """What the metadata of a cell or notebook holds under `key`; empty if that is nothing sensible."""
+    metadata = holder.get("metadata") if isinstance(holder, dict) else None
+    found = metadata.get(key) if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def grade_id_of(cell: Any) -> str | None:
+    """nbgrader's name for the cell, from its metadata."""
+    grade_id = metadata_of(cell, "nbgrader").get("grade_id")
+    return grade_id if isinstance(grade_id, str) else None
+
+
+def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:
+    """Which unmarked cells are the cells called `wanted` that no cell is marked as.
+
+    Returns:
+        The index of each cell that was recognised, and its grade_id.
+    """
+    marked = {grade_id_of(cell) for cell in cells}
+    free = {i: cell for i, cell in enumerate(cells) if isinstance(cell, dict) and grade_id_of(cell) is None}
+    lost = [name for name in wanted if name not in marked]
+    found: dict[int, str] = {}
+    for find in (_by_notebook_id, _by_what_it_does):  # ids first: one of them may belong to a cell that does the same
+        for name in lost if free else ():
+            index = find(free, name) if name not in found.values() else None
+            if index is not None:
+                found[index] = name
+                del free[index]
+    return found
+
+
+def defines(source: str, name: str) -> bool:
+    """Whether the code makes `name` at its top level, also where it has a syntax error."""
+    return _has_definition(source, name) or (name in source and name in names_in(source)[0])
+
+
+def names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The global names that the code makes, and those that it uses without making them."""
+    # Most cells are the lesson's own, the same in every submission.
+    return _remembered_names(source) if len(source) < 10_000 else _names_in(source)
+
+
+def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    # IPython's line magics and shell escapes are no Python.
+    source = re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source)
+    table = _table_of(source)
+    if table is None:
+        return frozenset(), frozenset(re.findall(r"[^\W\d]\w*", source))
+    makes: set[str] = set()
+    uses: set[str] = set()
+    tables = [table]
+    while tables:
+        scope = tables.pop()
+        tables += scope.get_children()
+        for symbol in scope.get_symbols():
+            if scope is table or symbol.is_global():
+                if symbol.is_assigned() or symbol.is_imported():
+                    makes.add(symbol.get_name())
+                if symbol.is_referenced():
+                    uses.add(symbol.get_name())
+    return frozenset(makes), frozenset(uses - makes)
+
+
+def _table_of(source: str) -> symtable.SymbolTable | None:
+    """The symbols of the code, or None if it is too long or no Python."""
+    if len(source) > MAX_PARSED:
+        return None
+    try:
+        ast.parse(source)
+        return symtable.symtable(source, "<cell>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+_remembered_names = lru_cache(maxsize=1000)(_names_in)
+
+
+@cache
+def defined_by() -> dict[str, str]:
+    """grade_id of each solution cell -> the name it must define."""
+    return {e.solution: e.defines for exercises in assignments().values() for e in exercises}
+
+
+def _by_notebook_id(free: dict[int, Any], name: str) -> int | None:
+    return next((index for index, cell in free.items() if cell.get("id") == name), None)
+
+
+def _by_what_it_does(free: dict[int, Any], name: str) -> int | None:
+    sources = {index: source_of(cell) for index, cell in free.items() if cell.get("cell_type") == "code"}
+    if name.startswith(CHECK_PREFIX):
+        calls = ((index, _CHECK_CALL.fullmatch(source.strip())) for index, source in sources.items())
+        return next((index for index, call in calls if call and CHECK_PREFIX + call[2] == name), None)
+    wanted = defined_by().get(name)
+    if wanted is None:
+        return None
+
+    def fit(index: int) -> tuple[bool, bool, int]:
+        source = sources[index]
+        return _has_definition(source, wanted), "raise NotImplementedError" not in source, index
+
+    return max((index for index, source in sources.items() if defines(source, wanted)), key=fit, default=None)
+
+
+def _has_definition(source: str, name: str) -> bool:
+    return re.search(rf"(?m)^(?:async\s+)?(?:def|class)\s+{re.escape(name)}\b", source) is not None

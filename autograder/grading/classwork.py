@@ -1,0 +1,142 @@
+"""Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
+
+Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
+results store. A submission counts as done when its row in the store is written, after all else.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
+from pathlib import Path
+
+from autograder.grading.course import Course, CourseError, Handed
+from autograder.grading.digest import content_digest, settings_digest
+from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
+from autograder.grading.pool import Pool
+from autograder.grading.store import ResultStore
+from autograder.i18n import _
+from autograder.results import Outcome
+from autograder.worker.folder import scratch_folder
+
+
+@dataclass
+class Summary:
+    """What came of a run of grading.
+
+    Attributes:
+        graded, unchanged: how many submissions were graded now, and how many as they are had been before.
+        looks: student -> why somebody should look at the submission by hand.
+        mended: student -> what was put right.
+        broken: student -> what went wrong in the grader itself; these are not graded.
+    """
+
+    graded: int = 0
+    unchanged: int = 0
+    looks: dict[str, str] = field(default_factory=dict)
+    mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def grade_class(
+    course: Course,
+    assignment: str,
+    settings: Settings,
+    jobs: int,
+    student: str = "*",
+    progress: Callable[[Summary, int], None] = lambda summary, total: None,
+) -> Summary:
+    """Grade what is handed in for `assignment`.
+
+    Args:
+        student: a student's id, or a pattern.
+        progress: called with the summary so far and the number of submissions in all, after every submission.
+
+    Raises:
+        CourseError: the assignment is not there, or nobody has handed it in.
+    """
+    summary = Summary()
+    with (
+        ClassGradebook(course, assignment) as gradebook,
+        ResultStore(course.folder) as store,
+        scratch_folder() as scratch,
+    ):
+        handed_in = list(course.handed_in(assignment, student))
+        if not handed_in:
+            folder = Path(course.directory.submitted_directory) / student / assignment
+            raise CourseError(
+                _("Nothing is handed in for {name}: there is no {folder}.").format(name=assignment, folder=folder)
+            )
+        prepared = Assignment(gradebook.notebook, gradebook.released, _metadata(course, assignment, gradebook.notebook))
+        settled, known = settings_digest(settings, prepared), store.contents(assignment)
+        digests: dict[str, str] = {}
+
+        def changed() -> Iterator[Handed]:
+            for handed in handed_in:
+                digest = content_digest(settled, handed, prepared.notebook)
+                if known.get(handed.student) == digest and gradebook.has(handed):
+                    summary.unchanged += 1
+                else:
+                    digests[handed.student] = digest
+                    yield handed
+
+        longest = 2 * settings.limits.total_seconds + 60.0
+        with Pool(min(jobs, len(handed_in)), longest, _prepare, settings, prepared, scratch) as pool:
+            progress(summary, len(handed_in))
+            for handed, done in pool.map(_grade, changed()):
+                digest = digests.pop(handed.student)
+                if isinstance(done, Exception):
+                    summary.broken[handed.student] = f"{type(done).__name__}: {done}"
+                else:
+                    gradebook.save(handed, done)
+                    store.put(assignment, handed.student, digest, done.isolation, done.result)
+                    _note(summary, handed.student, done)
+                progress(summary, len(handed_in))
+    progress(summary, len(handed_in))
+    return summary
+
+
+def _note(summary: Summary, student: str, done: GradedFolder) -> None:
+    summary.graded += 1
+    result = done.result
+    if result.mended:
+        summary.mended[student] = result.mended
+    if result.status == "failed":
+        summary.looks[student] = result.message
+    elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
+        summary.looks[student] = _("A check failed through a fault of its own.")
+
+
+def _metadata(course: Course, assignment: str, notebook: str) -> dict:
+    path = course.source(assignment) / f"{notebook}.ipynb"
+    return json.loads(path.read_text(encoding="utf-8"))["metadata"]
+
+
+class _Process:
+    """What a grader process keeps: how to grade, and the grader, made with the first submission."""
+
+    settings: Settings
+    assignment: Assignment
+    grader: Grader | None = None
+
+
+def _prepare(settings: Settings, assignment: Assignment, scratch: Path) -> None:
+    _Process.settings, _Process.assignment = settings, assignment
+    tempfile.tempdir = str(scratch)
+    Finalize(None, _close, exitpriority=0)
+
+
+def _grade(handed: Handed) -> GradedFolder:
+    if _Process.grader is None:
+        # Here and not in _prepare, so that what fails is said.
+        _Process.grader = Grader(_Process.settings, _Process.assignment)
+    return _Process.grader.grade(handed)
+
+
+def _close() -> None:
+    if _Process.grader is not None:
+        _Process.grader.close()

@@ -1,0 +1,127 @@
+"""A course folder as nbgrader lays it out, read from its nbgrader_config.py."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autograder.i18n import _
+
+GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
+"""Folders of a course that students' code must not be able to look into."""
+
+
+class CourseError(Exception):
+    """This folder cannot be graded in; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one student handed in for an assignment: the folder in submitted/, and the one in autograded/ it goes to."""
+
+    student: str
+    folder: Path
+    target: Path
+
+
+def guarded_folders(course: Path) -> tuple[Path, ...]:
+    """Those of `GUARDED` that there are."""
+    return tuple(folder for name in GUARDED if (folder := course.resolve() / name).is_dir())
+
+
+class Course:
+    """A course folder, with the settings of its nbgrader_config.py; it becomes the working directory.
+
+    Raises:
+        CourseError: it is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        if not (self.folder / "nbgrader_config.py").is_file():
+            raise CourseError(
+                _("{folder} is no course folder: it has no nbgrader_config.py. Name one with --course.").format(
+                    folder=self.folder
+                )
+            )
+        os.chdir(self.folder)
+
+    @cached_property
+    def config(self) -> Any:
+        """nbgrader's settings here, a traitlets Config."""
+        from nbgrader.apps import NbGrader
+
+        app = NbGrader()
+        app.load_config_file()
+        return app.config
+
+    @cached_property
+    def directory(self) -> Any:
+        """nbgrader's CourseDirectory."""
+        from nbgrader.coursedir import CourseDirectory
+
+        return CourseDirectory(config=self.config)
+
+    @property
+    def database(self) -> str:
+        """The URL of the gradebook."""
+        return self.directory.db_url
+
+    def source(self, assignment: str) -> Path:
+        """The folder of the instructor's version."""
+        return Path(self.directory.format_path(self.directory.source_directory, ".", assignment))
+
+    def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
+        """What was submitted, by student; `student` may be a pattern."""
+        directory = self.directory
+        pattern = Path(directory.format_path(directory.submitted_directory, student, assignment))
+        whose = re.compile(
+            directory.format_path(directory.submitted_directory, "(?P<student>.*)", re.escape(assignment), escape=True)
+        )
+        root = Path(directory.root)
+        for folder in sorted(root.glob(str(pattern.relative_to(root)))):
+            match = whose.fullmatch(str(folder))
+            if match and folder.is_dir():
+                name = match["student"]
+                target = directory.format_path(directory.autograded_directory, name, assignment)
+                yield Handed(name, folder, Path(target))
+
+    def generate(self, assignment: str) -> None:
+        """Tell the gradebook of `assignment`, by nbgrader's own generate_assignment.
+
+        A release that is there already may have been handed out, so it stays as it is.
+
+        Raises:
+            CourseError: nbgrader could not; the message is what it said.
+        """
+        from nbgrader.converters import GenerateAssignment
+        from nbgrader.coursedir import CourseDirectory
+
+        if not self.source(assignment).is_dir():
+            raise CourseError(
+                _("There is no assignment {name} here: {folder} does not exist.").format(
+                    name=assignment, folder=self.source(assignment)
+                )
+            )
+        directory = CourseDirectory(config=self.config, assignment_id=assignment)
+        released = Path(directory.format_path(directory.release_directory, ".", assignment))
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".release-") as aside:
+            if released.exists():
+                directory.release_directory = str(Path(aside).relative_to(self.folder))
+            converter = GenerateAssignment(coursedir=directory, config=self.config)
+            converter.log.setLevel(logging.ERROR)
+            try:
+                converter.start()
+            except Exception as error:  # whatever nbgrader finds wrong, in a notebook or in the gradebook
+                raise CourseError(
+                    _("nbgrader could not generate the assignment {name}: {reason}").format(
+                        name=assignment, reason=error
+                    )
+                ) from error

@@ -1,0 +1,49 @@
+"""Whether a submission has to be graded again: digests of all that decides a result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import autograder
+from autograder.grading.course import Handed
+from autograder.grading.job import Assignment, Settings
+from autograder.oracle import Reference
+from autograder.reading import MAX_NOTEBOOK_BYTES
+from autograder.submission import choose_notebook
+
+PACKAGE = Path(autograder.__file__).parent
+
+
+def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
+    """What is the same for the whole class: the kit, the reference, the secret, the released cells, the options."""
+    digest = hashlib.sha256()
+    kit = [path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern)]
+    solutions = settings.course.joinpath("reference").glob("**/*.py")
+    for path in [*sorted(kit), *sorted(solutions)]:
+        _add(digest, path.name.encode(), path.read_bytes())
+    options = {"figures": settings.figures, "limits": asdict(settings.limits)}
+    released = [asdict(cell) for cell in assignment.released.values()]
+    _add(digest, Reference(settings.course).secret(), json.dumps([options, released], sort_keys=True).encode())
+    return digest.digest()
+
+
+def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
+    """What one result rests on: `settings`, and the file that was handed in."""
+    digest = hashlib.sha256(settings)
+    path, notes = choose_notebook(handed.folder, notebook)
+    _add(digest, json.dumps(notes).encode())
+    if path is not None:
+        size = path.stat().st_size
+        _add(digest, path.name.encode(), str(size).encode())
+        if size <= MAX_NOTEBOOK_BYTES:
+            _add(digest, path.read_bytes())
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, *parts: bytes) -> None:
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)

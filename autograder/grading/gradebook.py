@@ -1,0 +1,125 @@
+"""nbgrader's gradebook: what each cell of an assignment was released as, and what comes of submissions."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import replace
+from typing import Any
+
+from nbformat.v4 import new_notebook
+from nbgrader.api import Gradebook, MissingEntry, Notebook
+from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.exc import SAWarning
+
+from autograder.grading.course import Course, CourseError, Handed
+from autograder.grading.job import GradedFolder
+from autograder.i18n import _
+from autograder.mending import ReleasedCell
+
+
+def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
+    """grade_id -> what the cell was released as, in the order of the gradebook, which is the notebook's.
+
+    Args:
+        notebook: of an assignment, as `Gradebook.find_notebook` gives it.
+    """
+    found = {
+        cell.name: ReleasedCell(
+            cell.name, cell.cell_type, cell.source or "", locked=cell.locked, checksum=cell.checksum
+        )
+        for cell in notebook.source_cells
+    }
+    changes = [
+        *((cell.name, {"grade": True, "points": cell.max_score}) for cell in notebook.grade_cells),
+        *((cell.name, {"solution": True}) for cell in notebook.solution_cells),
+        *((cell.name, {"task": True, "points": cell.max_score}) for cell in notebook.task_cells),
+    ]
+    for name, change in changes:
+        found[name] = replace(found[name], **change)
+    return found
+
+
+class ClassGradebook:
+    """nbgrader's gradebook, open to save what comes of one assignment's submissions.
+
+    Attributes:
+        notebook: the name of the assignment's notebook.
+        released: its cells, as in `released_cells`.
+    """
+
+    def __init__(self, course: Course, assignment: str) -> None:
+        """Open the gradebook; an assignment that it does not know is generated first.
+
+        Raises:
+            CourseError: the assignment is not there, or is none of this kit's.
+        """
+        self._course, self._assignment = course, assignment
+        # nbgrader links objects in an order that SQLAlchemy warns of and copes with.
+        warnings.filterwarnings("ignore", message=".*not in session, add operation along", category=SAWarning)
+        self._gradebook = self._open()
+
+    def __enter__(self) -> ClassGradebook:
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self._gradebook.close()
+
+    def has(self, handed: Handed) -> bool:
+        """Whether the gradebook knows the submission, and its executed notebook is there."""
+        if not (handed.target / f"{self.notebook}.ipynb").is_file():
+            return False
+        with contextlib.suppress(MissingEntry):
+            return self._gradebook.find_submission(self._assignment, handed.student) is not None
+        return False
+
+    def save(self, handed: Handed, graded: GradedFolder) -> None:
+        """Save a submission's scores and comments, as nbgrader's autograde would; what people gave by hand stays."""
+        gradebook = self._gradebook
+        gradebook.update_or_create_student(handed.student)
+        stamp = self._course.directory.get_existing_timestamp(str(handed.folder))
+        times = {"timestamp": stamp} if stamp else {}
+        submission = gradebook.update_or_create_submission(self._assignment, handed.student, **times)
+        (notebook,) = submission.notebooks
+        for grade in notebook.grades:
+            grade.auto_score = graded.scores.get(grade.name)
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        for comment in notebook.comments:
+            comment.auto_comment = graded.comments.get(comment.name)
+        late = submission.total_seconds_late > 0
+        notebook.late_submission_penalty = None
+        gradebook.db.commit()
+        if late:
+            self._penalise(handed)
+        gradebook.db.expunge_all()  # what is saved need not stay in memory
+
+    def _penalise(self, handed: Handed) -> None:
+        names = {
+            "notebook": self.notebook,
+            "assignment": self._assignment,
+            "student": handed.student,
+            "db_url": self._course.database,
+        }
+        AssignLatePenalties(config=self._course.config).preprocess(new_notebook(), {"nbgrader": names})
+
+    def _open(self) -> Gradebook:
+        for generate in (False, True):
+            if generate:
+                self._course.generate(self._assignment)
+            gradebook = Gradebook(self._course.database, self._course.directory.course_id)
+            try:
+                notebooks = gradebook.find_assignment(self._assignment).notebooks
+            except MissingEntry:
+                gradebook.close()
+                continue
+            if len(notebooks) == 1:
+                self.notebook = notebooks[0].name
+                self.released = released_cells(notebooks[0])
+                return gradebook
+            gradebook.close()
+            raise CourseError(
+                _("{name} has {n} notebooks; an assignment that is graded here has one.").format(
+                    name=self._assignment, n=len(notebooks)
+                )
+            )
+        raise CourseError(_("nbgrader does not know the assignment {name}.").format(name=self._assignment))

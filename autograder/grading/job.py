@@ -1,0 +1,210 @@
+"""Grading one student's folder, from the file that was handed in to the executed notebook; runs in a grader process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autograder.grading import Graded, grade_submission
+from autograder.grading.course import Handed, guarded_folders
+from autograder.grading.executed import cell_outputs, comments
+from autograder.i18n import _, speaking
+from autograder.mending import ReleasedCell, mend
+from autograder.oracle import Reference
+from autograder.results import SubmissionResult
+from autograder.submission import (
+    CHECK_PREFIX,
+    Submission,
+    UnreadableNotebook,
+    choose_notebook,
+    language_of,
+    read_notebook,
+    submission_of,
+)
+from autograder.worker.client import Figures
+from autograder.worker.host import Host
+from autograder.worker.isolation import Level
+from autograder.worker.limits import Limits
+
+MOST_COPIED_BYTES = 50 * 2**20
+"""What of a student's other files goes to autograded/; larger ones stay in submitted/."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a grader process must know of an assignment.
+
+    Attributes:
+        notebook: the name of its notebook, without ".ipynb".
+        released: its graded and read-only cells by grade_id.
+        metadata: the notebook metadata of the instructor's version.
+    """
+
+    notebook: str
+    released: dict[str, ReleasedCell]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a class is graded; equal for everybody."""
+
+    course: Path
+    level: Level
+    figures: Figures = Figures.BY_HAND
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class GradedFolder:
+    """What came of one student's folder.
+
+    Attributes:
+        scores: graded cell -> automatic score, None where somebody has to grade by hand.
+        comments: solution cell -> comment in Markdown, or None.
+    """
+
+    result: SubmissionResult
+    isolation: str
+    scores: dict[str, float | None]
+    comments: dict[str, str | None]
+
+
+class Grader:
+    """Grades one folder after the other with one warm parent."""
+
+    def __init__(self, settings: Settings, assignment: Assignment) -> None:
+        self._settings, self._assignment = settings, assignment
+        self._reference = Reference(settings.course)
+        self._host = Host(
+            settings.level, guarded_folders(settings.course), figures=settings.figures is not Figures.NONE
+        )
+
+    def grade(self, handed: Handed) -> GradedFolder:
+        """Grade what is in `handed.folder` and write the executed notebook to `handed.target`."""
+        with speaking(self._language):
+            try:
+                notebook, notes = self._read(handed)
+                unreadable = ""
+            except UnreadableNotebook as error:
+                unreadable = str(error).replace(str(handed.folder) + os.sep, "")
+                notebook, notes = self._stand_in(unreadable), [unreadable]
+        submission = submission_of(notebook, self._assignment.notebook)
+        with speaking(submission.language):
+            graded = grade_submission(
+                submission, self._reference, self._settings.figures, self._settings.limits, self._host
+            )
+            _fill(notebook, cell_outputs(submission, graded))
+            said = comments(submission, graded.result.checks, notes)
+        self._write(handed, notebook, notes)
+        return GradedFolder(
+            SubmissionResult(message=unreadable) if unreadable else replace(graded.result, mended=tuple(notes)),
+            graded.isolation,
+            {**self._by_hand(notebook), **_automatic(submission, graded)},
+            {**self._responses(notebook), **said},
+        )
+
+    def close(self) -> None:
+        """End the warm parent."""
+        self._host.close()
+
+    def _read(self, handed: Handed) -> tuple[dict[str, Any], list[str]]:
+        """The notebook, mended, and what an instructor should know of it. Raises UnreadableNotebook."""
+        path, notes = choose_notebook(handed.folder, self._assignment.notebook)
+        if path is None:
+            raise UnreadableNotebook(
+                _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(
+                    name=self._assignment.notebook
+                )
+            )
+        notebook = read_notebook(path)
+        submission_of(notebook, path.name)  # another assignment's is not made into this one
+        return notebook, notes + self._mend(notebook)
+
+    def _stand_in(self, reason: str) -> dict[str, Any]:
+        """The released cells under the reason why there is no notebook: 0 points, and a page that says why."""
+        cells = [{"cell_type": "markdown", "metadata": {}, "source": reason}]
+        notebook: dict[str, Any] = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        self._mend(notebook)
+        return notebook
+
+    def _mend(self, notebook: dict[str, Any]) -> list[str]:
+        own = self._assignment.metadata
+        notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
+        if "autograder" in own:
+            notebook["metadata"]["autograder"] = dict(own["autograder"])
+        return notes
+
+    @property
+    def _language(self) -> str | None:
+        return language_of({"metadata": self._assignment.metadata})
+
+    def _by_hand(self, notebook: dict[str, Any]) -> dict[str, float | None]:
+        """Cells that a person grades: 0 where nothing was written, otherwise not yet known."""
+        untouched = self._untouched(notebook)
+        return {
+            name: 0.0 if name in untouched and not cell.task else None
+            for name, cell in self._assignment.released.items()
+            if (cell.grade and cell.solution) or cell.task
+        }
+
+    def _responses(self, notebook: dict[str, Any]) -> dict[str, str | None]:
+        """The comments that nbgrader gives to solution cells."""
+        untouched = self._untouched(notebook)
+        return {
+            name: "No response." if name in untouched and not cell.task else None
+            for name, cell in self._assignment.released.items()
+            if cell.solution or cell.task
+        }
+
+    def _untouched(self, notebook: dict[str, Any]) -> set[str]:
+        sources = {
+            cell["metadata"]["nbgrader"]["grade_id"]: cell["source"]
+            for cell in notebook["cells"]
+            if "nbgrader" in cell["metadata"]
+        }
+        return {
+            name
+            for name, cell in self._assignment.released.items()
+            if "".join(sources.get(name, cell.source)) == cell.source
+        }
+
+    def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
+        notebook["metadata"].setdefault("autograder", {})["mended"] = notes
+        handed.target.mkdir(parents=True, exist_ok=True)
+        _copy_other_files(handed.folder, handed.target)
+        target = handed.target / f"{self._assignment.notebook}.ipynb"
+        draft = target.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_text(json.dumps(notebook, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        draft.chmod(0o444)  # as nbgrader leaves it
+        os.replace(draft, target)
+
+
+def _fill(notebook: dict[str, Any], outputs: Mapping[int, list[dict[str, Any]]]) -> None:
+    for index, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "code":
+            cell["outputs"] = outputs.get(index, [])
+            cell["execution_count"] = None
+
+
+def _automatic(submission: Submission, graded: Graded) -> dict[str, float | None]:
+    return {CHECK_PREFIX + exercise.id: graded.result.checks[exercise.id].score for exercise in submission.exercises}
+
+
+def _copy_other_files(folder: Path, target: Path) -> None:
+    """Copy what lies beside the notebook (the time stamp, data), but no link or device and nothing huge."""
+    left = MOST_COPIED_BYTES
+    for path in sorted(folder.iterdir()):
+        kind = path.lstat()
+        if stat.S_ISREG(kind.st_mode) and path.suffix != ".ipynb" and kind.st_size <= left:
+            left -= kind.st_size
+            copy = target / path.name
+            copy.unlink(missing_ok=True)
+            shutil.copyfile(path, copy, follow_symlinks=False)
+            copy.chmod(0o444)

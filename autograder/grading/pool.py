@@ -1,0 +1,110 @@
+"""Processes that work through a list, and go on when one of them is killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+MOST_TRIES = 3
+"""How often an item is tried when the process that works on it dies."""
+
+
+class OutOfTime(Exception):
+    """An item took longer than any may, and its process was ended."""
+
+
+@dataclass
+class _Task:
+    item: Any
+    tries: int = 0
+    place: int = -1
+    deadline: float = 0.0
+
+
+class Pool:
+    """`jobs` processes, each an executor of its own, so that one that dies takes nothing along but its own item."""
+
+    def __init__(self, jobs: int, item_seconds: float, prepare: Callable[..., None], *arguments: Any) -> None:
+        """`prepare(*arguments)` runs first in every process; no item may take longer than `item_seconds`."""
+        self._prepare, self._arguments = prepare, arguments
+        self._item_seconds = item_seconds
+        self._executors = [self._new() for _ in range(jobs)]
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """(item, result) of `function(item)` as they come; the result is the exception where there was one."""
+        fresh, again = map(_Task, items), deque[_Task]()
+        idle = set(range(len(self._executors)))
+        running: dict[Future, _Task] = {}
+        try:
+            while True:
+                while idle and (task := again.popleft() if again else next(fresh, None)):
+                    task.place = idle.pop()
+                    running[self._submit(function, task)] = task
+                if not running:
+                    return
+                for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                    task = running.pop(future)
+                    idle.add(task.place)
+                    error = self._error(future, task)
+                    if isinstance(error, BrokenProcessPool) and task.tries < MOST_TRIES:
+                        again.append(task)
+                    else:
+                        yield task.item, future.result() if error is None else error
+                for task in running.values():
+                    if time.monotonic() > task.deadline:
+                        self._kill(task.place)
+        finally:
+            for task in running.values():  # nobody waits for these any longer
+                self._kill(task.place)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        for executor in self._executors:
+            executor.shutdown(cancel_futures=True)
+
+    def _error(self, future: Future, task: _Task) -> BaseException | None:
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._executors[task.place] = self._new()
+            task.tries += 1
+            if time.monotonic() > task.deadline:
+                return OutOfTime()
+        return error
+
+    def _new(self) -> ProcessPoolExecutor:
+        # Spawned: a fork would copy this process' threads in the middle of what they do.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, _begin, (self._prepare, self._arguments))
+
+    def _submit(self, function: Callable[[Any], Any], task: _Task) -> Future:
+        task.deadline = time.monotonic() + self._item_seconds
+        try:
+            return self._executors[task.place].submit(function, task.item)
+        except BrokenProcessPool:  # killed while it had nothing to do
+            self._executors[task.place] = self._new()
+            return self._executors[task.place].submit(function, task.item)
+
+    def _kill(self, place: int) -> None:
+        for process in list((self._executors[place]._processes or {}).values()):
+            process.kill()
+
+
+def _begin(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()  # nobody else ends this process if its parent is killed
+    prepare(*arguments)

@@ -1,0 +1,341 @@
+"""Unpacks what a class handed in: plain files only, inside one folder only, and only so much.
+
+An entry that is refused is reported in one line and the next one is taken; nothing is ever written over.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import re
+import stat
+import tarfile
+import time
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from autograder.i18n import _
+
+MB = 2**20
+RATIO = 200
+"""How much smaller than its content an archive may be. Notebooks shrink to a tenth, deflated zeros to a thousandth."""
+
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")}
+"""What Windows takes for a device, whatever extension follows."""
+
+UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
+"""What the standard library raises for archives that are broken, encrypted or packed in an unknown way."""
+
+
+class Refused(Exception):
+    """An entry or an archive is left out; the message is a sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in an archive.
+
+    Attributes:
+        name: as the archive has it.
+        most_bytes: what it may hold when unpacked.
+        modified: seconds since 1970, or None.
+        refused: why it cannot be unpacked at all, or "".
+    """
+
+    name: str
+    most_bytes: int
+    modified: float | None
+    refused: str
+    open: Callable[[], IO[bytes]]
+
+
+class Budget:
+    """How many files and bytes may still be written; what is taken from it is taken from its parent's too."""
+
+    def __init__(self, files: int, size: int, parent: Budget | None = None) -> None:
+        self._files, self._size, self._parent = files, size, parent
+
+    @property
+    def spent(self) -> bool:
+        """Whether more was asked for than there was."""
+        return self._files < 0 or self._size < 0
+
+    def take(self, files: int = 0, size: int = 0) -> None:
+        """Count `files` and `size` bytes.
+
+        Raises:
+            Refused: that is more than may be written.
+        """
+        self._files -= files
+        self._size -= size
+        if self.spent:
+            raise Refused(_("It holds more than may be unpacked; what came before that point was unpacked."))
+        if self._parent:
+            self._parent.take(files, size)
+
+
+class Unpacker:
+    """Fills one folder from files and archives.
+
+    Args:
+        root: the folder.
+        report: takes a line for each entry or archive that was left out.
+        is_archive: tells an archive by its name.
+        budget: for everything.
+        inner: makes the budget of an archive inside an archive, which is one student's.
+        file_bytes: the most that one file may hold.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        report: Callable[[str], None],
+        is_archive: Callable[[str], bool],
+        budget: Budget,
+        inner: Callable[[Budget], Budget],
+        file_bytes: int,
+    ) -> None:
+        self._root, self._report, self._is_archive = root, report, is_archive
+        self._budget, self._inner, self._file_bytes = budget, inner, file_bytes
+        self._taken: dict[str, str] = {}  # path as the pickiest file system compares it -> as it is written
+
+    def add(self, source: Path, name: str) -> None:
+        """Unpack the archive, or copy the file, `source`; `name` is its path relative to the root."""
+        try:
+            path = safe_path(name)
+            if self._is_archive(source.name):
+                self._unpack(source, path.parent, self._budget, nested=False)
+            else:
+                modified = source.stat().st_mtime
+                entry = Entry(name, self._file_bytes, modified, "", lambda: source.open("rb"))
+                self._budget.take(files=1)
+                self._write(entry, path, self._budget)
+        except Refused as refused:
+            self._report(_("{name} was left out. {reason}").format(name=shown(name), reason=refused))
+
+    def _unpack(self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool) -> None:
+        folder = self._folder_for(archive.name, folder)
+        done = 0
+        try:
+            for entry in entries(archive, self._file_bytes):
+                try:
+                    if entry.refused:
+                        raise Refused(entry.refused)
+                    path = safe_path(entry.name)
+                    if is_junk(path):
+                        continue
+                    budget.take(files=1)
+                    written = self._write(entry, folder / path, budget)
+                    done += 1
+                    if self._is_archive(path.name):
+                        self._unpack_inner(written, (folder / path).parent, budget, nested)
+                except Refused as refused:
+                    if budget.spent:
+                        raise
+                    self._report(
+                        _("{entry} in {archive} was left out. {reason}").format(
+                            entry=shown(entry.name), archive=shown(archive.name), reason=refused
+                        )
+                    )
+        except UNREADABLE as error:
+            raise Refused(
+                _("It is no readable archive: {reason}. {n} of its files were unpacked.").format(
+                    reason=str(error)[:100] or type(error).__name__, n=done
+                )
+            ) from error
+
+    def _unpack_inner(self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool) -> None:
+        if nested:
+            raise Refused(_("Archives are unpacked inside archives once, not deeper."))
+        self._unpack(archive, folder, self._inner(budget), nested=True)
+        archive.unlink()  # the original stays in the folder of downloads
+
+    def _folder_for(self, name: str, folder: PurePosixPath) -> PurePosixPath:
+        """Where the content of the archive `name` goes; two archives never share a folder."""
+        safe = safe_path(name)
+        stem = re.sub(r"(\.tar)?\.[^.]+$", "", safe.name, flags=re.IGNORECASE)
+        wanted = folder / safe_path(stem or safe.name)
+        return wanted / safe if _folded(wanted) in self._taken else wanted
+
+    def _write(self, entry: Entry, path: PurePosixPath, budget: Budget) -> Path:
+        self._claim(path)
+        target = self._root / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                try:
+                    _copy(entry, file, budget)
+                except BaseException:
+                    file.close()
+                    target.unlink()
+                    raise
+        except UNREADABLE as error:
+            raise Refused(_("It cannot be unpacked: {reason}.").format(reason=str(error)[:100])) from error
+        if entry.modified is not None:
+            try:
+                os.utime(target, (entry.modified, entry.modified))
+            except (OSError, OverflowError, ValueError):  # a date from nowhere: now is as good
+                pass
+        return target
+
+    def _claim(self, path: PurePosixPath) -> None:
+        """Take a path that means the same file everywhere: some systems tell neither A from a nor é from é."""
+        folders = [parent for parent in path.parents if parent.parts]
+        if _folded(path) in self._taken:
+            raise Refused(
+                _("There is another file of that name already, {path}.").format(path=self._taken[_folded(path)])
+            )
+        for folder in folders:
+            if self._taken.get(_folded(folder), f"{folder}/") != f"{folder}/":
+                taken = self._taken[_folded(folder)]
+                raise Refused(_("Its folder cannot be told from {path} on every system.").format(path=taken))
+        self._taken |= {_folded(folder): f"{folder}/" for folder in folders} | {_folded(path): str(path)}
+
+
+def _copy(entry: Entry, file: IO[bytes], budget: Budget) -> None:
+    left = entry.most_bytes
+    with entry.open() as content:
+        while chunk := content.read(MB):
+            left -= len(chunk)
+            if left < 0:
+                raise Refused(_("It is too large when unpacked."))
+            budget.take(size=len(chunk))
+            file.write(chunk)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """The relative path for an entry called `name`, which every file system can hold.
+
+    Raises:
+        Refused: it would lie elsewhere, or has a name that nobody could type.
+    """
+    name = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    if any(
+        unicodedata.category(c) in ("Cc", "Cs") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+        for c in name
+    ):
+        raise Refused(_("Its name holds control characters or cannot be decoded."))
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        raise Refused(_("Its path is absolute."))
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts:
+        raise Refused(_("Its path leads outside the folder."))
+    parts = [_portable(part) for part in parts]
+    if len(parts) > 20 or any(len(part.encode()) > 240 for part in parts):
+        raise Refused(_("Its name is too long."))
+    return PurePosixPath(*parts)
+
+
+def _portable(part: str) -> str:
+    """A name that Windows can hold as well, and that still is a notebook's after a browser added its extension."""
+    part = re.sub(r'[<>:"|?*]', "_", part).rstrip(". ") or "_"
+    part = re.sub(r"\.ipynb(\.(json|txt))?$", ".ipynb", part, flags=re.IGNORECASE)
+    return f"_{part}" if part.split(".")[0].rstrip().upper() in RESERVED else part
+
+
+def is_junk(path: PurePosixPath) -> bool:
+    """Whether it is something that a system or Jupyter left, and nobody handed in."""
+    return (
+        any(part in ("__MACOSX", ".ipynb_checkpoints") for part in path.parts)
+        or path.name in (".DS_Store", "Thumbs.db", "desktop.ini")
+        or path.name.startswith("._")
+    )
+
+
+def shown(name: str) -> str:
+    """`name` on one line, with whatever a terminal would obey made visible."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:150])
+
+
+def _folded(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(path)).casefold())
+
+
+def _decoded(raw: bytes) -> str:
+    """A name without a declared encoding: UTF-8 (macOS), Shift-JIS (Windows in Japan), or CP437 (the norm)."""
+    for encoding in ("utf-8", "cp932"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("cp437")
+
+
+# --- what is in an archive --------------------------------------------------------------------------------------------
+
+
+def entries(archive: Path, file_bytes: int) -> Iterator[Entry]:
+    """What the archive holds, but for folders."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            yield from _zip_entries(opened, file_bytes)
+    else:
+        with archive.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            plain = gzip.GzipFile(fileobj=file) if packed else file
+            most = 10 * MB + RATIO * archive.stat().st_size
+            with tarfile.open(fileobj=_AtMost(plain, most), mode="r|") as opened:
+                yield from _tar_entries(opened, file_bytes)
+
+
+def _zip_entries(archive: zipfile.ZipFile, file_bytes: int) -> Iterable[Entry]:
+    for info in archive.infolist():
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        refused = ""
+        if info.flag_bits & 0x1:
+            refused = _("It is encrypted.")
+        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            refused = _("It is a link or a device, not a file.")
+        # The original name: `filename` is cut off at a null character.
+        name = info.orig_filename
+        if not info.flag_bits & 0x800 and not name.isascii():
+            name = _decoded(name.encode("cp437"))
+        if not (info.is_dir() or name.endswith("\\") or kind == stat.S_IFDIR):
+            most = min(file_bytes, MB + RATIO * info.compress_size)
+            yield Entry(name, most, _zip_time(info), refused, lambda info=info: archive.open(info))
+
+
+def _zip_time(info: zipfile.ZipInfo) -> float | None:
+    try:
+        return time.mktime((*info.date_time, 0, 0, -1))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _tar_entries(archive: tarfile.TarFile, file_bytes: int) -> Iterable[Entry]:
+    for member in archive:
+        refused = "" if member.isfile() else _("It is a link or a device, not a file.")
+        name = member.name
+        if not name.isprintable():  # bytes that are no UTF-8 stand in it as surrogates
+            name = _decoded(name.encode("utf-8", "surrogateescape"))
+        if not member.isdir():
+            yield Entry(name, file_bytes, member.mtime, refused, lambda member=member: archive.extractfile(member))
+
+
+class _AtMost(io.RawIOBase):
+    """A stream that ends in an error where more comes out of it than an archive of its size may hold."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        super().__init__()
+        self._stream, self._left = stream, most
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise tarfile.ReadError("it is too large when unpacked")
+        return data

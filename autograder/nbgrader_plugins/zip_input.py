@@ -1,0 +1,91 @@
+"""How `nbgrader zip_collect` takes in what was downloaded from a learning management system.
+
+`SafeExtractor` unpacks the archives, `NotebookCollector` tells whose each notebook is.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
+from nbgrader.utils import find_all_notebooks
+from traitlets import Integer, List, Unicode
+
+from autograder.nbgrader_plugins.archives import MB, Budget, Unpacker, is_junk
+from autograder.nbgrader_plugins.owners import Choice, assign
+from autograder.submission import UnreadableNotebook, read_notebook, submission_of
+
+
+class SafeExtractor(ExtractorPlugin):
+    """Unpacks plain files, with caps on what they hold; whatever is left out is reported, and stops nobody else's."""
+
+    zip_ext = List(
+        [".zip", ".gz", ".tgz", ".tar"], help="Extensions of archives: zip files and tar files, packed by gzip or not."
+    ).tag(config=True)
+    max_files = Integer(50_000, help="The most files that are unpacked.").tag(config=True)
+    max_mb = Integer(8_000, help="The most megabytes that are unpacked.").tag(config=True)
+    max_files_of_student = Integer(1_000, help="The most files from an archive inside an archive.").tag(config=True)
+    max_mb_of_student = Integer(300, help="The most megabytes from an archive inside an archive.").tag(config=True)
+    max_mb_of_file = Integer(100, help="The most megabytes of one file.").tag(config=True)
+
+    def extract(self, archive_path: str, extracted_path: str) -> None:
+        """Unpack or copy everything in the folder `archive_path` into `extracted_path`."""
+        unpacker = Unpacker(
+            Path(extracted_path),
+            report=self.log.error,
+            is_archive=lambda name: os.path.splitext(name)[1].lower() in self.zip_ext,
+            budget=Budget(self.max_files, self.max_mb * MB),
+            inner=lambda outer: Budget(self.max_files_of_student, self.max_mb_of_student * MB, outer),
+            file_bytes=self.max_mb_of_file * MB,
+        )
+        found = sorted(path for path in Path(archive_path).rglob("*") if path.is_file())
+        if not found:
+            self.log.warning("No files found in directory: %s", archive_path)
+        for path in found:
+            below = path.relative_to(archive_path)
+            if not is_junk(PurePosixPath(below.as_posix())):
+                self.log.info("Extracting from: %s", path)
+                unpacker.add(path, below.as_posix())
+
+
+class NotebookCollector(FileNameCollectorPlugin):
+    """Tells students from the names that Moodle, Canvas, Blackboard, Sakai and people give to files and folders.
+
+    Each student's notebook gets the name of the assignment's. With `named_regexp` set, that decides instead.
+    """
+
+    timezone = Unicode("UTC", help="The time zone of times in the names of files.").tag(config=True)
+
+    def collect(self, submitted_file: str) -> dict[str, str] | None:
+        """Whose `submitted_file` is, as nbgrader wants it; None for a file that is not to be collected."""
+        if self.named_regexp:
+            return super().collect(submitted_file)
+        choice = self._choices.get(Path(submitted_file))
+        if choice is None:
+            return None
+        info = {"student_id": choice.student, "file_id": choice.notebook}
+        return info | {"timestamp": f"{choice.time} {self.timezone}"} if choice.time else info
+
+    @cached_property
+    def _choices(self) -> dict[Path, Choice]:
+        app = self.parent
+        course, assignment = app.coursedir, app.coursedir.assignment_id
+        folders = (course.release_directory, course.source_directory)
+        names = (find_all_notebooks(course.format_path(folder, ".", assignment)) for folder in folders)
+        notebooks = [os.path.splitext(name)[0] for name in next(filter(None, names), [])]
+        root = Path(app._format_collect_path(app.extracted_directory))
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        choices, warnings = assign(files, root, notebooks, assignment, lambda path: belongs(path, assignment))
+        for warning in warnings:
+            self.log.warning("%s", warning)
+        return choices
+
+
+def belongs(path: Path, assignment: str) -> bool:
+    """Whether `path` is a notebook of `assignment`, in any language edition."""
+    try:
+        return assignment.startswith(submission_of(read_notebook(path), path.name).assignment)
+    except UnreadableNotebook:
+        return False

@@ -1,0 +1,27 @@
+"""Cells for CSV files that spreadsheets open as text and never run as a formula.
+
+A student chooses names and comments, and `=HYPERLINK(...)` in one of them would be run on the instructor's machine
+(https://owasp.org/www-community/attacks/CSV_Injection).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
+_FORMULA = re.compile(r"[\s\ufeff\u200b'\"]*[=+\-@＝＋－＠]|[\t\r\n]")
+
+
+def neutral(text: str) -> str:
+    """`text`, with an apostrophe before it where a spreadsheet could take it for a formula; numbers stay numbers."""
+    text = text.replace("\0", "")
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def cell(text: str) -> str:
+    """`text` as one cell of a CSV line: neutral, and in quotes where it needs them."""
+    line = io.StringIO()
+    csv.writer(line).writerow([neutral(text), ""])  # an empty cell alone would be written as two quotes
+    return line.getvalue().removesuffix(",\r\n")

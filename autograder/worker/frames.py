@@ -1,0 +1,69 @@
+"""Messages over a socket: 4 bytes of length, big-endian, then as many bytes of `autograder.wire`."""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import time
+
+from autograder.wire import MAX_BYTES
+
+_CHUNK = 2**20
+
+
+class Closed(Exception):
+    """The other side is gone, or speaks another language."""
+
+
+def send(connection: socket.socket, message: bytes, seconds: float = math.inf) -> None:
+    """Send one message.
+
+    Raises:
+        TimeoutError: the other side did not take it in time.
+        Closed: it is gone.
+    """
+    _set_timeout(connection, time.monotonic() + seconds)
+    try:
+        connection.sendall(struct.pack(">I", len(message)) + message)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise Closed(str(error)) from error
+
+
+def receive(connection: socket.socket, seconds: float = math.inf) -> bytes:
+    """The next message, whole. `seconds` is for all of it: one that drips in is no way to gain time.
+
+    Raises:
+        TimeoutError: it was not there in time.
+        Closed: the other side is gone, or announces a message that is too long.
+    """
+    deadline = time.monotonic() + seconds
+    (length,) = struct.unpack(">I", _exactly(connection, 4, deadline))
+    if length > MAX_BYTES:
+        raise Closed(f"a message of {length} bytes")
+    return _exactly(connection, length, deadline)
+
+
+def _exactly(connection: socket.socket, size: int, deadline: float) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        _set_timeout(connection, deadline)
+        try:
+            chunk = connection.recv(min(size - len(received), _CHUNK))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Closed(str(error)) from error
+        if not chunk:
+            raise Closed("end of stream")
+        received += chunk
+    return bytes(received)
+
+
+def _set_timeout(connection: socket.socket, deadline: float) -> None:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(None if math.isinf(left) else left)

@@ -1,0 +1,145 @@
+"""What a process on Linux takes from itself for good before students' code runs in it: the levels `strong` and `full`.
+
+Landlock (file system, TCP, signals, abstract sockets) is applied once, by the warm parent, and inherited by every
+worker. The system call filter is each worker's own: no new program or process, no socket, no hand on other processes,
+on permissions or on kernel interfaces that no notebook needs. Both work without root, on x86-64 and arm64. Names of
+system calls are resolved by libseccomp; what an architecture or an old library does not know is left out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+CLONE_THREAD = 0x00010000
+
+DENIED = """
+execve execveat fork vfork
+socket connect bind listen accept accept4
+ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_open pidfd_getfd pidfd_send_signal
+rt_sigqueueinfo rt_tgsigqueueinfo tkill setpriority sched_setaffinity sched_setscheduler sched_setparam sched_setattr
+ioprio_set setrlimit
+unshare setns mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
+keyctl add_key request_key bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat truncate
+setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
+memfd_create memfd_secret shmget shmat shmctl msgget msgsnd msgctl semget semop semctl mq_open mq_unlink
+inotify_init inotify_init1 fanotify_init name_to_handle_at open_by_handle_at mknod mknodat
+syslog acct swapon swapoff reboot kexec_load init_module finit_module delete_module personality quotactl vhangup
+mlock mlock2 mlockall
+""".split()
+"""System calls that fail with EPERM: they reach beyond the process and its folder, or hold memory no limit counts."""
+
+
+class CannotLockDown(Exception):
+    """This system cannot hold a process as asked; the message says what it lacks."""
+
+
+def hide_memory() -> None:
+    """Keep other processes of the same user from reading this one's memory, files and environment (Linux)."""
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when process `parent`, which made it, ends (Linux)."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def restrict_files(readable: Iterable[Path], writable: Path) -> None:
+    """Leave this process and its children only `readable` files and folders, and `writable` to write in.
+
+    Raises:
+        CannotLockDown: there is no Landlock here.
+    """
+    try:
+        from landlockpy import AccessFS, LandlockError, Ruleset, Scope, abi_version
+    except ImportError as error:
+        raise CannotLockDown("the package landlockpy is not installed") from error
+    if abi_version() < 1:
+        raise CannotLockDown("this kernel has no Landlock")
+    read = AccessFS.READ_FILE
+    try:
+        with Ruleset(scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET) as rules:
+            for path in readable:
+                rules.allow_path(path, read | AccessFS.READ_DIR if path.is_dir() else read)
+            rules.allow_path("/dev/null", AccessFS.READ_FILE | AccessFS.WRITE_FILE)
+            in_folder = (
+                AccessFS.READ_DIR
+                | AccessFS.READ_FILE
+                | AccessFS.WRITE_FILE
+                | AccessFS.TRUNCATE
+                | AccessFS.REMOVE_DIR
+                | AccessFS.REMOVE_FILE
+                | AccessFS.MAKE_DIR
+                | AccessFS.MAKE_REG
+                | AccessFS.MAKE_SYM
+                | AccessFS.REFER
+            )
+            rules.allow_path(writable, in_folder)
+            rules.restrict()
+    except (LandlockError, OSError) as error:
+        raise CannotLockDown(f"Landlock refuses: {error}") from error
+
+
+def load_libraries() -> None:
+    """Load what `filter_system_calls` needs, while files can still be opened.
+
+    Raises:
+        CannotLockDown: it is not installed.
+    """
+    try:
+        import pyseccomp  # noqa: F401
+    except (ImportError, RuntimeError, OSError) as error:
+        raise CannotLockDown(f"the package pyseccomp or the library libseccomp is missing ({error})") from error
+
+
+def filter_system_calls() -> None:
+    """Deny this process all that `DENIED` names, and calls whose arguments reach for others."""
+    import pyseccomp as seccomp
+
+    own, refuse = os.getpid(), seccomp.ERRNO(errno.EPERM)
+    rules = seccomp.SyscallFilter(seccomp.ALLOW)
+
+    def deny(name: str, *arguments: seccomp.Arg, action: int = refuse) -> None:
+        try:
+            rules.add_rule(action, name, *arguments)
+        except (OSError, ValueError):
+            # Unknown to this architecture (arm64 has no fork) or to this version of the library.
+            if name in ("execve", "clone", "socket", "kill", "ptrace"):
+                raise
+
+    for name in DENIED:
+        deny(name)
+    # A thread is made by clone with CLONE_THREAD; clone3, whose arguments no filter sees, falls back to it.
+    deny("clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
+    deny("clone3", action=seccomp.ERRNO(errno.ENOSYS))
+    for name in ("kill", "tgkill"):
+        deny(name, seccomp.Arg(0, seccomp.NE, own))
+    deny("prlimit64", seccomp.Arg(2, seccomp.NE, 0))  # reading one's own limits is harmless
+    for option in (PR_SET_PDEATHSIG, PR_SET_DUMPABLE):
+        # The kernel looks at the lower half of the argument alone, so the filter must as well.
+        deny("prctl", seccomp.Arg(0, seccomp.MASKED_EQ, 0xFFFFFFFF, option))
+    # An event loop wakes itself through a connected pair of streams; nobody else can be reached through one.
+    deny("socketpair", seccomp.Arg(0, seccomp.NE, socket.AF_UNIX))
+    deny("socketpair", seccomp.Arg(1, seccomp.MASKED_EQ, socket.SOCK_STREAM, 0))
+    for bit in (2, 4, 8):
+        deny("socketpair", seccomp.Arg(1, seccomp.MASKED_EQ, bit, bit))
+    deny("sendto", seccomp.Arg(4, seccomp.NE, 0))
+    # Before its third version, Landlock let a file that may be read be emptied by opening it so.
+    emptying = os.O_TRUNC | os.O_ACCMODE
+    deny("open", seccomp.Arg(1, seccomp.MASKED_EQ, emptying, os.O_TRUNC))
+    deny("openat", seccomp.Arg(2, seccomp.MASKED_EQ, emptying, os.O_TRUNC))
+    deny("openat2", action=seccomp.ERRNO(errno.ENOSYS))
+    rules.load()
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

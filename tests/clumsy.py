@@ -1,0 +1,508 @@
+"""Notebooks as students hand them in: damaged, renamed, full of noise, but rarely wrong.
+
+Each is the released notebook with every right answer in it, and then one thing that happens to notebooks. Where that
+cannot be held against the student, all automatic points are due.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.sample_class import NOISY, RIGHT, STAGED, TERSE, Notebook, Student, cell_of, written
+
+FILE = "gradient_pathology.ipynb"
+Content = Notebook | str | bytes
+
+SOLUTIONS = ("clip_gradients", "gradient_monitor", "gradient_profile", "batch_norm", "depth_study")
+CHECKS = (
+    "check_clip_gradients",
+    "check_gradient_monitor",
+    "check_gradient_profile",
+    "check_batch_norm_forward",
+    "check_batch_norm_backward",
+    "check_batch_norm_inference",
+    "check_depth_study",
+)
+
+
+@dataclass(frozen=True)
+class Clumsy:
+    """One notebook.
+
+    Attributes:
+        id: short name.
+        description: what happened to it, in one line.
+        happen: from the notebook with all right answers to what is handed in: a notebook, or the content of the file.
+        honest: whether it must get all automatic points.
+        mended: words that the notes on what was mended must hold; () if nothing is to be said.
+        file: its path in the submitted folder.
+        unreadable: words of the reason why it cannot be graded; "" if it can.
+        answers: the right answers that are in it.
+    """
+
+    id: str
+    description: str
+    happen: Callable[[Notebook], Content] = lambda notebook: notebook
+    honest: bool = True
+    mended: tuple[str, ...] = ()
+    file: str = FILE
+    unreadable: str = ""
+    answers: tuple[tuple[str, str], ...] = tuple(RIGHT.items())
+
+    def content(self, release: Notebook) -> bytes:
+        """The file's bytes."""
+        content = self.happen(Student(self.id, self.description, dict(self.answers)).notebook(release))
+        if isinstance(content, dict):
+            content = json.dumps(content, ensure_ascii=False, indent=1)
+        return content if isinstance(content, bytes) else content.encode("utf-8")
+
+
+# --- what happens to notebooks ----------------------------------------------------------------------------------------
+
+
+def code(source: str, **fields: Any) -> dict[str, Any]:
+    """A code cell of the student's own, without an id."""
+    return {
+        "cell_type": "code",
+        "metadata": {},
+        "source": source.splitlines(keepends=True),
+        "outputs": [],
+        "execution_count": 1,
+        **fields,
+    }
+
+
+def also(*sources: str, after: str = "check_clip_gradients") -> Callable[[Notebook], Notebook]:
+    """The student's own cells stand below the cell `after`."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        place = notebook["cells"].index(cell_of(notebook, after)) + 1
+        notebook["cells"][place:place] = [code(source, id=f"own-{i}") for i, source in enumerate(sources)]
+        return notebook
+
+    return happen
+
+
+def without(*grade_ids: str) -> Callable[[Notebook], Notebook]:
+    """Cells were deleted."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        for grade_id in grade_ids:
+            notebook["cells"].remove(cell_of(notebook, grade_id))
+        return notebook
+
+    return happen
+
+
+def pieces(grade_id: str, *sources: str) -> Callable[[Notebook], Notebook]:
+    """One cell became several with the same mark, as Jupyter's split and copy do."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        cell = cell_of(notebook, grade_id)
+        place = notebook["cells"].index(cell)
+        notebook["cells"][place : place + 1] = [
+            copy.deepcopy(cell) | {"id": f"piece-{i}", "source": source.splitlines(keepends=True)}
+            for i, source in enumerate(sources)
+        ]
+        return notebook
+
+    return happen
+
+
+def altered(grade_id: str, **fields: Any) -> Callable[[Notebook], Notebook]:
+    """Fields of a cell changed."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        cell_of(notebook, grade_id).update(fields)
+        return notebook
+
+    return happen
+
+
+def every_cell(change: Callable[[dict[str, Any]], None], **fields: Any) -> Callable[[Notebook], Notebook]:
+    """Another program changed all cells, and fields of the notebook."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        for cell in notebook["cells"]:
+            change(cell)
+        return notebook | fields
+
+    return happen
+
+
+def _text(notebook: Notebook) -> str:
+    return json.dumps(notebook, ensure_ascii=False)
+
+
+def _untouched_copy(notebook: Notebook) -> Notebook:
+    """A copy of the stub, made for safety, stands below the answer."""
+    answer = cell_of(notebook, "gradient_profile")
+    text = written("gradient_profile", "# ここにコードを書いてください\nraise NotImplementedError").strip()
+    stub = copy.deepcopy(answer) | {"id": "backup", "source": text.splitlines(keepends=True)}
+    notebook["cells"].insert(notebook["cells"].index(answer) + 1, stub)
+    return notebook
+
+
+def _copied_test(notebook: Notebook) -> Notebook:
+    """A test cell was copied to try something out in the copy."""
+    test = cell_of(notebook, "check_batch_norm_forward")
+    trial = copy.deepcopy(test) | {"id": "trial", "source": ["bn = BatchNorm(3)\n", "print(bn.forward(np.eye(3)))"]}
+    notebook["cells"].insert(notebook["cells"].index(test), trial)
+    return notebook
+
+
+def _tests_first(notebook: Notebook) -> Notebook:
+    """All test cells were moved to the top, and the written answers to the very end."""
+    checks = [cell_of(notebook, name) for name in CHECKS]
+    rest = [cell for cell in notebook["cells"] if cell not in checks]
+    return notebook | {"cells": checks + rest}
+
+
+def _only_answers(notebook: Notebook) -> Notebook:
+    """The answers were pasted into a new notebook, with the lines that check them."""
+    setup = "".join(cell_of(notebook, "setup")["source"])
+    cells = [code(setup)]
+    cells += [code(RIGHT[name]) for name in SOLUTIONS]
+    cells += [code(f'check("{name.removeprefix("check_")}")') for name in CHECKS]
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+
+
+def _one_cell(notebook: Notebook) -> Notebook:
+    """All answers were pasted into one cell."""
+    setup = "".join(cell_of(notebook, "setup")["source"])
+    source = "\n\n\n".join([setup, *(RIGHT[name] for name in SOLUTIONS)])
+    return {"cells": [code(source, id="all")], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _merged(notebook: Notebook) -> Notebook:
+    """A solution cell was merged with the test cell below it."""
+    cell = cell_of(notebook, "clip_gradients")
+    cell["source"] = [*cell["source"], "\n", "\n", 'check("clip_gradients")']
+    return without("check_clip_gradients")(notebook)
+
+
+def _merged_into_test(notebook: Notebook) -> Notebook:
+    """The same, but the test cell's mark stayed."""
+    test = cell_of(notebook, "check_clip_gradients")
+    test["source"] = [*cell_of(notebook, "clip_gradients")["source"], "\n", "\n", *test["source"]]
+    return without("clip_gradients")(notebook)
+
+
+def _format_3(notebook: Notebook) -> Notebook:
+    """As IPython saved it until 2015."""
+    cells = []
+    for cell in notebook["cells"]:
+        old = {"cell_type": cell["cell_type"], "metadata": cell["metadata"]}
+        if cell["cell_type"] == "code":
+            old |= {"input": cell["source"], "outputs": [], "language": "python", "collapsed": False}
+        else:
+            old |= {"source": cell["source"]}
+        cells.append(old)
+    worksheets = [{"cells": cells, "metadata": {}}]
+    return {"metadata": {"name": "gradient_pathology"}, "nbformat": 3, "nbformat_minor": 0, "worksheets": worksheets}
+
+
+def _lose_id(cell: dict[str, Any]) -> None:
+    cell.pop("id", None)
+
+
+def _lose_metadata(cell: dict[str, Any]) -> None:
+    cell["metadata"] = {}
+
+
+def _as_colab(cell: dict[str, Any]) -> None:
+    cell.pop("id", None)
+    cell["metadata"] = {"id": "x1Yz", "colab": {"base_uri": "https://localhost:8080/"}, "outputId": "0"}
+
+
+def _as_vs_code(cell: dict[str, Any]) -> None:
+    cell["id"] = f"{zlib.crc32(''.join(cell['source']).encode()):08x}"
+    cell["metadata"] = {"vscode": {"languageId": "python"}}
+
+
+def _as_future(cell: dict[str, Any]) -> None:
+    cell["colour"] = "blue"
+    cell["metadata"]["collapsed"] = "perhaps"
+
+
+def _with_crlf(cell: dict[str, Any]) -> None:
+    cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
+
+
+def _same_id(cell: dict[str, Any]) -> None:
+    cell["id"] = "the same"
+
+
+def _odd_cells(notebook: Notebook) -> Notebook:
+    """What only a broken program writes."""
+    cells = notebook["cells"]
+    cells[3:3] = [7, None, "text", [], {}, {"cell_type": "heading", "source": 3, "metadata": None}]
+    for cell in cells[20:]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = "none"
+            cell["execution_count"] = "first"
+            cell["attachments"] = {"a.png": 3}
+    cells[1]["attachments"] = [1]
+    cells[1]["metadata"] = 0
+    return notebook
+
+
+def _planted(notebook: Notebook) -> Notebook:
+    """Test cells come with more points than there are."""
+    for name in CHECKS:
+        cell = cell_of(notebook, name)
+        cell["outputs"] = [
+            {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "99.0"}}
+        ]
+        cell["metadata"]["nbgrader"]["points"] = 99
+    return notebook
+
+
+def _flags(notebook: Notebook) -> Notebook:
+    """The marks of cells were changed by hand."""
+    cell_of(notebook, "check_depth_study")["metadata"]["nbgrader"] |= {"grade": False, "locked": False}
+    cell_of(notebook, "depth_study_plot")["metadata"]["nbgrader"] |= {"points": 20}
+    cell_of(notebook, "batch_norm")["metadata"]["nbgrader"] |= {"solution": False, "schema_version": 1}
+    return notebook
+
+
+def _foreign_mark(notebook: Notebook) -> Notebook:
+    """A cell of another assignment was pasted in."""
+    mark = cell_of(notebook, "batch_norm")["metadata"]["nbgrader"] | {"grade_id": "train_xor"}
+    notebook["cells"].append(code("x = 1", id="foreign", metadata={"nbgrader": mark}))
+    return notebook
+
+
+def _kernel(name: str, language: str) -> Callable[[Notebook], Notebook]:
+    return every_cell(
+        lambda cell: None,
+        metadata={"kernelspec": {"name": name, "display_name": name, "language": language}},
+    )
+
+
+def _setup_extended(notebook: Notebook) -> Notebook:
+    """The student added an import to the read-only setup cell, and needs it."""
+    setup = cell_of(notebook, "setup")
+    setup["source"] = [*setup["source"], "\n", "import math as 数学"]
+    cell = cell_of(notebook, "gradient_monitor")
+    cell["source"] = "".join(cell["source"]).replace("np.isfinite(", "数学.isfinite(")
+    return notebook
+
+
+def _odd_numbers(notebook: Notebook) -> str:
+    """Numbers that JSON does not have, and one that is too long."""
+    notebook["metadata"]["odd"] = "ODD"
+    return _text(notebook).replace('"ODD"', f"[NaN, -Infinity, 1e999, {'7' * 10_000}]")
+
+
+def _other_assignment(notebook: Notebook) -> Notebook:
+    """Last week's notebook under this week's name."""
+    return {
+        "cells": [code("def train_xor():\n    return 0.0", id="xor")],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+# --- the notebooks ----------------------------------------------------------------------------------------------------
+
+NOISE = (
+    Clumsy("stderr", "prints to stderr and warns in every call", answers=tuple(NOISY.items())),
+    Clumsy("in-place", "statistics changed in place, lists, new dicts", answers=tuple(TERSE.items())),
+    Clumsy("unicode-names", "Japanese identifiers throughout", answers=tuple(STAGED.items())),
+    Clumsy("own-cells", "cells of the student's own", also("a = 1\na", "print(a + 1)", "")),
+    Clumsy("scratch-error", "a scratch cell fails", also("print(cliped)", "1 / 0", "def f(:")),
+    Clumsy("input", "a scratch cell asks for input", also('name = input("お名前は？")\nprint(name)')),
+    Clumsy("shell", "shell escapes and magics", also("!ls", "%pip --version", "%%bash\necho hi", "%timeit -n1 -r1 1")),
+    Clumsy("widgets", "matplotlib's interactive backends", also("%matplotlib notebook", "%matplotlib widget")),
+    Clumsy("plots", "thirty figures", also("for i in range(30):\n    plt.figure()\n    plt.plot([i])\n    plt.show()")),
+    Clumsy("huge-output", "prints 5 MB", also("for i in range(5000):\n    print('x' * 1000)")),
+    Clumsy("await", "top-level await", also("import asyncio\nawait asyncio.sleep(0)")),
+    Clumsy("files", "writes a file and reads it", also("np.save('w.npy', np.eye(2))\nnp.load('w.npy')")),
+    Clumsy("chdir", "goes to another folder", also("import os\nos.makedirs('a', exist_ok=True)\nos.chdir('a')")),
+    Clumsy("pool", "tries multiprocessing", also("from multiprocessing import Pool\nPool(2).map(abs, [1, -1])")),
+    Clumsy(
+        "threads",
+        "leaves a thread behind",
+        also("import threading, time\nthreading.Thread(target=time.sleep, args=(5,), daemon=True).start()"),
+    ),
+    Clumsy("logging", "logs everything", also("import logging\nlogging.basicConfig(level=10)\nlogging.warning('w')")),
+    Clumsy("exit", "sys.exit() in a scratch cell", also("import sys\nsys.exit()", "exit()")),
+    Clumsy("endless", "a scratch cell at the end never ends", also("while True:\n    pass", after="check_depth_study")),
+    Clumsy(
+        "strict-numpy",
+        "NumPy and warnings raise errors",
+        also("np.seterr(all='raise')\nimport warnings\nwarnings.simplefilter('error')"),
+    ),
+    Clumsy("del-check", "deletes check", also("del check")),
+    Clumsy("shadow-check", "check is a number", also("check = 3")),
+    Clumsy("shadow-print", "print is a list", also("print = []")),
+    Clumsy(
+        "shadow-np",
+        "np is a string: no answer can work after that",
+        also('np = "numpy"', after="check_depth_study"),
+        honest=False,
+    ),
+    Clumsy(
+        "again", "a class is defined again, as it was", also(RIGHT["batch_norm"], after="check_batch_norm_inference")
+    ),
+)
+
+SHAPE = (
+    Clumsy(
+        "copied-answer",
+        "an early attempt stands above the answer",
+        pieces("gradient_profile", "def gradient_slope(delta_norms):\n    return 0.0", RIGHT["gradient_profile"]),
+        mended=("gradient_profile",),
+    ),
+    Clumsy(
+        "untouched-copy", "an untouched copy stands below the answer", _untouched_copy, mended=("gradient_profile",)
+    ),
+    Clumsy(
+        "copied-test", "a copied test cell serves as a scratch cell", _copied_test, mended=("check_batch_norm_forward",)
+    ),
+    Clumsy(
+        "split-solution",
+        "a solution in two cells",
+        pieces("clip_gradients", "EPSILON = 1e-6", RIGHT["clip_gradients"], ""),
+        mended=("clip_gradients",),
+    ),
+    Clumsy(
+        "split-findings",
+        "question and answer in two cells",
+        pieces("depth_study_findings", "#### 考察（2 点、手動採点）", RIGHT["depth_study_findings"]),
+        mended=("depth_study_findings",),
+    ),
+    Clumsy(
+        "split-class",
+        "a class cut in two, which no notebook can run",
+        pieces("batch_norm", *RIGHT["batch_norm"].split("    def backward", 1)),
+        honest=False,
+        mended=("batch_norm",),
+    ),
+    Clumsy("merged", "a solution cell merged with its test cell", _merged, mended=("check_clip_gradients",)),
+    Clumsy(
+        "merged-into-test", "the same, under the test cell's name", _merged_into_test, mended=("check_clip_gradients",)
+    ),
+    Clumsy("tests-first", "test cells moved to the top", _tests_first),
+    Clumsy("no-tests", "all test cells deleted", without(*CHECKS), mended=CHECKS),
+    Clumsy("no-setup", "the read-only setup cell deleted", without("setup"), mended=("setup",)),
+    Clumsy("setup-extended", "an import added to the setup cell", _setup_extended, mended=("setup",)),
+    Clumsy(
+        "setup-reformatted",
+        "blank lines added to the setup cell",
+        lambda n: altered("setup", source=["\n", *cell_of(n, "setup")["source"], "\n", "\n"])(n),
+    ),
+    Clumsy(
+        "test-changed",
+        "a test cell says something else",
+        altered("check_depth_study", source="4.0"),
+        mended=("check_depth_study",),
+    ),
+    Clumsy(
+        "solution-as-text",
+        "a solution cell turned into text",
+        altered("batch_norm", cell_type="markdown"),
+        mended=("batch_norm",),
+    ),
+    Clumsy(
+        "solution-as-raw",
+        "a solution cell turned into raw",
+        altered("depth_study", cell_type="raw"),
+        mended=("depth_study",),
+    ),
+    Clumsy(
+        "test-as-text",
+        "a test cell turned into text",
+        altered("check_gradient_monitor", cell_type="markdown"),
+        mended=("check_gradient_monitor",),
+    ),
+    Clumsy(
+        "findings-as-code",
+        "the written answer turned into code",
+        altered("depth_study_findings", cell_type="code"),
+        mended=("depth_study_findings",),
+    ),
+    Clumsy("flags", "marks changed by hand", _flags, mended=("check_depth_study", "depth_study_plot", "batch_norm")),
+    Clumsy("foreign-mark", "a graded cell of another assignment pasted in", _foreign_mark, mended=("1",)),
+    Clumsy("planted", "test cells come with 99 points", _planted, mended=CHECKS),
+)
+
+FORMAT = (
+    Clumsy("lost-marks", "all metadata lost", every_cell(_lose_metadata, metadata={}), mended=("setup", *CHECKS)),
+    Clumsy(
+        "colab",
+        "saved by Colab: metadata and ids lost",
+        every_cell(_as_colab, metadata={"colab": {"provenance": []}}, nbformat_minor=0),
+        mended=(*SOLUTIONS, *CHECKS, "depth_study_findings"),
+    ),
+    Clumsy(
+        "vs-code",
+        "saved by VS Code: metadata lost, ids new",
+        every_cell(_as_vs_code),
+        mended=(*SOLUTIONS, *CHECKS, "depth_study_plot"),
+    ),
+    Clumsy("only-answers", "answers pasted into a new notebook", _only_answers, mended=(*SOLUTIONS, *CHECKS)),
+    Clumsy("one-cell", "all answers pasted into one cell", _one_cell, mended=CHECKS),
+    Clumsy("no-ids", "cells without ids", every_cell(_lose_id)),
+    Clumsy("same-ids", "all ids the same, and invalid", every_cell(_same_id)),
+    Clumsy("format-3", "saved by IPython 2", _format_3),
+    Clumsy("format-4.0", "saved by IPython 3", every_cell(_lose_id, nbformat_minor=0)),
+    Clumsy("future-minor", "saved by a Jupyter to come", every_cell(_as_future, nbformat_minor=9, signature="x")),
+    Clumsy("future-major", "saved by a Jupyter of another age", every_cell(lambda cell: None, nbformat=5)),
+    Clumsy("xpython", "another Python kernel", _kernel("xpython", "python")),
+    Clumsy("julia", "a kernel of another language", _kernel("julia-1.9", "julia"), mended=("julia",)),
+    Clumsy("odd-cells", "cells that are none, odd outputs", _odd_cells, mended=("4",)),
+    Clumsy("crlf", "Windows line ends in the cells", every_cell(_with_crlf)),
+    Clumsy("byte-order-mark", "UTF-8 with a byte order mark", lambda n: _text(n).encode("utf-8-sig")),
+    Clumsy("utf-16", "UTF-16", lambda n: _text(n).encode("utf-16")),
+    Clumsy("odd-numbers", "NaN and endless integers in metadata", _odd_numbers),
+    Clumsy("half-a-character", "half an emoji in a cell", lambda n: json.dumps(also("x = '\ud83d'")(n))),
+    Clumsy(
+        "double-keys",
+        "keys that stand twice",
+        lambda n: _text(n).replace('{"cells"', '{"cells": [], "metadata": 3, "cells"'),
+    ),
+    Clumsy("renamed", "downloaded twice", file="gradient_pathology (1).ipynb"),
+    Clumsy("japanese-name", "the file has a Japanese name", file="課題.ipynb"),
+    Clumsy("folder", "the file lies in a folder", file="提出/gradient_pathology.ipynb"),
+)
+
+UNREADABLE = (
+    Clumsy("empty", "an empty file", lambda n: "", honest=False, unreadable="JSON"),
+    Clumsy("cut-off", "half a file", lambda n: _text(n)[: len(_text(n)) // 2], honest=False, unreadable="JSON"),
+    Clumsy("pdf", "a PDF", lambda n: b"%PDF-1.7\n\xe2\xe3\xcf\xd3", honest=False, unreadable="UTF-8"),
+    Clumsy(
+        "shift-jis",
+        "saved by an old editor",
+        lambda n: _text(n).encode("cp932", "replace"),
+        honest=False,
+        unreadable="UTF-8",
+    ),
+    Clumsy("list", "a list", lambda n: "[1, 2]", honest=False, unreadable="notebook"),
+    Clumsy("script", "the code without the notebook", lambda n: RIGHT["batch_norm"], honest=False, unreadable="JSON"),
+    Clumsy("too-deep", "lists in lists in lists", lambda n: "[" * 100_000, honest=False, unreadable="JSON"),
+    Clumsy(
+        "deep",
+        "a little less deep",
+        lambda n: _text(n)[:-1] + ', "x": ' + "[" * 200 + "]" * 200 + "}",
+        honest=False,
+        unreadable="nested",
+    ),
+    Clumsy(
+        "other-assignment",
+        "another assignment's notebook",
+        _other_assignment,
+        honest=False,
+        unreadable="gradient-pathology",
+    ),
+)
+
+READABLE = (*NOISE, *SHAPE, *FORMAT)
+CLUMSY = (*READABLE, *UNREADABLE)

@@ -1,0 +1,416 @@
+"""Attacks on the wire: bytes and messages of the student's own, sent to where the grader listens."""
+
+# ruff: noqa: E501  (the cells are text: lines that say one thing are left whole)
+
+from __future__ import annotations
+
+from tests.hostile.notebooks import BROKEN, MARKUP, POINTS, SPEAK, STALL, Attack, cell
+
+
+def _when_probed(strike: str) -> dict[str, str]:
+    """A solution cell that strikes while the grader waits for observations."""
+    return {"gradient_profile": f"def gradient_slope(delta_norms):\n    {strike}\n    raise NotImplementedError"}
+
+
+SPEECHES = (
+    Attack(
+        "garbage",
+        "Random bytes instead of a reply, then text, then nothing but zeros.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                write(os.urandom(1000))
+                write(b"HTTP/1.1 200 OK\r\n\r\n")
+                write(bytes(1000))
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("write(os.urandom(100))"),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "lengths-that-lie",
+        "Frames that announce four gigabytes, more than follows, less than follows, and nothing at all.",
+        "wire",
+        cells=(
+            cell("write(struct.pack('>I', 2**32 - 1) + b'x')", SPEAK),
+            cell("write(struct.pack('>I', 2**31) + b'x' * 100)", SPEAK),
+            cell("write(struct.pack('>I', 2) + msgpack.packb({'outputs': []}))", SPEAK),
+            cell("for _ in range(10_000):\n    write(struct.pack('>I', 0))", SPEAK),
+        ),
+        answers=_when_probed("write(struct.pack('>I', 2**32 - 1))"),
+        leaves=BROKEN + "; memory of the grader",
+    ),
+    Attack(
+        "half-a-frame",
+        "Half a frame, then silence: the grader would wait for the rest for ever.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                import signal
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                write(struct.pack(">I", 1000) + b"x" * 10)
+                try:
+                    time.sleep(50)
+                except BaseException:
+                    time.sleep(50)
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("write(bytes(3)); time.sleep(50)"),
+        leaves=STALL,
+    ),
+    Attack(
+        "drop-by-drop",
+        "A frame that comes a byte at a time, each a little sooner than a reader gives up.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                import signal
+                signal.signal(signal.SIGALRM, signal.SIG_IGN)
+                for byte in frame(bytes(200)):
+                    write(bytes([byte]))
+                    time.sleep(0.25)
+                """,
+                SPEAK,
+            ),
+        ),
+        leaves=STALL,
+    ),
+    Attack(
+        "bombs",
+        "A few bytes that unpack to very much: lists that claim 2**32 items, nests, millions of nils, long texts.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                bombs = [
+                    b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff",
+                    b"\xc9\xff\xff\xff\xff\x01", b"\x91" * 100_000, b"\x91" * 1000 + b"\xc0", b"\x81\xa1x" * 1000 + b"\xc0",
+                    b"\xdd\x00\x7a\x12\x00" + b"\xc0" * 8_000_000, b"\xdd\x00\x01\x86\xa0" + b"\x90" * 100_000,
+                    b"\x9f" + (b"\xdd\x00\x00\xea\x60" + b"\x93\xc0\xc0\xc0" * 60_000) * 15,
+                    b"\xdf\x00\x01\x86\xa0" + b"".join(b"\xd2" + struct.pack(">i", n) + b"\xc0" for n in range(100_000)),
+                ]
+                for bomb in bombs:
+                    write(frame(bomb))
+                    write(frame(b"\x81\xa7outputs" + bomb))
+                    write(frame(b"\x81\xacobservations" + bomb))
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("[write(frame(b'\\x81\\xacobservations' + bomb)) for bomb in bombs]"),
+        leaves=STALL + "; memory of the grader",
+    ),
+    Attack(
+        "bombs-of-extensions",
+        "Extensions inside extensions, arrays whose size and shape disagree, types that are none.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                ext, pack = msgpack.ExtType, msgpack.packb
+                def array(code, shape, data):
+                    return ext(1, pack([code, shape, data]))
+                nested = pack([])
+                for _ in range(200):
+                    nested = pack(ext(3, nested))
+                bad = [
+                    array("<f8", [2**62, 4], b""), array("<f8", [-1], b"x" * 8), array("<f8", [0] * 100, b""),
+                    array("O", [1], b"x" * 8), array("|V8", [1], b"x" * 8), array("<M8[ns]", [1], b"x" * 8),
+                    array("f8,f8", [1], b"x" * 16), array("(1000,1000)f8", [1], b"x" * 8), array("<U1000000", [0], b""),
+                    array("x" * 10**6, [1], b""), array("<f8", ["1"], b"x" * 8), array("<f8", [True], b"x" * 8),
+                    array("<f8", [2**40, 0], b""), array("<g", [1], b"x" * 16), array("|b1", [3], b"\x07\xff\x02"),
+                    ext(2, pack(["<f8", [2], b"x" * 16])), ext(3, pack({})), ext(3, b""), ext(5, pack([7])),
+                    ext(5, pack(["x" * 10**7])), ext(6, pack([1, 2])), ext(6, pack([float("nan")] * 2)),
+                    ext(4, pack(["ValueError", ["ValueError"], "x", 1, "y"])),
+                    ext(4, pack(["x" * 10**6, ext(3, pack(["ValueError"] * 10**5)), "x" * 10**6, -(2**63), "x" * 10**6])),
+                    ext(-1, b"\xff" * 12), ext(-1, b"\xff" * 8), ext(-1, b"x"), ext(0, b""), ext(127, b"x" * 1000),
+                ]
+                messages = [frame(nested), *(frame(pack({"observations": [{"values": {"slope": one}, "stopped": None}] * 12}))
+                                             for one in bad)]
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("[write(message) for message in messages]"),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "maps-that-are-odd",
+        "Maps with the same key twice, with lists, bytes, NaN and numbers as keys, and text that is no UTF-8.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                odd = [b"\x82\xa7outputs\x90\xa7outputs\x01", b"\x81\x90\x90", b"\x81\xc4\x07outputs\x90", b"\x81\xa2\xff\xfe\x90",
+                       b"\x82\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00\x01\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00\x02", b"\x81\x80\x80",
+                       b"\x81\xa3\xed\xa0\x80\x90", b"\x81\xc0\xc0", b"\x81\xc3\x01", b"\xc1", b"\x81\xa7outputs\x90extra"]
+                for message in odd:
+                    write(frame(message))
+                """,
+                SPEAK,
+            ),
+            *(cell(f"write(frame(odd[{n}]))", SPEAK) for n in range(11)),
+        ),
+        answers=_when_probed("[write(frame(message)) for message in odd]"),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "replies-of-another-kind",
+        "Replies that are no map, answer another question, or hold what does not belong there.",
+        "wire",
+        cells=tuple(
+            cell(f"say({message})", SPEAK)
+            for message in (
+                "[]",
+                "None",
+                "7",
+                "'outputs'",
+                "{'ready': True}",
+                "{'outputs': 5}",
+                "{'outputs': None}",
+                "{'outputs': {'output_type': 'stream'}}",
+                "{'outputs': 'stream' * 10**5}",
+                "{'observations': []}",
+                "{'out_of_time': True, 'outputs': [1, None, [], {}, True]}",
+                "{'possible': []}",
+                "{'ready': False, 'reason': 'x' * 10**6}",
+                "{}",
+            )
+        ),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "outputs-that-are-none",
+        "Outputs with a type that is a list, fields too many or of the wrong type, counts below zero and beyond 2**63.",
+        "wire",
+        cells=tuple(
+            cell(f"say({{'outputs': [{output}]}})", SPEAK)
+            for output in (
+                "{'output_type': []}",
+                "{'output_type': {}}",
+                "{'output_type': None}",
+                "{'output_type': 'update_display_data', 'data': {}, 'metadata': {}}",
+                "{'output_type': 'stream', 'name': [], 'text': []}",
+                "{'output_type': 'stream', 'name': 'hostile', 'text': 'x'}",
+                "{'output_type': 'display_data', 'data': [], 'metadata': []}",
+                "{'output_type': 'display_data', 'data': {b'text/plain': 'x'}, 'metadata': {}}",
+                "{'output_type': 'display_data', 'data': {7: 'x', None: 'y', True: 'z', 1.5: 'w'}, 'metadata': {}}",
+                "{'output_type': 'display_data', 'data': {'text/plain': ['x']}, 'metadata': {'filenames': {'image/png': 'x'}}}",
+                "{'output_type': 'execute_result', 'data': {'text/plain': '36.0'}, 'metadata': {}, 'execution_count': -5}",
+                "{'output_type': 'execute_result', 'data': {'text/plain': '8.0'}, 'metadata': {}, 'execution_count': 2**64 - 1}",
+                "{'output_type': 'execute_result', 'data': {}, 'metadata': {}, 'execution_count': True}",
+                "{'output_type': 'error', 'ename': 'x', 'evalue': '', 'traceback': []}",
+                "{'output_type': 'error', 'ename': 'x' * 10**6, 'evalue': 'y' * 10**6, 'traceback': ['z'] * 90000}",
+            )
+        ),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "outputs-with-markup",
+        "Displays that the worker would have left out: HTML, scripts, SVG, widgets, and pictures that are markup.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                script = "<script>alert('hostile-page')</script>"
+                bundles = [{mime: script} for mime in (
+                    "text/html", "application/javascript", "image/svg+xml", "text/markdown", "application/pdf",
+                    "application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json", "image/jpeg", "image/gif",
+                    "video/mp4", "TEXT/HTML", "text/html ", "text/html; charset=utf-8", "../../text/html")]
+                bundles.append({"image/png": '"><img src=x onerror="alert(\'hostile-page\')">'})
+                bundles.append({"text/latex": "$</script>" + script + "$"})
+                outputs = [{"output_type": "display_data", "data": data, "metadata": {}} for data in bundles]
+                outputs += [{"output_type": "stream", "name": script, "text": script},
+                            {"output_type": "error", "ename": script, "evalue": script, "traceback": [script]}]
+                say({"outputs": outputs})
+                """,
+                SPEAK,
+            ),
+            cell("say({'outputs': outputs})", SPEAK),
+        ),
+        leaves=MARKUP,
+    ),
+    Attack(
+        "outputs-without-number",
+        "Ninety thousand outputs in one reply, and megabytes of text and picture in the next.",
+        "wire",
+        cells=(
+            cell("say({'outputs': [{'output_type': 'stream', 'name': 'stdout', 'text': 'x'}] * 90_000})", SPEAK),
+            cell("say({'outputs': [{'output_type': 'stream', 'name': 'stdout', 'text': 'x' * (15 * 2**20)}]})", SPEAK),
+            cell(
+                "say({'outputs': [{'output_type': 'display_data', 'data': {'image/png': 'A' * (15 * 2**20)}, "
+                "'metadata': {}}]})",
+                SPEAK,
+            ),
+        ),
+        leaves="outputs larger than their caps; " + STALL,
+    ),
+    Attack(
+        "observations-that-are-none",
+        "Observations in the wrong number, of the wrong type, with names and exceptions that are none.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                raised = msgpack.ExtType(4, msgpack.packb(
+                    ["ValueError", msgpack.ExtType(3, msgpack.packb(["ValueError"])), "m" * 10**6, 1, "s" * 10**6]))
+                good = {"values": {"slope": 1.0, "norms": [1.0]}, "stopped": None}
+                lists = [5, None, "x" * 12, {}, [], [good], [good] * 37, [None] * 36, [[]] * 36, [{"values": []}] * 36,
+                         [{"values": {}, "stopped": 7}] * 36, [{"values": {}, "stopped": raised}] * 36,
+                         [{"values": {1: 2, None: 3}, "stopped": None}] * 36, [{"values": {"n" * 10**5: 1}, "stopped": None}] * 36,
+                         [{"values": {"slope": raised, "norms": raised}, "stopped": raised, "more": 1}] * 36]
+                def strike():
+                    for one in lists:
+                        say({"observations": one})
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("strike()"),
+        leaves=BROKEN,
+    ),
+    Attack(
+        "observations-deep",
+        "Values nested almost as deep as a message may be: whatever looks at them calls itself a thousand times.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                def observed(value):
+                    one = b"\x82\xa6values\x82\xa5slope" + value + b"\xa5norms" + value + b"\xa7stopped\xc0"
+                    return b"\x81\xacobservations\xdc\x00\x24" + one * 36
+                deep = [b"\x91" * n + b"\x90" for n in (60, 64, 100, 500, 900, 990, 1000, 1010)]
+                deep += [b"\x81\xa1k" * n + b"\xc0" for n in (100, 900, 1000)]
+                def strike(n):
+                    write(frame(observed(deep[n])))
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("strike(6)")
+        | {
+            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n    strike(4)\n    raise NotImplementedError",
+            "depth_study": "def depth_study(*args, **settings):\n    strike(10)\n    raise NotImplementedError",
+        },
+        leaves=BROKEN,
+    ),
+    Attack(
+        "observations-huge",
+        "Values that fill a message: arrays of two million numbers, names and texts of megabytes, which "
+        "messages repeat.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                array = msgpack.ExtType(1, msgpack.packb(["<f8", [1000, 1000], bytes(8 * 10**6)]))
+                text = "m" * (4 * 2**20)
+                raised = msgpack.ExtType(4, msgpack.packb(
+                    [text[:9], msgpack.ExtType(3, msgpack.packb([text[:9]])), text, 10**9, text]))
+                turns = iter([array, text, raised, {text: 1}, [text, text], {"loss": array}, 1e308, -(2**63), 2**64 - 1] * 100)
+                def strike():
+                    one = {"values": {name: next(turns) for name in ("slope", "result")}, "stopped": None}
+                    say({"observations": [one] + [{"values": {}, "stopped": None}] * 35})
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("strike()")
+        | {
+            "depth_study": "def depth_study(*args, **settings):\n    strike()\n    raise NotImplementedError",
+            "gradient_monitor": "def GradientMonitor():\n    strike()\n    raise NotImplementedError",
+        },
+        leaves="a message or a page of many megabytes; " + STALL,
+    ),
+    Attack(
+        "flood-of-frames",
+        "A hundred thousand valid frames ahead of their questions: replies and questions no longer belong together.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                import threading
+                flood = frame(msgpack.packb({"outputs": [], "observations": [], "ready": True})) * 1000
+                def pour():
+                    deadline = time.monotonic() + 30
+                    while time.monotonic() < deadline:
+                        write(flood)
+                threading.Thread(target=pour, daemon=True).start()
+                time.sleep(1)
+                """,
+                SPEAK,
+            ),
+        ),
+        leaves=STALL + "; " + POINTS,
+    ),
+    Attack(
+        "line-cut",
+        "The connection is shut, closed, exchanged for another descriptor, or filled and never read.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                import fcntl, socket
+                for fd in list(lines()):
+                    tried("size", fcntl.fcntl, fd, 1031, 4096)
+                    tried("buffer", lambda: socket.socket(fileno=os.dup(fd)).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1))
+                    tried("exchange", os.dup2, os.open("/dev/null", os.O_RDWR), fd)
+                time.sleep(3)
+                """,
+                SPEAK,
+            ),
+            cell(
+                r"""
+                import socket
+                for fd in list(lines()):
+                    tried("shutdown", lambda: socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RDWR))
+                    tried("close", os.close, fd)
+                """,
+                SPEAK,
+            ),
+            cell(
+                r"""
+                import socket
+                for fd in list(lines()):
+                    tried("shut reading", lambda: socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RD))
+                    tried("rights", lambda: socket.send_fds(socket.socket(fileno=os.dup(fd)), [bytes(4)], [0] * 200))
+                    tried("urgent", lambda: socket.socket(fileno=os.dup(fd)).send(b"x", socket.MSG_OOB))
+                """,
+                SPEAK,
+            ),
+        ),
+        answers=_when_probed("[os.close(fd) for fd in list(lines())]"),
+        leaves=STALL + "; " + BROKEN,
+    ),
+    Attack(
+        "questions-taken",
+        "A thread reads the grader's next questions from the connection before the worker does, and answers "
+        "with nothing.",
+        "wire",
+        cells=(
+            cell(
+                r"""
+                import threading
+                def listen(fd):
+                    while True:
+                        try:
+                            print(os.read(fd, 2**16)[:200])
+                        except OSError:
+                            time.sleep(0.01)
+                for fd in lines():
+                    threading.Thread(target=listen, args=(fd,), daemon=True).start()
+                time.sleep(1)
+                """,
+                SPEAK,
+            ),
+            "print('is anybody there?')",
+        ),
+        leaves=STALL + "; " + POINTS,
+    ),
+)

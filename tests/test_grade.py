@@ -1,0 +1,175 @@
+"""`autograder grade`: a whole class, as nbgrader would grade it."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from autograder.worker.host import Host
+from tests.class_folder import (
+    ASSIGNMENT,
+    comments_in,
+    environment,
+    executed,
+    grade,
+    grades_in,
+    make_course,
+    many,
+    total,
+)
+from tests.sample_class import CLASS
+
+FEW = tuple(student for student in CLASS if student.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
+
+
+def nbgrader(course, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=environment(course),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def both_ways(tmp_path_factory):
+    """The same class graded by our command, and by nbgrader's with our plug-ins."""
+    ours = make_course(tmp_path_factory.mktemp("ours"), FEW)
+    grade(ours, "--json", str(ours / "results.json"))
+    theirs = make_course(tmp_path_factory.mktemp("theirs"), FEW)
+    nbgrader(theirs, "generate_assignment", ASSIGNMENT)
+    nbgrader(theirs, "autograde", ASSIGNMENT)
+    return ours, theirs
+
+
+def test_the_gradebook_is_as_nbgrader_makes_it(both_ways):
+    ours, theirs = both_ways
+    assert grades_in(ours / "gradebook.db") == grades_in(theirs / "gradebook.db")
+    assert comments_in(ours / "gradebook.db") == comments_in(theirs / "gradebook.db")
+    assert len(grades_in(ours / "gradebook.db")) == len(FEW)
+
+
+def test_executed_notebooks_are_as_nbgrader_makes_them(both_ways):
+    def essence(cell):
+        outputs = [{k: v for k, v in output.items() if k != "execution_count"} for output in cell.get("outputs", [])]
+        source = "".join(cell["source"])
+        texts = json.dumps(outputs, sort_keys=True, ensure_ascii=False) if "image/png" not in str(outputs) else "png"
+        return cell["cell_type"], source, cell["metadata"].get("nbgrader"), texts
+
+    def lines_joined(cell):
+        for output in cell.get("outputs", []):
+            for holder, key in [(output, "text"), *((output.get("data", {}), mime) for mime in output.get("data", {}))]:
+                if isinstance(holder.get(key), list):
+                    holder[key] = "".join(holder[key])
+        return cell
+
+    for student in FEW:
+        one, other = (executed(course, student.id) for course in both_ways)
+        assert [essence(lines_joined(c)) for c in one["cells"]] == [essence(lines_joined(c)) for c in other["cells"]]
+
+
+def test_the_results_file_says_the_same_as_the_gradebook(both_ways):
+    ours, _theirs = both_ways
+    results = json.loads((ours / "results.json").read_text(encoding="utf-8"))
+    graded = grades_in(ours / "gradebook.db")
+    assert results["assignment"] == ASSIGNMENT and results["isolation"] in ("full", "strong")
+    assert results["submissions"].keys() == graded.keys()
+    for student, submission in results["submissions"].items():
+        assert submission["score"] == total(graded[student])
+    assert results["submissions"]["tanaka"]["status"] == "failed" and results["submissions"]["tanaka"]["message"]
+    assert results["submissions"]["saito"]["mended"]
+
+
+def test_nbgrader_goes_on_from_there(both_ways):
+    ours, _theirs = both_ways
+    nbgrader(ours, "generate_feedback", ASSIGNMENT)
+    nbgrader(ours, "export")
+    assert len(list((ours / "feedback").glob("*/*/*.html"))) == len(FEW)
+    grades = (ours / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert len(grades) == 1 + len(FEW)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    folder = make_course(tmp_path_factory.mktemp("course"), many(3))
+    grade(folder)
+    return folder
+
+
+def test_what_is_unchanged_is_skipped_and_what_is_changed_is_not(course):
+    notebook = course / "submitted" / "s00001" / ASSIGNMENT / "gradient_pathology.ipynb"
+    assert "0 graded, 3 unchanged" in grade(course).stdout
+    notebook.write_text(notebook.read_text(encoding="utf-8").replace("# 1", "# one"), encoding="utf-8")
+    assert "1 graded, 2 unchanged" in grade(course).stdout
+    executed_file = course / "autograded" / "s00002" / ASSIGNMENT / "gradient_pathology.ipynb"
+    executed_file.unlink()
+    assert "1 graded, 2 unchanged" in grade(course).stdout and executed_file.is_file()
+
+
+def test_what_a_person_gave_stays_and_asks_to_be_looked_at_again(course):
+    with sqlite3.connect(course / "gradebook.db") as database:
+        database.execute(
+            "UPDATE grade SET manual_score = 1.5 WHERE cell_id IN "
+            "(SELECT id FROM base_cell WHERE name = 'check_clip_gradients')"
+        )
+    (course / "results.db").unlink()
+    grade(course)
+    for grades in grades_in(course / "gradebook.db").values():
+        assert grades["check_clip_gradients"] == (6.0, 1.5, True)
+
+
+def test_one_student_alone(course):
+    assert "0 graded, 1 unchanged" in grade(course, "--student", "s00001").stdout
+    done = grade(course, "--student", "nobody", check=False)
+    assert done.returncode == 2 and "Nothing is handed in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("grade", "other", "--course", "{course}"), "no assignment other"), (("grade", "x", "--course", "/"), "no course")],
+)
+def test_what_cannot_be_graded_is_refused_in_one_sentence(course, arguments, words):
+    arguments = [argument.format(course=course) for argument in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", *arguments], env=environment(course), capture_output=True, text=True
+    )
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_release_that_is_there_stays_as_it_is(tmp_path):
+    course = make_course(tmp_path / "course", many(1))
+    release = course / "release" / ASSIGNMENT / "gradient_pathology.ipynb"
+    release.parent.mkdir(parents=True)
+    release.write_text("handed out", encoding="utf-8")
+    grade(course)
+    assert release.read_text(encoding="utf-8") == "handed out"
+    assert [path.name for path in course.iterdir() if path.name.startswith(".release")] == []
+    assert total(grades_in(course / "gradebook.db")["s00000"]) == 36
+
+
+def test_the_same_submission_comes_out_the_same_at_every_regrade(course):
+    first = json.dumps([executed(course, f"s0000{i}") for i in range(3)])
+    (course / "results.db").unlink()
+    grade(course)
+    assert json.dumps([executed(course, f"s0000{i}") for i in range(3)]) == first
+
+
+def test_grading_at_the_basic_level_needs_a_flag(tmp_path, monkeypatch, capsys):
+    from autograder import cli
+    from autograder.worker.isolation import Level
+
+    course = make_course(tmp_path / "course", many(1))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_LANG", "en")
+    monkeypatch.setattr(Host, "__init__", lambda self, **_k: setattr(self, "level", Level.BASIC))
+    monkeypatch.setattr(Host, "close", lambda self: None)
+    monkeypatch.setattr(Host, "unavailable", {Level.STRONG: "no Landlock"}, raising=False)
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["grade", ASSIGNMENT, "--course", str(course)])
+    said = capsys.readouterr().err
+    assert ending.value.code == 2 and "--allow-basic" in said and "no Landlock" in said
+    assert not (course / "gradebook.db").exists()

@@ -1,0 +1,507 @@
+"""Mending: whatever happened to a notebook, what is graded is as it was released and answers are where they were."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+from conftest import COURSE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nbgrader.api import Gradebook
+
+from autograder.cells import defined_by, defines, grade_id_of
+from autograder.grading.gradebook import released_cells
+from autograder.mending import mend, released_in, repair
+from autograder.nbgrader_plugins.rename import before_autograde, rename_all
+from autograder.reading import MAX_NOTEBOOK_BYTES
+from autograder.submission import UnreadableNotebook, choose_notebook, read_notebook, source_of, submission_of
+from source.release import nbgrader_command, nbgrader_environment
+from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, code
+from tests.demo import make_folder
+from tests.sample_class import RIGHT, Student, cell_of
+
+RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
+RELEASED = released_in(RELEASE)
+INDISPENSABLE = [name for name, cell in RELEASED.items() if cell.is_indispensable]
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_LANG", "en")
+
+
+def by_id(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
+
+
+def handed_in(case: Clumsy, folder):
+    """The notebook as it is read from the submitted folder."""
+    path = folder / case.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(case.content(RELEASE))
+    chosen, _ = choose_notebook(folder, "gradient_pathology")
+    return read_notebook(chosen)
+
+
+def answered() -> dict:
+    """The released notebook with all right answers."""
+    return Student("s", "right", RIGHT).notebook(RELEASE)
+
+
+def mended(notebook: dict) -> list[str]:
+    """The notes of mending, after which the notebook must be as it should."""
+    notes = mend(notebook, RELEASED)
+    assert_as_released(notebook)
+    return notes
+
+
+def assert_as_released(notebook: dict) -> None:
+    nbformat.validate(notebook)
+    marks = [grade_id_of(cell) for cell in notebook["cells"]]
+    for name in RELEASED:
+        assert marks.count(name) == 1 or (name not in INDISPENSABLE and name not in marks)
+    assert set(marks) <= {None, *RELEASED}
+    for cell in notebook["cells"]:
+        released = RELEASED.get(grade_id_of(cell))
+        if released:
+            assert cell["metadata"]["nbgrader"] == released.mark
+            assert cell["cell_type"] == released.cell_type
+            assert cell["id"] == released.grade_id
+            assert not released.locked or cell["source"] == released.source
+        assert cell.get("outputs", []) == []
+    json.dumps(notebook, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+# --- the clumsy -------------------------------------------------------------------------------------------------------
+
+
+@by_id(READABLE)
+def test_a_clumsy_notebook_is_as_released_again(case, tmp_path):
+    notebook = handed_in(case, tmp_path)
+    notes = mended(notebook)
+    said = " ".join(notes)
+    assert all(word in said for word in case.mended)
+    assert bool(notes) == bool(case.mended), notes
+    assert submission_of(notebook, "n").missing == () or case.id == "one-cell"
+
+
+@by_id(READABLE)
+def test_mending_twice_finds_nothing_more_to_do(case, tmp_path):
+    notebook = handed_in(case, tmp_path)
+    mend(notebook, RELEASED)
+    once = copy.deepcopy(notebook)
+    assert mend(notebook, RELEASED) == []
+    assert notebook == once
+
+
+@by_id([case for case in READABLE if case.honest])
+def test_every_answer_of_an_honest_student_runs_and_none_is_undone_by_a_stub(case, tmp_path):
+    notebook = handed_in(case, tmp_path)
+    written = [source_of(cell_of(notebook, name)) for name in SOLUTIONS] if case.id == "setup-extended" else ()
+    mend(notebook, RELEASED)
+    ran = [cell.source for cell in submission_of(notebook, "n").cells_to_run()]
+    for text in written or [dict(case.answers)[name] for name in SOLUTIONS]:
+        assert any(text.strip() in source for source in ran)
+    for exercise in submission_of(notebook, "n").exercises:
+        last = [source for source in ran if defines(source, exercise.defines)][-1]
+        assert "raise NotImplementedError" not in last
+
+
+@by_id([case for case in READABLE if case.honest and case.id not in ("merged-into-test", "untouched-copy")])
+def test_the_shell_which_has_no_gradebook_finds_the_answers_too(case, tmp_path):
+    notebook = handed_in(case, tmp_path)
+    in_the_shell = submission_of(notebook, "n")
+    mend(notebook, RELEASED)
+    graded = submission_of(notebook, "n")
+    found = [[c.source for c in s.cells_to_run() if c.grade_id in SOLUTIONS] for s in (in_the_shell, graded)]
+    assert set(found[1]) <= set(found[0])
+    assert not set(in_the_shell.missing) & set(SOLUTIONS) or case.id == "one-cell"
+
+
+@by_id(READABLE)
+def test_written_answers_and_plots_stay_in_the_graded_cells(case, tmp_path):
+    notebook = handed_in(case, tmp_path)
+    mend(notebook, RELEASED)
+    if case.id not in ("only-answers", "one-cell"):  # they hold neither
+        answers = dict(case.answers)
+        assert answers["depth_study_findings"].strip() in cell_of(notebook, "depth_study_findings")["source"]
+        assert cell_of(notebook, "depth_study_plot")["source"].strip() == answers["depth_study_plot"].strip()
+
+
+@by_id(UNREADABLE)
+def test_what_is_no_submission_is_refused_in_one_sentence_or_two(case, tmp_path):
+    with pytest.raises(UnreadableNotebook, match=case.unreadable) as refusal:
+        submission_of(handed_in(case, tmp_path), case.file)
+    said = str(refusal.value)
+    assert case.file in said and ("try again" in said or "download" in said)
+
+
+def test_there_are_enough_of_them_and_their_names_are_their_own():
+    cases = [*READABLE, *UNREADABLE]
+    assert len({case.id for case in cases}) == len(cases) >= 30
+
+
+# --- one thing at a time ----------------------------------------------------------------------------------------------
+
+
+def test_a_good_notebook_needs_no_mending():
+    notebook = answered()
+    texts = [source_of(cell) for cell in notebook["cells"]]
+    assert mended(notebook) == []
+    assert [source_of(cell) for cell in notebook["cells"]] == texts
+
+
+def test_deleted_cells_come_back_where_they_were():
+    notebook = answered()
+    order = [grade_id_of(cell) for cell in notebook["cells"] if grade_id_of(cell)]
+    notebook["cells"] = [cell for cell in notebook["cells"] if grade_id_of(cell) in {None, *SOLUTIONS}]
+    mended(notebook)
+    assert [grade_id_of(cell) for cell in notebook["cells"] if grade_id_of(cell)] == order
+
+
+def test_setup_comes_back_before_all_that_needs_it():
+    notebook = answered()
+    notebook["cells"].remove(cell_of(notebook, "setup"))
+    notebook["cells"].insert(0, code("x = np.eye(3)"))
+    mended(notebook)
+    assert grade_id_of(notebook["cells"][0]) == "setup"
+
+
+def test_what_a_student_wrote_into_a_read_only_cell_is_kept_below_it():
+    notebook = answered()
+    cell_of(notebook, "check_depth_study")["source"] = 'check("depth_study")\nmy_plot = 1'
+    (note,) = mended(notebook)
+    assert "check_depth_study" in note and "below" in note
+    place = notebook["cells"].index(cell_of(notebook, "check_depth_study"))
+    assert notebook["cells"][place + 1]["source"].endswith("my_plot = 1")
+
+
+def test_a_remark_in_a_read_only_cell_is_not_worth_a_cell():
+    notebook = answered()
+    cell_of(notebook, "check_depth_study")["source"] = 'check("depth_study")\n# できた'
+    size = len(notebook["cells"])
+    (note,) = mended(notebook)
+    assert "put back" in note and len(notebook["cells"]) == size
+
+
+def test_an_early_attempt_runs_before_the_answer_and_an_untouched_copy_not_at_all():
+    attempt = next(case for case in READABLE if case.id == "copied-answer")
+    notebook = json.loads(attempt.content(RELEASE))
+    mended(notebook)
+    both = [cell["source"] for cell in notebook["cells"] if "def gradient_slope" in cell["source"]]
+    assert len(both) == 2 and both[1] == RIGHT["gradient_profile"]
+
+    copied = next(case for case in READABLE if case.id == "untouched-copy")
+    notebook = json.loads(copied.content(RELEASE))
+    mended(notebook)
+    (only,) = [cell["source"] for cell in notebook["cells"] if "def gradient_slope" in cell["source"]]
+    assert only == RIGHT["gradient_profile"]
+
+
+def test_a_solution_with_a_syntax_error_is_recognised_all_the_same():
+    notebook = answered()
+    broken = cell_of(notebook, "batch_norm")
+    broken["source"] = "class BatchNorm(Layer)\n    pass\n"
+    broken["metadata"], broken["id"] = {}, "new"
+    (note,) = mended(notebook)
+    assert "batch_norm" in note and cell_of(notebook, "batch_norm")["source"].startswith("class BatchNorm(Layer)\n")
+
+
+def test_a_hand_graded_cell_without_mark_id_and_beginning_is_known_by_its_neighbours():
+    notebook = answered()
+    cell_of(notebook, "depth_study_findings")["source"] = "深いほど勾配は小さい。"
+    for number, cell in enumerate(notebook["cells"]):
+        cell["metadata"], cell["id"] = {}, f"n{number}"
+    mended(notebook)
+    assert cell_of(notebook, "depth_study_findings")["source"] == "深いほど勾配は小さい。"
+
+
+def test_a_deleted_hand_graded_cell_is_not_mistaken_for_its_neighbour():
+    notebook = answered()
+    notebook["cells"].remove(cell_of(notebook, "depth_study_plot"))
+    (note,) = mended(notebook)
+    assert "depth_study_plot was missing" in note
+    assert cell_of(notebook, "depth_study_plot")["source"] == RELEASED["depth_study_plot"].source
+
+
+def test_repair_keeps_pictures_tags_and_the_language():
+    notebook = answered()
+    cell = cell_of(notebook, "depth_study_findings")
+    cell["attachments"] = {"plot.png": {"image/png": "aGk="}, "odd": 3}
+    cell["metadata"]["tags"] = ["a", "a", 3, "b,c"]
+    assert repair(notebook) == []
+    nbformat.validate(notebook)
+    assert cell_of(notebook, "depth_study_findings")["attachments"] == {"plot.png": {"image/png": "aGk="}}
+    assert cell_of(notebook, "depth_study_findings")["metadata"]["tags"] == ["a"]
+    assert notebook["metadata"]["autograder"] == RELEASE["metadata"]["autograder"]
+
+
+def test_ten_thousand_cells_take_no_time_to_speak_of():
+    notebook = answered()
+    notebook["cells"] += [code("x", id="same") for _ in range(10_000)]
+    mended(notebook)
+
+
+# --- any damage -------------------------------------------------------------------------------------------------------
+
+cells = st.integers(0, len(RELEASE["cells"]) - 1)
+odd = st.sampled_from([None, 3, "", "x", [], {}, [7], {"a": 1}, "depth_study", "check_depth_study"])
+fields = st.sampled_from(["id", "cell_type", "metadata", "source", "outputs", "attachments", "execution_count"])
+marks = st.sampled_from(["grade_id", "grade", "solution", "locked", "task", "points", "schema_version", "cell_type"])
+damage = st.one_of(
+    st.tuples(st.just("delete"), cells),
+    st.tuples(st.just("copy"), cells, cells),
+    st.tuples(st.just("swap"), cells, cells),
+    st.tuples(st.just("lose"), cells),
+    st.tuples(st.just("set"), cells, fields, odd),
+    st.tuples(st.just("mark"), cells, marks, odd),
+    st.tuples(st.just("type"), cells, st.sampled_from(["code", "markdown", "raw"])),
+    st.tuples(st.just("text"), cells, st.text(max_size=20)),
+    st.tuples(st.just("junk"), cells, odd),
+)
+
+
+def apply(notebook: dict, kind: str, place: int, *details) -> None:
+    """Do one kind of damage; nothing where the cell is no longer there to be damaged."""
+    cells = notebook["cells"]
+    place = min(place, len(cells) - 1)
+    if kind == "junk":
+        cells.insert(place, copy.deepcopy(details[0]))
+    elif place < 0 or not isinstance(cells[place], dict):
+        return
+    elif kind == "delete":
+        del cells[place]
+    elif kind == "copy":
+        cells.insert(details[0], copy.deepcopy(cells[place]))
+    elif kind == "swap":
+        other = min(details[0], len(cells) - 1)
+        cells[place], cells[other] = cells[other], cells[place]
+    elif kind == "lose":
+        cells[place].pop("metadata", None)
+    elif kind == "mark":
+        metadata = cells[place].get("metadata")
+        if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
+            metadata["nbgrader"][details[0]] = copy.deepcopy(details[1])
+    else:
+        key, value = {"set": details, "type": ("cell_type", *details), "text": ("source", *details)}[kind]
+        cells[place][key] = copy.deepcopy(value)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(damage, max_size=60), st.booleans())
+def test_after_any_damage_every_graded_cell_is_there_exactly_once(damages, from_answers):
+    notebook = answered() if from_answers else copy.deepcopy(RELEASE)
+    for what in damages:
+        apply(notebook, *what)
+    mended(notebook)
+    once = copy.deepcopy(notebook)
+    assert mended(notebook) == [] and notebook == once
+    submission_of(notebook, "n")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["cells", "metadata", "nbgrader", "grade_id", "cell_type", "source", "id", "tags", "language_info"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(json_values, max_size=6), json_values)
+def test_any_list_of_anything_becomes_a_notebook(cells, metadata):
+    mended({"cells": cells, "metadata": metadata})
+
+
+# --- which file -------------------------------------------------------------------------------------------------------
+
+
+def put(folder, name: str, content: bytes | None = None, age: int = 0):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(json.dumps(answered()).encode() if content is None else content)
+    os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+    return path
+
+
+def test_the_file_with_the_right_name_is_the_submission_and_needs_no_note(tmp_path):
+    put(tmp_path, "newer.ipynb", age=-10)
+    named = put(tmp_path, "gradient_pathology.ipynb", b"cut off")
+    assert choose_notebook(tmp_path, "gradient_pathology") == (named, [])
+
+
+@pytest.mark.parametrize("name", ["gradient_pathology (1).ipynb", "課題.ipynb", "提出/gradient_pathology.ipynb"])
+def test_a_renamed_notebook_is_found_and_named(tmp_path, name):
+    path = put(tmp_path, name)
+    put(tmp_path, "homework_of_another_course.ipynb", b'{"cells": [], "nbformat": 4}')
+    chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
+    assert chosen == path and name in note
+
+
+def test_of_several_the_newest_is_taken_and_all_are_named(tmp_path):
+    put(tmp_path, "old.ipynb", age=100)
+    newest = put(tmp_path, "new.ipynb")
+    put(tmp_path, "older/still.ipynb", age=200)
+    chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
+    assert chosen == newest
+    assert all(word in note for word in ("new.ipynb", "old.ipynb", "older/still.ipynb", "Please look"))
+
+
+def test_a_lone_broken_notebook_is_taken_so_that_reading_it_says_why(tmp_path):
+    broken = put(tmp_path, "mine.ipynb", b"{")
+    assert choose_notebook(tmp_path, "gradient_pathology")[0] == broken
+
+
+@pytest.mark.parametrize(
+    "name", [".ipynb_checkpoints/a-checkpoint.ipynb", "__MACOSX/a.ipynb", "._a.ipynb", "too/deep/a.ipynb", "a.txt"]
+)
+def test_copies_that_programs_keep_are_no_submissions(tmp_path, name):
+    put(tmp_path, name)
+    assert choose_notebook(tmp_path, "gradient_pathology") == (None, [])
+
+
+def test_links_and_folders_are_no_submissions(tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "submitted"
+    target = put(elsewhere, "gradient_pathology.ipynb")
+    (folder / "folder.ipynb").mkdir(parents=True)
+    try:
+        (folder / "gradient_pathology.ipynb").symlink_to(target)
+        (folder / "inside").symlink_to(elsewhere, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    assert choose_notebook(folder, "gradient_pathology") == (None, [])
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
+    assert choose_notebook(tmp_path / "nowhere", "gradient_pathology") == (None, [])
+
+
+def test_a_file_that_is_too_large_says_so(tmp_path):
+    put(tmp_path, "gradient_pathology.ipynb", b" " * (MAX_NOTEBOOK_BYTES + 1))
+    with pytest.raises(UnreadableNotebook, match="50 MB"):
+        read_notebook(choose_notebook(tmp_path, "gradient_pathology")[0])
+
+
+# --- through nbgrader -------------------------------------------------------------------------------------------------
+
+
+def grade_with_nbgrader(folder, *options: str) -> str:
+    """What `nbgrader autograde` says."""
+    environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": "en"}
+    done = subprocess.run(
+        nbgrader_command("autograde", "gradient-pathology", *options),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def scores(folder) -> dict[str, dict[str, float]]:
+    """Student -> test cell -> automatic score."""
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        return {
+            submission.student.id: {
+                grade.name: grade.auto_score
+                for notebook in submission.notebooks
+                for grade in notebook.grades
+                if grade.name in CHECKS
+            }
+            for submission in gradebook.assignment_submissions("gradient-pathology")
+        }
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder whose gradebook knows the assignment."""
+    folder = tmp_path_factory.mktemp("course") / "course"
+    make_folder(folder)
+    subprocess.run(
+        nbgrader_command("generate_assignment", "gradient-pathology"),
+        cwd=folder,
+        env=nbgrader_environment(folder),
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    return folder
+
+
+def hand_in(folder, student: str, name: str, notebook: dict) -> None:
+    target = folder / "submitted" / student / "gradient-pathology"
+    shutil.rmtree(target, ignore_errors=True)
+    put(target, name, json.dumps(notebook).encode())
+
+
+def test_a_gradebook_says_the_same_as_the_released_notebook(course):
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        cells = released_cells(gradebook.find_notebook("gradient_pathology", "gradient-pathology"))
+    assert list(cells.items()) == list(RELEASED.items())
+
+
+def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(course):
+    hook = "--Autograde.pre_convert_hook=autograder.nbgrader_plugins.rename.before_autograde"
+    hand_in(course, "again", "gradient_pathology.ipynb", answered())
+    hand_in(course, "tidy", "提出/gradient_pathology.ipynb", answered())
+    rename_all(course)
+    hand_in(course, "renamed", "gradient_pathology (1).ipynb", answered())
+    said = grade_with_nbgrader(course, hook)
+    assert "renamed: There is no gradient_pathology.ipynb" in said
+    first = scores(course)
+    assert [sum(first[student].values()) for student in ("again", "renamed", "tidy")] == [36.0, 36.0, 36.0]
+
+    worse = answered()
+    for name in SOLUTIONS:
+        cell_of(worse, name)["source"] = f"{defined_by()[name]} = None"
+    worse["cells"] = [cell for cell in worse["cells"] if grade_id_of(cell) not in CHECKS]
+    hand_in(course, "again", "gradient_pathology.ipynb", worse)
+    said = grade_with_nbgrader(course, "--student=again", "--force")
+    assert all(re.search(f"again: .*{name}", said) for name in CHECKS)
+    assert scores(course)["again"] == dict.fromkeys(CHECKS, 0.0)
+
+
+# --- renaming ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_renamed_notebook_is_copied_and_added_to_what_nbgrader_converts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "source" / "a", "gradient_pathology.ipynb")
+    renamed = put(tmp_path / "submitted" / "s" / "a", "mine.ipynb")
+    notebooks = ["submitted/s/a/mine.ipynb"]
+    before_autograde(assignment="a", student="*", notebooks=notebooks)
+    copied = tmp_path / "submitted" / "s" / "a" / "gradient_pathology.ipynb"
+    assert notebooks == ["submitted/s/a/mine.ipynb", "submitted/s/a/gradient_pathology.ipynb"]
+    assert copied.read_bytes() == renamed.read_bytes()
+    before_autograde(assignment="a", student="*", notebooks=notebooks)
+    assert len(notebooks) == 2
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    put(tmp_path / "source" / "a", "gradient_pathology.ipynb")
+    folder = tmp_path / "submitted" / "s" / "a"
+    put(folder, "mine.ipynb")
+    try:
+        (folder / "gradient_pathology.ipynb").symlink_to(tmp_path / "elsewhere")
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    rename_all(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
