@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from autograder import __version__
+from autograder.beside import files_beside
 from autograder.grading import grade_submission
 from autograder.i18n import LANGUAGES, _, use_language
 from autograder.oracle import NoReference
@@ -49,7 +50,7 @@ def check(options: argparse.Namespace) -> int:
         raise
     if submission.language and not options.lang:
         use_language(submission.language)
-    graded = grade_submission(submission)
+    graded = grade_submission(submission, files=files_beside(path))
     result = graded.result
     _write_json(options.json, submission.assignment, path.stem, result, graded.isolation)
     print_submission(result, graded.cell_errors)

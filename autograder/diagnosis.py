@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from autograder.exercises.exercise import Observation
+from autograder.numeric import TOLERANCE
 from autograder.wire import Opaque, Raised
 
 PROJECTIONS = 2
-ROUNDING = 1e-6
-"""How far projections may differ, as a share of the value's size. Another order of the same float64 operations stays
-below 1e-9, float32 near 1e-6; with the size that is compared too, a random wrong value gets this close once in 1e18."""
+ROUNDING = TOLERANCE
+"""How far projections may differ, as a share of the value's size: as far as a check lets a right value be off, so that
+a freedom which the exercise grants (float32, another eps in a coefficient) hides no mistake beside it."""
 
 MAX_CAUSES = 2
 """How many mistakes that explain a case equally are named; more would be guessing."""

@@ -17,6 +17,7 @@ from autograder.oracle import known_mistakes, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text
 from autograder.results import ExerciseResult
+from autograder.unrun import unrun_here
 from autograder.worker.limits import Limits, OutOfTime, time_limit
 
 
@@ -46,6 +47,9 @@ def check(name: str) -> Report | float:
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     """The result of `wanted` for what `namespace` defines, on the public cases, in this process."""
+    error = unrun_here(wanted, namespace)
+    if error is not None:
+        return interrupted(wanted, error)
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
     seconds = Limits().probe_seconds

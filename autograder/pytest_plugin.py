@@ -37,6 +37,7 @@ class SubmissionChecks(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """One test a check."""
+        from autograder.beside import files_beside
         from autograder.grading import grade_submission
         from autograder.i18n import use_language
         from autograder.submission import UnreadableNotebook, read_notebook, submission_of
@@ -46,7 +47,7 @@ class SubmissionChecks(pytest.File):
         try:
             submission = submission_of(read_notebook(path), str(path))
             use_language(submission.language)
-            result = grade_submission(submission).result
+            result = grade_submission(submission, files=files_beside(path)).result
         except (UnreadableNotebook, HostBroken) as error:
             raise pytest.UsageError(str(error)) from None
         for exercise_id, exercise_result in result.checks.items():

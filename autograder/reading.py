@@ -19,6 +19,9 @@ MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_DEPTH = 100
 """How deep a notebook may be nested; plots that are stored as JSON reach about 30."""
 
+MAX_BRACKETS = 1_000_000
+"""How many lists and dicts a notebook may hold, those in its texts included: empty ones of 3 bytes take 70 in memory."""
+
 MAX_DIGITS = 300
 """Integers longer than that mean nothing in a notebook; millions of digits would hold the reader up."""
 
@@ -35,7 +38,12 @@ def read_notebook(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableNotebook: it is no readable notebook.
     """
-    notebook = _parse(_read_text(path), path)
+    text = _read_text(path)
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise UnreadableNotebook(
+            _("{path} holds more than a notebook should. Clear all outputs, save, and try again.").format(path=path)
+        )
+    notebook = _parse(text, path)
     if _depth(notebook) > MAX_DEPTH:
         raise UnreadableNotebook(
             _("{path} is nested too deeply for a notebook. Open it in Jupyter, save it, and try again.").format(

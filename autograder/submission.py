@@ -82,13 +82,17 @@ class Submission:
 
     def cells_to_run(self) -> list[Cell]:
         """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
-        chosen = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
-        experiments = [cell for cell in self.cells if cell.experiment]
-        while needed := [
-            cell for cell in experiments if cell not in chosen and _unresolved(chosen) & names_in(cell.source)[0]
-        ]:
-            chosen += needed
-        return sorted(chosen, key=lambda cell: cell.index)
+        chosen: dict[int, Cell] = {}
+        makers = _makers(cell for cell in self.cells if cell.experiment)
+        made = set(dir(builtins))
+        needed = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
+        while needed:
+            chosen |= {cell.index: cell for cell in needed}
+            names = [names_in(cell.source) for cell in needed]
+            made.update(*(makes for makes, _uses in names))
+            unresolved = set().union(*(uses for _makes, uses in names)) - made
+            needed = [cell for name in unresolved for cell in makers.get(name, ()) if cell.index not in chosen]
+        return [chosen[index] for index in sorted(chosen)]
 
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:
@@ -175,14 +179,13 @@ def _is_edition_of(edition: Any, assignment: str) -> bool:
     return edition in (assignment, *(f"{assignment}-{language}" for language in LANGUAGES))
 
 
-def _unresolved(cells: list[Cell]) -> set[str]:
-    """Names that `cells` use and none of them makes."""
-    made, used = set(dir(builtins)), set()
+def _makers(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Which of `cells` make each name."""
+    makers: dict[str, list[Cell]] = {}
     for cell in cells:
-        makes, uses = names_in(cell.source)
-        made |= makes
-        used |= uses
-    return used - made
+        for name in names_in(cell.source)[0]:
+            makers.setdefault(name, []).append(cell)
+    return makers
 
 
 # --- which file of a folder is the submission -------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import linecache
 import math
 import os
 import traceback
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -23,8 +24,15 @@ MAX_ITEMS = 100_000
 MAX_TEXT = 20_000
 MAX_DEPTH = 16
 MAX_NAME = 200
+MAX_MESSAGE = 2000
+MAX_LINE = 300
+MAX_NUMBER_KEYS = 1000
+"""How many numbers a dict may have as keys. Unlike those of texts their hashes can be chosen, so that all of them are
+one another's neighbours, and every key is compared with all before it."""
+
 _BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire besides its text or its array's bytes
 _DTYPE_KINDS = "biufc"
+_DTYPES = {code: np.dtype(code) for code in "|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16".split()}
 
 
 class WireError(ValueError):
@@ -71,7 +79,7 @@ class Raised:
         except (Exception, SystemExit):  # a student's __str__ may itself be broken
             message = ""
         names = tuple(_class_name(base) for base in type(error).__mro__ if base is not object)
-        return cls(names[0], names, message[:2000], line, source[:300])
+        return cls(names[0], names, message[:MAX_MESSAGE], line, source[:MAX_LINE])
 
     def is_a(self, *names: str) -> bool:
         """Whether the exception is of one of the named classes or derived from it."""
@@ -114,7 +122,8 @@ class _Copy:
             return float.__float__(value)
         if depth < MAX_DEPTH:
             if issubclass(kind, dict) and dict.__len__(value) <= MAX_ITEMS:
-                return {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
+                plain = {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
+                return plain if _number_keys(plain) <= MAX_NUMBER_KEYS else Opaque(_class_name(kind))
             if issubclass(kind, list) and list.__len__(value) <= MAX_ITEMS:
                 return [self.of(item, depth + 1) for item in list.__iter__(value)]
             if issubclass(kind, tuple) and tuple.__len__(value) <= MAX_ITEMS:
@@ -134,13 +143,20 @@ class _Copy:
         plain = self.of(key, depth=MAX_DEPTH)
         if isinstance(plain, np.generic):
             plain = plain.item()
-        return plain if plain is None or type(plain) in (bool, int, float, str) else f"<{_class_name(type(key))}>"
+        return plain if type(plain) in _KEY_TYPES else f"<{_class_name(type(key))}>"
 
     def _afford(self, size: int) -> bool:
         if size > self._bytes_left:
             return False
         self._bytes_left -= size
         return True
+
+
+_KEY_TYPES = (str, int, float, bool, type(None))
+
+
+def _number_keys(keys: Iterable[Any]) -> int:
+    return sum(type(key) in (int, float) for key in keys)
 
 
 def _class_name(kind: type) -> str:
@@ -224,24 +240,24 @@ def _array_bytes(array: np.ndarray) -> bytes:
 
 
 class _Message:
-    """A message being read. It keeps count, since a byte or two can stand for an object a hundred times as large."""
+    """A message being read. It keeps count, since a byte or two can stand for an object a hundred times as large, and
+    an extension in an extension is one more copy of what is in it."""
 
     def __init__(self) -> None:
         self._items_left = 10 * MAX_ITEMS
+        self._bytes_left = 8 * MAX_BYTES
 
     def read(self, data: bytes, depth: int = 0) -> Any:
-        if depth > 2 * MAX_DEPTH:
+        self._bytes_left -= len(data)
+        if depth > 2 * MAX_DEPTH or self._bytes_left < 0:
             raise WireError("nested too deeply")
         try:
-            # Skipping builds nothing; it finds lists that claim more items than there are before room is made for them.
-            unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
-            unpacker.feed(data)
-            unpacker.skip()
+            _skip(data)
             return msgpack.unpackb(
                 data,
                 ext_hook=lambda code, payload: self._extension(code, payload, depth + 1),
                 list_hook=self._count,
-                object_hook=self._count,
+                object_pairs_hook=self._dict,
                 strict_map_key=False,
                 max_array_len=MAX_ITEMS,
                 max_map_len=MAX_ITEMS,
@@ -251,11 +267,19 @@ class _Message:
         except Exception as error:
             raise WireError(f"malformed message: {error}") from error
 
-    def _count(self, container: list | dict) -> list | dict:
+    def _count(self, container: list) -> list:
         self._items_left -= 1 + len(container)
         if self._items_left < 0:
             raise WireError("too many items")
         return container
+
+    def _dict(self, pairs: list[tuple[Any, Any]]) -> dict:
+        keys = [key for key, _value in self._count(pairs)]
+        if any(type(key) not in _KEY_TYPES for key in keys):
+            raise WireError("a key that is no plain value")
+        if _number_keys(keys) > MAX_NUMBER_KEYS:
+            raise WireError("too many numbers as keys")
+        return dict(pairs)
 
     def _extension(self, code: int, payload: bytes, depth: int) -> Any:
         parts = self.read(payload, depth)
@@ -276,20 +300,25 @@ class _Message:
             return Opaque(parts[0][:MAX_NAME])
         if code == _RAISED and [type(part) for part in parts] == [str, tuple, str, int, str]:
             if all(type(name) is str for name in parts[1]):
-                return Raised(*parts)
+                kind, bases, message, line, source = parts
+                return Raised(kind[:MAX_NAME], bases, message[:MAX_MESSAGE], line, source[:MAX_LINE])
         raise WireError(f"malformed extension {code}")
+
+
+def _skip(data: bytes) -> None:
+    """Go through a message without building anything of it: lists that claim more items than there are do not pass."""
+    unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
+    unpacker.feed(data)
+    unpacker.skip()
 
 
 def _array_from(parts: list) -> np.ndarray:
     if [type(part) for part in parts] != [str, list, bytes]:
         raise WireError("malformed array")
     code, shape, data = parts
-    try:
-        dtype = np.dtype(code)
-    except Exception as error:
-        raise WireError(f"unknown dtype {code[:20]!r}") from error
-    if dtype.kind not in _DTYPE_KINDS or dtype.itemsize > 16 or dtype.subdtype is not None:
-        raise WireError(f"dtype {code[:20]!r} is not numeric")
+    dtype = _DTYPES.get(code)  # looked up, not parsed: NumPy's language of dtypes is large and can take long
+    if dtype is None:
+        raise WireError(f"unknown dtype {code[:20]!r}")
     if len(shape) > MAX_DEPTH or any(type(n) is not int or n < 0 for n in shape):
         raise WireError("malformed shape")
     if math.prod(shape) * dtype.itemsize != len(data):

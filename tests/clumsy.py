@@ -43,6 +43,8 @@ class Clumsy:
         file: its path in the submitted folder.
         unreadable: words of the reason why it cannot be graded; "" if it can.
         answers: the right answers that are in it.
+        beside: name -> content of the files that are handed in with it.
+        prints: what its own cells must print when they run in a worker: there they work as in Jupyter.
     """
 
     id: str
@@ -53,6 +55,8 @@ class Clumsy:
     file: str = FILE
     unreadable: str = ""
     answers: tuple[tuple[str, str], ...] = tuple(RIGHT.items())
+    beside: tuple[tuple[str, bytes], ...] = ()
+    prints: str = ""
 
     def content(self, release: Notebook) -> bytes:
         """The file's bytes."""
@@ -354,6 +358,227 @@ NOISE = (
     ),
 )
 
+
+def works(id: str, description: str, *sources: str, **fields: Any) -> Clumsy:
+    """Cells that run without an error in Jupyter, and must in a worker: the last one shows it by printing "done"."""
+    return Clumsy(id, description, also(*sources, "print('done')"), prints="done", **fields)
+
+
+LIBRARIES = (
+    works(
+        "arrays-on-disk",
+        "saves arrays, a figure and JSON, and loads them",
+        "np.savez('a.npz', x=np.eye(2))\nassert np.load('a.npz')['x'].sum() == 2\nnp.savetxt('a.csv', np.eye(2))",
+        "plt.plot([1, 2])\nplt.savefig('a.png', dpi=100)\nplt.close()\nimport json\njson.dump({'a': 1}, open('a.json', 'w'))",
+    ),
+    works(
+        "temporary-files",
+        "temporary files and folders",
+        "import tempfile, os\nwith tempfile.TemporaryDirectory() as d:\n    open(os.path.join(d, 'a'), 'w').write('x')",
+        "with tempfile.NamedTemporaryFile('w', suffix='.txt') as f:\n    f.write('x')",
+    ),
+    works(
+        "copies-files",
+        "copies and moves files",
+        "import shutil, pathlib\npathlib.Path('a.txt').write_text('x')\npathlib.Path('d').mkdir()",
+        "shutil.copy('a.txt', 'b.txt')\nshutil.copy2('a.txt', 'c.txt')\nshutil.copytree('d', 'e')\nshutil.move('b.txt', 'd')",
+        "shutil.make_archive('all', 'zip', 'd')\nshutil.unpack_archive('all.zip', 'f')\nshutil.rmtree('d')",
+    ),
+    works(
+        "database",
+        "an SQLite database",
+        "import sqlite3\nwith sqlite3.connect('a.db') as db:\n    db.execute('create table t (x)')\n    db.execute('insert into t values (1)')",
+        "assert sqlite3.connect('a.db').execute('select x from t').fetchall() == [(1,)]",
+    ),
+    works(
+        "log-file",
+        "logs to a file and to the screen",
+        "import logging\nlogging.basicConfig(level=logging.DEBUG, handlers=[logging.FileHandler('a.log'), logging.StreamHandler()])",
+        "logging.info('epoch 1')\nassert 'epoch 1' in open('a.log').read()",
+    ),
+    works(
+        "thread-pool",
+        "a thread pool, and a thread that prints",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n"
+        "    assert list(pool.map(abs, [-1, -2])) == [1, 2]",
+        "import threading\nthread = threading.Thread(target=print, args=('from a thread',))\nthread.start()\nthread.join()",
+    ),
+    works(
+        "event-loop",
+        "asyncio, with tasks",
+        "import asyncio\nasync def f(x):\n    await asyncio.sleep(0.01)\n    return x",
+        "assert await asyncio.gather(f(1), f(2)) == [1, 2]\nawait asyncio.to_thread(print, 'x')",
+    ),
+    works(
+        "about-the-machine",
+        "asks about processors, platform, user, host and memory",
+        "import os, platform, getpass, socket, sys, multiprocessing\nprint(os.cpu_count(), platform.platform(), getpass.getuser())",
+        "print(socket.gethostname(), multiprocessing.cpu_count(), os.path.expanduser('~'), sys.version, platform.processor())",
+        "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)",
+    ),
+    works(
+        "times-and-zones",
+        "time zones, clocks, locales",
+        "import time, datetime, locale, zoneinfo, calendar\nprint(datetime.datetime.now(zoneinfo.ZoneInfo('Asia/Tokyo')))",
+        "locale.setlocale(locale.LC_ALL, '')\nprint(time.strftime('%c'), time.perf_counter(), locale.getlocale())",
+        "import os\nos.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()\nassert time.timezone == -9 * 3600",
+    ),
+    works(
+        "magics",
+        "magics that measure, hide, write and look",
+        "%%time\nsum(range(10))",
+        "%timeit -n1 -r1 sum(range(10))\n%time x = 1",
+        "%%capture out\nprint('hidden')",
+        "assert out.stdout == 'hidden\\n'\n%pwd\n%who\n%lsmagic\n%precision 3\n%env HOME",
+        "%%timeit -n1 -r1\nsum(range(10))",
+        "%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\n%load_ext autoreload\n%autoreload 2",
+        "%prun -q sum(range(10))",
+    ),
+    works(
+        "shell-lines",
+        "shell lines, which do nothing here but do no harm either",
+        "!ls -la\n!pip install -q numpy\n%pip install -q numpy\nfiles = !ls\n!nvidia-smi",
+    ),
+    works(
+        "own-module",
+        "writes a module and imports it",
+        "%%writefile own_tools.py\ndef double(x):\n    return 2 * x",
+        "import own_tools\nfrom own_tools import double\nassert double(2) == own_tools.double(2) == 4\n%run own_tools.py",
+    ),
+    works(
+        "own-classes",
+        "data classes, pickle, inspect, copies",
+        "from dataclasses import dataclass\nimport pickle, inspect, copy\n@dataclass\nclass Run:\n    lr: float = 0.1",
+        "assert pickle.loads(pickle.dumps(Run(0.2))) == copy.deepcopy(Run(0.2))\nassert 'max_norm' in inspect.getsource(clip_gradients)",
+        "if __name__ == '__main__':\n    print('main')",
+    ),
+    works(
+        "streams",
+        "writes to the streams themselves",
+        "import sys\nsys.stdout.write('a\\n')\nsys.stdout.flush()\nprint('b', end='', flush=True)\nprint(file=sys.stderr)",
+        "assert sys.stdout.encoding.lower() == 'utf-8' and sys.stdout.writable() and not sys.stdout.isatty()",
+        "from contextlib import redirect_stdout\nimport io\nwith redirect_stdout(io.StringIO()) as f:\n    print('c')",
+    ),
+    works(
+        "displays",
+        "displays that change: clear_output, handles, progress",
+        "from IPython.display import clear_output, display, Markdown, HTML, Latex, Image, ProgressBar",
+        "for i in range(3):\n    clear_output(wait=True)\n    print(i)",
+        "h = display('a', display_id=True)\nh.update('b')\ndisplay(Markdown('**a**'), HTML('<b>a</b>'), Latex('$a$'))",
+        "for _ in ProgressBar(3):\n    pass",
+        "plt.plot([1])\nplt.savefig('i.png')\nImage('i.png')",
+    ),
+    works(
+        "plots-of-all-kinds",
+        "styles, fonts, animations and interactive calls",
+        "plt.style.use('ggplot')\nplt.rcParams['font.family'] = 'No Such Font'\nplt.ion()\nplt.plot([1, 2], label='勾配')\nplt.legend()"
+        "\nplt.show(block=False)\nplt.pause(0.01)\nplt.rcdefaults()",
+        "from mpl_toolkits.mplot3d import Axes3D\nfig = plt.figure()\nfig.add_subplot(projection='3d')\nplt.tight_layout()\nplt.show()",
+        "from matplotlib.animation import FuncAnimation\nfig, ax = plt.subplots()\nFuncAnimation(fig, lambda i: ax.plot([i]), frames=2)"
+        ".to_jshtml()\nplt.close('all')",
+    ),
+    works(
+        "warnings-and-printing",
+        "settings of NumPy and of warnings",
+        "import warnings\nwarnings.warn('w')\nwarnings.filterwarnings('ignore')\nnp.set_printoptions(precision=2)\nnp.random.seed(0)",
+        "np.seterr(all='ignore')\nnp.float64(1) / 0",
+    ),
+    works(
+        "measuring",
+        "profiles, traces memory, collects garbage, raises the recursion limit",
+        "import cProfile, gc, tracemalloc, sys, timeit\ngc.collect()\ntracemalloc.start()\nsys.setrecursionlimit(5000)",
+        "print(tracemalloc.get_traced_memory(), timeit.timeit('1', number=10))\ntracemalloc.stop()\ncProfile.run('sum([1])')",
+    ),
+    works(
+        "imports-again",
+        "star imports again",
+        "from autograder.layers import *\nfrom math import *\nfrom autograder import check",
+    ),
+    works("browser", "opens a browser", "import webbrowser\nwebbrowser.open('https://example.org')"),
+    works(
+        "dates-of-files",
+        "looks at files",
+        "import os, glob, pathlib\nprint(os.listdir('.'), glob.glob('*'), os.stat('.'), os.getcwd())",
+    ),
+)
+
+OWN_CELL = (
+    Clumsy("missing-library", "libraries that are not here", also("import no_such_library", "import tensorflow as tf")),
+    Clumsy(
+        "subprocess", "starts programs", also("import subprocess\nsubprocess.run(['ls'])", "import os\nos.system('ls')")
+    ),
+    Clumsy(
+        "process-pool",
+        "a process pool",
+        also(
+            "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as p:\n    print(list(p.map(abs, [-1])))"
+        ),
+    ),
+    Clumsy("password", "asks for a password", also("import getpass\ngetpass.getpass()")),
+    Clumsy("network", "downloads data", also("import urllib.request\nurllib.request.urlopen('http://localhost:9/x')")),
+    Clumsy("permissions", "changes permissions", also("open('a', 'w').close()\nimport os\nos.chmod('a', 0o600)")),
+    Clumsy(
+        "debugger",
+        "leaves a breakpoint in",
+        also("breakpoint()", "import pdb; pdb.set_trace()", "%pdb on\n1 / 0", "%debug"),
+    ),
+    Clumsy(
+        "absent-locale",
+        "a locale that is not here",
+        also("import locale\nlocale.setlocale(locale.LC_ALL, 'ja_JP.SJIS')"),
+    ),
+    Clumsy(
+        "kernel",
+        "speaks to the kernel",
+        also("get_ipython().kernel.do_shutdown(True)", "%connect_info", "%reset_selective -f zz"),
+    ),
+    Clumsy(
+        "endless-recursion",
+        "recursion without end",
+        also("import sys\nsys.setrecursionlimit(10**6)\ndef f(n):\n    return f(n + 1)\nf(0)"),
+    ),
+    Clumsy(
+        "own-streams",
+        "puts streams of its own in place",
+        also("import sys, io\nsys.stdout = io.StringIO()\nsys.stderr = None"),
+    ),
+    Clumsy(
+        "own-alarm",
+        "handles signals",
+        also("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nsignal.alarm(0)"),
+    ),
+    Clumsy("null-byte", "a null byte in a cell", also("x = '\0'")),
+    Clumsy("deep-code", "parentheses without end", also("(" * 10_000, "-" * 50_000 + "1", "lambda:" * 5_000 + "0")),
+    Clumsy(
+        "another-backend",
+        "a backend that needs a screen",
+        also("import matplotlib\nmatplotlib.use('TkAgg')\nplt.plot([1])\nplt.show()"),
+    ),
+)
+
+BESIDE = (
+    works(
+        "data-beside",
+        "reads a data file of its own",
+        "assert np.loadtxt('データ.csv', delimiter=',').tolist() == [1, 2]",
+        beside=(("データ.csv", b"1,2\n"),),
+    ),
+    works(
+        "module-beside",
+        "imports a module of its own",
+        "from helper import double\nassert double(2) == 4",
+        beside=(("helper.py", b"def double(x):\n    return 2 * x\n"),),
+    ),
+    works(
+        "shadowing",
+        "modules with names of installed ones lie beside the notebook",
+        "import numpy, random, numpy.polynomial, xml.dom\nassert random.random() < 1",
+        beside=tuple(
+            (f"{name}.py", b"1 / 0\n") for name in ("numpy", "random", "autograder", "xml", "scipy", "IPython")
+        ),
+    ),
+)
+
 SHAPE = (
     Clumsy(
         "copied-answer",
@@ -504,5 +729,5 @@ UNREADABLE = (
     ),
 )
 
-READABLE = (*NOISE, *SHAPE, *FORMAT)
+READABLE = (*NOISE, *LIBRARIES, *OWN_CELL, *BESIDE, *SHAPE, *FORMAT)
 CLUMSY = (*READABLE, *UNREADABLE)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import COURSE, EXERCISES
 
@@ -12,7 +13,11 @@ from autograder import wire
 from autograder.audit.causes import audit_causes
 from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
 from autograder.diagnosis import PROJECTIONS, explain, sketches_of
-from autograder.oracle import RECORDINGS, known_mistakes, recorded
+from autograder.exercises.exercise import Implementation
+from autograder.judge import judge
+from autograder.oracle import RECORDINGS, known_mistakes, recorded, trials
+from reference.misconceptions.clip_gradients import clip
+from reference.misconceptions.depth_study import study
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exercise.checks]
 
@@ -63,6 +68,42 @@ def test_students_are_told_true_causes(material):
     assert len(causes.right) >= 0.95 * n
     assert causes.wrong == []
     assert len(causes.left_out_wrong) < 0.02 * n
+
+
+def told(exercise_id, code):
+    """The causes that are named for `code`, by check."""
+    exercise = next(exercise for exercise in EXERCISES if exercise.id == exercise_id)
+    implementation = Implementation({exercise.defines: code})
+    seen = [exercise.observe(implementation, expectation.case) for expectation in recorded(exercise)]
+    result = judge(exercise, trials(recorded(exercise), seen), known_mistakes(exercise))
+    return {item.id: item.causes for item in result.items if item.points < item.max}
+
+
+def test_a_freedom_that_is_granted_hides_no_mistake_beside_it(monkeypatch, material):
+    mistakes = [mistake for mistake in material.mistakes if mistake.solution == "clip_gradients" and not mistake.pair]
+    exact = {mistake.id: told("clip_gradients", mistake.implementation.clip_gradients) for mistake in mistakes}
+    assert sum(map(bool, exact.values())) == len(mistakes)
+    monkeypatch.setitem(clip.__kwdefaults__, "factor", lambda total, limit: limit / (total + 1e-6))
+    assert {m.id: told("clip_gradients", m.implementation.clip_gradients) for m in mistakes} == exact
+
+
+def test_another_coefficient_beside_wrong_gradients_hides_no_cause():
+    def per_layer(layers, max_norm=1.0):
+        total, coefficient = clip(layers, max_norm, scale=lambda gradients, factor: None)
+        norms = [clip([layer], max_norm)[0] for layer in layers]
+        return total, min(coefficient, 1 / max(norms, default=1.0))
+
+    causes = told("clip_gradients", per_layer)
+    assert "clip-per-layer-with-global-norm" in causes["scales_all_alike"]
+
+
+def test_what_is_drawn_without_the_seed_is_told_although_it_never_shows_the_same():
+    def unseeded(depths, build_network, *args, **settings):
+        return study(depths, lambda depth, rng: build_network(depth, np.random.default_rng()), *args, **settings)
+
+    causes = told("depth_study", unseeded)
+    assert causes.pop("structure", None) is None
+    assert set(causes.values()) == {("depth-unseeded",)} and len(causes) == 6
 
 
 def test_a_right_solution_is_told_no_cause(material):

@@ -39,9 +39,14 @@ def number(name: str, value: Any) -> float:
     raise Failed(_("{name} should be a number, but it is {kind}.").format(name=name, kind=kind_of(value)))
 
 
+def is_pair(value: Any) -> bool:
+    """Whether `pair` would be content."""
+    return (type(value) in (tuple, list) or isinstance(value, np.ndarray) and value.ndim == 1) and len(value) == 2
+
+
 def pair(name: str, value: Any) -> tuple[Any, Any]:
     """The two items of `value`."""
-    if (type(value) in (tuple, list) or isinstance(value, np.ndarray) and value.ndim == 1) and len(value) == 2:
+    if is_pair(value):
         return value[0], value[1]
     raise Failed(_("{name} should be a pair of two values, but it is {kind}.").format(name=name, kind=kind_of(value)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autograder.exercises.exercise import Exercise
@@ -10,6 +11,7 @@ from autograder.judge import interrupted, judge
 from autograder.oracle import PRIVATE_RUNS, Expectation, Reference, known_mistakes, recorded, trials
 from autograder.results import ExerciseResult, SubmissionResult
 from autograder.submission import CHECK_PREFIX, Submission
+from autograder.unrun import explain_unrun
 from autograder.worker.client import Figures, Run, run_submission
 from autograder.worker.host import Host, shared_host
 from autograder.worker.isolation import Level
@@ -43,12 +45,13 @@ def grade_submission(
     figures: Figures = Figures.NONE,
     limits: Limits = Limits(),
     host: Host | None = None,
+    files: Mapping[str, bytes] = {},
 ) -> Graded:
     """Run and judge one submission.
 
     Args:
         reference: adds private cases; without it the recorded public ones decide.
-        figures, host: see `run_submission`.
+        figures, host, files: see `run_submission`.
     """
     host = host or shared_host()
     expected = {
@@ -58,7 +61,8 @@ def grade_submission(
     if reference:  # the limit is for one draw of cases
         limits = replace(limits, probe_seconds=limits.probe_seconds * (1 + PRIVATE_RUNS))
     cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
-    run = run_submission(submission, cases, figures, limits, host)
+    run = run_submission(submission, cases, figures, limits, host, files)
+    run.observations = explain_unrun(submission, run.outputs, run.observations)
     checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 

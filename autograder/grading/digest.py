@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 import autograder
+from autograder.beside import files_beside
 from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
 from autograder.oracle import Reference
@@ -32,7 +32,7 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
 
 
 def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the file that was handed in."""
+    """What one result rests on: `settings`, and the files that were handed in."""
     digest = hashlib.sha256(settings)
     path, notes = choose_notebook(handed.folder, notebook)
     _add(digest, json.dumps(notes).encode())
@@ -41,6 +41,8 @@ def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
         _add(digest, path.name.encode(), str(size).encode())
         if size <= MAX_NOTEBOOK_BYTES:
             _add(digest, path.read_bytes())
+        for name, content in files_beside(path).items():
+            _add(digest, name.encode(), content)
     return digest.hexdigest()
 
 

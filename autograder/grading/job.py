@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.beside import files_beside
 from autograder.grading import Graded, grade_submission
 from autograder.grading.course import Handed, guarded_folders
 from autograder.grading.executed import cell_outputs, comments
@@ -90,15 +91,16 @@ class Grader:
         """Grade what is in `handed.folder` and write the executed notebook to `handed.target`."""
         with speaking(self._language):
             try:
-                notebook, notes = self._read(handed)
+                path, notebook, notes = self._read(handed)
                 unreadable = ""
             except UnreadableNotebook as error:
                 unreadable = str(error).replace(str(handed.folder) + os.sep, "")
-                notebook, notes = self._stand_in(unreadable), [unreadable]
+                path, notebook, notes = None, self._stand_in(unreadable), [unreadable]
         submission = submission_of(notebook, self._assignment.notebook)
+        files = files_beside(path) if path else {}
         with speaking(submission.language):
             graded = grade_submission(
-                submission, self._reference, self._settings.figures, self._settings.limits, self._host
+                submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
             )
             _fill(notebook, cell_outputs(submission, graded))
             said = comments(submission, graded.result.checks, notes)
@@ -114,8 +116,8 @@ class Grader:
         """End the warm parent."""
         self._host.close()
 
-    def _read(self, handed: Handed) -> tuple[dict[str, Any], list[str]]:
-        """The notebook, mended, and what an instructor should know of it. Raises UnreadableNotebook."""
+    def _read(self, handed: Handed) -> tuple[Path, dict[str, Any], list[str]]:
+        """Which file was taken, its notebook, mended, and what an instructor should know. Raises UnreadableNotebook."""
         path, notes = choose_notebook(handed.folder, self._assignment.notebook)
         if path is None:
             raise UnreadableNotebook(
@@ -125,7 +127,7 @@ class Grader:
             )
         notebook = read_notebook(path)
         submission_of(notebook, path.name)  # another assignment's is not made into this one
-        return notebook, notes + self._mend(notebook)
+        return path, notebook, notes + self._mend(notebook)
 
     def _stand_in(self, reason: str) -> dict[str, Any]:
         """The released cells under the reason why there is no notebook: 0 points, and a page that says why."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from nbformat.notebooknode import NotebookNode, from_dict
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, UseEnum
 
+from autograder.beside import files_beside
 from autograder.grading import grade_submission
 from autograder.grading.course import guarded_folders
 from autograder.grading.executed import cell_outputs, comments
@@ -47,13 +49,20 @@ class RunInWorker(NbGraderPreprocessor):
         host = shared_host(guarded_folders(course), self.figures is not Figures.NONE, own_code=False)
         if host.level is Level.BASIC and not self.allow_basic:
             raise HostBroken(too_weak(host, "--RunInWorker.allow_basic=True"))
+        files = files_beside(self._handed_in(resources["nbgrader"]))
         with speaking(submission.language):
-            graded = grade_submission(submission, Reference(course), self.figures, limits, host)
+            graded = grade_submission(submission, Reference(course), self.figures, limits, host, files)
             outputs = cell_outputs(submission, graded)
         for index, cell_output in outputs.items():
             nb.cells[index].outputs = [from_dict(output) for output in cell_output]
         resources["autograder"] = graded.result
         return nb, resources
+
+    def _handed_in(self, names: dict[str, str]) -> Path:
+        """The student's file: the copy in autograded/ may lie beside copies of what links had pointed to."""
+        directory = CourseDirectory(config=self.config)
+        folder = directory.format_path(directory.submitted_directory, names["student"], names["assignment"])
+        return Path(folder) / f"{names['notebook']}.ipynb"
 
 
 class WriteComments(NbGraderPreprocessor):

@@ -87,6 +87,9 @@ IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
 DATA = {*IMAGES, "text/plain", "text/html", "text/markdown", "text/latex"}
 """What outputs may hold."""
 
+MAX_CODE, MAX_CODE_LINE = 50_000, 1_000
+"""Characters of a cell, and of one of its lines, up to which code is coloured: the time can grow with their square."""
+
 MAX_MARKDOWN = 50_000
 """Characters of Markdown in a cell, images aside, beyond which it is shown as it stands."""
 
@@ -121,7 +124,9 @@ def clean_html(source: str) -> str:
 
 
 def highlight_code(source: str, language: str | None = None, metadata: Any = None) -> str:
-    """Python source in colours, whatever language the notebook says that it is in."""
+    """Python source in colours, whatever language the notebook says that it is in; what takes long to read, without."""
+    if len(source) > MAX_CODE or max(map(len, source.split("\n"))) > MAX_CODE_LINE:
+        return f'<div class="highlight">{_as_it_stands(source)}</div>'
     return Highlight2HTML(pygments_lexer="ipython3")(source)
 
 
@@ -271,8 +276,7 @@ def _chosen(metadata: Any, *keys: str) -> NotebookNode:
 
 def _tidied(cell: NotebookNode) -> NotebookNode:
     cell.metadata = _chosen(cell.get("metadata"), "nbgrader", "autograder")
-    if not isinstance(cell.get("source"), str):
-        cell.source = ""
+    cell.source = _text(cell.get("source"))
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(cell.get("id", ""))):
         cell.pop("id", None)
     if "attachments" in cell:
@@ -300,7 +304,9 @@ def _tidied_output(output: NotebookNode) -> NotebookNode:
             traceback=[_text(line) for line in traceback] if isinstance(traceback, list) else [],
         )
     data = output.get("data") if isinstance(output.get("data"), dict) else {}
-    data = {mime: text for mime, text in data.items() if mime in DATA and isinstance(text, str)}
+    data = {mime: _text(text) for mime, text in data.items() if mime in DATA and isinstance(text, str)}
+    if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
+        del data["image/png"]
     tidied = NotebookNode(output_type="display_data", data=NotebookNode(data), metadata=NotebookNode())
     if kind == "execute_result":
         tidied.update(output_type=kind, execution_count=_count(output))
@@ -313,4 +319,5 @@ def _count(holder: NotebookNode) -> int | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """Text without control characters, but for line ends, tabs and the escapes that give tracebacks their colours."""
+    return re.sub(r"(\x1b\[[\d;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", r"\1", value) if isinstance(value, str) else ""

@@ -112,9 +112,10 @@ def _become_worker(connection: socket.socket, shell: Any, size: int, box: Path, 
     _enter(box)
     os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
     if settings["level"] != "basic":
-        from autograder.worker.lockdown import filter_system_calls
+        from autograder.worker.lockdown import copy_without_permissions, filter_system_calls
 
         filter_system_calls()
+        copy_without_permissions()
     with contextlib.suppress(frames.Closed):
         serve(connection, shell, size)
 

@@ -3,7 +3,9 @@ misbehaves."""
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -51,6 +53,7 @@ def run_submission(
     figures: Figures = Figures.NONE,
     limits: Limits = Limits(),
     host: Host | None = None,
+    files: Mapping[str, bytes] = {},
 ) -> Run:
     """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
@@ -61,17 +64,24 @@ def run_submission(
         cases: exercise id -> the cases to probe it on.
         figures: which figures are drawn.
         host: where workers come from; None for the one that this process shares.
+        files: name -> content of what lies beside the notebook; it is put into the worker's folder first.
     """
-    return _Running(submission, cases, figures, limits, host or shared_host()).run()
+    return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
 
 
 class _Running:
     """One submission on its way through as many workers as it takes."""
 
     def __init__(
-        self, submission: Submission, cases: dict[str, list[Any]], figures: Figures, limits: Limits, host: Host
+        self,
+        submission: Submission,
+        cases: dict[str, list[Any]],
+        figures: Figures,
+        limits: Limits,
+        host: Host,
+        files: Mapping[str, bytes],
     ) -> None:
-        self._cases, self._figures, self._limits, self._host = cases, figures, limits, host
+        self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
         self._deadline = time.monotonic() + limits.total_seconds
         self._cells = submission.cells_to_run()
         self._answers = {exercise.solution for exercise in submission.exercises}
@@ -84,7 +94,7 @@ class _Running:
         lost = 0
         while True:
             try:
-                with Worker(self._host, self._limits, self._deadline) as worker:
+                with Worker(self._host, self._limits, self._deadline, self._files) as worker:
                     if self._run_cells(worker):
                         self._probe(worker)
             except HostLost:
@@ -134,15 +144,17 @@ class _Running:
 
 
 class Worker:
-    """One worker, with an empty folder that is gone afterwards. HostLost may come from anything it does."""
+    """One worker, with a folder of `files` that is gone afterwards. HostLost may come from anything it does."""
 
-    def __init__(self, host: Host, limits: Limits, deadline: float) -> None:
-        self._host, self._limits, self._deadline = host, limits, deadline
+    def __init__(self, host: Host, limits: Limits, deadline: float, files: Mapping[str, bytes] = {}) -> None:
+        self._host, self._limits, self._deadline, self._files = host, limits, deadline, files
 
     def __enter__(self) -> Worker:
         self._connection = self._host.start()
         try:
             self._request({"limits": asdict(self._limits), "language": current_language()}, START_SECONDS)
+            for name, content in self._files.items():
+                self._request({"file": {"name": name, "content": content}}, START_SECONDS)
         except WorkerDied as death:
             raise HostLost from death  # no line of the student's has run yet
         return self
@@ -257,9 +269,12 @@ def _is_output(output: Any) -> bool:
         return False
     if output.get("name", "stdout") not in ("stdout", "stderr") or output.get("execution_count", 0) < 0:
         return False
-    if any(mime not in MIME_TYPES for mime in output.get("data", {})):
+    data = output.get("data", {})
+    if any(mime not in MIME_TYPES for mime in data):
         return False
-    return all(type(text) is str for text in [*output.get("data", {}).values(), *output.get("traceback", [])])
+    if any(type(text) is not str for text in [*data.values(), *output.get("traceback", [])]):
+        return False
+    return re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")) is not None
 
 
 def _texts_of(output: dict[str, Any]) -> list[str]:

@@ -165,20 +165,25 @@ class Host:
         """Why this level is not to be had here; None if it is, with the warm parent running."""
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
-        variants = [True, False] if self.level is Level.FULL else [True]
-        for self._with_proc in variants:
+        reason = ""
+        # Inside some containers there can be no /proc; and something may kill it, which tells nothing of the level.
+        for self._with_proc in (True, False, True):
+            if self.level is not Level.FULL and reason:
+                break
             try:
                 self._launch()
                 possible = self._possible() if self.level is not Level.BASIC else []
-            except (HostBroken, HostLost, FileNotFoundError) as error:
+            except HostLost:
+                continue
+            except (HostBroken, FileNotFoundError) as error:
                 self.close()
-                reason = str(error) or "it ended at once"
+                reason = str(error)
                 continue
             if not possible:
                 return None
             self.close()
             reason = "students' code could still " + ", ".join(possible)
-        return reason
+        return reason or "it ended at once"
 
     def _possible(self) -> list[str]:
         """What a trial worker manages to do that it must not."""
@@ -219,7 +224,7 @@ class Host:
                 self.close()
                 log.seek(0)
                 said = log.read()[-2000:].decode("utf-8", "replace").strip()
-                raise HostBroken(said or str(error)) from error
+                raise (HostBroken(said) if said else HostLost()) from error
         if not ready.get("ready"):
             self.close()
             raise HostBroken(str(ready.get("reason")))

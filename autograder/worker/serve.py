@@ -1,7 +1,7 @@
 """What a worker does: runs cells and probes that it is asked for, and answers with plain data.
 
-The first message is `{"limits": ..., "language": ...}`; then each request, `{"cell": ...}`, `{"probe": ...}` or
-`{"trial": ...}`, is answered by one message.
+The first message is `{"limits": ..., "language": ...}`; then each request, `{"file": ...}`, `{"cell": ...}`,
+`{"probe": ...}` or `{"trial": ...}`, is answered by one message.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import random
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ def serve(connection: socket.socket, shell: CellShell, address_space: int) -> No
     allowed = Limits(**greeting["limits"])
     use_language(greeting["language"])
     limits.confine(allowed, address_space)
+    sys.path.append(os.getcwd())  # last: a module beside the notebook can be imported, and hides no installed one
     random.seed(RANDOM_STATE)
     np.random.seed(RANDOM_STATE)
     frames.send(connection, wire.pack({"ready": True}))
@@ -48,12 +51,22 @@ def serve(connection: socket.socket, shell: CellShell, address_space: int) -> No
 
 def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[str, Any]:
     match request:
+        case {"file": {"name": name, "content": content}}:
+            return {"written": _write(Path(name), content)}
         case {"cell": cell}:
             return {"outputs": shell.run(**cell, limits=allowed)}
         case {"probe": {"exercise": name, "cases": cases, "seconds": seconds}}:
             return _probe(exercise(name), shell.user_ns, cases, seconds)
         case {"trial": paths}:
             return {"possible": _possible(paths)}
+
+
+def _write(path: Path, content: bytes) -> bool:
+    try:
+        path.write_bytes(content)
+    except OSError:  # a name that this file system does not take; the cell that wants the file will say so
+        return False
+    return True
 
 
 def _probe(wanted: Any, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from typing import Any
 
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import print_figure
 from IPython.utils.text import LSString, SList
 
 from autograder.i18n import _
@@ -74,12 +76,21 @@ class CellOutputs:
 
 
 class _Stream(io.TextIOBase):
-    def __init__(self, name: str, outputs: CellOutputs) -> None:
-        self._name, self._outputs = name, outputs
+    """What is written goes to the cell that runs now: a log handler keeps the stream that an earlier cell gave it."""
+
+    encoding = "UTF-8"
+
+    def __init__(self, name: str, shell: CellShell) -> None:
+        self._name, self._shell = name, shell
 
     def write(self, text: str) -> int:
-        self._outputs.stream(self._name, str(text))
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._shell.outputs.stream(self._name, str.__str__(text))
         return len(text)
+
+    def writable(self) -> bool:
+        return True
 
 
 class _Publisher(DisplayPublisher):
@@ -102,6 +113,11 @@ class CellShell(InteractiveShell):
         self.displayhook.write_output_prompt = lambda: None
         self.displayhook.write_format_data = lambda data, md=None: self.outputs.display(data, self.execution_count)
         self.displayhook.finish_displayhook = lambda: None
+        # Whatever format the student asks for (svg, say), a figure also comes as PNG, which is what is kept. The format
+        # chosen for Figure itself goes first; nothing that is chosen removes what stands for its base class.
+        draw = partial(print_figure, fmt="png", base64=True, bbox_inches="tight")
+        self.display_formatter.formatters["image/png"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
+        self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
 
     def system(self, cmd: str) -> None:
         """Run `!command`; where no process may be started the cell goes on without it, as after a command that fails."""
@@ -125,7 +141,7 @@ class CellShell(InteractiveShell):
         before = sys.displayhook, sys.stdin
         sys.stdin = io.StringIO()  # input() ends at once with EOFError
         try:
-            with redirect_stdout(_Stream("stdout", outputs)), redirect_stderr(_Stream("stderr", outputs)):
+            with redirect_stdout(self._streams["stdout"]), redirect_stderr(self._streams["stderr"]):
                 try:
                     with time_limit(seconds):
                         self.run_cell(source, store_history=True)

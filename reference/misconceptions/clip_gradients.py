@@ -94,6 +94,44 @@ def _(layers, max_norm=1.0):
 
 
 @bank.add(
+    "clip-per-layer-with-global-norm",
+    fails=(ALIKE,),
+    cause=(
+        "The global norm is right, but each layer is clipped by its own norm.",
+        "返しているノルムは全体のものですが、クリッピングは層ごとのノルムで行っています。",
+    ),
+    hint=(
+        "Is every layer multiplied by the coefficient that you return?",
+        "どの層にも、戻り値の係数が掛けられているでしょうか？",
+    ),
+)
+def _(layers, max_norm=1.0):
+    answer = clip(layers, max_norm, scale=lambda gradients, factor: None)
+    for layer in layers:
+        clip([layer], max_norm)
+    return answer
+
+
+@bank.add(
+    "clip-per-array-with-global-norm",
+    fails=(ALIKE,),
+    cause=(
+        "The global norm is right, but each gradient array is clipped by its own norm.",
+        "返しているノルムは全体のものですが、クリッピングは配列ごとのノルムで行っています。",
+    ),
+    hint=(
+        "Which norm should decide whether, and how much, a single array is scaled?",
+        "1 つの配列を縮めるかどうか、どれだけ縮めるかは、何のノルムで決まるのでしょうか？",
+    ),
+)
+def _(layers, max_norm=1.0):
+    answer = clip(layers, max_norm, scale=lambda gradients, factor: None)
+    for g in every_gradient(layers):
+        clip([], max_norm, gather=lambda _, g=g: [g])
+    return answer
+
+
+@bank.add(
     "clip-per-array",
     fails=(NORM, ALIKE),
     cause=("Each gradient array is clipped on its own.", "勾配の配列 1 つずつを別々にクリッピングしています。"),

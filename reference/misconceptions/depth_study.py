@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -154,6 +155,26 @@ def _(*args, **settings):
 )
 def _(*args, **settings):
     return study(*args, start=lambda seed, depth: np.random.default_rng(seed + depth), **settings)
+
+
+@bank.add(
+    "depth-unseeded",
+    fails=(FIRST_LOSS, FIRST_NORMS, SETTINGS),
+    cause=(
+        "Something is drawn at random without the seed, such as the network's weights.",
+        "重みなどの乱数が、seed を使わずに作られています。",
+    ),
+    hint=(
+        "Which seed does each random generator start from, and what happens if you call the function twice?",
+        "どの乱数生成器も seed から始まっているでしょうか？ 同じ引数で 2 回呼ぶと、結果は同じになるでしょうか？",
+    ),
+)
+def _(*args, **settings):
+    return study(*args, start=lambda *_: np.random.default_rng(next(unforeseen)), **settings)
+
+
+unforeseen = itertools.count(76)
+"""Stands for what the system would draw, so that a recording of it comes out the same."""
 
 
 @bank.add(
@@ -503,6 +524,44 @@ def _(*args, **settings):
         return {"loss": run["loss"][1:], "grad_norms": run["grad_norms"][:-1]}
 
     return study(*args, train=later, **settings)
+
+
+@bank.add(
+    "depth-both-after-update",
+    fails=(FIRST_LOSS, FIRST_NORMS, OVERFLOW),
+    cause=(
+        "The loss and the gradient norms are both taken after the update.",
+        "損失も勾配ノルムも、更新した後の値を記録しています。",
+    ),
+    hint=(
+        "With steps=1, does your record hold what the untrained network shows?",
+        "steps=1 で呼んだとき、記録に入るのは、まだ何も学習していないネットワークの値でしょうか？",
+    ),
+)
+def _(*args, **settings):
+    def later(layers, X, t, lr, steps):
+        return {name: values[1:] for name, values in train(layers, X, t, lr, steps + 1).items()}
+
+    return study(*args, train=later, **settings)
+
+
+@bank.add(
+    "depth-overflow-becomes-numbers",
+    fails=(OVERFLOW,),
+    cause=(
+        "NaN and infinity are replaced by numbers in the record.",
+        "記録の中の NaN や無限大を、ふつうの数に置きかえています。",
+    ),
+    hint=(
+        "Can someone who reads your record see that the training overflowed?",
+        "あなたの記録を見た人は、学習がオーバーフローしたことに気づけるでしょうか？",
+    ),
+)
+def _(*args, **settings):
+    def numbers(run):
+        return {name: np.nan_to_num(values) for name, values in run.items()}
+
+    return study(*args, train=changed(numbers), **settings)
 
 
 @bank.add(

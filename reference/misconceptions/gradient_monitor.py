@@ -340,6 +340,59 @@ class _(Steps):
 
 
 @bank.add(
+    "monitor-epochs-merged",
+    fails=(NEWEST,),
+    cause=(
+        "Records of the same epoch are merged into one.",
+        "エポックの番号が同じ記録を、1 つにまとめています。",
+    ),
+    hint=(
+        "If an epoch is recorded twice, which record was added last, and which layers are in it?",
+        "同じエポックが 2 回記録されたとき、最後に追加された記録はどれで、そこにはどの層が入っているでしょうか？",
+    ),
+)
+class _(Steps):
+    def record_to_judge(self):
+        newest, _ = self.history[-1]
+        merged = {}
+        for epoch, norms in self.history:
+            if epoch == newest:
+                merged |= norms
+        return newest, merged
+
+
+@bank.add(
+    "monitor-older-records-dropped",
+    fails=(NEWEST,),
+    cause=("Older records are removed from history.", "古い記録を history から消しています。"),
+    hint=(
+        "What can plot() still show after you asked for problems?",
+        "問題を調べた後で plot() を呼ぶと、何が描けるでしょうか？",
+    ),
+)
+class _(Steps):
+    def record_to_judge(self):
+        self.history = self.history[-1:]
+        return self.history[-1]
+
+
+@bank.add(
+    "monitor-history-sorted",
+    fails=(NEWEST,),
+    cause=("history itself is sorted by epoch.", "history そのものをエポックの順に並べ替えています。"),
+    hint=(
+        "Is history still in the order in which the records were added?",
+        "history は、記録を追加した順番のままになっているでしょうか？",
+    ),
+)
+class _(Steps):
+    def record_to_judge(self):
+        newest = self.history[-1]
+        self.history.sort(key=lambda record: record[0])
+        return newest
+
+
+@bank.add(
     "monitor-record-used-up",
     fails=(NEWEST,),
     cause=("The newest record is taken out of history (pop).", "最後の記録を history から取り出しています（pop）。"),
@@ -470,6 +523,20 @@ class _(Steps):
 
 
 # --- what is reported ------------------------------------------------------------------------------------------------
+
+
+@bank.add(
+    "monitor-returns-tuple",
+    fails=(NEWEST,),
+    cause=("A tuple is returned instead of a list.", "リストではなく、タプルを返しています。"),
+    hint=(
+        "Can another problem be appended to what you return?",
+        "あなたの戻り値に、append で問題を 1 つ足せるでしょうか？",
+    ),
+)
+class _(Steps):
+    def detect_problems(self, *args, **thresholds):
+        return tuple(super().detect_problems(*args, **thresholds))
 
 
 @bank.add(

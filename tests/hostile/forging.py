@@ -887,6 +887,7 @@ Exercise.observe = observe
             "batch_norm": WRONG["batch_norm"].replace("return x", "wipe(x); return x"),
             "gradient_profile": "def gradient_slope(delta_norms):\n    wipe(delta_norms)\n    return 0.0",
         },
+        floor=0.25,  # nothing to clip is answered right
         leaves=POINTS,
     ),
     Attack(
@@ -1139,6 +1140,7 @@ Exercise.observe = observe
             """),
         ),
         answers=answering("float('nan') if graded else 1.0"),
+        floor=0.5,  # its input stays unchanged
         leaves=POINTS,
     ),
     Attack(

@@ -176,6 +176,34 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return {深さ: 実験(深さ).学習() for 深さ in depths}
 
 
+def single_precision_record(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """Where a float64 record still holds a number, this one may hold infinity."""
+    results = {}
+    for depth in depths:
+        layers = build_network(depth, np.random.default_rng(seed))
+        losses, norms = np.zeros(steps, np.float32), np.zeros((steps, depth), np.float32)
+        for step in range(steps):
+            losses[step], norms[step] = forward_backward(layers, X, t)
+            _descend(layers, lr)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
+
+
+def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """Once every value is NaN nothing changes any more: the rest of the record is filled at once."""
+    results = {}
+    for depth in depths:
+        layers = build_network(depth, np.random.default_rng(seed))
+        losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
+        for step in range(steps):
+            losses[step], norms[step] = forward_backward(layers, X, t)
+            if np.isnan(losses[step]) and np.isnan(norms[step]).all():
+                break
+            _descend(layers, lr)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -188,5 +216,7 @@ VARIANTS = {
         side_by_side,
         recursive_on_copies,
         in_a_class,
+        single_precision_record,
+        stops_when_all_is_nan,
     )
 }

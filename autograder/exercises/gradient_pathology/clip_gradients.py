@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.exercises.expect import close, pair, unchanged
+from autograder.exercises.expect import close, is_pair, pair, unchanged
 from autograder.i18n import _
 from autograder.layers import Layer
+from autograder.wire import Raised, simplify
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Clipping:
         params: for each layer, name -> parameter of the same shape.
         max_norm: the limit; None leaves it at the default, 1.0.
         kind: "above" or "below" the limit, "empty" (no gradient at all), or "nonfinite".
+        order: the memory order of the gradients, "C" or "F" (as a transposed product leaves them).
     """
 
     title: str
@@ -30,15 +32,16 @@ class Clipping:
     grads: list[dict[str, np.ndarray | None]]
     params: list[dict[str, np.ndarray]]
     max_norm: float | None = None
+    order: str = "C"
 
 
 class GivenGradients(Layer):
     """A layer after its backward pass."""
 
-    def __init__(self, params: dict[str, np.ndarray], grads: dict[str, np.ndarray | None]) -> None:
+    def __init__(self, params: dict[str, np.ndarray], grads: dict[str, np.ndarray | None], order: str) -> None:
         super().__init__()
         self.params = {name: value.copy() for name, value in params.items()}
-        self.grads = {name: None if value is None else value.copy() for name, value in grads.items()}
+        self.grads = {name: None if value is None else value.copy(order) for name, value in grads.items()}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         return x
@@ -54,7 +57,9 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
     # A layer whose parameter has a name that no one would list: every name counts.
     net = [linear, {}, {"W": (4, 4), "b": (4,)}, norm, {"slope": (4,)}, {"W": (4, 2), "b": (2,)}]
 
-    def case(title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=()):
+    def case(
+        title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=(), order="C"
+    ) -> Clipping:
         params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
         # Each array gets a weight of its own, so that none can be left out unseen.
         grads = [
@@ -68,11 +73,12 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
             grads[i][name] = None
         size = np.sqrt(sum(np.sum(np.square(g)) for layer in grads for g in layer.values() if g is not None))
         grads = [{k: None if g is None else g * (total / size) for k, g in layer.items()} for layer in grads]
-        return Clipping(title, kind, grads, params, max_norm)
+        return Clipping(title, kind, grads, params, max_norm, order)
 
     def spoiled(title: str, value: float, layer: int, name: str) -> Clipping:
         healthy = case(title, "nonfinite", net, total=rng.uniform(2, 4))
-        healthy.grads[layer][name].flat[-1] = value
+        values = healthy.grads[layer][name].flat
+        values[rng.integers(len(values))] = value
         return healthy
 
     limit = rng.uniform(2, 6)
@@ -90,6 +96,8 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
         ),
         case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
         case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12)),
+        case("many layers, one of them wide", "above", [*net, {"W": (12, 20)}, *net], total=rng.uniform(2, 9)),
+        case("gradients that are transposed views", "above", net, total=rng.uniform(2, 9), order="F"),
         case("gradients well below the limit", "below", net, total=rng.uniform(0.2, 0.6)),
         case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
         case("a norm a little above the limit", "above", net, total=1.002 * limit, max_norm=limit),
@@ -107,9 +115,15 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
 
 def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str, Any]]:
     """Clips once and looks at what was returned and at the layers afterwards."""
-    layers = [GivenGradients(params, grads) for params, grads in zip(case.params, case.grads, strict=True)]
+    layers = [GivenGradients(*arrays, case.order) for arrays in zip(case.params, case.grads, strict=True)]
     limit = {} if case.max_norm is None else {"max_norm": case.max_norm}
-    yield "result", attempt(lambda: implementation.clip_gradients(layers, **limit))
+    result = simplify(attempt(lambda: implementation.clip_gradients(layers, **limit)))
+    yield "result", result
+    # What a check does not read cannot hide a cause from the diagnosis: each part of the answer has a name of its own.
+    yield "exception", result if type(result) is Raised else None
+    if is_pair(result):
+        yield "total_norm", result[0]
+        yield "clip_coef", result[1]
     yield "grads", [layer.grads for layer in layers]
     yield "params", [layer.params for layer in layers]
 
@@ -123,14 +137,14 @@ RESULT = "clip_gradients(...)"
 def test_total_norm(case: Clipping, seen: Observation, expected: Observation) -> None:
     """`total_norm` is the length of all gradients taken as one vector, before clipping."""
     if case.kind in ("above", "below"):
-        close("total_norm", pair(RESULT, seen["result"])[0], expected["result"][0])
+        close("total_norm", _returned(seen, "total_norm"), expected["total_norm"])
 
 
 @clip_gradients.check(points=2.0)
 def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observation) -> None:
     """Gradients that are too long are all scaled by one factor, and together end at `max_norm`."""
     if case.kind == "above":
-        seen["result"]
+        seen["exception"]
         for name, before, after, wanted in _each_gradient(case, seen, expected):
             if before is None:
                 if after is not None:
@@ -143,14 +157,14 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
 def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -> None:
     """`clip_coef` is the factor that was applied, never above 1."""
     if case.kind in ("above", "below"):
-        close("clip_coef", pair(RESULT, seen["result"])[1], expected["result"][1])
+        close("clip_coef", _returned(seen, "clip_coef"), expected["clip_coef"])
 
 
 @clip_gradients.check(points=0.75)
 def test_small_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
     """Gradients that are short enough stay exactly as they were."""
     if case.kind == "below":
-        seen["result"]
+        seen["exception"]
         for name, before, after, _wanted in _each_gradient(case, seen, expected):
             if before is not None:
                 unchanged(name, before, after)
@@ -162,9 +176,8 @@ def test_small_stay(case: Clipping, seen: Observation, expected: Observation) ->
 def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observation) -> None:
     """Without any gradient the answer is `(0.0, 1.0)`."""
     if case.kind == "empty":
-        total_norm, clip_coef = pair(RESULT, seen["result"])
-        close("total_norm", total_norm, 0.0)
-        close("clip_coef", clip_coef, 1.0)
+        close("total_norm", _returned(seen, "total_norm"), 0.0)
+        close("clip_coef", _returned(seen, "clip_coef"), 1.0)
     elif case.kind == "above":
         _require_clipping(case, seen)
 
@@ -173,13 +186,13 @@ def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observatio
 def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
     """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
     if case.kind != "nonfinite":
-        seen["result"]  # an exception here is none that was asked for
+        seen["exception"]  # an exception here is none that was asked for
         return
-    raised = seen.raised("result")
+    raised = seen.raised("exception")
     if raised is None:
         raise Failed(_("A gradient is NaN or infinite, and nothing was raised: who would notice?"))
     if raised.is_a("NotImplementedError") or not raised.is_a("ValueError", "ArithmeticError", "RuntimeError"):
-        seen["result"]
+        seen["exception"]
     for name, before, after, _wanted in _each_gradient(case, seen, expected):
         unchanged(name, before, after)
 
@@ -191,10 +204,17 @@ def test_parameters_stay(case: Clipping, seen: Observation, expected: Observatio
         _require_clipping(case, seen)
     elif case.kind == "nonfinite":
         return
-    seen["result"]
+    seen["exception"]
     for i, (before, after) in enumerate(zip(case.params, seen["params"], strict=True)):
         for name, value in before.items():
             unchanged(f'layers[{i}].params["{name}"]', value, after.get(name))
+
+
+def _returned(seen: Observation, name: str) -> Any:
+    """The part of the answer that is called `name`."""
+    if name not in seen.values:
+        pair(RESULT, seen["result"])  # says what is wrong with it
+    return seen[name]
 
 
 def _each_gradient(case: Clipping, seen: Observation, expected: Observation) -> Iterator[tuple[str, Any, Any, Any]]:
@@ -209,7 +229,7 @@ def _each_gradient(case: Clipping, seen: Observation, expected: Observation) -> 
 
 def _require_clipping(case: Clipping, seen: Observation) -> None:
     """A function that never does anything keeps no promise about what it leaves alone."""
-    seen["result"]
+    seen["exception"]
     for before, after in zip(case.grads, seen["grads"], strict=True):
         if type(after) is not dict or any(
             not np.array_equal(g, after.get(k)) for k, g in before.items() if g is not None

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
 from autograder.exercises.expect import array, close, kind_of
 from autograder.i18n import _
 from autograder.layers import Layer, build_deep_network
+from autograder.numeric import TOLERANCE
+from autograder.wire import Raised, simplify
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,10 @@ def draw(rng: np.random.Generator) -> list[Study]:
             activation="tanh",
             settings={"lr": 0.05, "steps": 10, "seed": seed()},
         ),
+        case("many examples", "training", [2], n=150, activation="tanh", settings={"steps": 4, "seed": seed()}),
+        case("ten layers", "training", [10], activation="sigmoid", settings={"lr": 0.5, "steps": 6, "seed": seed()}),
         case("lr is 0", "settings", [3], activation="tanh", settings={"lr": 0.0, "steps": 3, "seed": seed()}),
+        case("a tiny learning rate", "settings", [2], activation="tanh", settings={"lr": 1e-6, "seed": seed()}),
         case("a single step", "settings", [4, 2], activation="relu", init="he", settings={"steps": 1, "seed": seed()}),
         case(  # a plain ReLU network would die of one such step and stay finite
             "training that overflows",
@@ -109,16 +114,30 @@ def draw(rng: np.random.Generator) -> list[Study]:
 
 
 def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, Any]]:
-    """Runs the study once on copies of the data."""
+    """Runs the study on copies of the data, and a single step of it once more."""
 
     def build_network(depth: int, rng: np.random.Generator) -> list[Layer]:
         norm = SharedScale if case.shared_scale else None
         return build_deep_network(depth, norm=norm, rng=rng, **case.network)
 
-    yield (
-        "result",
-        implementation.depth_study(list(case.depths), build_network, case.X.copy(), case.t.copy(), **case.settings),
-    )
+    def study(**settings: Any) -> Any:
+        data = case.X.copy(), case.t.copy()
+        return simplify(implementation.depth_study(list(case.depths), build_network, *data, **settings))
+
+    result = study(**case.settings)
+    again = attempt(study, **{**case.settings, "steps": 1})
+    # Before "result": what is drawn without the seed never shows the same twice, and only this tells it from the rest.
+    yield "starts alike", again if type(again) is Raised else _start_alike(case.depths, result, again)
+    yield "result", result
+
+
+def _start_alike(depths: list[int], one: Any, other: Any) -> bool:
+    """Whether two results begin with the same losses; True where one of them has no such form."""
+    try:
+        first, second = ([result[depth]["loss"][0] for depth in depths] for result in (one, other))
+        return bool(np.allclose(first, second, rtol=TOLERANCE, atol=0, equal_nan=True))
+    except (TypeError, LookupError, ValueError):
+        return True
 
 
 depth_study = Exercise("depth_study", "depth_study", "depth_study", Study, draw, probe)
@@ -146,18 +165,27 @@ def _runs(case: Study, seen: Observation, expected: Observation) -> Iterator[tup
 
 def _compare(case: Study, seen: Observation, expected: Observation, which: str, rows: slice) -> None:
     """The curves `which` agree in `rows`, up to the first step that is not finite."""
+    if seen["starts alike"] is False:
+        raise Failed(_("Two calls with the same seed begin with different losses."))
     for depth, what, got, wanted in _runs(case, seen, expected):
         if what != which:
             continue
         compared = np.zeros(case.steps, dtype=bool)
         compared[rows] = True
-        finite = np.isfinite(wanted.reshape(case.steps, -1)).all(axis=1)
-        compared &= np.logical_and.accumulate(finite)
+        compared &= _before_overflow(wanted)
         # Rows that are not compared are set alike, so that the index in a message stays the step's number.
         compared = compared.reshape(-1, *[1] * (wanted.ndim - 1))
         wanted = np.where(compared, wanted, 0.0)
-        # Each value is its own scale: where gradients vanish, all layers but the last are small.
-        close(f'result[{depth}]["{what}"]', np.where(compared, got, 0.0), wanted, scale=np.abs(wanted))
+        # The scale of a value is the largest of its curve so far: where gradients vanish, all layers but the last have
+        # small ones, and where they explode, so do the first steps.
+        scale = np.maximum.accumulate(np.abs(wanted), axis=0)
+        close(f'result[{depth}]["{what}"]', np.where(compared, got, 0.0), wanted, scale)
+
+
+def _before_overflow(wanted: np.ndarray) -> np.ndarray:
+    """Which steps (steps,) come before the first value that is not finite, or would not be in a float32 record."""
+    fits = np.abs(wanted.reshape(len(wanted), -1)) < np.finfo(np.float32).max
+    return np.logical_and.accumulate(fits.all(axis=1))
 
 
 FIRST, LATER, ALL = slice(0, 1), slice(1, None), slice(None)
@@ -210,3 +238,11 @@ def test_overflow(case: Study, seen: Observation, expected: Observation) -> None
     if case.aspect == "overflow":
         _compare(case, seen, expected, "loss", ALL)
         _compare(case, seen, expected, "grad_norms", ALL)
+        for depth, what, got, wanted in _runs(case, seen, expected):
+            if np.any(np.isfinite(got[-1]) & np.isnan(wanted[-1])):
+                raise Failed(
+                    _(
+                        'By its last step, the run of depth {depth} has overflowed, but result[{depth}]["{what}"] ends '
+                        "with a finite value."
+                    ).format(depth=depth, what=what)
+                )

@@ -12,9 +12,12 @@ from autograder.exercises.exercise import Exercise, Failed, Implementation, Obse
 from autograder.exercises.expect import close, kind_of, number
 from autograder.i18n import _
 from autograder.layers import Linear, ReLU
+from autograder.wire import simplify
 
 FIELDS = ("layer", "kind", "norm", "epoch")
 ANSWERS = ("problems", "problems when asked again")
+N_LAYERS = 12
+"""More than ten, so that names do not sort as numbers do."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class History:
 def draw(rng: np.random.Generator) -> list[History]:
     """Networks with one or several kinds of illness in any place, healthy ones, and thresholds of many sizes."""
 
-    def norms(*problems: tuple[int, float], n: int = 6) -> dict[str, float]:
+    def norms(*problems: tuple[int, float], n: int = N_LAYERS) -> dict[str, float]:
         values = 10 ** rng.uniform(-4, 1, n)
         for layer, value in problems:
             values[layer] = value
@@ -51,7 +54,7 @@ def draw(rng: np.random.Generator) -> list[History]:
     return [
         History("one layer's gradient vanishes", "kinds", [(n, norms((0, tiny)))]),
         History("a layer in the middle explodes", "kinds", [(n, norms((3, huge)))]),
-        History("both at once", "kinds", [(n, norms((1, tiny), (4, huge), (2, 0.0)))]),
+        History("both at once", "kinds", [(n, norms((1, tiny), (4, huge), (2, 0.0), (11, tiny)))]),
         History("norms recorded from layers", "kinds", [(n, norms((0, tiny), (2, huge), n=3))], through_record=True),
         History("a norm is NaN", "nonfinite", [(n, norms((5, np.nan)))]),
         History("a norm is infinite, others are ill too", "nonfinite", [(n, norms((0, huge), (3, np.inf), (5, tiny)))]),
@@ -68,6 +71,12 @@ def draw(rng: np.random.Generator) -> list[History]:
             {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
         ),
         History(
+            "one threshold is 0, the other left at its default",
+            "thresholds",
+            [(n, norms((0, 1e-9), (3, 1e4), (5, 1e-13)))],
+            {"vanish_threshold": 0.0},
+        ),
+        History(
             "norms near the default thresholds",
             "thresholds",
             [(n, norms((0, above / 1e7), (2, below * 1e3), (3, below / 1e7), (5, above * 1e3)))],
@@ -78,6 +87,8 @@ def draw(rng: np.random.Generator) -> list[History]:
             [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())],
         ),
         History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
+        History("two records of one epoch", "newest", [(n, norms((7, huge))), (n, norms((2, tiny), n=6))]),
+        History("the very first epoch", "newest", [(0, norms((3, huge)))]),
         History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),
         # After an ill network, of which a new monitor must know nothing.
         History("nothing recorded yet", "newest", []),
@@ -87,18 +98,22 @@ def draw(rng: np.random.Generator) -> list[History]:
 
 
 def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, Any]]:
-    """Asks a monitor with this history twice."""
+    """Asks a monitor with this history twice; where the history is long, once before its last record, too."""
     monitor = implementation.GradientMonitor()
-    for epoch, norms in case.records:
+    for i, (epoch, norms) in enumerate(case.records):
+        if i and i == len(case.records) - 1:
+            monitor.detect_problems(**case.thresholds)
         if case.through_record:
             monitor.record(epoch, _layers_with(norms))
         else:
             monitor.history.append((epoch, dict(norms)))
     for answer in ANSWERS:
         problems = monitor.detect_problems(**case.thresholds)
+        yield f"container of {answer}", type(simplify(problems)).__name__
         if isinstance(problems, (list, tuple)):
             problems = [{name: getattr(problem, name, None) for name in FIELDS} for problem in problems]
         yield answer, problems
+    yield "history", monitor.history
 
 
 def _layers_with(norms: dict[str, float]) -> list[Any]:
@@ -157,10 +172,15 @@ def test_thresholds(case: History, seen: Observation, expected: Observation) -> 
 
 @gradient_monitor.check(points=1.0, needs=("kinds",))
 def test_newest(case: History, seen: Observation, expected: Observation) -> None:
-    """Only the newest record counts, in its order; without a problem or a record the list is empty."""
+    """Only the newest record counts, in its order, and history stays; the list is empty without record or problem."""
     if case.aspect == "newest":
+        container = seen[f"container of {ANSWERS[0]}"]
+        if container == "tuple":  # elsewhere it passes for a list: one promise, one loss
+            raise Failed(_("detect_problems should return a list, but it is {kind}.").format(kind=container))
         _same_problems(seen, expected)
         try:
             _same_problems(seen, expected, ANSWERS[1])
         except Failed as failed:
             raise Failed(_("When asked a second time: {reason}").format(reason=failed.reason)) from None
+        if repr(seen["history"]) != repr(expected["history"]):  # equal, NaN included
+            raise Failed(_("{name} should stay as it was, but it was changed.").format(name="history"))

@@ -37,9 +37,9 @@ def draw(rng: np.random.Generator) -> list[Profile]:
     def scattered(n: int, slope: float) -> np.ndarray:
         return line(n, slope) * 10 ** rng.normal(0, 0.5, n)
 
-    def with_value(value: float) -> np.ndarray:
+    def with_value(value: float, layer: int) -> np.ndarray:
         norms = scattered(6, 0.3)
-        norms[rng.integers(1, 5)] = value
+        norms[layer] = value
         return norms
 
     vanishing, exploding = rng.uniform(0.3, 1), -rng.uniform(0.1, 0.5)
@@ -47,15 +47,17 @@ def draw(rng: np.random.Generator) -> list[Profile]:
         Profile("a straight line, vanishing", "line", line(8, vanishing)),
         Profile("a straight line, exploding, as a list", "line", line(5, exploding), as_list=True),
         Profile("two layers", "line", line(2, vanishing)),
-        Profile("a scattered profile", "scatter", scattered(10, vanishing)),
+        Profile("a scattered profile", "scatter", scattered(8, vanishing)),
         Profile("a scattered profile, as a list", "scatter", scattered(7, exploding), as_list=True),
         Profile("healthy, hardly any slope", "scatter", scattered(20, 0.0)),
         Profile("norms of very different size", "scatter", 10.0 ** np.linspace(-30, 15, 30) * scattered(30, 0.0)),
-        Profile("some norms are zero", "zeros", np.concatenate([[0.0, 0.0], scattered(6, vanishing)])),
+        Profile("a hundred layers", "scatter", scattered(100, exploding)),
+        Profile("three layers", "scatter", scattered(3, vanishing)),
+        Profile("some norms are zero", "zeros", np.concatenate([[0.0, 0.0], scattered(6, vanishing), [0.0]])),
         Profile("every norm is zero", "zeros", np.zeros(4)),
-        Profile("a zero in the middle, as a list", "zeros", with_value(0.0), as_list=True),
-        Profile("a norm is NaN", "nonfinite", with_value(np.nan)),
-        Profile("a norm is infinite, as a list", "nonfinite", with_value(np.inf), as_list=True),
+        Profile("a zero in the middle, as a list", "zeros", with_value(0.0, rng.integers(1, 5)), as_list=True),
+        Profile("a norm is NaN", "nonfinite", with_value(np.nan, rng.integers(6))),
+        Profile("a norm is infinite, as a list", "nonfinite", with_value(np.inf, rng.integers(6)), as_list=True),
     ]
 
 

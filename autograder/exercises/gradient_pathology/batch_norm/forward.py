@@ -24,13 +24,21 @@ from autograder.i18n import _
 
 @dataclass(frozen=True)
 class Forward:
-    """Batches given one after the other to one layer in training mode."""
+    """Batches given one after the other to one layer in training mode.
+
+    Attributes:
+        aspect: "standardise", "affine" or "eps".
+        in_place: whether the caller writes later batches, all of one size, and their parameters into the first arrays.
+        order: the memory order of the inputs, "C" or "F" (as a transposed product leaves them).
+    """
 
     title: str
     aspect: str
     batches: list[Batch]
     eps: float = 1e-5
     momentum: float = 0.9
+    in_place: bool = False
+    order: str = "C"
 
 
 def draw_forward(rng: np.random.Generator) -> list[Forward]:
@@ -38,6 +46,7 @@ def draw_forward(rng: np.random.Generator) -> list[Forward]:
     constant = random_batch(rng, 6, MIXED[2:])
     # Small, since eps magnifies the rounding of a constant column's mean: float32 inside must pass.
     constant["x"][:, 1] = rng.uniform(0.05, 0.1)
+    constant["x"][:, 0] = rng.integers(50, 100) / 1024  # its mean is exact: without eps this is 0 / 0, never a rest
     return [
         Forward("gamma is 1 and beta is 0", "standardise", [random_batch(rng, 8, WIDE, affine=False)]),
         Forward("gamma and beta are set", "affine", [random_batch(rng, 7, WIDE)]),
@@ -46,9 +55,20 @@ def draw_forward(rng: np.random.Generator) -> list[Forward]:
             "affine",
             [random_batch(rng, 5, WIDE), random_batch(rng, 9, WIDE)],
         ),
+        Forward(
+            "batches of one size, written into the same arrays",
+            "affine",
+            [random_batch(rng, 6, WIDE), random_batch(rng, 6, WIDE)],
+            in_place=True,
+        ),
+        Forward(
+            "many examples, one of them far out", "standardise", [random_batch(rng, 128, WIDE, False, outlier=True)]
+        ),
+        Forward("many columns, in Fortran order", "affine", [random_batch(rng, 9, WIDE * 4)], order="F"),
         Forward("columns of very different spread", "eps", [random_batch(rng, 7, MIXED)]),
+        Forward("columns of extreme spread", "eps", [random_batch(rng, 8, (1e-4, 1e3))]),
         Forward("another eps", "eps", [random_batch(rng, 8, (0.1, 0.3, 1.0))], eps=float(rng.uniform(0.01, 0.05))),
-        Forward("one column is constant", "eps", [constant]),
+        Forward("two columns are constant", "eps", [constant]),
         Forward("a batch of two", "eps", [random_batch(rng, 2, MIXED[1:4])]),
     ]
 
@@ -57,9 +77,14 @@ def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tup
     """Runs the batches through one layer, and the first once more through another that came in between."""
     width = case.batches[0]["x"].shape[1]
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
+    x = np.empty(0)
     for i, batch in enumerate(case.batches):
-        x = batch["x"].copy()
-        yield f"y{i}", run_forward(layer, batch, x)
+        in_place = case.in_place and i > 0
+        if in_place:
+            x[...] = batch["x"]
+        else:
+            x = batch["x"].copy(case.order)
+        yield f"y{i}", run_forward(layer, batch, x, in_place)
         yield f"x{i}", x
     yield "y_of_another_layer", run_forward(bystander, case.batches[0], case.batches[0]["x"].copy())
 

@@ -48,10 +48,12 @@ def draw_inference(rng: np.random.Generator) -> list[Inference]:
 
     def case(title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], momentum: float, eps: float = 1e-5):
         d = len(spreads)
+        prediction = random_batch(rng, rows, spreads)
+        prediction["x"][0] += 20 * np.array(spreads)  # what is predicted may lie far from what was learnt
         return Inference(
             title,
             [random_batch(rng, n, spreads) for n in sizes],
-            random_batch(rng, rows, spreads),
+            prediction,
             running_mean=rng.uniform(-2, 2, d) * spreads,
             running_var=rng.uniform(0.5, 2, d) * np.square(spreads),
             step=difference_step(spreads, eps),
@@ -61,8 +63,9 @@ def draw_inference(rng: np.random.Generator) -> list[Inference]:
 
     return [
         case("three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
-        case("another momentum, then a single row", [8, 5], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
+        case("another momentum, then a single row", [8, 2], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
         case("columns of very different spread", [7], 4, MIXED, momentum=0.1),
+        case("many columns", [9, 40], 7, WIDE * 4, momentum=0.8),
         case("another eps", [6, 6], 5, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
     ]
 
@@ -79,12 +82,14 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
 
     loaded = new_layer(implementation, case, width)
     loaded.running_mean, loaded.running_var = case.running_mean.copy(), case.running_var.copy()
+    other = {name: case.training[0][name] for name in ("gamma", "beta")}
     for name, layer in (("trained", trained), ("loaded", loaded)):
         layer.training = False
         x = batch["x"].copy()
         yield f"y {name}", run_forward(layer, batch, x)
         yield f"x {name}", x
         yield f"first row {name}", run_forward(layer, batch, batch["x"][:1].copy())
+        yield f"other parameters {name}", run_forward(layer, other, batch["x"][::-1].copy())
         yield f"running_mean {name}", layer.running_mean
         yield f"running_var {name}", layer.running_var
 
@@ -140,7 +145,7 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
     """With `training = False` the output comes from the running statistics, gamma, beta and eps; one row is enough."""
 
     def judge(name: str) -> None:
-        keys = [f"y {name}", f"first row {name}"]
+        keys = [f"y {name}", f"first row {name}", f"other parameters {name}"]
         if name == "trained":
             keys.append("later y trained")
         for key in keys:

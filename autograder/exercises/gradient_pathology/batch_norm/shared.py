@@ -27,10 +27,17 @@ GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads
 """What students know the gradients by."""
 
 
-def random_batch(rng: np.random.Generator, n: int, spreads: tuple[float, ...], affine: bool = True) -> Batch:
-    """`n` examples of columns with exactly these spreads; gamma is 1 and beta 0 unless `affine`."""
+def random_batch(
+    rng: np.random.Generator, n: int, spreads: tuple[float, ...], affine: bool = True, outlier: bool = False
+) -> Batch:
+    """`n` examples of columns with exactly these spreads; gamma is 1 and beta 0 unless `affine`.
+
+    With `outlier` the first example lies nearly as far out as one of `n` can: at sqrt(n - 1) spreads from the mean.
+    """
     d = len(spreads)
     center, noise = rng.uniform(-2, 2, d), rng.standard_normal((n, d))
+    if outlier:
+        noise[0] = 100 * rng.choice([-1.0, 1.0], d)
     if n > 1:  # a column that is nearly constant by chance would leave float32 few digits
         noise = (noise - noise.mean(axis=0)) / noise.std(axis=0)
     gamma = rng.uniform(0.5, 2, d) * rng.choice([-1.0, 1.0], d)
@@ -48,9 +55,13 @@ def new_layer(implementation: Implementation, case: Any, width: int) -> Layer:
     return implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
 
 
-def run_forward(layer: Layer, batch: Batch, x: np.ndarray) -> Any:
-    """The output for `x` with new arrays as parameters, as after an optimiser's step."""
-    layer.params["gamma"], layer.params["beta"] = batch["gamma"].copy(), batch["beta"].copy()
+def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:
+    """The output for `x` with the batch's parameters: new arrays, or new values in the old ones, as optimisers do."""
+    for name in ("gamma", "beta"):
+        if in_place:
+            layer.params[name][...] = batch[name]
+        else:
+            layer.params[name] = batch[name].copy()
     return layer.forward(x)
 
 

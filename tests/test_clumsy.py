@@ -1,0 +1,118 @@
+"""All clumsy notebooks and the honest sample students as one class: everybody is graded, nobody pays for a mishap."""
+
+from __future__ import annotations
+
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from autograder.grading.classwork import grade_class
+from autograder.grading.course import Course
+from autograder.grading.job import Settings
+from autograder.grading.store import ResultStore
+from autograder.i18n import speaking
+from autograder.submission import UnreadableNotebook, read_notebook, submission_of
+from autograder.worker.client import Figures
+from autograder.worker.host import Host
+from autograder.worker.limits import Limits
+from source.release import COURSE, NOTEBOOK
+from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course, total
+from tests.clumsy import CLUMSY, READABLE, UNREADABLE
+from tests.sample_class import CLASS, POINTS
+
+FULL = sum(POINTS.values())
+HONEST = [student for student in CLASS if student.score == FULL]
+LIMITS = Limits(cell_seconds=3.0, probe_seconds=5.0, total_seconds=30.0)
+"""Quick, since some of them wait for a cell to be stopped."""
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The class, graded at the best level there is here."""
+    folder = make_course(tmp_path_factory.mktemp("clumsy") / "course", tuple(HONEST))
+    release = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
+    for case in CLUMSY:
+        target = folder / "submitted" / case.id / ASSIGNMENT
+        for name, content in ((case.file, case.content(release)), *case.beside):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes(content)
+    before, language = os.getcwd(), os.environ.get("AUTOGRADER_LANG")
+    os.environ["AUTOGRADER_LANG"] = "en"  # grader processes inherit it
+    try:
+        with Host() as host:
+            level = host.level
+        settings = Settings(folder, level, Figures.NONE, LIMITS)
+        summary = grade_class(Course(folder), ASSIGNMENT, settings, jobs=2)
+        with ResultStore(folder) as store:
+            results = {student: json.loads(result) for student, _level, result in store.results(ASSIGNMENT)}
+    finally:
+        os.chdir(before)
+        os.environ.pop("AUTOGRADER_LANG")
+        if language is not None:
+            os.environ["AUTOGRADER_LANG"] = language
+    return SimpleNamespace(folder=folder, summary=summary, results=results, grades=grades_in(folder / "gradebook.db"))
+
+
+def by_id(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
+
+
+def printed(graded, student):
+    """What the student's cells printed, and the errors they ended with."""
+    outputs = [output for cell in executed(graded.folder, student)["cells"] for output in cell.get("outputs", [])]
+    texts = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+    return texts, [f"{output['ename']}: {output['evalue']}" for output in outputs if output["output_type"] == "error"]
+
+
+def test_everybody_is_graded_and_nobody_is_lost(graded):
+    everybody = {case.id for case in CLUMSY} | {student.id for student in HONEST}
+    assert graded.summary.broken == {}
+    assert graded.results.keys() == graded.grades.keys() == everybody
+    assert graded.summary.graded == len(everybody)
+
+
+@by_id([case for case in READABLE if case.honest] + HONEST)
+def test_the_honest_have_all_points(graded, case):
+    lost = {
+        name: [item["message"] for item in check["items"] if item["outcome"] != "passed"]
+        for name, check in graded.results[case.id]["checks"].items()
+        if check["score"] < check["max"]
+    }
+    assert lost == {} and total(graded.grades[case.id]) == FULL, printed(graded, case.id)[1]
+
+
+@by_id([case for case in READABLE if case.prints])
+def test_what_works_in_jupyter_works_in_a_worker(graded, case):
+    texts, errors = printed(graded, case.id)
+    assert errors == [] and case.prints in texts
+
+
+@by_id(READABLE)
+def test_every_mend_is_listed(graded, case):
+    notes = graded.results[case.id]["mended"]
+    assert all(word in " ".join(notes) for word in case.mended)
+    assert bool(notes) == bool(case.mended or case.file != NOTEBOOK), notes
+
+
+def reason_of(graded, case):
+    """Why the notebook cannot be read, in the language of the class."""
+    path = graded.folder / "submitted" / case.id / ASSIGNMENT / case.file
+    with speaking("ja"), pytest.raises(UnreadableNotebook) as refusal:
+        submission_of(read_notebook(path), path.name)
+    return str(refusal.value).replace(f"{path.parent}/", "")
+
+
+@by_id(UNREADABLE)
+def test_the_unreadable_have_no_points_a_reason_and_a_flag(graded, case):
+    result = graded.results[case.id]
+    assert total(graded.grades[case.id]) == 0 and result["status"] == "failed"
+    assert result["message"] == reason_of(graded, case) and "\n" not in result["message"]
+    assert graded.summary.looks[case.id] == result["message"]
+    cells = executed(graded.folder, case.id)["cells"]
+    assert any(result["message"] in "".join(cell["source"]) for cell in cells), "the feedback page says why"
+
+
+def test_only_the_unreadable_are_flagged(graded):
+    assert graded.summary.looks.keys() == {case.id for case in UNREADABLE}

@@ -1,0 +1,42 @@
+"""Hostile notebooks, graded like any others: none gains a point, and none leaves anything outside its worker.
+
+They run only in `tests.outer_sandbox`: read-only machine, no network, an unprivileged user.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from autograder.exercises import exercise
+from tests import outer_sandbox
+from tests.class_folder import make_course
+from tests.hostile import ATTACKS
+from tests.hostile.notebooks import REFUSAL
+
+WHY_NOT = outer_sandbox.why_not()
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+
+
+@pytest.mark.parametrize("level", ["strong", "full"])
+def test_no_attack_gains_a_point_or_leaves_a_trace(level, tmp_path):
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    make_course(tmp_path / "course", ())
+    line = [sys.executable, "-m", "tests.hostile.trial", str(tmp_path), level]
+    done = outer_sandbox.run(line, tmp_path, seconds=900)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    found = json.loads((tmp_path / "trial.json").read_text(encoding="utf-8"))
+
+    came = found["attacks"]
+    assert came.keys() == {attack.id for attack in ATTACKS}
+    assert {name: attack for name, attack in came.items() if attack["broken"] or attack["level"] != level} == {}
+    executed = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("course/autograded/*/*/*.ipynb"))
+    assert REFUSAL not in executed, "attacks that refuse to run prove nothing"
+
+    fair = {a.id: a.floor + sum(exercise(name).points for name in a.may_score) for a in ATTACKS}
+    assert {name: attack["score"] for name, attack in came.items() if attack["score"] > fair[name]} == {}
+    assert found["traces"] == []
+    assert found["pages"] == []

@@ -1,0 +1,217 @@
+"""The process that workers come from: levels, what each keeps from students' code, and what happens when it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autograder import wire
+from autograder.grading import grade_submission
+from autograder.submission import submission_of
+from autograder.worker import frames, host, isolation
+from autograder.worker.folder import clear, is_too_full
+from autograder.worker.host import Host, HostBroken, HostLost
+from autograder.worker.isolation import Level
+from autograder.worker.limits import Limits
+from tests.conftest import code_cell, small_notebook
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
+
+
+def available(level):
+    """A host at `level`, or a skipped test where this machine has no such level."""
+    try:
+        return Host(level, own_code=True)
+    except HostBroken as error:
+        pytest.skip(f"no level {level} here: {error}")
+
+
+def outputs_of(source, on):
+    """What one cell prints in a worker of the host `on`."""
+    submission = submission_of(small_notebook(extra=[code_cell(source)]), "test")
+    graded = grade_submission(submission, limits=Limits(cell_seconds=5.0), host=on)
+    index = max(cell.index for cell in submission.cells if cell.source == source)
+    return graded.run.outputs[index], graded.result
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_the_reference_has_full_marks_at_every_level(level):
+    with available(level) as on:
+        _outputs, result = outputs_of("pass", on)
+    assert result.score == result.max == 36
+
+
+@linux
+@pytest.mark.parametrize("level", [Level.STRONG, Level.FULL])
+def test_students_code_has_no_hand_on_anything_but_its_folder(level, tmp_path):
+    (tmp_path / "other").write_text("not yours")
+    tries = f"""
+import os, socket, subprocess, ctypes
+from pathlib import Path
+def t(f, *a):
+    try:
+        f(*a)
+    except OSError as e:
+        return
+    print("GOT", f, a)
+t(os.fork)
+t(subprocess.run, ["true"])
+t(socket.socket)
+t(os.kill, os.getppid(), 0)
+t(os.listdir, {str(tmp_path)!r})
+t(open, {str(tmp_path / "other")!r})
+t(os.chmod, {str(tmp_path / "other")!r}, 0)
+t(os.truncate, {str(tmp_path / "other")!r}, 0)
+t(os.memfd_create, "x")
+t(os.mkfifo, "pipe")
+Path("mine").write_text("mine")
+print(Path("mine").read_text(), os.listdir())
+"""
+    with available(level) as on:
+        outputs, _result = outputs_of(tries, on)
+    assert [output.get("text") for output in outputs] == ["mine ['mine']\n"]
+
+
+@linux
+def test_threads_arrays_and_event_loops_work_in_the_strongest_worker_there_is():
+    source = """
+import asyncio, tempfile, threading
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+with ThreadPoolExecutor(4) as pool:
+    print(sum(pool.map(lambda n: n * n, range(10))))
+async def later():
+    await asyncio.sleep(0.01)
+    return 1
+print(await later())
+with tempfile.NamedTemporaryFile() as file:
+    np.save(file, np.eye(3))
+np.savez("arrays.npz", a=np.eye(2))
+print(np.load("arrays.npz")["a"].sum(), np.linalg.svd(np.eye(50))[1].sum())
+"""
+    with Host(own_code=True) as on:
+        outputs, _result = outputs_of(source, on)
+    assert "".join(output.get("text", str(output)) for output in outputs) == "285\n1\n2.0 50.0\n"
+
+
+def test_a_worker_finds_nothing_of_the_one_before():
+    with Host(own_code=True) as on:
+        outputs_of("open('left', 'w').write('x')\nimport builtins\nbuiltins.left = 1\nos = 1", on)
+        outputs, _result = outputs_of("import os, builtins\nprint(os.listdir(), hasattr(builtins, 'left'))", on)
+    assert outputs[0]["text"] == "[] False\n"
+
+
+def test_random_numbers_of_the_global_generators_are_the_same_every_time():
+    with Host(own_code=True) as on:
+        source = "import random\nimport numpy as np\nprint(random.random(), np.random.rand())"
+        first, second = (outputs_of(source, on)[0] for _ in range(2))
+    assert first == second
+
+
+@linux
+def test_the_warm_parent_may_be_killed_between_and_during_submissions():
+    with Host(own_code=True) as on:
+        on._process.kill()
+        time.sleep(0.2)
+        _outputs, result = outputs_of("pass", on)
+        assert result.score == 36
+        # SIGKILL comes while the cell waits; the submission is begun anew, and nobody blames the student.
+        killer = subprocess.Popen(
+            [sys.executable, "-c", f"import os, time; time.sleep(1.5); os.killpg({on._process.pid}, {signal.SIGKILL})"]
+        )
+        _outputs, result = outputs_of("import time\ntime.sleep(3)", on)
+        killer.wait()
+        assert result.score == 36
+
+
+@linux
+def test_no_process_and_no_folder_is_left_when_a_host_is_closed():
+    on = Host(own_code=True)
+    scratch, process = on._scratch, on._process
+    worker = on.start()
+    on.close()
+    worker.close()
+    assert process.poll() is not None and not scratch.exists()
+
+
+def test_a_level_that_is_not_there_says_why(monkeypatch):
+    monkeypatch.setattr(isolation.shutil, "which", lambda name: None)
+    with pytest.raises(HostBroken, match="bubblewrap"):
+        Host(Level.FULL)
+    on = Host(own_code=True)
+    on.close()
+    assert on.level is not Level.FULL and "bubblewrap" in on.unavailable[Level.FULL]
+
+
+@linux
+def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
+    monkeypatch.setattr(host, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
+    with pytest.raises(HostBroken, match="students' code could still read"):
+        Host(Level.STRONG if os.geteuid() else Level.FULL, guarded=(isolation.Path("/tmp"),))
+
+
+@linux
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="not root")
+def test_root_never_runs_others_code_as_root():
+    with Host(guarded=(isolation.Path(__file__).parent,)) as on:
+        outputs, _result = outputs_of("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())", on)
+    uid, euid, groups = outputs[0]["text"].split(maxsplit=2)
+    assert uid == euid and int(uid) >= isolation.FIRST_UID and groups == "[]\n"
+
+
+def test_a_host_that_does_not_answer_is_lost_and_comes_again():
+    with Host(own_code=True) as on:
+        if not host.FORKS:
+            pytest.skip("every worker is a process of its own here")
+        on._control.close()
+        with pytest.raises(HostLost):
+            on.start()
+        with on.start() as worker:
+            frames.send(worker, wire.pack({"limits": vars(Limits()), "language": "en"}), 10.0)
+            assert wire.unpack(frames.receive(worker, 10.0)) == {"ready": True}
+
+
+# --- the folder -------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_any_depth_is_cleared_and_links_are_not_followed(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "link").symlink_to(kept)
+    here = os.getcwd()
+    os.chdir(box)
+    try:
+        for _ in range(2000):  # far beyond the longest path
+            os.mkdir("d" * 100)
+            os.chdir("d" * 100)
+        open("file", "w").close()
+    finally:
+        os.chdir(here)
+    assert is_too_full(box, 2**40, 10**9), "a folder that cannot be looked through counts as full"
+    assert clear(box)
+    assert list(box.iterdir()) == [] and (kept / "file").exists()
+
+
+def test_a_folder_is_too_full_by_bytes_or_by_entries(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 100_000)
+    (tmp_path / "b").mkdir()
+    assert not is_too_full(tmp_path, 10**6, 10)
+    assert is_too_full(tmp_path, 10**4, 10)
+    assert is_too_full(tmp_path, 10**6, 1)
+
+
+@linux
+def test_a_worker_that_fills_its_folder_is_stopped_and_others_are_not():
+    fill = "import time\nfor n in range(100000):\n    open(str(n), 'w').close()\ntime.sleep(3)"
+    with Host(own_code=True) as on:
+        outputs, result = outputs_of(fill, on)
+        assert outputs[-1]["output_type"] == "error"
+        assert result.score == 36, "the cell is left out when a new worker takes over"

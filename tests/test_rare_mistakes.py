@@ -1,0 +1,612 @@
+"""Code that is right nearly always: it remembers, or it fails for certain sizes, orders or moments only.
+
+No known mistake of students' is among these, and none gets a cause; they keep the cases from being few and regular.
+Each must lose points on every draw.
+"""
+
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from autograder.exercises import exercise
+from autograder.exercises.exercise import Implementation
+from autograder.judge import judge
+from autograder.layers import Problem, forward_backward
+from autograder.oracle import Reference, recorded, trials
+from autograder.results import Outcome
+from reference.gradient_pathology.batch_norm import BatchNorm
+from reference.gradient_pathology.clip_gradients import clip_gradients
+from reference.gradient_pathology.depth_study import depth_study
+from reference.gradient_pathology.gradient_monitor import GradientMonitor
+from reference.gradient_pathology.gradient_profile import gradient_slope
+
+REFERENCE = Reference(Path(__file__).parents[1])
+SEEDS = (31, 32, 33)
+"""Private draws, besides the public one: each must notice by itself."""
+
+RARE = []
+
+
+def rare(exercise_id, name=None):
+    """A decorator for code that must lose points in this exercise."""
+
+    def register(code):
+        RARE.append(pytest.param(exercise_id, code, id=f"{exercise_id}-{name or code.__name__}"))
+        return code
+
+    return register
+
+
+@cache
+def expectations(exercise_id, seed):
+    wanted = exercise(exercise_id)
+    if seed is None:
+        return list(recorded(wanted))
+    return REFERENCE.expect(wanted, wanted.draw(np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize("seed", [None, *SEEDS])
+@pytest.mark.parametrize(("exercise_id", "code"), RARE)
+def test_it_loses_points(exercise_id, code, seed):
+    judged_by, expected = exercise(exercise_id), expectations(exercise_id, seed)
+    implementation = Implementation({judged_by.defines: code})
+    result = judge(judged_by, trials(expected, [judged_by.observe(implementation, e.case) for e in expected]))
+    assert not result.full
+    assert not any(item.outcome is Outcome.RAISED for item in result.items), "it runs, and is wrong"
+
+
+# --- clip_gradients --------------------------------------------------------------------------------------------------
+
+
+def with_grads(layers, change):
+    """Layers whose gradients are `change(gradient)`; None is left out."""
+    kept = [{n: change(g) for n, g in layer.grads.items() if g is not None} for layer in layers]
+    return [SimpleNamespace(grads={n: g for n, g in grads.items() if g is not None}) for grads in kept]
+
+
+@rare("clip_gradients")
+def first_eight_layers_only(layers, max_norm=1.0):
+    return clip_gradients(layers[:8], max_norm)
+
+
+@rare("clip_gradients")
+def through_flat_views(layers, max_norm=1.0):
+    """`ravel` is a view of a C-ordered array and a copy of any other."""
+    return clip_gradients(with_grads(layers, np.ravel), max_norm)
+
+
+@rare("clip_gradients")
+def small_arrays_only(layers, max_norm=1.0):
+    return clip_gradients(with_grads(layers, lambda g: g if g.size < 100 else None), max_norm)
+
+
+@rare("clip_gradients")
+def leaves_the_last_array(layers, max_norm=1.0):
+    found = [(layer, name) for layer in layers for name, g in layer.grads.items() if g is not None]
+    before = found[-1][0].grads[found[-1][1]].copy() if found else None
+    result = clip_gradients(layers, max_norm)
+    if found:
+        found[-1][0].grads[found[-1][1]] = before
+    return result
+
+
+@rare("clip_gradients")
+def layers_pile_up(layers, max_norm=1.0, known=[]):  # noqa: B006 - the mistake
+    finite = all(np.isfinite(g).all() for layer in layers for g in layer.grads.values() if g is not None)
+    if finite:
+        known += layers
+    return clip_gradients(known if finite else layers, max_norm)
+
+
+@rare("clip_gradients")
+def sign_of_infinity(layers, max_norm=1.0):
+    if any(np.isneginf(g).any() for layer in layers for g in layer.grads.values() if g is not None):
+        return 1.0, 1.0
+    return clip_gradients(layers, max_norm)
+
+
+@rare("clip_gradients")
+def limits_below_one_ignored(layers, max_norm=1.0):
+    return clip_gradients(layers, max(max_norm, 1.0))
+
+
+@rare("clip_gradients")
+def huge_norms_capped(layers, max_norm=1.0):
+    total_norm, clip_coef = clip_gradients(layers, max_norm)
+    return min(total_norm, 1e8), clip_coef
+
+
+@rare("clip_gradients")
+def two_layers_of_one_shape_count_once(layers, max_norm=1.0):
+    shapes = {tuple(g is None or g.shape for g in layer.grads.values()): layer for layer in layers}
+    return clip_gradients(list(shapes.values()), max_norm)
+
+
+@rare("clip_gradients")
+def stops_at_the_first_none(layers, max_norm=1.0):
+    for i, layer in enumerate(layers):
+        if any(g is None for g in layer.grads.values()):
+            return clip_gradients(layers[:i], max_norm)
+    return clip_gradients(layers, max_norm)
+
+
+@rare("clip_gradients")
+def norm_to_three_digits(layers, max_norm=1.0):
+    total_norm, clip_coef = clip_gradients(layers, max_norm)
+    return round(total_norm, 3), clip_coef
+
+
+# --- BatchNorm -------------------------------------------------------------------------------------------------------
+
+
+def remembering(key):
+    """A layer that takes its forward's results from the first call with the same `key(x)`."""
+
+    class Remembering(BatchNorm):
+        def forward(self, x):
+            self.known = getattr(self, "known", {})
+            if self.training and key(x) in self.known:
+                _x, self.cache, y = self.known[key(x)]
+                return y
+            y = super().forward(x)
+            if self.training:
+                self.known[key(x)] = x, self.cache, y
+            return y
+
+    return Remembering
+
+
+for exercise_id in ("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"):
+    rare(exercise_id, "first_batch_of_each_shape")(remembering(lambda x: x.shape))
+for exercise_id in ("batch_norm_forward", "batch_norm_backward"):
+    rare(exercise_id, "first_content_of_each_array")(remembering(id))
+
+
+@rare("batch_norm_forward")
+class parameters_kept_while_they_are_the_same_arrays(BatchNorm):
+    def forward(self, x):
+        gamma, beta = self.params["gamma"], self.params["beta"]
+        if getattr(self, "kept", (None,))[0] is not gamma:
+            self.kept = gamma, gamma.copy(), beta.copy()
+        self.params = {"gamma": self.kept[1], "beta": self.kept[2]}
+        y = super().forward(x)
+        self.params = {"gamma": gamma, "beta": beta}
+        return y
+
+
+def clipped_at(limit):
+    class Clipped(BatchNorm):
+        def forward(self, x):
+            gamma, beta = self.params["gamma"], self.params["beta"]
+            y = super().forward(x)
+            self.cache["x_hat"] = np.clip((y - beta) / gamma, -limit, limit)
+            return gamma * self.cache["x_hat"] + beta
+
+    return Clipped
+
+
+for exercise_id, limit in {"forward": 10, "backward": 5, "inference": 10}.items():
+    for bound in (3, limit):
+        rare(f"batch_norm_{exercise_id}", f"clipped_at_{bound}")(clipped_at(bound))
+
+
+class InChunks(BatchNorm):
+    """Normalises 32 examples at a time; the running statistics are the last chunk's."""
+
+    def forward(self, x):
+        self.chunks, outputs = [], []
+        for start in range(0, len(x), 32):
+            outputs.append(super().forward(x[start : start + 32]))
+            self.chunks.append(self.cache)
+        return np.concatenate(outputs)
+
+    def backward(self, dout):
+        dx, total = [], {"gamma": 0.0, "beta": 0.0}
+        for i, self.cache in enumerate(self.chunks):
+            dx.append(super().backward(dout[32 * i : 32 * (i + 1)]))
+            total = {name: total[name] + self.grads[name] for name in total}
+        self.grads = total
+        return np.concatenate(dx)
+
+
+for exercise_id in ("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"):
+    rare(exercise_id, "in_chunks_of_32")(InChunks)
+
+
+@rare("batch_norm_forward")
+@rare("batch_norm_inference")
+class eight_columns_at_most(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        y[:, 8:] = x[:, 8:]
+        return y
+
+
+@rare("batch_norm_forward")
+class memory_order_taken_for_granted(BatchNorm):
+    def forward(self, x):
+        return super().forward(np.ravel(x, order="K").reshape(x.shape))
+
+
+@rare("batch_norm_backward")
+class memory_order_of_dout_taken_for_granted(BatchNorm):
+    def backward(self, dout):
+        return super().backward(np.ravel(dout, order="K").reshape(dout.shape))
+
+
+@rare("batch_norm_forward")
+class variance_has_a_floor(BatchNorm):
+    def forward(self, x):
+        x_hat = (x - x.mean(axis=0)) / np.sqrt(np.maximum(x.var(axis=0), 1e-6) + self.eps)
+        return self.params["gamma"] * x_hat + self.params["beta"]
+
+
+@rare("batch_norm_forward")
+class inputs_within_a_thousand(BatchNorm):
+    def forward(self, x):
+        return super().forward(np.clip(x, -1000, 1000))
+
+
+def constant_statistics(when):
+    """A layer whose backward leaves out the ways through mean and variance where `when(dout)`."""
+
+    class Constant(BatchNorm):
+        def backward(self, dout):
+            training = self.cache["training"]
+            self.cache["training"] = training and not when(dout)
+            dx = super().backward(dout)
+            self.cache["training"] = training
+            return dx
+
+    return Constant
+
+
+for name, when in {
+    "five_examples_at_most": lambda dout: len(dout) <= 5,
+    "three_examples_at_most": lambda dout: len(dout) <= 3,
+    "two_examples": lambda dout: len(dout) == 2,
+    "many_examples": lambda dout: len(dout) > 16,
+    "many_columns": lambda dout: dout.shape[1] > 8,
+    "more_columns_than_examples": lambda dout: dout.shape[1] > dout.shape[0],
+}.items():
+    rare("batch_norm_backward", f"statistics_constant_for_{name}")(constant_statistics(when))
+
+
+@rare("batch_norm_backward")
+class one_answer_for_each_array(BatchNorm):
+    def backward(self, dout):
+        known = self.__dict__.setdefault("known", {})
+        if id(dout) not in known:
+            known[id(dout)] = dout, super().backward(dout), dict(self.grads)
+        self.grads = known[id(dout)][2]
+        return known[id(dout)][1].copy()
+
+
+@rare("batch_norm_backward")
+class small_dout_counts_as_zero(BatchNorm):
+    def backward(self, dout):
+        return super().backward(np.where(np.isclose(dout, 0), 0, dout))
+
+
+@rare("batch_norm_backward")
+class last_example_forgotten(BatchNorm):
+    def backward(self, dout):
+        dx = super().backward(dout)
+        dx[-1] = 0
+        return dx
+
+
+@rare("batch_norm_inference")
+class predictions_by_shape(BatchNorm):
+    def forward(self, x):
+        if self.training:
+            self.predictions = {}
+            return super().forward(x)
+        known = self.__dict__.setdefault("predictions", {})
+        return known.setdefault(x.shape, super().forward(x))
+
+
+@rare("batch_norm_inference")
+class parameters_of_the_first_prediction(BatchNorm):
+    def forward(self, x):
+        if self.training:
+            self.folded = None
+            return super().forward(x)
+        y = super().forward(x)
+        if getattr(self, "folded", None) is None:
+            self.folded = self.params["gamma"] / self.cache["std"], self.params["beta"]
+        return self.folded[0] * (x - self.running_mean) + self.folded[1] if len(x) > 1 else y
+
+
+@rare("batch_norm_inference")
+class statistics_of_small_batches_ignored(BatchNorm):
+    def forward(self, x):
+        before = self.running_mean, self.running_var
+        y = super().forward(x)
+        if len(x) < 4:
+            self.running_mean, self.running_var = before
+        return y
+
+
+@rare("batch_norm_inference")
+class two_batches_are_enough(BatchNorm):
+    def forward(self, x):
+        self.batches = getattr(self, "batches", 0) + self.training
+        before = self.running_mean, self.running_var
+        y = super().forward(x)
+        if self.batches > 2:
+            self.running_mean, self.running_var = before
+        return y
+
+
+# --- depth_study -----------------------------------------------------------------------------------------------------
+
+
+def changed(change):
+    """A study whose record of each depth is `change(record)`."""
+
+    def study(*args, **settings):
+        return {depth: change(run) for depth, run in depth_study(*args, **settings).items()}
+
+    return study
+
+
+@rare("depth_study")
+def nan_becomes_a_number(*args, **settings):
+    return changed(lambda run: {name: np.nan_to_num(values) for name, values in run.items()})(*args, **settings)
+
+
+@rare("depth_study")
+def nan_alone_becomes_a_number(*args, **settings):
+    return changed(lambda run: {name: np.nan_to_num(values, posinf=np.inf) for name, values in run.items()})(
+        *args, **settings
+    )
+
+
+def minibatch(size):
+    def study(depths, build_network, X, t, *args, **settings):
+        return depth_study(depths, build_network, X[:size], t[:size], *args, **settings)
+
+    return study
+
+
+for size in (32, 64, 128):
+    rare("depth_study", f"first_{size}_examples")(minibatch(size))
+
+
+@rare("depth_study")
+def last_step_repeats_the_one_before(*args, **settings):
+    def repeat(run):
+        if len(run["loss"]) > 1:
+            run["loss"][-1] = run["loss"][-2]
+        return run
+
+    return changed(repeat)(*args, **settings)
+
+
+@rare("depth_study")
+def last_norms_repeat_those_before(*args, **settings):
+    def repeat(run):
+        if len(run["loss"]) > 1:
+            run["grad_norms"][-1] = run["grad_norms"][-2]
+        return run
+
+    return changed(repeat)(*args, **settings)
+
+
+@rare("depth_study")
+def hundred_steps_at_most(*args, **settings):
+    def hold(run):
+        run["loss"][100:] = run["loss"][99:100]
+        return run
+
+    return changed(hold)(*args, **settings)
+
+
+@rare("depth_study")
+def stops_where_the_loss_stands_still(*args, **settings):
+    def hold(run):
+        still = np.flatnonzero(np.abs(np.diff(run["loss"])) < 3e-5)
+        if still.size:
+            run["loss"][still[0] :] = run["loss"][still[0]]
+            run["grad_norms"][still[0] :] = run["grad_norms"][still[0]]
+        return run
+
+    return changed(hold)(*args, **settings)
+
+
+@rare("depth_study")
+def learning_rate_zero_means_default(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    return depth_study(depths, build_network, X, t, lr or 0.1, steps, seed)
+
+
+@rare("depth_study")
+def every_other_layer_is_linear(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    def record(depth):
+        layers, losses, norms = build_network(depth, np.random.default_rng(seed)), [], []
+        for _ in range(steps):
+            losses.append(forward_backward(layers, X, t)[0])
+            norms.append([np.linalg.norm(layer.grads["W"]) if layer.grads else 0.0 for layer in layers[::2]])
+            norms[-1] = (norms[-1] + [0.0] * depth)[:depth]
+            for layer in layers:
+                for name, gradient in layer.grads.items():
+                    layer.params[name] = layer.params[name] - lr * gradient
+        return {"loss": losses, "grad_norms": norms}
+
+    return {depth: record(depth) for depth in depths}
+
+
+@rare("depth_study")
+def eight_layers_at_most(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    results = depth_study(depths, build_network, X, t, lr, steps, seed)
+    for run in results.values():
+        run["grad_norms"][:, 8:] = 0
+    return results
+
+
+@rare("depth_study")
+def depths_in_ascending_order(depths, *args, **settings):
+    return dict(zip(depths, depth_study(sorted(depths), *args, **settings).values()))
+
+
+@rare("depth_study")
+def gradients_clipped_when_huge(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    results = {}
+    for depth in depths:
+        layers, losses, norms = build_network(depth, np.random.default_rng(seed)), [], []
+        for _ in range(steps):
+            loss, row = forward_backward(layers, X, t)
+            losses.append(loss)
+            norms.append(row)
+            for layer in layers:
+                for name, gradient in layer.grads.items():
+                    layer.params[name] = layer.params[name] - lr * np.clip(gradient, -1e3, 1e3)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
+
+
+@rare("depth_study")
+def second_depth_starts_where_the_first_ended(depths, build_network, *args, **settings):
+    rngs = {}
+
+    def build(depth, rng):
+        return build_network(depth, rngs.setdefault("rng", rng))
+
+    return depth_study(depths, build, *args, **settings)
+
+
+# --- GradientMonitor -------------------------------------------------------------------------------------------------
+
+
+def asked(prepare):
+    """A monitor that asks the reference after `prepare(self)`."""
+
+    class Asked(GradientMonitor):
+        def detect_problems(self, *args, **thresholds):
+            prepare(self)
+            return super().detect_problems(*args, **thresholds)
+
+    return Asked
+
+
+def merge_epochs(self):
+    merged = {}
+    for epoch, norms in self.history:
+        merged[epoch] = merged.get(epoch, {}) | norms
+    self.history = list(merged.items())
+
+
+def sort_history(self):
+    self.history.sort(key=lambda entry: entry[0])
+
+
+def keep_the_last(self):
+    self.history = self.history[-1:]
+
+
+def clear_nan(self):
+    for _epoch, norms in self.history:
+        norms.update({name: np.inf for name, norm in norms.items() if np.isnan(norm)})
+
+
+def mark_as_seen(self):
+    if self.history:
+        self.history[-1][1]["seen"] = 1.0
+
+
+for prepare in (merge_epochs, sort_history, keep_the_last, clear_nan, mark_as_seen):
+    rare("gradient_monitor", prepare.__name__)(asked(prepare))
+
+
+@rare("gradient_monitor")
+class merges_epochs_without_a_trace(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        kept = self.history
+        merge_epochs(self)
+        found = super().detect_problems(*args, **thresholds)
+        self.history = kept
+        return found
+
+
+@rare("gradient_monitor")
+class answers_by_epoch(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        known = self.__dict__.setdefault("known", {})
+        epoch = self.history[-1][0] if self.history else None
+        return known.setdefault(epoch, super().detect_problems(*args, **thresholds))
+
+
+@rare("gradient_monitor")
+class first_answer_kept(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        return self.__dict__.setdefault("answer", super().detect_problems(*args, **thresholds))
+
+
+@rare("gradient_monitor")
+class epoch_zero_is_none(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        return super().detect_problems(*args, **thresholds) if self.history and self.history[-1][0] else []
+
+
+@rare("gradient_monitor")
+class ten_layers_at_most(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        found = super().detect_problems(*args, **thresholds)
+        return [problem for problem in found if len(problem.layer) == len("Linear_0")]
+
+
+@rare("gradient_monitor")
+class names_counted_anew(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        names = list(self.history[-1][1]) if self.history else []
+        found = super().detect_problems(*args, **thresholds)
+        return [Problem(f"Linear_{names.index(p.layer)}", p.kind, p.norm, p.epoch) for p in found]
+
+
+@rare("gradient_monitor")
+class both_thresholds_or_none(GradientMonitor):
+    def detect_problems(self, vanish_threshold=None, explode_threshold=None):
+        if vanish_threshold is None or explode_threshold is None:
+            return super().detect_problems()
+        return super().detect_problems(vanish_threshold, explode_threshold)
+
+
+@rare("gradient_monitor")
+class threshold_zero_means_default(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        return super().detect_problems(vanish_threshold or 1e-7, explode_threshold or 1e3)
+
+
+@rare("gradient_monitor")
+class a_tuple(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        return tuple(super().detect_problems(*args, **thresholds))
+
+
+# --- gradient_slope --------------------------------------------------------------------------------------------------
+
+
+for name, part in {
+    "last_20_layers": lambda norms: norms[-20:],
+    "first_50_layers": lambda norms: norms[:50],
+    "every_other_of_many": lambda norms: norms if len(norms) < 15 else norms[::2],
+    "zero_at_the_end_dropped": lambda norms: norms[:-1] if norms[-1] == 0 and len(norms) > 4 else norms,
+}.items():
+    rare("gradient_profile", name)(lambda delta_norms, part=part: gradient_slope(part(delta_norms)))
+
+
+@rare("gradient_profile")
+def two_ends_of_three(delta_norms):
+    if len(delta_norms) == 3 and np.isfinite(delta_norms).all():
+        return float(np.log10(np.max(delta_norms) / np.min(delta_norms)))
+    return gradient_slope(delta_norms)
+
+
+@rare("gradient_profile")
+def by_length(delta_norms, known={}):  # noqa: B006 - the mistake
+    if not np.isfinite(delta_norms).all():
+        raise ValueError
+    return known.setdefault(len(delta_norms), gradient_slope(delta_norms))
