@@ -5,11 +5,12 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 RUN := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: help demo test notebooks recordings catalogues clean
+.PHONY: help demo test bench notebooks recordings catalogues clean
 
 help:
 	@echo 'make demo         the whole course once, on a class of sample students, into demo/'
 	@echo 'make test         the tests'
+	@echo 'make bench        how long grading takes, beside stock nbgrader, into docs/ (an hour; QUICK=1: minutes, build/)'
 	@echo 'make notebooks    source/ and release/, from the lesson and the reference solutions'
 	@echo 'make recordings   what students'"'"' machines know of the reference'
 	@echo 'make catalogues   the messages in other languages'
@@ -20,6 +21,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(RUN) -m pytest -n auto
+
+bench: $(READY)
+	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)
 
 notebooks: $(READY)
 	$(RUN) source/build.py

@@ -20,7 +20,7 @@ MAX_DEPTH = 100
 """How deep a notebook may be nested; plots that are stored as JSON reach about 30."""
 
 MAX_BRACKETS = 1_000_000
-"""How many lists and dicts a notebook may hold, those in its texts included: empty ones of 3 bytes take 70 in memory."""
+"""How many lists and dicts a notebook may hold, brackets in its texts included: one of 3 bytes takes 70 in memory."""
 
 MAX_DIGITS = 300
 """Integers longer than that mean nothing in a notebook; millions of digits would hold the reader up."""

@@ -216,6 +216,11 @@ def _look_through(value: Any, most_text: int, depth: int) -> None:
     elif kind is Raised:
         for item in (value.type, value.bases, value.message, value.source):
             _look_through(item, most_text, depth)
+    elif kind not in _LEAVES and not issubclass(kind, np.generic):
+        raise WireError("a value outside the data model")  # msgpack makes objects of its own of time stamps
+
+
+_LEAVES = (type(None), bool, int, float, complex, Opaque, np.ndarray)
 
 
 def _to_extension(value: Any) -> msgpack.ExtType:

@@ -369,7 +369,8 @@ LIBRARIES = (
         "arrays-on-disk",
         "saves arrays, a figure and JSON, and loads them",
         "np.savez('a.npz', x=np.eye(2))\nassert np.load('a.npz')['x'].sum() == 2\nnp.savetxt('a.csv', np.eye(2))",
-        "plt.plot([1, 2])\nplt.savefig('a.png', dpi=100)\nplt.close()\nimport json\njson.dump({'a': 1}, open('a.json', 'w'))",
+        "plt.plot([1, 2])\nplt.savefig('a.png', dpi=100)\nplt.close()\nimport json\n"
+        "json.dump({'a': 1}, open('a.json', 'w'))",
     ),
     works(
         "temporary-files",
@@ -381,19 +382,22 @@ LIBRARIES = (
         "copies-files",
         "copies and moves files",
         "import shutil, pathlib\npathlib.Path('a.txt').write_text('x')\npathlib.Path('d').mkdir()",
-        "shutil.copy('a.txt', 'b.txt')\nshutil.copy2('a.txt', 'c.txt')\nshutil.copytree('d', 'e')\nshutil.move('b.txt', 'd')",
+        "shutil.copy('a.txt', 'b.txt')\nshutil.copy2('a.txt', 'c.txt')\nshutil.copytree('d', 'e')\n"
+        "shutil.move('b.txt', 'd')",
         "shutil.make_archive('all', 'zip', 'd')\nshutil.unpack_archive('all.zip', 'f')\nshutil.rmtree('d')",
     ),
     works(
         "database",
         "an SQLite database",
-        "import sqlite3\nwith sqlite3.connect('a.db') as db:\n    db.execute('create table t (x)')\n    db.execute('insert into t values (1)')",
+        "import sqlite3\nwith sqlite3.connect('a.db') as db:\n    db.execute('create table t (x)')\n"
+        "    db.execute('insert into t values (1)')",
         "assert sqlite3.connect('a.db').execute('select x from t').fetchall() == [(1,)]",
     ),
     works(
         "log-file",
         "logs to a file and to the screen",
-        "import logging\nlogging.basicConfig(level=logging.DEBUG, handlers=[logging.FileHandler('a.log'), logging.StreamHandler()])",
+        "import logging\n"
+        "logging.basicConfig(level=logging.DEBUG, handlers=[logging.FileHandler('a.log'), logging.StreamHandler()])",
         "logging.info('epoch 1')\nassert 'epoch 1' in open('a.log').read()",
     ),
     works(
@@ -401,7 +405,8 @@ LIBRARIES = (
         "a thread pool, and a thread that prints",
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n"
         "    assert list(pool.map(abs, [-1, -2])) == [1, 2]",
-        "import threading\nthread = threading.Thread(target=print, args=('from a thread',))\nthread.start()\nthread.join()",
+        "import threading\nthread = threading.Thread(target=print, args=('from a thread',))\nthread.start()\n"
+        "thread.join()",
     ),
     works(
         "event-loop",
@@ -412,14 +417,16 @@ LIBRARIES = (
     works(
         "about-the-machine",
         "asks about processors, platform, user, host and memory",
-        "import os, platform, getpass, socket, sys, multiprocessing\nprint(os.cpu_count(), platform.platform(), getpass.getuser())",
-        "print(socket.gethostname(), multiprocessing.cpu_count(), os.path.expanduser('~'), sys.version, platform.processor())",
+        "import os, platform, getpass, socket, sys, multiprocessing\n"
+        "print(os.cpu_count(), platform.platform(), getpass.getuser())",
+        "print(socket.gethostname(), multiprocessing.cpu_count(), os.path.expanduser('~'), platform.processor())",
         "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)",
     ),
     works(
         "times-and-zones",
         "time zones, clocks, locales",
-        "import time, datetime, locale, zoneinfo, calendar\nprint(datetime.datetime.now(zoneinfo.ZoneInfo('Asia/Tokyo')))",
+        "import time, datetime, locale, zoneinfo, calendar\n"
+        "print(datetime.datetime.now(zoneinfo.ZoneInfo('Asia/Tokyo')))",
         "locale.setlocale(locale.LC_ALL, '')\nprint(time.strftime('%c'), time.perf_counter(), locale.getlocale())",
         "import os\nos.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()\nassert time.timezone == -9 * 3600",
     ),
@@ -443,19 +450,22 @@ LIBRARIES = (
         "own-module",
         "writes a module and imports it",
         "%%writefile own_tools.py\ndef double(x):\n    return 2 * x",
-        "import own_tools\nfrom own_tools import double\nassert double(2) == own_tools.double(2) == 4\n%run own_tools.py",
+        "import own_tools\nfrom own_tools import double\nassert double(2) == own_tools.double(2) == 4\n"
+        "%run own_tools.py",
     ),
     works(
         "own-classes",
         "data classes, pickle, inspect, copies",
         "from dataclasses import dataclass\nimport pickle, inspect, copy\n@dataclass\nclass Run:\n    lr: float = 0.1",
-        "assert pickle.loads(pickle.dumps(Run(0.2))) == copy.deepcopy(Run(0.2))\nassert 'max_norm' in inspect.getsource(clip_gradients)",
+        "assert pickle.loads(pickle.dumps(Run(0.2))) == copy.deepcopy(Run(0.2))\n"
+        "assert 'max_norm' in inspect.getsource(clip_gradients)",
         "if __name__ == '__main__':\n    print('main')",
     ),
     works(
         "streams",
         "writes to the streams themselves",
-        "import sys\nsys.stdout.write('a\\n')\nsys.stdout.flush()\nprint('b', end='', flush=True)\nprint(file=sys.stderr)",
+        "import sys\nsys.stdout.write('a\\n')\nsys.stdout.flush()\nprint('b', end='', flush=True)\n"
+        "print(file=sys.stderr)",
         "assert sys.stdout.encoding.lower() == 'utf-8' and sys.stdout.writable() and not sys.stdout.isatty()",
         "from contextlib import redirect_stdout\nimport io\nwith redirect_stdout(io.StringIO()) as f:\n    print('c')",
     ),
@@ -471,23 +481,28 @@ LIBRARIES = (
     works(
         "plots-of-all-kinds",
         "styles, fonts, animations and interactive calls",
-        "plt.style.use('ggplot')\nplt.rcParams['font.family'] = 'No Such Font'\nplt.ion()\nplt.plot([1, 2], label='勾配')\nplt.legend()"
+        "plt.style.use('ggplot')\nplt.rcParams['font.family'] = 'No Such Font'\nplt.ion()\n"
+        "plt.plot([1, 2], label='勾配')\nplt.legend()"
         "\nplt.show(block=False)\nplt.pause(0.01)\nplt.rcdefaults()",
-        "from mpl_toolkits.mplot3d import Axes3D\nfig = plt.figure()\nfig.add_subplot(projection='3d')\nplt.tight_layout()\nplt.show()",
-        "from matplotlib.animation import FuncAnimation\nfig, ax = plt.subplots()\nFuncAnimation(fig, lambda i: ax.plot([i]), frames=2)"
+        "from mpl_toolkits.mplot3d import Axes3D\nfig = plt.figure()\nfig.add_subplot(projection='3d')\n"
+        "plt.tight_layout()\nplt.show()",
+        "from matplotlib.animation import FuncAnimation\nfig, ax = plt.subplots()\n"
+        "FuncAnimation(fig, lambda i: ax.plot([i]), frames=2)"
         ".to_jshtml()\nplt.close('all')",
     ),
     works(
         "warnings-and-printing",
         "settings of NumPy and of warnings",
-        "import warnings\nwarnings.warn('w')\nwarnings.filterwarnings('ignore')\nnp.set_printoptions(precision=2)\nnp.random.seed(0)",
+        "import warnings\nwarnings.warn('w')\nwarnings.filterwarnings('ignore')\n"
+        "np.set_printoptions(precision=2)\nnp.random.seed(0)",
         "np.seterr(all='ignore')\nnp.float64(1) / 0",
     ),
     works(
         "measuring",
         "profiles, traces memory, collects garbage, raises the recursion limit",
         "import cProfile, gc, tracemalloc, sys, timeit\ngc.collect()\ntracemalloc.start()\nsys.setrecursionlimit(5000)",
-        "print(tracemalloc.get_traced_memory(), timeit.timeit('1', number=10))\ntracemalloc.stop()\ncProfile.run('sum([1])')",
+        "print(tracemalloc.get_traced_memory(), timeit.timeit('1', number=10))\ntracemalloc.stop()\n"
+        "cProfile.run('sum([1])')",
     ),
     works(
         "imports-again",
@@ -511,7 +526,8 @@ OWN_CELL = (
         "process-pool",
         "a process pool",
         also(
-            "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as p:\n    print(list(p.map(abs, [-1])))"
+            "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as p:\n"
+            "    print(list(p.map(abs, [-1])))"
         ),
     ),
     Clumsy("password", "asks for a password", also("import getpass\ngetpass.getpass()")),

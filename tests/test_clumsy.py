@@ -7,6 +7,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from conftest import code_cell, small_notebook
 
 from autograder.grading.classwork import grade_class
 from autograder.grading.course import Course
@@ -14,7 +15,7 @@ from autograder.grading.job import Settings
 from autograder.grading.store import ResultStore
 from autograder.i18n import speaking
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
-from autograder.worker.client import Figures
+from autograder.worker.client import Figures, run_submission
 from autograder.worker.host import Host
 from autograder.worker.limits import Limits
 from source.release import COURSE, NOTEBOOK
@@ -35,7 +36,8 @@ def graded(tmp_path_factory):
     release = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
     for case in CLUMSY:
         target = folder / "submitted" / case.id / ASSIGNMENT
-        for name, content in ((case.file, case.content(release)), *case.beside):
+        content = case.content(release).replace(b"X, t),", b"X, t, steps=2),")  # a plot in a moment
+        for name, content in ((case.file, content), *case.beside):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(content)
     before, language = os.getcwd(), os.environ.get("AUTOGRADER_LANG")
@@ -116,3 +118,32 @@ def test_the_unreadable_have_no_points_a_reason_and_a_flag(graded, case):
 
 def test_only_the_unreadable_are_flagged(graded):
     assert graded.summary.looks.keys() == {case.id for case in UNREADABLE}
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def outputs_of(*sources):
+    """The outputs of cells that run one after the other."""
+    cells = [code_cell(source) for source in sources]
+    submission = submission_of(small_notebook(extra=cells), "n")
+    run = run_submission(submission, {}, Figures.ALL, LIMITS)
+    extra = [cell.index for cell in submission.cells if cell.source in sources]
+    return [run.outputs[index] for index in extra]
+
+
+def test_a_log_handler_of_an_earlier_cell_writes_below_the_cell_that_logs():
+    _first, second = outputs_of("import logging\nlogging.basicConfig(level=20)", "logging.info('epoch 7')")
+    assert second[0]["name"] == "stderr" and "epoch 7" in second[0]["text"]
+
+
+@pytest.mark.parametrize("kind", ["svg", "retina", "pdf", "png"])
+def test_a_figure_is_shown_whatever_format_was_asked_for(kind):
+    config = f"%config InlineBackend.figure_format = '{kind}'"
+    _first, shown = outputs_of(config, "plt.plot([1, 2])\nplt.show()")
+    assert [output["data"]["image/png"][:8] for output in shown if "image/png" in output["data"]] == ["iVBORw0K"]
+
+
+def test_a_cell_that_is_stopped_while_its_traceback_is_made_says_so():
+    (outputs,) = outputs_of("import sys\nsys.setrecursionlimit(10**6)\ndef f(n):\n    return f(n + 1)\nf(0)")
+    assert outputs[-1]["ename"] in ("TimeoutError", "RecursionError", "MemoryError", "Stopped")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,8 @@ from tests.class_folder import (
     total,
 )
 from tests.sample_class import CLASS
+
+pytestmark = pytest.mark.xdist_group("grade")  # whose classes are graded once
 
 FEW = tuple(student for student in CLASS if student.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
 
@@ -173,3 +176,19 @@ def test_grading_at_the_basic_level_needs_a_flag(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert ending.value.code == 2 and "--allow-basic" in said and "no Landlock" in said
     assert not (course / "gradebook.db").exists()
+
+
+def test_a_gradebook_that_somebody_holds_is_waited_for(course):
+    (course / "results.db").unlink()
+    with sqlite3.connect(course / "gradebook.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        running = subprocess.Popen(
+            [sys.executable, "-m", "autograder", "grade", ASSIGNMENT, "--course", str(course)],
+            env=environment(course),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(12)  # longer than one try
+        assert running.poll() is None
+        other.execute("ROLLBACK")
+    assert "3 graded" in running.communicate(timeout=120)[0]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry, Notebook
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.job import GradedFolder
 from autograder.i18n import _
 from autograder.mending import ReleasedCell
+
+LOCKED_TRIES = 10
+"""How often a gradebook that another program holds is tried; each try waits for 5 seconds."""
 
 
 def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
@@ -40,6 +45,28 @@ def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
     return found
 
 
+def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Tries again while another program holds the gradebook, and then says so."""
+
+    @wraps(method)
+    def wrapper(self: ClassGradebook, *arguments: Any) -> Any:
+        for _try in range(LOCKED_TRIES):
+            try:
+                return method(self, *arguments)
+            except OperationalError as error:
+                reason = str(error.orig)
+                if self._gradebook is not None:
+                    self._gradebook.db.rollback()
+        raise CourseError(
+            _(
+                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+                "kept; run the same command again."
+            ).format(reason=reason)
+        )
+
+    return wrapper
+
+
 class ClassGradebook:
     """nbgrader's gradebook, open to save what comes of one assignment's submissions.
 
@@ -55,6 +82,7 @@ class ClassGradebook:
             CourseError: the assignment is not there, or is none of this kit's.
         """
         self._course, self._assignment = course, assignment
+        self._gradebook: Gradebook | None = None
         # nbgrader links objects in an order that SQLAlchemy warns of and copes with.
         warnings.filterwarnings("ignore", message=".*not in session, add operation along", category=SAWarning)
         self._gradebook = self._open()
@@ -65,6 +93,7 @@ class ClassGradebook:
     def __exit__(self, *_error: Any) -> None:
         self._gradebook.close()
 
+    @_patient
     def has(self, handed: Handed) -> bool:
         """Whether the gradebook knows the submission, and its executed notebook is there."""
         if not (handed.target / f"{self.notebook}.ipynb").is_file():
@@ -73,6 +102,7 @@ class ClassGradebook:
             return self._gradebook.find_submission(self._assignment, handed.student) is not None
         return False
 
+    @_patient
     def save(self, handed: Handed, graded: GradedFolder) -> None:
         """Save a submission's scores and comments, as nbgrader's autograde would; what people gave by hand stays."""
         gradebook = self._gradebook
@@ -102,6 +132,7 @@ class ClassGradebook:
         }
         AssignLatePenalties(config=self._course.config).preprocess(new_notebook(), {"nbgrader": names})
 
+    @_patient
     def _open(self) -> Gradebook:
         for generate in (False, True):
             if generate:

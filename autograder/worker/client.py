@@ -175,9 +175,9 @@ class Worker:
         seconds = self._allow(self._limits.probe_seconds)
         records = [wire.to_record(case) for case in cases]
         reply = self._request({"probe": {"exercise": exercise.id, "cases": records, "seconds": seconds}}, seconds)
-        if reply.get("out_of_time"):
+        if reply.get("out_of_time") is True:
             return _took_too_long(self._limits.probe_seconds)
-        if reply.get("too_large"):
+        if reply.get("too_large") is True:
             return _("Your code returned more data than can be looked at.")
         if type(reply.get("broke")) is str:
             return _("Your code raised {type}: {message}").format(type=reply["broke"][:60], message="-")

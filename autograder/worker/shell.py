@@ -64,6 +64,11 @@ class CellOutputs:
             }
         )
 
+    @property
+    def has_error(self) -> bool:
+        """Whether it is said that the cell failed."""
+        return any(item["output_type"] == "error" for item in self.items)
+
     def _within_cap(self, text: str) -> str:
         if self._text_left <= 0:
             return ""
@@ -120,7 +125,7 @@ class CellShell(InteractiveShell):
         self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
 
     def system(self, cmd: str) -> None:
-        """Run `!command`; where no process may be started the cell goes on without it, as after a command that fails."""
+        """Run `!command`; where no process may be started the cell goes on, as after a command that fails."""
         try:
             self.system_piped(cmd)
         except OSError:
@@ -144,7 +149,10 @@ class CellShell(InteractiveShell):
             with redirect_stdout(self._streams["stdout"]), redirect_stderr(self._streams["stderr"]):
                 try:
                     with time_limit(seconds):
-                        self.run_cell(source, store_history=True)
+                        result = self.run_cell(source, store_history=True)
+                    if isinstance(result.error_in_exec, OutOfTime) and not outputs.has_error:
+                        # It rang while IPython put a traceback into words: one of a million calls takes long.
+                        self._report_out_of_time(seconds)
                 except OutOfTime:
                     self._report_out_of_time(seconds)
                 except BaseException as error:

@@ -32,7 +32,7 @@ class Usage:
     Attributes:
         cpu_seconds: user and system time of all its processes.
         peak_mb: the most memory that its processes together had at one time.
-        early_mb, late_mb: what they had around a tenth of its work, and in the last tenth; None where that was not seen.
+        early_mb, late_mb: what they had with a tenth of its work done, and in the last tenth; None where not seen.
         measure: "PSS" where memory shared by processes counts once, "RSS" where it counts for each of them.
     """
 

@@ -1,0 +1,264 @@
+"""The results for people: tables in the terminal and in docs/benchmark.md, and docs/benchmark.svg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from tests.benchmark.inside import PHASES
+from tests.benchmark.results import GRADE, PLUGIN, PROJECTED, STOCK, STOCK_BARE, Results, Spread, paired
+
+NAMES = {
+    STOCK: "stock nbgrader",
+    STOCK_BARE: "stock, demonstrations deleted",
+    PLUGIN: "nbgrader with the kit",
+    GRADE: "autograder grade",
+}
+CLASSES = {False: "nobody drew", True: "everybody drew"}
+"""Whether the plot that a person grades is in the notebooks."""
+
+PROJECTED_SIZES = (100, 1000, 10000)
+
+INTRODUCTION = """\
+# How long grading takes
+
+`make bench` grades the same classes with stock nbgrader and with this kit, in one run, and writes this page, the figure
+and [benchmark.json](benchmark.json), which holds every single measurement. Nothing here is asserted by a test.
+
+![Seconds to grade a class against its size](benchmark.svg)
+
+- The students of a class have right and wrong answers, drawn from those of the sample class; no two notebooks are
+  alike. Everybody handed in the whole notebook of the lesson.
+- *Stock nbgrader* is `nbgrader autograde` with an nbgrader_config.py that knows nothing of the kit. It runs every cell
+  of a notebook in a kernel, the lesson's demonstrations and their figures too, and in its test cells `check(...)` on
+  the public cases. *Demonstrations deleted* takes those cells, which the kit does not run, out of the notebooks first:
+  that is the comparison of the machinery alone. *nbgrader with the kit* is `nbgrader autograde` in this folder.
+- *autograder grade* runs with the options it has by default: the best isolation there is, private cases besides the
+  public ones, figures drawn where a person grades them.
+- A class of stock nbgrader's that was not graded is projected: what one submission takes, and for each further one a
+  share of what ten take more than one.
+- Processor time is that of all processes, user and system. Memory is the sum over all processes, looked at four times a
+  second. Numbers are medians, with the smallest and the largest in brackets where there was more than one.
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; columns but the first `words` are numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    words: int = 1
+
+    def rich(self) -> RichTable:
+        """For a terminal."""
+        table = RichTable(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
+        for place, column in enumerate(self.columns):
+            table.add_column(column, justify="left" if place < self.words else "right", no_wrap=place < self.words)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """For a page."""
+        marks = ["---" if place < self.words else "---:" for place in range(len(self.columns))]
+        lines = [self.columns, tuple(marks), *self.rows]
+        return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def show(results: Results, console: Console) -> None:
+    """Print all tables that there is something for."""
+    for table in tables(results):
+        console.print(table.rich())
+
+
+def page(results: Results) -> str:
+    """docs/benchmark.md."""
+    machine = results.machine
+    about = (
+        f"Measured on {machine['date']}: {machine['cores']} cores ({machine['cpu']}), {machine['kernel']}, "
+        f"Python {machine['python']}, nbgrader {machine['nbgrader']}, NumPy {machine['numpy']}; "
+        f"`autograder grade --jobs {machine['jobs']}`. Load before: {machine['load']:.1f}."
+    )
+    warnings = [
+        text
+        for wrong, text in (
+            (results.quick, "**A quick run: small classes, once each.**"),
+            (not results.complete, "**Not finished: what had been measured when it was stopped.**"),
+        )
+        if wrong
+    ]
+    return "\n\n".join([INTRODUCTION.strip(), about, *warnings, *(t.markdown() for t in tables(results))]) + "\n"
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Those that there is something for."""
+    for make in (_ratios, _further, _classes, _commands, _checks, _isolation, _phases):
+        table = make(results)
+        if table.rows:
+            yield table
+
+
+def _ratios(results: Results) -> Table:
+    rows = []
+    for drawn, whose in CLASSES.items():
+        for size in results.sizes(GRADE, drawn):
+            for way in (STOCK, STOCK_BARE):
+                ratios = [results.ratio(way, drawn, size, what) for what in ("seconds", "cpu_seconds")]
+                if all(ratios):
+                    rows.append((NAMES[way], whose, str(size), *(f"{ratio:.1f}" for ratio in ratios)))
+    return Table(
+        "How many times as much as autograder grade",
+        ("", "the plot", "submissions", "times the seconds", "times the CPU"),
+        rows,
+        2,
+    )
+
+
+def _further(results: Results) -> Table:
+    rows = []
+    for drawn, whose in CLASSES.items():
+        for way in PROJECTED:
+            seconds, cpu = (results.further(way, drawn, what) for what in ("seconds", "cpu_seconds"))
+            if seconds is not None:
+                times = [_duration(results.projected(way, drawn, size, "seconds")) for size in PROJECTED_SIZES]
+                rows.append((NAMES[way], whose, f"{seconds:.2f}", f"{cpu:.2f}", *times))
+    few, many = results.small
+    return Table(
+        f"Each further submission, from classes of {few} and {many}, and what that makes of larger ones",
+        ("", "the plot", "seconds", "CPU s", *(f"{size} take" for size in PROJECTED_SIZES)),
+        rows,
+        2,
+    )
+
+
+def _classes(results: Results) -> Table:
+    rows = []
+    for drawn, whose in CLASSES.items():
+        for way in NAMES:
+            for size in results.sizes(way, drawn):
+                seconds, cpu, peak, early, late = (
+                    results.measured(way, drawn, size, what)
+                    for what in ("seconds", "cpu_seconds", "peak_mb", "early_mb", "late_mb")
+                )
+                rate = f"{size / seconds.median:.2f}"
+                each = f"{cpu.median / size:.2f}"
+                memory = [
+                    f"{peak.median:.0f}",
+                    *("" if share is None else f"{share.median:.0f}" for share in (early, late)),
+                ]
+                rows.append((NAMES[way], whose, str(size), _spread(seconds), rate, each, *memory))
+    measures = sorted({run.usage.measure for run in results.runs})
+    return Table(
+        f"Whole classes; memory in MB ({', '.join(measures)}): the most, with a tenth done, in the last tenth",
+        ("", "the plot", "class", "seconds", "a second", "CPU s each", "peak", "10 %", "100 %"),
+        rows,
+        2,
+    )
+
+
+def _commands(results: Results) -> Table:
+    rows = [
+        (name, _spread(Spread.of(u.seconds for u in usages)), _spread(Spread.of(u.cpu_seconds for u in usages)))
+        for name, usages in results.commands.items()
+    ]
+    return Table("One notebook, from a student's shell", ("", "seconds", "CPU seconds"), rows)
+
+
+def _checks(results: Results) -> Table:
+    exercises = next(iter(results.checks.values()), {})
+    rows = [
+        (f"`check({name!r})`", *(_spread(Spread.of(samples[name]), 1) for samples in results.checks.values()))
+        for name in exercises
+    ]
+    return Table("In an open notebook, milliseconds", ("", *(f"{answers} answers" for answers in results.checks)), rows)
+
+
+def _isolation(results: Results) -> Table:
+    rows = []
+    basic = results.isolation.get("basic")
+    for level, samples in results.isolation.items():
+        more = [_spread(paired(samples[what], basic[what]), 1) if basic else "" for what in samples]
+        rows.append(
+            (level, *(text for what, m in zip(samples, more) for text in (_spread(Spread.of(samples[what]), 1), m)))
+        )
+    columns = ("isolation", "start to end of a worker", "more than basic", "a whole submission", "more than basic")
+    return Table("Isolation levels that this machine has, milliseconds", columns, rows)
+
+
+def _phases(results: Results) -> Table:
+    rows = []
+    for phase, _owner, _name in PHASES:
+        spent = [[one[phase] for one in submissions if phase in one] for submissions in results.phases.values()]
+        means = [f"{sum(s.cpu for s in own) / len(own):.1f}" for own in spent]
+        medians = [f"{Spread.of(s.wall for s in own).median:.1f}" for own in spent]
+        if spent:
+            rows.append((phase, *(text for both in zip(means, medians, strict=True) for text in both)))
+    totals = [[sum(s.cpu for s in one.values()) for one in submissions] for submissions in results.phases.values()]
+    if totals:
+        rows.append(("all of these", *(text for own in totals for text in (f"{sum(own) / len(own):.1f}", ""))))
+    columns = [f"{what}, {whose}" for whose in results.phases for what in ("CPU", "wall")]
+    return Table("Where one submission's milliseconds go (mean CPU, median wall time)", ("", *columns), rows)
+
+
+def _spread(spread: Spread, digits: int = 2) -> str:
+    if spread.low == spread.high:
+        return f"{spread.median:.{digits}f}"
+    return f"{spread.median:.{digits}f} [{spread.low:.{digits}f}–{spread.high:.{digits}f}]"
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"
+
+
+# --- the figure -------------------------------------------------------------------------------------------------------
+
+_LOOKS = {
+    STOCK: {"color": "#b03a2e", "marker": "s"},
+    STOCK_BARE: {"color": "#ca8a04", "marker": "D"},
+    GRADE: {"color": "#1f5fa8", "marker": "o"},
+}
+
+
+def draw(results: Results, path: Path) -> None:
+    """Seconds to grade a class against its size: measured with marks, projected dashed."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # the same file from the same numbers
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+    for drawn, panel in zip(CLASSES, axes, strict=True):
+        for way, looks in _LOOKS.items():
+            _line(panel, results, way, drawn, looks)
+        panel.set(xscale="log", yscale="log", xlabel="submissions", title=f"{CLASSES[drawn]} the plot")
+        panel.grid(alpha=0.3)
+    ticks = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36000: "10 h"}
+    axes[0].set_yticks(list(ticks), list(ticks.values()), minor=False)
+    axes[0].set_yticks([], minor=True)
+    axes[0].set_ylabel("time to grade the class")
+    axes[0].legend(loc="upper left", fontsize="small", frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def _line(panel: object, results: Results, way: str, drawn: bool, looks: dict[str, str]) -> None:
+    sizes = results.sizes(way, drawn)
+    if not sizes:
+        return
+    seconds = [results.measured(way, drawn, size, "seconds").median for size in sizes]
+    panel.plot(sizes, seconds, label=NAMES[way], markersize=5, **looks)
+    if way in PROJECTED and results.further(way, drawn, "seconds"):
+        beyond = [sizes[-1], *(size for size in PROJECTED_SIZES if size > sizes[-1])]
+        times = [results.projected(way, drawn, size, "seconds") for size in beyond]
+        panel.plot(beyond, times, "--", color=looks["color"], label=f"{NAMES[way]}, projected")

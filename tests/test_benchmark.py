@@ -1,0 +1,161 @@
+"""The benchmark counts right, and measures what it says. How long anything takes is never asserted."""
+
+import sys
+
+import pytest
+from conftest import SETUP
+
+from autograder.exercises import assignments
+from tests.benchmark.__main__ import Benchmark, Plan, machine
+from tests.benchmark.classes import Folders, students
+from tests.benchmark.inside import PHASES, isolation, phases, warm_checks
+from tests.benchmark.measure import CommandFailed, Usage, measure
+from tests.benchmark.page import draw, page
+from tests.benchmark.results import GRADE, STOCK, Results, Run, Spread, paired
+from tests.class_folder import ASSIGNMENT
+from tests.sample_class import BY_HAND, CODE
+
+MEGABYTE = 2**20
+
+
+def usage(seconds, cpu=0.0):
+    return Usage(seconds, cpu, 100.0, 90.0, None, "PSS")
+
+
+@pytest.fixture
+def results():
+    """Stock: 5 s and 2 s for each further submission; ours: 10 in 4 s, 1000 in 103 s."""
+    runs = [
+        *(Run(STOCK, False, 1, usage(seconds, 3.0), 30.0) for seconds in (4.0, 5.0, 9.0)),
+        Run(STOCK, False, 10, usage(23.0, 12.0), 30.0),
+        Run(GRADE, False, 10, usage(4.0, 6.0), 30.0),
+        Run(GRADE, False, 1000, usage(103.0, 201.0), 30.0),
+    ]
+    return Results({**machine(), "jobs": 2}, runs=runs)
+
+
+def test_medians_and_extremes(results):
+    assert results.measured(STOCK, False, 1, "seconds") == Spread(5.0, 4.0, 9.0)
+    assert results.measured(STOCK, True, 1, "seconds") is None
+    assert results.measured(STOCK, False, 1, "late_mb") is None
+
+
+def test_a_further_submission_and_what_it_makes_of_a_large_class(results):
+    assert results.further(STOCK, False, "seconds") == 2.0
+    assert results.projected(STOCK, False, 1000, "seconds") == 5.0 + 999 * 2.0
+    assert results.projected(STOCK, True, 1000, "seconds") is None
+
+
+def test_ratios_use_what_was_measured_and_else_what_is_projected(results):
+    assert results.ratio(STOCK, False, 10, "seconds") == 23.0 / 4.0
+    assert results.ratio(STOCK, False, 1000, "seconds") == 2003.0 / 103.0
+    assert results.ratio(STOCK, False, 1000, "cpu_seconds") == (3.0 + 999.0) / 201.0
+    assert results.ratio(STOCK, True, 10, "seconds") is None
+
+
+def test_levels_are_compared_round_by_round():
+    assert paired([11.0, 22.0, 33.0], [10.0, 20.0, 30.0]) == Spread(2.0, 1.0, 3.0)
+
+
+def test_the_file_holds_everything(results, tmp_path):
+    results.checks = {"right": {"clip_gradients": [1.0, 2.0]}}
+    results.commands = {"autograder check": [usage(1.5)]}
+    results.save(tmp_path / "benchmark.json")
+    loaded = Results.load(tmp_path / "benchmark.json")
+    results.machine["load"] = round(results.machine["load"], 3)
+    assert loaded == results
+
+
+def test_the_page_and_the_figure_come_from_the_results(results, tmp_path):
+    text = page(results)
+    assert "| stock nbgrader | nobody drew | 1000 | 19.4 | 5.0 |" in text
+    assert "Not finished" in text
+    draw(results, tmp_path / "benchmark.svg")
+    first = (tmp_path / "benchmark.svg").read_bytes()
+    draw(results, tmp_path / "benchmark.svg")
+    assert b"<svg" in first and first == (tmp_path / "benchmark.svg").read_bytes()
+
+
+def test_the_plan_has_every_way_and_ends_with_the_largest_class():
+    planned = list(Plan((10, 10000), small=(1, 2), repeats=3).classes())
+    assert planned.count((STOCK, True, 2)) == 3
+    assert planned.count((GRADE, True, 10)) == 3
+    assert planned[-1] == (GRADE, False, 10000)
+
+
+def test_no_two_students_of_a_class_are_alike_and_a_larger_class_begins_with_the_same():
+    few, many = students(20, drawn=False), students(60, drawn=True)
+    codes = [{cell: student.answers.get(cell) for cell in CODE} for student in many]
+    assert len({tuple(code.values()) for code in codes}) == 60
+    assert [{cell: student.answers.get(cell) for cell in CODE} for student in few] == codes[:20]
+    assert all(BY_HAND.keys() <= student.answers.keys() for student in many)
+    assert not any(BY_HAND.keys() & student.answers.keys() for student in few)
+    assert len({tuple(sorted(code.items(), key=str)) for code in codes}) == 60
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+GRANDCHILD = """
+import subprocess, sys, time
+burn = "import time; data = bytearray(64 * 2**20)\\nwhile time.process_time() < 0.6: pass"
+subprocess.Popen([sys.executable, "-c", burn]){wait}
+"""
+
+
+@pytest.mark.parametrize("wait", [".wait()", "; time.sleep(1.5)"])
+def test_all_processes_count_even_those_that_nobody_waits_for(wait, tmp_path):
+    if sys.platform != "linux" and "sleep" in wait:
+        pytest.skip("orphans are only adopted on Linux")
+    seen = measure([sys.executable, "-c", GRANDCHILD.format(wait=wait)], tmp_path, {}, lambda: 0.1)
+    assert seen.cpu_seconds >= 0.6
+    assert seen.peak_mb * MEGABYTE >= 64 * MEGABYTE
+    assert seen.early_mb is not None and seen.late_mb is None
+
+
+def test_a_command_that_fails_is_no_measurement(tmp_path):
+    with pytest.raises(CommandFailed, match="out of tune"):
+        measure([sys.executable, "-c", "raise SystemExit('out of tune')"], tmp_path, {})
+
+
+def test_a_class_is_graded_and_looked_into(tmp_path):
+    """Everything but stock nbgrader, which takes longest, on the smallest class there is."""
+    folders = Folders(tmp_path)
+    rounds = []
+    with folders.course(True, students(2, drawn=False)) as course:
+        (spent,) = phases(course, lambda: rounds.append(1))
+        found = isolation(course, 1, lambda: rounds.append(1))
+    assert not course.exists()
+    assert spent.keys() == {phase for phase, _owner, _name in PHASES}
+    assert spent["worker: probes"].wall > 0
+    assert found and all(len(samples["submission"]) == 1 for samples in found.values())
+    assert len(rounds) == 3
+
+
+def test_one_class_through_the_program(tmp_path):
+    class Bar:
+        def add_task(self, *_arguments, **_options):
+            return 0
+
+        update = remove_task = advance = add_task
+
+    (tmp_path / "scratch").mkdir()
+    benchmark = Benchmark(Plan((2,)), tmp_path / "docs", tmp_path / "scratch", Bar(), quick=True, jobs=1)
+    shares = []
+    benchmark._grade(GRADE, False, 2, shares.append)
+    benchmark.write()
+    (run,) = Results.load(tmp_path / "docs" / "benchmark.json").runs
+    assert (run.way, run.drawn, run.size) == (GRADE, False, 2)
+    assert run.mean_score > 0
+    assert 0.0 <= max(shares) <= 1.0
+    assert {path.name for path in (tmp_path / "docs").iterdir()} == {
+        "benchmark.json",
+        "benchmark.md",
+        "benchmark.svg",
+    }
+
+
+def test_checks_are_timed_in_a_namespace(monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    found = warm_checks([SETUP, *CODE.values()], 2, lambda: None)
+    assert found.keys() == {exercise.id for exercise in assignments()[ASSIGNMENT]}
+    assert all(len(samples) == 2 for samples in found.values())

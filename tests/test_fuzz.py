@@ -1,0 +1,751 @@
+"""Nothing that comes from a student breaks, holds up or bloats the process that judges it, whatever it is.
+
+Longer: AUTOGRADER_FUZZ=100 makes a hundred times as many examples. tests/fuzz/ has fuzzers guided by coverage.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import html
+import io
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+
+import msgpack
+import numpy as np
+import pytest
+from conftest import COURSE, EXERCISES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograder import wire
+from autograder.cells import names_in
+from autograder.exercises.exercise import Observation
+from autograder.judge import judge
+from autograder.mending import mend, released_in
+from autograder.nbgrader_plugins.archives import Refused, safe_path
+from autograder.oracle import known_mistakes, recorded, trials
+from autograder.reading import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
+from autograder.report.csv_safe import cell as csv_cell
+from autograder.report.csv_safe import neutral
+from autograder.report.html import exercise_html
+from autograder.report.text import exercise_text, printable
+from autograder.results import ExerciseResult, Item, Outcome
+from autograder.submission import digest, submission_of
+from autograder.wire import WireError, pack, simplify, unpack
+from autograder.worker import frames
+from autograder.worker.client import MIME_TYPES, MOST_OUTPUTS, Worker, WorkerDied, _accepted
+from autograder.worker.limits import Limits
+from tests.sample_class import RIGHT, Student
+from tests.wire_samples import MESSAGES, is_plain
+
+TIMES = int(os.environ.get("AUTOGRADER_FUZZ", "1"))
+RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
+RELEASED = released_in(RELEASE)
+ANSWERED = json.dumps(Student("s", "right", RIGHT).notebook(RELEASE), ensure_ascii=False)
+
+MEMORY_FACTOR = 100
+"""How much more memory than its own size a small message may take: one byte can be an empty dict of 64 bytes, which
+waits in a list of 8 bytes and a list of pairs of 16."""
+SPARE = 4 * 2**20
+"""What reading takes for any message, the decoder's buffers for one."""
+
+
+def fuzz(examples):
+    """Settings for `examples` draws, and more where that is asked for."""
+    return settings(max_examples=examples * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def peak_of(function, *arguments):
+    """What came of it, and the most memory that Python held meanwhile."""
+    tracemalloc.start()
+    try:
+        try:
+            result = function(*arguments)
+        except (WireError, UnreadableNotebook) as error:
+            result = error
+        return result, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+# --- bytes that are varied --------------------------------------------------------------------------------------------
+
+
+@st.composite
+def mutated(draw, originals, tokens=(b"\xff", b"\x00")):
+    """One of `originals` with pieces changed, cut out, doubled and mixed with another's."""
+    content = bytearray(draw(st.sampled_from(originals)))
+    for _ in range(draw(st.integers(1, 5))):
+        start = draw(st.integers(0, len(content)))
+        end = min(len(content), start + draw(st.sampled_from([0, 1, 4, 50, 1000])))
+        match draw(st.integers(0, 4)):
+            case 0:
+                content[start:end] = draw(st.binary(max_size=8))
+            case 1:
+                content[start:end] = draw(st.sampled_from(tokens))
+            case 2:
+                content[start:start] = content[start:end] * draw(st.sampled_from([1, 2, 100]))
+            case 3:
+                other = draw(st.sampled_from(originals))
+                place = draw(st.integers(0, len(other)))
+                content[start:end] = other[place : place + draw(st.integers(0, 200))]
+            case 4:
+                del content[start:end]
+    return bytes(content)
+
+
+# --- the wire ---------------------------------------------------------------------------------------------------------
+
+CLAIMS = tuple(code + struct.pack(">I", n) for code in (b"\xdb", b"\xc6", b"\xdd", b"\xdf") for n in (2**31, 2**32 - 1))
+MARKS = (
+    *CLAIMS,
+    b"\xc9\x00\x00\x10\x00\x01",
+    b"\xd4\x03",
+    b"\xc1",
+    b"\x91",
+    b"\x81",
+    b"\xdc\xff\xff",
+    b"\xcf" + b"\xff" * 8,
+)
+
+hostile_extensions = st.recursive(
+    st.one_of(st.none(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=5), st.binary(max_size=16)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.dictionaries(
+            st.one_of(st.none(), st.integers(0, 9), st.text(max_size=3), st.binary(max_size=3)), inner, max_size=4
+        ),
+        st.builds(msgpack.ExtType, st.integers(0, 127), st.binary(max_size=20)),
+        st.builds(
+            lambda code, parts: msgpack.ExtType(code, msgpack.packb(parts)),
+            st.integers(0, 8),
+            st.lists(inner, max_size=5),
+        ),
+        st.builds(
+            lambda code, dtype, shape, content: msgpack.ExtType(code, msgpack.packb([dtype, shape, content])),
+            st.sampled_from([1, 2]),
+            st.sampled_from(["<f8", "|b1", ">f8", "O", "<M8[s]", "<U9", "f4,f4", "(2,)f8", "<f16", "|V8", ""]),
+            st.lists(st.one_of(st.integers(-1, 3), st.sampled_from([2**31, 2**62])), max_size=3),
+            st.binary(max_size=24),
+        ),
+    ),
+    max_leaves=10,
+)
+
+
+def unpack_or_refuse(message):
+    """`unpack` keeps all that it promises of `message`."""
+    value, peak = peak_of(unpack, message)
+    assert peak <= MEMORY_FACTOR * len(message) + SPARE
+    if not isinstance(value, WireError):
+        assert is_plain(value)
+        plain = simplify(value)
+        assert pack(simplify(unpack(pack(plain)))) == pack(plain)
+
+
+@fuzz(200)
+@given(st.one_of(st.binary(max_size=300), mutated(MESSAGES, MARKS)))
+def test_any_bytes_are_data_or_a_wire_error(message):
+    unpack_or_refuse(message)
+
+
+@fuzz(200)
+@given(hostile_extensions)
+def test_any_structure_is_data_or_a_wire_error(value):
+    unpack_or_refuse(msgpack.packb(value))
+
+
+def list_of(n):
+    return b"\xdd" + struct.pack(">I", n)
+
+
+def in_extensions(depth, message):
+    for _ in range(depth):
+        message = msgpack.packb([msgpack.ExtType(wire._TUPLE, message)])
+    return message
+
+
+def map_of(keys):
+    return b"\xdf" + struct.pack(">I", len(keys)) + b"".join(pack(key) + b"\x01" for key in keys)
+
+
+HEAVY = {
+    "a large text in extensions in extensions": in_extensions(30, msgpack.packb([b"x" * (15 * 2**20)])),
+    "a hundred thousand extensions": list_of(100_000) + pack(()) * 100_000,
+    "a hundred thousand arrays": list_of(100_000) + pack(np.zeros(1)) * 100_000,
+    "keys whose hashes are all equal": map_of([complex(-1000003.0 * i, i) for i in range(50_000)]),
+    "keys that are neighbours": map_of([i << 32 for i in range(50_000)]),
+    "a dtype as long as a book": msgpack.packb(msgpack.ExtType(1, msgpack.packb(["f4," * 10**6, [1], bytes(4)]))),
+    "lists as deep as msgpack goes, again and again": in_extensions(15, b"\x91" * 500 + b"\x01"),
+    "a million digits": list_of(100_000) + b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff" * 100_000,
+}
+
+
+@pytest.mark.parametrize("message", HEAVY.values(), ids=HEAVY)
+def test_no_message_takes_long_or_much_memory(message):
+    start = time.process_time()
+    with_error, peak = peak_of(unpack, message)
+    assert peak < 10 * wire.MAX_BYTES
+    assert time.process_time() - start < 20  # measured: 1.5 s, most of it tracing
+
+
+@pytest.mark.parametrize("payload", [4, 8, 12])
+def test_what_msgpack_makes_objects_of_is_refused(payload):
+    message = b"\x91\xc7" + bytes([payload]) + b"\xff" + bytes(payload)
+    with pytest.raises(WireError, match="data model"):
+        unpack(message)
+
+
+def test_what_is_sent_can_always_be_read():
+    many_keys = {i: i for i in range(wire.MAX_NUMBER_KEYS + 1)}
+    assert unpack(pack(simplify([many_keys, {str(i): i for i in many_keys}])))[0] == wire.Opaque("dict")
+    del many_keys[0]
+    assert unpack(pack(simplify(many_keys))) == many_keys
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+
+def received(chunks, seconds=2.0, pause=0.0, hang_up=True):
+    """What `frames.receive` makes of a stream, and how long it takes."""
+    ours, theirs = socket.socketpair()
+
+    def speak():
+        try:
+            for chunk in chunks:
+                theirs.sendall(chunk)
+                time.sleep(pause)
+        except OSError:
+            pass
+        if hang_up:
+            theirs.close()
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    start = time.monotonic()
+    try:
+        return frames.receive(ours, seconds), time.monotonic() - start
+    except (frames.Closed, TimeoutError) as error:
+        return error, time.monotonic() - start
+    finally:
+        ours.close()
+        speaker.join()
+        theirs.close()
+
+
+@fuzz(50)
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=5))
+def test_any_stream_is_a_message_or_closed(stream, cuts):
+    chunks = [stream[a:b] for a, b in zip([0, *np.cumsum(cuts)], [*np.cumsum(cuts), len(stream)])]
+    sent = b"".join(chunks)
+    length = struct.unpack(">I", sent[:4])[0] if len(sent) >= 4 else None
+    message, _seconds = received(chunks)
+    if length is not None and length <= len(sent) - 4:
+        assert message == sent[4 : 4 + length]
+    else:
+        assert isinstance(message, frames.Closed)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "pause", "error"),
+    [
+        ([b"\xff\xff\xff\xff"], 0.0, frames.Closed),
+        ([struct.pack(">I", wire.MAX_BYTES + 1)], 0.0, frames.Closed),
+        ([struct.pack(">I", 100), *[b"x"] * 20], 0.1, TimeoutError),
+        ([b"\x00", b"\x00", b"\x00", b"\x64", *[b"x"] * 16], 0.1, TimeoutError),
+        ([struct.pack(">I", 100)], 0.0, TimeoutError),
+        ([], 0.0, TimeoutError),
+    ],
+    ids=["too long", "a little too long", "dripping", "dripping from the start", "nothing follows", "silent"],
+)
+def test_a_stream_cannot_gain_time_or_memory(chunks, pause, error):
+    tracemalloc.start()
+    got, seconds = received(chunks, 0.5, pause, hang_up=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(got, error) and seconds < 1.5 and peak < 2**20
+
+
+# --- what is made of a reply ------------------------------------------------------------------------------------------
+
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(
+        [
+            b"x",
+            1j,
+            (),
+            [],
+            {},
+            np.zeros(2),
+            np.zeros((0, 3)),
+            np.array(1.0),
+            np.array(True),
+            np.float64("nan"),
+            np.bool_(True),
+        ]
+        + [
+            wire.Opaque("set"),
+            wire.Raised("E", (), "x"),
+            wire.Raised("N", ("NotDefined",), "x"),
+            np.full((3, 4), np.inf),
+        ]
+        + [np.array([1j, np.nan]), np.zeros(3, bool), np.arange(5, dtype=np.uint8), {"W": np.zeros(2)}, [1, "a", None]]
+    ),
+)
+odd_data = st.recursive(
+    odd,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(), st.none()), inner, max_size=4),
+    ),
+    max_leaves=6,
+)
+output_like = st.fixed_dictionaries(
+    {"output_type": st.one_of(st.sampled_from(["stream", "display_data", "execute_result", "error"]), odd)},
+    optional={
+        "name": st.one_of(st.sampled_from(["stdout", "stderr"]), odd),
+        "text": odd,
+        "data": st.one_of(
+            st.dictionaries(st.one_of(st.sampled_from(MIME_TYPES), st.text(max_size=9)), odd, max_size=3), odd
+        ),
+        "metadata": st.one_of(st.just({}), odd),
+        "execution_count": odd,
+        "ename": odd,
+        "evalue": odd,
+        "traceback": st.one_of(st.lists(odd, max_size=3), odd),
+        "extra": odd,
+    },
+)
+
+
+@fuzz(200)
+@given(st.one_of(odd, st.lists(st.one_of(output_like, odd_data), max_size=6)))
+def test_outputs_are_taken_in_the_notebook_format_only(outputs):
+    import nbformat
+
+    limits = Limits(text_chars=30, image_bytes=10)
+    kept = _accepted(outputs, limits)
+    assert len(kept) <= MOST_OUTPUTS
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": None, "outputs": kept}
+    nbformat.validate({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    assert sum(len(text) for output in kept for text in [output.get("text", ""), *output.get("traceback", [])]) <= 60
+
+
+class ForgedHost:
+    """Hands out connections to a worker that answers everything with the same reply."""
+
+    def __init__(self, reply):
+        self._reply = pack(simplify(reply))
+
+    def start(self):
+        ours, theirs = socket.socketpair()
+
+        def answer():
+            with theirs:
+                try:
+                    while True:
+                        frames.receive(theirs)
+                        frames.send(theirs, self._reply)
+                except frames.Closed:
+                    pass
+
+        threading.Thread(target=answer, daemon=True).start()
+        return ours
+
+    def reap(self):
+        pass
+
+
+replies = st.one_of(
+    odd_data,
+    st.dictionaries(
+        st.sampled_from(["out_of_time", "too_large", "broke", "observations", "outputs"]), odd_data, max_size=3
+    ),
+    st.fixed_dictionaries(
+        {"observations": st.lists(st.fixed_dictionaries({"values": odd_data, "stopped": odd}), max_size=9)}
+    ),
+)
+
+
+@fuzz(150)
+@given(st.sampled_from(EXERCISES), replies)
+def test_a_forged_reply_is_a_sentence_or_observations_and_earns_nothing(exercise, reply):
+    expected = recorded(exercise)
+    try:
+        with Worker(ForgedHost(reply), Limits(), time.monotonic() + 60) as worker:
+            seen = worker.probe(exercise, [expectation.case for expectation in expected])
+    except WorkerDied as death:
+        seen = str(death)
+    except Exception as error:
+        assert type(error).__name__ == "HostLost" and type(reply) is not dict, error
+        return
+    if isinstance(seen, str):
+        assert seen and len(seen) < 300
+    else:
+        assert all(isinstance(observation, Observation) for observation in seen)
+        judge_and_report(exercise, expected, seen)
+
+
+def judge_and_report(exercise, expected, seen):
+    """The result, which is reported without an error."""
+    start = time.process_time()
+    result = judge(exercise, trials(expected, seen), known_mistakes(exercise))
+    assert time.process_time() - start < 5  # measured: 0.1 s
+    assert 0 <= result.score <= result.max
+    assert all(item.outcome is not Outcome.GRADER_ERROR for item in result.items)
+    exercise_html(result).encode("utf-8")
+    exercise_text(result).encode("utf-8")
+    return result
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@fuzz(25)
+@given(st.data())
+def test_observations_of_garbage_are_judged_and_earn_nothing(exercise, data):
+    """Every value that a probe yields is garbage: no check may hold."""
+    expected = recorded(exercise)
+    seen = [Observation({name: data.draw(odd_data) for name in e.expected.values}) for e in expected]
+    assert judge_and_report(exercise, expected, seen).score == 0
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@fuzz(25)
+@given(st.data())
+def test_right_observations_with_garbage_in_them_are_judged(exercise, data):
+    expected = recorded(exercise)
+    seen = [Observation(copy.deepcopy(e.expected.values), e.expected.stopped) for e in expected]
+    spoiled = data.draw(st.sampled_from([o for o in seen if o.values]))
+    spoiled.values[data.draw(st.sampled_from(sorted(spoiled.values)))] = data.draw(odd_data)
+    judge_and_report(exercise, expected, seen)
+
+
+# --- notebooks --------------------------------------------------------------------------------------------------------
+
+TOKENS = (
+    b'"cells"',
+    b'"source"',
+    b'"nbgrader"',
+    b"null",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b'"',
+    b"\\ud800",
+    b"NaN",
+    b"1e999",
+    b"\\u0000",
+)
+anything = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=8,
+)
+CELL_FIELDS = ("cell_type", "id", "metadata", "source", "outputs", "execution_count", "attachments")
+
+
+@st.composite
+def odd_notebooks(draw):
+    """The notebook with all right answers, and anything in a few of its places."""
+    notebook = json.loads(ANSWERED)
+    for _ in range(draw(st.integers(1, 6))):
+        cell = draw(st.sampled_from([cell for cell in notebook["cells"] if isinstance(cell, dict)] or [{}]))
+        match draw(st.integers(0, 4)):
+            case 0:
+                cell[draw(st.sampled_from(CELL_FIELDS))] = draw(anything)
+            case 1:
+                cell["metadata"] = {
+                    draw(st.sampled_from(["nbgrader", "autograder", "tags", "editable"])): draw(anything)
+                }
+            case 2:
+                cell["metadata"] = {
+                    "nbgrader": {"grade_id": draw(st.sampled_from([*RELEASED, "x"])), "points": draw(anything)}
+                }
+            case 3:
+                notebook["cells"].insert(
+                    draw(st.integers(0, 5)), draw(st.one_of(anything, st.just(copy.deepcopy(cell))))
+                )
+            case 4:
+                notebook[draw(st.sampled_from(["metadata", "nbformat", "nbformat_minor", "worksheets", "x"]))] = draw(
+                    anything
+                )
+    return notebook
+
+
+def read_and_mend(content, folder):
+    """Reading keeps all that it promises of a file; the mended notebook, or None."""
+    path = folder / "n.ipynb"
+    path.write_bytes(content)
+    try:
+        notebook = read_notebook(path)
+        submission_of(notebook, "n").cells_to_run()
+    except UnreadableNotebook as error:
+        assert str(error)
+        return None
+    mend(notebook, RELEASED)
+    text = json.dumps(notebook, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    assert mend(notebook, RELEASED) == [] and notebook == json.loads(text)
+    submission_of(notebook, "n").cells_to_run()
+    return notebook
+
+
+@fuzz(100)
+@given(content=st.one_of(st.binary(max_size=200), mutated([ANSWERED.encode("utf-8")], TOKENS)))
+def test_any_file_is_a_notebook_or_unreadable(content, tmp_path_factory):
+    read_and_mend(content, tmp_path_factory.getbasetemp())
+
+
+@fuzz(40)
+@given(content=st.one_of(anything, odd_notebooks()))
+def test_any_json_is_a_notebook_or_unreadable(content, tmp_path_factory):
+    import nbformat
+
+    notebook = read_and_mend(json.dumps(content).encode(), tmp_path_factory.getbasetemp())
+    if notebook is not None:
+        nbformat.validate(notebook)
+
+
+def with_cells(*sources):
+    notebook = json.loads(ANSWERED)
+    notebook["cells"] += [
+        {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": 1}
+        for source in sources
+    ]
+    return notebook
+
+
+def chain_of_experiments(n):
+    """Each needs the next: none may cost a look through all the others."""
+    notebook = with_cells(*(f"v{i} = v{i + 1}" for i in range(n)), "print(v0)")
+    for cell in notebook["cells"][-n - 1 : -1]:
+        cell["metadata"] = {"autograder": {"experiment": digest(cell["source"])}}
+    return notebook
+
+
+def unmarked_copies(n):
+    notebook = json.loads(ANSWERED)
+    notebook["cells"] = [{**cell, "id": None, "metadata": {}} for cell in notebook["cells"] for _ in range(n)]
+    return notebook
+
+
+HEAVY_NOTEBOOKS = {
+    "a long name": lambda: with_cells("x" * 10**6),
+    "spaces": lambda: with_cells(" " * 5 * 10**6),
+    "much code": lambda: with_cells("x = 1\n" * 10**6),
+    "many cells": lambda: with_cells(*(f"x = {i}" for i in range(5000))),
+    "a chain of experiments": lambda: chain_of_experiments(2000),
+    "unmarked copies": lambda: unmarked_copies(50),
+    "copies with marks": lambda: {**RELEASE, "cells": RELEASE["cells"] * 50},
+    "empty lists": lambda: {**RELEASE, "x": [[]] * MAX_BRACKETS},
+}
+
+
+@pytest.mark.parametrize("make", HEAVY_NOTEBOOKS.values(), ids=HEAVY_NOTEBOOKS)
+def test_no_notebook_takes_long(make, tmp_path):
+    content = json.dumps(make()).encode()
+    start = time.process_time()
+    read_and_mend(content, tmp_path)
+    assert time.process_time() - start < 15  # measured: 2 s
+
+
+def test_a_file_of_brackets_takes_no_memory(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_bytes(b'{"cells": [' + b"[]," * (2 * MAX_BRACKETS) + b"0]}")
+    refusal, peak = peak_of(read_notebook, path)
+    assert isinstance(refusal, UnreadableNotebook)
+    assert peak < MAX_NOTEBOOK_BYTES + 5 * path.stat().st_size  # room is made for the largest file, and most given back
+
+
+HOSTILE_SOURCES = """
+"(" * 10_000
+"-" * 100_000 + "1"
+"lambda:" * 5_000 + "0"
+"not " * 30_000 + "1"
+"[" * 200 + "]" * 200
+"[" * 90 + "]" * 90
+"x" + ".a" * 60_000
+"x" + "[0]" * 40_000
+"f()" + "()" * 60_000
+"1" + "+1" * 60_000
+"1" + "**1" * 30_000
+"1" + " if 1 else 1" * 9_000
+"x" + "=x" * 60_000
+"if 1: pass\\n" + "elif 1: pass\\n" * 9_000
+"".join(" " * i + "if 1:\\n" for i in range(99)) + " " * 99 + "pass"
+"".join(" " * i + "def f():\\n" for i in range(300)) + " " * 300 + "pass"
+"f'" + "{f'" * 100 + "x" + "'}" * 100 + "'"
+"f'" + "{1:" * 1000 + "}" * 1000 + "'"
+"@a\\n" * 9_000 + "def f(): pass"
+"x" * 1_000_000
+"é" * 150_000
+"x: " + "(" * 150 + "int" + ")" * 150
+"9" * 5_000
+"9" * 150_000
+"\\0"
+"x = '\\ud800'"
+"\\x0c" * 150_000
+"\\\\\\n" * 60_000
+"# -*- coding: utf-7 -*-\\nx = '+AGE-'"
+"# coding: no-such\\nx = 1"
+"class A" + "(A" * 5_000 + ")" * 5_000 + ": pass"
+"def f(" + ",".join(f"a{i}" for i in range(20_000)) + "): pass"
+"global " + ",".join(f"a{i}" for i in range(20_000))
+"print(" + "yield " * 20_000 + ")"
+"match x:\\n case " + "[" * 500 + "]" * 500 + ": pass"
+"async\\n" * 30_000
+"def \\n" * 40_000
+"%" * 150_000
+"%magic\\n" * 20_000
+"{" * 90 + "1" + "for x in y}" * 90
+"from __future__ import braces"
+""".strip().splitlines()
+
+
+def test_no_source_crashes_the_interpreter_that_looks_at_it():
+    """In a process of its own: what overflows a parser's stack would take these tests along."""
+    program = """
+import sys
+from autograder.cells import defines, names_in
+from autograder.unrun import _syntax_error
+sys.stdout.reconfigure(errors="replace")
+for line in sys.stdin:
+    source = eval(line)
+    names_in(source), defines(source, "f"), _syntax_error(source[:20_000])
+    print("seen", flush=True)
+"""
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="\n".join(HOSTILE_SOURCES), capture_output=True, text=True, timeout=120
+    )
+    seen = done.stdout.count("seen")
+    assert done.returncode == 0 and seen == len(HOSTILE_SOURCES), (HOSTILE_SOURCES[seen : seen + 1], done.stderr[-500:])
+    assert time.monotonic() - start < 60  # measured: 4 s
+
+
+code_like = st.lists(
+    st.sampled_from(
+        ["def f(", "):", "\n", "    ", "class ", "x", "=", "(", ")", "lambda", ":", "f'{", "}'", "%", "!", "yield "]
+        + [
+            "await ",
+            "global x",
+            "\t",
+            "'''",
+            "\\",
+            "#",
+            "é",
+            "\0",
+            "\ud800",
+            "import ",
+            "*",
+            "@",
+            "match x:",
+            "case _:",
+            ";",
+        ]
+    ),
+    max_size=30,
+).map("".join)
+
+
+@fuzz(200)
+@given(st.one_of(code_like, st.text(max_size=50)))
+def test_any_source_has_names(source):
+    makes, uses = names_in(source)
+    assert not makes & uses and all(isinstance(name, str) for name in makes | uses)
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+texts = st.text(st.sampled_from("<>&\"'`=+-@\t\r\n\0\x1b\x9bab1,;|{}\u202e＝é$\\/"), max_size=20)
+
+
+@fuzz(300)
+@given(st.one_of(texts, st.text()))
+def test_no_cell_of_a_spreadsheet_is_a_formula(text):
+    for written in (neutral(text), next(csv.reader(io.StringIO(csv_cell(text), newline="")), [""])[0]):
+        shown = written.lstrip(" \u200b\ufeff")
+        assert not shown.startswith(("=", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+        if shown.startswith(("+", "-")):
+            float(shown)
+    plain = text.replace("\0", "")
+    assert neutral(text) in (plain, "'" + plain)
+
+
+class Tags(HTMLParser):
+    """Which tags and attributes a text has, and what it shows."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.shown = [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(sorted(name for name, _value in attrs))))
+
+    def handle_comment(self, data):
+        self.tags.append(("comment", ()))
+
+    handle_decl = unknown_decl = handle_pi = handle_comment
+
+    def handle_data(self, data):
+        self.shown += data
+
+
+def a_result(*messages):
+    return ExerciseResult(
+        "clip_gradients", tuple(Item(f"i{n}", m, Outcome.FAILED, 0.0, 1.0, m) for n, m in enumerate(messages))
+    )
+
+
+@fuzz(200)
+@given(texts, texts)
+def test_no_message_is_markup(one, other):
+    tags = Tags(exercise_html(a_result("1" + one, "2" + other))).tags
+    plain = Tags(exercise_html(a_result("1" + "\n" * one.count("\n"), "2" + "\n" * other.count("\n")))).tags
+    assert [tag for tag in tags if tag != ("code", ())] == plain
+    assert html.escape("<script>") in exercise_html(a_result("<script>", other))
+
+
+@fuzz(100)
+@given(st.text())
+def test_nothing_printable_drives_a_terminal(text):
+    assert not any(ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 for c in printable(text))
+
+
+# --- names of files ---------------------------------------------------------------------------------------------------
+
+
+@fuzz(300)
+@given(
+    st.one_of(
+        st.text(),
+        st.lists(st.sampled_from(["..", ".", "a", "/", "\\", "C:", "\0", "nul", " ", "~", "．．", "é"])).map("".join),
+    )
+)
+def test_every_path_that_is_taken_stays_inside(name):
+    try:
+        path = safe_path(name)
+    except Refused as refused:
+        assert str(refused)
+        return
+    assert isinstance(path, PurePosixPath) and not path.is_absolute() and ".." not in path.parts and path.parts
+    inside = os.path.normpath(os.path.join("/root", str(path)))
+    assert inside.startswith("/root/") and "\0" not in inside and "\\" not in inside and ":" not in inside
+    assert safe_path(str(path)) == path, "what is safe stays as it is"
