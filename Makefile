@@ -20,7 +20,7 @@ demo: $(READY)
 	$(RUN) -m tests.demo
 
 test: $(READY)
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadgroup
 
 bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)

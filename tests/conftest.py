@@ -20,6 +20,15 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
+SLOW = ("hostile", "interrupted", "clumsy", "grade", "demo", "audit", "mending")
+"""The test files that take longest; they go first, so that no process has to wait for another at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring slow files to the front."""
+    places = {f"test_{name}": place for place, name in enumerate(SLOW)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 def solution_source(name: str) -> str:
     """The reference's text of the solution cell `name`."""

@@ -17,7 +17,7 @@ from tests.hostile import ATTACKS
 from tests.hostile.notebooks import REFUSAL
 
 WHY_NOT = outer_sandbox.why_not()
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+pytestmark = [pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT), pytest.mark.xdist_group("hostile")]
 
 
 @pytest.mark.parametrize("level", ["strong", "full"])
@@ -33,8 +33,10 @@ def test_no_attack_gains_a_point_or_leaves_a_trace(level, tmp_path):
     came = found["attacks"]
     assert came.keys() == {attack.id for attack in ATTACKS}
     assert {name: attack for name, attack in came.items() if attack["broken"] or attack["level"] != level} == {}
-    executed = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("course/autograded/*/*/*.ipynb"))
-    assert REFUSAL not in executed, "attacks that refuse to run prove nothing"
+    executed = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("course/autograded/*/*/*.ipynb")]
+    outputs = [output for notebook in executed for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    assert len(executed) == len(ATTACKS)
+    assert [o for o in outputs if o.get("evalue") == REFUSAL] == [], "attacks that refuse to run prove nothing"
 
     fair = {a.id: a.floor + sum(exercise(name).points for name in a.may_score) for a in ATTACKS}
     assert {name: attack["score"] for name, attack in came.items() if attack["score"] > fair[name]} == {}

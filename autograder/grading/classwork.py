@@ -6,14 +6,13 @@ results store. A submission counts as done when its row in the store is written,
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from autograder.grading.course import Course, CourseError, Handed
+from autograder.grading.course import Course, CourseError, Handed, edition_metadata
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
@@ -71,7 +70,8 @@ def grade_class(
             raise CourseError(
                 _("Nothing is handed in for {name}: there is no {folder}.").format(name=assignment, folder=folder)
             )
-        prepared = Assignment(gradebook.notebook, gradebook.released, _metadata(course, assignment, gradebook.notebook))
+        metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
+        prepared = Assignment(gradebook.notebook, gradebook.released, metadata)
         settled, known = settings_digest(settings, prepared), store.contents(assignment)
         digests: dict[str, str] = {}
 
@@ -109,11 +109,6 @@ def _note(summary: Summary, student: str, done: GradedFolder) -> None:
         summary.looks[student] = result.message
     elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
         summary.looks[student] = _("A check failed through a fault of its own.")
-
-
-def _metadata(course: Course, assignment: str, notebook: str) -> dict:
-    path = course.source(assignment) / f"{notebook}.ipynb"
-    return json.loads(path.read_text(encoding="utf-8"))["metadata"]
 
 
 class _Process:

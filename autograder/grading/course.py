@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import re
@@ -34,6 +36,19 @@ class Handed:
 def guarded_folders(course: Path) -> tuple[Path, ...]:
     """Those of `GUARDED` that there are."""
     return tuple(folder for name in GUARDED if (folder := course.resolve() / name).is_dir())
+
+
+def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str, Any]:
+    """The notebook metadata of the instructor's version, which says whose language is spoken; empty without one.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+    """
+    path = Path(directory.format_path(directory.source_directory, ".", assignment)) / f"{notebook}.ipynb"
+    with contextlib.suppress(OSError, ValueError):
+        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+        return metadata if isinstance(metadata, dict) else {}
+    return {}
 
 
 class Course:

@@ -8,7 +8,10 @@ from typing import Any, TextIO
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import from_dict
 from nbformat.v4 import new_markdown_cell, new_notebook
+from nbgrader.coursedir import CourseDirectory
 
+from autograder.cells import metadata_of
+from autograder.grading.course import edition_metadata
 from autograder.i18n import _, speaking
 from autograder.mending import repair
 from autograder.submission import UnreadableNotebook, language_of, read_notebook, submission_of
@@ -23,18 +26,21 @@ class ForgivingNotebookExporter(NotebookExporter):
 
     def from_file(self, file_stream: TextIO, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         """Convert the notebook in `file_stream`, an open file."""
-        path = Path(file_stream.name)
-        try:
-            notebook = _read(path)
-        except UnreadableNotebook as error:
-            reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
-            self.log.error("%s: %s", resources["nbgrader"]["student"], reason)
-            resources["unreadable"] = reason
-            nb = new_notebook(cells=[new_markdown_cell(reason)])
-        else:
-            with speaking(language_of(notebook)):
+        path, names = Path(file_stream.name), resources["nbgrader"]
+        own = edition_metadata(CourseDirectory(config=self.config), names["assignment"], names["notebook"])
+        with speaking(language_of({"metadata": own})):
+            try:
+                notebook = _read(path)
                 resources["repaired"] = repair(notebook)
-            nb = from_dict(notebook)
+            except UnreadableNotebook as error:
+                reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
+                self.log.error("%s: %s", names["student"], reason)
+                resources["unreadable"] = reason
+                notebook = new_notebook(cells=[new_markdown_cell(reason)])
+        if "autograder" in own:
+            # Merged: nbgrader reads the notebook twice, the second time with the notes of what was mended.
+            notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | own["autograder"]
+        nb = from_dict(notebook)
         return self.from_notebook_node(nb, resources=resources, **kwargs)
 
 

@@ -24,6 +24,7 @@ from autograder.worker.isolation import Level, command, readable_paths, unprivil
 from autograder.worker.limits import Limits
 
 START_SECONDS = 60.0
+START_TRIES = 5
 ORDER_SECONDS = 10.0
 FORKS = sys.platform == "linux"
 """Elsewhere a process that has run numerical libraries cannot be forked safely; every worker starts cold there."""
@@ -166,23 +167,23 @@ class Host:
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
         reason = ""
-        # Inside some containers there can be no /proc; and something may kill it, which tells nothing of the level.
-        for self._with_proc in (True, False, True):
-            if self.level is not Level.FULL and reason:
-                break
-            try:
-                self._launch()
-                possible = self._possible() if self.level is not Level.BASIC else []
-            except HostLost:
-                continue
-            except (HostBroken, FileNotFoundError) as error:
+        for self._with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
+            for _try in range(START_TRIES):  # something may kill it, which tells nothing of the level
+                try:
+                    self._launch()
+                    possible = self._possible() if self.level is not Level.BASIC else []
+                except (HostLost, frames.Closed):
+                    self.close()
+                    continue
+                except (HostBroken, FileNotFoundError) as error:
+                    self.close()
+                    reason = str(error)
+                    break
+                if not possible:
+                    return None
                 self.close()
-                reason = str(error)
-                continue
-            if not possible:
-                return None
-            self.close()
-            reason = "students' code could still " + ", ".join(possible)
+                reason = "students' code could still " + ", ".join(possible)
+                break
         return reason or "it ended at once"
 
     def _possible(self) -> list[str]:

@@ -510,7 +510,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-grouped-by-kind",
-    fails=(NONFINITE, NEWEST),
+    fails=(NEWEST,),
     cause=("Problems are grouped by their kind.", "問題を種類ごとにまとめて並べています。"),
     hint=(
         "When the layers are read from first to last, in which order do the problems come?",
