@@ -148,7 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
     command.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=_("the course folder"))
-    command.add_argument("--jobs", type=_at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time"))
+    command.add_argument(
+        "--jobs", type=_at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time")
+    )
     command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
     command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument(

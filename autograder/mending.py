@@ -120,7 +120,7 @@ def mend(
         notes += _restore(cells, released)
     if recognised:
         notes.append(
-            _("Cells had lost their marks and were recognised by what is in them: {names}.").format(
+            _("Cells had lost their labels and were recognised by what is in them: {names}.").format(
                 names=", ".join(name for name in released if name in recognised)
             )
         )
@@ -255,7 +255,7 @@ def _drop_unknown_marks(cells: list[Cell], released: Mapping[str, ReleasedCell])
         del cell["metadata"]["nbgrader"]
     if not unknown:
         return []
-    return [_("Marks of graded cells that the assignment does not have were removed: {n}.").format(n=len(unknown))]
+    return [_("Labels of graded cells that the assignment does not have were removed: {n}.").format(n=len(unknown))]
 
 
 def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What several test files share: the course folder, the reference's solution cells, and small notebooks made of them."""
+"""What test files share: the course folder, the reference's solution cells, and small notebooks made of them."""
 
 from __future__ import annotations
 

@@ -132,7 +132,9 @@ def run_course(course: Course) -> dict[str, Marks]:
     hand_in(course)
 
     course.say("[bold]Grading[/]: autograde runs every notebook in a process of its own")
-    log = course.nbgrader("autograde", ASSIGNMENT, "--RunInWorker.allow_basic=True", notebooks=len(CLASS))  # we know them
+    log = course.nbgrader(
+        "autograde", ASSIGNMENT, "--RunInWorker.allow_basic=True", notebooks=len(CLASS)
+    )  # we know them
     course.nbgrader("generate_feedback", ASSIGNMENT, notebooks=len(CLASS))
     course.nbgrader("export")
     return read_marks(folder / "gradebook.db", log)

@@ -133,7 +133,10 @@ def test_one_student_alone(course):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("grade", "other", "--course", "{course}"), "no assignment other"), (("grade", "x", "--course", "/"), "no course")],
+    [
+        (("grade", "other", "--course", "{course}"), "no assignment other"),
+        (("grade", "x", "--course", "/"), "no course"),
+    ],
 )
 def test_what_cannot_be_graded_is_refused_in_one_sentence(course, arguments, words):
     arguments = [argument.format(course=course) for argument in arguments]

@@ -1,4 +1,4 @@
-"""The process that workers come from: levels, what each keeps from students' code, and what happens when it is killed."""
+"""The process that workers come from: levels, what each keeps from students' code, what happens when it is killed."""
 
 from __future__ import annotations
 

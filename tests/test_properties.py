@@ -33,7 +33,7 @@ def test_the_reference_keeps_every_promise_on_any_seed(exercise, reference, seed
 @quick
 @given(seed=st.integers(0, 2**63))
 def test_nothing_drawn_is_outside_what_the_notebook_promises(exercise, seed):
-    """N >= 2 in training, gamma never 0, |mean| / sd of a column at most 100, max_norm positive and finite, steps >= 1."""
+    """N >= 2 in training, gamma never 0, |mean| / sd at most 100, max_norm positive and finite, steps >= 1."""
     for case in exercise.draw(np.random.default_rng(seed)):
         batches = [*getattr(case, "batches", []), *getattr(case, "training", [])]
         batches += [getattr(case, name) for name in ("first", "second") if hasattr(case, name)]
@@ -46,7 +46,7 @@ def test_nothing_drawn_is_outside_what_the_notebook_promises(exercise, seed):
         assert getattr(case, "steps", 1) >= 1
 
 
-# --- strange observations ----------------------------------------------------------------------------------------------
+# --- strange observations ---------------------------------------------------------------------------------------------
 
 odd_arrays = hnp.arrays(
     st.sampled_from([np.float64, np.float32, np.int64, np.bool_, np.complex128]),
@@ -114,7 +114,7 @@ def test_what_is_plain_data_stays_so(value):
     assert alike(sketch(simplify(value)), sketch(simplify(simplify(value))))
 
 
-# --- laws of the comparison --------------------------------------------------------------------------------------------
+# --- laws of the comparison -------------------------------------------------------------------------------------------
 
 matrices = hnp.arrays(np.float64, (4, 3), elements=st.floats(-10, 10, width=32))
 

@@ -121,7 +121,7 @@ class Unpacker:
                 self._budget.take(files=1)
                 self._write(entry, path, self._budget)
         except Refused as refused:
-            self._report(_("{name} was left out. {reason}").format(name=shown(name), reason=refused))
+            self._report(_("{name} could not be taken as it is. {reason}").format(name=shown(name), reason=refused))
 
     def _unpack(self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool) -> None:
         folder = self._folder_for(archive.name, folder)
@@ -143,7 +143,7 @@ class Unpacker:
                     if budget.spent:
                         raise
                     self._report(
-                        _("{entry} in {archive} was left out. {reason}").format(
+                        _("{entry} in {archive} could not be taken as it is. {reason}").format(
                             entry=shown(entry.name), archive=shown(archive.name), reason=refused
                         )
                     )

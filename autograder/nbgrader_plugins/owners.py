@@ -90,7 +90,7 @@ def assign(
             notebook = _notebook_of(owner.file or path.stem, notebooks)
             if notebook is None:
                 warnings.append(
-                    _("{path} is none of this assignment's notebooks ({notebooks}); it was left.").format(
+                    _("{path} is none of this assignment's notebooks ({notebooks}); it was not collected.").format(
                         path=shown(str(path)), notebooks=", ".join(notebooks)
                     )
                 )
@@ -108,7 +108,7 @@ def assign(
         if len(paths) > 1:
             left = ", ".join(shown(str(path.relative_to(root))) for path in paths if path != best)
             warnings.append(
-                _("{student} handed in more than one notebook: {path} is taken, and {left} left.").format(
+                _("{student} handed in more than one notebook: {path} is collected, and {left} is not.").format(
                     student=student, path=shown(str(best.relative_to(root))), left=left
                 )
             )
@@ -157,7 +157,7 @@ def find_owners(paths: dict[Path, Path], notebooks: list[str], assignment: str) 
     by_place = _owners_by_place({p: b for p, b in others.items() if p.suffix == ".ipynb"}, notebooks, assignment)
     lost = [path for path in others if path.suffix == ".ipynb" and path not in by_place]
     warnings = [
-        _("Nothing in the path {path} says whose it is; it was left.").format(path=shown(str(paths[path])))
+        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(paths[path])))
         for path in lost
     ]
     return owners | by_place, warnings

@@ -34,7 +34,9 @@ class RunInWorker(NbGraderPreprocessor):
     cell_seconds = Float(Limits.cell_seconds, help="Wall time for one cell.").tag(config=True)
     probe_seconds = Float(Limits.probe_seconds, help="Wall time for one exercise's checks.").tag(config=True)
     total_seconds = Float(Limits.total_seconds, help="Wall time for one submission.").tag(config=True)
-    figures = UseEnum(Figures, Figures.BY_HAND, help="Which cells' figures are drawn: none, by-hand, all.").tag(config=True)
+    figures = UseEnum(Figures, Figures.BY_HAND, help="Which cells' figures are drawn: none, by-hand, all.").tag(
+        config=True
+    )
     allow_basic = Bool(False, help="Grade even where students' code cannot be kept from this user's files.").tag(
         config=True
     )

@@ -320,4 +320,6 @@ def _count(holder: NotebookNode) -> int | None:
 
 def _text(value: Any) -> str:
     """Text without control characters, but for line ends, tabs and the escapes that give tracebacks their colours."""
-    return re.sub(r"(\x1b\[[\d;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", r"\1", value) if isinstance(value, str) else ""
+    return (
+        re.sub(r"(\x1b\[[\d;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", r"\1", value) if isinstance(value, str) else ""
+    )

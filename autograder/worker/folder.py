@@ -15,7 +15,7 @@ _PREFIX = "autograder-"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A temporary folder, gone afterwards; those of processes that were killed before they could clean up go as well."""
+    """A temporary folder, gone afterwards; those of processes that were killed before they could clean up go, too."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
         if not _runs(int(left.name.split("-")[1])) and left.stat().st_uid == os.geteuid():  # POSIX alone gets here
             shutil.rmtree(left, ignore_errors=True)

@@ -83,7 +83,9 @@ class Host:
                 return
             self.unavailable[candidate] = reason
         reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
-        raise HostBroken(_("The process that runs students' code does not start. It said:\n{details}").format(details=reasons))
+        raise HostBroken(
+            _("The process that runs students' code does not start. It said:\n{details}").format(details=reasons)
+        )
 
     def __enter__(self) -> Host:
         return self

@@ -42,7 +42,7 @@ mlock mlock2 mlockall
 
 
 NEW_CALLS = range(424, 512)
-"""Numbers, the same on every architecture, of calls added since Linux 5.1 and to come: there are none in a worker ..."""
+"""Numbers, the same on every architecture, of calls added since Linux 5.1 and to come: none in a worker ..."""
 
 NEW_CALLS_ALLOWED = {436, 439, 441, 449, 454, 455, 456}
 """... but for these: close_range, faccessat2, epoll_pwait2 and those of futexes."""

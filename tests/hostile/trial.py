@@ -82,6 +82,7 @@ class Scene:
 
     def grade(self, attacks: list[Attack], level: Level, limits: Limits) -> dict[str, dict[str, Any]]:
         """Grade what is new, and say for every attack what it earned and printed."""
+
         def progress(summary: Summary, _total: int) -> None:
             print(f"{summary.graded} graded, {len(summary.broken)} broken", flush=True)
 
