@@ -108,10 +108,10 @@ def report(options: argparse.Namespace) -> int:
         print(printable(str(path)))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
-        print(_("{n} students have no score yet; the page names them, other files leave them out.").format(n=left_out))
+        print(_("Without a score yet: {n}. The page names them; the other files leave them out.").format(n=left_out))
     waiting = sum(bool(student.waiting) for student in record.students)
     if waiting:
-        print(_("{n} students wait for hand grading; their scores are without it.").format(n=waiting))
+        print(_("Waiting for hand grading: {n}. Their scores are without it.").format(n=waiting))
     return FULL
 
 

@@ -24,6 +24,8 @@ from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
 EXERCISES = assignments()[ASSIGNMENT]
+ODD = EXERCISES[1]
+"""The exercise in which the special students' code does something special; the first has a check without spread."""
 BY_HAND = {"depth_study_plot": 2.0, "depth_study_findings": 2.0}
 POINTS = sum(check.points for exercise in EXERCISES for check in exercise.checks)
 STUDENTS = 200
@@ -108,8 +110,8 @@ def _special(student: str, result: SubmissionResult) -> SubmissionResult:
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }
     if student in everything:
-        items = tuple(_item(check, *everything[student]) for check in EXERCISES[0].checks)
-        result.checks[EXERCISES[0].id] = ExerciseResult(EXERCISES[0].id, items)
+        items = tuple(_item(check, *everything[student]) for check in ODD.checks)
+        result.checks[ODD.id] = ExerciseResult(ODD.id, items)
     mended = (f"<b>mended</b> {HOSTILE_NAME}", "Cell order.") if student == MENDED else ()
     return SubmissionResult(result.checks, mended=mended)
 

@@ -201,7 +201,7 @@ def test_the_page_shows_these_numbers_and_the_outcomes(made, page):
     for row, (exercise, check) in zip(rows, expected, strict=True):
         facility, correlation = directly(results, exercise, check)
         shown = "–" if correlation is None else f"{correlation:.2f}".replace("-", "−")
-        assert row[0] == (check.sentence if check else exercise.id)
+        assert row[0] == (check.sentence.replace("`", "") if check else exercise.id)
         assert row[2:4] == [f"{facility:.2f}", shown]
         if check:
             items = [item for result in results for item in result.checks[exercise.id].items if item.id == check.id]
@@ -231,7 +231,7 @@ def test_the_page_counts_each_cause_once_a_student(made, page):
     rows = page.sections["The most frequent causes"][1:]
     assert [int(count) for *_what, count in rows] == sorted(expected.values(), reverse=True)[:20]
     assert {(title, exercise, int(count)) for title, exercise, count in rows} <= {
-        (titles[key], key[0], count) for key, count in expected.items()
+        (titles[key].replace("`", ""), key[0], count) for key, count in expected.items()
     }
 
 
@@ -241,7 +241,7 @@ def test_the_page_names_who_needs_what(page):
         made_of.UNREADABLE, made_of.UNGRADED, made_of.NOT_STORED, made_of.NOT_BOOKED, made_of.BROKEN,
     }  # fmt: skip
     assert looks[made_of.UNREADABLE] == "This file is no notebook."
-    assert "clip_gradients" in looks[made_of.BROKEN] or EXERCISES[0].id in looks[made_of.BROKEN]
+    assert made_of.ODD.id in looks[made_of.BROKEN]
     absent = {row[0]: row[2] for row in page.sections["Not handed in, or without a grade for its content"][1:]}
     assert absent == {
         made_of.UNREADABLE: "could not be read",
@@ -252,7 +252,7 @@ def test_the_page_names_who_needs_what(page):
     happened = {row[0]: row[3] for row in page.sections["Time-outs and crashes"][1:]}
     assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
     assert len(page.sections["Put right before grading"][1:]) == 1
-    assert page.sections["Isolation of students' code"][1:] == [["full", "197"], ["basic", "1"]]
+    assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
     assert len(page.sections["Everybody"][1:]) == STUDENTS
 
 
@@ -375,7 +375,7 @@ def test_junit(made, record):
 
 def test_a_student_may_end_in_more_than_one_exercise(record):
     slow = next(student for student in record.students if student.id == made_of.SLOW)
-    assert list(endings(slow)) == [(EXERCISES[0].id, "time-out")]
+    assert list(endings(slow)) == [(made_of.ODD.id, "time-out")]
 
 
 def run(course, *arguments):
@@ -396,7 +396,7 @@ def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
-    assert "2 students have no score yet" in done.stdout and "1 students wait for hand grading" in done.stdout
+    assert "Without a score yet: 2." in done.stdout and "Waiting for hand grading: 1." in done.stdout
     assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

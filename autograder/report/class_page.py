@@ -5,6 +5,7 @@ Everything that comes from outside is escaped by Jinja, and the page's own polic
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from autograder.grading.records import ClassRecord, Standing, StudentRecord
 from autograder.i18n import _, current_language
@@ -22,6 +23,7 @@ from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
 from autograder.results import Item, Outcome, SubmissionResult
+from autograder.submission import CHECK_PREFIX
 
 MOST_CAUSES = 20
 """Rarer ones say little about a class."""
@@ -125,11 +127,7 @@ def _distribution(record: ClassRecord) -> Section:
 
 def _checks(record: ClassRecord) -> Section:
     results = _judged(record)
-    rows = [
-        row
-        for exercise in dict.fromkeys(name for result in results for name in result.checks)
-        for row in _exercise_rows(results, exercise)
-    ]
+    rows = [row for exercise in _in_order(record, results) for row in _exercise_rows(results, exercise)]
     columns = (
         Column(_("Exercise, check")),
         *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
@@ -154,6 +152,13 @@ def _checks(record: ClassRecord) -> Section:
     return Section(_("Exercises and checks"), columns, tuple(rows), notes)
 
 
+def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]:
+    """The exercises as they stand in the notebook, which is the gradebook's order; unknown ones last."""
+    places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
+    names = dict.fromkeys(name for result in results for name in result.checks)
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
 def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[Row]:
     marks = len(Outcome)
     yield Row((exercise, *_statistics(item_statistics(results, exercise)), *[""] * marks), head=True)
@@ -164,7 +169,7 @@ def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[R
     for check, found in items.items():
         counts = Counter(item.outcome for item in found)
         outcomes = (str(counts[outcome] or "") for outcome in Outcome)
-        yield Row((found[0].sentence, *_statistics(item_statistics(results, exercise, check)), *outcomes))
+        yield Row((_code(found[0].sentence), *_statistics(item_statistics(results, exercise, check)), *outcomes))
 
 
 def _causes(record: ClassRecord) -> Section:
@@ -174,7 +179,7 @@ def _causes(record: ClassRecord) -> Section:
             {(name, cause) for name, found in result.checks.items() for item in found.items for cause in item.causes}
         )
     rows = [
-        (cause_title(exercise, cause), exercise, str(count))
+        (_code(cause_title(exercise, cause)), exercise, str(count))
         for (exercise, cause), count in sorted(students.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
     ]
     columns = (Column(_("Likely cause")), Column(_("Exercise")), Column(_("Students"), number=True))
@@ -242,7 +247,7 @@ def _everybody(record: ClassRecord) -> Section:
         (
             *_who(student),
             NOTHING if student.result is None else _number(student.result.score),
-            _number(-student.penalty) if student.penalty else "",
+            "−" + _number(student.penalty) if student.penalty else "",
             NOTHING if student.score is None else _number(student.score),
             standing_word(student.standing),
         )
@@ -284,6 +289,11 @@ def _statistics(statistics: ItemStatistics) -> tuple[str, str, str]:
         f"{statistics.facility:.2f}",
         NOTHING if discrimination is None else f"{discrimination:.2f}".replace("-", "−"),
     )
+
+
+def _code(sentence: str) -> Markup:
+    """A sentence of the kit's, escaped, with `code` set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
 
 
 def _number(value: float) -> str:
