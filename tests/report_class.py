@@ -24,6 +24,8 @@ from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
 EXERCISES = assignments()[ASSIGNMENT]
+NOTEBOOK = tuple(reversed(EXERCISES))
+"""The order in the made-up notebook, which is not that of the modules."""
 ODD = EXERCISES[1]
 """The exercise in which the special students' code does something special; the first has a check without spread."""
 BY_HAND = {"depth_study_plot": 2.0, "depth_study_findings": 2.0}
@@ -126,7 +128,7 @@ def _write_gradebook(made: MadeClass, ids: list[str]) -> None:
     with new_gradebook(made.folder) as book:
         book.add_assignment(ASSIGNMENT)
         book.add_notebook("gradient_pathology", ASSIGNMENT)
-        automatic = {f"check_{e.id}": sum(check.points for check in e.checks) for e in EXERCISES}
+        automatic = {f"check_{e.id}": sum(check.points for check in e.checks) for e in NOTEBOOK}
         for name, points in {**automatic, **BY_HAND}.items():
             book.add_grade_cell(
                 name,

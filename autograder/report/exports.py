@@ -153,7 +153,11 @@ def _test(exercise: str, item: Item) -> dict[str, Any]:
 def _file_name(student: str) -> str:
     """The id as a file name on any system; an id that has to be changed gets a digest, so that no two are alike."""
     name = re.sub(r"[^\w.@+-]", "_", student.lstrip("."))[:LONGEST_NAME].rstrip(".")
-    return name if name == student else f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    return (
+        name
+        if name and name == student
+        else f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    )
 
 
 def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
