@@ -37,14 +37,16 @@ def distribution_svg(scores: Sequence[float], most: float) -> str:
         FigureCanvasSVG(figure)
         axes = figure.subplots()
         bars = axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="#d0d0d0", edgecolor="black", lw=0.8)
-        axes.bar_label(bars, [str(count) if count else "" for count in counts], padding=2)
         median = float(np.median(scores))
         axes.axvline(median, color="black", ls="--", lw=1.2, label=_("median {value:.4g}").format(value=median))
+        # After the line, on white, so that it crosses no number.
+        for label in axes.bar_label(bars, [str(count) if count else "" for count in counts], padding=4):
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2.5})
         axes.set(xlabel=_("Points"), ylabel=_("Students"), xticks=edges, xlim=(0.0, most))
-        axes.set_ylim(0, max(1, counts.max()) * 1.2)
+        axes.set_ylim(0, max(1, counts.max()) * 1.25)
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="upper left")
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.0)  # above all bars
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _inline(text.getvalue())
