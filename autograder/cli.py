@@ -24,6 +24,8 @@ from autograder.worker.isolation import Level
 FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 """Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""
 
+REPORT_FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with one of the codes above."""
@@ -88,6 +90,31 @@ def grade(options: argparse.Namespace) -> int:
     return NOT_FULL if summary.broken else FULL
 
 
+def report(options: argparse.Namespace) -> int:
+    """Write a page on how a class did, in a course folder, and its grades for other systems."""
+    from autograder.grading.course import Course, CourseError
+    from autograder.grading.records import read_class
+    from autograder.report.class_report import write_report
+
+    folder = options.out and options.out.resolve()
+    try:
+        course = Course(options.course)
+        record = read_class(course, options.assignment)
+        written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
+    except (CourseError, OSError) as error:
+        print(printable(str(error)), file=sys.stderr)
+        return UNUSABLE
+    for path in written:
+        print(printable(str(path)))
+    left_out = sum(student.score is None for student in record.students)
+    if left_out:
+        print(_("Without a score yet: {n}. The page names them; the other files leave them out.").format(n=left_out))
+    waiting = sum(bool(student.waiting) for student in record.students)
+    if waiting:
+        print(_("Waiting for hand grading: {n}. Their scores are without it.").format(n=waiting))
+    return FULL
+
+
 def audit(options: argparse.Namespace) -> int:
     """Test the checks of this course folder with known mistakes and right but unusual solutions."""
     from rich.console import Console
@@ -116,6 +143,15 @@ def _write_json(target: Path | None, assignment: str, student: str, result: Subm
     if target is not None:
         content = results_file(assignment, isolation, {student: result})
         target.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not set(names) <= set(REPORT_FORMATS):
+        raise argparse.ArgumentTypeError(
+            _("choose from {formats}, with commas between them").format(formats=", ".join(REPORT_FORMATS))
+        )
+    return names
 
 
 def _at_least_one(text: str) -> int:
@@ -165,6 +201,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
     command.set_defaults(run=grade)
+
+    command = commands.add_parser(
+        "report",
+        help=_("write a page on how a class did, and its grades for other systems (in a course folder)"),
+        description=report.__doc__,
+        epilog="example: autograder report gradient-pathology --format html,canvas",
+    )
+    command.add_argument("assignment", metavar="ASSIGNMENT")
+    command.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=_("the course folder"))
+    command.add_argument("--out", type=Path, metavar="FOLDER", help=_("where to write; report/ASSIGNMENT if not given"))
+    command.add_argument(
+        "--format",
+        type=_formats,
+        default=("html",),
+        metavar="FORMATS",
+        help=_("one or more of {formats}").format(formats=",".join(REPORT_FORMATS)),
+    )
+    command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
+    command.set_defaults(run=report)
 
     command = commands.add_parser(
         "audit",

@@ -1,0 +1,258 @@
+"""What is known of everybody in a class: the results store and nbgrader's gradebook, read together.
+
+Grades come from the gradebook, which knows what people gave by hand; what each check found comes from the store.
+Nothing is written, and who is in one of the two alone is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from autograder.exercises import UnknownExercise, exercise
+from autograder.grading.course import Course, CourseError
+from autograder.grading.store import FILE_NAME, ResultStore
+from autograder.i18n import _
+from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
+
+
+class Standing(StrEnum):
+    """How far a student's submission has come."""
+
+    JUDGED = "judged"
+    UNREADABLE = "unreadable"
+    WITHOUT_RESULT = "graded, but not in the results store"
+    NOT_GRADED = "handed in, not graded"
+    ABSENT = "not handed in"
+
+
+@dataclass(frozen=True)
+class CellGrade:
+    """What the gradebook says of one cell; `waits` is true where a person has to look."""
+
+    score: float
+    auto: float | None
+    manual: float | None
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """A student as in the gradebook; `lms_id` is the number a learning management system has for them."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    lms_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """ "Last, First", or what there is of it."""
+        return ", ".join(part for part in (self.last_name, self.first_name) if part)
+
+
+@dataclass(frozen=True)
+class StudentRecord:
+    """One student and their submission.
+
+    Attributes:
+        result: what the checks found, or None where the results store has nothing.
+        isolation: the level at which the code ran, or "".
+        grades: cell -> grade; empty where the gradebook has no submission.
+        penalty: what the gradebook takes off for being late.
+        handed_in: whether there is a folder in submitted/.
+    """
+
+    person: Person
+    result: SubmissionResult | None = None
+    isolation: str = ""
+    grades: dict[str, CellGrade] = field(default_factory=dict)
+    penalty: float = 0.0
+    handed_in: bool = False
+
+    @property
+    def id(self) -> str:
+        """The student's id."""
+        return self.person.id
+
+    @property
+    def booked(self) -> bool:
+        """Whether the gradebook has points for the submission."""
+        return any(grade.auto is not None or grade.manual is not None for grade in self.grades.values())
+
+    @property
+    def score(self) -> float | None:
+        """Points in all, as `nbgrader export` gives them; the automatic ones where the gradebook has none."""
+        if self.booked:
+            return max(0.0, sum(grade.score for grade in self.grades.values()) - self.penalty)
+        return None if self.result is None else self.result.score
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The cells that a person has to grade."""
+        return tuple(name for name, grade in self.grades.items() if grade.waits) if self.booked else ()
+
+    @property
+    def standing(self) -> Standing:
+        """How far it has come."""
+        if self.result is not None:
+            return Standing.JUDGED if self.result.checks else Standing.UNREADABLE
+        if self.booked:
+            return Standing.WITHOUT_RESULT
+        return Standing.NOT_GRADED if self.handed_in else Standing.ABSENT
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """Everybody who is in the gradebook, has handed in, or has a result; by id.
+
+    Attributes:
+        max: the points of the assignment.
+        cells: graded cell -> its points, in the gradebook's order; empty where the gradebook does not know them.
+    """
+
+    assignment: str
+    max: float
+    cells: dict[str, float]
+    students: tuple[StudentRecord, ...]
+
+    def having(self, *standings: Standing) -> list[StudentRecord]:
+        """Those whose submission has come so far."""
+        return [student for student in self.students if student.standing in standings]
+
+
+@dataclass
+class _Book:
+    """What the gradebook says."""
+
+    known: bool = False
+    cells: dict[str, float] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    grades: dict[str, dict[str, CellGrade]] = field(default_factory=lambda: defaultdict(dict))
+    penalties: dict[str, float] = field(default_factory=dict)
+
+
+def read_class(course: Course, assignment: str) -> ClassRecord:
+    """Everything known of `assignment`; sentences are in the language that is spoken now.
+
+    Raises:
+        CourseError: there is no such assignment, nobody has been graded for it, or the gradebook cannot be read.
+    """
+    handed_in = {handed.student for handed in course.handed_in(assignment)}
+    stored, book = _stored(course.folder, assignment), _gradebook(course, assignment)
+    if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
+        raise CourseError(
+            _("There is no assignment {name} here: {folder} does not exist.").format(
+                name=assignment, folder=course.source(assignment)
+            )
+        )
+    students = tuple(
+        StudentRecord(
+            book.people.get(student, Person(student)),
+            *stored.get(student, (None, "")),
+            grades=book.grades.get(student, {}),
+            penalty=book.penalties.get(student, 0.0),
+            handed_in=student in handed_in,
+        )
+        for student in sorted({*book.people, *stored, *handed_in})
+    )
+    if all(student.score is None for student in students):
+        raise CourseError(
+            _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
+        )
+    most = sum(book.cells.values()) or max(result.max for result, _level in stored.values())
+    return ClassRecord(assignment, most, book.cells, students)
+
+
+def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, str]]:
+    if not (folder / FILE_NAME).is_file():  # opening would make it
+        return {}
+    with ResultStore(folder) as store:
+        return {
+            student: (result_of(json.loads(text)), isolation) for student, isolation, text in store.results(assignment)
+        }
+
+
+def result_of(data: dict[str, Any]) -> SubmissionResult:
+    """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
+    checks = {name: ExerciseResult(name, _items(name, entry["items"])) for name, entry in data["checks"].items()}
+    return SubmissionResult(checks, data["message"], tuple(data["mended"]))
+
+
+def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
+    try:
+        sentences = {check.id: _(check.sentence) for check in exercise(name).checks}
+    except UnknownExercise:  # it was graded by an older kit
+        sentences = {}
+    return tuple(
+        Item(
+            entry["id"],
+            sentences.get(entry["id"], entry["id"]),
+            Outcome(entry["outcome"]),
+            entry["points"],
+            entry["max"],
+            entry["message"],
+            (entry["cause"],) if entry["cause"] else (),
+        )
+        for entry in entries
+    )
+
+
+def _gradebook(course: Course, assignment: str) -> _Book:
+    url = make_url(course.database)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():  # opening would make it
+        return _Book()
+    try:
+        with Gradebook(course.database, course.directory.course_id) as gradebook:
+            return _read(gradebook, assignment)
+    except OperationalError as error:
+        raise CourseError(
+            _(
+                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+                "kept; run the same command again."
+            ).format(reason=error.orig)
+        ) from error
+
+
+def _read(gradebook: Gradebook, assignment: str) -> _Book:
+    book = _Book()
+    for student in gradebook.db.query(Student):
+        names = (student.first_name, student.last_name, student.email, student.lms_user_id)
+        book.people[student.id] = Person(student.id, *(text or "" for text in names))
+    try:
+        entry = gradebook.find_assignment(assignment)
+    except MissingEntry:
+        return book
+    book.known = True
+    for notebook in entry.notebooks:
+        book.cells |= {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
+    mine = SubmittedAssignment.assignment_id == entry.id
+    penalties = gradebook.db.query(SubmittedAssignment.student_id, SubmittedAssignment.late_submission_penalty)
+    book.penalties = {student: penalty or 0.0 for student, penalty in penalties.filter(mine)}
+    grades = (
+        gradebook.db.query(
+            SubmittedAssignment.student_id,
+            BaseCell.name,
+            Grade.score,
+            Grade.auto_score,
+            Grade.manual_score,
+            Grade.needs_manual_grade,
+        )
+        .select_from(Grade)
+        .join(BaseCell, BaseCell.id == Grade.cell_id)
+        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+        .filter(mine)
+    )
+    for student, cell, *grade in grades:
+        book.grades[student][cell] = CellGrade(*grade)
+    return book

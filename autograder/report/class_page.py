@@ -1,0 +1,300 @@
+"""The class report as one HTML page without scripts or other files; it opens from a disk and prints on A4.
+
+Everything that comes from outside is escaped by Jinja, and the page's own policy lets nothing run or load.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from autograder.grading.records import ClassRecord, Standing, StudentRecord
+from autograder.i18n import _, current_language
+from autograder.report.class_plot import distribution_svg, score_bins
+from autograder.report.class_words import cause_title, endings, reasons_to_look, standing_word
+from autograder.report.statistics import ItemStatistics, item_statistics
+from autograder.report.text import printable
+from autograder.report.words import MARKS, outcome_word
+from autograder.results import Item, Outcome, SubmissionResult
+from autograder.submission import CHECK_PREFIX
+
+MOST_CAUSES = 20
+"""Rarer ones say little about a class."""
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column; numbers stand on the right."""
+
+    title: str
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells of a table; a head starts a group of rows."""
+
+    cells: tuple[str, ...]
+    head: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title with a figure, a table and notes, each of which may be missing."""
+
+    title: str
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
+    figure: str = ""
+    figure_text: str = ""
+
+    def numeric(self, index: int) -> bool:
+        """Whether the column holds numbers."""
+        return index < len(self.columns) and self.columns[index].number
+
+
+def class_page(record: ClassRecord) -> str:
+    """The page, in the language that is spoken now."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    sections = (
+        _overview(record),
+        _distribution(record),
+        _checks(record),
+        _causes(record),
+        _looks(record),
+        _by_hand(record),
+        _absent(record),
+        _endings(record),
+        _mended(record),
+        _isolation(record),
+        _everybody(record),
+    )
+    title = _("Class report: {assignment}").format(assignment=record.assignment)
+    template = environment.get_template("class_page.html")
+    return template.render(language=current_language(), title=title, sections=sections) + "\n"
+
+
+def _overview(record: ClassRecord) -> Section:
+    scores = _scores(record)
+    counts = Counter(student.standing for student in record.students)
+    lower, median, upper = np.percentile(scores, [25, 50, 75])
+    facts = [
+        (_("Students"), str(len(record.students))),
+        *((standing_word(standing), str(counts[standing])) for standing in Standing if counts[standing]),
+        (_("Hand grading still open"), str(sum(bool(student.waiting) for student in record.students))),
+        (_("Points possible"), _number(record.max)),
+        (_("Students with a score"), str(len(scores))),
+        (_("Mean"), f"{np.mean(scores):.2f}"),
+        (_("Standard deviation"), f"{np.std(scores, ddof=1):.2f}" if len(scores) > 1 else NOTHING),
+        (_("Median (quartiles)"), f"{median:.2f} ({lower:.2f} – {upper:.2f})"),
+        (_("Lowest and highest"), f"{min(scores):.2f} – {max(scores):.2f}"),
+    ]
+    return Section(
+        _("Overview"),
+        (Column(""), Column("", number=True)),
+        _rows(facts),
+        (_("Scores are the gradebook's: with what was given by hand, less what was taken off for being late."),),
+    )
+
+
+def _distribution(record: ClassRecord) -> Section:
+    scores = _scores(record)
+    counts, edges = score_bins(scores, record.max)
+    described = ", ".join(f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges, edges[1:], counts))
+    return Section(
+        _("Distribution of scores"),
+        figure=Markup(distribution_svg(scores, record.max)),
+        figure_text=described,
+        notes=(_("A bar holds its lower edge, the last one both of its edges."),),
+    )
+
+
+def _checks(record: ClassRecord) -> Section:
+    results = _judged(record)
+    rows = [row for exercise in _in_order(record, results) for row in _exercise_rows(results, exercise)]
+    columns = (
+        Column(_("Exercise, check")),
+        *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
+        *(Column(MARKS[outcome] if outcome is not Outcome.RAISED else "✗!", number=True) for outcome in Outcome),
+    )
+    legend = ", ".join(f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome))
+    notes = (
+        _("{n} submissions could be judged and count here. {legend}.").format(n=len(results), legend=legend),
+        _(
+            "Facility: the mean share of the points that was earned; 1.00 where everybody has them all. "
+            "Discrimination: the corrected item-total correlation, that is Pearson's correlation over students between "
+            "the points of the item and the rest of the automatic score, the item left out: "
+            "r = cov(x, rest) / (sd(x) sd(rest)). Above 0.2 is usual; near 0 or below, look at the check. It is "
+            "undefined ({nothing}) for fewer than 3 students, or where the item or the rest has no spread. Checks of "
+            "one exercise depend on each other, which raises it."
+        ).format(nothing=NOTHING),
+        _(
+            "Source: Crocker and Algina, Introduction to Classical and Modern Test Theory (1986), chapter 14; Moodle, "
+            "Quiz statistics calculations."
+        ),
+    )
+    return Section(_("Exercises and checks"), columns, tuple(rows), notes)
+
+
+def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]:
+    """The exercises as they stand in the notebook, which is the gradebook's order; unknown ones last."""
+    places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
+    names = dict.fromkeys(name for result in results for name in result.checks)
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
+def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[Row]:
+    marks = len(Outcome)
+    yield Row((exercise, *_statistics(item_statistics(results, exercise)), *[""] * marks), head=True)
+    items: dict[str, list[Item]] = {}
+    for result in results:
+        for item in result.checks[exercise].items if exercise in result.checks else ():
+            items.setdefault(item.id, []).append(item)
+    for check, found in items.items():
+        counts = Counter(item.outcome for item in found)
+        outcomes = (str(counts[outcome] or "") for outcome in Outcome)
+        yield Row((_code(found[0].sentence), *_statistics(item_statistics(results, exercise, check)), *outcomes))
+
+
+def _causes(record: ClassRecord) -> Section:
+    students: Counter[tuple[str, str]] = Counter()
+    for result in _judged(record):
+        students.update(
+            {(name, cause) for name, found in result.checks.items() for item in found.items for cause in item.causes}
+        )
+    rows = [
+        (_code(cause_title(exercise, cause)), exercise, str(count))
+        for (exercise, cause), count in sorted(students.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
+    ]
+    columns = (Column(_("Likely cause")), Column(_("Exercise")), Column(_("Students"), number=True))
+    return _section(_("The most frequent causes"), columns, rows)
+
+
+def _looks(record: ClassRecord) -> Section:
+    rows = [
+        (*_who(student), " ".join(reasons))
+        for student in record.students
+        if (reasons := list(reasons_to_look(student)))
+    ]
+    return _section(_("Please look at these by hand"), (*_whose(), Column(_("Why"))), rows)
+
+
+def _by_hand(record: ClassRecord) -> Section:
+    waiting = [student for student in record.students if student.waiting]
+    cells = Counter(cell for student in waiting for cell in student.waiting)
+    rows = [(*_who(student), ", ".join(student.waiting)) for student in waiting]
+    notes = [f"{cell}: {count}" for cell, count in cells.items()]
+    if waiting:
+        notes.append(_("Until then these scores are without the points of the cells that wait."))
+    return _section(_("Hand grading still open"), (*_whose(), Column(_("Cells"))), rows, notes)
+
+
+def _absent(record: ClassRecord) -> Section:
+    students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
+    rows = [(*_who(student), standing_word(student.standing)) for student in students]
+    return _section(_("Not handed in, or without a grade for its content"), (*_whose(), Column(_("Standing"))), rows)
+
+
+def _endings(record: ClassRecord) -> Section:
+    words = {"time-out": _("stopped: it took too long"), "crash": _("the process died")}
+    rows = [
+        (*_who(student), exercise, words[kind]) for student in record.students for exercise, kind in endings(student)
+    ]
+    columns = (*_whose(), Column(_("Exercise")), Column(_("What happened")))
+    return _section(_("Time-outs and crashes"), columns, rows)
+
+
+def _mended(record: ClassRecord) -> Section:
+    rows = [
+        (*_who(student), "\n".join(student.result.mended))
+        for student in record.students
+        if student.result and student.result.mended
+    ]
+    return _section(_("Put right before grading"), (*_whose(), Column(_("What"))), rows)
+
+
+def _isolation(record: ClassRecord) -> Section:
+    levels = Counter(student.isolation for student in record.students if student.isolation)
+    rows = [(level, str(count)) for level, count in levels.most_common()]
+    notes = []
+    if levels["basic"]:
+        notes.append(_("At basic, students' code could read and write the files of whoever graded."))
+    return _section(
+        _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
+    )
+
+
+def _everybody(record: ClassRecord) -> Section:
+    numbers = (_("Automatic"), _("Late"), _("Score"))
+    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("Standing")))
+    rows = [
+        (
+            *_who(student),
+            NOTHING if student.result is None else _number(student.result.score),
+            "−" + _number(student.penalty) if student.penalty else "",
+            NOTHING if student.score is None else _number(student.score),
+            standing_word(student.standing),
+        )
+        for student in record.students
+    ]
+    return _section(_("Everybody"), columns, rows)
+
+
+def _section(
+    title: str, columns: tuple[Column, ...], rows: list[tuple[str, ...]], notes: Iterable[str] = ()
+) -> Section:
+    return Section(title, columns, _rows(rows), tuple(notes) if rows else (_("None."),))
+
+
+def _rows(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
+    return tuple(Row(tuple(cells)) for cells in rows)
+
+
+def _whose() -> tuple[Column, Column]:
+    return Column(_("Student")), Column(_("Name"))
+
+
+def _who(student: StudentRecord) -> tuple[str, str]:
+    return student.id, student.person.name
+
+
+def _scores(record: ClassRecord) -> list[float]:
+    return [student.score for student in record.students if student.score is not None]
+
+
+def _judged(record: ClassRecord) -> list[SubmissionResult]:
+    return [student.result for student in record.having(Standing.JUDGED) if student.result]
+
+
+def _statistics(statistics: ItemStatistics) -> tuple[str, str, str]:
+    discrimination = statistics.discrimination
+    return (
+        _number(statistics.max),
+        f"{statistics.facility:.2f}",
+        NOTHING if discrimination is None else f"{discrimination:.2f}".replace("-", "−"),
+    )
+
+
+def _code(sentence: str) -> Markup:
+    """A sentence of the kit's, escaped, with `code` set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"

@@ -1,0 +1,105 @@
+"""What to say of a class: standings, causes, code that was stopped or died, and who needs a look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from autograder.exercises import UnknownExercise, exercise
+from autograder.grading.records import Standing, StudentRecord
+from autograder.i18n import LANGUAGES, _, current_language, speaking
+from autograder.oracle import known_mistakes
+from autograder.results import Outcome
+
+
+def standing_word(standing: Standing) -> str:
+    """The standing in the language of the reader."""
+    return {
+        Standing.JUDGED: _("graded"),
+        Standing.UNREADABLE: _("could not be read"),
+        Standing.WITHOUT_RESULT: _("has points, but no results of the checks"),
+        Standing.NOT_GRADED: _("handed in, not graded yet"),
+        Standing.ABSENT: _("not handed in"),
+    }[standing]
+
+
+def cause_title(exercise_id: str, cause: str) -> str:
+    """What the known mistake `cause` is; its id where this kit no longer knows it."""
+    try:
+        titles = {mistake.id: mistake.cause for mistake in _mistakes(exercise_id)}
+    except (UnknownExercise, FileNotFoundError):  # an older kit's
+        return cause
+    return titles[cause][current_language()] if cause in titles else cause
+
+
+@cache
+def _mistakes(exercise_id: str) -> tuple:
+    return known_mistakes(exercise(exercise_id))
+
+
+def ending(message: str) -> str | None:
+    """ "time-out" or "crash" where `message` says that the student's code was stopped, or died; None otherwise.
+
+    A stored result keeps the sentence alone, in the student's language. What student code raises itself is told
+    in another sentence around it, so nobody can feign an ending.
+    """
+    return next((kind for kind, pattern in _endings() if pattern.fullmatch(message)), None)
+
+
+@cache
+def _endings() -> list[tuple[str, re.Pattern[str]]]:
+    found = []
+    for language in LANGUAGES:
+        with speaking(language):
+            sentences = (  # of autograder.worker.client
+                ("time-out", _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")),
+                ("time-out", _("The notebook as a whole took too long.")),
+                (
+                    "crash",
+                    _(
+                        "Your code ended the Python process (a crash, a call such as os._exit, or too many or too "
+                        "large files)."
+                    ),
+                ),
+                ("crash", _("What came back from your code could not be read.")),
+            )
+        for kind, sentence in sentences:
+            pattern = re.escape(sentence).replace(re.escape("{seconds:.0f}"), r"\d+")
+            found.append((kind, re.compile(pattern)))
+    return found
+
+
+def endings(student: StudentRecord) -> Iterator[tuple[str, str]]:
+    """(exercise, "time-out" or "crash") for each exercise in which the student's code was stopped, or died."""
+    for name, result in (student.result.checks if student.result else {}).items():
+        kinds = {ending(item.message) for item in result.items if item.outcome is Outcome.RAISED} - {None}
+        yield from ((name, kind) for kind in sorted(kinds))
+
+
+def reasons_to_look(student: StudentRecord) -> Iterator[str]:
+    """Why somebody should look at the submission by hand; nothing where nobody need."""
+    result = student.result
+    if student.standing is Standing.WITHOUT_RESULT:
+        yield _(
+            "The gradebook has points, but the results store has nothing; was nbgrader autograde used? To have the "
+            "checks here too, run autograder grade."
+        )
+    if student.standing is Standing.NOT_GRADED:
+        yield _("Handed in, but not graded yet; run autograder grade.")
+    if result is None:
+        return
+    if not student.grades:
+        yield _("The results store has a result, but the gradebook has no submission; run autograder grade.")
+    if result.message:  # unreadable, or cells of the assignment are gone
+        yield result.message
+    broken = [
+        f"{name}: {item.id}"
+        for name, found in result.checks.items()
+        for item in found.items
+        if item.outcome is Outcome.GRADER_ERROR
+    ]
+    if broken:
+        yield _("A check failed through a fault of its own ({checks}); its points were given.").format(
+            checks=", ".join(broken)
+        )

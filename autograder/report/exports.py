@@ -1,0 +1,202 @@
+"""A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from autograder.grading.records import ClassRecord, StudentRecord
+from autograder.i18n import _
+from autograder.report.class_words import standing_word
+from autograder.report.csv_safe import neutral
+from autograder.report.words import headline, outcome_word
+from autograder.results import Item, Outcome
+
+LONGEST_NAME = 80
+"""Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""
+
+
+def canvas_csv(record: ClassRecord) -> str:
+    """A file for Import in Canvas's gradebook: five columns on the student, one of points; first the points possible.
+
+    Canvas finds a student by ID (the gradebook's `lms_user_id`), then by SIS Login ID (the id here), then by name, and
+    takes the column for a new assignment if none has its title. Who has no score has no row, for an empty cell would
+    clear a grade that is there.
+    Source: https://github.com/instructure/canvas-lms, lib/gradebook_importer.rb.
+    """
+    header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", record.assignment]
+    rows = [["    Points Possible", "", "", "", "", _number(record.max)]]
+    for student, score in _scored(record):
+        person = student.person
+        rows.append([person.name or person.id, person.lms_id, "", person.id, "", _number(score)])
+    return _csv([header, *rows])
+
+
+def moodle_csv(record: ClassRecord) -> str:
+    """A file for Import, CSV file, in Moodle's gradebook: map Username to username, or Email address to useremail.
+
+    Grade and feedback belong together: Moodle drops the grades if feedback is imported without them. Who has no score
+    has no row. Source: https://docs.moodle.org/311/en/Grade_import.
+    """
+    rows = [["Username", "Email address", record.assignment, "Feedback"]]
+    for student, score in _scored(record):
+        rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
+    return _csv(rows)
+
+
+def gradescope_results(record: ClassRecord) -> dict[str, str]:
+    """File name -> the content of a results.json, for everybody who has a score.
+
+    A test a check, then one a cell that is graded by hand. `score`, which overrides the sum of the tests, is the score
+    in the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
+    """
+    return {
+        f"{_file_name(student.id)}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+        for student, score in _scored(record)
+    }
+
+
+def junit_xml(record: ClassRecord) -> str:
+    """One file, a test suite a student, a test case a check.
+
+    A check that raised, or failed through its own fault, is an error; one that was not reached is skipped.
+    Source: the schema of Jenkins, https://github.com/jenkinsci/xunit-plugin, junit-10.xsd.
+    """
+    suites = ET.Element("testsuites", name=_xml(record.assignment))
+    for student in record.students:
+        _add_suite(suites, student)
+    _count(suites)
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def write_exports(record: ClassRecord, format: str, folder: Path) -> Path:
+    """Write one of the formats "canvas", "moodle", "gradescope" and "junit" into `folder`; gives the file or folder."""
+    match format:
+        case "gradescope":
+            target = folder / "gradescope"
+            target.mkdir(exist_ok=True)
+            for name, content in gradescope_results(record).items():
+                (target / name).write_text(content + "\n", encoding="utf-8", newline="")
+            return target
+        case "canvas" | "moodle":
+            target, content = folder / f"{format}.csv", {"canvas": canvas_csv, "moodle": moodle_csv}[format](record)
+        case "junit":
+            target, content = folder / "junit.xml", junit_xml(record)
+        case _:
+            raise ValueError(f"unknown format {format!r}")
+    target.write_text(content, encoding="utf-8", newline="")
+    return target
+
+
+def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
+    return ((student, student.score) for student in record.students if student.score is not None)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _csv(rows: Iterable[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([neutral(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def _feedback(student: StudentRecord) -> Iterable[str]:
+    """The exercises in a line each, without anything that the student's code wrote."""
+    if student.result is not None:
+        if not student.result.checks:
+            yield _("The notebook could not be graded.")
+        yield from (headline(result) for result in student.result.checks.values())
+    if student.waiting:
+        yield _("Still to be graded by hand: {cells}").format(cells=", ".join(student.waiting))
+
+
+def _gradescope(record: ClassRecord, student: StudentRecord, score: float) -> dict[str, Any]:
+    result = student.result
+    tests = [_test(name, item) for name, found in (result.checks if result else {}).items() for item in found.items]
+    by_hand = {name: grade for name, grade in student.grades.items() if grade.waits or grade.manual is not None}
+    for name, grade in by_hand.items():
+        test: dict[str, Any] = {"name": name, "score": grade.score, "max_score": record.cells.get(name, 0.0)}
+        if grade.waits:
+            test["output"] = _("Still to be graded by hand: {cells}").format(cells=name)
+        tests.append(test | {"visibility": "visible"})
+    return {
+        "score": score,
+        "output": result.message if result else "",
+        "output_format": "text",
+        "visibility": "visible",
+        "tests": tests,
+    }
+
+
+def _test(exercise: str, item: Item) -> dict[str, Any]:
+    return {
+        "name": f"{exercise}: {item.sentence}",
+        "score": item.points,
+        "max_score": item.max,
+        "status": "passed" if item.outcome is Outcome.PASSED else "failed",
+        "output": item.message,
+        "output_format": "text",
+        "visibility": "visible",
+    }
+
+
+def _file_name(student: str) -> str:
+    """The id as a file name on any system; an id that has to be changed gets a digest, so that no two are alike."""
+    name = re.sub(r"[^\w.@+-]", "_", student.lstrip("."))[:LONGEST_NAME].rstrip(".")
+    return (
+        name
+        if name and name == student
+        else f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    )
+
+
+def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
+    suite = ET.SubElement(suites, "testsuite", name=_xml(student.id))
+    properties = ET.SubElement(suite, "properties")
+    for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
+        ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
+    result = student.result
+    for name, found in (result.checks if result else {}).items():
+        for item in found.items:
+            _add_case(suite, name, item.id, _verdict(item), outcome_word(item.outcome), item.message)
+    if result and not result.checks:
+        _add_case(suite, "notebook", "notebook", "error", _("The notebook could not be graded."), result.message)
+    if not result:
+        _add_case(suite, "notebook", "notebook", "skipped", standing_word(student.standing), "")
+
+
+def _verdict(item: Item) -> str | None:
+    return {
+        Outcome.PASSED: None,
+        Outcome.FAILED: "failure",
+        Outcome.RAISED: "error",
+        Outcome.GRADER_ERROR: "error",
+    }.get(item.outcome, "skipped")
+
+
+def _add_case(suite: ET.Element, exercise: str, name: str, verdict: str | None, message: str, text: str) -> None:
+    case = ET.SubElement(suite, "testcase", classname=_xml(exercise), name=_xml(name))
+    if verdict:
+        ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
+
+
+def _count(suites: ET.Element) -> None:
+    for element in (suites, *suites):
+        element.set("tests", str(sum(1 for _case in element.iter("testcase"))))
+        for counter, verdict in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            element.set(counter, str(sum(1 for _verdict in element.iter(verdict))))
+
+
+def _xml(text: str) -> str:
+    """`text` without the characters that XML 1.0 cannot hold (https://www.w3.org/TR/xml/#charsets)."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

@@ -1,0 +1,430 @@
+"""`autograder report`: a class of 200 against a direct computation, and every format through a standard parser."""
+
+import csv
+import io
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from autograder.grading.course import Course, CourseError
+from autograder.grading.records import Standing, read_class
+from autograder.i18n import LANGUAGES, speaking
+from autograder.oracle import known_mistakes
+from autograder.report import exports
+from autograder.report.class_page import class_page
+from autograder.report.class_plot import score_bins
+from autograder.report.class_words import ending, endings
+from autograder.report.statistics import discrimination, item_statistics
+from autograder.results import Outcome, SubmissionResult
+from autograder.worker import client
+from tests import report_class as made_of
+from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
+
+CHECKS = [(exercise, check) for exercise in EXERCISES for check in exercise.checks]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The class as it was made, from which the tests compute for themselves."""
+    return make_class(tmp_path_factory.mktemp("report") / "course")
+
+
+@pytest.fixture(autouse=True)
+def stay_here():
+    """A Course changes the working directory."""
+    here = os.getcwd()
+    yield
+    os.chdir(here)
+
+
+@pytest.fixture
+def record(made):
+    with speaking("en"):
+        return read_class(Course(made.folder), ASSIGNMENT)
+
+
+@pytest.fixture
+def page(record):
+    with speaking("en"):
+        return Page(class_page(record))
+
+
+class Page(HTMLParser):
+    """The page as sections of rows, and all that it could load or run; elements must close in order."""
+
+    VOID = ("meta", "br", "img", "link")
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.open, self.tags, self.attributes = text, [], Counter(), []
+        self.sections, self.title, self.notes = {}, "", {}
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += attributes
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "h2":
+            self.title = ""
+        if tag == "tr":
+            self.sections[self.title].append([])
+        if tag in ("td", "th"):
+            self.sections[self.title][-1].append("")
+        if tag == "p":
+            self.notes[self.title].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += attributes
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag == "h2":
+            self.sections[self.title], self.notes[self.title] = [], []
+
+    def handle_data(self, data):
+        if "h2" in self.open:
+            self.title += data
+        elif "td" in self.open or "th" in self.open:
+            self.sections[self.title][-1][-1] += data
+        elif "p" in self.open:
+            self.notes[self.title][-1] += data
+
+    def row(self, section, key):
+        (row,) = [row for row in self.sections[section] if row[0] == key]
+        return row
+
+
+def counted(made):
+    """Those whose checks count: judged, and in the store."""
+    return [result for student, result in made.judged.items() if student != made_of.NOT_STORED]
+
+
+def points_of(results, exercise, check=None):
+    items = [item for result in results for item in result.checks[exercise.id].items]
+    if check is not None:
+        return [item.points for item in items if item.id == check.id]
+    n = len(exercise.checks)
+    return [sum(item.points for item in items[i : i + n]) for i in range(0, len(items), n)]
+
+
+def totals_of(results):
+    return [sum(item.points for found in result.checks.values() for item in found.items) for result in results]
+
+
+def directly(results, exercise, check=None):
+    """Facility and discrimination by the standard library."""
+    most = check.points if check else sum(check.points for check in exercise.checks)
+    item = points_of(results, exercise, check)
+    rest = [total - earned for total, earned in zip(totals_of(results), item, strict=True)]
+    try:
+        correlation = statistics.correlation(item, rest)
+    except statistics.StatisticsError:  # an input is constant
+        correlation = None
+    return statistics.fmean(item) / most, correlation
+
+
+def expected_scores(made):
+    """Student -> score in the gradebook, by hand from what was made."""
+    scores = {s: total + made.hand[s] for s, total in zip(made.judged, totals_of(made.judged.values()), strict=True)}
+    scores[made_of.UNREADABLE] = 0.0
+    scores[made_of.NOT_BOOKED] -= made.hand[made_of.NOT_BOOKED]
+    scores[made_of.OPEN] -= made.hand[made_of.OPEN]
+    scores[made_of.LATE] = max(0.0, scores[made_of.LATE] - 3.0)
+    scores[made_of.OVERRULED] += 5.5 - made.judged[made_of.OVERRULED].checks["depth_study"].score
+    return scores
+
+
+def test_everybody_is_there_with_their_score(made, record):
+    assert record.max == POINTS + sum(BY_HAND.values()) == 40.0
+    assert len(record.students) == STUDENTS
+    scores = {student.id: student.score for student in record.students if student.score is not None}
+    assert scores == pytest.approx(expected_scores(made))
+    assert Counter(student.standing for student in record.students) == {
+        Standing.JUDGED: STUDENTS - 4,
+        Standing.UNREADABLE: 1,
+        Standing.WITHOUT_RESULT: 1,
+        Standing.NOT_GRADED: 1,
+        Standing.ABSENT: 1,
+    }
+    assert [student.id for student in record.students if student.waiting] == [made_of.OPEN]
+
+
+@pytest.mark.parametrize(("exercise", "check"), [*CHECKS, *((exercise, None) for exercise in EXERCISES)])
+def test_facility_and_discrimination_are_those_of_a_direct_computation(made, record, exercise, check):
+    results = [student.result for student in record.having(Standing.JUDGED)]
+    found = item_statistics(results, exercise.id, check and check.id)
+    facility, correlation = directly(counted(made), exercise, check)
+    assert found.students == STUDENTS - 4
+    assert found.facility == pytest.approx(facility, abs=1e-12)
+    assert found.discrimination == (correlation if correlation is None else pytest.approx(correlation, abs=1e-9))
+
+
+def test_discrimination_is_undefined_without_spread_or_with_two_students():
+    spread, flat = np.array([0.0, 1.0, 2.0]), np.array([0.1 + 0.2, 0.3, 0.3])
+    assert discrimination(flat, spread) is None
+    assert discrimination(spread, flat) is None
+    assert discrimination(spread[:2], spread[:2]) is None
+    assert discrimination(spread, -spread) == pytest.approx(-1.0)
+
+
+def test_students_of_another_version_of_the_kit_count_where_they_have_a_result(made):
+    results = [SubmissionResult(dict(result.checks)) for result in counted(made)[:50]]
+    for result in results[:20]:
+        del result.checks["depth_study"]
+    exercise = next(exercise for exercise in EXERCISES if exercise.id == "depth_study")
+    found = item_statistics(results, exercise.id)
+    assert (found.students, found.facility) == (30, pytest.approx(directly(results[20:], exercise)[0]))
+    with pytest.raises(ValueError, match="nobody"):
+        item_statistics(results[:20], exercise.id)
+
+
+def test_the_page_shows_these_numbers_and_the_outcomes(made, page):
+    results = counted(made)
+    rows = page.sections["Exercises and checks"][1:]
+    expected = [
+        pair for exercise in made_of.NOTEBOOK for pair in [(exercise, None), *((exercise, c) for c in exercise.checks)]
+    ]
+    assert len(rows) == len(expected)
+    for row, (exercise, check) in zip(rows, expected, strict=True):
+        facility, correlation = directly(results, exercise, check)
+        shown = "–" if correlation is None else f"{correlation:.2f}".replace("-", "−")
+        assert row[0] == (check.sentence.replace("`", "") if check else exercise.id)
+        assert row[2:4] == [f"{facility:.2f}", shown]
+        if check:
+            items = [item for result in results for item in result.checks[exercise.id].items if item.id == check.id]
+            counts = Counter(item.outcome for item in items)
+            assert row[4:] == [str(counts[outcome] or "") for outcome in Outcome]
+    first = expected.index((EXERCISES[0], EXERCISES[0].checks[0]))
+    assert rows[first][2:4] == ["1.00", "–"]  # everybody passes it
+
+
+def test_the_page_counts_students_and_sums_up_scores(made, page):
+    scores = list(expected_scores(made).values())
+    overview = dict(page.sections["Overview"][1:])
+    assert (overview["Students"], overview["Students with a score"]) == ("200", "198")
+    assert (overview["graded"], overview["not handed in"], overview["Hand grading still open"]) == ("196", "1", "1")
+    assert overview["Mean"] == f"{statistics.fmean(scores):.2f}"
+    assert overview["Standard deviation"] == f"{statistics.stdev(scores):.2f}"
+    low, middle, high = statistics.quantiles(scores, n=4, method="inclusive")
+    assert overview["Median (quartiles)"] == f"{middle:.2f} ({low:.2f} – {high:.2f})"
+
+
+def test_the_page_counts_each_cause_once_a_student(made, page):
+    expected = Counter()
+    for result in counted(made):
+        for exercise in EXERCISES:
+            causes = {cause for item in result.checks[exercise.id].items for cause in item.causes}
+            expected.update((exercise.id, cause) for cause in causes)
+    titles = {(e.id, mistake.id): mistake.cause["en"] for e in EXERCISES for mistake in known_mistakes(e)}
+    rows = page.sections["The most frequent causes"][1:]
+    assert [int(count) for *_what, count in rows] == sorted(expected.values(), reverse=True)[:20]
+    assert {(title, exercise, int(count)) for title, exercise, count in rows} <= {
+        (titles[key].replace("`", ""), key[0], count) for key, count in expected.items()
+    }
+
+
+def test_the_page_names_who_needs_what(page):
+    looks = {student: why for student, _name, why in page.sections["Please look at these by hand"][1:]}
+    assert looks.keys() == {
+        made_of.UNREADABLE, made_of.UNGRADED, made_of.NOT_STORED, made_of.NOT_BOOKED, made_of.BROKEN,
+    }  # fmt: skip
+    assert looks[made_of.UNREADABLE] == "This file is no notebook."
+    assert made_of.ODD.id in looks[made_of.BROKEN]
+    absent = {row[0]: row[2] for row in page.sections["Not handed in, or without a grade for its content"][1:]}
+    assert absent == {
+        made_of.UNREADABLE: "could not be read",
+        made_of.ABSENT: "not handed in",
+        made_of.UNGRADED: "handed in, not graded yet",
+    }
+    assert page.row("Hand grading still open", made_of.OPEN)[2] == ", ".join(BY_HAND)
+    happened = {row[0]: row[3] for row in page.sections["Time-outs and crashes"][1:]}
+    assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
+    assert len(page.sections["Put right before grading"][1:]) == 1
+    assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
+    assert len(page.sections["Everybody"][1:]) == STUDENTS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_is_one_file_in_which_nothing_runs_or_loads(record, language):
+    with speaking(language):
+        page = Page(class_page(record))
+    assert page.tags["svg"] == 1 and not page.tags.keys() & {"script", "img", "link", "iframe", "object", "image", "b"}
+    for name, value in page.attributes:
+        assert not name.startswith("on"), (name, value)
+        if name in ("src", "href", "xlink:href", "action", "data"):
+            assert value.startswith("#")
+    assert not re.search(r"url\((?!#)|@import", page.text)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", page.text)
+    assert page.row(list(page.sections)[-1], HOSTILE_ID)[1].startswith(made_of.HOSTILE_NAME)
+
+
+def test_the_japanese_page_speaks_japanese(record):
+    with speaking("ja"):
+        page = Page(class_page(record))
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", title) for title in page.sections)
+    assert all(
+        re.search(r"[ぁ-んァ-ヶ一-龠]", note)
+        for title in ("", *page.sections)
+        for note in page.notes.get(title, [])
+        if not re.match(r"[a-z_]+: \d+$", note)
+    )
+
+
+def test_scores_are_counted_in_tenths():
+    counts, edges = score_bins([0.0, 3.9, 4.0, 36.0, 40.0, 41.5], 40.0)
+    assert counts.tolist() == [2, 1, 0, 0, 0, 0, 0, 0, 0, 3]
+    assert edges.tolist() == [4.0 * i for i in range(11)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_runner_says_of_stopped_code_is_recognised_and_cannot_be_feigned(language):
+    with speaking(language):
+        for text, kind in (
+            (client._took_too_long(20.0), "time-out"),
+            (client._whole_took_too_long(), "time-out"),
+            (client._ended(), "crash"),
+            (client._unreadable(), "crash"),
+        ):
+            assert ending(text) == kind
+            assert ending(f"Your code raised E: {text}") is None
+
+
+def test_canvas(made, record):
+    header, possible, *rows = csv.reader(io.StringIO(exports.canvas_csv(record), newline=""))
+    assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", ASSIGNMENT]
+    assert possible == ["    Points Possible", "", "", "", "", "40"]
+    assert all(len(row) == 6 for row in rows)
+    scores = {row[3].removeprefix("'"): float(row[5]) for row in rows}
+    assert scores == pytest.approx(expected_scores(made), abs=1e-4)
+    assert ["Name 3, 太郎", "3", "", "s003", ""] in [row[:5] for row in rows]
+
+
+def test_moodle(made, record):
+    with speaking("en"):
+        header, *rows = csv.reader(io.StringIO(exports.moodle_csv(record), newline=""))
+    assert header == ["Username", "Email address", ASSIGNMENT, "Feedback"]
+    assert {row[0].removeprefix("'"): float(row[2]) for row in rows} == pytest.approx(expected_scores(made), abs=1e-4)
+    feedback = {row[0]: row[3] for row in rows}
+    assert feedback[made_of.UNREADABLE] == "The notebook could not be graded."
+    assert "Still to be graded by hand: depth_study_plot, depth_study_findings" in feedback[made_of.OPEN]
+    assert all(exercise.id in feedback[made_of.LATE] for exercise in EXERCISES)
+
+
+@pytest.mark.parametrize("write", [exports.canvas_csv, exports.moodle_csv])
+def test_no_cell_is_a_formula(record, write):
+    cells = [cell for row in csv.reader(io.StringIO(write(record), newline="")) for cell in row]
+    assert "'" + HOSTILE_ID in cells
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
+
+
+def test_gradescope(made, record, tmp_path):
+    with speaking("en"):
+        folder = exports.write_exports(record, "gradescope", tmp_path)
+    files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
+    assert sorted(file["score"] for file in files.values()) == pytest.approx(sorted(expected_scores(made).values()))
+    assert all(re.fullmatch(r"[\w.@+-]+\.json", name) for name in files)
+    late = files[f"{made_of.LATE}.json"]
+    assert set(late) == {"score", "output", "output_format", "visibility", "tests"}
+    assert sum(test["score"] for test in late["tests"]) - 3.0 == pytest.approx(late["score"])
+    assert sum(test["max_score"] for test in late["tests"]) == 40.0
+    checks = late["tests"][: len(CHECKS)]
+    for test, item in zip(
+        checks, [item for found in made.judged[made_of.LATE].checks.values() for item in found.items], strict=True
+    ):
+        assert test["status"] == ("passed" if item.outcome is Outcome.PASSED else "failed")
+        assert (test["score"], test["max_score"], test["output"]) == (item.points, item.max, item.message)
+        assert test["visibility"] == "visible"
+    assert files[f"{made_of.UNREADABLE}.json"]["output"] == "This file is no notebook."
+
+
+def test_file_names_are_safe_and_never_alike():
+    names = ["../../etc/passwd", "..", "", "a/b", "a_b", "a:b", "con\0", "学生", "x" * 500, "x" * 501, HOSTILE_ID]
+    files = [exports._file_name(name) for name in names]
+    assert len(set(files)) == len(names)
+    assert all(re.fullmatch(r"[\w@+-][\w.@+-]*", file) and len(file) <= 100 for file in files)
+    assert exports._file_name("学生") == "学生" and exports._file_name("a_b") == "a_b"
+
+
+def test_junit(made, record):
+    root = ElementTree.fromstring(exports.junit_xml(record).encode("utf-8"))
+    suites = {suite.get("name"): suite for suite in root}
+    assert len(suites) == STUDENTS and HOSTILE_ID in suites
+    items = [item for result in counted(made) for found in result.checks.values() for item in found.items]
+    outcomes = Counter(item.outcome for item in items)
+    assert int(root.get("tests")) == len(items) + 4
+    assert int(root.get("failures")) == outcomes[Outcome.FAILED]
+    assert int(root.get("errors")) == outcomes[Outcome.RAISED] + outcomes[Outcome.GRADER_ERROR] + 1
+    assert int(root.get("skipped")) == outcomes[Outcome.NOT_ATTEMPTED] + outcomes[Outcome.BLOCKED] + 3
+    late = suites[made_of.LATE]
+    assert [case.get("name") for case in late.iter("testcase")] == [check.id for _exercise, check in CHECKS]
+    (error, *_more) = suites[HOSTILE_ID].iter("error")
+    assert error.text == re.sub("[\x00\x1b\uffff]", "", made_of.HOSTILE_MESSAGE)
+
+
+def test_a_student_may_end_in_more_than_one_exercise(record):
+    slow = next(student for student in record.students if student.id == made_of.SLOW)
+    assert list(endings(slow)) == [(made_of.ODD.id, "time-out")]
+
+
+def run(course, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "autograder", "report", *arguments, "--course", str(course)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"AUTOGRADER_LANG": "en", "PYTHONUTF8": "1"},
+        timeout=120,
+    )
+
+
+def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
+    done = run(
+        made.folder, ASSIGNMENT, "--out", str(tmp_path / "out"), "--format", "html,canvas,moodle,gradescope,junit"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
+    assert "Without a score yet: 2." in done.stdout and "Waiting for hand grading: 1." in done.stdout
+    assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "says"),
+    [
+        (lambda folder: (folder / "nbgrader_config.py").unlink(), [ASSIGNMENT], "is no course folder"),
+        (lambda folder: None, ["other"], "There is no assignment other here"),
+        (lambda folder: None, [ASSIGNMENT], "Nobody has been graded for gradient-pathology yet"),
+        (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, canvas"),
+    ],
+)
+def test_what_cannot_be_reported_is_said_in_a_line_and_nothing_is_made(tmp_path, prepare, arguments, says):
+    course = tmp_path / "course"
+    (course / "source" / ASSIGNMENT).mkdir(parents=True)
+    (course / "nbgrader_config.py").write_text("")
+    prepare(course)
+    before = sorted(course.rglob("*"))
+    done = run(course, *arguments)
+    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+    assert sorted(course.rglob("*")) == before
+
+
+def test_a_gradebook_of_students_who_were_never_graded_is_said_so(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("")
+    with new_gradebook(tmp_path) as book:
+        book.add_assignment(ASSIGNMENT)
+        book.add_student("s1")
+    with speaking("en"), pytest.raises(CourseError, match="Nobody has been graded"):
+        read_class(Course(tmp_path), ASSIGNMENT)
