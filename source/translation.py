@@ -2,9 +2,9 @@
 
     python source/translation.py      rewrites source/gradient_pathology.en.po and names what is left to translate
 
-The Japanese lesson is the source of all code. gradient_pathology.en.md holds the English text of every prose cell, below
-a line `<!-- id of the cell -->`. In the catalogue, a message is a comment or the inside of a string literal, with the
-braces of an f-string as they stand, so that word order is free. All that holds no Japanese stays as it is.
+The Japanese lesson is the source of all code. gradient_pathology.en.md holds the English text of every prose cell,
+below a line `<!-- id of the cell -->`. In the catalogue, a message is a comment or the inside of a string literal, with
+the braces of an f-string as they stand, so that word order is free. All that holds no Japanese stays as it is.
 """
 
 from __future__ import annotations
