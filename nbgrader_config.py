@@ -15,8 +15,26 @@ c.CourseDirectory.course_id = "gradient-pathology"
 # Where released assignments and submissions are exchanged. On a shared server, set NBGRADER_EXCHANGE to its folder.
 c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(course / "exchange"))
 
-c.ClearSolutions.code_stub = {"python": "# ここにコードを書いてください\nraise NotImplementedError"}
-c.ClearSolutions.text_stub = "ここに答えを書いてください。"
+# What stands in place of solutions, in the language of the notebook's edition.
+c.ClearSolutions.code_stubs = {
+    "ja": "# ここにコードを書いてください\nraise NotImplementedError",
+    "en": "# Write your code here\nraise NotImplementedError",
+}
+c.ClearSolutions.text_stubs = {"ja": "ここに答えを書いてください。", "en": "Write your answer here."}
+c.GenerateAssignment.preprocessors = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.InstantiateTests",
+    "nbgrader.preprocessors.LockCells",
+    "autograder.nbgrader_plugins.stubs.ClearSolutions",  # in place of nbgrader.preprocessors.ClearSolutions
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",  # again: hidden tests are gone now
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
 c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.rename.before_autograde"  # notebooks of another name

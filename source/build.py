@@ -1,6 +1,6 @@
 """Build the instructor's notebook from the lesson's text and the reference solutions.
 
-    python source/build.py        writes source/gradient-pathology/gradient_pathology.ipynb
+    python source/build.py        writes source/*/gradient_pathology.ipynb, one for each language
 
 The lesson is a jupytext "percent" file. The header of a cell says what the cell is:
 
@@ -14,8 +14,8 @@ The lesson is a jupytext "percent" file. The header of a cell says what the cell
     # %% check="clip_gradients"                       a test cell
 
 `build` is two steps: `read_cells` gives the cells with their ids, `notebook_of` adds what nbgrader and the grader
-read in their metadata. Ids come from the kind and place of a cell, never from its wording, so that a translated
-edition made between the two steps keeps them.
+read in their metadata. Ids come from the kind and place of a cell, never from its wording: the English edition, made
+between the two steps by source/translation.py, keeps them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.exercises import exercise
 from autograder.submission import digest
+from source.translation import translated
 
 SOURCE = Path(__file__).resolve().parent
 REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
@@ -43,20 +44,21 @@ class Edition:
     Attributes:
         assignment: nbgrader's name of the assignment, also the folder of the built notebook.
         language: the language of the prose and of the kit's messages, "ja" or "en".
-        text: the lesson's percent file.
+        text: the lesson's percent file, the source of all code.
     """
 
     assignment: str
     language: str
-    text: Path
+    text: Path = SOURCE / "gradient_pathology.py"
 
     @property
     def notebook(self) -> Path:
         return SOURCE / self.assignment / "gradient_pathology.ipynb"
 
 
-JAPANESE = Edition("gradient-pathology", "ja", SOURCE / "gradient_pathology.py")
-EDITIONS = (JAPANESE,)
+JAPANESE = Edition("gradient-pathology", "ja")
+ENGLISH = Edition("gradient-pathology-en", "en")
+EDITIONS = (JAPANESE, ENGLISH)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Cell:
 
 def build(edition: Edition = JAPANESE) -> NotebookNode:
     """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
-    return notebook_of(read_cells(edition.text), edition)
+    cells = read_cells(edition.text)
+    return notebook_of(translated(cells) if edition.language == "en" else cells, edition)
 
 
 def read_cells(text: Path) -> list[Cell]:

@@ -970,6 +970,65 @@ with waiting_for("gradient_profile"):
 # - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には映りません。1 つの数値で診断を終えず、損失・$|dW|$・δ・活性化を合わせて見ます。
 
 # %% [markdown]
+# ### 6.4 1 歩の長さを測る: 更新量と重みの比
+#
+# 6.3 の坂が見落とす「学習率が大きすぎる病気」は、1 歩の長さを重みの長さと比べると見えます。SGD では、$l$ 番目の Linear 層の **更新量と重みの比** は
+#
+# $$r^{(l)} = \frac{|\eta\, dW^{(l)}|}{|W^{(l)}|}$$
+#
+# です（$\eta$ は学習率）。目安は $10^{-3}$ ほどだとよく言われます。これは経験則で、1 つの層だけを見ても決まりません。それでも、両極端の意味ははっきりしています。$10^{-6}$ なら、その層は 100 万歩進んでも重みの長さほどしか動けません。1 を超えれば、1 歩で重みが別物になります。
+#
+# 10 層のネットワーク 4 種類で、学習を始める前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）の最初の 1 歩の比の最大値を、クリッピングなしの 200 ステップ後の損失と比べます。
+#
+# > **予想してみましょう**: 最初の 1 歩の比が 1 を超えた（どれかの層の重みが別物になった）ネットワークのうち、学べるものはどれくらいあるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 更新量と重みの比
+def update_ratios(layers, inputs, lr=0.1):
+    """各 Linear 層の |lr * dW| / |W|（入力側から）。"""
+    norms = forward_backward(layers, inputs, t)[1]
+    weights = [layer.params["W"] for layer in layers if isinstance(layer, Linear)]
+    return np.array([lr * norm / np.linalg.norm(W) for norm, W in zip(norms, weights)])
+
+
+def loss_after(layers, inputs, lr=0.1, steps=200):
+    for _ in range(steps):
+        loss, _norms = forward_backward(layers, inputs, t)
+        sgd_update(layers, lr)
+    return loss
+
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+for (activation, init, scale), marker in zip([("sigmoid", "xavier", 1), ("tanh", "xavier", 1), ("relu", "he", 1), ("relu", "he", 5)], "os^D"):
+    build = lambda rng: build_deep_network(10, activation, init, rng=rng)
+    label = f"{activation} {init}、入力 {scale} 倍"
+    ratios = median_over_seeds(lambda rng: update_ratios(build(rng), scale * X))
+    (line,) = left.semilogy(np.arange(1, 11), ratios, marker=marker, label=label)
+    print(f"{label}: 比の中央値は 1 層目 {ratios[0]:.1e}, 出力層 {ratios[-1]:.1e}")
+    if activation == "relu":
+        with np.errstate(over="ignore", invalid="ignore"):  # 2.3 と同じで、わざと発散させて数える
+            largest = np.array([update_ratios(build(np.random.default_rng(seed)), scale * X).max() for seed in range(20)])
+            losses = np.array([loss_after(build(np.random.default_rng(seed)), scale * X) for seed in range(20)])
+        learned = losses < 0.9
+        right.loglog(largest, np.fmin(losses, 5.0), marker, color=line.get_color(), label=label)  # NaN も 5 になる
+        print(f"  最大の比が 1 以下: {(largest <= 1).sum()} 個のうち {learned[largest <= 1].sum()} 個が学べた、"
+              f"1 を超える: {(largest > 1).sum()} 個のうち {learned[largest > 1].sum()} 個が学べた")
+left.axhline(1e-3, color="gray", linestyle=":", label="よくある目安 0.001")
+left.set(title="学習前の、更新量と重みの比（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel="更新量 / 重み（対数）")
+right.axvline(1, color="gray", linestyle=":")
+right.set(title="最初の 1 歩と、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="200 ステップ後の損失（対数）")
+for ax in (left, right):
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目は、600 万歩ほど進んでやっと、重みの長さだけ動ける計算です。これは消失の、もう 1 つの姿です。
+# - 入力が 5 倍の ReLU では、出力層の比の中央値が 1.5 です。ふつうの入力と合わせた 40 個のうち、最大の比が 1 を超えた 14 個で学べたのは 2 個だけでした。1 以下の 26 個では 23 個が学べました。坂に映らなかった病気が、たった 1 歩の測定で見えます。
+# - それでも完全ではありません。1 を超えても学べたものが 2 個、1 以下でも学べなかったものが 3 個あります。比は、損失や坂と合わせて読みます。
+
+# %% [markdown]
 # ---
 #
 # ## 7 最適化手法の比較
@@ -1219,6 +1278,60 @@ with waiting_for("batch_norm"):
 # - 原論文は効果の理由を「内部共変量シフトの抑制」としましたが、その説明には反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**測った坂が平らになった** ことです。
 
 # %% [markdown]
+# #### 訓練と推論で出力が変わる
+#
+# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は、移動統計量を使うので左右されません。`training` を切りかえるのを忘れると、何が起きるでしょうか。
+# BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
+#
+# > **予想してみましょう**: 学習を始めたばかりのころ、推論モードの損失は、訓練モードより大きいでしょうか、小さいでしょうか。また、訓練モードのまま 1 行だけを入力すると、出力は入力しだいで変わるでしょうか。
+
+# %% tags=["experiment"]
+# 実験: 訓練モードと推論モード
+def set_training(layers, training):
+    for layer in layers:
+        layer.training = training
+
+
+def predict(layers, h):
+    for layer in layers:
+        h = layer.forward(h)
+    return h
+
+
+with waiting_for("batch_norm"):
+    layers = build_deep_network(5, "relu", "he", norm=BatchNorm, rng=np.random.default_rng(0))
+    steps, in_training, in_inference = np.arange(101), [], []
+    for step in steps:
+        set_training(layers, False)
+        in_inference.append(np.mean((predict(layers, X) - t) ** 2))  # 推論は移動統計量を変えないので、先に測る
+        set_training(layers, True)
+        in_training.append(forward_backward(layers, X, t)[0])
+        sgd_update(layers, 0.1)
+    for step in (0, 10, 20, 50, 100):
+        print(f"ステップ {step:3}: 訓練モードの損失 {in_training[step]:.2f}, 推論モードの損失 {in_inference[step]:.2f}")
+
+    set_training(layers, False)
+    alone = [predict(layers, X[i : i + 1]).item() for i in range(3)]
+    set_training(layers, True)
+    wrong = [predict(layers, X[i : i + 1]).item() for i in range(3)]
+    print("目標:                  ", ", ".join(f"{value:+.2f}" for value in t[:3, 0]))
+    print("1 行ずつ、推論モード:  ", ", ".join(f"{value:+.2f}" for value in alone))
+    print("1 行ずつ、訓練モード:  ", ", ".join(f"{value:+.2f}" for value in wrong))
+
+    fig, ax = plt.subplots(figsize=(8, 4.2))
+    ax.semilogy(steps, in_training, label="訓練モード")
+    ax.semilogy(steps, in_inference, label="推論モード")
+    ax.set(title="同じ重みの、2 つのモードの損失", xlabel="ステップ", ylabel="損失（対数）")
+    ax.legend()
+    plt.show()
+
+# %% [markdown]
+# **注目**
+#
+# - 学習前は訓練モードの 1.07 に対して推論モードが 1.53、10 ステップ後でも 0.22 に対して 0.46 です。移動統計量が、変わっていくバッチの統計量を遅れて追いかけているからです。100 ステップ後には、どちらも 0.03 になります。推論モードの損失が悪いときは、過学習を疑う前に、移動統計量が追いついているかを確かめます。
+# - 訓練モードのまま 1 行だけを入力すると、その 1 行が平均そのものなので $\hat x = 0$ となり、出力は **何を入力しても -0.13** です。`training = False` を忘れたときの症状です。しかも、移動統計量まで書き換わってしまいます。
+
+# %% [markdown]
 # ### 8.2 深さの研究
 #
 # 5 層、10 層、20 層のシグモイドのネットワークで学習を比べ、勾配消失が学習に何をするか、BatchNorm が何を変えるかを調べます。
@@ -1290,7 +1403,7 @@ def build_sigmoid_bn(depth, rng):
 #
 # 勾配は 1 層さかのぼるごとに W と σ' を掛けられる。σ' は 0.25 以下で、Xavier の W の倍率はほぼ 1 なので、1 層あたり約 0.23 倍（0.64 桁）になり、層の数だけ掛け合わさって指数的に小さくなる。出力層の |dW| は 0.5～2.6 あるので、勾配は生まれているのに入力側へ届いていない。
 #
-# BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失は 0.128、0.027、0.065 まで下がった。並びは深さの順ではなく、10 層が最も小さい。損失は学習中に揺れているので、1 つのシードだけで深さの優劣は決められない。
+# BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失はおよそ 0.1、0.03、0.06 まで下がった。並びは深さの順ではなく、10 層が最も小さい。損失は学習中に揺れていて、計算の丸めの違いだけでも値が変わるので、1 つのシードだけで深さの優劣は決められない。
 # ### END SOLUTION
 
 # %% [markdown]

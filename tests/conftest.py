@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
 from autograder.oracle import Reference
+from autograder.submission import source_of
 
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]
@@ -60,16 +62,23 @@ def small_notebook(extra: list[dict] = (), **solutions: str) -> dict:
 
 def solution_lines() -> set[str]:
     """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
-    solved, given = set(), set((COURSE / "source" / "gradient_pathology.py").read_text(encoding="utf-8").splitlines())
-    for path in (COURSE / "reference").glob("gradient_pathology/*.py"):
+    solved, given = set(), set()
+    for text in _texts_with_solutions():
         inside = False
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in text.splitlines():
             if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
                 inside = "BEGIN SOLUTION" in line
             else:
                 (solved if inside else given).add(line.strip())
-    given = {line.strip() for line in given}
     return {line for line in solved - given if len(line) > 12}
+
+
+def _texts_with_solutions() -> Iterator[str]:
+    """The reference's files, and all cells of the instructor's notebooks in both languages."""
+    for path in (COURSE / "reference").glob("gradient_pathology/*.py"):
+        yield path.read_text(encoding="utf-8")
+    for path in (COURSE / "source").glob("*/gradient_pathology.ipynb"):
+        yield from (source_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
 
 
 @pytest.fixture

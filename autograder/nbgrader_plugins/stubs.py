@@ -1,0 +1,27 @@
+"""Stubs in place of solutions, in the language of a notebook's edition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbformat.notebooknode import NotebookNode
+from nbgrader import preprocessors
+from traitlets import Dict
+
+from autograder.submission import language_of
+
+
+class ClearSolutions(preprocessors.ClearSolutions):
+    """nbgrader's own, which knows one stub for all notebooks of a course. It is configured under the same name."""
+
+    code_stubs = Dict(help="Language of an edition -> what replaces a solution in code").tag(config=True)
+    text_stubs = Dict(help="Language of an edition -> what replaces a written solution").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Clear the solutions of `nb`; a notebook that names no language gets the stubs of nbgrader's own options."""
+        language = language_of(nb)
+        if language in self.code_stubs:
+            self.code_stub = {"python": self.code_stubs[language]}
+        if language in self.text_stubs:
+            self.text_stub = self.text_stubs[language]
+        return super().preprocess(nb, resources)

@@ -1,0 +1,168 @@
+"""The words of the English edition: prose by cell, and the comments and strings of code by a catalogue.
+
+    python source/translation.py      rewrites source/gradient_pathology.en.po and names what is left to translate
+
+The Japanese lesson is the source of all code. gradient_pathology.en.md holds the English text of every prose cell,
+below a line `<!-- id of the cell -->`. In the catalogue, a message is a comment or the inside of a string literal, with
+the braces of an f-string as they stand, so that word order is free. All that holds no Japanese stays as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
+
+if TYPE_CHECKING:
+    from source.build import Cell
+
+SOURCE = Path(__file__).resolve().parent
+PROSE = SOURCE / "gradient_pathology.en.md"
+CATALOGUE = SOURCE / "gradient_pathology.en.po"
+
+JAPANESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
+"""A character of Japanese text: kana, kanji, wide punctuation and brackets."""
+
+_MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
+_LITERAL = re.compile("(?s)([a-zA-Z]*)(\"{3}|'{3}|\"|')(.*)\\2")
+
+
+class Untranslated(ValueError):
+    """The English edition lacks words, or has some that belong to no cell; the message names them."""
+
+
+class _Catalogue(Catalog):
+    """A catalogue whose header never changes."""
+
+    mime_headers = (("Language", "en"), ("Content-Type", "text/plain; charset=utf-8"))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A comment or string literal in code: its text without marks and quotes, and where that text stands."""
+
+    start: int
+    end: int
+    text: str
+
+
+def translated(cells: list[Cell]) -> list[Cell]:
+    """The English edition of the lesson's Japanese `cells`.
+
+    Raises:
+        Untranslated: a text is missing, or one has no cell.
+    """
+    prose, messages = read_prose(), read_catalogue()
+    needed = {cell.id for cell in cells if not cell.is_code}
+    wanted = set(japanese_messages(cells))
+    problems = {
+        "not translated": sorted(needed - prose.keys()) + sorted(text for text in wanted if not messages.get(text)),
+        "of no cell": sorted(prose.keys() - needed) + sorted(messages.keys() - wanted),
+    }
+    if any(problems.values()):
+        raise Untranslated("; ".join(f"{problem}: {texts}" for problem, texts in problems.items() if texts))
+    return [
+        replace(cell, source=english_code(cell.source, messages) if cell.is_code else prose[cell.id]) for cell in cells
+    ]
+
+
+def japanese_messages(cells: Iterable[Cell]) -> Iterator[str]:
+    """The comments and strings of code that need a translation, in the lesson's order."""
+    for cell in cells:
+        if cell.is_code:
+            yield from (span.text for span in spans(cell.source) if JAPANESE.search(span.text))
+
+
+def english_code(source: str, messages: dict[str, str]) -> str:
+    """`source` with its Japanese comments and strings in English, and the kit's messages too."""
+    for span in reversed(list(spans(source))):
+        source = source[: span.start] + messages.get(span.text, span.text) + source[span.end :]
+    return source.replace('use_language("ja")', 'use_language("en")')
+
+
+def spans(source: str) -> Iterator[Span]:
+    """The comments and the string literals of `source`, top to bottom; of an f-string the whole, nothing within it."""
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for (row, column), (end_row, end_column) in _words(source):
+        start, end = starts[row - 1] + column, starts[end_row - 1] + end_column
+        if source[start] == "#":
+            text = source[start:end].lstrip("#").strip()
+            yield Span(end - len(text), end, text)
+        else:
+            prefix, quotes, text = _LITERAL.fullmatch(source[start:end]).groups()
+            start += len(prefix + quotes)
+            yield Span(start, start + len(text), text)
+
+
+def _words(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where each comment and string literal begins and ends: rows from 1, columns from 0.
+
+    Since Python 3.12 an f-string is many tokens, with others inside; before, it is one.
+    """
+    opens, closes = getattr(tokenize, "FSTRING_START", None), getattr(tokenize, "FSTRING_END", None)
+    depth, start = 0, (0, 0)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == opens:
+            start = start if depth else token.start
+            depth += 1
+        elif token.type == closes:
+            depth -= 1
+            if not depth:
+                yield start, token.end
+        elif token.type in (tokenize.STRING, tokenize.COMMENT) and not depth:
+            yield token.start, token.end
+
+
+def read_prose(path: Path = PROSE) -> dict[str, str]:
+    """Cell id -> English text."""
+    _before, *parts = _MARK.split(path.read_text(encoding="utf-8"))
+    return {id: text.strip() for id, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def read_catalogue(path: Path = CATALOGUE) -> dict[str, str]:
+    """Japanese comment or string -> English one; nothing where there is no file yet."""
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return {message.id: message.string for message in read_po(file) if message.id}
+
+
+def update(cells: list[Cell], path: Path = CATALOGUE) -> list[str]:
+    """Write the catalogue for `cells`, with the translations that are there.
+
+    Returns:
+        The messages that still have none.
+    """
+    known = read_catalogue(path)
+    comment = "# The English comments and strings of the lesson's code. Translate here, then run source/build.py."
+    catalogue = _Catalogue(header_comment=comment, fuzzy=False)
+    for text in japanese_messages(cells):
+        catalogue.add(text, known.get(text, ""))
+    messages = [message for message in catalogue if message.id]
+    for message in messages:
+        message.flags.clear()  # which formats Babel marks depends on its version
+    written = io.BytesIO()
+    write_po(written, catalogue, width=0)
+    path.write_bytes(written.getvalue())
+    return [message.id for message in messages if not message.string]
+
+
+def main() -> None:
+    from source.build import JAPANESE as LESSON
+    from source.build import read_cells
+
+    for message in update(read_cells(LESSON.text)):
+        print(f"no translation: {message!r}")
+
+
+if __name__ == "__main__":
+    main()

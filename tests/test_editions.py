@@ -1,0 +1,156 @@
+"""The two language editions are one lesson: the same cells, code, points and numbers, in other words."""
+
+import ast
+import json
+import re
+from collections import Counter
+
+import nbformat
+import pytest
+
+from autograder.grading import grade_submission
+from autograder.i18n import speaking
+from autograder.submission import read_notebook, submission_of
+from source import translation
+from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells
+from source.release import COURSE, NOTEBOOK
+from source.translation import Untranslated, english_code, spans, translated
+
+CELLS = read_cells(JAPANESE.text)
+ENGLISH_CELLS = translated(CELLS)
+PAIRS = [pytest.param(ja, en, id=ja.id) for ja, en in zip(CELLS, ENGLISH_CELLS, strict=True)]
+CODE = [pair for pair in PAIRS if pair.values[0].is_code]
+PROSE = [pair for pair in PAIRS if not pair.values[0].is_code]
+
+TITLE = "勾配の病理学: 消失・爆発・鞍点"
+"""The Japanese title, which the English edition keeps as its second heading, as the Japanese one does the English."""
+
+LENGTHS = {"depth_study_findings": ({"200", "400"}, {"100", "200"})}
+"""Numbers that differ: 200 to 400 characters of Japanese are 100 to 200 English words."""
+
+
+@pytest.mark.parametrize(("ja", "en"), CODE)
+def test_code_differs_in_comments_and_strings_only(ja, en):
+    assert without_words(en.source) == without_words(ja.source)
+
+
+def without_words(source):
+    for span in reversed(list(spans(source))):
+        source = source[: span.start] + source[span.end :]
+    return source
+
+
+def test_each_edition_chooses_its_language_and_no_other_english_text_differs():
+    for ja, en in (pair.values for pair in CODE):
+        texts = [(a.text, b.text) for a, b in zip(spans(ja.source), spans(en.source), strict=True)]
+        changed = [(old, new) for old, new in texts if old != new and not translation.JAPANESE.search(old)]
+        assert changed == ([("ja", "en")] if ja.id == "setup" else [])
+
+
+@pytest.mark.parametrize(("ja", "en"), CODE)
+def test_what_is_put_into_strings_is_the_same(ja, en):
+    assert fields(en.source) == fields(ja.source)
+
+
+def fields(source):
+    """What stands in the braces of f-strings, how often, with its precision; not its width, nor strings within."""
+    found = Counter()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FormattedValue):
+            spec = "".join(part.value for part in node.format_spec.values) if node.format_spec else ""
+            value = re.sub(r"'[^']*'", "''", ast.unparse(node.value))
+            found[value, re.search(r"\+?(\.\d+)?[a-z%]?$", spec)[0]] += 1
+    return found
+
+
+@pytest.mark.parametrize(("ja", "en"), PROSE)
+def test_prose_has_the_same_numbers(ja, en):
+    only_ja, only_en = numbers(ja.source) - numbers(en.source), numbers(en.source) - numbers(ja.source)
+    ja_length, en_length = LENGTHS.get(ja.id, (set(), set()))
+    assert (only_ja, only_en) == (ja_length - en_length, en_length - ja_length)
+
+
+def numbers(text):
+    """Numbers of more than one digit: single digits may be words ("the first", "four")."""
+    text = re.sub(r"(\d+) 万", lambda match: f"{match[1]}0000", text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    return {number for number in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", text) if len(number) > 1}
+
+
+@pytest.mark.parametrize(("ja", "en"), PROSE)
+def test_prose_has_the_same_code_formulas_tables_and_headings(ja, en):
+    for pattern in (r"(?m)^#+ ", r"(?m)^\|", r"\$\$", r"(?m)^> ", r"(?m)^\d\. ", r"(?m)^ *- ", r"(?m)^\s*$"):
+        assert len(re.findall(pattern, en.source)) == len(re.findall(pattern, ja.source)), pattern
+    code = r"`[^`\n]*`"
+    foreign = {text for text in re.findall(code, ja.source) if translation.JAPANESE.search(text)}
+    assert set(re.findall(code, ja.source)) - foreign <= set(re.findall(code, en.source))
+
+
+def test_the_english_edition_is_in_english():
+    text = json.dumps(build(ENGLISH), ensure_ascii=False).replace(TITLE, "")
+    assert not translation.JAPANESE.findall(text)
+    release = (COURSE / "release" / ENGLISH.assignment / NOTEBOOK).read_text(encoding="utf-8").replace(TITLE, "")
+    assert not translation.JAPANESE.findall(release)
+
+
+def test_cells_have_the_same_marks():
+    ja, en = build(JAPANESE), build(ENGLISH)
+    for cell in ja.cells + en.cells:
+        cell.metadata.get("autograder", {}).pop("experiment", None)  # a digest of the cell's text
+    assert [(c.id, c.cell_type, c.metadata) for c in en.cells] == [(c.id, c.cell_type, c.metadata) for c in ja.cells]
+    assert [(cell.kind, cell.id, cell.points) for cell in ENGLISH_CELLS] == [(c.kind, c.id, c.points) for c in CELLS]
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+def test_links_in_the_contents_lead_to_headings(edition):
+    text = "\n".join(cell.source for cell in build(edition).cells if cell.cell_type == "markdown")
+    headings = {heading.replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)}
+    targets = re.findall(r"\]\(#([^)]+)\)", text)
+    assert len(targets) == 9 and set(targets) <= headings
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+def test_the_instructors_notebook_is_what_the_text_says(edition):
+    assert nbformat.read(edition.notebook, as_version=4) == build(edition), "run `make notebooks`"
+
+
+# --- nothing is forgotten -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", ["read_prose", "read_catalogue"])
+def test_a_text_that_is_missing_and_one_without_a_cell_are_named(monkeypatch, read):
+    texts = getattr(translation, read)()
+    gone = next(iter(texts))
+    monkeypatch.setattr(translation, read, lambda: {name: texts[name] for name in texts if name != gone} | {"new": "x"})
+    with pytest.raises(Untranslated) as refusal:
+        translated(CELLS)
+    assert gone in str(refusal.value) and "of no cell: ['new']" in str(refusal.value)
+
+
+def test_the_catalogue_is_as_the_script_writes_it(tmp_path):
+    copy = tmp_path / "copy.po"
+    copy.write_bytes(translation.CATALOGUE.read_bytes())
+    assert translation.update(CELLS, copy) == []
+    assert copy.read_bytes() == translation.CATALOGUE.read_bytes()
+
+
+def test_comments_and_strings_are_translated_and_nothing_else():
+    source = '''x = f"{a['鍵']:>5} 層"  # 深さ\n"""長い\n文"""\n深さ = '深さ'\n'''
+    messages = {"{a['鍵']:>5} 層": "{a['key']:>5} layers", "深さ": "depth", "長い\n文": "long\ntext"}
+    assert english_code(source, messages) == (
+        '''x = f"{a['key']:>5} layers"  # depth\n"""long\ntext"""\n深さ = 'depth'\n'''
+    )
+
+
+# --- grading --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("folder", "score"), [("source", 36), ("release", 0)])
+def test_the_english_edition_is_graded_in_english(folder, score):
+    submission = submission_of(read_notebook(COURSE / folder / ENGLISH.assignment / NOTEBOOK), NOTEBOOK)
+    assert (submission.assignment, submission.language, submission.missing) == ("gradient-pathology", "en", ())
+    with speaking(submission.language):
+        graded = grade_submission(submission)
+        assert graded.result.score == score
+        text = json.dumps(graded.result.to_json(), ensure_ascii=False)
+    assert not translation.JAPANESE.findall(text)
