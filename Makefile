@@ -20,7 +20,7 @@ demo: $(READY)
 	$(RUN) -m tests.demo
 
 test: $(READY)
-	$(RUN) -m pytest -n auto --dist loadgroup
+	$(RUN) -m pytest -n auto --dist loadfile
 
 bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)

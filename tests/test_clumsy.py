@@ -23,8 +23,6 @@ from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course, tot
 from tests.clumsy import CLUMSY, READABLE, UNREADABLE
 from tests.sample_class import CLASS, POINTS
 
-pytestmark = pytest.mark.xdist_group("clumsy")  # whose class is graded once
-
 FULL = sum(POINTS.values())
 HONEST = [student for student in CLASS if student.score == FULL]
 LIMITS = Limits(cell_seconds=3.0, probe_seconds=5.0, total_seconds=30.0)

@@ -22,8 +22,6 @@ from tests.class_folder import (
 )
 from tests.sample_class import CLASS
 
-pytestmark = pytest.mark.xdist_group("grade")  # whose classes are graded once
-
 FEW = tuple(student for student in CLASS if student.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
 
 

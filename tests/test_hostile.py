@@ -17,7 +17,7 @@ from tests.hostile import ATTACKS
 from tests.hostile.notebooks import REFUSAL
 
 WHY_NOT = outer_sandbox.why_not()
-pytestmark = [pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT), pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 
 @pytest.mark.parametrize("level", ["strong", "full"])

@@ -139,7 +139,9 @@ def test_a_syntax_error_counts_although_an_older_definition_is_there(shell):
 def test_an_error_since_then_does_not_take_its_place(shell):
     assert "was never closed" in told(shell(OPEN_BRACKET, "1/0"))
     message = told(shell(NO_MODULE, "1/0"))
-    assert message == "`clip_gradients` is not there: its cell ended with an error. Run the cell again to see the error."
+    assert (
+        message == "`clip_gradients` is not there: its cell ended with an error. Run the cell again to see the error."
+    )
 
 
 def test_a_cell_that_runs_again_is_judged(shell):

@@ -387,7 +387,6 @@ ESCAPES = (
                 TRY,
             ),
         ),
-        quick=False,
         leaves=GRADEBOOK + "; " + STALL,
     ),
     Attack(

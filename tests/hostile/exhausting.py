@@ -475,7 +475,6 @@ EXHAUSTIONS = (
             "from IPython.display import Image, display\nimport os\nfor _ in range(100):\n"
             "    display(Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + os.urandom(4 * 2**20), format='png'))",
         ),
-        quick=False,
         leaves="a notebook of many megabytes; " + STALL,
     ),
     Attack(

@@ -474,7 +474,6 @@ FORGERIES = (
                 SPEAK,
             ),
         ),
-        quick=False,
         leaves=POINTS,
     ),
     Attack(
@@ -887,7 +886,7 @@ Exercise.observe = observe
             "batch_norm": WRONG["batch_norm"].replace("return x", "wipe(x); return x"),
             "gradient_profile": "def gradient_slope(delta_norms):\n    wipe(delta_norms)\n    return 0.0",
         },
-        floor=0.25,  # nothing to clip is answered right
+        floor=0.5,  # nothing to clip is answered right, and the answer itself leaves parameters alone
         leaves=POINTS,
     ),
     Attack(

@@ -58,7 +58,6 @@ class Attack:
         may_score: exercises that the notebook solves honestly.
         floor: points that are left to it all the same: promises, such as that of a shape, which an answer that knows
             nothing keeps as well.
-        quick: whether limits of two seconds show all that it does; otherwise it needs the usual ones.
         leaves: the trace by which success is seen.
     """
 
@@ -69,7 +68,6 @@ class Attack:
     answers: Mapping[str, str] = field(default_factory=dict)
     may_score: frozenset[str] = frozenset()
     floor: float = 0.0
-    quick: bool = True
     leaves: str = ""
 
     def aimed_at(self, paths: Mapping[str, str]) -> Attack:
