@@ -20,7 +20,7 @@ demo: $(READY)
 	$(RUN) -m tests.demo
 
 test: $(READY)
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)

@@ -26,6 +26,9 @@ from autograder.worker.limits import Limits
 START_SECONDS = 60.0
 START_TRIES = 5
 ORDER_SECONDS = 10.0
+KILLED = (-9, 128 + 9)
+"""What a killed process ends with, and what bubblewrap does when the process in it was killed."""
+
 FORKS = sys.platform == "linux"
 """Elsewhere a process that has run numerical libraries cannot be forked safely; every worker starts cold there."""
 
@@ -224,13 +227,20 @@ class Host:
                 frames.send(self._control, json.dumps(settings).encode(), START_SECONDS)
                 ready = json.loads(frames.receive(self._control, START_SECONDS))
             except (frames.Closed, TimeoutError, ValueError) as error:
+                killed = self._was_killed()
                 self.close()
                 log.seek(0)
                 said = log.read()[-2000:].decode("utf-8", "replace").strip()
-                raise (HostBroken(said) if said else HostLost()) from error
+                raise (HostBroken(said) if said and not killed else HostLost()) from error
         if not ready.get("ready"):
             self.close()
             raise HostBroken(str(ready.get("reason")))
+
+    def _was_killed(self) -> bool:
+        """Whether somebody else ended the warm parent, which tells nothing of what works here."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        return self._process.returncode in KILLED
 
 
 def too_weak(host: Host, option: str) -> str:
