@@ -143,7 +143,8 @@ def _as_given(cell: dict[str, Any]) -> bool:
         worth = str(float(mark.get("points", 0)))
     except (TypeError, ValueError):
         return False
-    parts = [source_of(cell), str(cell.get("cell_type")), worth, str(grade_id_of(cell))]
+    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
+    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
     return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
 
 
@@ -154,6 +155,6 @@ def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:
         yield _("The notebook holds no outputs. Was it run, and saved after that?")
     elif counts != list(range(1, len(counts) + 1)):
         yield _(
-            "The outputs in the notebook do not come from one run from top to bottom. Choose Restart Kernel and Run All "
-            "Cells, save, and pack again."
+            "The outputs in the notebook do not come from one run from top to bottom. Choose Restart Kernel and Run "
+            "All Cells, save, and pack again."
         )
