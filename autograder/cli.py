@@ -209,7 +209,7 @@ def pack(options: argparse.Namespace) -> int:
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
     try:
-        write_zip(package, target)
+        write_zip(package, target)  # first: whatever the check runs into, there is something to hand in
     except OSError as error:
         raise UnusablePath(f"{target}: {error.strerror or error}") from error
     warnings = not_done(package)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, source_of
+from autograder.cells import grade_id_of, metadata_of, recognise, source_of
+from autograder.exercises import hand_graded
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
 from autograder.report.words import points
@@ -76,7 +77,7 @@ def not_done(package: Package) -> list[str]:
         *_exercises(graded),
         *_missing(graded),
         *_errors(graded),
-        *_by_hand(package.notebook),
+        *_by_hand(package),
         *_unsaved(package.notebook),
     ]
 
@@ -129,9 +130,14 @@ def _errors(graded: Graded) -> Iterator[str]:
         )
 
 
-def _by_hand(notebook: dict[str, Any]) -> Iterator[str]:
-    cells = [cell for cell in notebook["cells"] if metadata_of(cell, "nbgrader").get("solution")]
-    untouched = [grade_id_of(cell) for cell in cells if metadata_of(cell, "nbgrader").get("grade") and _as_given(cell)]
+def _by_hand(package: Package) -> Iterator[str]:
+    cells, wanted = package.notebook["cells"], hand_graded(package.submission.assignment)
+    present = {grade_id_of(cell): cell for cell in cells}
+    present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
+    missing = [name for name in wanted if name not in present]
+    untouched = [name for name in wanted if name in present and _as_given(present[name])]
+    if missing:
+        yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
 
