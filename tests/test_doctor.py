@@ -67,7 +67,7 @@ def kernels(tmp_path, monkeypatch):
     """Makes the one folder that Jupyter looks for kernels in, with a kernel started by this interpreter."""
     import jupyter_client.kernelspec as kernelspec
 
-    monkeypatch.setattr(kernelspec.KernelSpecManager, "ensure_native_kernel", False)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelspec", None)  # which brings a kernel of its own
     monkeypatch.setattr(kernelspec.KernelSpecManager, "_kernel_dirs_default", lambda _self: [str(tmp_path)])
 
     def make(interpreter):
