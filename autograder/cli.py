@@ -26,7 +26,7 @@ from autograder.worker.isolation import Level
 FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 """Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh")
 REPORT_FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
 
 
@@ -257,6 +257,19 @@ def _formats(text: str) -> tuple[str, ...]:
     return names
 
 
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(_("no file can be written at {path}").format(path=text))
+    return path
+
+
+def _zip_file(text: str) -> Path:
+    if not text.endswith(".zip"):  # least of all the notebook
+        raise argparse.ArgumentTypeError(_("its name has to end in .zip"))
+    return _new_file(text)
+
+
 def _student_id(text: str) -> str:
     if not re.fullmatch(r"\w[\w.@-]*", text):
         raise argparse.ArgumentTypeError(_("an id has letters, digits and . @ - _ only"))
@@ -286,7 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--watch", action="store_true", help=_("check it again whenever it is saved"))
-    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.add_argument("--json", type=_new_file, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
     command.set_defaults(run=check)
 
@@ -304,7 +317,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=_at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time")
     )
     command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
-    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.add_argument("--json", type=_new_file, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument(
         "--figures",
         type=Figures,
@@ -345,7 +358,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seeds", type=int, default=20, metavar="N", help=_("how many draws of cases"))
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=_("how many processes"))
-    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.add_argument("--json", type=_new_file, metavar="FILE", help=_("also write the results to FILE"))
     command.set_defaults(run=audit)
 
     command = commands.add_parser(
@@ -370,7 +383,7 @@ def _add_pack(commands: Any) -> None:
         "notebook", type=Path, nargs="?", metavar="NOTEBOOK", help=_("the one in this folder, if not given")
     )
     command.add_argument("--student", type=_student_id, metavar="ID", help=_("your id, as the name of the zip file"))
-    command.add_argument("--out", type=Path, metavar="FILE", help=_("where to write the zip file"))
+    command.add_argument("--out", type=_zip_file, metavar="FILE", help=_("where to write the zip file"))
     command.add_argument(
         "--add", action="append", default=[], metavar="NAME", help=_("also pack this file from beside the notebook")
     )
@@ -386,6 +399,6 @@ def _add_doctor(commands: Any) -> None:
         epilog="example: autograder doctor --json doctor.json",
     )
     command.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=_("the course folder"))
-    command.add_argument("--json", type=Path, metavar="FILE", help=_("also write the results to FILE"))
+    command.add_argument("--json", type=_new_file, metavar="FILE", help=_("also write the results to FILE"))
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
     command.set_defaults(run=doctor)

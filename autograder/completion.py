@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import shtab
 
-FOLDERS = ("DIR", "FOLDER")
-"""The metavars of options that want a folder."""
+COMPLETED = {
+    "NOTEBOOK": shtab.FILE,
+    "FILE": shtab.FILE,
+    "NAME": shtab.FILE,
+    "DIR": shtab.DIRECTORY,
+    "FOLDER": shtab.DIRECTORY,
+}
+"""By metavar, what a shell offers; words that are chosen from a list it offers by itself."""
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The completion script of `parser` for `shell`, one of those that shtab knows."""
     for action in _actions(parser):
-        if action.type is Path:
-            action.complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE
+        if action.metavar in COMPLETED:
+            action.complete = COMPLETED[action.metavar]
     return shtab.complete(parser, shell)
 
 

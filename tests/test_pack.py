@@ -159,6 +159,13 @@ def test_a_place_that_cannot_be_written_is_one_line(write_notebook, pack):
     assert code == 2 and said.count("\n") == 1 and "x.zip" in said
 
 
+def test_the_notebook_is_not_written_over(write_notebook, pack):
+    notebook = write_notebook(finished())
+    before = notebook.read_bytes()
+    assert pack(notebook, "--out", notebook)[0] == 2
+    assert notebook.read_bytes() == before
+
+
 # --- the instructor's side --------------------------------------------------------------------------------------------
 
 

@@ -104,21 +104,19 @@ class Watching:
     def __init__(self, path):
         line = [sys.executable, "-u", "-m", "autograder", "check", "--watch", "--lang", "en", str(path)]
         self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
-        self.lines = []
+        self.lines, self.taken = [], 0
         self._reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
         self._reader.start()
 
     def next_check(self):
         """What is printed up to the end of the next check."""
-        start, end = len(self.lines), time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE
         while not any("Checked at" in line for line in self.lines[self.taken :]):
-            assert time.monotonic() < end and self.process.poll() is None, (start, self.lines)
+            assert time.monotonic() < end and self.process.poll() is None, self.lines
             time.sleep(0.05)
         place = next(i for i in range(self.taken, len(self.lines)) if "Checked at" in self.lines[i]) + 1
         text, self.taken = "".join(self.lines[self.taken : place]), place
         return text
-
-    taken = 0
 
     def interrupt(self):
         """(exit code, the rest of what was printed) after Ctrl-C."""
@@ -160,3 +158,21 @@ def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
 
     code, rest = watching.interrupt()
     assert code == 0 and "No longer watching." in rest and "Traceback" not in rest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_a_terminal_is_cleared_for_each_check(write_notebook):
+    import pty
+
+    screen, terminal = pty.openpty()
+    line = [sys.executable, "-m", "autograder", "check", "--watch", str(write_notebook("{"))]
+    environment = {**os.environ, "TERM": "xterm", "AUTOGRADER_LANG": "en"}
+    with subprocess.Popen(line, stdout=terminal, stderr=terminal, env=environment) as process:
+        shown = b""
+        while b"Checked at" not in shown:
+            shown += os.read(screen, 1000)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert shown.index(b"\x1b[2J") < shown.index(b"not JSON")
+    os.close(screen)
+    os.close(terminal)
