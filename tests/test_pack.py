@@ -184,6 +184,24 @@ def test_zip_collect_takes_packages_by_the_students_ids(zip_collect, pack, write
     assert submitted == {f"{s}/{ASSIGNMENT}/{NB}": notebook.read_text() for s in ("aoki", "s1234567")}
 
 
+def test_zip_collect_takes_the_files_along_but_no_time_of_the_students_own(
+    zip_collect,  # noqa: F811
+    pack,
+    write_notebook,
+    tmp_path,
+):
+    notebook = write_notebook(finished([code_cell("open('data.csv'), open('timestamp.txt')")]))
+    (tmp_path / "data.csv").write_text("1,2")
+    (tmp_path / "timestamp.txt").write_text("2000-01-01 00:00:00")
+    pack(notebook, "--student", "aoki")
+    assert names("aoki.zip") == [NB, "data.csv", "timestamp.txt"]
+    submitted = zip_collect({"aoki.zip": (tmp_path / "aoki.zip").read_bytes()})
+    assert submitted == {
+        f"aoki/{ASSIGNMENT}/{NB}": notebook.read_text(),
+        f"aoki/{ASSIGNMENT}/data.csv": "1,2",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "student"),
     [
