@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[st
 
 
 def _mentions(text: str, name: str) -> bool:
+    # macOS keeps が in names as two characters, notebooks as one.
+    text, name = (unicodedata.normalize("NFC", string) for string in (text, name))
     if name.endswith(".zip"):  # such as what was packed before, which is called like the notebook
         return name in text
     return re.search(rf"(?<!\w){re.escape(Path(name).stem)}(?!\w)", text) is not None

@@ -115,6 +115,15 @@ def test_a_language_without_messages_is_worth_a_look(monkeypatch):
     assert found.state is State.LOOK and "ja, en" in found.advice
 
 
+def test_students_need_no_nbgrader(monkeypatch, tmp_path):
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "nbgrader" else version(name))
+    findings = {f.what: f for f in doctor.examine(tmp_path)}
+    assert findings["nbgrader"].state is State.OK and "only instructors need it" in findings["nbgrader"].seen
+    assert not {"alembic", "course folder", "reference/"} & set(findings)
+    assert doctor.isolation(Level.BASIC, {}).state is State.OK
+
+
 def test_outside_a_course_folder_instructors_are_told_where_to_go(tmp_path):
     findings = {f.what: f for f in doctor.nbgrader(tmp_path)}
     assert findings["course folder"].state is State.LOOK and "exchange folder" not in findings

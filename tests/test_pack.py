@@ -1,6 +1,7 @@
 """`autograder pack`: what is in the zip file, what it warns of, and that `nbgrader zip_collect` takes it."""
 
 import json
+import unicodedata
 import zipfile
 
 import pytest
@@ -90,6 +91,13 @@ def test_files_that_are_used_go_along_and_others_are_named(write_notebook, pack,
     assert "Left out" in said and "diary.txt" in said and "ended with an error" not in said
     pack(notebook, "--add", "diary.txt")  # and what was packed before does not go along
     assert names("gradient_pathology.zip") == [NB, "diary.txt", "helper.py", "numbers.csv"]
+
+
+def test_a_name_is_the_same_however_its_characters_are_composed(write_notebook, pack, tmp_path):
+    decomposed = unicodedata.normalize("NFD", "が.csv")
+    (tmp_path / decomposed).touch()
+    pack(write_notebook(finished([code_cell("name = 'が.csv'")])))
+    assert names("gradient_pathology.zip") == [NB, decomposed]
 
 
 def test_a_file_that_is_not_there_cannot_be_added(write_notebook, pack):
