@@ -84,7 +84,7 @@ def not_done(package: Package) -> list[str]:
 
 
 def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
-    """The files that the code mentions by name or stem, or that modules among these mention, and those `wanted`."""
+    """The files that the code names or imports, or that modules among these do, and those `wanted`."""
     used: set[str] = set()
     texts = [code, *wanted]
     while texts:
@@ -98,9 +98,12 @@ def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[st
 def _mentions(text: str, name: str) -> bool:
     # macOS keeps が in names as two characters, notebooks as one.
     text, name = (unicodedata.normalize("NFC", string) for string in (text, name))
-    if name.endswith(".zip"):  # such as what was packed before, which is called like the notebook
-        return name in text
-    return re.search(rf"(?<!\w){re.escape(Path(name).stem)}(?!\w)", text) is not None
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+        return True
+    stem = re.escape(Path(name).stem)
+    imported = rf"(?m)^\s*(?:import|from)\b.*\b{stem}\b"
+    quoted = rf"""["'/]{stem}["']"""  # as in "numbers" + ".csv"
+    return re.search(imported if name.endswith(".py") else quoted, text) is not None
 
 
 # --- what is not done -------------------------------------------------------------------------------------------------

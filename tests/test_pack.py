@@ -93,6 +93,13 @@ def test_files_that_are_used_go_along_and_others_are_named(write_notebook, pack,
     assert names("gradient_pathology.zip") == [NB, "diary.txt", "helper.py", "numbers.csv"]
 
 
+def test_a_variable_is_no_file(write_notebook, pack, tmp_path):
+    for name in ("x.txt", "x.py", "layers.csv", "part_1.csv"):
+        (tmp_path / name).touch()
+    pack(write_notebook(finished([code_cell("x, layers = 1, 2\nname = 'part_1' + '.csv'")])))
+    assert names("gradient_pathology.zip") == [NB, "part_1.csv"]
+
+
 def test_a_name_is_the_same_however_its_characters_are_composed(write_notebook, pack, tmp_path):
     decomposed = unicodedata.normalize("NFD", "が.csv")
     (tmp_path / decomposed).touch()
