@@ -1,6 +1,9 @@
 """`autograder check`, as typed in a shell: what it prints, what it writes, and its exit codes."""
 
+import argparse
 import json
+import re
+import shutil
 import subprocess
 import sys
 
@@ -58,6 +61,69 @@ def test_wrong_usage_exits_with_2():
 def test_help_shows_an_example():
     code, out, _err = run("check", "--help")
     assert code == 0 and "autograder check gradient_pathology.ipynb" in out
+
+
+def commands():
+    """The sub-commands by name."""
+    (action,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return action.choices
+
+
+@pytest.mark.parametrize("command", ["", *commands()])
+def test_every_help_shows_an_example(command, capsys):
+    with pytest.raises(SystemExit) as ending:
+        cli.main([*command.split(), "--help"])
+    assert ending.value.code == 0
+    assert re.search(rf"example: .*autograder {command}", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["check"],
+        ["check", "nowhere.ipynb"],
+        ["check", "a.ipynb", "--json", "nowhere/out.json"],
+        ["doctor", "--json", "."],
+        ["completion", "fortran"],
+        ["grade", "gradient-pathology", "--course", "nowhere"],
+        ["report", "gradient-pathology", "--course", "nowhere"],
+        ["pack", "nowhere.ipynb"],
+    ],
+)
+def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ending:
+        cli.main(arguments)
+    said = capsys.readouterr()
+    assert (ending.value.code, said.out) == (2, "")
+    assert said.err.count("\n") == 1 and "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("shell", cli.SHELLS)
+def test_completion_knows_every_command(shell, capsys):
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["completion", shell])
+    assert ending.value.code == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in commands()) and "--watch" in out
+
+
+def test_bash_completes_commands_options_and_files(tmp_path):
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    (tmp_path / "lesson.ipynb").touch()
+    (tmp_path / "completion").write_text(run("completion", "bash")[1], encoding="utf-8")
+
+    def completed(*words):
+        line = f"source completion; COMP_WORDS=({' '.join(words)!s}); COMP_CWORD={len(words) - 1}; "
+        line += "_shtab_autograder; echo ${COMPREPLY[@]}"
+        return subprocess.run([bash, "-c", line], cwd=tmp_path, capture_output=True, text=True).stdout.split()
+
+    assert completed("autograder", "do") == ["doctor"]
+    assert completed("autograder", "check", "--wa") == ["--watch"]
+    assert completed("autograder", "check", "less") == ["lesson.ipynb"]
 
 
 def test_json_holds_every_item(write_notebook, tmp_path, capsys):

@@ -498,6 +498,14 @@ def test_a_class_from_four_systems_is_collected(zip_collect, caplog):
         assert said in caplog.text
 
 
+def test_files_come_along_from_a_students_own_folder_only(zip_collect):
+    own = zipped((NB, GOOD), ("data.csv", "1"), (".hidden", "x"), ("other.ipynb", GOOD))
+    shared = zipped((f"ito_{NB}", GOOD), ("leebo.csv", "2"), ("lee_1_2_numbers.csv", "3"))
+    submitted = zip_collect({"aoki.zip": own, "class.zip": shared, f"beck_{NB}": GOOD.encode(), "beck.csv": b"4"})
+    files = {name for name in submitted if not name.endswith(NB)}
+    assert files == {f"aoki/{ASSIGNMENT}/data.csv"}
+
+
 def test_a_regular_expression_still_decides(zip_collect):
     pattern = rf".*/(?P<file_id>{NOTEBOOK})_of_(?P<student_id>\w+)\.ipynb"
     submitted = zip_collect({f"{NOTEBOOK}_of_aoki.ipynb": b"x"}, f"--FileNameCollectorPlugin.named_regexp={pattern}")

@@ -40,6 +40,12 @@ def exercise(exercise_id: str) -> Exercise:
     raise UnknownExercise(exercise_id)
 
 
+def hand_graded(assignment: str) -> tuple[str, ...]:
+    """grade_ids of the assignment's cells that a person grades."""
+    package = importlib.import_module(f"{__name__}.{assignment.replace('-', '_')}")
+    return getattr(package, "HAND_GRADED", ())
+
+
 def _exercises_in(package_name: str) -> list[Exercise]:
     package = importlib.import_module(package_name)
     found: list[Exercise] = []

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
+from autograder.beside import files_beside
 from autograder.i18n import _
 from autograder.nbgrader_plugins.archives import is_junk, shown
 
@@ -33,6 +34,8 @@ COPY = r"(?:[ _]?\(\d+\)|[-_ ]+copy ?\d*|のコピー|[-_ ]+コピー|-\d+)*"
 """What browsers, systems and Canvas add to the name of a file that they have met before."""
 
 MAX_ID_BYTES = 120
+TIMESTAMP = "timestamp.txt"
+"""From a file of this name nbgrader reads when something was handed in; no student may write it."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,27 @@ def _notebook_of(file: str, notebooks: list[str]) -> str | None:
 
 def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
+
+
+def files_along(choices: dict[Path, Choice], root: Path, notebooks: list[str]) -> dict[Path, str]:
+    """What the grader takes from beside the notebooks to collect: file -> student.
+
+    Only in a folder that is one student's: where a file's name says whose it is, others there may be anybody's.
+    """
+    students: dict[Path, set[str]] = defaultdict(set)
+    for path, choice in choices.items():
+        students[path.parent].add(choice.student)
+
+    def names_somebody(name: str) -> bool:
+        return bool(owner_in(Path(name)) or _prefixed(Path(name).stem, notebooks))
+
+    return {
+        path.with_name(name): choice.student
+        for path, choice in choices.items()
+        if path.parent != root and len(students[path.parent]) == 1 and not names_somebody(path.name)
+        for name in files_beside(path)
+        if not names_somebody(name) and name.casefold() != TIMESTAMP
+    }
 
 
 # --- whose a path is --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from nbgrader.utils import find_all_notebooks
 from traitlets import Integer, List, Unicode
 
 from autograder.nbgrader_plugins.archives import MB, Budget, Unpacker, is_junk
-from autograder.nbgrader_plugins.owners import Choice, assign
+from autograder.nbgrader_plugins.owners import Choice, assign, files_along
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 
 
@@ -53,7 +53,8 @@ class SafeExtractor(ExtractorPlugin):
 class NotebookCollector(FileNameCollectorPlugin):
     """Tells students from the names that Moodle, Canvas, Blackboard, Sakai and people give to files and folders.
 
-    Each student's notebook gets the name of the assignment's. With `named_regexp` set, that decides instead.
+    Each student's notebook gets the name of the assignment's; files that it may read come along. With `named_regexp`
+    set, that decides instead.
     """
 
     timezone = Unicode("UTC", help="The time zone of times in the names of files.").tag(config=True)
@@ -62,14 +63,18 @@ class NotebookCollector(FileNameCollectorPlugin):
         """Whose `submitted_file` is, as nbgrader wants it; None for a file that is not to be collected."""
         if self.named_regexp:
             return super().collect(submitted_file)
-        choice = self._choices.get(Path(submitted_file))
+        path = Path(submitted_file)
+        choices, along = self._collected
+        choice = choices.get(path)
         if choice is None:
-            return None
+            student = along.get(path)
+            return {"student_id": student, "file_id": path.name} if student else None
         info = {"student_id": choice.student, "file_id": choice.notebook}
         return info | {"timestamp": f"{choice.time} {self.timezone}"} if choice.time else info
 
     @cached_property
-    def _choices(self) -> dict[Path, Choice]:
+    def _collected(self) -> tuple[dict[Path, Choice], dict[Path, str]]:
+        """The notebooks to collect, and whose the files beside them are."""
         app = self.parent
         course, assignment = app.coursedir, app.coursedir.assignment_id
         folders = (course.release_directory, course.source_directory)
@@ -80,7 +85,7 @@ class NotebookCollector(FileNameCollectorPlugin):
         choices, warnings = assign(files, root, notebooks, assignment, lambda path: belongs(path, assignment))
         for warning in warnings:
             self.log.warning("%s", warning)
-        return choices
+        return choices, files_along(choices, root, notebooks)
 
 
 def belongs(path: Path, assignment: str) -> bool:

@@ -1,0 +1,172 @@
+"""What a student uploads: the notebook under its proper name and the files that it uses, in one zip file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.beside import files_beside
+from autograder.cells import grade_id_of, metadata_of, recognise, source_of
+from autograder.exercises import hand_graded
+from autograder.grading import Graded, grade_submission
+from autograder.i18n import _
+from autograder.report.words import points
+from autograder.results import ExerciseResult, Outcome
+from autograder.submission import Submission, read_notebook, submission_of
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The time of every file in the archive, the first a zip file can hold: the same work gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """What goes into the zip file.
+
+    Attributes:
+        notebook: as nested dicts and lists.
+        name: the notebook's file name in the archive.
+        content: the notebook's file, byte by byte.
+        files: name -> content of what goes along with it.
+        left_out: names of files beside the notebook that it does not mention.
+    """
+
+    notebook: dict[str, Any]
+    submission: Submission
+    name: str
+    content: bytes
+    files: dict[str, bytes]
+    left_out: tuple[str, ...]
+
+
+def package_of(path: Path, wanted: tuple[str, ...] = ()) -> Package:
+    """What to hand in of the notebook in `path`.
+
+    Args:
+        wanted: names of files beside it that go along although it does not mention them.
+
+    Raises:
+        UnreadableNotebook: there is no submission in the file.
+    """
+    notebook = read_notebook(path)
+    submission = submission_of(notebook, str(path))
+    beside = files_beside(path)
+    used = _used(beside, "\n".join(cell.source for cell in submission.cells), wanted)
+    files = {name: beside[name] for name in sorted(used)}
+    name = submission.assignment.replace("-", "_") + ".ipynb"
+    return Package(notebook, submission, name, path.read_bytes(), files, tuple(sorted(set(beside) - used)))
+
+
+def write_zip(package: Package, target: Path) -> None:
+    """Write the zip file: fixed order and times, and nothing compressed, as zlib's versions differ in their bytes."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in {package.name: package.content, **package.files}.items():
+            entry = zipfile.ZipInfo(name, EARLIEST)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # as on Unix, wherever it was packed
+            archive.writestr(entry, content)
+
+
+def not_done(package: Package) -> list[str]:
+    """What is not done yet, in sentences, after a clean run with nothing beside the notebook but what is packed."""
+    graded = grade_submission(package.submission, files=package.files)
+    return [
+        *_exercises(graded),
+        *_missing(graded),
+        *_errors(graded),
+        *_by_hand(package),
+        *_unsaved(package.notebook),
+    ]
+
+
+def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
+    """The files that the code names or imports, or that modules among these do, and those `wanted`."""
+    used: set[str] = set()
+    texts = [code, *wanted]
+    while texts:
+        text = texts.pop()
+        new = {name for name in set(files) - used if _mentions(text, name)}
+        texts += [files[name].decode("utf-8", "replace") for name in new if name.endswith(".py")]
+        used |= new
+    return used
+
+
+def _mentions(text: str, name: str) -> bool:
+    # macOS keeps が in names as two characters, notebooks as one.
+    text, name = (unicodedata.normalize("NFC", string) for string in (text, name))
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+        return True
+    stem = re.escape(Path(name).stem)
+    imported = rf"(?m)^\s*(?:import|from)\b.*\b{stem}\b"
+    quoted = rf"""["'/]{stem}["']"""  # as in "numbers" + ".csv"
+    return re.search(imported if name.endswith(".py") else quoted, text) is not None
+
+
+# --- what is not done -------------------------------------------------------------------------------------------------
+
+
+def _exercises(graded: Graded) -> Iterator[str]:
+    unfinished = [result for result in graded.result.checks.values() if not result.full]
+    begun = [result for result in unfinished if _is_begun(result)]
+    untouched = [result.id for result in unfinished if result not in begun]
+    if untouched:
+        yield _("Not begun yet: {names}.").format(names=", ".join(untouched))
+    if begun:
+        names = ", ".join(f"{result.id} ({points(result.score, result.max)})" for result in begun)
+        yield _("Not everything holds yet: {names}.").format(names=names)
+
+
+def _is_begun(result: ExerciseResult) -> bool:
+    return any(item.outcome is not Outcome.NOT_ATTEMPTED for item in result.items)
+
+
+def _missing(graded: Graded) -> Iterator[str]:
+    if graded.result.message:
+        yield graded.result.message
+
+
+def _errors(graded: Graded) -> Iterator[str]:
+    if graded.cell_errors:
+        yield "\n  ".join(
+            [_("Cells that ended with an error in this clean run from top to bottom:"), *graded.cell_errors]
+        )
+
+
+def _by_hand(package: Package) -> Iterator[str]:
+    cells, wanted = package.notebook["cells"], hand_graded(package.submission.assignment)
+    present = {grade_id_of(cell): cell for cell in cells}
+    present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
+    missing = [name for name in wanted if name not in present]
+    untouched = [name for name in wanted if name in present and _as_given(present[name])]
+    if missing:
+        yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
+    if untouched:
+        yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
+
+
+def _as_given(cell: dict[str, Any]) -> bool:
+    """Whether the cell is as it was handed out: nbgrader left a checksum of that, computed as follows."""
+    mark = metadata_of(cell, "nbgrader")
+    try:
+        worth = str(float(mark.get("points", 0)))
+    except (TypeError, ValueError):
+        return False
+    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
+    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
+    return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
+
+
+def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:
+    cells = [cell for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    counts = [cell.get("execution_count") for cell in cells if source_of(cell).strip()]
+    if counts and not any(counts):
+        yield _("The notebook holds no outputs. Was it run, and saved after that?")
+    elif counts != list(range(1, len(counts) + 1)):
+        yield _(
+            "The outputs in the notebook do not come from one run from top to bottom. Choose Restart Kernel and Run "
+            "All Cells, save, and pack again."
+        )

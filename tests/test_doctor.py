@@ -1,0 +1,172 @@
+"""`autograder doctor`: what is in order is said to be, and what is not, with what to do."""
+
+import json
+import sys
+from collections import namedtuple
+
+import pytest
+from conftest import COURSE
+
+from autograder import cli, doctor
+from autograder.doctor import Finding, State
+from autograder.i18n import use_language
+from autograder.worker.host import HostBroken
+from autograder.worker.isolation import Level
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    use_language("en")
+    yield
+    use_language(None)
+
+
+def test_this_installation_is_in_order_and_written_to_a_file(tmp_path, capsys):
+    target = tmp_path / "doctor.json"
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["doctor", "--course", str(COURSE), "--json", str(target), "--lang", "en"])
+    out = capsys.readouterr().out
+    assert ending.value.code == 0, out
+    findings = {f["what"]: f for f in json.loads(target.read_text(encoding="utf-8"))["findings"]}
+    assert {"Python", "Jupyter kernel", "isolation", "trial check", "alembic", "exchange folder"} <= set(findings)
+    assert findings["trial check"]["state"] == "ok"
+    assert all(f"{f['what']}: " in out for f in findings.values())
+    assert "Everything that is needed works." in out
+
+
+def test_something_wrong_exits_with_1(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda _course: [Finding("a", State.WRONG, "is torn", "Sew it.")])
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["doctor", "--lang", "en"])
+    out = capsys.readouterr().out
+    assert ending.value.code == 1
+    assert "wrong" in out and "a: is torn" in out and "→ Sew it." in out and "Wrong: 1." in out
+
+
+def test_something_to_look_at_is_no_failure(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda _course: [Finding("a", State.LOOK, "is old")])
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["doctor", "--lang", "en"])
+    assert ending.value.code == 0 and "look" in capsys.readouterr().out
+
+
+def test_an_old_python_is_wrong():
+    assert doctor.python((3, 10, 4)).state is State.WRONG
+    assert doctor.python((3, 11, 0)).state is State.OK
+
+
+def test_packages_that_do_not_fit_are_named_with_the_command_that_mends_it():
+    found = doctor.packages(["numpy>=99", "no-such-package-here>=1", "rich>=1", "other; extra == 'unknown'"])
+    assert found.state is State.WRONG
+    assert "numpy (" in found.seen and "no-such-package-here (missing)" in found.seen and "rich" not in found.seen
+    assert 'pip install "numpy>=99" "no-such-package-here>=1"' in found.advice
+
+
+@pytest.fixture
+def kernels(tmp_path, monkeypatch):
+    """Makes the one folder that Jupyter looks for kernels in, with a kernel started by this interpreter."""
+    import jupyter_client.kernelspec as kernelspec
+
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelspec", None)  # which brings a kernel of its own
+    monkeypatch.setattr(kernelspec.KernelSpecManager, "_kernel_dirs_default", lambda _self: [str(tmp_path)])
+
+    def make(interpreter):
+        (tmp_path / "python3").mkdir()
+        spec = {"argv": [str(interpreter), "-m", "ipykernel_launcher"], "display_name": "Python", "language": "python"}
+        (tmp_path / "python3" / "kernel.json").write_text(json.dumps(spec))
+
+    return make
+
+
+def test_a_kernel_that_is_missing_is_wrong(kernels):
+    found = doctor.kernel()
+    assert found.state is State.WRONG and "ipykernel install" in found.advice
+
+
+@pytest.mark.parametrize("interpreter", ["python", sys.executable])
+def test_a_kernel_of_this_environment_is_right(kernels, interpreter):
+    kernels(interpreter)
+    assert doctor.kernel().state is State.OK
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs an executable script")
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", None])
+def test_a_kernel_without_the_kit_is_wrong(kernels, tmp_path, script):
+    interpreter = tmp_path / "other-python"
+    if script:
+        interpreter.write_text(script)
+        interpreter.chmod(0o755)
+    kernels(interpreter)
+    found = doctor.kernel()
+    assert found.state is State.WRONG and str(interpreter) in found.seen
+
+
+def test_a_font_that_is_gone_is_wrong(monkeypatch):
+    import matplotlib_fontja
+
+    assert doctor.font().state is State.OK
+    monkeypatch.setattr(matplotlib_fontja, "get_font_ttf_path", lambda: "/nowhere.ttf")
+    assert doctor.font().state is State.WRONG
+
+
+def test_a_language_without_messages_is_worth_a_look(monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_LANG", "fr")
+    found = doctor.language()
+    assert found.state is State.LOOK and "ja, en" in found.advice
+
+
+def test_students_need_no_nbgrader(monkeypatch, tmp_path):
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "nbgrader" else version(name))
+    findings = {f.what: f for f in doctor.examine(tmp_path)}
+    assert findings["nbgrader"].state is State.OK and "only instructors need it" in findings["nbgrader"].seen
+    assert not {"alembic", "course folder", "reference/"} & set(findings)
+    assert doctor.isolation(Level.BASIC, {}).state is State.OK
+
+
+def test_outside_a_course_folder_instructors_are_told_where_to_go(tmp_path):
+    findings = {f.what: f for f in doctor.nbgrader(tmp_path)}
+    assert findings["course folder"].state is State.LOOK and "exchange folder" not in findings
+
+
+def test_a_course_without_reference_is_wrong(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
+    findings = {f.what: f for f in doctor.nbgrader(tmp_path)}
+    assert findings["reference/"].state is State.WRONG
+
+
+def test_the_exchange_is_the_one_of_the_configuration(tmp_path):
+    config = tmp_path / "nbgrader_config.py"
+    config.write_text(f"c = get_config()\nc.Exchange.root = {str(tmp_path / 'new' / 'exchange')!r}\n")
+    found = doctor.exchange(config)
+    assert (found.state, found.seen) == (State.OK, str(tmp_path / "new" / "exchange"))
+    (tmp_path / "file").touch()
+    config.write_text(f"c = get_config()\nc.Exchange.root = {str(tmp_path / 'file')!r}\n")
+    assert doctor.exchange(config).state is State.LOOK
+    config.write_text("1 / 0\n")
+    found = doctor.exchange(config)
+    assert found.state is State.WRONG and "division by zero" in found.seen
+
+
+def test_why_a_level_is_not_to_be_had_is_said():
+    found = doctor.isolation(Level.STRONG, {Level.FULL: "bubblewrap is not installed"})
+    assert found.state is State.OK
+    assert found.seen == "strong; full is not to be had: bubblewrap is not installed"
+    found = doctor.isolation(Level.BASIC, {})
+    assert found.state is State.LOOK and "bubblewrap" in found.advice  # nbgrader is here, so it concerns somebody
+
+
+def test_workers_that_do_not_start_are_wrong(monkeypatch):
+    def broken():
+        raise HostBroken("no Python")
+
+    monkeypatch.setattr(doctor, "shared_host", broken)
+    (found,) = doctor.workers()
+    assert found.state is State.WRONG and found.seen == "no Python" and found.advice
+
+
+@pytest.mark.parametrize(("free", "state"), [(5e9, State.OK), (5e8, State.LOOK), (5e6, State.WRONG)])
+def test_a_disk_is_full_before_nothing_is_left(monkeypatch, tmp_path, free, state):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _folder: usage(free))
+    assert doctor.disk(tmp_path).state is state

@@ -1,0 +1,238 @@
+"""`autograder pack`: what is in the zip file, what it warns of, and that `nbgrader zip_collect` takes it."""
+
+import json
+import unicodedata
+import zipfile
+
+import pytest
+from conftest import COURSE, code_cell, small_notebook
+from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
+
+from autograder import cli
+from autograder.exercises import hand_graded
+from autograder.i18n import use_language
+
+RELEASE = COURSE / "release"
+PLOT, FINDINGS = hand_graded(ASSIGNMENT)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    use_language(None)
+
+
+@pytest.fixture
+def pack(capsys):
+    """Runs the command in English: (exit code, what it printed)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ending:
+            cli.main(["pack", *map(str, arguments), "--lang", "en"])
+        printed = capsys.readouterr()
+        return ending.value.code, printed.out + printed.err
+
+    return run
+
+
+def hand_cell(name, source="plt.plot([1])", **mark):
+    mark = {"grade_id": name, "grade": True, "solution": True, "locked": False, "points": 2, **mark}
+    return {**code_cell(source), "metadata": {"nbgrader": mark}}
+
+
+def finished(extra=(), **solutions):
+    """A notebook with everything done, run from top to bottom."""
+    notebook = small_notebook([hand_cell(PLOT), hand_cell(FINDINGS, "'I saw it'"), *extra], **solutions)
+    for number, cell in enumerate(notebook["cells"], 1):
+        cell["execution_count"] = number
+    return notebook
+
+
+def names(path):
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_finished_work_is_packed_as_it_is_without_a_warning(write_notebook, pack, tmp_path):
+    notebook = write_notebook(finished(), "my work.ipynb")
+    code, said = pack(notebook)
+    assert code == 0 and "!" not in said
+    with zipfile.ZipFile("gradient_pathology.zip") as archive:
+        assert archive.namelist() == [NB]
+        assert archive.read(NB) == notebook.read_bytes()
+
+
+def test_the_notebook_of_the_folder_is_found(write_notebook, pack):
+    write_notebook(finished())
+    assert pack()[0] == 0
+    assert names("gradient_pathology.zip") == [NB]
+
+
+def test_the_same_work_gives_the_same_bytes(write_notebook, pack, tmp_path):
+    notebook = write_notebook(finished([code_cell("open('b.txt'), open('a.txt')")]))
+    for name in ("b.txt", "a.txt"):
+        (tmp_path / name).write_text(name)
+    pack(notebook, "--out", "1.zip")
+    for path in (notebook, tmp_path / "a.txt"):
+        path.write_bytes(path.read_bytes())  # saved again: another time
+    pack(notebook, "--out", "2.zip")
+    assert names("1.zip") == [NB, "a.txt", "b.txt"]
+    assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
+
+
+def test_files_that_are_used_go_along_and_others_are_named(write_notebook, pack, tmp_path):
+    notebook = write_notebook(finished([code_cell("import helper")]))
+    files = {"helper.py": "import json\ntable = open('numbers.csv').read()", "numbers.csv": "1", "diary.txt": "secret"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    _code, said = pack(notebook)
+    assert names("gradient_pathology.zip") == [NB, "helper.py", "numbers.csv"]
+    assert "Left out" in said and "diary.txt" in said and "ended with an error" not in said
+    pack(notebook, "--add", "diary.txt")  # and what was packed before does not go along
+    assert names("gradient_pathology.zip") == [NB, "diary.txt", "helper.py", "numbers.csv"]
+
+
+def test_a_variable_is_no_file(write_notebook, pack, tmp_path):
+    for name in ("x.txt", "x.py", "layers.csv", "part_1.csv"):
+        (tmp_path / name).touch()
+    pack(write_notebook(finished([code_cell("x, layers = 1, 2\nname = 'part_1' + '.csv'")])))
+    assert names("gradient_pathology.zip") == [NB, "part_1.csv"]
+
+
+def test_a_name_is_the_same_however_its_characters_are_composed(write_notebook, pack, tmp_path):
+    decomposed = unicodedata.normalize("NFD", "が.csv")
+    (tmp_path / decomposed).touch()
+    pack(write_notebook(finished([code_cell("name = 'が.csv'")])))
+    assert names("gradient_pathology.zip") == [NB, decomposed]
+
+
+def test_a_file_that_is_not_there_cannot_be_added(write_notebook, pack):
+    code, said = pack(write_notebook(finished()), "--add", "nowhere.csv")
+    assert code == 2 and "nowhere.csv" in said
+
+
+def test_the_clean_run_has_nothing_but_what_is_packed(write_notebook, pack, tmp_path):
+    (tmp_path / "data_1.csv").write_text("1")
+    code, said = pack(write_notebook(finished([code_cell("open(f'data_{1}.csv')")])))
+    assert code == 1 and "FileNotFoundError" in said and "data_1.csv" in said
+
+
+@pytest.mark.parametrize("edition", ["gradient-pathology", "gradient-pathology-en"])
+def test_of_a_notebook_as_it_was_handed_out_everything_is_named(pack, edition):
+    code, said = pack(RELEASE / edition / NB)
+    assert code == 1
+    assert "Not begun yet: clip_gradients" in said and "depth_study." in said
+    assert f"graded by hand: {PLOT}, {FINDINGS}." in said
+    assert "holds no outputs" in said
+    assert names("gradient_pathology.zip") == [NB]
+
+
+@pytest.mark.parametrize("edition", ["gradient-pathology", "gradient-pathology-en"])
+def test_the_hand_graded_cells_are_those_of_the_release(edition):
+    cells = json.loads((RELEASE / edition / NB).read_text(encoding="utf-8"))["cells"]
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    assert hand_graded(ASSIGNMENT) == tuple(m["grade_id"] for m in marks if m.get("grade") and m.get("solution"))
+
+
+def test_what_is_missing_or_wrong_is_named_and_packed_all_the_same(write_notebook, pack):
+    notebook = finished(
+        [code_cell("nowhere")], clip_gradients="def clip_gradients(layers, max_norm=1.0):\n    return 0, 1"
+    )
+    gone = {FINDINGS, "check_depth_study"}
+    notebook["cells"] = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in gone]
+    code, said = pack(write_notebook(notebook))
+    assert code == 1
+    assert "Not everything holds yet: clip_gradients (" in said
+    assert "NameError: name 'nowhere' is not defined" in said
+    assert f"graded by hand are missing: {FINDINGS}." in said
+    assert 'check("depth_study")' in said
+    assert "do not come from one run" in said
+    assert names("gradient_pathology.zip") == [NB]
+
+
+@pytest.mark.parametrize("content", ["{", '{"cells": [], "nbformat": 4, "metadata": {}}'])
+def test_what_cannot_be_read_is_refused_with_the_reason(write_notebook, pack, tmp_path, content):
+    code, said = pack(write_notebook(content))
+    assert code == 2 and NB in said
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_folder_without_a_notebook_is_refused(pack):
+    code, said = pack()
+    assert code == 2 and "autograder pack NOTEBOOK" in said
+
+
+@pytest.mark.parametrize("student", ["../evil", "a b", ""])
+def test_an_id_that_is_no_file_name_is_refused(pack, student):
+    code, said = pack("--student", student)
+    assert code == 2 and "--student" in said and said.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written_is_one_line(write_notebook, pack):
+    code, said = pack(write_notebook(finished()), "--out", "nowhere/x.zip")
+    assert code == 2 and said.count("\n") == 1 and "x.zip" in said
+
+
+def test_the_notebook_is_not_written_over(write_notebook, pack):
+    notebook = write_notebook(finished())
+    before = notebook.read_bytes()
+    assert pack(notebook, "--out", notebook)[0] == 2
+    assert notebook.read_bytes() == before
+
+
+# --- the instructor's side --------------------------------------------------------------------------------------------
+
+
+def packed(pack, write_notebook, tmp_path, *arguments):
+    work = tmp_path / "work.zip"
+    pack(write_notebook(finished()), *arguments, "--out", work)
+    return work.read_bytes()
+
+
+def test_zip_collect_takes_packages_by_the_students_ids(zip_collect, pack, write_notebook, tmp_path):  # noqa: F811
+    notebook = write_notebook(finished())
+    for student in ("aoki", "s1234567"):
+        pack(notebook, "--student", student)
+    archives = {f"{student}.zip": (tmp_path / f"{student}.zip").read_bytes() for student in ("aoki", "s1234567")}
+    submitted = zip_collect(archives)
+    assert submitted == {f"{s}/{ASSIGNMENT}/{NB}": notebook.read_text() for s in ("aoki", "s1234567")}
+
+
+def test_zip_collect_takes_the_files_along_but_no_time_of_the_students_own(
+    zip_collect,  # noqa: F811
+    pack,
+    write_notebook,
+    tmp_path,
+):
+    notebook = write_notebook(finished([code_cell("open('data.csv'), open('timestamp.txt')")]))
+    (tmp_path / "data.csv").write_text("1,2")
+    (tmp_path / "timestamp.txt").write_text("2000-01-01 00:00:00")
+    pack(notebook, "--student", "aoki")
+    assert names("aoki.zip") == [NB, "data.csv", "timestamp.txt"]
+    submitted = zip_collect({"aoki.zip": (tmp_path / "aoki.zip").read_bytes()})
+    assert submitted == {
+        f"aoki/{ASSIGNMENT}/{NB}": notebook.read_text(),
+        f"aoki/{ASSIGNMENT}/data.csv": "1,2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("Taro Yamada_12_assignsubmission_file_/gradient_pathology.zip", "Taro Yamada"),
+        ("leebo_12345_67890_gradient_pathology.zip", "leebo_12345"),
+    ],
+)
+def test_zip_collect_takes_the_students_name_from_the_lms(zip_collect, pack, write_notebook, tmp_path, name, student):  # noqa: F811
+    submitted = zip_collect({name: packed(pack, write_notebook, tmp_path)})
+    assert list(submitted) == [f"{student}/{ASSIGNMENT}/{NB}"]
+
+
+def test_zip_collect_takes_a_class_of_packages_in_one_archive(zip_collect, pack, write_notebook, tmp_path):  # noqa: F811
+    work = packed(pack, write_notebook, tmp_path)
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for person in ("Taro Yamada_12", "Ann Lee_13"):
+            archive.writestr(f"{person}_assignsubmission_file_/gradient_pathology.zip", work)
+    submitted = zip_collect({"moodle.zip": (tmp_path / "class.zip").read_bytes()})
+    assert set(submitted) == {f"{student}/{ASSIGNMENT}/{NB}" for student in ("Taro Yamada", "Ann Lee")}

@@ -1,0 +1,178 @@
+"""`autograder check --watch`: a notebook is checked again when it is saved, however it is saved."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import small_notebook
+
+from autograder.watch import LOOK_SECONDS, saves
+
+WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
+PATIENCE = 60.0
+
+
+class Script:
+    """Stands for the pauses between looks: does the next thing at each, and ends the watching after the last."""
+
+    def __init__(self, *steps):
+        self.steps, self.pauses = list(steps), []
+
+    def __call__(self, seconds):
+        self.pauses.append(seconds)
+        if not self.steps:
+            raise KeyboardInterrupt
+        step = self.steps.pop(0)
+        if step is not None:
+            step()
+
+
+def contents_seen(path, *steps):
+    """What the file held (None where there was none) whenever a save was noticed."""
+    seen, script = [], Script(*steps)
+    with pytest.raises(KeyboardInterrupt):
+        for _save in saves(path, script):
+            seen.append(path.read_text() if path.exists() else None)
+    assert set(script.pauses) == {LOOK_SECONDS}
+    return seen
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text("1")
+    return path
+
+
+def test_the_start_counts_as_a_save_and_rest_as_none(file):
+    assert contents_seen(file, None, None, None) == ["1"]
+
+
+def test_a_save_is_noticed_once(file):
+    assert contents_seen(file, lambda: file.write_text("22"), None, None, None) == ["1", "22"]
+
+
+def test_a_save_by_rename_is_noticed(file):
+    def rename():
+        other = file.with_name("other")
+        other.write_text("2")
+        status = file.stat()
+        os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))  # the same size and time: another inode
+        other.replace(file)
+
+    assert contents_seen(file, rename, None, None) == ["1", "2"]
+
+
+def test_a_file_that_is_emptied_and_written_in_pieces_is_taken_once_it_rests(file):
+    def pieces():
+        for text in ("", "22", "22, 33", "22, 33, 44"):
+            yield lambda text=text: file.write_text(text)
+
+    assert contents_seen(file, *pieces(), None, None) == ["1", "22, 33, 44"]
+
+
+def test_a_file_that_is_gone_for_a_moment_is_one_save(file):
+    assert contents_seen(file, file.unlink, lambda: file.write_text("22"), None, None) == ["1", "22"]
+
+
+def test_a_deleted_file_is_said_and_its_return_noticed(file):
+    back = [None, None, lambda: file.write_text("22"), None, None]
+    assert contents_seen(file, file.unlink, *back) == ["1", None, "22"]
+
+
+def test_what_changes_while_the_caller_is_busy_is_noticed(file):
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        for _save in saves(file, Script(None, None, None)):
+            seen.append(file.read_text())
+            if len(seen) == 1:
+                file.write_text("22")
+    assert seen == ["1", "22"]
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+class Watching:
+    """The command on its way, and what it has printed so far."""
+
+    def __init__(self, path):
+        line = [sys.executable, "-u", "-m", "autograder", "check", "--watch", "--lang", "en", str(path)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+        self.lines, self.taken = [], 0
+        self._reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self._reader.start()
+
+    def next_check(self):
+        """What is printed up to the end of the next check."""
+        end = time.monotonic() + PATIENCE
+        while not any("Checked at" in line for line in self.lines[self.taken :]):
+            assert time.monotonic() < end and self.process.poll() is None, self.lines
+            time.sleep(0.05)
+        place = next(i for i in range(self.taken, len(self.lines)) if "Checked at" in self.lines[i]) + 1
+        text, self.taken = "".join(self.lines[self.taken : place]), place
+        return text
+
+    def interrupt(self):
+        """(exit code, the rest of what was printed) after Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        return code, "".join(self.lines[self.taken :])
+
+
+@pytest.fixture
+def watch():
+    started = []
+
+    def start(path):
+        started.append(Watching(path))
+        return started[-1]
+
+    yield start
+    for watching in started:
+        watching.process.kill()
+        watching.process.wait()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
+    path = write_notebook(small_notebook(clip_gradients=WRONG_CLIP))
+    watching = watch(path)
+    first = watching.next_check()
+    assert "total_norm is 0" in first and "\x1b" not in first  # no terminal, no clearing
+
+    path.write_text('{"cells": [')
+    assert "not JSON" in watching.next_check()
+
+    path.unlink()
+    assert "cannot be read" in watching.next_check()
+
+    path.write_text(json.dumps(small_notebook()))
+    assert "36 / 36" in watching.next_check()
+
+    code, rest = watching.interrupt()
+    assert code == 0 and "No longer watching." in rest and "Traceback" not in rest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_a_terminal_is_cleared_for_each_check(write_notebook):
+    import pty
+
+    screen, terminal = pty.openpty()
+    line = [sys.executable, "-m", "autograder", "check", "--watch", str(write_notebook("{"))]
+    environment = {**os.environ, "TERM": "xterm", "AUTOGRADER_LANG": "en"}
+    with subprocess.Popen(line, stdout=terminal, stderr=terminal, env=environment) as process:
+        shown = b""
+        while b"Checked at" not in shown:
+            shown += os.read(screen, 1000)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert shown.index(b"\x1b[2J") < shown.index(b"not JSON")
+    os.close(screen)
+    os.close(terminal)
