@@ -175,7 +175,20 @@ def test_the_picture_is_a_grid_with_words_and_a_legend():
     assert picture.attributes["aria-label"] == words
     cells = [element for element in page.of("span") if element.parent is picture]
     assert len({tuple(cell.declared("background")) for cell in cells}) == len(SHADES)
-    assert "where the error sits" in page.text
+    assert "where the error sits: · right, ░ small, █ as large as the value" in page.text
+    assert len([c for c in page.of("span") if c.text in SHADES]) == 6 + 3  # the legend's have the same grounds
+
+
+@pytest.mark.parametrize(
+    ("text", "page"), [("#000000", LIGHT), ("#333333", LIGHT), ("#ffffff", DARK), ("#cccccc", "#1e1e1e")]
+)
+def test_the_marks_of_a_picture_can_be_read_on_light_and_dark_pages(text, page):
+    grounds = re.findall(r"rgba\((207), (34), (46), ([\d.]+)\)", exercise_html(FAILED))
+    assert len(set(grounds)) == len(SHADES)
+    for *red, alpha in grounds:
+        below = [int(page[i : i + 2], 16) for i in (1, 3, 5)]
+        mixed = [round(float(alpha) * int(r) + (1 - float(alpha)) * b) for r, b in zip(red, below)]
+        assert contrast(text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
 
 
 @pytest.mark.parametrize("result", [ALL_OUTCOMES, FAILED], ids=["outcomes", "failed"])
@@ -257,8 +270,8 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
     assert repr(overview).startswith("Your progress: 22 / 36")
     table = Page(overview._repr_html_())
     states = [row.text for row in table.of("tr")[1:]]
-    assert states[0] == "clip_gradients6 / 6 \N{NO-BREAK SPACE}everything holds"
-    assert states[1] == "gradient_monitor0 / 4 \N{NO-BREAK SPACE}not attempted yet"
+    assert states[0] == "clip_gradients\N{NO-BREAK SPACE} 6 / 6everything holds"
+    assert states[1] == "gradient_monitor\N{NO-BREAK SPACE} 0 / 4not attempted yet"
     assert table.elements[0].attributes["aria-label"] == "Your progress" and len(states) == len(EXERCISES)
 
 

@@ -3,8 +3,9 @@
 The same HTML is shown in light and dark themes, with its scripts and style sheets taken away (JupyterLab does that to
 notebooks that are not trusted, and our feedback pages to all), and to people who see no colours or no page at all. So:
 
-- Text has the colour of the page around it. What has a colour of its own (a badge, a cell of an error picture) brings
-  its background with it, the two at a contrast of 4.5 or more: that holds in every theme.
+- Text has the colour of the page around it. A badge, whose text has a colour of its own, brings its background with it,
+  the two at a contrast of 4.5 or more: that holds in every theme. An error picture is a half-transparent red behind
+  text, which keeps that contrast, too.
 - Lines and empty parts of a bar take the theme's variables in Jupyter and VS Code, and a half-transparent grey, visible
   on white and on black, elsewhere.
 - Styles are inline, and only adorn: without them the same words stand in the same order.
@@ -33,19 +34,8 @@ _COLOURS = {
     Outcome.GRADER_ERROR: BROWN,
 }
 
-_SHADE_COLOURS = dict(
-    zip(
-        SHADES,
-        (
-            "",
-            "background: #ffd8d3; color: #1f2328",
-            "background: #ff9a8d; color: #1f2328",
-            "background: #d1242f; color: #ffffff",
-            "background: #82061e; color: #ffffff",
-        ),
-        strict=True,
-    )
-)
+DEEPEST = 0.5
+"""How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
 
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
@@ -134,7 +124,7 @@ def _picture(rows: tuple[str, ...]) -> str:
     cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
     style = "font-family: monospace; line-height: 1.3; margin: 4px 0"
     alternative = html.escape(_picture_in_words(rows))
-    return f'<div role="img" aria-label="{alternative}" style="{style}">{cells}</div><div>{escape(legend())}</div>'
+    return f'<div role="img" aria-label="{alternative}" style="{style}">{cells}</div><div>{_legend()}</div>'
 
 
 def _picture_in_words(rows: tuple[str, ...]) -> str:
@@ -148,6 +138,12 @@ def _picture_in_words(rows: tuple[str, ...]) -> str:
     )
 
 
+def _legend() -> str:
+    """The words of the legend, with its marks as they look in the picture."""
+    return re.sub(f"[{SHADES}]", lambda mark: _shade(mark[0]), escape(legend()))
+
+
 def _shade(mark: str) -> str:
-    style = f"display: inline-block; width: 1.4em; text-align: center; {_SHADE_COLOURS[mark]}"
-    return f'<span style="{style.rstrip("; ")}">{mark}</span>'
+    depth = DEEPEST * SHADES.index(mark) / (len(SHADES) - 1)
+    style = f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f})"
+    return f'<span style="{style}">{mark}</span>'

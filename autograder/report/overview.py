@@ -36,7 +36,7 @@ def overview_html(results: Sequence[ExerciseResult]) -> str:
     rows = [
         (
             f"<code>{escape(result.id)}</code>",
-            f"{points(result.score, result.max)} {bar(result.score / result.max)}",
+            f"{bar(result.score / result.max)} {points(result.score, result.max)}",
             escape(standing(result)),
         )
         for result in results
