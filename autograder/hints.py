@@ -87,7 +87,9 @@ def _first_of_all(outcome: Outcome) -> str:
     """What to do before there is anything to look at; "" where there is."""
     return {
         Outcome.NOT_ATTEMPTED: _("Begin with this one promise, and let the rest wait: a first version may be wrong."),
-        Outcome.RAISED: _("Your code ends with an error first. In which line, and what do its variables hold there?"),
+        Outcome.RAISED: _(
+            "Your code does not come to its end. In which line does it stop, and what do its variables hold there?"
+        ),
     }.get(outcome, "")
 
 
