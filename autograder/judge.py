@@ -80,12 +80,14 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
         # The case that costs most decides; among equals the first, and public cases come first.
         worst = min(failures, key=lambda failure: failure.share)
         causes = diagnosis.causes()
+        words = _cause_in_words(causes)
         return item(
             worst.outcome,
             worst.share,
-            message="\n".join([worst.message, *_cause_in_words(causes)]),
+            message="\n".join([worst.message, *words.values()]),
             causes=tuple(cause.id for cause in causes),
             picture=worst.picture,
+            **words,
         )
     if findings:
         return item(Outcome.GRADER_ERROR, 1.0, message=findings[0].message)
@@ -115,12 +117,12 @@ class _Diagnosis:
         return sketches_of(trial.expected for trial in self._trials)
 
 
-def _cause_in_words(causes: list[Fingerprint]) -> list[str]:
+def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
     if not causes:
-        return []
+        return {}
     language = current_language()
     likely = _(" Or: ").join(dict.fromkeys(cause.cause[language] for cause in causes))
-    return [_("Likely cause: {cause}").format(cause=likely), causes[0].hint[language]]
+    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[language]}
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:

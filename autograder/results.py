@@ -25,9 +25,10 @@ class Item:
     Attributes:
         sentence: what should hold, in the student's language.
         points, max: earned and possible.
-        message: what was seen; "" where the check passed.
+        message: what was seen, then `cause` and `question` where a cause was found; "" where the check passed.
         causes: ids of the misconceptions that explain it equally well; none or few.
         picture: where in an array the error sits, see `autograder.numeric.Mismatch`.
+        cause, question: the last lines of the message, or "": the likely cause, and what to ask oneself about it.
     """
 
     id: str
@@ -38,6 +39,13 @@ class Item:
     message: str = ""
     causes: tuple[str, ...] = ()
     picture: tuple[str, ...] = ()
+    cause: str = ""
+    question: str = ""
+
+    @property
+    def seen(self) -> str:
+        """The message without cause and question."""
+        return self.message.removesuffix(f"\n{self.cause}\n{self.question}") if self.cause else self.message
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""

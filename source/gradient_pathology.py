@@ -70,7 +70,7 @@ import matplotlib_fontja  # 日本語フォントを同梱しているので、�
 import numpy as np
 from cycler import cycler
 
-from autograder import check, use_language, waiting_for
+from autograder import check, hint, use_language, waiting_for
 from autograder.layers import (
     Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
 )

@@ -22,8 +22,8 @@ from reference.gradient_pathology.batch_norm import BatchNorm  # noqa: E402
 from reference.misconceptions import misconceptions  # noqa: E402
 
 INTRODUCTION = {
-    "en": "# What `check` says\n\nTen kinds of answers, as a student sees them in a console; in Jupyter as tables.",
-    "ja": "# `check` の答え\n\n10 種類の答えを、コンソールに出るとおりに示します。Jupyter では表になります。",
+    "en": "# What `check` says\n\nTen kinds of answers, as a student sees them in a console; in Jupyter as cards.",
+    "ja": "# `check` の答え\n\n10 種類の答えを、コンソールに出るとおりに示します。Jupyter ではカードになります。",
 }
 
 RAISES = """\

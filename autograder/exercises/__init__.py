@@ -6,7 +6,9 @@ A new exercise is a new module that makes an `Exercise`; nothing else needs to k
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+from dataclasses import dataclass, field
 from functools import cache
 
 from autograder.exercises.exercise import Exercise
@@ -14,6 +16,23 @@ from autograder.exercises.exercise import Exercise
 
 class UnknownExercise(KeyError):
     """No exercise has this id."""
+
+
+Words = dict[str, str]
+"""The same words in each language."""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What helps with an exercise.
+
+    Attributes:
+        section: where the lesson treats it; empty where nobody has said so.
+        hints: check id -> hints, from the vaguest to the clearest.
+    """
+
+    section: Words = field(default_factory=dict)
+    hints: dict[str, tuple[Words, ...]] = field(default_factory=dict)
 
 
 @cache
@@ -44,6 +63,25 @@ def hand_graded(assignment: str) -> tuple[str, ...]:
     """grade_ids of the assignment's cells that a person grades."""
     package = importlib.import_module(f"{__name__}.{assignment.replace('-', '_')}")
     return getattr(package, "HAND_GRADED", ())
+
+
+@cache
+def guides(assignment: str) -> dict[str, Guide]:
+    """Exercise id -> guide, in the order of the lesson: `GUIDES` of the assignment's module `hints`, if it has one."""
+    name = f"{__name__}.{assignment.replace('-', '_')}.hints"
+    return importlib.import_module(name).GUIDES if importlib.util.find_spec(name) else {}
+
+
+def guide(exercise_id: str) -> Guide:
+    """The guide to an exercise; an empty one where its author wrote none."""
+    found = (guides(assignment).get(exercise_id) for assignment in assignments())
+    return next((guide for guide in found if guide is not None), Guide())
+
+
+def in_lesson_order(assignment: str) -> list[Exercise]:
+    """The exercises of `assignment` as they come in the lesson; those without a guide last."""
+    places = {name: place for place, name in enumerate(guides(assignment))}
+    return sorted(assignments()[assignment], key=lambda exercise: places.get(exercise.id, len(places)))
 
 
 def _exercises_in(package_name: str) -> list[Exercise]:

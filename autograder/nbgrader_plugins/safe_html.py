@@ -197,7 +197,9 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
         return bool(re.match(r"https?://|mailto:|#", value, re.IGNORECASE))
     if name in ("width", "height"):
         return tag == "img" and bool(re.fullmatch(r"\d{1,4}(px|%)?", value))
-    return (tag, name) in {("img", "alt"), ("td", "align"), ("th", "align")}
+    if (name, value) in (("role", "img"), ("role", "group"), ("scope", "col")):
+        return True
+    return name in ("aria-label", "lang") or (tag, name) in {("img", "alt"), ("td", "align"), ("th", "align")}
 
 
 class _OwnNames(Filter):

@@ -1,73 +1,149 @@
-"""Results as an HTML table, for notebooks and feedback pages. Everything that comes from outside is escaped."""
+"""Results as HTML cards, for notebooks and feedback pages. Everything that comes from outside is escaped.
+
+The same HTML is shown in light and dark themes, with its scripts and style sheets taken away (JupyterLab does that to
+notebooks that are not trusted, and our feedback pages to all), and to people who see no colours or no page at all. So:
+
+- Text has the colour of the page around it. A badge, whose text has a colour of its own, brings its background with it,
+  the two at a contrast of 4.5 or more: that holds in every theme. An error picture is a half-transparent red behind
+  text, which keeps that contrast, too.
+- Lines and empty parts of a bar take the theme's variables in Jupyter and VS Code, and a half-transparent grey, visible
+  on white and on black, elsewhere.
+- Styles are inline, and only adorn: without them the same words stand in the same order.
+- An outcome is a mark and a word, points are numbers, an error picture is characters with a legend.
+"""
 
 from __future__ import annotations
 
 import html
 import re
 
-from autograder.i18n import _
+from autograder.i18n import _, current_language
 from autograder.numeric import SHADES
-from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message
+from autograder.report.words import MARKS, legend, outcome_word, points, shared_message, standing
 from autograder.results import ExerciseResult, Item, Outcome
 
+GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
+"""With white on them, and beside white and near-black pages alike, these can be told."""
+
 _COLOURS = {
-    Outcome.PASSED: "#1a7f37",
-    Outcome.FAILED: "#cf222e",
-    Outcome.RAISED: "#cf222e",
-    Outcome.NOT_ATTEMPTED: "#6e7781",
-    Outcome.BLOCKED: "#6e7781",
-    Outcome.GRADER_ERROR: "#9a6700",
+    Outcome.PASSED: GREEN,
+    Outcome.FAILED: RED,
+    Outcome.RAISED: RED,
+    Outcome.NOT_ATTEMPTED: GREY,
+    Outcome.BLOCKED: GREY,
+    Outcome.GRADER_ERROR: BROWN,
 }
-"""Readable on light and dark pages; the mark and the word say the same, so that colour is never needed."""
+
+DEEPEST = 0.5
+"""How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
+
+_GREY_LINE = "rgba(128, 128, 128, 0.5)"
+_LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
+_CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal"
 
 
 def exercise_html(result: ExerciseResult) -> str:
-    """A table: mark, promise with what was seen, points."""
+    """A card: how the exercise stands, then a row a check, with what was seen where it does not hold."""
     shared = shared_message(result)
-    rows = "".join(_row(item, with_message=not shared) for item in result.items)
+    head = (
+        f"<p><strong>{escape(result.id)}</strong>: {_points_in_words(result)} {bar(result.score / result.max)} "
+        f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
+    )
+    rows = [_row(item, with_details=not shared) for item in result.items]
+    columns = (_("Outcome"), _("What should hold"), _("Points"))
+    return card(_("Result of {exercise}").format(exercise=result.id), head + table(columns, rows))
+
+
+def card(label: str, body: str) -> str:
+    """A framed part of a page with a name, in the language that is spoken now."""
+    frame = f"border-left: 4px solid {_LINE}; padding: 2px 12px; margin: 4px 0; max-width: 64em; line-height: 1.5"
     return (
-        f"<div><p><strong>{_escape(headline(result))}</strong>{'<br>' + _lines(shared) if shared else ''}</p>"
-        '<table style="border-collapse: collapse; text-align: left">'
-        f"<thead><tr><th></th><th style='text-align: left'>{_escape(_('What should hold'))}</th>"
-        f"<th>{_escape(_('Points'))}</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div role="group" aria-label="{html.escape(label)}" lang="{current_language()}" style="{frame}">{body}</div>'
     )
 
 
-def _row(item: Item, with_message: bool) -> str:
-    colour = _COLOURS[item.outcome]
-    word = _escape(outcome_word(item.outcome))
-    message = ""
-    if item.message and with_message:
-        message = f'<br><span style="color: {colour}"><em>{word}</em></span>: {_lines(item.message)}'
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table of HTML cells, with heads that say what a column holds."""
+    style = "border-collapse: collapse; text-align: left; margin: 4px 0"
+    heads = "".join(f'<th scope="col" style="{_CELL}">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        f'<tr style="background: transparent; border-top: 1px solid {_LINE}">'
+        + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table style="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def badge(mark: str, word: str, colour: str) -> str:
+    """A mark and a word on a coloured ground."""
+    style = f"background: {colour}; color: #ffffff; padding: 1px 7px; border-radius: 8px; white-space: nowrap"
+    return f'<span style="{style}"><span aria-hidden="true">{mark}</span> {escape(word)}</span>'
+
+
+def bar(share: float) -> str:
+    """A bar filled to `share`. It adorns a number beside it, so screen readers pass over it."""
+    track = f"display: inline-block; width: 7em; background: {_GREY_LINE}; background: {_LINE}; line-height: 0.6"
+    filled = f"display: inline-block; width: {100 * share:.0f}%; background: {GREEN}"
+    return f'<span aria-hidden="true" style="{track}"><span style="{filled}">&nbsp;</span></span>'
+
+
+def lines(text: str) -> str:
+    """Escaped text with its line ends."""
+    return "<br>".join(escape(line) for line in text.split("\n"))
+
+
+def escape(text: str) -> str:
+    """Escaped text, with `code` set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _points_in_words(result: ExerciseResult) -> str:
+    return escape(_("{points} points").format(points=points(result.score, result.max)))
+
+
+def _row(item: Item, with_details: bool) -> tuple[str, str, str]:
+    outcome = badge(MARKS[item.outcome], outcome_word(item.outcome), _COLOURS[item.outcome])
+    details = _details(item) if with_details else ""
+    earned = f'<span style="white-space: nowrap">{points(item.points, item.max)}</span>'
+    return outcome, escape(item.sentence) + details, earned
+
+
+def _details(item: Item) -> str:
+    """What was seen, where, why probably, and a question; each on lines of its own."""
+    parts = [lines(item.seen)] if item.message else []
     if item.picture:
-        message += _picture(item.picture)
-    cell = "vertical-align: top; padding: 2px 8px; text-align: left"
-    return (
-        f'<tr><td style="{cell}; color: {colour}" title="{word}"><strong>{MARKS[item.outcome]}</strong></td>'
-        f'<td style="{cell}">{_escape(item.sentence)}{message}</td>'
-        f'<td style="{cell}; white-space: nowrap">{points(item.points, item.max)}</td></tr>'
-    )
+        parts.append(_picture(item.picture))
+    if item.cause:
+        parts.append(f"{lines(item.cause)}<br><strong>{lines(item.question)}</strong>")
+    return "".join(f'<div style="margin: 4px 0 4px 8px">{part}</div>' for part in parts)
 
 
 def _picture(rows: tuple[str, ...]) -> str:
     """The error picture as a grid; the characters stay in it for whoever sees no colours."""
     cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
-    return f'<div style="font-family: monospace; line-height: 1.2; margin: 4px 0">{cells}</div>{_escape(legend())}'
+    style = "font-family: monospace; line-height: 1.3; margin: 4px 0"
+    alternative = html.escape(_picture_in_words(rows))
+    return f'<div role="img" aria-label="{alternative}" style="{style}">{cells}</div><div>{_legend()}</div>'
 
 
-def _shade(mark: str) -> str:
-    opacity = SHADES.index(mark) / (len(SHADES) - 1)
-    return (
-        '<span style="display: inline-block; width: 1.3em; text-align: center; '
-        f'background: rgba(207, 34, 46, {opacity:.2f})">{mark}</span>'
+def _picture_in_words(rows: tuple[str, ...]) -> str:
+    """What a picture shows, for whoever hears it: where the wrong elements are, counted from 0 as in messages."""
+    wrong = [(i, j) for i, row in enumerate(rows) for j, mark in enumerate(row) if mark != SHADES[0]]
+    return _("Picture of the errors: {wrong} of {n} elements are off, in rows {rows} and columns {columns}.").format(
+        wrong=len(wrong),
+        n=sum(map(len, rows)),
+        rows=", ".join(str(i) for i in sorted({i for i, _j in wrong})) or "-",
+        columns=", ".join(str(j) for j in sorted({j for _i, j in wrong})) or "-",
     )
 
 
-def _lines(text: str) -> str:
-    return "<br>".join(_escape(line) for line in text.split("\n"))
+def _legend() -> str:
+    """The words of the legend, with its marks as they look in the picture."""
+    return re.sub(f"[{SHADES}]", lambda mark: _shade(mark[0]), escape(legend()))
 
 
-def _escape(text: str) -> str:
-    """Escaped text, with `code` set as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+def _shade(mark: str) -> str:
+    depth = DEEPEST * SHADES.index(mark) / (len(SHADES) - 1)
+    style = f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f})"
+    return f'<span style="{style}">{mark}</span>'

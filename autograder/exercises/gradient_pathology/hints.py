@@ -1,0 +1,447 @@
+"""Hints for each check, in the order of the lesson: where to look, then which formula. They point, and no more.
+
+The question that belongs to a diagnosed mistake, and the section of the lesson, are added to them when they are given.
+"""
+
+from __future__ import annotations
+
+from autograder.exercises import Guide, Words
+
+
+def _words(en: str, ja: str) -> Words:
+    return {"en": en, "ja": ja}
+
+
+_CLIPPING = Guide(
+    _words('Section 2.2, "Gradient clipping"', "セクション 2.2「勾配クリッピング」"),
+    {
+        "total_norm": (
+            _words(
+                "Look at where you walk through the layers: which arrays in `grads` do you meet, and which are "
+                "passed over?",
+                "層をたどるところを見てください。`grads` のどの配列を数え、どれを飛ばしていますか。",
+            ),
+            _words(
+                "In the formula of the norm three sums stand under one root. What is inside your root, and what "
+                "outside?",
+                "ノルムの式では、1 つの根号の中に和が 3 つあります。あなたの根号の中と外には何がありますか。",
+            ),
+        ),
+        "scales_all_alike": (
+            _words(
+                "Look at where a gradient gets its new value, and print the joint norm before and after.",
+                "勾配に新しい値を入れるところを見てください。全体のノルムを、その前と後で表示してみましょう。",
+            ),
+            _words(
+                "The direction of g must stay: the formula of c holds the joint norm. How many values of c may "
+                "there be?",
+                "g の向きは変わりません。c の式にあるのは全体のノルムです。c の値はいくつあってよいでしょうか。",
+            ),
+        ),
+        "coefficient": (
+            _words(
+                "Look at what you return beside the norm, in both cases: gradients too long, gradients short enough.",
+                "ノルムと一緒に返している値を、勾配が長すぎる場合と短い場合の両方で見てください。",
+            ),
+            _words("What does the `min` in the formula of c do?", "c の式にある `min` は何をしていますか。"),
+        ),
+        "small_stay": (
+            _words(
+                "Call your function with gradients of norm 0.5 and `max_norm=1.0`, and compare them before and after.",
+                "ノルムが 0.5 の勾配と `max_norm=1.0` で関数を呼び、前と後を比べてください。",
+            ),
+            _words(
+                "When does the specification multiply, and what is c otherwise?",
+                "仕様では、どんなときに掛け算をしますか。それ以外のとき c はいくつですか。",
+            ),
+        ),
+        "nothing_to_clip": (
+            _words(
+                "Call your function with `[]`, and with a layer whose `grads` hold only `None`.",
+                "`[]` と、`grads` が `None` だけの層で、関数を呼んでみてください。",
+            ),
+            _words(
+                "What is the norm of nothing, and is there a division by it?",
+                "何もないときのノルムはいくつですか。それで割っているところはありませんか。",
+            ),
+        ),
+        "nonfinite": (
+            _words(
+                "Follow one NaN through your function: which comparison meets it first, and what comes of it?",
+                "NaN を 1 つ、関数の中で追ってください。最初に出会う比較はどれで、結果はどうなりますか。",
+            ),
+            _words(
+                "What is the total norm when one gradient is NaN or infinite? And has anything been changed by then?",
+                "勾配に NaN や無限大があると、全体のノルムはどうなりますか。その時点で、"
+                "もう何かを書き換えていませんか。",
+            ),
+        ),
+        "parameters_stay": (
+            _words(
+                "Look for every place where you assign something: is it always in `grads`?",
+                "代入しているところをすべて見てください。どれも `grads` に対するものですか。",
+            ),
+            _words(
+                "Clipping is a rule for g alone. Which step of training changes the parameters?",
+                "クリッピングは g だけの規則です。パラメータを変えるのは、学習のどの段階ですか。",
+            ),
+        ),
+    },
+)
+
+_MONITOR = Guide(
+    _words('Section 6.1, "The class GradientMonitor"', "セクション 6.1「GradientMonitor クラス」"),
+    {
+        "kinds": (
+            _words(
+                "Print the newest record, and walk through it with your eyes: for which layers should there be a "
+                "problem?",
+                "最新の記録を表示し、目で順に追ってください。どの層に問題があるはずですか。",
+            ),
+            _words(
+                "The specification says for each kind in which direction a norm leaves its threshold, and what "
+                "the four "
+                "fields of `Problem` hold.",
+                "仕様には、種類ごとにノルムが閾値をどちら側に外れるか、"
+                "`Problem` の 4 つのフィールドに何が入るかが書いてあります。",
+            ),
+        ),
+        "nonfinite": (
+            _words(
+                "Try `float('nan') < 1e-7` and `float('nan') > 1e3` in a cell.",
+                "セルで `float('nan') < 1e-7` と `float('nan') > 1e3` を試してください。",
+            ),
+            _words(
+                "An infinite norm is also above a threshold: which kind should be looked for first?",
+                "無限大のノルムは閾値も超えています。どの種類を先に調べるべきですか。",
+            ),
+        ),
+        "thresholds": (
+            _words(
+                "Look for numbers in your method: does any of them stand where a parameter should?",
+                "メソッドの中の数字を探してください。引数を使うべきところに数字が書かれていませんか。",
+            ),
+            _words(
+                "Each kind has its own threshold. Which one stands in which of your comparisons?",
+                "種類ごとに閾値があります。どの比較にどの閾値を使っていますか。",
+            ),
+        ),
+        "newest": (
+            _words(
+                "Look at what your method reads of `history`, and what it leaves behind: what if there are two "
+                "records, or none?",
+                "`history` のどこを読み、何を残しているかを見てください。記録が 2 つのとき、"
+                "1 つもないときはどうなりますか。",
+            ),
+            _words(
+                "Layers keep the order of the record. Does anything in your code sort or regroup them?",
+                "層は記録の順番のままです。コードのどこかで並べ替えたり、まとめ直したりしていませんか。",
+            ),
+        ),
+    },
+)
+
+_SLOPE = Guide(
+    _words('Section 6.3, "Measuring the slope"', "セクション 6.3「坂を測る」"),
+    {
+        "line": (
+            _words(
+                "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise?",
+                "暗算できる 3 つのノルム 0.01、0.1、1 で試してください。1 歩ごとに何桁上がりますか。",
+            ),
+            _words(
+                "The line is fitted to log10 of the norms over the layer number. Which logarithm, which axis, "
+                "which sign?",
+                "直線は、層番号に対するノルムの log10 に当てはめます。対数の底、軸、符号は合っていますか。",
+            ),
+        ),
+        "scatter": (
+            _words(
+                "Change one norm in the middle of the list: does your slope change?",
+                "リストの途中のノルムを 1 つ変えてください。傾きは変わりますか。",
+            ),
+            _words(
+                "Least squares: the a and b for which the squared distances of all layers from a l + b are "
+                "smallest together.",
+                "最小二乗法では、"
+                "すべての層について a l + b からのずれの二乗を合わせたものが最小になる a と b をとります。",
+            ),
+        ),
+        "zeros": (
+            _words(
+                "Call your function with a zero in the list, and look at what log10 makes of it.",
+                "0 を含むリストで関数を呼び、log10 の結果を見てください。",
+            ),
+            _words(
+                "The specification names the number that a zero counts as. What happens to the other norms?",
+                "0 を何とみなすかは仕様に書いてあります。ほかのノルムはどうなりますか。",
+            ),
+        ),
+        "nonfinite": (
+            _words(
+                "Call your function with NaN, and with infinity: what comes back?",
+                "NaN と無限大で関数を呼んでください。何が返ってきますか。",
+            ),
+            _words(
+                "Which function of NumPy tells whether a number is finite, and where in your function must that "
+                "be asked?",
+                "数が有限かどうかを調べる NumPy の関数は何ですか。関数のどこで調べるべきですか。",
+            ),
+        ),
+        "input_stays": (
+            _words(
+                "Print the caller's array before and after the call, and the type of what you return.",
+                "渡した配列を呼び出しの前後で表示し、戻り値の型も見てください。",
+            ),
+            _words(
+                "Is your array the caller's own or a copy? And does the fit give one number or several?",
+                "使っている配列は、渡されたそのものですか、コピーですか。当てはめの結果は数 1 つですか、"
+                "いくつかありますか。",
+            ),
+        ),
+    },
+)
+
+_BATCH_NORM = _words('Section 8.1, "Implementing Batch Normalization"', "セクション 8.1「Batch Normalization の実装」")
+
+_FORWARD = Guide(
+    _BATCH_NORM,
+    {
+        "standardises": (
+            _words(
+                "Print the mean and the variance of each column of your output. Along which axis should they be "
+                "0 and 1?",
+                "出力の各列の平均と分散を表示してください。0 と 1 になるのは、どの軸についてですか。",
+            ),
+            _words(
+                "The formulas of μ and σ² each begin with 1/N and a sum over i. What is N, and what does i count?",
+                "μ と σ² の式は、どちらも 1/N と i についての和で始まります。N は何で、i は何を数えますか。",
+            ),
+        ),
+        "gamma_and_beta": (
+            _words(
+                "Set `gamma` and `beta` to numbers of your own before a forward, and look at the mean and spread "
+                "of each column.",
+                "順伝播の前に `gamma` と `beta` を好きな値にして、各列の平均と広がりを見てください。",
+            ),
+            _words(
+                "The last formula makes y of x̂. Where does your code read `gamma` and `beta`, and when?",
+                "最後の式は x̂ から y を作ります。コードは `gamma` と `beta` をどこで、いつ読んでいますか。",
+            ),
+        ),
+        "small_spread": (
+            _words(
+                "Try a column of equal values, and one with a spread of 0.003: print the denominator.",
+                "値がすべて等しい列と、広がりが 0.003 の列を試し、分母を表示してください。",
+            ),
+            _words(
+                "In the formula of x̂, where exactly does ε stand, and which ε does your layer use?",
+                "x̂ の式で、ε は正確にはどこにありますか。層はどの ε を使っていますか。",
+            ),
+        ),
+        "input_stays": (
+            _words(
+                "Keep a copy of x, call `forward(x)`, and compare.",
+                "x のコピーをとっておき、`forward(x)` を呼んでから比べてください。",
+            ),
+            _words(
+                "Which of your lines write into an array that they did not make? What do two layers share?",
+                "自分で作っていない配列に書き込む行はどれですか。2 つの層が共有しているものは何ですか。",
+            ),
+        ),
+    },
+)
+
+_BACKWARD = Guide(
+    _BATCH_NORM,
+    {
+        "dbeta": (
+            _words(
+                'Look at the shape of `grads["beta"]`, and at how often each element of beta is used in one forward.',
+                '`grads["beta"]` の形と、beta の各要素が 1 回の順伝播で何度使われるかを見てください。',
+            ),
+            _words(
+                "In y = γ x̂ + β, what is the derivative of one y with respect to β? What joins the examples of "
+                "a batch?",
+                "y = γ x̂ + β で、1 つの y を β で微分すると何ですか。バッチの例はどうまとめますか。",
+            ),
+        ),
+        "dgamma": (
+            _words(
+                'Look at the shape of `grads["gamma"]`, and at what of the forward it needs.',
+                '`grads["gamma"]` の形と、順伝播の何が必要かを見てください。',
+            ),
+            _words(
+                "In y = γ x̂ + β, what stands beside γ? The specification says whether the batch is summed or averaged.",
+                "y = γ x̂ + β で、γ に掛かっているものは何ですか。バッチについて合計か平均かは、仕様に書いてあります。",
+            ),
+        ),
+        "dx": (
+            _words(
+                "Print the column sums of your dx: all should be 0 within rounding. If they are not, a path is "
+                "missing.",
+                "dx の列ごとの合計を表示してください。丸め誤差の範囲で 0 になるはずです。ならないなら、"
+                "道が足りません。",
+            ),
+            _words(
+                "Three paths lead from x to the loss: straight to x̂, through μ, through σ². Write down the "
+                "derivative along "
+                "each, then which of them touch all examples of the column.",
+                "x から損失までの道は 3 本です。x̂ への直通、μ を通る道、σ² を通る道。それぞれの微分と、"
+                "列のすべての例に"
+                "影響するのはどれかを書き出してください。",
+            ),
+        ),
+        "repeatable": (
+            _words(
+                "Call `backward(dout)` twice after one forward, and compare dx and both gradients.",
+                "1 回の順伝播のあとに `backward(dout)` を 2 回呼び、dx と 2 つの勾配を比べてください。",
+            ),
+            _words(
+                "What does backward write to, beside `grads`? Does it read what the last forward kept, or what "
+                "is there now?",
+                "逆伝播は `grads` のほかに何へ書き込みますか。読んでいるのは最後の順伝播が残した値ですか、"
+                "今の値ですか。",
+            ),
+        ),
+    },
+)
+
+_INFERENCE = Guide(
+    _BATCH_NORM,
+    {
+        "running_statistics": (
+            _words(
+                "Print `running_mean` and `running_var` after one training forward: how far did they move from 0 "
+                "and 1?",
+                "訓練時の順伝播を 1 回行い、`running_mean` と `running_var` を表示してください。"
+                "0 と 1 からどれだけ動きましたか。",
+            ),
+            _words(
+                "In the update formula, which of the two terms gets the larger share while momentum is 0.9?",
+                "更新の式で momentum が 0.9 のとき、2 つの項のうち割合が大きいのはどちらですか。",
+            ),
+        ),
+        "prediction": (
+            _words(
+                "Set `training = False` and give one row alone: which statistics does the output depend on?",
+                "`training = False` にして 1 行だけ入力してください。出力はどの統計量で決まりますか。",
+            ),
+            _words(
+                "The formula of x̂ stays; only μ and σ² are other numbers. What of eps, γ and β?",
+                "x̂ の式は同じで、μ と σ² の値だけが変わります。eps、γ、β はどうですか。",
+            ),
+        ),
+        "prediction_learns_nothing": (
+            _words(
+                "Compare the running statistics before and after a forward with `training = False`.",
+                "`training = False` の順伝播の前後で、移動統計量を比べてください。",
+            ),
+            _words(
+                "In which of the two modes does the update formula apply?",
+                "更新の式を使うのは、2 つのモードのどちらですか。",
+            ),
+        ),
+        "backward_of_prediction": (
+            _words(
+                "In prediction, does the output of one row depend on the other rows of the batch?",
+                "推論のとき、ある行の出力は、バッチのほかの行によりますか。",
+            ),
+            _words(
+                "Of the three paths from x to the loss, which are left when μ and σ² are constants?",
+                "μ と σ² が定数なら、x から損失までの 3 本の道のうち、どれが残りますか。",
+            ),
+        ),
+    },
+)
+
+_DEPTH = Guide(
+    _words('Section 8.2, "A study of depth"', "セクション 8.2「深さの研究」"),
+    {
+        "structure": (
+            _words(
+                "Call your function with `steps=3` and two depths, and print keys and shapes of what comes back.",
+                "`steps=3` と 2 つの深さで関数を呼び、戻り値のキーと形を表示してください。",
+            ),
+            _words(
+                "The specification gives a shape for each key: what do its rows count, and what its columns?",
+                "仕様には、キーごとに形が書いてあります。行は何を数え、列は何を数えますか。",
+            ),
+        ),
+        "initial_loss": (
+            _words(
+                "Look at what happens before the first loss is recorded. Has anything been updated by then?",
+                "最初の損失を記録する前に何をしているかを見てください。その時点で、もう更新していませんか。",
+            ),
+            _words(
+                "The weights come from the generator that you hand over. From which seed, and made anew for "
+                "which loop?",
+                "重みは、渡した生成器から作られます。シードは何で、どのループごとに作り直しますか。",
+            ),
+        ),
+        "initial_gradients": (
+            _words(
+                "Print the names of the layers beside your norms: which layers are counted, and in which order?",
+                "ノルムの横に層の名前を表示してください。どの層を、どの順に数えていますか。",
+            ),
+            _words(
+                "The norm of a matrix here is the root of the sum of the squares of all its entries, for W alone.",
+                "ここでの行列のノルムは、W だけについて、すべての成分の二乗和の平方根です。",
+            ),
+        ),
+        "loss_curve": (
+            _words(
+                "The first loss is right, so compare the second: what happened to each parameter in between?",
+                "最初の損失が合っているなら、2 番目を比べてください。その間に、各パラメータに何が起きましたか。",
+            ),
+            _words(
+                "One step of gradient descent: parameter, minus lr times its gradient. With gradients of which "
+                "forward?",
+                "勾配降下の 1 歩は、パラメータから lr × 勾配を引くことです。どの順伝播の勾配ですか。",
+            ),
+        ),
+        "gradient_curves": (
+            _words(
+                "Look at the order of forward, backward, recording and updating within one step.",
+                "1 ステップの中の、順伝播、逆伝播、記録、更新の順番を見てください。",
+            ),
+            _words(
+                "Loss and norms of one row belong to the same weights: those before that row's update.",
+                "同じ行の損失とノルムは、同じ重み、つまりその行の更新より前の重みについての値です。",
+            ),
+        ),
+        "settings": (
+            _words(
+                "Call your function with another lr, steps and seed: does the result change as it should?",
+                "lr、steps、seed を変えて関数を呼んでください。結果は期待どおりに変わりますか。",
+            ),
+            _words(
+                "Every parameter of every layer counts. Which names may `params` hold beside `W` and `b`?",
+                "すべての層のすべてのパラメータが対象です。`params` には `W` と `b` のほかに、"
+                "どんな名前がありえますか。",
+            ),
+        ),
+        "overflow": (
+            _words(
+                "Train with a very large lr, and look at what your record holds after the first NaN.",
+                "とても大きな lr で学習させ、最初の NaN のあとの記録を見てください。",
+            ),
+            _words(
+                "The specification says what is recorded then. Does any line of yours stop, skip or replace it?",
+                "そのときに何を記録するかは、仕様に書いてあります。途中で止めたり、飛ばしたり、"
+                "置きかえたりする行はありませんか。",
+            ),
+        ),
+    },
+)
+
+GUIDES = {
+    "clip_gradients": _CLIPPING,
+    "gradient_monitor": _MONITOR,
+    "gradient_profile": _SLOPE,
+    "batch_norm_forward": _FORWARD,
+    "batch_norm_backward": _BACKWARD,
+    "batch_norm_inference": _INFERENCE,
+    "depth_study": _DEPTH,
+}
+"""In the order of the lesson."""

@@ -1,0 +1,73 @@
+"""All exercises of an assignment at a glance: a line each, the total, and where to go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from autograder.i18n import _
+from autograder.report.html import bar, card, escape, table
+from autograder.report.words import points, standing
+from autograder.results import ExerciseResult
+
+BAR = 10
+"""Characters of a bar in text."""
+
+
+def next_exercise(results: Sequence[ExerciseResult]) -> ExerciseResult | None:
+    """The first that is not full; None where all are."""
+    return next((result for result in results if not result.full), None)
+
+
+def overview_text(results: Sequence[ExerciseResult]) -> str:
+    """The overview for a console."""
+    name_width = max(len(result.id) for result in results)
+    points_width = max(len(points(result.score, result.max)) for result in results)
+    rows = [
+        f"  {_text_bar(result)}  {result.id:{name_width}}  {points(result.score, result.max):{points_width}}  "
+        f"{standing(result)}"
+        for result in results
+    ]
+    return "\n".join([_headline(results), *rows, _advice(results)])
+
+
+def overview_html(results: Sequence[ExerciseResult]) -> str:
+    """The overview as a card."""
+    rows = [
+        (
+            f"<code>{escape(result.id)}</code>",
+            f"{bar(result.score / result.max)} {points(result.score, result.max)}",
+            escape(standing(result)),
+        )
+        for result in results
+    ]
+    head = f"<p><strong>{escape(_headline(results))}</strong> {bar(_score(results) / _max(results))}</p>"
+    body = head + table((_("Exercise"), _("Points"), _("State")), rows) + f"<p>{escape(_advice(results))}</p>"
+    return card(_("Your progress"), body)
+
+
+def _headline(results: Sequence[ExerciseResult]) -> str:
+    return _("Your progress: {points} of the points that are given automatically").format(
+        points=points(_score(results), _max(results))
+    )
+
+
+def _advice(results: Sequence[ExerciseResult]) -> str:
+    following = next_exercise(results)
+    if following is None:
+        return _("Everything holds. Well done!")
+    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` helps you on.').format(name=following.id)
+
+
+def _text_bar(result: ExerciseResult) -> str:
+    # Rounded down, so that a full bar is a full score.
+    filled = math.floor(BAR * result.score / result.max)
+    return "█" * filled + "░" * (BAR - filled)
+
+
+def _score(results: Sequence[ExerciseResult]) -> float:
+    return sum(result.score for result in results)
+
+
+def _max(results: Sequence[ExerciseResult]) -> float:
+    return sum(result.max for result in results)

@@ -1,0 +1,390 @@
+"""The card, the overview and the hints, as JupyterLab, a feedback page and a screen reader find them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from conftest import COURSE, EXERCISES, namespace_of
+
+import autograder
+from autograder.exercises import Guide, assignments, guide, guides, in_lesson_order
+from autograder.hints import Hints, hints_for
+from autograder.i18n import LANGUAGES, speaking
+from autograder.nbgrader_plugins.safe_html import clean_html
+from autograder.notebook import Overview, judge_here
+from autograder.numeric import SHADES
+from autograder.report.html import exercise_html
+from autograder.report.overview import next_exercise, overview_html, overview_text
+from autograder.report.text import exercise_text
+from autograder.report.words import MARKS, outcome_word
+from autograder.results import ExerciseResult, Item, Outcome
+from reference.misconceptions import misconceptions
+
+ASSIGNMENT = "gradient-pathology"
+PICTURE = ("·░▒", "▓█·")
+ODD = "<script>alert(1)</script>\"'><img src=x onerror=student()>"
+DARK, LIGHT = "#111111", "#ffffff"
+"""The pages of JupyterLab's two themes; those of VS Code and Colab lie between."""
+
+
+def an_item(outcome, number=0, **details):
+    earned = 1.0 if outcome is Outcome.PASSED else 0.0
+    return Item(f"c{number}", f"Promise {number}.", outcome, earned, 1.0, **details)
+
+
+ALL_OUTCOMES = ExerciseResult(
+    "clip_gradients",
+    tuple(an_item(outcome, n, message=f"seen {n}") for n, outcome in enumerate(Outcome)),
+)
+FAILED = ExerciseResult(
+    "clip_gradients",
+    (
+        an_item(Outcome.PASSED, 0),
+        an_item(
+            Outcome.FAILED,
+            1,
+            message=f"y[1, 0] is 2, but 3 was expected {ODD}\n(case: odd)\nLikely cause: eps.\nWhere is eps?",
+            picture=PICTURE,
+            cause="Likely cause: eps.",
+            question="Where is eps?",
+        ),
+    ),
+)
+
+
+class Element:
+    """A tag with its attributes, and the text within."""
+
+    def __init__(self, tag, attributes, parent):
+        self.tag, self.attributes, self.parent, self.text = tag, attributes, parent, ""
+        self.style = [tuple(map(str.strip, d.split(":", 1))) for d in attributes.get("style", "").split(";") if d]
+
+    def declared(self, name):
+        return [value for key, value in self.style if key == name]
+
+
+class Page(HTMLParser):
+    """What a browser makes of a card: elements in order, and all text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], ""
+        self.feed(text)
+        self.close()
+        assert not self.open, "a tag is left open"
+
+    def handle_starttag(self, tag, attrs):
+        element = Element(tag, dict(attrs), self.open[-1] if self.open else None)
+        self.elements.append(element)
+        if tag != "br":
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop().tag == tag
+
+    def handle_data(self, data):
+        self.text += data
+        for element in self.open:
+            element.text += data
+
+    def of(self, tag):
+        return [element for element in self.elements if element.tag == tag]
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with speaking("en"):
+        yield
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(one, other):
+    """The contrast ratio of WCAG 2.1: https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+# --- the card ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_card_has_a_name_a_language_and_a_table_with_heads():
+    page = Page(exercise_html(FAILED))
+    root = page.elements[0]
+    assert root.attributes["role"] == "group" and root.attributes["aria-label"] == "Result of clip_gradients"
+    assert root.attributes["lang"] == "en"
+    heads = page.of("th")
+    assert [head.text for head in heads] == ["Outcome", "What should hold", "Points"]
+    assert all(head.attributes["scope"] == "col" for head in heads)
+    assert len(page.of("tr")) == 1 + len(FAILED.items) and len(page.of("td")) == 3 * len(FAILED.items)
+    with speaking("ja"):
+        assert Page(exercise_html(FAILED)).elements[0].attributes["lang"] == "ja"
+
+
+def test_every_outcome_is_a_mark_and_a_word():
+    rows = [element.text for element in Page(exercise_html(ALL_OUTCOMES)).of("tr")[1:]]
+    for row, item in zip(rows, ALL_OUTCOMES.items, strict=True):
+        assert row.startswith(f"{MARKS[item.outcome]} {outcome_word(item.outcome)}Promise")
+        assert row.endswith(f"{item.points:g} / 1")
+
+
+def test_the_card_says_all_that_the_text_says():
+    shown = Page(exercise_html(FAILED)).text
+    said = exercise_text(FAILED)
+    for line in said.splitlines()[1:]:
+        words = line.strip().removeprefix("✓").removeprefix("✗").strip()
+        sentence = words.split("  ")[-1].removesuffix(" (failed)")
+        assert sentence in shown, line
+    assert "1 / 2 points" in shown and "1 of 2 checks hold" in shown
+
+
+def test_what_was_seen_cause_and_question_stand_apart():
+    page = Page(exercise_html(FAILED))
+    assert [element.text for element in page.of("strong")] == ["clip_gradients", "Where is eps?"]
+    details = [element for element in page.of("div") if element.parent and element.parent.tag == "td"]
+    assert [detail.text.count("Likely cause") for detail in details] == [0, 0, 1]
+    assert details[0].text.endswith("(case: odd)")
+
+
+def test_a_passed_check_takes_one_line():
+    first = Page(exercise_html(FAILED)).of("tr")[1]
+    assert first.text == "✓ passedPromise 0.1 / 1"
+
+
+def test_what_a_student_wrote_is_escaped_everywhere():
+    item = Item(ODD, ODD, Outcome.FAILED, 0.0, 1.0, f"{ODD}\n{ODD}\n{ODD}", (), (), ODD, ODD)
+    hint = Hints().next(ExerciseResult(ODD, (item,)))
+    for text in (exercise_html(ExerciseResult(ODD, (item, item))), hint._repr_html_(), overview_html([FAILED])):
+        page = Page(text)
+        assert not page.of("script") and not page.of("img")
+        assert all(not name.startswith("on") for element in page.elements for name in element.attributes)
+    assert ODD in Page(exercise_html(FAILED)).text
+
+
+def test_the_picture_is_a_grid_with_words_and_a_legend():
+    page = Page(exercise_html(FAILED))
+    (picture,) = [element for element in page.elements if element.attributes.get("role") == "img"]
+    assert picture.text == "".join(PICTURE)
+    words = "Picture of the errors: 4 of 6 elements are off, in rows 0, 1 and columns 0, 1, 2."
+    assert picture.attributes["aria-label"] == words
+    cells = [element for element in page.of("span") if element.parent is picture]
+    assert len({tuple(cell.declared("background")) for cell in cells}) == len(SHADES)
+    assert "where the error sits: · right, ░ small, █ as large as the value" in page.text
+    assert len([c for c in page.of("span") if c.text in SHADES]) == 6 + 3  # the legend's have the same grounds
+
+
+@pytest.mark.parametrize(
+    ("text", "page"), [("#000000", LIGHT), ("#333333", LIGHT), ("#ffffff", DARK), ("#cccccc", "#1e1e1e")]
+)
+def test_the_marks_of_a_picture_can_be_read_on_light_and_dark_pages(text, page):
+    grounds = re.findall(r"rgba\((207), (34), (46), ([\d.]+)\)", exercise_html(FAILED))
+    assert len(set(grounds)) == len(SHADES)
+    for *red, alpha in grounds:
+        below = [int(page[i : i + 2], 16) for i in (1, 3, 5)]
+        mixed = [round(float(alpha) * int(r) + (1 - float(alpha)) * b) for r, b in zip(red, below)]
+        assert contrast(text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
+
+
+@pytest.mark.parametrize("result", [ALL_OUTCOMES, FAILED], ids=["outcomes", "failed"])
+def test_text_has_the_colour_of_the_page_or_brings_its_ground(result):
+    for text in (exercise_html(result), overview_html([result]), Hints().next(result)._repr_html_()):
+        for element in Page(text).elements:
+            for colour in element.declared("color"):
+                (ground,) = element.declared("background")
+                assert contrast(colour, ground) >= 4.5, (colour, ground)
+
+
+def test_badges_and_bars_can_be_told_from_light_and_dark_pages():
+    """3 is what WCAG 2.1 asks of what is not text (1.4.11)."""
+    page = Page(exercise_html(ALL_OUTCOMES))
+    grounds = {ground for e in page.of("span") for ground in e.declared("background") if ground.startswith("#")}
+    assert len(grounds) == 4
+    for ground in grounds:
+        assert min(contrast(ground, LIGHT), contrast(ground, DARK)) >= 3, ground
+
+
+def test_lines_follow_the_theme_of_jupyter_and_vs_code_and_are_grey_elsewhere():
+    values = [value for element in Page(exercise_html(FAILED)).elements for _name, value in element.style]
+    lines = [value for value in values if "var(" in value]
+    assert len(lines) >= 4  # the card's edge, a bar, two rows
+    for line in lines:
+        assert re.search(r"var\(--jp-[\w-]+, var\(--vscode-[\w-]+, rgba\(128, 128, 128, 0\.5\)\)\)$", line), line
+
+
+@pytest.mark.parametrize("make", [lambda: exercise_html(FAILED), lambda: overview_html([FAILED, ALL_OUTCOMES])])
+def test_feedback_pages_keep_every_word_and_name(make):
+    before, after = Page(make()), Page(clean_html(make()))
+    assert after.text == before.text
+    for kind in ("aria-label", "lang", "scope", "role"):
+        names = [[e.attributes[kind] for e in page.elements if kind in e.attributes] for page in (before, after)]
+        assert names[0] == names[1], kind
+    for element in after.elements:
+        for colour in element.declared("color"):
+            assert contrast(colour, element.declared("background")[0]) >= 4.5
+
+
+def test_without_any_style_the_same_words_stand_in_the_same_order():
+    bare = re.sub(r' style="[^"]*"', "", exercise_html(FAILED))
+    assert "style" not in bare and Page(bare).text == Page(exercise_html(FAILED)).text
+    names = {name for element in Page(exercise_html(FAILED)).elements for name, _value in element.style}
+    assert not names & {"visibility", "position", "clip", "text-indent", "opacity", "font-size"}
+
+
+def test_a_real_mistake_fills_the_card():
+    mistake = next(m for m in misconceptions() if m.id == "eps-outside-root")
+    wanted = next(e for e in EXERCISES if e.id == "batch_norm_forward")
+    result = judge_here(wanted, {"BatchNorm": mistake.implementation.BatchNorm})
+    item = next(item for item in result.items if item.question)
+    assert item.message == "\n".join([item.seen, item.cause, item.question])
+    text = Page(exercise_html(result)).text
+    assert "eps is added to the standard deviation" in text and item.question in text and "▒" in text
+
+
+# --- the overview -----------------------------------------------------------------------------------------------------
+
+
+def overview_of(namespace):
+    """What `check()` gives in a notebook that defines `namespace`."""
+    namespace = {**namespace, "check": autograder.check}
+    exec("result = check()", namespace)
+    return namespace["result"]
+
+
+def test_an_empty_notebook_begins_with_the_first_exercise_of_the_lesson():
+    overview = overview_of({})
+    assert isinstance(overview, Overview)
+    assert [result.id for result in overview.results] == [e.id for e in in_lesson_order(ASSIGNMENT)]
+    assert repr(overview).count("not attempted yet") == len(EXERCISES)
+    assert repr(overview).startswith("Your progress: 0 / 36") and 'hint("clip_gradients")' in repr(overview)
+
+
+def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(reference):
+    overview = overview_of(namespace_of("clip_gradients", "batch_norm", reference=reference))
+    assert next_exercise(overview.results).id == "gradient_monitor"
+    assert repr(overview).startswith("Your progress: 22 / 36")
+    table = Page(overview._repr_html_())
+    states = [row.text for row in table.of("tr")[1:]]
+    assert states[0] == "clip_gradients\N{NO-BREAK SPACE} 6 / 6everything holds"
+    assert states[1] == "gradient_monitor\N{NO-BREAK SPACE} 0 / 4not attempted yet"
+    assert table.elements[0].attributes["aria-label"] == "Your progress" and len(states) == len(EXERCISES)
+
+
+def test_a_full_notebook_is_congratulated(reference):
+    overview = overview_of(namespace_of(*{e.solution for e in EXERCISES}, reference=reference))
+    assert repr(overview).startswith("Your progress: 36 / 36") and repr(overview).endswith("Well done!")
+    assert "░" not in repr(overview)
+
+
+def test_a_bar_is_full_only_with_every_point():
+    nearly = ExerciseResult("x", (Item("a", "A.", Outcome.FAILED, 3.99, 4.0),))
+    assert "█████████░" in overview_text([nearly])
+
+
+# --- hints ------------------------------------------------------------------------------------------------------------
+
+
+def hinted(namespace, name):
+    """What `hint(name)` gives in a notebook that defines `namespace`."""
+    namespace = {**namespace, "hint": autograder.hint}
+    exec(f"result = hint({name!r})", namespace)
+    return namespace["result"]
+
+
+def test_hints_come_one_at_a_time_and_the_last_stays_with_a_kind_word():
+    hints, item = Hints(), FAILED.items[1]
+    expected = hints_for(item, guide("clip_gradients"))
+    given = [hints.next(FAILED) for _turn in range(len(expected) + 2)]
+    assert [hint.text for hint in given[: len(expected)]] == expected
+    assert [hint.number for hint in given[:2]] == [1, 2] and given[0].of == len(expected)
+    for repeated in given[len(expected) :]:
+        assert repeated.text.startswith(expected[-1]) and "ask a person" in repeated.text
+
+
+@pytest.mark.parametrize("question", ["", "Where is eps?"])
+def test_hints_escalate_from_where_to_look_to_the_section(question):
+    hint = {language: f"hint in {language}" for language in LANGUAGES}
+    section = {language: f"Section 9 in {language}" for language in LANGUAGES}
+    item = an_item(Outcome.FAILED, question=question)
+    for language in LANGUAGES:
+        with speaking(language):
+            first, *questions, last = hints_for(item, Guide(section, {item.id: (hint,)}))
+        assert first == hint[language] and section[language] in last
+        assert questions == [question] * bool(question)
+
+
+def test_an_exercise_without_a_guide_still_has_a_hint():
+    assert len(hints_for(an_item(Outcome.FAILED), Guide())) == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_ATTEMPTED, Outcome.RAISED])
+def test_what_cannot_be_seen_yet_has_a_hint_before_all_others(outcome):
+    failed, other = (hints_for(an_item(o), Guide()) for o in (Outcome.FAILED, outcome))
+    assert other[1:] == failed and other[0] not in failed
+
+
+def test_a_check_that_is_mended_gives_way_to_the_next():
+    hints = Hints()
+    one = ExerciseResult("clip_gradients", (an_item(Outcome.FAILED, 0), an_item(Outcome.FAILED, 1)))
+    two = ExerciseResult("clip_gradients", (an_item(Outcome.PASSED, 0), an_item(Outcome.FAILED, 1)))
+    assert hints.next(one).promise == "Promise 0."
+    assert (hints.next(two).promise, hints.next(one).promise) == ("Promise 1.", "Promise 0.")
+
+
+def test_a_right_solution_needs_no_hint(reference):
+    hint = hinted(namespace_of("clip_gradients", reference=reference), "clip_gradients")
+    assert "Everything holds" in repr(hint) and hint.promise == ""
+
+
+def test_a_stub_gets_a_hint_as_text_and_as_a_card():
+    hint = hinted({}, "batch_norm_forward")
+    assert hint.promise in repr(hint) and hint.text in repr(hint)
+    page = Page(hint._repr_html_())
+    assert page.elements[0].attributes["aria-label"] == "A hint for batch_norm_forward"
+    assert hint.promise in page.text
+
+
+def test_a_hint_for_an_unknown_exercise_names_the_nearest():
+    with pytest.raises(ValueError, match='Did you mean "clip_gradients"'):
+        hinted({}, "clip_gradient")
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_every_check_has_hints_in_both_languages(exercise):
+    hints = guide(exercise.id).hints
+    assert list(hints) == [check.id for check in exercise.checks]
+    texts = [hint for given in hints.values() for hint in given]
+    assert all(len(given) >= 2 for given in hints.values())
+    assert all(set(hint) == set(LANGUAGES) for hint in texts)
+    assert all(re.search("[ぁ-ん]", hint["ja"]) and not re.search("[ぁ-ん]", hint["en"]) for hint in texts)
+
+
+def test_guides_are_of_exercises_and_in_the_order_of_the_lesson():
+    lesson = (COURSE / "source" / "gradient_pathology.py").read_text(encoding="utf-8")
+    cells = re.findall(r'check="(\w+)"', lesson)
+    assert list(guides(ASSIGNMENT)) == cells == [exercise.id for exercise in in_lesson_order(ASSIGNMENT)]
+    assert {exercise.id for exercise in assignments()[ASSIGNMENT]} == set(cells)
+
+
+@pytest.mark.parametrize(("language", "name"), [("ja", "gradient_pathology.py"), ("en", "gradient_pathology.en.md")])
+def test_sections_that_hints_point_to_are_in_the_lesson(language, name):
+    lesson = (COURSE / "source" / name).read_text(encoding="utf-8")
+    for about in guides(ASSIGNMENT).values():
+        number, title = re.fullmatch(
+            r'(?:Section|セクション) ([\d.]+)(?:, "|「)(.+)["」]', about.section[language]
+        ).groups()
+        assert f"### {number} {title}\n" in lesson
+
+
+# --- where nbgrader runs the notebook ---------------------------------------------------------------------------------
+
+
+def test_overview_and_hints_are_silent_where_nbgrader_runs_the_notebook(monkeypatch, capsys):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert overview_of({}) is None and hinted({}, "clip_gradients") is None
+    assert capsys.readouterr() == ("", "")
