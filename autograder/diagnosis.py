@@ -8,7 +8,7 @@ the values nor the code behind them can be had. The fingerprints are in the stud
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,14 +41,14 @@ class Fingerprint:
     Attributes:
         cause, hint: a sentence and a question, by language.
         pair: whether it is two mistakes at once.
-        sketches: one dict a case.
+        departures: what of it differs from what the reference shows, see `departures`.
     """
 
     id: str
     cause: dict[str, str]
     hint: dict[str, str]
     pair: bool
-    sketches: Sketches
+    departures: Sketches
 
 
 def sketch(value: Any) -> Any:
@@ -74,7 +74,7 @@ def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
 
 
 def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
-    """What in `sketches` differs from the reference's; a value that is not there is None."""
+    """What in `sketches` differs from the reference's, one dict a case; a value that is not there is None."""
     return [
         {
             key: s.get(key)
@@ -82,14 +82,6 @@ def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
             if key not in s or key not in r or not alike(s[key], r[key])
         }
         for s, r in zip(sketches, reference, strict=True)
-    ]
-
-
-def restored(departed: Sketches, reference: Sketches) -> list[dict[str, Any]]:
-    """The sketches that `departures` was made from."""
-    return [
-        {key: value for key, value in {**r, **d}.items() if value is not None}
-        for d, r in zip(departed, reference, strict=True)
     ]
 
 
@@ -108,41 +100,37 @@ def alike(one: Any, other: Any) -> bool:
     return one == other
 
 
-def explain(
-    reads: Sequence[set[str]], student: Sketches, reference: Sketches, bank: Sequence[Fingerprint]
-) -> list[Fingerprint]:
-    """The misconceptions that explain the student's values in the places `reads`; empty where none or too many do.
+def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
+    """The misconceptions that explain the student's departures in the places `reads`; empty where none or too many do.
 
     Those that agree with the student on everything that was observed come before those that explain a part, and single
     mistakes before pairs; where several are left, nothing that was observed tells them apart.
     """
-    found = [mistake for mistake in bank if explains(reads, student, reference, mistake.sketches)]
-    everything = [set(sketches) for sketches in reference]
-    whole = [mistake for mistake in found if explains(everything, student, reference, mistake.sketches)]
+    found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
+    whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
     best = whole or found
     best = [mistake for mistake in best if not mistake.pair] or best
     return best if len(best) <= MAX_CAUSES else []
 
 
-def explains(places: Sequence[set[str]], student: Sketches, reference: Sketches, mistake: Sketches) -> bool:
-    """Whether `mistake` shows what the student's code shows in `places`.
-
-    It does if wherever it or the student departs from the reference, the two agree, and it departs somewhere.
-    """
+def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -> bool:
+    """Whether the departures of `mistake` are the student's, in `places`, and there are any."""
     departs = False
-    for keys, s, r, m in zip(places, student, reference, mistake, strict=True):
-        for key in keys:
-            seen, right, wrong = _value(s, key), _value(r, key), _value(m, key)
-            mistake_departs = not alike(wrong, right)
-            if (mistake_departs or not alike(seen, right)) and not alike(seen, wrong):
+    for keys, s, m in zip(places, student, mistake, strict=True):
+        for key in keys & (s.keys() | m.keys()):
+            if key not in s or key not in m or not alike(_value(s, key), _value(m, key)):
                 return False
-            departs |= mistake_departs
+            departs = True
     return departs
 
 
-def _value(sketches: dict[str, Any], key: str) -> Any:
+def _all_places(student: Sketches, mistake: Fingerprint) -> list[Set[str]]:
+    return [s.keys() | m.keys() for s, m in zip(student, mistake.departures, strict=True)]
+
+
+def _value(departed: dict[str, Any], key: str) -> Any:
     """The sketch of a value, or of the exception that came before it."""
-    return sketches.get(key, sketches.get(END))
+    return departed.get(END) if departed[key] is None else departed[key]
 
 
 END = "the end"

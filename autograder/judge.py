@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autograder.diagnosis import Fingerprint, Sketches, explain, sketches_of
+from autograder.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
 from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
 from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
@@ -106,15 +106,12 @@ class _Diagnosis:
         if not self._mistakes:
             return []
         reads = [set(trial.seen.read) for trial in self._trials]
-        return explain(reads, self._student, self._reference, self._mistakes)
+        return explain(reads, self._departures, self._mistakes)
 
     @cached_property
-    def _student(self) -> Sketches:
-        return sketches_of(trial.seen for trial in self._trials)
-
-    @cached_property
-    def _reference(self) -> Sketches:
-        return sketches_of(trial.expected for trial in self._trials)
+    def _departures(self) -> Sketches:
+        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials))
+        return departures(sketches_of(seen), sketches_of(expected))
 
 
 def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:

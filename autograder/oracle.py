@@ -20,15 +20,13 @@ from typing import Any
 import numpy as np
 
 from autograder import wire
-from autograder.diagnosis import Fingerprint, departures, restored, sketches_of
+from autograder.diagnosis import Fingerprint, departures, sketches_of
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, Observation
 from autograder.i18n import _
 from autograder.judge import Trial
 
 RECORDINGS = Path(__file__).parent / "recordings"
-PRIVATE_RUNS = 2
-"""How many private draws of cases each exercise is judged on when grading, besides the public one."""
 
 Observe = Callable[[Exercise, list[Any]], list[Observation]]
 """How the student's implementation is observed: in this process, or in a worker."""
@@ -60,9 +58,8 @@ def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
 @cache
 def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
     """Fingerprints of the known mistakes in `exercise`, on its public cases."""
-    right = sketches_of(expectation.expected for expectation in recorded(exercise))
     data = wire.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
-    return tuple(Fingerprint(sketches=restored(entry.pop("departures"), right), **entry) for entry in data)
+    return tuple(Fingerprint(**entry) for entry in data)
 
 
 def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:
@@ -101,10 +98,17 @@ class Reference:
             self._modules[exercise.solution] = Implementation(vars(module))
         return self._modules[exercise.solution]
 
-    def expect(self, exercise: Exercise, cases: list[Any], public: bool = False) -> list[Expectation]:
-        """What the reference shows on `cases`, and nothing of how: exceptions lose their source line."""
+    def expect(
+        self, exercise: Exercise, cases: list[Any], public: bool = False, further: bool = True
+    ) -> list[Expectation]:
+        """What the reference shows on `cases`, and nothing of how: exceptions lose their source line.
+
+        Args:
+            further: whether `probe_further` is asked too: no verdict needs it, a diagnosis does.
+        """
         implementation = self.implementation(exercise)
-        return [Expectation(case, _without_source(exercise.observe(implementation, case)), public) for case in cases]
+        seen = (exercise.observe(implementation, case, further) for case in cases)
+        return [Expectation(case, _without_source(s), public) for case, s in zip(cases, seen)]
 
     def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
         """The public cases, and private ones drawn from a secret and the submission's content.
@@ -114,8 +118,7 @@ class Reference:
         key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
         seed = list(hmac.new(self.secret(), key, hashlib.sha256).digest())
         rng = np.random.default_rng(seed)
-        private = [case for _run in range(PRIVATE_RUNS) for case in exercise.draw(rng)]
-        return [*recorded(exercise), *self.expect(exercise, private)]
+        return [*recorded(exercise), *self.expect(exercise, exercise.draw(rng), further=False)]
 
     def record(self, exercise: Exercise) -> bytes:
         """The content of the recording of `exercise`: the public cases and what the reference shows on them."""

@@ -12,7 +12,7 @@ from conftest import COURSE, EXERCISES
 from autograder import wire
 from autograder.audit.causes import audit_causes
 from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
-from autograder.diagnosis import PROJECTIONS, explain, sketches_of
+from autograder.diagnosis import PROJECTIONS, departures, explain, sketches_of
 from autograder.exercises.exercise import Implementation
 from autograder.judge import judge
 from autograder.oracle import RECORDINGS, known_mistakes, recorded, trials
@@ -110,7 +110,7 @@ def test_a_right_solution_is_told_no_cause(material):
     for exercise in EXERCISES:
         right = sketches_of(expectation.expected for expectation in recorded(exercise))
         everything = [set(sketches) for sketches in right]
-        assert explain(everything, right, right, known_mistakes(exercise)) == []
+        assert explain(everything, departures(right, right), known_mistakes(exercise)) == []
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograder.audit.checks import Material
-from autograder.diagnosis import Sketches, explain, explains, sketches_of
+from autograder.diagnosis import Sketches, departures, explain, explains, sketches_of
 from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
 from autograder.oracle import Reference, known_mistakes, recorded
 
@@ -81,22 +81,20 @@ class _View:
             for expectation in reference.expect(exercise, exercise.draw(np.random.default_rng([2, seed])))
         ]
         self._public, self._fresh = public, fresh
-        self._public_right = sketches_of(e.expected for e in public)
-        self._fresh_right = sketches_of(e.expected for e in fresh)
+        self._right = [sketches_of(e.expected for e in cases) for cases in (public, fresh)]
         self._seen: dict[str, tuple[list[Observation], Sketches, list[Observation], Sketches]] = {}
 
     def verdicts(self, mistake: Any, mistakes: dict[str, Any], left_out: bool) -> Iterable[str]:
         """ "right", "wrong" or "none" for every failing check that `mistake` names."""
-        public, public_sketches, fresh, fresh_sketches = self._observe(mistake)
+        public, public_departures, fresh, fresh_departures = self._observe(mistake)
         bank = [fingerprint for fingerprint in self._bank if not (left_out and fingerprint.id == mistake.id)]
         for check in self._exercise.checks:
             if f"{self._exercise.id}.{check.id}" not in mistake.fails:
                 continue
-            causes = explain(_reads(check, self._public, public), public_sketches, self._public_right, bank)
+            causes = explain(_reads(check, self._public, public), public_departures, bank)
             reads = _reads(check, self._fresh, fresh)
             true = [
-                cause.id == mistake.id
-                or explains(reads, fresh_sketches, self._fresh_right, self._observe(mistakes[cause.id])[3])
+                cause.id == mistake.id or explains(reads, fresh_departures, self._observe(mistakes[cause.id])[3])
                 for cause in causes
             ]
             yield "none" if not causes else "right" if any(true) else "wrong"
@@ -107,7 +105,8 @@ class _View:
                 [self._exercise.observe(mistake.implementation, e.case) for e in cases]
                 for cases in (self._public, self._fresh)
             )
-            self._seen[mistake.id] = public, sketches_of(public), fresh, sketches_of(fresh)
+            departed = [departures(sketches_of(s), r) for s, r in zip((public, fresh), self._right)]
+            self._seen[mistake.id] = public, departed[0], fresh, departed[1]
         return self._seen[mistake.id]
 
 

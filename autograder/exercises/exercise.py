@@ -128,6 +128,9 @@ class Check:
     test: Callable[[Any, Observation, Observation], None]
 
 
+Probe = Callable[[Implementation, Any], Iterator[tuple[str, Any]]]
+
+
 @dataclass(eq=False)
 class Exercise:
     """What one test cell of the notebook judges.
@@ -139,6 +142,7 @@ class Exercise:
         case: the frozen dataclass of inputs; its `title` says what is special about it.
         draw: makes all cases of one run from a random generator.
         probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
+        probe_further: a second part of the probe, for what a check compares with nothing of the reference's.
         checks: in the order students see them.
     """
 
@@ -147,7 +151,8 @@ class Exercise:
     defines: str
     case: type
     draw: Callable[[np.random.Generator], list[Any]]
-    probe: Callable[[Implementation, Any], Iterator[tuple[str, Any]]]
+    probe: Probe
+    probe_further: Probe | None = None
     checks: list[Check] = field(default_factory=list)
 
     def check(self, points: float, needs: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
@@ -165,17 +170,19 @@ class Exercise:
         """What all checks are worth together."""
         return sum(check.points for check in self.checks)
 
-    def observe(self, implementation: Implementation, case: Any) -> Observation:
-        """What `probe` sees of `implementation` on `case`.
+    def observe(self, implementation: Implementation, case: Any, further: bool = True) -> Observation:
+        """What `probe` and, with `further`, `probe_further` see of `implementation` on `case`.
 
         Values are copied as they are yielded, so that code which reuses its arrays cannot change them later. What the
         code prints or warns is dropped, and the global random state is put back.
         """
         values: dict[str, Any] = {}
+        probes = [self.probe, self.probe_further] if further and self.probe_further else [self.probe]
         with _quiet(), _fixed_random_state():
             try:
-                for name, value in self.probe(implementation, case):
-                    values[name] = simplify(value)
+                for probe in probes:
+                    for name, value in probe(implementation, case):
+                        values[name] = simplify(value)
             except Exception as error:
                 return Observation(values, Raised.of(error))
             except (SystemExit, GeneratorExit) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import _
 from autograder.judge import interrupted, judge
-from autograder.oracle import PRIVATE_RUNS, Expectation, Reference, known_mistakes, recorded, trials
+from autograder.oracle import Expectation, Reference, known_mistakes, recorded, trials
 from autograder.results import ExerciseResult, SubmissionResult
 from autograder.submission import CHECK_PREFIX, Submission
 from autograder.unrun import explain_unrun
@@ -58,8 +58,8 @@ def grade_submission(
         exercise.id: reference.expectations(exercise, submission.content) if reference else list(recorded(exercise))
         for exercise in submission.exercises
     }
-    if reference:  # the limit is for one draw of cases
-        limits = replace(limits, probe_seconds=limits.probe_seconds * (1 + PRIVATE_RUNS))
+    if reference:  # the limit is for one draw of cases, and there are two
+        limits = replace(limits, probe_seconds=2 * limits.probe_seconds)
     cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
     run = run_submission(submission, cases, figures, limits, host, files)
     run.observations = explain_unrun(submission, run.outputs, run.observations)

@@ -1,6 +1,6 @@
 """The same classes graded by stock nbgrader and by this kit, in one run:
 
-    python -m tests.benchmark [--sizes 10,100,1000,10000] [--quick] [--folder docs]
+    python -m tests.benchmark [--sizes 10,100,1000,10000] [--stock 10] [--repeats 2] [--quick] [--folder docs]
 
 Writes benchmark.json, benchmark.svg and benchmark.md after every step, so that it can be stopped at any time. Needs
 Linux or another Unix. The numbers mean something on a machine that does nothing else.
@@ -191,6 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; the exit code is 1 if it was stopped or something was not graded."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__.split("\n")[0])
     parser.add_argument("--sizes", default="10,100,1000,10000", help="how many submissions the kit grades")
+    parser.add_argument("--stock", type=int, default=10, help="how many submissions stock nbgrader grades")
+    parser.add_argument("--repeats", type=int, default=2, help="how often small classes are graded")
     parser.add_argument("--quick", action="store_true", help="10 and 30 submissions, into build/benchmark")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
     parser.add_argument("--folder", type=Path, help="where the results go (docs)")
@@ -198,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         plan = Plan((10, 30), small=(1, 2), repeats=1, rounds=5)
     else:
-        plan = Plan(tuple(map(int, options.sizes.split(","))))
+        plan = Plan(tuple(map(int, options.sizes.split(","))), (1, options.stock), options.repeats)
     folder = options.folder or COURSE / ("build/benchmark" if options.quick else "docs")
     console = Console(highlight=False)
     columns = [

@@ -28,7 +28,6 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     run_forward,
 )
 from autograder.i18n import _
-from autograder.layers import Layer
 from autograder.numeric import central_differences
 
 OWN_FORWARD_SHARE = 0.75
@@ -86,7 +85,7 @@ def draw_backward(rng: np.random.Generator) -> list[Backward]:
 
 
 def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
-    """Forward and backward, backward again, then a second batch; last the numerical gradient of the own forward."""
+    """Forward and backward, backward again, then a second batch."""
     first, second = case.first, case.second
     width = first["x"].shape[1]
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
@@ -111,23 +110,29 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     yield "dx second", layer.backward(dout)
     yield "dgamma second", layer.grads.get("gamma")
     yield "dbeta second", layer.grads.get("beta")
-    yield from _numerical_gradients(new_layer(implementation, case, width), first, case.step)
 
 
-def _numerical_gradients(layer: Layer, batch: Batch, step: np.ndarray) -> Iterator[tuple[str, Any]]:
-    """Central differences of the layer's own forward with respect to x, gamma and beta."""
+def probe_numerical_gradients(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
+    """Central differences of the own forward with respect to x, gamma and beta."""
+    batch, dout = case.first, case.first["dout"]
+    layer = new_layer(implementation, case, batch["x"].shape[1])
 
     def with_parameter(name: str) -> Any:
         return lambda value: run_forward(layer, {**batch, name: value}, batch["x"].copy())
 
-    dout = batch["dout"]
-    yield "numerical dx", central_differences(lambda x: run_forward(layer, batch, x), batch["x"], dout, step)
+    yield "numerical dx", central_differences(lambda x: run_forward(layer, batch, x), batch["x"], dout, case.step)
     for name in ("gamma", "beta"):
         yield f"numerical d{name}", central_differences(with_parameter(name), batch[name], dout, 1e-5)
 
 
 batch_norm_backward = Exercise(
-    "batch_norm_backward", "batch_norm", "BatchNorm", Backward, draw_backward, probe_backward
+    "batch_norm_backward",
+    "batch_norm",
+    "BatchNorm",
+    Backward,
+    draw_backward,
+    probe_backward,
+    probe_numerical_gradients,
 )
 
 
