@@ -154,7 +154,7 @@ def test_the_release_holds_the_new_exercise_and_no_solution(copy, edition):
     assert "raise NotImplementedError" in stub and "norm" not in stub
     assert (source_of(check), check["metadata"]["nbgrader"]["points"]) == (f'check("{EXERCISE}")', 3)
     lines = {line.strip() for cell in cells for line in source_of(cell).splitlines()}
-    solved = reference().split("BEGIN SOLUTION\n")[1].split("### END")[0]
+    solved = reference().split("BEGIN SOLUTION\n")[1].split("### END")[0].strip()
     assert not lines & ({line.strip() for line in solved.splitlines()} | solution_lines())
 
 
