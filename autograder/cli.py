@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from autograder import __version__
 from autograder.beside import files_beside
+from autograder.exercises import UnknownExercise, exercise
 from autograder.grading import grade_submission
 from autograder.i18n import LANGUAGES, _, use_language
 from autograder.oracle import NoReference
@@ -174,9 +175,11 @@ def audit(options: argparse.Namespace) -> int:
         *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as bar:
         task = bar.add_task("seeds", total=options.seeds)
-        result = audit_checks(Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done))
+        result = audit_checks(
+            Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
+        )
     print_audit(result, console)
-    causes = audit_causes(Material(Path.cwd()))
+    causes = audit_causes(Material(Path.cwd(), options.exercise))
     print_causes(causes, console)
     if options.json:
         content = {**result.to_json(), "causes": causes.to_json()}
@@ -276,6 +279,13 @@ def _student_id(text: str) -> str:
     return text
 
 
+def _exercise_id(text: str) -> str:
+    try:
+        return exercise(text).id
+    except UnknownExercise:
+        raise argparse.ArgumentTypeError(_("there is no exercise {name}").format(name=text)) from None
+
+
 def _at_least_one(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -355,6 +365,9 @@ def _parser() -> argparse.ArgumentParser:
         help=_("test the checks themselves with known mistakes (in a course folder)"),
         description=audit.__doc__,
         epilog="example: autograder audit --seeds 200 --jobs 2",
+    )
+    command.add_argument(
+        "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")
     )
     command.add_argument("--seeds", type=int, default=20, metavar="N", help=_("how many draws of cases"))
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=_("how many processes"))

@@ -5,6 +5,7 @@
 The lesson is a jupytext "percent" file. The header of a cell says what the cell is:
 
     # %% [markdown]                                   prose
+    # %% [markdown] prose="update-ratio"              prose with an id of its own, which does not shift others' numbers
     # %%                                              code that later cells need
     # %% tags=["experiment"]                          a demonstration; no later cell needs a name from it
     # %% locked="setup"                               read-only code
@@ -127,6 +128,8 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
         return Cell("solution", name, solution_text(name) if is_code else source, is_code, header.get("points"))
     if "locked" in header:
         return Cell("locked", header["locked"], source, is_code)
+    if "prose" in header:
+        return Cell("prose", header["prose"], source, is_code)
     if not is_code:
         kind = "prose"
     else:

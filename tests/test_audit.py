@@ -160,6 +160,15 @@ def test_the_command_prints_a_summary_and_writes_json(tmp_path):
     assert content["passed"] and content["causes"]["passed"] and set(content["only_caught_by"]) == set(CHECKS)
 
 
+def test_one_exercise_is_audited_with_all_that_look_at_its_cell():
+    only = Material(COURSE, only=["batch_norm_forward"])
+    (exercises,) = only.by_solution().values()
+    assert [exercise.id.removeprefix("batch_norm_") for exercise in exercises] == ["backward", "forward", "inference"]
+    assert {mistake.solution for mistake in only.mistakes} == {"batch_norm"} == {v.solution for v in only.variants}
+    audit = audit_checks(COURSE, seeds=1, only=["gradient_profile"])
+    assert audit.passed and {check.split(".")[0] for check in audit.checks} == {"gradient_profile"}
+
+
 def test_outside_a_course_folder_the_command_says_what_it_needs(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "autograder", "audit", "--seeds", "1"], cwd=tmp_path, capture_output=True, text=True

@@ -86,6 +86,7 @@ def test_every_help_shows_an_example(command, capsys):
         ["check", "a.ipynb", "--json", "nowhere/out.json"],
         ["doctor", "--json", "."],
         ["completion", "fortran"],
+        ["audit", "--exercise", "nothing"],
         ["grade", "gradient-pathology", "--course", "nowhere"],
         ["report", "gradient-pathology", "--course", "nowhere"],
         ["pack", "nowhere.ipynb"],

@@ -10,7 +10,7 @@ import importlib
 import math
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,57 +120,69 @@ class Audit:
 class Material:
     """What a course folder holds to audit its checks with.
 
+    Args:
+        only: ids of exercises; all that look at the same solution cells take part. Empty for all there are.
+
     Raises:
         NoReference: the folder holds no reference.
     """
 
-    def __init__(self, course: Path) -> None:
+    def __init__(self, course: Path, only: Collection[str] = ()) -> None:
         self.reference = Reference(course)
         if str(course) not in sys.path:
             sys.path.insert(0, str(course))
-        self.mistakes = importlib.import_module("reference.misconceptions").misconceptions()
-        self.variants = importlib.import_module("tests.variants").variants()
+        every = [exercise for exercises in assignments().values() for exercise in exercises]
+        self._cells = {exercise.solution for exercise in every if not only or exercise.id in only}
+        self.mistakes = self._taking_part(importlib.import_module("reference.misconceptions").misconceptions())
+        self.variants = self._taking_part(importlib.import_module("tests.variants").variants())
+
+    def _taking_part(self, candidates: list[Any]) -> list[Any]:
+        return [candidate for candidate in candidates if candidate.solution in self._cells]
 
     def by_solution(self) -> dict[str, list[Exercise]]:
         """Solution cell -> the exercises that look at it."""
         found: dict[str, list[Exercise]] = {}
         for exercises in assignments().values():
-            for exercise in exercises:
+            for exercise in self._taking_part(exercises):
                 found.setdefault(exercise.solution, []).append(exercise)
         return found
 
 
 def audit_checks(
-    course: Path, seeds: int, jobs: int = 1, on_progress: Callable[[int], None] = lambda done: None
+    course: Path,
+    seeds: int,
+    jobs: int = 1,
+    on_progress: Callable[[int], None] = lambda done: None,
+    only: Collection[str] = (),
 ) -> Audit:
-    """Audit the checks of `course` on the seeds 0 ... seeds - 1, in `jobs` processes."""
-    material = Material(course)
+    """Audit the checks of `course`, or of `only` some exercises, on the seeds 0 ... seeds - 1, in `jobs` processes."""
+    material = Material(course, only)
     total = Audit(
         checks=[f"{e.id}.{c.id}" for exercises in material.by_solution().values() for e in exercises for c in e.checks],
         named={mistake.id: mistake.fails for mistake in material.mistakes},
         catches={mistake.id: {} for mistake in material.mistakes},
         right=len(material.variants) + len(material.by_solution()),
     )
-    for done, part in enumerate(_each_seed(course, material, seeds, jobs), start=1):
+    for done, part in enumerate(_each_seed(course, only, material, seeds, jobs), start=1):
         total.add(part)
         on_progress(done)
     return total
 
 
-def _each_seed(course: Path, material: Material, seeds: int, jobs: int) -> Iterable[Audit]:
+def _each_seed(course: Path, only: Collection[str], material: Material, seeds: int, jobs: int) -> Iterable[Audit]:
     if jobs == 1:
         yield from (audit_seed(material, seed) for seed in range(seeds))
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_start_process, initargs=(course,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_start_process, initargs=(course, only)) as pool:
         yield from pool.imap_unordered(_audit_seed_here, range(seeds))
 
 
 _material: Material
 
 
-def _start_process(course: Path) -> None:
+def _start_process(course: Path, only: Collection[str]) -> None:
     global _material
-    _material = Material(course)
+    _material = Material(course, only)
 
 
 def _audit_seed_here(seed: int) -> Audit:
