@@ -140,6 +140,7 @@ class Exercise:
         draw: makes all cases of one run from a random generator.
         probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
         checks: in the order students see them.
+        title: what students read beside the id, in English; the catalogue holds the translation.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Exercise:
     draw: Callable[[np.random.Generator], list[Any]]
     probe: Callable[[Implementation, Any], Iterator[tuple[str, Any]]]
     checks: list[Check] = field(default_factory=list)
+    title: str = ""
 
     def check(self, points: float, needs: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
         """Register a test function `test_<id>`, whose docstring is the sentence a student reads."""

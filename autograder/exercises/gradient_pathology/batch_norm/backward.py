@@ -127,7 +127,13 @@ def _numerical_gradients(layer: Layer, batch: Batch, step: np.ndarray) -> Iterat
 
 
 batch_norm_backward = Exercise(
-    "batch_norm_backward", "batch_norm", "BatchNorm", Backward, draw_backward, probe_backward
+    "batch_norm_backward",
+    "batch_norm",
+    "BatchNorm",
+    Backward,
+    draw_backward,
+    probe_backward,
+    title="BatchNorm backward pass",
 )
 
 
