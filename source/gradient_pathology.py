@@ -53,7 +53,7 @@
 # 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
 # 2. 解答セルを実行します。
 # 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すための手がかりがその場で出ます。部分点もあります。何度実行してもかまいません。
-# 4. 行き詰まったら、空いたセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。
+# 4. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。
 #
 # `check()` のように名前を書かずに実行すると、すべての演習の進み具合と、次に取り組む演習が一覧で表示されます。
 #
@@ -381,7 +381,7 @@ check("clip_gradients")
 # 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 80 ステップ学習する。12 通りの重みで、クリッピングあり・なしを比べる
 # 3. sd=2 のネットワークとクリッピングを組にして、ふつうの入力で 80 ステップ学習する。5 通りの重みで、He 初期化のネットワークと比べる
 #
-# > **予想してみましょう**: 2 で発散するのは、クリッピングがないとき何個、あるとき何個でしょうか。3 のネットワークは、クリッピングがあれば学習できるようになるでしょうか。
+# > **予想してみましょう**: 2 で発散するのは、クリッピングがないとき何個、あるとき何個でしょうか。3 の sd=2 のネットワークは、クリッピングがあれば学習できるでしょうか。
 #
 # ここではネットワークをわざと発散させます。同じ警告を何度も読む代わりに、発散した個数をプログラムで数えるので、このセルに限って NumPy の警告を止めています。
 
@@ -750,7 +750,7 @@ for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
     print(f"  {str(start):8} → ({path[-1, 0]:.4f}, {path[-1, 1]:.4f}), f = {himmelblau(*path[-1]):.1e}")
 for index, (kind, marker, color) in kinds.items():
     chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
-    right.plot(*np.transpose(chosen), marker, color=color, markersize=12, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
+    right.plot(*np.transpose(chosen), marker, color=color, markersize=14, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
 right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
 right.legend(loc="upper center", ncols=3)
 plt.show()
