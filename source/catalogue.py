@@ -2,10 +2,10 @@
 
     python source/catalogue.py        rewrites autograder/locale/ja/LC_MESSAGES/autograder.{po,mo}
 
-Messages are the English texts in `_("...")` and, since they are looked up at run time, the sentences of checks and the
-titles of cases. Translations that are there stay, those of messages that are gone go, and a new message comes in with
-an empty translation, to be filled in by hand before the next run. The same package and translations always give the
-same bytes, so line numbers, dates and Babel's version stay out of the files.
+Messages are the English texts in `_("...")` and, since they are looked up at run time, the titles of exercises
+and cases and the sentences of checks. Translations that are there stay, those of messages that are gone go, and a new
+message comes in with an empty translation, to be filled in by hand before the next run. The same package and
+translations always give the same bytes, so line numbers, dates and Babel's version stay out of the files.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def messages() -> Iterator[Source]:
             yield Source(text, file)
     for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
         file = Path(sys.modules[exercise.case.__module__].__file__)
+        if exercise.title:
+            yield Source(exercise.title, file, f"{exercise.id}: its title")
         for check in exercise.checks:
             yield Source(check.sentence, file, f"{exercise.id}: what the check {check.id} demands")
         for seed in SEEDS:

@@ -52,7 +52,12 @@
 #
 # 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
 # 2. 解答セルを実行します。
-# 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すためのヒントがその場で出ます。部分点もあります。何度実行してもかまいません。
+# 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すための手がかりがその場で出ます。部分点もあります。何度実行してもかまいません。
+# 4. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。
+#
+# `check()` のように名前を書かずに実行すると、すべての演習の進み具合と、次に取り組む演習が一覧で表示されます。
+#
+# 本文は **予想 → 実験 → 注目** の順に進みます。「予想してみましょう」で手を止め、答えを書き留めてから実験セルを実行し、「注目」と比べてください。予想が外れたところに、学ぶことがあります。
 #
 # 約束は 4 つです。
 #
@@ -79,8 +84,9 @@ use_language("ja")
 
 # 色覚によらず見分けやすい配色 (Okabe-Ito)。線種も変えて、色だけに頼らない。
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
+LINES = ["-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (5, 4))]
 plt.rcParams.update({
-    "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=["-", "--", "-.", ":"] * 2),
+    "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=LINES),
     "axes.grid": True,
     "grid.alpha": 0.3,
     "figure.constrained_layout.use": True,
@@ -88,6 +94,7 @@ plt.rcParams.update({
     "legend.fontsize": 9,
     "lines.linewidth": 2,
     "lines.markersize": 5,
+    "text.hinting": "none",  # 小さな漢字の線がつぶれない
 })
 
 print("環境セットアップ完了")
@@ -179,7 +186,7 @@ def sgd_update(layers, lr):
 # - tanh: $\tanh'(z) = 1 - \tanh^2(z) \le 1$（等号は $z = 0$ のときだけ）
 #
 # Linear 層が $n$ 個のネットワークには活性化が $n - 1$ 個あるので、シグモイドの導関数の積は最大でも $0.25^{\,n-1}$ です。
-# ただし、これは **導関数だけ** の上限です。実際の勾配は重みも掛かるので、重みしだいでこれより小さくも大きくもなります。
+# ただし、これは **導関数だけ** の上限です。実際の勾配は重みも掛かるので、重みしだいでこれより小さくも大きくもなります。掛け算が層の数だけ続くので勾配が指数的に消えたり爆発したりすることは、古くから知られています（Bengio et al., 1994）。
 #
 # > **予想してみましょう**: シグモイドのネットワークで、重みを「標準偏差 0.01」「Xavier」「Xavier の 6 倍」にしたとき、1 層あたりの倍率は 0.25 より大きいでしょうか、小さいでしょうか。（以後、図や表では標準偏差を sd と書きます。）
 
@@ -194,7 +201,7 @@ left.axhline(0.25, color="gray", linestyle=":", label="0.25")
 left.set(xlabel="z", ylabel="導関数の値", title="導関数には上限がある")
 left.legend()
 
-depths = np.arange(2, 21, 2)
+depths = np.array([2, 5, 10, 15, 20])
 right.semilogy(depths, 0.25 ** (depths - 1.0), color="gray", linestyle=":", label=r"導関数の積の上限 $0.25^{n-1}$")
 for label, init, factor, marker in [("sd=0.01", "normal", 1, "o"), ("Xavier", "xavier", 1, "s"), ("Xavier の 6 倍", "xavier", 6, "^")]:
     ratios = []
@@ -323,6 +330,8 @@ plt.show()
 # - 爆発は順伝播でも起きています。出力が大きいので損失も大きく、δ は出発点（出力層）からすでに巨大です。
 #
 # 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の知らせなので、このノートブックでは隠しません。
+#
+# > **予想してみましょう**: 学習率 0.01 で、損失は何ステップ目に NaN になるでしょうか。
 
 # %% tags=["experiment"]
 # 実験: 発散の様子（警告がわざと出ます）
@@ -333,6 +342,9 @@ for step in range(6):
     if not np.isfinite(loss):
         break
     sgd_update(layers, lr=0.01)
+
+# %% [markdown]
+# **注目**: 損失はたった 1 歩で $10^{12}$ の桁から $10^{143}$ の桁へ跳び、その次の 1 歩で NaN になります。大きな重みが巨大な勾配を生み、その勾配が重みをさらに大きくする、という悪循環だからです。パラメータは一度 NaN になると、そのあと何歩進めても元に戻りません。
 
 # %% [markdown]
 # ### 2.2 勾配クリッピング
@@ -366,12 +378,12 @@ check("clip_gradients")
 # 自分で書いた `clip_gradients` を試します。
 #
 # 1. sd=2 のネットワークの勾配を 1 回クリッピングして、全体のノルムが本当に `max_norm` になるかを見る
-# 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 200 ステップ学習する。20 通りの重みで、クリッピングあり・なしを比べる
-# 3. sd=2 のネットワークとクリッピングを組にして、ふつうの入力で 200 ステップ学習する。8 通りの重みで、He 初期化のネットワークと比べる
+# 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 80 ステップ学習する。12 通りの重みで、クリッピングあり・なしを比べる
+# 3. sd=2 のネットワークとクリッピングを組にして、ふつうの入力で 80 ステップ学習する。5 通りの重みで、He 初期化のネットワークと比べる
 #
-# > **予想してみましょう**: 3 のネットワークは、クリッピングがあれば学習できるようになるでしょうか。
+# > **予想してみましょう**: 2 で発散するのは、クリッピングがないとき何個、あるとき何個でしょうか。3 の sd=2 のネットワークは、クリッピングがあれば学習できるでしょうか。
 #
-# ここではネットワークをわざと発散させます。警告を 20 回読む代わりに、発散した本数をプログラムで数えるので、このセルに限って NumPy の警告を止めています。
+# ここではネットワークをわざと発散させます。同じ警告を何度も読む代わりに、発散した個数をプログラムで数えるので、このセルに限って NumPy の警告を止めています。
 
 # %% tags=["experiment"]
 # 実験: クリッピングで治るもの、治らないもの
@@ -398,7 +410,7 @@ def sd_2_network(seed):
 
 
 def summary(runs, steps):
-    """発散、学べなかった（最後の損失が 0.9 以上）、学べた、の本数。"""
+    """発散、学べなかった（最後の損失が 0.9 以上）、学べた、の個数。"""
     finished = [losses[-1] for losses in runs if len(losses) == steps]
     learned = sum(loss < 0.9 for loss in finished)
     return f"{len(runs)} 個のうち 発散 {len(runs) - len(finished)}, 学べなかった {len(finished) - learned}, 学べた {learned}"
@@ -411,13 +423,14 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
     new_norm, _ = clip_gradients(layers, max_norm=1e300)  # 上限がないのと同じ: 測るだけ
     print(f"1. 前のノルム {total_norm:.3e}, 係数 {clip_coef:.3e}, 後のノルム {new_norm:.6f}")
 
-    without, clipped = [[train_until_overflow(he_network(seed), 5 * X, 0.1, 200, m) for seed in range(20)] for m in (None, 1.0)]
-    print("2. クリッピングなし:", summary(without, 200))
-    print("2. クリッピングあり:", summary(clipped, 200))
-    bad, good = [[train_until_overflow(build(seed), X, 0.1, 200, 1.0) for seed in range(8)] for build in (sd_2_network, he_network)]
-    print("3. sd=2 とクリッピング:", summary(bad, 200))
+    steps = 80
+    without, clipped = [[train_until_overflow(he_network(seed), 5 * X, 0.1, steps, m) for seed in range(12)] for m in (None, 1.0)]
+    print("2. クリッピングなし:", summary(without, steps))
+    print("2. クリッピングあり:", summary(clipped, steps))
+    bad, good = [[train_until_overflow(build(seed), X, 0.1, steps, 1.0) for seed in range(5)] for build in (sd_2_network, he_network)]
+    print("3. sd=2 とクリッピング:", summary(bad, steps))
     print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in bad))
-    print("3. He とクリッピング:  ", summary(good, 200))
+    print("3. He とクリッピング:  ", summary(good, steps))
     print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in good))
 
     fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
@@ -428,25 +441,25 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
         (right, good, COLORS[0], "-", "He、クリッピングあり"),
     ]:
         for losses in runs:
-            ax.semilogy(losses, color=color, linestyle=dash, linewidth=1.2, alpha=0.7)
+            ax.loglog(np.arange(1, len(losses) + 1), losses, color=color, linestyle=dash, linewidth=1.2, alpha=0.7)
         ax.plot([], [], color=color, linestyle=dash, label=label)
     for losses in without:
-        if len(losses) < 200:
-            left.semilogy(len(losses), 1e7, "x", color="black", markersize=8)
+        if len(losses) < steps:
+            left.plot(len(losses) + 1, 1e7, "x", color="black", markersize=8)
     left.plot([], [], "x", color="black", label="発散したステップ")
-    left.set(title="He 初期化、入力 5 倍、20 通りの重み", ylim=(3e-2, 3e7))
-    right.set(title="悪い初期値は、クリッピングでは治らない（8 通りの重み）")
-    for ax in (left, right):
+    left.set(title="He 初期化、入力 5 倍、12 通りの重み", ylim=(3e-2, 3e7))
+    right.set(title="悪い初期値は、クリッピングでは治らない（5 通りの重み）")
+    for ax, place in [(left, "upper right"), (right, "center left")]:
         ax.axhline(1.0, color="gray", linestyle=":", label="何も学ばない (1.0)")
-        ax.set(xlabel="ステップ", ylabel="損失（対数）")
-        ax.legend(loc="upper right")
+        ax.set(xlabel="ステップ（1 から、対数）", ylabel="損失（対数）")
+        ax.legend(loc=place)
     plt.show()
 
 # %% [markdown]
 # **注目**
 #
 # - 1: 係数は $10^{-13}$ ほどで、小数点以下 4 桁で表示すると「0.0000」です。確かめるべきなのは、層ごとの最大値ではなく、クリッピング後の **全体のノルム** が 1 になることです。
-# - 2: クリッピングがないと 20 個のうち学べたのは 6 個だけで、8 個は発散しました。クリッピングがあれば 20 個とも学べます。たまに現れる大きすぎる 1 歩から、ネットワークを守れるからです。
+# - 2: クリッピングがないと、12 個のうち学べたのは 4 個だけで、5 個は発散しました。クリッピングがあれば 12 個とも学べます。たまに現れる大きすぎる 1 歩から、ネットワークを守れるからです。
 # - 3: sd=2 のネットワークは、NaN にこそなりませんが 1 個も学べません。損失が巨大なままか、ユニットが死んで 1.0 で止まるかです。クリッピングが守るのは **1 歩の大きさ** であって、悪い初期値を治すわけではありません。それはセクション 4 の仕事です。
 
 # %% [markdown]
@@ -456,7 +469,11 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 #
 # ### 3.1 各活性化関数の特性比較
 #
-# $\phi'$ が大きく保たれる範囲の広さを見比べます。導関数は、層の `backward` に 1 を流して求めます。
+# $\phi'$ が大きく保たれる範囲の広さを見比べます。
+#
+# $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1, \qquad \text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
+#
+# 導関数は、層の `backward` に 1 を流して求めます。
 #
 # > **予想してみましょう**: $|z| > 4$ のところでも勾配を通すのはどれですか。ReLU の導関数の $z = 0$ での値は何でしょうか。
 
@@ -480,6 +497,11 @@ for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
 plt.show()
 
 # %% [markdown]
+# **注目**
+#
+# - $|z| = 4$ での導関数は、シグモイドが 0.018、tanh が 0.0013 です。原点では tanh のほうが 4 倍大きいのに、飽和するのは tanh のほうが早いのです。
+# - ReLU は正の側ならどこまでも 1 を通し、負の側ではまったく通しません。両側で勾配を通すのは Leaky ReLU だけで、負の側では 0.01 倍です。
+#
 # | 関数 | 出力の範囲 | 勾配について | 気をつけること |
 # |---|---|---|---|
 # | Sigmoid | (0, 1) | 最大 0.25。両側で 0 に近づく（飽和） | 出力の平均が 0 でない。深いネットワークの隠れ層には向かない |
@@ -493,7 +515,11 @@ plt.show()
 # ### 3.2 「不活性」と「死んだ」は違う
 #
 # ReLU のユニットが、ある入力に対して 0 を出すのは正常です（**不活性**）。半分ほどの入力で 0 になるからこそ、非線形な関数が作れます。
-# 困るのは、**データ中のすべての入力に対して** 0 を出すユニットです（**死んだユニット**）。どの入力からも勾配が来ないので、そのユニットに入る重みは動けません。
+# 困るのは、**データ中のすべての入力に対して** 0 を出すユニットです（**死んだユニット**）。ユニット $j$ に入る重みの勾配は、$i$ 番目の例についての和
+#
+# $$\frac{\partial L}{\partial W_{kj}} = \sum_i h_{ik}\, \delta_{ij}$$
+#
+# で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべての例で $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは動けません。
 #
 # > **予想してみましょう**: He 初期化のまま、学習をまだ 1 歩も進めていない 20 層のネットワークでも、死んだユニットはあるでしょうか。
 
@@ -529,7 +555,7 @@ plt.show()
 # **注目**
 #
 # - 不活性の割合はどの層でもおよそ半分で、深さとあまり関係がありません。正常な姿です。
-# - 死んだユニットは 1 層目では 0% ですが、深い層ほど増え、19 層目では 40% を超えます。深いところでは、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。
+# - 死んだユニットは 1 層目では 0% ですが、深い層ほど増え、19 層目では 40% を超えます。深いところでは、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。深いほど死にやすいことは、理論でも示されています（Lu et al., 2020）。
 # - Leaky ReLU では、定義により死んだユニットは 0 です。ただし負の側の勾配は 0.01 倍なので、「生きているが、ほとんど動けない」ことはあります。
 
 # %% [markdown]
@@ -541,8 +567,8 @@ plt.show()
 #
 # 入力が $n_\text{in}$ 個、重みの分散が $\sigma_w^2$ なら、$z$ の分散は順伝播で約 $n_\text{in}\sigma_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}\sigma_w^2$ 倍になり、そこに活性化の効果が掛かります。
 #
-# - **Xavier（Glorot）**: 順と逆の両方を 1 に近づける妥協案。$\sigma_w = \sqrt{2/(n_\text{in} + n_\text{out})}$。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
-# - **He**: ReLU が半分を捨てる分を 2 倍で補う。$\sigma_w = \sqrt{2/n_\text{in}}$
+# - **Xavier**（Glorot & Bengio, 2010）: 順と逆の両方を 1 に近づける妥協案。$\sigma_w = \sqrt{2/(n_\text{in} + n_\text{out})}$。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
+# - **He**（He et al., 2015）: ReLU が半分を捨てる分を 2 倍で補う。$\sigma_w = \sqrt{2/n_\text{in}}$
 #
 # シグモイドの原点での傾きは 1/4 です。傾きを 1 とみなす Xavier の仮定が成り立たないので、「シグモイドには Xavier」だけでは足りません。
 # 傾きを補うには重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
@@ -551,7 +577,7 @@ plt.show()
 
 # %% tags=["experiment"]
 # 実験: ゲインと初期化
-def final_loss(layers, steps=300, lr=0.1):
+def final_loss(layers, steps=200, lr=0.1):
     for _ in range(steps):
         loss, _ = forward_backward(layers, X, t)
         sgd_update(layers, lr)
@@ -559,11 +585,11 @@ def final_loss(layers, steps=300, lr=0.1):
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 300 ステップ後の損失（5 通りの中央値。1.0 なら何も学んでいない）")
-for gain, marker in [(1, "o"), (2, "s"), (4, "^"), (6, "D")]:
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学んでいない）")
+for gain, marker in [(1, "o"), (2, "s"), (4, "^")]:
     build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
     norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
-    loss = median_over_seeds(lambda rng: final_loss(build(rng)), seeds=5)
+    loss = median_over_seeds(lambda rng: final_loss(build(rng)), seeds=3)
     left.semilogy(np.arange(1, 11), norms, marker=marker, label=f"ゲイン {gain}")
     print(f"  ゲイン {gain}: {decades_per_layer(norms):.2f} 桁、損失 {loss:.3f}")
 left.set(title="シグモイド: Xavier × ゲイン", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）")
@@ -587,7 +613,7 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - シグモイドでは、ゲイン 1（ふつうの Xavier）と 2 だと 10 層のネットワークは 300 ステップ後も損失 1.0 のまま、つまり何も学べません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.14 まで下がります。
+# - シグモイドでは、ゲイン 1（ふつうの Xavier）と 2 だと 10 層のネットワークは 200 ステップ後も損失 1.0 のまま、つまり何も学べません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.2 まで下がります。
 # - それでも坂は 0 にはなりません。重みを大きくすると、今度は $z$ が原点から離れて飽和し、$\sigma'$ が小さくなるからです。シグモイドの消失は、初期化だけでは治しきれません。
 # - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減るので、20 層では 500 倍の差がつきます。He の中央値も少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
 
@@ -599,7 +625,11 @@ plt.show()
 # - **まとめた標準偏差**: 全ユニット・全サンプルをひとまとめにして測る
 # - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるか（ユニットについて平均する）
 #
-# ネットワークが入力を区別できるかどうかを決めるのは後者です。ユニットごとに違う値を出していても、どのサンプルでも同じ値なら、情報は消えています。
+# ユニット $j$ の平均を $\bar h_j$、標準偏差を $s_j$ とすると、まとめた分散は 2 つの部分に分かれます。
+#
+# $$s_\text{all}^2 = \frac1D \sum_{j=1}^{D} s_j^2 + \operatorname{Var}_j(\bar h_j)$$
+#
+# 第 1 項はサンプルによる違い、つまり入力が運ぶ情報です。第 2 項はユニットどうしの違いにすぎません。ユニットごとに違う値を出していても、どのサンプルでも同じ値なら、情報は消えています。
 #
 # > **予想してみましょう**: 標準偏差 0.01 のシグモイドのネットワークでは、2 つの標準偏差は何桁違うでしょうか。
 
@@ -648,10 +678,10 @@ plt.show()
 # | すべて負 | 極大 |
 # | 正と負が混ざる | **鞍点**（負の固有値の方向には下れる） |
 #
-# 固有値に 0 が混ざるときは、2 階微分だけでは決まりません（7.2 で出会います）。
+# 0 でない固有値の符号がそろっていて、0 も混ざるときは、2 階微分だけでは決まりません（7.2 で出会います）。
 #
 # $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので鞍点です。
-# もう少し複雑な例として、Himmelblau 関数 $f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点を、ニュートン法ですべて探して分類します。
+# もう少し複雑な例として、Himmelblau 関数（Himmelblau, 1972）$f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点を、ニュートン法ですべて探して分類します。
 #
 # > **予想してみましょう**: 極小は 4 つあります。鞍点と極大はいくつあるでしょうか。また、4 つの極小で $f$ の値は違うでしょうか。
 
@@ -700,11 +730,13 @@ for x, y in points:
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.6))
 grid = np.linspace(-2, 2, 101)
-contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, levels=np.arange(-4, 4.1, 0.5), cmap="coolwarm", linestyles="-")
+levels = np.arange(-4, 4.1, 0.5)
+dashes = ["--" if level < 0 else "-" for level in levels]
+contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, levels=levels, cmap="coolwarm", linestyles=dashes)
 arrows = np.linspace(-1.75, 1.75, 8)
 left.quiver(arrows, arrows, *np.broadcast_arrays(-2 * arrows[None, :], 2 * arrows[:, None]), alpha=0.6)
 left.plot(0, 0, "X", color=COLORS[1], markersize=12, label="鞍点", linestyle="none")
-left.set(title=r"$f = x^2 - y^2$（矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
+left.set(title=r"$f = x^2 - y^2$（破線は負、矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
 left.legend(loc="upper right")
 fig.colorbar(contours, ax=left, label="f", shrink=0.8)
 
@@ -718,7 +750,7 @@ for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
     print(f"  {str(start):8} → ({path[-1, 0]:.4f}, {path[-1, 1]:.4f}), f = {himmelblau(*path[-1]):.1e}")
 for index, (kind, marker, color) in kinds.items():
     chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
-    right.plot(*np.transpose(chosen), marker, color=color, markersize=12, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
+    right.plot(*np.transpose(chosen), marker, color=color, markersize=14, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
 right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
 right.legend(loc="upper center", ncols=3)
 plt.show()
@@ -727,7 +759,7 @@ plt.show()
 # **注目**
 #
 # - 停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
-# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に着いても負けはありません。出発点で行き先は変わりますが（(4, 4) と (0, 0) は同じ (3, 2) へ行きます）、「大域的最小を逃す」例にはなりません。それは 5.3 で見ます。
+# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に着いても優劣はありません。出発点で行き先は変わりますが（(4, 4) と (0, 0) は同じ (3, 2) へ行きます）、「大域的最小を逃す」例にはなりません。それは 5.3 で見ます。
 
 # %% [markdown]
 # ### 5.2 学習率の上限はヘッセ行列が決める
@@ -738,24 +770,35 @@ plt.show()
 #
 # が必要です。
 #
-# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。学習率 0.014 と 0.016 で、(-4, -4) から始めるとどうなるでしょうか。
+# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。(-4, -4) から始めると、学習率 0.014 と 0.016 ではどうなるでしょうか。0.010 と 0.014 では、どちらが速く極小に着くでしょうか。
 
 # %% tags=["experiment"]
 # 実験: 学習率の上限
 minimum = next(p for p in himmelblau_critical_points() if p[0] < -3.5 and p[1] < -3)
 largest = np.linalg.eigvalsh(himmelblau_hessian(*minimum))[-1]
 print(f"最大固有値 {largest:.1f}、学習率の上限 2/λ = {2 / largest:.5f}")
-for lr in (0.010, 0.014, 0.016):
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
+for lr, marker in [(0.010, "o"), (0.014, "s"), (0.016, "^")]:
     path = descend(himmelblau_gradient, (-4, -4), lr, 500)
-    values = [himmelblau(*p) for p in path[-4:]]
-    print(f"学習率 {lr:.3f}: 最後の 4 歩の f =", ", ".join(f"{value:.2e}" for value in values))
+    values = [himmelblau(*p) for p in path]
+    left.semilogy(values[:51], marker=marker, markevery=5, label=f"学習率 {lr:.3f}")
+    right.plot(*path[:9].T, marker=marker, linewidth=1.2, label=f"学習率 {lr:.3f}")
+    print(f"学習率 {lr:.3f}: 1 歩の倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 歩の f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
+left.set(title="(-4, -4) からの勾配降下", xlabel="ステップ", ylabel="f（対数）")
+gx, gy = np.linspace(-4.5, -3.0, 101), np.linspace(-4.1, -2.6, 101)
+right.contour(gx, gy, himmelblau(gx[None, :], gy[:, None]), levels=15, cmap="Greys", linewidths=0.7, linestyles="-")
+right.plot(*minimum, "*", color="black", markersize=12, linestyle="none", label="極小", zorder=5)
+right.set(title="はじめの 8 歩", xlabel="x", ylabel="y", aspect="equal", xlim=(-4.5, -3.0), ylim=(-4.1, -2.6))
+left.legend()
+right.legend(loc="lower right")
+plt.show()
 
 # %% [markdown]
-# **注目**: 上限のすぐ下（0.014）では $f$ が 0 まで下がり、すぐ上（0.016）では極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
+# **注目**: 上限のすぐ下（0.014）では、いちばん急な方向のずれが 1 歩ごとに -0.87 倍になります。行き過ぎては戻りながら、$f$ は 0 まで下がります。0.010 なら -0.34 倍なので、学習率が小さいほうが速く着きます。上限のすぐ上（0.016）では -1.14 倍です。ずれが育つので、極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
 #
 # ### 5.3 大域的最小を逃すとき、鞍点が増えるとき
 #
-# 極小ごとに高さが違う関数では、出発点しだいで大域的最小を逃します。Styblinski-Tang 関数 $f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
+# 極小ごとに高さが違う関数では、出発点しだいで大域的最小を逃します。Styblinski-Tang 関数（Styblinski & Tang, 1990）$f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
 #
 # では、変数が何百万個もあるネットワークでは、局所解だらけなのでしょうか。停留点でのヘッセ行列を、**ランダムな対称行列**（GOE と呼ばれる分布）だと考えてみます。極小であるには、**すべて** の固有値が正でなければなりません。
 #
@@ -976,9 +1019,9 @@ with waiting_for("gradient_profile"):
 #
 # $$r^{(l)} = \frac{|\eta\, dW^{(l)}|}{|W^{(l)}|}$$
 #
-# です（$\eta$ は学習率）。目安は $10^{-3}$ ほどだとよく言われます。これは経験則で、1 つの層だけを見ても決まりません。それでも、両極端の意味ははっきりしています。$10^{-6}$ なら、その層は 100 万歩進んでも重みの長さほどしか動けません。1 を超えれば、1 歩で重みが別物になります。
+# です（$\eta$ は学習率）。目安は $10^{-3}$ ほどだとよく言われます（Karpathy et al.）。これは経験則で、1 つの層だけを見ても決まりません。それでも、両極端の意味ははっきりしています。$10^{-6}$ なら、その層は 100 万歩進んでも重みの長さほどしか動けません。1 を超えれば、1 歩で重みが別物になります。
 #
-# 10 層のネットワーク 4 種類で、学習を始める前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）の最初の 1 歩の比の最大値を、クリッピングなしの 200 ステップ後の損失と比べます。
+# 10 層のネットワーク 4 種類で、学習を始める前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）の最初の 1 歩の比の最大値を、クリッピングなしの 60 ステップ後の損失と比べます。
 #
 # > **予想してみましょう**: 最初の 1 歩の比が 1 を超えた（どれかの層の重みが別物になった）ネットワークのうち、学べるものはどれくらいあるでしょうか。
 
@@ -991,7 +1034,7 @@ def update_ratios(layers, inputs, lr=0.1):
     return np.array([lr * norm / np.linalg.norm(W) for norm, W in zip(norms, weights)])
 
 
-def loss_after(layers, inputs, lr=0.1, steps=200):
+def loss_after(layers, inputs, lr=0.1, steps=60):
     for _ in range(steps):
         loss, _norms = forward_backward(layers, inputs, t)
         sgd_update(layers, lr)
@@ -1016,7 +1059,7 @@ for (activation, init, scale), marker in zip([("sigmoid", "xavier", 1), ("tanh",
 left.axhline(1e-3, color="gray", linestyle=":", label="よくある目安 0.001")
 left.set(title="学習前の、更新量と重みの比（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel="更新量 / 重み（対数）")
 right.axvline(1, color="gray", linestyle=":")
-right.set(title="最初の 1 歩と、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="200 ステップ後の損失（対数）")
+right.set(title="最初の 1 歩と、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="60 ステップ後の損失（対数）", ylim=(0.08, 8))
 for ax in (left, right):
     ax.legend()
 plt.show()
@@ -1111,54 +1154,106 @@ plt.show()
 # $$f(w) = \tfrac12 (w_1 w_2 \cdots w_d - 1)^2$$
 #
 # 原点は $d \ge 2$ で停留点です。$d = 2$ では固有値が $\pm 1$ のふつうの鞍点ですが、$d \ge 3$ では **ヘッセ行列がすべて 0** になり、平らな鞍点になります。
-# すべての $w$ を同じ小さな値から始めると、全員が同じように動くので、1 変数だけ計算すれば済みます。
+# すべての $w$ を同じ小さな値 $w_0$ から始めると、どれも同じように動くので、1 変数だけ計算すれば済みます。
+# 原点の近くでは、1 歩で $w$ が $\eta w^{d-1}$ だけ増えます。$d \ge 3$ なら、抜け出すまでの歩数の目安は
+#
+# $$\frac{1}{\eta\,(d-2)\,w_0^{\,d-2}}$$
+#
+# です（1 歩ごとの増え方を積分した値）。
 #
 # > **予想してみましょう**: 初期値 0.1、学習率 0.1 の SGD で $f < 0.01$ になるまでの歩数は、深さ 2 と 5 で何倍違うでしょうか。
 
 # %% tags=["experiment"]
 # 実験: 深い線形ネットワークの学習にかかる歩数
-def steps_to_learn(depth, init, lr=0.1, max_steps=100_000):
-    w, steps = init, 0
-    while 0.5 * (w**depth - 1) ** 2 >= 0.01 and steps < max_steps:
+def losses_until_learned(depth, init, lr=0.1, max_steps=100_000):
+    """f の記録。0.01 を下回るまで（または max_steps まで）。"""
+    w, losses = init, [0.5 * (init**depth - 1) ** 2]
+    while losses[-1] >= 0.01 and len(losses) <= max_steps:
         w -= lr * (w**depth - 1) * w ** (depth - 1)
-        steps += 1
-    return steps
+        losses.append(0.5 * (w**depth - 1) ** 2)
+    return losses
 
 
-print("深さ        " + "".join(f"{depth:>6} " for depth in range(1, 6)))
-for init, depths in [(0.1, range(1, 6)), (0.01, range(1, 5))]:
-    print(f"初期値 {init:<5}" + "".join(f"{steps_to_learn(d, init):>6} " for d in depths))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
+for init, depths, marker in [(0.1, [1, 2, 3, 4, 5], "o"), (0.01, [1, 2, 3, 4], "s")]:
+    runs = [losses_until_learned(depth, init) for depth in depths]
+    steps = [len(losses) - 1 for losses in runs]
+    estimates = [1 / (0.1 * (depth - 2) * init ** (depth - 2)) for depth in depths[2:]]
+    print(f"初期値 {init:<5}", ", ".join(f"深さ {depth}: {count}" for depth, count in zip(depths, steps)))
+    print(f"  目安 {init:<5}", ", ".join(f"深さ {depth}: {count:.0f}" for depth, count in zip(depths[2:], estimates)))
+    right.semilogy(depths, steps, marker=marker, label=f"初期値 {init}")
+    right.semilogy(depths[2:], estimates, marker="x", markersize=9, linestyle="none", color="black", zorder=5)
+    if init == 0.1:
+        for depth, losses in zip(depths, runs):
+            left.semilogx(np.arange(1, len(losses) + 1), losses, label=f"深さ {depth}")
+right.plot([], [], "x", color="black", markersize=9, label="目安")
+left.set(title="初期値 0.1: 止まって見え、突然下がる", xlabel="ステップ（1 から、対数）", ylabel="f")
+right.set(title="f < 0.01 になるまでの歩数", xlabel="深さ d", ylabel="歩数（対数）", xticks=range(1, 6))
+left.legend()
+right.legend()
+plt.show()
 
 # %% [markdown]
-# **注目**: 深さを 2 から 5 にすると、33 歩が 3341 歩、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 歩です。原点の近くでは、勾配 $w^{d-1}$ がほかの層の重みの積、つまり **勾配消失そのもの** だからです。
-# 消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のそばから出発しているのです（Saxe et al., 2014）。
+# **注目**
 #
-# ### 7.3 Adam にも届かない勾配がある
+# - 深さを 2 から 5 にすると、33 歩が 3341 歩、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 歩です。どちらも、目安の 3333 歩、50000 歩とほとんど同じです。
+# - 左の図で、深いネットワークの $f$ は長いあいだほとんど動かず、そのあと急に下がります。止まって見えても学習は終わっていません。
+# - 原点の近くの勾配 $w^{d-1}$ は、ほかの層の重みの積です。つまり **勾配消失そのもの** です。消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のそばから出発しているのです（Saxe et al., 2014）。
 #
-# Adam は勾配の大きさによらず進めるはずでした。では、20 層のシグモイドも Adam なら学べるでしょうか。更新式の分母 $\sqrt{\hat v} + \epsilon$ に注目してください。勾配が $\epsilon$ より小さいと、割っても 1 にはなりません。
+# ### 7.3 Adam でも動かせない小さな勾配
 #
-# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。
+# Adam（Kingma & Ba, 2015）は、勾配の大きさによらず進めるはずでした。では、20 層のシグモイドも Adam なら学べるでしょうか。更新式
+#
+# $$\Delta\theta = -\eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
+#
+# の分母に注目してください。最初の 1 歩では $\hat m = g$、$\sqrt{\hat v} = |g|$ なので、1 歩の長さは学習率の $|g| / (|g| + \epsilon)$ 倍です。勾配が $\epsilon$ よりずっと小さければ、割っても 1 にはなりません。
+#
+# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。1 層目の最初の 1 歩は、学習率の何倍でしょうか。
 
 # %% tags=["experiment"]
 # 実験: Adam の eps と、消えた勾配
-def adam_final_loss(seed, eps, steps=300):
-    layers = build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(seed))
+def sigmoid_network(seed):
+    return build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(seed))
+
+
+def adam_losses(layers, eps, steps=170):
     states = [{name: {} for name in layer.params} for layer in layers]
+    losses = []
     for _ in range(steps):
-        loss, _norms = forward_backward(layers, X, t)
+        losses.append(forward_backward(layers, X, t)[0])
         for layer, state in zip(layers, states):
             for name in layer.params:
                 layer.params[name] = adam_step(layer.params[name], layer.grads[name], state[name], lr=0.01, eps=eps)
-    return loss
+    return losses
 
 
-_, norms = forward_backward(build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(0)), X, t)
+layers = sigmoid_network(0)
+_, norms = forward_backward(layers, X, t)
 print(f"学習前の |dW|: 1 層目 {norms[0]:.1e}, 10 層目 {norms[9]:.1e}, 20 層目 {norms[-1]:.1e}")
-for eps in (1e-8, 1e-30):
-    print(f"eps = {eps:.0e}: 5 通りの重みの、300 ステップ後の損失", ", ".join(f"{adam_final_loss(seed, eps):.3f}" for seed in range(5)))
+gradients = [np.abs(layer.grads["W"]) for layer in layers if isinstance(layer, Linear)]
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
+for eps, color, dash, marker in [(1e-30, COLORS[0], "-", "o"), (1e-8, COLORS[1], "--", "s")]:
+    first_step = [np.mean(g / (g + eps)) for g in gradients]
+    left.semilogy(np.arange(1, 21), first_step, color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
+    runs = [adam_losses(sigmoid_network(seed), eps) for seed in range(4)]
+    for losses in runs:
+        right.plot(losses, color=color, linestyle=dash, linewidth=1.5)
+    right.plot([], [], color=color, linestyle=dash, label=f"eps = {eps:.0e}")
+    learned = sum(losses[-1] < 0.9 for losses in runs)
+    print(f"eps = {eps:.0e}: 最初の 1 歩 / 学習率は 1 層目 {first_step[0]:.1e}、"
+          f"170 ステップで {len(runs)} 個のうち {learned} 個が学べた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
+left.set(title="最初の 1 歩の長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 歩の長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
+right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
+left.legend()
+right.legend()
+plt.show()
 
 # %% [markdown]
-# **注目**: 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さく、5 個とも損失が 1.0 のままです。$\epsilon$ を極端に小さくすると、5 個のうち 3 個が学び始めます。原因の 1 つが $\epsilon$ だったと分かります。ただし、これは実用的な対策ではありません（そんなに小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
+# **注目**
+#
+# - 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さいので、最初の 1 歩は学習率の $10^{-5}$ 倍ほどにしかなりません。4 個とも損失は 1.0 のままです。
+# - $\epsilon$ を極端に小さくすると、どの層の 1 歩も学習率と同じ長さになり、4 個のうち 2 個が学び始めます。原因の 1 つが $\epsilon$ だったと分かります。
+# - ただし、これは実用的な対策ではありません（そんなに小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
 
 # %% [markdown]
 # ---
@@ -1223,9 +1318,13 @@ check("batch_norm_inference")
 # %% [markdown]
 # #### コツ: 勾配チェックに `dout = 1` を使わない
 #
-# Notebook 73 の勾配チェックを BatchNorm に使うとき、$L = \sum_{ij} y_{ij}$（つまり `dout` がすべて 1）にすると、**何も確かめられません**。
-# 各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` は 0 です。ただ `np.zeros_like(x)` を返すだけの間違った `backward` も合格してしまいます。
-# 乱数の `dout` を使えば見分けられます。自分の `forward` の数値微分で確かめましょう。
+# Notebook 73 の勾配チェックを BatchNorm に使います。損失を
+#
+# $$L = \sum_{ij} \text{dout}_{ij}\, y_{ij}$$
+#
+# として、自分の `forward` の数値微分と `backward` の `dx` を比べます。`dout` には、すべて 1 の配列と乱数の配列を使います。
+#
+# > **予想してみましょう**: ただ `np.zeros_like(x)` を返すだけの間違った `backward` は、2 つのチェックに合格するでしょうか。$\hat x$ の各列の合計がいくつになるかを考えてみてください。
 
 # %% tags=["experiment"]
 # 実験: dout = 1 の勾配チェック
@@ -1252,6 +1351,9 @@ with waiting_for("batch_norm"):
               f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
+# **注目**: `dout` がすべて 1 のチェックでは、0 を返すだけの `backward` も合格してしまいます。各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` が 0 だからです。このチェックは **何も確かめていません**。乱数の `dout` なら `dx` の最大は 3.8 なので、0 を返す `backward` の間違いがはっきり見えます。
+
+# %% [markdown]
 # #### BatchNorm は坂を平らにするか
 #
 # 同じ重みのネットワークに BatchNorm を入れる・入れないだけを変えて、δ の坂を測ります。
@@ -1262,13 +1364,19 @@ with waiting_for("batch_norm"):
 # 実験: BatchNorm と δ の坂
 with waiting_for("batch_norm"):
     print("δ の 1 層あたりの桁数（20 通りの中央値。正: 消失、負: 爆発）")
-    for activation, init in [("sigmoid", "xavier"), ("relu", "he")]:
-        for norm, label in [(None, "BatchNorm なし"), (BatchNorm, "BatchNorm あり")]:
-            slopes = [
-                median_over_seeds(lambda rng: decades_per_layer(output_gradient_norms(build_deep_network(n, activation, init, norm, rng=rng), X, t)))
-                for n in (10, 20)
-            ]
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.4))
+    for ax, (activation, init) in zip(axes, [("sigmoid", "xavier"), ("relu", "he")]):
+        for norm, label, marker in [(None, "BatchNorm なし", "o"), (BatchNorm, "BatchNorm あり", "s")]:
+            slopes = []
+            for n in (10, 20):
+                build = lambda seed: build_deep_network(n, activation, init, norm, rng=np.random.default_rng(seed))
+                profiles = [output_gradient_norms(build(seed), X, t) for seed in range(20)]
+                slopes.append(np.median([decades_per_layer(norms) for norms in profiles]))
             print(f"  {activation:7} {init:6} {label}: 10 層 {slopes[0]:+.2f}, 20 層 {slopes[1]:+.2f}")
+            ax.semilogy(np.arange(1, 21), np.median(profiles, axis=0), marker=marker, label=f"{label}: {slopes[1]:+.2f}")
+        ax.set(title=f"{activation} {init}、20 層（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
+        ax.legend()
+    plt.show()
 
 # %% [markdown]
 # **注目**
@@ -1335,6 +1443,8 @@ with waiting_for("batch_norm"):
 # ### 8.2 深さの研究
 #
 # 5 層、10 層、20 層のシグモイドのネットワークで学習を比べ、勾配消失が学習に何をするか、BatchNorm が何を変えるかを調べます。
+#
+# > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、200 ステップ後の損失は深さの順に並ぶでしょうか。
 #
 # #### 演習 8.2: `depth_study`（6 点、自動採点）
 #
@@ -1416,7 +1526,7 @@ def build_sigmoid_bn(depth, rng):
 # | 症状 | 何を測るか | まず試すこと |
 # |---|---|---|
 # | 損失が最初からほとんど動かない | δ の坂（正で急）、ユニットごとの活性化の標準偏差 | 活性化と初期化の組を見直す（tanh + Xavier、ReLU + He）、BatchNorm |
-# | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`、δ の坂（負） | 初期値と学習率を下げる、クリッピング |
+# | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`、δ の坂（負）、更新量と重みの比（1 を超える） | 初期値と学習率を下げる、クリッピング |
 # | 損失が振動して下がりきらない | 学習率と $2/\lambda_\text{max}$ の関係 | 学習率を下げる |
 # | しばらく止まってから急に下がる | 勾配ノルムの谷（鞍点の近く） | Momentum、Adam、初期値を大きく |
 # | 一部のユニットがいつも 0 | 死んだユニットの割合（全入力で 0） | 学習率を下げる、Leaky ReLU |
@@ -1454,13 +1564,17 @@ def build_sigmoid_bn(depth, rng):
 #
 # ## 参考文献
 #
-# 1. Bengio, Y., Simard, P., & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult. *IEEE Transactions on Neural Networks*, 5(2), 157-166.
-# 2. Glorot, X., & Bengio, Y. (2010). Understanding the difficulty of training deep feedforward neural networks. *AISTATS 2010*, PMLR 9, 249-256.
-# 3. Pascanu, R., Mikolov, T., & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML 2013*, PMLR 28(3), 1310-1318.
-# 4. Saxe, A. M., McClelland, J. L., & Ganguli, S. (2014). Exact solutions to the nonlinear dynamics of learning in deep linear neural networks. *ICLR 2014*. arXiv:1312.6120.
-# 5. Dauphin, Y. N., Pascanu, R., Gulcehre, C., Cho, K., Ganguli, S., & Bengio, Y. (2014). Identifying and attacking the saddle point problem in high-dimensional non-convex optimization. *NIPS 2014*, 2933-2941.
-# 6. He, K., Zhang, X., Ren, S., & Sun, J. (2015). Delving deep into rectifiers: Surpassing human-level performance on ImageNet classification. *ICCV 2015*, 1026-1034.
-# 7. Ioffe, S., & Szegedy, C. (2015). Batch normalization: Accelerating deep network training by reducing internal covariate shift. *ICML 2015*, PMLR 37, 448-456.
-# 8. Kingma, D. P., & Ba, J. (2015). Adam: A method for stochastic optimization. *ICLR 2015*. arXiv:1412.6980.
-# 9. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*. arXiv:1805.11604.
-# 10. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129.
+# 1. Himmelblau, D. M. (1972). *Applied Nonlinear Programming*. McGraw-Hill.
+# 2. Styblinski, M. A., & Tang, T.-S. (1990). Experiments in nonconvex optimization: Stochastic approximation with function smoothing and simulated annealing. *Neural Networks*, 3(4), 467-483. doi:10.1016/0893-6080(90)90029-K
+# 3. Bengio, Y., Simard, P., & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult. *IEEE Transactions on Neural Networks*, 5(2), 157-166. doi:10.1109/72.279181
+# 4. Glorot, X., & Bengio, Y. (2010). Understanding the difficulty of training deep feedforward neural networks. *AISTATS 2010*, PMLR 9, 249-256.
+# 5. Pascanu, R., Mikolov, T., & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML 2013*, PMLR 28(3), 1310-1318. arXiv:1211.5063
+# 6. Dauphin, Y. N., Pascanu, R., Gulcehre, C., Cho, K., Ganguli, S., & Bengio, Y. (2014). Identifying and attacking the saddle point problem in high-dimensional non-convex optimization. *NIPS 2014*, 2933-2941. arXiv:1406.2572
+# 7. Saxe, A. M., McClelland, J. L., & Ganguli, S. (2014). Exact solutions to the nonlinear dynamics of learning in deep linear neural networks. *ICLR 2014*. arXiv:1312.6120
+# 8. He, K., Zhang, X., Ren, S., & Sun, J. (2015). Delving deep into rectifiers: Surpassing human-level performance on ImageNet classification. *ICCV 2015*, 1026-1034. arXiv:1502.01852
+# 9. Ioffe, S., & Szegedy, C. (2015). Batch normalization: Accelerating deep network training by reducing internal covariate shift. *ICML 2015*, PMLR 37, 448-456. arXiv:1502.03167
+# 10. Kingma, D. P., & Ba, J. (2015). Adam: A method for stochastic optimization. *ICLR 2015*. arXiv:1412.6980
+# 11. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*, 2483-2493. arXiv:1805.11604
+# 12. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129
+# 13. Lu, L., Shin, Y., Su, Y., & Karniadakis, G. E. (2020). Dying ReLU and initialization: Theory and numerical examples. *Communications in Computational Physics*, 28(5), 1671-1706. doi:10.4208/cicp.OA-2020-0165
+# 14. Karpathy, A., et al. CS231n: Deep Learning for Computer Vision, course notes, "Neural Networks Part 3: Learning and Evaluation". https://cs231n.github.io/neural-networks-3/

@@ -18,7 +18,7 @@ from autograder.numeric import SHADES
 from autograder.report.html import exercise_html
 from autograder.report.overview import next_exercise, overview_html, overview_text
 from autograder.report.text import exercise_text
-from autograder.report.words import MARKS, outcome_word
+from autograder.report.words import MARKS, outcome_word, title
 from autograder.results import ExerciseResult, Item, Outcome
 from reference.misconceptions import misconceptions
 
@@ -152,6 +152,27 @@ def test_what_was_seen_cause_and_question_stand_apart():
     assert details[0].text.endswith("(case: odd)")
 
 
+@pytest.mark.parametrize(("language", "expected"), [("en", "Gradient clipping"), ("ja", "勾配クリッピング")])
+def test_an_exercise_has_its_title_beside_its_id(language, expected):
+    with speaking(language):
+        assert f"clip_gradients ({expected}): " in Page(exercise_html(FAILED)).text
+        assert f"  {expected}: " in overview_text([FAILED])
+        assert f"clip_gradients {expected}" in Page(overview_html([FAILED])).text
+
+
+def test_an_exercise_without_a_title_goes_by_its_id():
+    result = ExerciseResult("new", FAILED.items)
+    assert Page(exercise_html(result)).text.startswith("new: ") and "  1 of 2 checks hold" in overview_text([result])
+
+
+def test_every_exercise_has_a_title_in_the_language_spoken():
+    titles = {}
+    for language in LANGUAGES:
+        with speaking(language):
+            titles[language] = [title(ExerciseResult(exercise.id, ())) for exercise in EXERCISES]
+    assert all(titles["en"]) and all(ja and ja != en for ja, en in zip(titles["ja"], titles["en"], strict=True))
+
+
 def test_a_passed_check_takes_one_line():
     first = Page(exercise_html(FAILED)).of("tr")[1]
     assert first.text == "✓ passedPromise 0.1 / 1"
@@ -270,8 +291,8 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
     assert repr(overview).startswith("Your progress: 22 / 36")
     table = Page(overview._repr_html_())
     states = [row.text for row in table.of("tr")[1:]]
-    assert states[0] == "clip_gradients\N{NO-BREAK SPACE} 6 / 6everything holds"
-    assert states[1] == "gradient_monitor\N{NO-BREAK SPACE} 0 / 4not attempted yet"
+    assert states[0] == "clip_gradients Gradient clipping\N{NO-BREAK SPACE} 6 / 6everything holds"
+    assert states[1] == "gradient_monitor A gradient monitor\N{NO-BREAK SPACE} 0 / 4not attempted yet"
     assert table.elements[0].attributes["aria-label"] == "Your progress" and len(states) == len(EXERCISES)
 
 

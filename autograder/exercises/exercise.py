@@ -142,6 +142,7 @@ class Exercise:
         case: the frozen dataclass of inputs; its `title` says what is special about it.
         draw: makes all cases of one run from a random generator.
         probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
+        title: what students read beside the id, in English; the catalogue holds the translation.
         probe_further: a second part of the probe, for what a check compares with nothing of the reference's.
         checks: in the order students see them.
     """
@@ -152,6 +153,7 @@ class Exercise:
     case: type
     draw: Callable[[np.random.Generator], list[Any]]
     probe: Probe
+    title: str = ""
     probe_further: Probe | None = None
     checks: list[Check] = field(default_factory=list)
 

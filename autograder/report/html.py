@@ -19,7 +19,7 @@ import re
 
 from autograder.i18n import _, current_language
 from autograder.numeric import SHADES
-from autograder.report.words import MARKS, legend, outcome_word, points, shared_message, standing
+from autograder.report.words import MARKS, legend, outcome_word, points, shared_message, standing, title
 from autograder.results import ExerciseResult, Item, Outcome
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
@@ -45,8 +45,9 @@ _CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: n
 def exercise_html(result: ExerciseResult) -> str:
     """A card: how the exercise stands, then a row a check, with what was seen where it does not hold."""
     shared = shared_message(result)
+    name = f" ({escape(title(result))})" if title(result) else ""
     head = (
-        f"<p><strong>{escape(result.id)}</strong>: {_points_in_words(result)} {bar(result.score / result.max)} "
+        f"<p><strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.score / result.max)} "
         f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
     )
     rows = [_row(item, with_details=not shared) for item in result.items]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from autograder.i18n import _
 from autograder.report.html import bar, card, escape, table
-from autograder.report.words import points, standing
+from autograder.report.words import points, standing, title
 from autograder.results import ExerciseResult
 
 BAR = 10
@@ -25,7 +25,7 @@ def overview_text(results: Sequence[ExerciseResult]) -> str:
     points_width = max(len(points(result.score, result.max)) for result in results)
     rows = [
         f"  {_text_bar(result)}  {result.id:{name_width}}  {points(result.score, result.max):{points_width}}  "
-        f"{standing(result)}"
+        f"{': '.join(filter(None, (title(result), standing(result))))}"
         for result in results
     ]
     return "\n".join([_headline(results), *rows, _advice(results)])
@@ -35,7 +35,7 @@ def overview_html(results: Sequence[ExerciseResult]) -> str:
     """The overview as a card."""
     rows = [
         (
-            f"<code>{escape(result.id)}</code>",
+            f"<code>{escape(result.id)}</code> {escape(title(result))}",
             f"{bar(result.score / result.max)} {points(result.score, result.max)}",
             escape(standing(result)),
         )

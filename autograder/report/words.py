@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.exercises import UnknownExercise, exercise
 from autograder.i18n import _
 from autograder.numeric import SHADES
 from autograder.results import ExerciseResult, Outcome
@@ -26,6 +27,15 @@ def outcome_word(outcome: Outcome) -> str:
         Outcome.BLOCKED: _("waits for another check"),
         Outcome.GRADER_ERROR: _("error in the checker"),
     }[outcome]
+
+
+def title(result: ExerciseResult) -> str:
+    """The exercise's title in the student's language; "" where it has none."""
+    try:
+        name = exercise(result.id).title
+    except UnknownExercise:
+        return ""
+    return _(name) if name else ""
 
 
 def points(score: float, maximum: float) -> str:

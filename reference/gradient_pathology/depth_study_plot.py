@@ -18,9 +18,9 @@ with waiting_for("depth_study_plot"):
 
     fig, axes = plt.subplots(2, 2, figsize=(12, 8), sharex="row", sharey="row")
     for (title, results), (top, bottom) in zip(arms.items(), axes.T):
-        for depth, marker in zip(depths, "os^"):
+        for depth, marker, first in zip(depths, "os^", (0, 8, 16)):
             loss, norms = results[depth]["loss"], results[depth]["grad_norms"][0]
-            top.plot(loss, marker=marker, markevery=25, label=f"{depth} 層")
+            top.plot(loss, marker=marker, markevery=(first, 25), label=f"{depth} 層")
             bottom.semilogy(np.arange(1, depth + 1), norms, marker=marker, label=f"{depth} 層")
             print(f"{title} {depth:2} 層: 最後の損失 {loss[-1]:.3f}, 最初の |dW| は 1 層目 {norms[0]:.1e}, 出力層 {norms[-1]:.1e}")
         top.axhline(1.0, color="gray", linestyle=":", label="何も学ばない (1.0)")

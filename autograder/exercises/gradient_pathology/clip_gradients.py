@@ -128,7 +128,9 @@ def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str,
     yield "params", [layer.params for layer in layers]
 
 
-clip_gradients = Exercise("clip_gradients", "clip_gradients", "clip_gradients", Clipping, draw, probe)
+clip_gradients = Exercise(
+    "clip_gradients", "clip_gradients", "clip_gradients", Clipping, draw, probe, title="Gradient clipping"
+)
 
 RESULT = "clip_gradients(...)"
 

@@ -146,7 +146,7 @@ def _start_alike(depths: list[int], one: Any, other: Any) -> bool:
         return True
 
 
-depth_study = Exercise("depth_study", "depth_study", "depth_study", Study, draw, probe)
+depth_study = Exercise("depth_study", "depth_study", "depth_study", Study, draw, probe, title="A study of depth")
 
 
 def _runs(case: Study, seen: Observation, expected: Observation) -> Iterator[tuple[int, str, np.ndarray, np.ndarray]]:

@@ -125,7 +125,9 @@ def _layers_with(norms: dict[str, float]) -> list[Any]:
     return [*layers, Linear(2, 1)]  # the last has seen no backward yet
 
 
-gradient_monitor = Exercise("gradient_monitor", "gradient_monitor", "GradientMonitor", History, draw, probe)
+gradient_monitor = Exercise(
+    "gradient_monitor", "gradient_monitor", "GradientMonitor", History, draw, probe, title="A gradient monitor"
+)
 
 
 def _same_problems(seen: Observation, expected: Observation, answer: str = ANSWERS[0], in_order: bool = False) -> None:

@@ -68,7 +68,9 @@ def probe(implementation: Implementation, case: Profile) -> Iterator[tuple[str, 
     yield "norms", norms
 
 
-gradient_profile = Exercise("gradient_profile", "gradient_profile", "gradient_slope", Profile, draw, probe)
+gradient_profile = Exercise(
+    "gradient_profile", "gradient_profile", "gradient_slope", Profile, draw, probe, title="Measuring the slope"
+)
 
 
 def _close_slopes(seen: Observation, expected: Observation) -> None:

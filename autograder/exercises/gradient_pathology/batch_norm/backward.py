@@ -132,7 +132,8 @@ batch_norm_backward = Exercise(
     Backward,
     draw_backward,
     probe_backward,
-    probe_numerical_gradients,
+    probe_further=probe_numerical_gradients,
+    title="BatchNorm backward pass",
 )
 
 

@@ -89,7 +89,15 @@ def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tup
     yield "y_of_another_layer", run_forward(bystander, case.batches[0], case.batches[0]["x"].copy())
 
 
-batch_norm_forward = Exercise("batch_norm_forward", "batch_norm", "BatchNorm", Forward, draw_forward, probe_forward)
+batch_norm_forward = Exercise(
+    "batch_norm_forward",
+    "batch_norm",
+    "BatchNorm",
+    Forward,
+    draw_forward,
+    probe_forward,
+    title="BatchNorm forward pass",
+)
 
 
 def _close_outputs(case: Forward, seen: Observation, expected: Observation) -> None:

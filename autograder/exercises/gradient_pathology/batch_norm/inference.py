@@ -108,7 +108,13 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
 
 
 batch_norm_inference = Exercise(
-    "batch_norm_inference", "batch_norm", "BatchNorm", Inference, draw_inference, probe_inference
+    "batch_norm_inference",
+    "batch_norm",
+    "BatchNorm",
+    Inference,
+    draw_inference,
+    probe_inference,
+    title="BatchNorm inference",
 )
 
 
