@@ -65,7 +65,7 @@ def test_help_shows_an_example():
 
 def commands():
     """The sub-commands by name."""
-    (action,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (action,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
     return action.choices
 
 
@@ -100,7 +100,7 @@ def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypa
     assert said.err.count("\n") == 1 and "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("shell", cli.SHELLS)
+@pytest.mark.parametrize("shell", cli.completion.SHELLS)
 def test_completion_knows_every_command(shell, capsys):
     with pytest.raises(SystemExit) as ending:
         cli.main(["completion", shell])
