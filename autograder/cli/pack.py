@@ -38,17 +38,16 @@ def run(options: argparse.Namespace) -> int:
     from autograder.pack import not_done, package_of, write_zip
 
     path = options.notebook or _notebook_here()
-    package = package_of(path, tuple(options.add))
+    package = package_of(path, tuple(options.add), options.out or (options.student and Path(f"{options.student}.zip")))
     if package.submission.language and not options.lang:
         use_language(package.submission.language)
-    target = options.out or Path(f"{options.student or Path(package.name).stem}.zip")
     lost = set(options.add) - set(package.files)
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
     try:
-        write_zip(package, target)  # first: whatever the check runs into, there is something to hand in
+        write_zip(package)  # first: whatever the check runs into, there is something to hand in
     except OSError as error:
-        raise UnusablePath(f"{target}: {error.strerror or error}") from error
+        raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
     warnings = not_done(package)
     for line in warnings:
         print(printable(f"! {line}"))
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         line = _("Left out, as the notebook does not mention them: {names}. To pack one, give --add NAME.")
         print(printable(line.format(names=", ".join(package.left_out))))
     print(printable(_("Packed: {names}").format(names=", ".join([package.name, *package.files]))))
-    print(printable(_("To hand in: {path}").format(path=target)))
+    print(printable(_("To hand in: {path}").format(path=package.archive)))
     return NOT_FULL if warnings else FULL
 
 
