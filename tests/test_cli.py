@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -98,6 +99,23 @@ def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypa
     said = capsys.readouterr()
     assert (ending.value.code, said.out) == (2, "")
     assert said.err.count("\n") == 1 and "Traceback" not in said.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no folder in which nobody can write")
+def test_results_that_cannot_be_written_are_one_line_and_2(write_notebook, capsys):
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["check", str(write_notebook(small_notebook())), "--json", "/proc/out.json"])
+    assert ending.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_a_file_name_that_is_no_text_is_checked_like_any_other(write_notebook, tmp_path):
+    path = write_notebook(small_notebook())
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/" + "課題.ipynb".encode("shift_jis"))
+    path.rename(odd)
+    code, out, err = run("check", odd, "--lang", "en", "--json", tmp_path / "out.json")
+    assert (code, err) == (0, "") and "36 / 36" in out
+    assert len(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]) == 1
 
 
 @pytest.mark.parametrize("shell", cli.completion.SHELLS)

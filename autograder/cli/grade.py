@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
+from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
 from autograder.cli.options import add_course, add_json, add_lang, at_least_one
 from autograder.i18n import _
 from autograder.report.text import printable
@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
         print(_("Stopped. What was graded is kept; the same command goes on from here."), file=sys.stderr)
         return NOT_FULL
     if target:
-        write_results(target, course, options.assignment)
+        try:
+            write_results(target, course, options.assignment)
+        except OSError as error:
+            raise UnusablePath(f"{target}: {error.strerror or error}") from error
     print_summary(summary, course)
     return NOT_FULL if summary.broken else FULL

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from autograder.cli.exits import UnusablePath
 from autograder.i18n import LANGUAGES, _
 
 
@@ -26,9 +27,18 @@ def add_course(command: argparse.ArgumentParser) -> None:
 
 
 def write_json(target: Path | None, content: dict[str, Any]) -> None:
-    """Write what `--json` asks for; nothing where it was not given."""
-    if target is not None:
-        target.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    """Write what `--json` asks for; nothing where it was not given.
+
+    Raises:
+        UnusablePath: it cannot be written there.
+    """
+    if target is None:
+        return
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    try:
+        target.write_text(text, encoding="utf-8", errors="replace")  # a file's name may be no text
+    except OSError as error:
+        raise UnusablePath(f"{target}: {error.strerror or error}") from error
 
 
 def new_file(text: str) -> Path:
