@@ -13,6 +13,7 @@ from conftest import code_cell, small_notebook
 
 from autograder import cli
 
+EVIL = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
 WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
 
 
@@ -169,8 +170,7 @@ def test_cells_that_fail_in_a_clean_run_are_listed(write_notebook):
 
 
 def test_control_characters_of_a_student_do_not_reach_the_terminal(write_notebook):
-    evil = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
-    _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=evil)))
+    _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=EVIL)))
     assert "owned" in out
     assert "\x1b" not in out and "\x07" not in out
 
@@ -195,6 +195,12 @@ def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
     assert code == 1
     assert "clip_gradients::total_norm" in text and "total_norm is 0" in text
     assert "30 passed" not in text and "failed" in text and "Traceback" not in text
+
+
+def test_control_characters_of_a_student_do_not_reach_pytests_terminal(write_notebook, tmp_path):
+    notebook = write_notebook(small_notebook(clip_gradients=EVIL))
+    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "total_norm", cwd=tmp_path)
+    assert "owned" in text and "\x1b" not in text and "\x07" not in text
 
 
 def test_pytest_without_the_package_is_told_what_is_missing(write_notebook, tmp_path):
