@@ -25,9 +25,8 @@ LONGEST_NAME = 80
 """Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""
 
 
-_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
-"""What Windows takes for a device, whatever follows the dot
-(https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file)."""
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?=\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, whatever follows the dot (Microsoft, Naming Files, Paths, and Namespaces)."""
 
 
 def canvas_csv(record: ClassRecord) -> str:
@@ -54,8 +53,8 @@ def moodle_csv(record: ClassRecord) -> str:
 
     Where ids are student numbers, Username is mapped to useridnumber. Grade and feedback belong together: Moodle drops
     the grades if feedback is imported without them. Who has no score has no row; a row whose user Moodle does not know
-    ends the whole import. UTF-8, commas, a point in numbers, which Moodle takes in every language.
-    Sources: https://docs.moodle.org/en/Grade_import; https://github.com/moodle/moodle,
+    ends the whole import. In the form for the import, encoding and separator are to be UTF-8 and comma.
+    Sources: https://docs.moodle.org/311/en/Grade_import, note 3; https://github.com/moodle/moodle,
     grade/import/csv/classes/load_data.php (`map_user_data_with_value`, `update_grade_item`).
     """
     rows = [["Username", "Email address", record.assignment, "Feedback"]]
@@ -84,7 +83,7 @@ def junit_xml(record: ClassRecord) -> str:
     name is the student's id and the exercise's, for systems tell cases apart by class and name: Jenkins takes what
     stands before the last dot for the package.
     Sources: https://github.com/jenkinsci/xunit-plugin, junit-10.xsd; https://github.com/jenkinsci/junit-plugin,
-    CaseResult.java; https://docs.gitlab.com/ci/testing/unit_test_reports/.
+    CaseResult.java; https://github.com/gitlabhq/gitlabhq, lib/gitlab/ci/reports/test_case.rb (`@key`).
     """
     suites = ET.Element("testsuites", name=_xml(record.assignment))
     for student in record.students:
@@ -118,7 +117,7 @@ def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
 
 
 def _number(value: float) -> str:
-    """At most four decimals, and never an exponent, which importers take for a letter grade or nothing."""
+    """At most four decimals, and never an exponent: Canvas, for one, takes digits, points and commas for numbers."""
     return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
