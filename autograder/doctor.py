@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -61,19 +61,29 @@ class Finding:
 
 def examine(course: Path) -> Iterator[Finding]:
     """Look at everything, one thing after the other; `course` is the instructor's course folder."""
-    yield python()
-    yield packages()
-    yield kernel()
-    yield jupyterlab()
-    yield font()
-    yield language()
-    if _version("nbgrader"):
-        yield from nbgrader(course)
-    else:
-        yield Finding("nbgrader", State.OK, _("It is not installed; only instructors need it."))
-    yield from workers()
-    yield processors()
-    yield disk(Path(tempfile.gettempdir()))
+    for what, look in (
+        ("Python", python),
+        (_("packages"), packages),
+        (_("Jupyter kernel"), kernel),
+        ("JupyterLab", jupyterlab),
+        (_("Japanese font"), font),
+        (_("language"), language),
+        ("nbgrader", lambda: nbgrader(course)),
+        (_("isolation"), workers),
+        (_("processors"), processors),
+        (_("disk space"), lambda: disk(Path(tempfile.gettempdir()))),
+    ):
+        yield from _in_any_case(what, look)
+
+
+def _in_any_case(what: str, look: Callable[[], Finding | Iterator[Finding]]) -> Iterator[Finding]:
+    """What `look` finds, or the error that it ends with: in a broken installation anything may raise anything."""
+    try:
+        found = look()
+        yield from [found] if isinstance(found, Finding) else found
+    except (Exception, SystemExit) as error:
+        seen = f"{type(error).__name__}: {error}"
+        yield Finding(what, State.WRONG, seen, _("Install the kit again, in a new environment."))
 
 
 # --- what students need -----------------------------------------------------------------------------------------------
@@ -174,8 +184,12 @@ def language() -> Finding:
 
 
 def nbgrader(course: Path) -> Iterator[Finding]:
-    """Whether nbgrader finds what it needs in the course folder."""
-    yield Finding("nbgrader", State.OK, _version("nbgrader") or "")
+    """Whether nbgrader, where it is installed, finds what it needs in the course folder."""
+    version = _version("nbgrader")
+    if version is None:
+        yield Finding("nbgrader", State.OK, _("It is not installed; only instructors need it."))
+        return
+    yield Finding("nbgrader", State.OK, version)
     yield _alembic()
     config = course / CONFIG
     if not config.is_file():
@@ -210,7 +224,7 @@ def exchange(config: Path) -> Finding:
         from traitlets.config.loader import PyFileConfigLoader
 
         root = PyFileConfigLoader(config.name, path=str(config.parent.resolve())).load_config().Exchange.get("root")
-    except Exception as error:  # the file is the instructor's own Python
+    except (Exception, SystemExit) as error:  # the file is the instructor's own Python
         seen = _("{path} ends with an error: {error}").format(path=config, error=error)
         return Finding(what, State.WRONG, seen, _("Mend the file."))
     folder = Path(root or "/usr/local/share/nbgrader/exchange")  # nbgrader's own choice

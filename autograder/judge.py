@@ -13,6 +13,9 @@ from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
 
+MOST_REASON = 3000
+"""Characters of what was seen: it may quote names and texts that students choose. An error and its line fit in."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -165,6 +168,8 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
 
 def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
     title = _(trial.case.title)
+    if len(reason) > MOST_REASON:
+        reason = reason[:MOST_REASON] + " ..."
     if trial.public:
         return _("{reason}\n(case: {title})").format(reason=reason, title=title)
     hidden = _("It fails on a case that is not published: {title}.").format(title=title)

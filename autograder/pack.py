@@ -34,6 +34,7 @@ class Package:
         content: the notebook's file, byte by byte.
         files: name -> content of what goes along with it.
         left_out: names of files beside the notebook that it does not mention.
+        archive: where the zip file goes.
     """
 
     notebook: dict[str, Any]
@@ -42,29 +43,36 @@ class Package:
     content: bytes
     files: dict[str, bytes]
     left_out: tuple[str, ...]
+    archive: Path
 
 
-def package_of(path: Path, wanted: tuple[str, ...] = ()) -> Package:
+def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = None) -> Package:
     """What to hand in of the notebook in `path`.
 
     Args:
         wanted: names of files beside it that go along although it does not mention them.
+        archive: where the zip file goes; if not given, into this folder, with the name of the assignment. One that is
+            there from the last time never goes along.
 
     Raises:
         UnreadableNotebook: there is no submission in the file.
     """
     notebook = read_notebook(path)
     submission = submission_of(notebook, str(path))
+    stem = submission.assignment.replace("-", "_")
+    archive = archive or Path(f"{stem}.zip")
     beside = files_beside(path)
+    if archive.resolve().parent == path.parent.resolve():
+        beside.pop(archive.name, None)
     used = _used(beside, "\n".join(cell.source for cell in submission.cells), wanted)
     files = {name: beside[name] for name in sorted(used)}
-    name = submission.assignment.replace("-", "_") + ".ipynb"
-    return Package(notebook, submission, name, path.read_bytes(), files, tuple(sorted(set(beside) - used)))
+    left_out = tuple(sorted(set(beside) - used))
+    return Package(notebook, submission, f"{stem}.ipynb", path.read_bytes(), files, left_out, archive)
 
 
-def write_zip(package: Package, target: Path) -> None:
+def write_zip(package: Package) -> None:
     """Write the zip file: fixed order and times, and nothing compressed, as zlib's versions differ in their bytes."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(package.archive, "w", zipfile.ZIP_STORED) as archive:
         for name, content in {package.name: package.content, **package.files}.items():
             entry = zipfile.ZipInfo(name, EARLIEST)
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # as on Unix, wherever it was packed
@@ -86,19 +94,19 @@ def not_done(package: Package) -> list[str]:
 def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
     """The files that the code names or imports, or that modules among these do, and those `wanted`."""
     used: set[str] = set()
-    texts = [code, *wanted]
-    while texts:
-        text = texts.pop()
-        new = {name for name in set(files) - used if _mentions(text, name)}
-        texts += [files[name].decode("utf-8", "replace") for name in new if name.endswith(".py")]
+    new = {name for name in files if name in wanted or _mentions(code, name)}
+    while new:
         used |= new
+        texts = [files[name].decode("utf-8", "replace") for name in new if name.endswith(".py")]
+        new = {name for name in set(files) - used if any(_mentions(text, name) for text in texts)}
     return used
 
 
 def _mentions(text: str, name: str) -> bool:
     # macOS keeps が in names as two characters, notebooks as one.
     text, name = (unicodedata.normalize("NFC", string) for string in (text, name))
-    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+    # Not as a part of another file's name: "my-data.csv" and "data.csv.gz" do not mention data.csv.
+    if re.search(rf"(?<![\w.-]){re.escape(name)}(?!-?\w|\.\w)", text):
         return True
     stem = re.escape(Path(name).stem)
     imported = rf"(?m)^\s*(?:import|from)\b.*\b{stem}\b"

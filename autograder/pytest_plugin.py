@@ -40,6 +40,7 @@ class SubmissionChecks(pytest.File):
         from autograder.beside import files_beside
         from autograder.grading import grade_submission
         from autograder.i18n import use_language
+        from autograder.report.text import printable
         from autograder.submission import UnreadableNotebook, read_notebook, submission_of
         from autograder.worker.host import HostBroken
 
@@ -49,7 +50,7 @@ class SubmissionChecks(pytest.File):
             use_language(submission.language)
             result = grade_submission(submission, files=files_beside(path)).result
         except (UnreadableNotebook, HostBroken) as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(printable(str(error))) from None
         for exercise_id, exercise_result in result.checks.items():
             for item in exercise_result.items:
                 yield CheckItem.from_parent(self, name=f"{exercise_id}::{item.id}", item=item)
@@ -82,8 +83,8 @@ class CheckFailed(Exception):
     """A check that does not hold; its text is sentence, outcome and message."""
 
     def __init__(self, item: Any) -> None:
+        from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
 
-        super().__init__(
-            f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{item.message}"
-        )
+        text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{item.message}"
+        super().__init__(printable(text))

@@ -29,6 +29,14 @@ MAX_DIGITS = 300
 class UnreadableNotebook(Exception):
     """There is no submission in this file; the message says why and what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(as_text(message))
+
+
+def as_text(name: str) -> str:
+    """`name` with "?" for what is no character: files from another system may have names that are no UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
 
 def read_notebook(path: Path) -> dict[str, Any]:
     """The notebook in `path`, of format 4: nested dicts and lists.

@@ -14,7 +14,7 @@ from autograder.cells import CHECK_PREFIX, defined_by, grade_id_of, metadata_of,
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
-from autograder.reading import UnreadableNotebook, read_notebook
+from autograder.reading import UnreadableNotebook, as_text, read_notebook
 
 __all__ = [
     "CHECK_PREFIX",
@@ -138,7 +138,7 @@ def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
     candidates = [path for path in found if _belongs_here(path)] or found
     if not candidates:
         return None, []
-    taken, *others = [path.relative_to(folder).as_posix() for path in candidates]
+    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
     if not others:
         note = _("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)
     else:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from conftest import code_cell, small_notebook
 
 from autograder import cli
 
+EVIL = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
 WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
 
 
@@ -65,7 +67,7 @@ def test_help_shows_an_example():
 
 def commands():
     """The sub-commands by name."""
-    (action,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (action,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
     return action.choices
 
 
@@ -101,7 +103,24 @@ def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypa
     assert said.err.count("\n") == 1 and "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("shell", cli.SHELLS)
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no folder in which nobody can write")
+def test_results_that_cannot_be_written_are_one_line_and_2(write_notebook, capsys):
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["check", str(write_notebook(small_notebook())), "--json", "/proc/out.json"])
+    assert ending.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_a_file_name_that_is_no_text_is_checked_like_any_other(write_notebook, tmp_path):
+    path = write_notebook(small_notebook())
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/" + "課題.ipynb".encode("shift_jis"))
+    path.rename(odd)
+    code, out, err = run("check", odd, "--lang", "en", "--json", tmp_path / "out.json")
+    assert (code, err) == (0, "") and "36 / 36" in out
+    assert len(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]) == 1
+
+
+@pytest.mark.parametrize("shell", cli.completion.SHELLS)
 def test_completion_knows_every_command(shell, capsys):
     with pytest.raises(SystemExit) as ending:
         cli.main(["completion", shell])
@@ -152,8 +171,7 @@ def test_cells_that_fail_in_a_clean_run_are_listed(write_notebook):
 
 
 def test_control_characters_of_a_student_do_not_reach_the_terminal(write_notebook):
-    evil = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
-    _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=evil)))
+    _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=EVIL)))
     assert "owned" in out
     assert "\x1b" not in out and "\x07" not in out
 
@@ -178,6 +196,12 @@ def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
     assert code == 1
     assert "clip_gradients::total_norm" in text and "total_norm is 0" in text
     assert "30 passed" not in text and "failed" in text and "Traceback" not in text
+
+
+def test_control_characters_of_a_student_do_not_reach_pytests_terminal(write_notebook, tmp_path):
+    notebook = write_notebook(small_notebook(clip_gradients=EVIL))
+    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "total_norm", cwd=tmp_path)
+    assert "owned" in text and "\x1b" not in text and "\x07" not in text
 
 
 def test_pytest_without_the_package_is_told_what_is_missing(write_notebook, tmp_path):

@@ -50,6 +50,27 @@ def test_something_to_look_at_is_no_failure(monkeypatch, capsys):
     assert ending.value.code == 0 and "look" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("error", [ImportError("torn"), ValueError("no JSON"), OSError("no space"), SystemExit(3)])
+def test_what_breaks_in_the_looking_is_a_finding_and_the_rest_is_looked_at(monkeypatch, tmp_path, error):
+    def broken(*_arguments):
+        raise error
+
+    for name in ("packages", "kernel", "nbgrader", "workers", "disk"):
+        monkeypatch.setattr(doctor, name, broken)
+    findings = {f.what: f for f in doctor.examine(tmp_path)}
+    wrong = {name for name, finding in findings.items() if finding.state is State.WRONG}
+    assert wrong == {"packages", "Jupyter kernel", "nbgrader", "isolation", "disk space"}
+    assert findings["disk space"].seen == f"{type(error).__name__}: {error}"
+    assert findings["processors"].state is State.OK
+
+
+def test_a_kernel_whose_description_is_torn_is_wrong(kernels, tmp_path):
+    kernels(sys.executable)
+    (tmp_path / "python3" / "kernel.json").write_text('{"argv": [')
+    findings = {f.what: f for f in doctor._in_any_case("Jupyter kernel", doctor.kernel)}
+    assert findings["Jupyter kernel"].state is State.WRONG
+
+
 def test_an_old_python_is_wrong():
     assert doctor.python((3, 10, 4)).state is State.WRONG
     assert doctor.python((3, 11, 0)).state is State.OK

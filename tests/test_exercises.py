@@ -15,7 +15,7 @@ from autograder import wire
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, StudentError
 from autograder.i18n import speaking
-from autograder.judge import Trial, interrupted, judge
+from autograder.judge import MOST_REASON, Trial, interrupted, judge
 from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
 from autograder.numeric import central_differences
 from autograder.oracle import Reference, recorded, trials
@@ -121,6 +121,16 @@ def test_the_stub_has_attempted_nothing(name):
 @pytest.mark.parametrize("value", [None, 3, "code", print, Layer])
 def test_a_name_that_means_something_else_earns_nothing(name, value):
     assert grade(name, {EXERCISES[name].defines: value}).score == 0
+
+
+def test_a_message_quotes_only_so_much_of_what_an_answer_holds():
+    monitor = type("Monitor", (solution("gradient_monitor"),), {})
+    monitor.detect_problems = lambda self, **_thresholds: [Problem("A" * 19_000, "B", 1.0, 1)] * 100
+    study = {"depth_study": lambda *_arguments, **_settings: {"k" * 19_000: 1}}
+    messages = [*lost(grade("gradient_monitor", {"GradientMonitor": monitor})).values()]
+    messages += lost(grade("depth_study", study)).values()
+    assert messages and all(len(message) < MOST_REASON + 500 for message in messages)
+    assert any(" ..." in message for message in messages)
 
 
 @each_exercise

@@ -11,6 +11,7 @@ import html
 import io
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
 
@@ -679,12 +681,13 @@ texts = st.text(st.sampled_from("<>&\"'`=+-@\t\r\n\0\x1b\x9bab1,;|{}\u202e＝é$
 @given(st.one_of(texts, st.text()))
 def test_no_cell_of_a_spreadsheet_is_a_formula(text):
     for written in (neutral(text), next(csv.reader(io.StringIO(csv_cell(text), newline="")), [""])[0]):
-        shown = written.lstrip(" \u200b\ufeff")
-        assert not shown.startswith(("=", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
-        if shown.startswith(("+", "-")):
-            float(shown)
-    plain = text.replace("\0", "")
-    assert neutral(text) in (plain, "'" + plain)
+        assert not written.startswith(("\t", "\r", "\n"))
+        for part in re.split(r"[,;|\t\r\n]", written):  # where one spreadsheet or another ends a cell
+            shown = part.lstrip(" \u200b\ufeff")
+            assert not shown.startswith(("=", "@", "＝", "＋", "－", "＠"))
+            if shown.startswith(("+", "-")):
+                float(written)
+    assert neutral(text).replace("'", "") == text.replace("\0", "").replace("'", "")
 
 
 class Tags(HTMLParser):
@@ -727,6 +730,12 @@ def test_no_message_is_markup(one, other):
 @given(st.text())
 def test_nothing_printable_drives_a_terminal(text):
     assert not any(ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 for c in printable(text))
+
+
+def test_nothing_printable_reorders_a_line():
+    controls = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # of Unicode's bidirectional algorithm
+    reordering = [chr(c) for c in range(0x10000) if unicodedata.bidirectional(chr(c)) in controls]
+    assert len(reordering) == 9 and printable("a".join(reordering)) == "a" * 8
 
 
 # --- names of files ---------------------------------------------------------------------------------------------------

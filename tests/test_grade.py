@@ -1,6 +1,7 @@
 """`autograder grade`: a whole class, as nbgrader would grade it."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from autograder.worker.host import Host
+from source.release import NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,
     comments_in,
@@ -160,6 +162,21 @@ def test_the_same_submission_comes_out_the_same_at_every_regrade(course):
     (course / "results.db").unlink()
     grade(course)
     assert json.dumps([executed(course, f"s0000{i}") for i in range(3)]) == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_names_from_another_system_stop_nobody(tmp_path):
+    course = make_course(tmp_path / "course", many(3))
+    submitted = os.fsencode(course / "submitted")
+    folder = submitted + b"/s00001/" + ASSIGNMENT.encode()
+    os.rename(folder + b"/" + NOTEBOOK.encode(), folder + b"/" + "課題.ipynb".encode("shift_jis"))
+    os.rename(submitted + b"/s00002", submitted + b"/" + "太郎".encode("shift_jis"))
+    done = grade(course, "--json", str(tmp_path / "out.json"))
+    grades = grades_in(course / "gradebook.db")
+    assert {student: total(cells) for student, cells in grades.items()} == {"s00000": 36.0, "s00001": 36.0}
+    results = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]
+    assert "?" in results["s00001"]["mended"][0]
+    assert "no UTF-8" in done.stdout and "2 graded" in done.stdout
 
 
 def test_grading_at_the_basic_level_needs_a_flag(tmp_path, monkeypatch, capsys):

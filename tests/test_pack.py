@@ -93,6 +93,24 @@ def test_files_that_are_used_go_along_and_others_are_named(write_notebook, pack,
     assert names("gradient_pathology.zip") == [NB, "diary.txt", "helper.py", "numbers.csv"]
 
 
+def test_a_part_of_another_name_is_no_mention(write_notebook, pack, tmp_path):
+    for name in ("data.csv", "my-data.csv", "data.csv.gz", "notes.txt", "old-notes.txt"):
+        (tmp_path / name).write_text("x")
+    write_notebook(finished([code_cell("sources = ['my-data.csv', 'data.csv.gz']")]))
+    code, said = pack("--add", "old-notes.txt")
+    assert code == 0, said
+    assert {"my-data.csv", "data.csv.gz", "old-notes.txt"} == set(names(tmp_path / "gradient_pathology.zip")[1:])
+    assert "data.csv, notes.txt." in said
+
+
+def test_the_archive_of_last_time_is_not_packed(write_notebook, pack, tmp_path):
+    write_notebook(finished([code_cell("name = 's1234567'")]))
+    for _time in range(2):
+        code, said = pack("--student", "s1234567")
+        assert code == 0, said
+        assert names(tmp_path / "s1234567.zip") == ["gradient_pathology.ipynb"]
+
+
 def test_a_variable_is_no_file(write_notebook, pack, tmp_path):
     for name in ("x.txt", "x.py", "layers.csv", "part_1.csv"):
         (tmp_path / name).touch()

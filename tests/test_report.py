@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from autograder.grading.course import Course, CourseError
-from autograder.grading.records import Standing, read_class
+from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class
+from autograder.grading.store import ResultStore
 from autograder.i18n import LANGUAGES, speaking
 from autograder.oracle import known_mistakes
 from autograder.report import exports
@@ -312,6 +313,23 @@ def test_canvas(made, record):
     assert ["Name 3, 太郎", "3", "", "s003", ""] in [row[:5] for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("lms_id", "ids"), [("2024", ["2024", ""]), ("", ["", ""]), ("2024-117", ["", "2024-117"]), ("２", ["", "２"])]
+)
+def test_canvas_ids_are_numbers_and_others_are_sis_ids(lms_id, ids):
+    student = StudentRecord(Person("s1", lms_id=lms_id), SubmissionResult(message="unreadable"))
+    *_head, row = csv.reader(io.StringIO(exports.canvas_csv(ClassRecord("a", 4.0, {}, (student,)))))
+    assert row[1:4] == [*ids, "s1"]
+
+
+@pytest.mark.parametrize(
+    ("points", "text"),
+    [(40.0, "40"), (0.1 + 0.2, "0.3"), (5.6e-17, "0"), (-5.6e-17, "0"), (1234567.25, "1234567.25"), (2 / 3, "0.6667")],
+)
+def test_points_are_written_without_an_exponent(points, text):
+    assert exports._number(points) == text
+
+
 def test_moodle(made, record):
     with speaking("en"):
         header, *rows = csv.reader(io.StringIO(exports.moodle_csv(record), newline=""))
@@ -328,6 +346,15 @@ def test_no_cell_is_a_formula(record, write):
     cells = [cell for row in csv.reader(io.StringIO(write(record), newline="")) for cell in row]
     assert "'" + HOSTILE_ID in cells
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
+
+
+@pytest.mark.parametrize("name", ["a;=1+1", 'a;"=1+1', "a;\t+1", "a\n=1", "a,@SUM(A1)", "a|-1", "a;－1"])
+def test_no_part_of_a_cell_is_a_formula_whatever_separates_cells(name):
+    student = StudentRecord(Person(name, last_name=name), SubmissionResult(message="unreadable"))
+    record = ClassRecord("a", 4.0, {}, (student,))
+    for write in (exports.canvas_csv, exports.moodle_csv):
+        for part in re.split("[,;|\t\r\n]", write(record)):
+            assert not part.strip(" \"'").startswith(tuple("=+-@－")) or part.lstrip(' "').startswith("'"), part
 
 
 def test_gradescope(made, record, tmp_path):
@@ -352,10 +379,12 @@ def test_gradescope(made, record, tmp_path):
 
 def test_file_names_are_safe_and_never_alike():
     names = ["../../etc/passwd", "..", "", "a/b", "a_b", "a:b", "con\0", "学生", "x" * 500, "x" * 501, HOSTILE_ID]
-    files = [exports._file_name(name) for name in names]
-    assert len(set(files)) == len(names)
-    assert all(re.fullmatch(r"[\w@+-][\w.@+-]*", file) and len(file) <= 100 for file in files)
-    assert exports._file_name("学生") == "学生" and exports._file_name("a_b") == "a_b"
+    names += ["Hanako", "hanako", "caf\u00e9", "cafe\u0301", "con", "NUL", "com1.x"]
+    files = exports._file_names(names)
+    assert list(files) == names and len({exports._folded(file) for file in files.values()}) == len(names)
+    assert all(re.fullmatch(r"[\w@+-][\w.@+-]*", file) and len(file) <= 100 for file in files.values())
+    assert not [file for file in files.values() if file.lower() in ("con", "nul") or file.startswith("com1.")]
+    assert files["学生"] == "学生" and files["a_b"] == "a_b"
 
 
 def test_junit(made, record):
@@ -370,6 +399,9 @@ def test_junit(made, record):
     assert int(root.get("skipped")) == outcomes[Outcome.NOT_ATTEMPTED] + outcomes[Outcome.BLOCKED] + 3
     late = suites[made_of.LATE]
     assert [case.get("name") for case in late.iter("testcase")] == [check.id for _exercise, check in CHECKS]
+    cases = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(set(cases)) == len(cases)  # by which Jenkins tells them apart
+    assert (f"{made_of.LATE}.{EXERCISES[0].id}", CHECKS[0][1].id) in cases
     (error, *_more) = suites[HOSTILE_ID].iter("error")
     assert error.text == re.sub("[\x00\x1b\uffff]", "", made_of.HOSTILE_MESSAGE)
 
@@ -419,6 +451,34 @@ def test_what_cannot_be_reported_is_said_in_a_line_and_nothing_is_made(tmp_path,
     done = run(course, *arguments)
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
     assert sorted(course.rglob("*")) == before
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+def test_an_assignment_without_points_is_reported(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("")
+    with new_gradebook(tmp_path) as book:
+        book.add_assignment(ASSIGNMENT)
+        book.add_notebook("gradient_pathology", ASSIGNMENT)
+        book.add_grade_cell("survey", "gradient_pathology", ASSIGNMENT, max_score=0, cell_type="markdown")
+        (grade,) = book.add_submission(ASSIGNMENT, book.add_student("s1").id).notebooks[0].grades
+        grade.manual_score = 0.0
+        book.db.commit()
+    with speaking("en"):
+        page = Page(class_page(read_class(Course(tmp_path), ASSIGNMENT)))
+    assert page.notes["Distribution of scores"] == ["None."] and page.row("Everybody", "s1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_a_folder_whose_name_is_no_text_is_named_and_the_class_reported(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("")
+    os.makedirs(os.fsencode(tmp_path) + b"/submitted/" + "太郎".encode("shift_jis") + b"/" + ASSIGNMENT.encode())
+    with ResultStore(tmp_path) as store:
+        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult(message="unreadable"))
+    with speaking("en"):
+        record = read_class(Course(tmp_path), ASSIGNMENT)
+        text = class_page(record)
+    text.encode("utf-8")
+    assert [student.standing for student in record.students] == [Standing.NOT_GRADED, Standing.UNREADABLE]
 
 
 def test_a_gradebook_of_students_who_were_never_graded_is_said_so(tmp_path):

@@ -19,6 +19,7 @@ from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.store import ResultStore
 from autograder.i18n import _
+from autograder.reading import as_text
 from autograder.results import Outcome
 from autograder.worker.folder import scratch_folder
 
@@ -64,8 +65,13 @@ def grade_class(
         ResultStore(course.folder) as store,
         scratch_folder() as scratch,
     ):
-        handed_in = list(course.handed_in(assignment, student))
-        if not handed_in:
+        everything = list(course.handed_in(assignment, student))
+        handed_in = [handed for handed in everything if handed.has_id]
+        for handed in everything:
+            if not handed.has_id:
+                reason = _("The name of this folder is no UTF-8, and so no student's id. Rename it, and grade again.")
+                summary.looks[as_text(handed.student)] = reason
+        if not everything:
             folder = Path(course.directory.submitted_directory) / student / assignment
             raise CourseError(
                 _("Nothing is handed in for {name}: there is no {folder}.").format(name=assignment, folder=folder)
@@ -85,7 +91,7 @@ def grade_class(
                     yield handed
 
         longest = 2 * settings.limits.total_seconds + 60.0
-        with Pool(min(jobs, len(handed_in)), longest, _prepare, settings, prepared, scratch) as pool:
+        with Pool(max(1, min(jobs, len(handed_in))), longest, _prepare, settings, prepared, scratch) as pool:
             progress(summary, len(handed_in))
             for handed, done in pool.map(_grade, changed()):
                 digest = digests.pop(handed.student)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.i18n import _
+from autograder.reading import as_text
 
 GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""
@@ -31,6 +32,11 @@ class Handed:
     student: str
     folder: Path
     target: Path
+
+    @property
+    def has_id(self) -> bool:
+        """Whether the folder's name can be an id: text, which the gradebook and all files can hold."""
+        return self.student == as_text(self.student)
 
 
 def guarded_folders(course: Path) -> tuple[Path, ...]:

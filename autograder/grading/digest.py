@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,13 +38,19 @@ def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
     path, notes = choose_notebook(handed.folder, notebook)
     _add(digest, json.dumps(notes).encode())
     if path is not None:
-        size = path.stat().st_size
-        _add(digest, path.name.encode(), str(size).encode())
-        if size <= MAX_NOTEBOOK_BYTES:
-            _add(digest, path.read_bytes())
+        _add(digest, os.fsencode(path.name), _content(path))
         for name, content in files_beside(path).items():
             _add(digest, name.encode(), content)
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """What `path` holds; its size where that is too much, or why it cannot be read, which the grader will say."""
+    try:
+        size = path.stat().st_size
+        return path.read_bytes() if size <= MAX_NOTEBOOK_BYTES else str(size).encode()
+    except OSError as error:
+        return str(error.strerror).encode()
 
 
 def _add(digest: hashlib._Hash, *parts: bytes) -> None:

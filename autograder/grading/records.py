@@ -21,6 +21,7 @@ from autograder.exercises import UnknownExercise, exercise
 from autograder.grading.course import Course, CourseError
 from autograder.grading.store import FILE_NAME, ResultStore
 from autograder.i18n import _
+from autograder.reading import as_text
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
 
 
@@ -147,7 +148,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     Raises:
         CourseError: there is no such assignment, nobody has been graded for it, or the gradebook cannot be read.
     """
-    handed_in = {handed.student for handed in course.handed_in(assignment)}
+    handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
     stored, book = _stored(course.folder, assignment), _gradebook(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
         raise CourseError(
@@ -169,7 +170,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
         raise CourseError(
             _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
         )
-    most = sum(book.cells.values()) or max(result.max for result, _level in stored.values())
+    most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
     return ClassRecord(assignment, most, book.cells, students)
 
 

@@ -14,6 +14,7 @@ from autograder.cells import metadata_of
 from autograder.grading.course import edition_metadata
 from autograder.i18n import _, speaking
 from autograder.mending import repair
+from autograder.report.text import printable
 from autograder.submission import UnreadableNotebook, language_of, read_notebook, submission_of
 
 
@@ -34,7 +35,7 @@ class ForgivingNotebookExporter(NotebookExporter):
                 resources["repaired"] = repair(notebook)
             except UnreadableNotebook as error:
                 reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
-                self.log.error("%s: %s", names["student"], reason)
+                self.log.error("%s: %s", names["student"], printable(reason))
                 resources["unreadable"] = reason
                 notebook = new_notebook(cells=[new_markdown_cell(reason)])
         if "autograder" in own:

@@ -17,6 +17,7 @@ from autograder.grading.gradebook import released_cells
 from autograder.i18n import speaking
 from autograder.mending import mend
 from autograder.nbgrader_plugins.notes import write_notes
+from autograder.report.text import printable
 from autograder.submission import language_of
 
 
@@ -34,7 +35,7 @@ class Mend(NbGraderPreprocessor):
             notes = [resources["unreadable"]]
         else:
             for note in notes:
-                self.log.warning("%s: %s", names["student"], note)
+                self.log.warning("%s: %s", names["student"], printable(note))
         nb = from_dict(nb)  # new cells are plain dicts
         write_notes(nb, notes)
         return nb, resources

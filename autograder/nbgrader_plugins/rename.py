@@ -17,6 +17,7 @@ from pathlib import Path
 
 from traitlets.log import get_logger
 
+from autograder.report.text import printable
 from autograder.submission import choose_notebook
 
 
@@ -49,5 +50,5 @@ def _rename(folder: Path, source: Path) -> list[Path]:
         made.append(target)
         log: logging.Logger = get_logger()
         for note in notes:
-            log.warning("%s: %s", folder.parent.name, note)
+            log.warning("%s: %s", folder.parent.name, printable(note))
     return made

@@ -114,11 +114,13 @@ def _overview(record: ClassRecord) -> Section:
 
 
 def _distribution(record: ClassRecord) -> Section:
-    scores = _scores(record)
+    title, scores = _("Distribution of scores"), _scores(record)
+    if not record.max:
+        return Section(title, notes=(_("None."),))
     counts, edges = score_bins(scores, record.max)
     described = ", ".join(f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges, edges[1:], counts))
     return Section(
-        _("Distribution of scores"),
+        title,
         figure=Markup(distribution_svg(scores, record.max)),
         figure_text=described,
         notes=(_("A bar holds its lower edge, the last one both of its edges."),),

@@ -11,13 +11,15 @@ import io
 import re
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
-_FORMULA = re.compile(r"[\s\ufeff\u200b'\"]*[=+\-@＝＋－＠]|[\t\r\n]")
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\ufeff\u200b'\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
+"""Where a formula could begin: at the start, and behind what some spreadsheet takes for the end of a cell. Where the
+decimal sign is a comma, cells end at semicolons, and quotes within one do not hold it together."""
 
 
 def neutral(text: str) -> str:
-    """`text`, with an apostrophe before it where a spreadsheet could take it for a formula; numbers stay numbers."""
+    """`text`, with an apostrophe before whatever a spreadsheet could take for a formula; numbers stay numbers."""
     text = text.replace("\0", "")
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
 def cell(text: str) -> str:

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,27 +25,37 @@ LONGEST_NAME = 80
 """Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""
 
 
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?=\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, whatever follows the dot (Microsoft, Naming Files, Paths, and Namespaces)."""
+
+
 def canvas_csv(record: ClassRecord) -> str:
     """A file for Import in Canvas's gradebook: five columns on the student, one of points; first the points possible.
 
-    Canvas finds a student by ID (the gradebook's `lms_user_id`), then by SIS Login ID (the id here), then by name, and
-    takes the column for a new assignment if none has its title. Who has no score has no row, for an empty cell would
-    clear a grade that is there.
-    Source: https://github.com/instructure/canvas-lms, lib/gradebook_importer.rb.
+    Canvas finds a student by ID, then by SIS User ID, SIS Login ID (the id here) and name, and takes the column for a
+    new assignment if none has its title. ID is Canvas's own number, of which it reads the leading digits: an
+    `lms_user_id` that is no number is an SIS User ID, lest "2024-117" be somebody else's 2024. Who has no score has no
+    row, for an empty cell would clear a grade that is there. UTF-8; the separator is found by Canvas.
+    Source: https://github.com/instructure/canvas-lms, lib/gradebook_importer.rb (`update_column_count`,
+    `process_student`, `process_pp`, `csv_stream`).
     """
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", record.assignment]
     rows = [["    Points Possible", "", "", "", "", _number(record.max)]]
     for student, score in _scored(record):
         person = student.person
-        rows.append([person.name or person.id, person.lms_id, "", person.id, "", _number(score)])
+        ids = [person.lms_id, ""] if re.fullmatch("[0-9]*", person.lms_id) else ["", person.lms_id]
+        rows.append([person.name or person.id, *ids, person.id, "", _number(score)])
     return _csv([header, *rows])
 
 
 def moodle_csv(record: ClassRecord) -> str:
     """A file for Import, CSV file, in Moodle's gradebook: map Username to username, or Email address to useremail.
 
-    Grade and feedback belong together: Moodle drops the grades if feedback is imported without them. Who has no score
-    has no row. Source: https://docs.moodle.org/311/en/Grade_import.
+    Where ids are student numbers, Username is mapped to useridnumber. Grade and feedback belong together: Moodle drops
+    the grades if feedback is imported without them. Who has no score has no row; a row whose user Moodle does not know
+    ends the whole import. In the form for the import, encoding and separator are to be UTF-8 and comma.
+    Sources: https://docs.moodle.org/311/en/Grade_import, note 3; https://github.com/moodle/moodle,
+    grade/import/csv/classes/load_data.php (`map_user_data_with_value`, `update_grade_item`).
     """
     rows = [["Username", "Email address", record.assignment, "Feedback"]]
     for student, score in _scored(record):
@@ -57,8 +69,9 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
     A test a check, then one a cell that is graded by hand. `score`, which overrides the sum of the tests, is the score
     in the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
+    names = _file_names([student.id for student in record.students])
     return {
-        f"{_file_name(student.id)}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+        f"{names[student.id]}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
         for student, score in _scored(record)
     }
 
@@ -66,8 +79,11 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
 def junit_xml(record: ClassRecord) -> str:
     """One file, a test suite a student, a test case a check.
 
-    A check that raised, or failed through its own fault, is an error; one that was not reached is skipped.
-    Source: the schema of Jenkins, https://github.com/jenkinsci/xunit-plugin, junit-10.xsd.
+    A check that raised, or failed through its own fault, is an error; one that was not reached is skipped. The class
+    name is the student's id and the exercise's, for systems tell cases apart by class and name: Jenkins takes what
+    stands before the last dot for the package.
+    Sources: https://github.com/jenkinsci/xunit-plugin, junit-10.xsd; https://github.com/jenkinsci/junit-plugin,
+    CaseResult.java; https://github.com/gitlabhq/gitlabhq, lib/gitlab/ci/reports/test_case.rb (`@key`).
     """
     suites = ET.Element("testsuites", name=_xml(record.assignment))
     for student in record.students:
@@ -101,7 +117,8 @@ def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}"
+    """At most four decimals, and never an exponent: Canvas, for one, takes digits, points and commas for numbers."""
+    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
 def _csv(rows: Iterable[list[str]]) -> str:
@@ -150,14 +167,25 @@ def _test(exercise: str, item: Item) -> dict[str, Any]:
     }
 
 
-def _file_name(student: str) -> str:
-    """The id as a file name on any system; an id that has to be changed gets a digest, so that no two are alike."""
+def _file_names(students: list[str]) -> dict[str, str]:
+    """Each id -> a file name on any system, no two alike even where case and the composition of characters are one.
+
+    An id that cannot be a file name as it is, or is like another, gets a digest.
+    """
+    times = Counter(map(_folded, students))
+    return {student: _file_name(student, alone=times[_folded(student)] == 1) for student in students}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _file_name(student: str, alone: bool) -> str:
     name = re.sub(r"[^\w.@+-]", "_", student.lstrip("."))[:LONGEST_NAME].rstrip(".")
-    return (
-        name
-        if name and name == student
-        else f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
-    )
+    name = _DEVICE.sub(r"_\1", name)
+    if alone and name and name == student:
+        return name
+    return f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
@@ -165,14 +193,21 @@ def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
     properties = ET.SubElement(suite, "properties")
     for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
+    for group, *case in _cases(student):
+        _add_case(suite, f"{student.id}.{group}", *case)
+
+
+def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:
+    """(exercise, check, verdict, message, text) of everything that is known of the student."""
     result = student.result
-    for name, found in (result.checks if result else {}).items():
-        for item in found.items:
-            _add_case(suite, name, item.id, _verdict(item), outcome_word(item.outcome), item.message)
-    if result and not result.checks:
-        _add_case(suite, "notebook", "notebook", "error", _("The notebook could not be graded."), result.message)
-    if not result:
-        _add_case(suite, "notebook", "notebook", "skipped", standing_word(student.standing), "")
+    if result is None:
+        yield "notebook", "notebook", "skipped", standing_word(student.standing), ""
+    elif not result.checks:
+        yield "notebook", "notebook", "error", _("The notebook could not be graded."), result.message
+    else:
+        for name, found in result.checks.items():
+            for item in found.items:
+                yield name, item.id, _verdict(item), outcome_word(item.outcome), item.message
 
 
 def _verdict(item: Item) -> str | None:
@@ -184,8 +219,8 @@ def _verdict(item: Item) -> str | None:
     }.get(item.outcome, "skipped")
 
 
-def _add_case(suite: ET.Element, exercise: str, name: str, verdict: str | None, message: str, text: str) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_xml(exercise), name=_xml(name))
+def _add_case(suite: ET.Element, group: str, name: str, verdict: str | None, message: str, text: str) -> None:
+    case = ET.SubElement(suite, "testcase", classname=_xml(group), name=_xml(name))
     if verdict:
         ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
 

@@ -32,8 +32,8 @@ def exercise_text(result: ExerciseResult, width: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without the control characters by which a student's output could drive a terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
+    """`text` without the control characters by which a student's output could drive a terminal or reorder a line."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "", text)
 
 
 def _broken(line: str, width: int) -> str:

@@ -173,23 +173,33 @@ class Host:
             return "only on Linux"
         reason = ""
         for self._with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
-            for _try in range(START_TRIES):  # something may kill it, which tells nothing of the level
-                try:
-                    self._launch()
-                    possible = self._possible() if self.level is not Level.BASIC else []
-                except (HostLost, frames.Closed):
-                    self.close()
-                    continue
-                except (HostBroken, FileNotFoundError) as error:
-                    self.close()
-                    reason = str(error)
-                    break
-                if not possible:
-                    return None
-                self.close()
-                reason = "students' code could still " + ", ".join(possible)
-                break
+            found = self._try_again_and_again()
+            if found is None:
+                return None
+            reason = found or reason
         return reason or "it ended at once"
+
+    def _try_again_and_again(self) -> str | None:
+        """What `_try_once` finds; "" where the warm parent was lost every time."""
+        for _number in range(START_TRIES):
+            try:
+                return self._try_once()
+            except (HostLost, frames.Closed):  # something may kill it, which tells nothing of the level
+                self.close()
+        return ""
+
+    def _try_once(self) -> str | None:
+        """Why there is no warm parent that holds what its level promises; None if there is one, running."""
+        try:
+            self._launch()
+            possible = self._possible() if self.level is not Level.BASIC else []
+        except (HostBroken, FileNotFoundError) as error:
+            self.close()
+            return str(error)
+        if possible:
+            self.close()
+            return "students' code could still " + ", ".join(possible)
+        return None
 
     def _possible(self) -> list[str]:
         """What a trial worker manages to do that it must not."""

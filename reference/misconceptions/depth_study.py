@@ -587,6 +587,32 @@ def _(depths, build_network, X, t, *args, **settings):
     return study(depths, build_network, (X - X.mean(axis=0)) / X.std(axis=0), t, *args, **settings)
 
 
+@bank.add(
+    "depth-targets-rescaled",
+    fails=(FIRST_LOSS, FIRST_NORMS),
+    cause=("t is standardised inside the function.", "関数の中で t を標準化しています。"),
+    hint=(
+        "Is the loss computed with the t that was passed?",
+        "損失は、渡された t そのもので計算しているでしょうか？",
+    ),
+)
+def _(depths, build_network, X, t, *args, **settings):
+    return study(depths, build_network, X, (t - t.mean(axis=0)) / t.std(axis=0), *args, **settings)
+
+
+@bank.add(
+    "depth-targets-centred",
+    fails=(FIRST_LOSS, FIRST_NORMS),
+    cause=("The mean of t is subtracted inside the function.", "関数の中で t から平均を引いています。"),
+    hint=(
+        "Is the loss computed with the t that was passed?",
+        "損失は、渡された t そのもので計算しているでしょうか？",
+    ),
+)
+def _(depths, build_network, X, t, *args, **settings):
+    return study(depths, build_network, X, t - t.mean(axis=0), *args, **settings)
+
+
 # --- the gradient norms ----------------------------------------------------------------------------------------------
 
 

@@ -218,6 +218,40 @@ class _(Steps):
 
 
 @bank.add(
+    "monitor-thresholds-widened",
+    fails=(THRESHOLDS,),
+    cause=(
+        "Norms that come near a threshold are reported, too.",
+        "閾値に近づいただけのノルムも、問題として報告しています。",
+    ),
+    hint=(
+        "From which norm on is there a problem, according to the specification?",
+        "仕様では、ノルムがいくつになったら問題でしょうか？",
+    ),
+)
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return super().finite(norm, 1.2 * vanish, explode / 1.2)
+
+
+@bank.add(
+    "monitor-decades-rounded",
+    fails=(THRESHOLDS,),
+    cause=(
+        "Norms are rounded to whole decades before they are compared.",
+        "ノルムを桁に丸めてから、閾値と比べています。",
+    ),
+    hint=(
+        "What is left of the difference between 9e-8 and 1.1e-7 when you compare?",
+        "比べるとき、9e-8 と 1.1e-7 の違いは残っているでしょうか？",
+    ),
+)
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return super().finite(10.0 ** np.round(np.log10(norm)) if norm > 0 else norm, vanish, explode)
+
+
+@bank.add(
     "monitor-relative-to-largest",
     fails=(KINDS, THRESHOLDS),
     cause=(

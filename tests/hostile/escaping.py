@@ -997,4 +997,46 @@ ESCAPES = (
         },
         leaves=STALL,
     ),
+    Attack(
+        "last-words",
+        "Whatever Python calls when a process, a thread, an object or a module ends writes outside.",
+        "escape",
+        cells=(
+            cell(
+                r"""
+                import atexit, faulthandler, gc, signal, threading, weakref
+                from multiprocessing import util
+
+                def leave(how="", *args):
+                    for place in ("{outside}", "/tmp", "/dev/shm", os.path.expanduser("~/.."), ".."):
+                        try:
+                            os.close(os.open(os.path.join(place, "last-words-" + str(how)), os.O_CREAT | os.O_WRONLY))
+                        except OSError:
+                            pass
+                    try:
+                        with open("{canary}", "a") as file:
+                            file.write("last words")
+                    except OSError:
+                        pass
+
+                class Mortal:
+                    def __del__(self):
+                        leave("object")
+
+                sys.mortal = Mortal()
+                weakref.finalize(sys.mortal, leave, "weakref")
+                atexit.register(leave, "atexit")
+                tried("threads", threading._register_atexit, leave, "threading")
+                tried("multiprocessing", util.Finalize, None, leave, ("multiprocessing",), None, 100)
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXCPU, signal.SIGALRM):
+                    tried("signal", signal.signal, number, lambda number, frame: leave("signal"))
+                sys.excepthook = threading.excepthook = sys.unraisablehook = lambda *args: leave("hook")
+                gc.callbacks.append(lambda phase, info: leave("gc"))
+                tried("faulthandler", lambda: faulthandler.enable(open("{outside}/fault", "w")))
+                """,
+                TRY,
+            ),
+        ),
+        leaves=OUTSIDE,
+    ),
 )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import FAKE, OUTSIDE, POINTS, RECORDED, SPEAK, TRY, WRONG, Attack, answering, cell
+from tests.hostile.notebooks import BROKEN, FAKE, OUTSIDE, POINTS, RECORDED, SPEAK, TRY, WRONG, Attack, answering, cell
 from tests.sample_class import BATCH_NORM, CODE
 
 FORGED = r"""
@@ -1218,6 +1218,134 @@ Exercise.observe = observe
             """)
         },
         may_score=BATCH_NORM,
+        leaves=POINTS,
+    ),
+    Attack(
+        "nothing-but-nan",
+        "Every answer is NaN, in the right shape: no comparison of a NaN is true, and none that it is too far off.",
+        "forge",
+        answers={
+            "clip_gradients": cell("""
+                def clip_gradients(layers, max_norm=1.0):
+                    for layer in layers:
+                        layer.grads = {k: None if g is None else g * np.nan for k, g in layer.grads.items()}
+                    return np.nan, np.nan
+            """),
+            "batch_norm": cell("""
+                class BatchNorm(Layer):
+                    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+                        super().__init__()
+                        self.running_mean = self.running_var = np.full(n_features, np.nan)
+
+                    def forward(self, x):
+                        return x * np.nan
+
+                    def backward(self, dout):
+                        self.grads = {"gamma": dout[0] * np.nan, "beta": dout[0] * np.nan}
+                        return dout * np.nan
+            """),
+            "depth_study": cell("""
+                def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+                    return {d: {"loss": np.full(steps, np.nan), "grad_norms": np.full((steps, d), np.nan)} for d in depths}
+            """),
+            "gradient_monitor": cell("""
+                class GradientMonitor:
+                    def __init__(self):
+                        self.history = []
+
+                    def record(self, epoch, layers):
+                        pass
+
+                    def detect_problems(self, **thresholds):
+                        return [Problem(name, "nonfinite", np.nan, np.nan) for _, norms in self.history for name in norms]
+            """),
+            "gradient_profile": "def gradient_slope(delta_norms):\n    return np.nan",
+        },
+        floor=0.75,
+        leaves=POINTS,
+    ),
+    Attack(
+        "exceptions-by-name",
+        "Everything raises a class that is called like the one asked for, and is no Exception at all.",
+        "forge",
+        cells=(
+            cell("""
+                import asyncio, itertools
+
+                def named(name, base):
+                    return type(name, (base,), {"__str__": lambda self: (_ for _ in ()).throw(self)})
+
+                kinds = itertools.cycle([named("ValueError", BaseException), named("NotDefined", KeyboardInterrupt),
+                                         named("StudentError", GeneratorExit), named("Failed", AssertionError),
+                                         named("ValueError", asyncio.CancelledError), named("OutOfTime", BaseException)])
+
+                def fail(*args, **settings):
+                    raise next(kinds)()
+            """),
+        ),
+        answers=answering("fail()"),
+        leaves=POINTS + "; " + BROKEN,
+    ),
+    Attack(
+        "configuration-left",
+        "Files that pytest, Python, IPython, matplotlib or nbgrader would read are written wherever that is possible.",
+        "forge",
+        cells=(
+            cell(
+                r"""
+                import glob
+                plugin = "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n"
+                plugin += "    outcome = yield\n    outcome.get_result().outcome = 'passed'\n"
+                files = {"conftest.py": plugin, "pytest.ini": "[pytest]\naddopts = --collect-only\n",
+                         "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-p evil'\n", "sitecustomize.py": "raise SystemExit",
+                         "usercustomize.py": "raise SystemExit", "numpy.py": "allclose = lambda *a, **k: True",
+                         "msgpack.py": "packb = unpackb = None", "reference.py": "", "matplotlibrc": "backend: nowhere",
+                         "nbgrader_config.py": "raise SystemExit", "jupyter_config.py": "raise SystemExit",
+                         "ipython_config.py": "raise SystemExit", "results.json": '{"score": 36.0}'}
+                places = {".", "..", os.path.expanduser("~"), os.path.expanduser("~/.ipython/profile_default"), "{course}",
+                          os.path.expanduser("~/.config/matplotlib"), os.environ.get("MPLCONFIGDIR", "."), "/tmp", *sys.path}
+                for place in places:
+                    for name, text in files.items():
+                        try:
+                            os.makedirs(place or ".", exist_ok=True)
+                            with open(os.path.join(place, name), "x") as file:
+                                file.write(text)
+                        except OSError:
+                            pass
+                """,
+                TRY,
+            ),
+        ),
+        answers=WRONG,
+        leaves=POINTS + "; a file in the course",
+    ),
+    Attack(
+        "hooks-of-the-shell",
+        "Every hook that IPython has rewrites what the later cells, which are honest stubs, define.",
+        "forge",
+        cells=(
+            cell(r"""
+                import ast
+                shell = get_ipython()
+
+                class Right(ast.NodeTransformer):
+                    def visit_FunctionDef(self, node):
+                        node.body = ast.parse("return __import__('autograder').oracle").body
+                        return node
+
+                def claim(*args, **settings):
+                    for name in ("clip_gradients", "depth_study", "gradient_slope"):
+                        shell.user_ns[name] = lambda *args, **settings: (1.0, 1.0)
+
+                shell.ast_transformers.append(Right())
+                shell.input_transformers_post.append(lambda lines: [line.replace("raise NotImplementedError", "return 0.0") for line in lines])
+                for event in ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell", "shell_initialized"):
+                    shell.events.register(event, claim)
+                shell.set_custom_exc((BaseException,), lambda *args, **settings: [])
+                shell.display_pub.publish = lambda *args, **settings: None
+                shell.user_ns_hidden.update(shell.user_ns)
+            """),
+        ),
         leaves=POINTS,
     ),
 )

@@ -305,4 +305,39 @@ SHOWS = (
         answers=answering("exec('raise RuntimeError(\"The checker itself failed here. This costs you nothing.\")')"),
         leaves=FAKE,
     ),
+    Attack(
+        "markup-in-answers",
+        "Names of layers, kinds, keys and classes are markup and control characters, which messages quote.",
+        "page",
+        answers=answering(
+            "type('<img src=x onerror=hostile-page>\\x1b[2J', (Exception,), {})('<script>hostile-page</script>')"
+        )
+        | {
+            "depth_study": cell(r"""
+                def depth_study(depths, build_network, X, t, **settings):
+                    return {"<script>hostile-page</script>\x1b]0;x\x07`<b class=hostile-page>`": 1, "]]>\u202e": 2}
+            """),
+            "gradient_monitor": cell(r"""
+                class GradientMonitor:
+                    def __init__(self):
+                        self.history = []
+
+                    def record(self, epoch, layers):
+                        pass
+
+                    def detect_problems(self, **thresholds):
+                        return [Problem("<script>hostile-page</script>`<i id=hostile-page>`\x1b[31m", "\u202e<hostile-page>", 1.0, 1)]
+            """),
+            "gradient_profile": cell(r"""
+                class Slope(Exception):
+                    pass
+
+                Slope.__name__ = "<style>hostile-page</style>\x9b31m"
+
+                def gradient_slope(delta_norms):
+                    raise Slope("`</code><script>hostile-page</script>`\n(case: forged)\n\x1b[2K  passed 4 / 4")
+            """),
+        },
+        leaves=MARKUP,
+    ),
 )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import BROKEN, MARKUP, POINTS, SPEAK, STALL, Attack, cell
+from tests.hostile.notebooks import BROKEN, DISK, MARKUP, POINTS, SPEAK, STALL, Attack, answering, cell
 
 
 def _when_probed(strike: str) -> dict[str, str]:
@@ -412,5 +412,22 @@ SPEECHES = (
             "print('is anybody there?')",
         ),
         leaves=STALL + "; " + POINTS,
+    ),
+    Attack(
+        "errors-without-measure",
+        "The class that carries exceptions to the grader is replaced: names, texts and lines are megabytes long.",
+        "wire",
+        cells=(
+            cell(r"""
+                from autograder import wire
+
+                def of(cls, error):
+                    return cls("T" * 10**5, ("T", "RuntimeError") * 2000, "m" * 3 * 10**6, 1, "s" * 10**6)
+
+                wire.Raised.of = classmethod(of)
+            """),
+        ),
+        answers=answering("1 / 0"),
+        leaves=DISK + "; " + BROKEN,
     ),
 )

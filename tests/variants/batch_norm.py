@@ -764,6 +764,29 @@ class Fixed:
         return dout / self.std
 
 
+class LengthsAndProjection(Given):
+    """The spread as the length of the centred column; in backward, what lies along ones and x_hat is taken away."""
+
+    def forward(self, x):
+        mean, deviation = self.running_mean, np.sqrt(self.running_var)
+        if self.training:
+            mean = np.array([math.fsum(column) / len(column) for column in x.T])
+            deviation = np.linalg.norm(x - mean, axis=0) / math.sqrt(len(x))
+            self.learn(mean, deviation**2)
+        root = np.hypot(deviation, math.sqrt(self.eps))
+        self.last = self.training, (x - mean) / root, root, self.params["gamma"]
+        return self.last[1] * self.params["gamma"] + self.params["beta"]
+
+    def backward(self, dout):
+        trained, x_hat, root, gamma = self.last
+        self.grads = {"gamma": np.einsum("nd,nd->d", dout, x_hat), "beta": np.ones(len(dout)) @ dout}
+        dx_hat = dout * gamma
+        if trained:
+            plane = np.stack([np.ones_like(x_hat), x_hat]) / math.sqrt(len(x_hat))
+            dx_hat = dx_hat - np.einsum("knd,kmd,md->nd", plane, plane, dx_hat)
+        return dx_hat / root
+
+
 VARIANTS = {
     "compact-three-terms": CompactThreeTerms,
     "staged-graph": StagedGraph,
@@ -802,4 +825,5 @@ VARIANTS = {
     "own-copies": OwnCopies,
     "japanese-names": JapaneseNames,
     "working-parts": WorkingParts,
+    "lengths-and-projection": LengthsAndProjection,
 }

@@ -200,6 +200,20 @@ def taken_apart_and_put_back(layers, max_norm=1.0):
     return ノルム, 係数
 
 
+def names_of_parameters(layers, max_norm=1.0):
+    """Gradients by the names of the parameters, a sum in extended precision, and a factor in single precision."""
+    found = [(layer, name) for layer in layers for name in layer.params if layer.grads.get(name) is not None]
+    if not all(np.isfinite(layer.grads[name]).all() for layer, name in found):
+        raise OverflowError("a gradient is not finite")
+    squares = (np.sum(np.square(layer.grads[name], dtype=np.longdouble)) for layer, name in found)
+    total_norm = np.sqrt(sum(squares, np.longdouble(0)))
+    clip_coef = np.float32(max_norm / max(total_norm, max_norm))
+    if clip_coef < 1:
+        for layer, name in found:
+            layer.grads[name] = layer.grads[name] * clip_coef
+    return total_norm, clip_coef
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -216,5 +230,6 @@ VARIANTS = {
         single_precision_norm,
         scaled_by_the_largest,
         taken_apart_and_put_back,
+        names_of_parameters,
     )
 }

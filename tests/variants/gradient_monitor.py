@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass
 
@@ -153,7 +154,34 @@ class Generated(GradientMonitor):
                 yield Problem(layer, kind, norm, epoch)
 
 
+class Bisected(GradientMonitor):
+    """The thresholds cut the line into three parts; what is NaN or infinite lies in none."""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        def kind(norm):
+            if norm - norm != 0:
+                return "nonfinite"
+            return ("vanishing", "", "exploding")[bisect.bisect([vanish_threshold, explode_threshold], norm)]
+
+        return [
+            Problem(layer, kind(norm), np.float64(norm), epoch)
+            for epoch, norms in self.history[-1:]
+            for layer, norm in norms.items()
+            if kind(norm)
+        ]
+
+
 VARIANTS = {
     monitor.__name__: monitor
-    for monitor in (TableOfTests, Matching, SortedAtTheEnd, Vectorised, HelperMethods, MoreFields, Backwards, Generated)
+    for monitor in (
+        TableOfTests,
+        Matching,
+        SortedAtTheEnd,
+        Vectorised,
+        HelperMethods,
+        MoreFields,
+        Backwards,
+        Generated,
+        Bisected,
+    )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import sys
+from fractions import Fraction
 
 import numpy as np
 
@@ -99,6 +100,20 @@ def from_the_output_side(delta_norms):
     return -np.polyfit(np.arange(y.size), y, 1)[0]
 
 
+def weighted_steps(delta_norms):
+    """The steps from layer to layer, those in the middle counting most: summation by parts."""
+    y = decades(delta_norms)
+    place = np.arange(1, len(y))
+    return np.average(np.diff(y), weights=place * (len(y) - place))
+
+
+def exact_fractions(delta_norms):
+    """Without any rounding after the logarithm."""
+    y = [Fraction(float(value)) for value in decades(delta_norms)]
+    middle = Fraction(len(y) - 1, 2)
+    return float(sum((i - middle) * v for i, v in enumerate(y)) / sum((i - middle) ** 2 for i in range(len(y))))
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -112,5 +127,7 @@ VARIANTS = {
         weighted_pairs,
         pseudo_inverse,
         from_the_output_side,
+        weighted_steps,
+        exact_fractions,
     )
 }

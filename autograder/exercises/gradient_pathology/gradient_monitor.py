@@ -48,7 +48,7 @@ def draw(rng: np.random.Generator) -> list[History]:
         return {f"Linear_{i}": float(value) for i, value in enumerate(values)}
 
     tiny, huge = 10 ** rng.uniform(-18, -9), 10 ** rng.uniform(4, 12)
-    below, above = 10 ** -rng.uniform(0.1, 0.5), 10 ** rng.uniform(0.1, 0.5)
+    below, above = rng.uniform(0.9, 0.98), rng.uniform(1.02, 1.1)
     n = int(rng.integers(3, 40))
     odd_names = dict(reversed(norms((2, tiny), (4, huge)).items()))
     return [

@@ -167,6 +167,8 @@ def test_prediction_learns_nothing(case: Inference, seen: Observation, expected:
     for name in ("running_mean", "running_var"):
         shape = case.running_mean.shape
         after_training = array(name, seen[f"{name}{last}"], shape)
+        if not np.isfinite(after_training).all():
+            raise Failed(_("After training, {name} is not finite.").format(name=name))
         if np.array_equal(after_training, np.zeros(shape) if name == "running_mean" else np.ones(shape)):
             raise Failed(_("{name} has not moved in training, so there was nothing to keep.").format(name=name))
         unchanged(name, after_training, array(name, seen[f"{name} trained"], shape))

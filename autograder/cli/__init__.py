@@ -1,0 +1,50 @@
+"""The command `autograder`: one module a command, each with `add`, its words, and `run`, what it does.
+
+What only one command needs is imported when it runs, so that `check` starts fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from autograder import __version__
+from autograder.cli import audit, check, completion, doctor, grade, pack, report
+from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
+from autograder.i18n import _, use_language
+from autograder.oracle import NoReference
+from autograder.report.text import printable
+from autograder.submission import UnreadableNotebook
+from autograder.worker.host import HostBroken
+
+COMMANDS = (check, pack, doctor, grade, report, audit, completion)
+"""In the order in which `--help` names them: students' first."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with one of the codes of `autograder.cli.exits`."""
+    options = parser().parse_args(arguments)
+    if getattr(options, "lang", None):
+        use_language(options.lang)
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a mark (an old Windows code page) gets "?" instead of an error.
+        stream.reconfigure(errors="replace")
+    try:
+        sys.exit(options.run(options))
+    except (UnreadableNotebook, UnusablePath, HostBroken, NoReference) as error:
+        print(printable(str(error)), file=sys.stderr)
+        sys.exit(UNUSABLE)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = OneLineParser(
+        prog="autograder",
+        description=_("Checks the exercises of a notebook."),
+        epilog="example: autograder check gradient_pathology.ipynb --watch",
+    )
+    whole.add_argument("--version", action="version", version=__version__)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return whole

@@ -1,0 +1,61 @@
+"""`autograder audit`: whether the checks themselves can be trusted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from autograder.cli.exits import FULL, NOT_FULL
+from autograder.cli.options import add_json, write_json
+from autograder.exercises import UnknownExercise, exercise
+from autograder.i18n import _
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "audit",
+        help=_("test the checks themselves with known mistakes (in a course folder)"),
+        description=run.__doc__,
+        epilog="example: autograder audit --seeds 200 --jobs 2",
+    )
+    command.add_argument(
+        "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")
+    )
+    command.add_argument("--seeds", type=int, default=20, metavar="N", help=_("how many draws of cases"))
+    command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=_("how many processes"))
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Test the checks of this course folder with known mistakes and right but unusual solutions."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from autograder.audit.causes import audit_causes
+    from autograder.audit.checks import Material, audit_checks
+    from autograder.report.audit import print_audit, print_causes
+
+    console = Console()
+    with Progress(
+        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as bar:
+        task = bar.add_task("seeds", total=options.seeds)
+        result = audit_checks(
+            Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
+        )
+    print_audit(result, console)
+    causes = audit_causes(Material(Path.cwd(), options.exercise))
+    print_causes(causes, console)
+    write_json(options.json, {**result.to_json(), "causes": causes.to_json()})
+    return FULL if result.passed and causes.passed else NOT_FULL
+
+
+def _exercise_id(text: str) -> str:
+    try:
+        return exercise(text).id
+    except UnknownExercise:
+        raise argparse.ArgumentTypeError(_("there is no exercise {name}").format(name=text)) from None

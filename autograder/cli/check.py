@@ -1,0 +1,83 @@
+"""`autograder check`: a notebook, from top to bottom, in a fresh process; with `--watch` whenever it is saved."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from autograder.beside import files_beside
+from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
+from autograder.cli.options import add_json, add_lang, write_json
+from autograder.grading import grade_submission
+from autograder.i18n import _, use_language
+from autograder.report.console import print_submission
+from autograder.report.text import printable
+from autograder.results import SubmissionResult, results_file
+from autograder.submission import UnreadableNotebook, read_notebook, submission_of
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "check",
+        help=_("check one notebook, from top to bottom, in a fresh process"),
+        description=run.__doc__,
+        epilog="example: autograder check gradient_pathology.ipynb --json result.json",
+    )
+    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    command.add_argument("--watch", action="store_true", help=_("check it again whenever it is saved"))
+    add_json(command)
+    add_lang(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a notebook from top to bottom in a fresh process and judge it on the public cases."""
+    return _watch(options) if options.watch else _once(options)
+
+
+def _once(options: argparse.Namespace) -> int:
+    path: Path = options.notebook
+    try:
+        submission = submission_of(read_notebook(path), str(path))
+    except UnreadableNotebook as error:
+        unread = SubmissionResult(message=str(error))
+        write_json(options.json, results_file(path.stem, "none", {path.stem: unread}))
+        raise
+    if submission.language and not options.lang:
+        use_language(submission.language)
+    graded = grade_submission(submission, files=files_beside(path))
+    result = graded.result
+    write_json(options.json, results_file(submission.assignment, graded.isolation, {path.stem: result}))
+    print_submission(result, graded.cell_errors)
+    if submission.missing:
+        return UNUSABLE
+    return FULL if result.score == result.max else NOT_FULL
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """Check the notebook now and whenever it is saved; the process that workers come from stays warm meanwhile."""
+    import time
+
+    from rich.console import Console
+
+    from autograder.watch import saves
+
+    console = Console(highlight=False)
+    try:
+        for _save in saves(options.notebook):
+            console.clear()  # which does nothing where the output is no terminal
+            start = time.perf_counter()
+            try:
+                _once(options)
+            except UnreadableNotebook as error:
+                console.print(printable(str(error)), markup=False, soft_wrap=True)
+            line = _("Checked at {time} in {seconds:.1f} s. Save the notebook to check it again; Ctrl-C ends.")
+            line = line.format(time=time.strftime("%H:%M:%S"), seconds=time.perf_counter() - start)
+            console.print(line, soft_wrap=True)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("\n" + _("No longer watching."))
+    return FULL

@@ -1,0 +1,77 @@
+"""`autograder grade`: all that a class handed in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
+from autograder.cli.options import add_course, add_json, add_lang, at_least_one
+from autograder.i18n import _
+from autograder.report.text import printable
+from autograder.worker.client import Figures
+from autograder.worker.host import Host, HostBroken, too_weak
+from autograder.worker.isolation import Level
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "grade",
+        help=_("grade a class (in a course folder)"),
+        description=run.__doc__,
+        epilog="example: autograder grade gradient-pathology --jobs 4 --json results.json",
+    )
+    command.add_argument("assignment", metavar="ASSIGNMENT")
+    add_course(command)
+    command.add_argument(
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time")
+    )
+    command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
+    add_json(command)
+    command.add_argument(
+        "--figures",
+        type=Figures,
+        choices=list(Figures),
+        default=Figures.BY_HAND,
+        help=_("which cells' figures are drawn"),
+    )
+    command.add_argument(
+        "--allow-basic", action="store_true", help=_("grade even where students' code could read your files")
+    )
+    add_lang(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Grade all that a class handed in, in a course folder; what is unchanged since it was graded is skipped."""
+    from autograder.grading.classwork import grade_class
+    from autograder.grading.course import Course, CourseError, guarded_folders
+    from autograder.grading.job import Settings
+    from autograder.report.classwork import ClassProgress, print_summary, write_results
+
+    target = options.json and options.json.resolve()
+    try:
+        course = Course(options.course)
+        with Host(guarded=guarded_folders(course.folder)) as host:
+            level = host.level
+            if level is Level.BASIC and not options.allow_basic:
+                raise HostBroken(too_weak(host, "--allow-basic"))
+        settings = Settings(course.folder, level, options.figures)
+        with ClassProgress(host) as progress:
+            summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
+    except CourseError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print(_("Stopped. What was graded is kept; the same command goes on from here."), file=sys.stderr)
+        return NOT_FULL
+    if target:
+        try:
+            write_results(target, course, options.assignment)
+        except OSError as error:
+            raise UnusablePath(f"{target}: {error.strerror or error}") from error
+    print_summary(summary, course)
+    return NOT_FULL if summary.broken else FULL

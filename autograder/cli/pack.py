@@ -1,0 +1,83 @@
+"""`autograder pack`: the zip file that a student uploads."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
+from autograder.cli.options import add_lang, new_file
+from autograder.i18n import _, use_language
+from autograder.report.text import printable
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "pack",
+        help=_("make the zip file to hand in, and say what is not done yet"),
+        description=run.__doc__,
+        epilog="example: autograder pack gradient_pathology.ipynb --student s1234567",
+    )
+    command.add_argument(
+        "notebook", type=Path, nargs="?", metavar="NOTEBOOK", help=_("the one in this folder, if not given")
+    )
+    command.add_argument("--student", type=_student_id, metavar="ID", help=_("your id, as the name of the zip file"))
+    command.add_argument("--out", type=_zip_file, metavar="FILE", help=_("where to write the zip file"))
+    command.add_argument(
+        "--add", action="append", default=[], metavar="NAME", help=_("also pack this file from beside the notebook")
+    )
+    add_lang(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the zip file to upload: the notebook and the files that it uses, with a word on what is not done yet."""
+    from autograder.pack import not_done, package_of, write_zip
+
+    path = options.notebook or _notebook_here()
+    package = package_of(path, tuple(options.add), options.out or (options.student and Path(f"{options.student}.zip")))
+    if package.submission.language and not options.lang:
+        use_language(package.submission.language)
+    lost = set(options.add) - set(package.files)
+    if lost:
+        raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
+    try:
+        write_zip(package)  # first: whatever the check runs into, there is something to hand in
+    except OSError as error:
+        raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
+    warnings = not_done(package)
+    for line in warnings:
+        print(printable(f"! {line}"))
+    if package.left_out:
+        line = _("Left out, as the notebook does not mention them: {names}. To pack one, give --add NAME.")
+        print(printable(line.format(names=", ".join(package.left_out))))
+    print(printable(_("Packed: {names}").format(names=", ".join([package.name, *package.files]))))
+    print(printable(_("To hand in: {path}").format(path=package.archive)))
+    return NOT_FULL if warnings else FULL
+
+
+def _notebook_here() -> Path:
+    from autograder.exercises import assignments
+    from autograder.submission import choose_notebook
+
+    path, notes = choose_notebook(Path(), next(iter(assignments())).replace("-", "_"))
+    if path is None:
+        raise UnusablePath(_("There is no notebook in this folder. Say which one: autograder pack NOTEBOOK"))
+    for note in notes:
+        print(printable(note))
+    return path
+
+
+def _zip_file(text: str) -> Path:
+    if not text.endswith(".zip"):  # least of all the notebook
+        raise argparse.ArgumentTypeError(_("its name has to end in .zip"))
+    return new_file(text)
+
+
+def _student_id(text: str) -> str:
+    if not re.fullmatch(r"\w[\w.@-]*", text):
+        raise argparse.ArgumentTypeError(_("an id has letters, digits and . @ - _ only"))
+    return text

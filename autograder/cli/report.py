@@ -1,0 +1,71 @@
+"""`autograder report`: how a class did, and its grades for other systems."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.options import add_course, add_lang
+from autograder.i18n import _
+from autograder.report.text import printable
+
+FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "report",
+        help=_("write a page on how a class did, and its grades for other systems (in a course folder)"),
+        description=run.__doc__,
+        epilog="example: autograder report gradient-pathology --format html,canvas",
+    )
+    command.add_argument("assignment", metavar="ASSIGNMENT")
+    add_course(command)
+    command.add_argument("--out", type=Path, metavar="FOLDER", help=_("where to write; report/ASSIGNMENT if not given"))
+    command.add_argument(
+        "--format",
+        type=_formats,
+        default=("html",),
+        metavar="FORMATS",
+        help=_("one or more of {formats}").format(formats=",".join(FORMATS)),
+    )
+    add_lang(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a page on how a class did, in a course folder, and its grades for other systems."""
+    from autograder.grading.course import Course, CourseError
+    from autograder.grading.records import read_class
+    from autograder.report.class_report import write_report
+
+    folder = options.out and options.out.resolve()
+    try:
+        course = Course(options.course)
+        record = read_class(course, options.assignment)
+        written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
+    except (CourseError, OSError) as error:
+        print(printable(str(error)), file=sys.stderr)
+        return UNUSABLE
+    for path in written:
+        print(printable(str(path)))
+    left_out = sum(student.score is None for student in record.students)
+    if left_out:
+        print(_("Without a score yet: {n}. The page names them; the other files leave them out.").format(n=left_out))
+    waiting = sum(bool(student.waiting) for student in record.students)
+    if waiting:
+        print(_("Waiting for hand grading: {n}. Their scores are without it.").format(n=waiting))
+    return FULL
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not set(names) <= set(FORMATS):
+        raise argparse.ArgumentTypeError(
+            _("choose from {formats}, with commas between them").format(formats=", ".join(FORMATS))
+        )
+    return names
