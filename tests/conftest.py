@@ -22,7 +22,19 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
-SLOW = ("hostile", "clumsy", "exercises", "demo", "audit", "grade", "interrupted", "mending", "report", "rare_mistakes")
+SLOW = (
+    "hostile",
+    "clumsy",
+    "exercises",
+    "demo",
+    "audit",
+    "grade",
+    "interrupted",
+    "mending",
+    "report",
+    "rare_mistakes",
+    "browser",
+)
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
 
