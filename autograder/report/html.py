@@ -37,6 +37,9 @@ _COLOURS = {
 DEEPEST = 0.5
 """How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
 
+_MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
+"""These have shades of grey that can be told; in a Japanese page, `monospace` alone is a font whose shades are hatches."""
+
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
 _CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal"
@@ -64,7 +67,7 @@ def card(label: str, body: str) -> str:
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table of HTML cells, with heads that say what a column holds."""
-    style = "border-collapse: collapse; text-align: left; margin: 4px 0"
+    style = "border-collapse: collapse; text-align: left; margin: 4px 0; line-height: 1.5"  # JupyterLab's is narrow
     heads = "".join(f'<th scope="col" style="{_CELL}">{escape(column)}</th>' for column in columns)
     body = "".join(
         f'<tr style="background: transparent; border-top: 1px solid {_LINE}">'
@@ -122,7 +125,7 @@ def _details(item: Item) -> str:
 def _picture(rows: tuple[str, ...]) -> str:
     """The error picture as a grid; the characters stay in it for whoever sees no colours."""
     cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
-    style = "font-family: monospace; line-height: 1.3; margin: 4px 0"
+    style = "line-height: 1.3; margin: 4px 0"
     alternative = html.escape(_picture_in_words(rows))
     return f'<div role="img" aria-label="{alternative}" style="{style}">{cells}</div><div>{_legend()}</div>'
 
@@ -145,5 +148,8 @@ def _legend() -> str:
 
 def _shade(mark: str) -> str:
     depth = DEEPEST * SHADES.index(mark) / (len(SHADES) - 1)
-    style = f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f})"
+    style = (
+        f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f}); "
+        f"font-family: {_MONOSPACE}"
+    )
     return f'<span style="{style}">{mark}</span>'
