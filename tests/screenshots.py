@@ -32,6 +32,9 @@ from tests.class_folder import environment
 from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, make_class
 
+WIDTH = 900
+"""Pixels across at most: what guides show without scrolling."""
+
 COLOURS = 128
 """Few enough for small files, and more than such pages have in text and lines."""
 
@@ -45,14 +48,15 @@ class Album:
 
     def add(self, name: str, *elements: Locator, height: float = 1e6) -> None:
         """What can be seen from the first of `elements` to the last, as wide as the widest, up to `height` pixels."""
-        elements[0].evaluate("element => element.scrollIntoView({block: 'start'})")
+        elements[0].evaluate("element => element.scrollIntoView({block: 'center'})")
         boxes = [element.bounding_box() for element in elements]
         left, top = (min(box[side] for box in boxes) for side in "xy")
         right = max(box["x"] + box["width"] for box in boxes)
         bottom = max(box["y"] + box["height"] for box in boxes)
         clip = {"x": left, "y": top, "width": right - left, "height": min(bottom - top, height)}
-        picture = Image.open(io.BytesIO(elements[0].page.screenshot(clip=clip)))
-        picture.convert("RGB").quantize(COLOURS).save(self._folder / name, optimize=True)
+        picture = Image.open(io.BytesIO(elements[0].page.screenshot(clip=clip))).convert("RGB")
+        picture.thumbnail((WIDTH, picture.height), Image.Resampling.LANCZOS)
+        picture.quantize(COLOURS).save(self._folder / name, optimize=True)
         print(self._folder / name, "x".join(map(str, picture.size)))
 
 
@@ -95,16 +99,18 @@ def grading(browser: Browser, album: Album, course: Path) -> None:
     """What instructors see in formgrader, and the feedback page that comes of it."""
     with tempfile.TemporaryDirectory() as private, jupyter_lab(course, Path(private)) as server:
         formgrader = Formgrader(new_page(browser), server)
-        formgrader.page.keyboard.press("ControlOrMeta+B")  # the list of files makes room
-        body = formgrader.frame.locator("body")
+        # Room for a whole answer with its plot, without the list of files.
+        formgrader.page.set_viewport_size({"width": 1450, "height": 1650})
+        formgrader.page.keyboard.press("ControlOrMeta+B")
+        head = formgrader.frame.locator(".page-header").first
         formgrader.open_submissions(EDITION)
         expect(formgrader.row("aoki").locator(".status")).to_be_visible()
-        album.add("formgrader.png", body, height=440)
+        album.add("formgrader.png", head, formgrader.frame.locator("body"), height=470)
         formgrader.open_submission("fujii")
         formgrader.score("depth_study_plot", 1.5)
         plot = formgrader.plot("depth_study_plot")
         expect(plot).to_be_visible()
-        album.add("submission.png", formgrader.answer("depth_study_plot"), plot, height=780)
+        album.add("submission.png", formgrader.answer("depth_study_plot"), plot)
         formgrader.give_feedback(EDITION, "fujii")
     page = new_page(browser, offline=True)
     open_file(page, course / "feedback" / "fujii" / EDITION / NOTEBOOK.replace(".ipynb", ".html"))
@@ -118,7 +124,7 @@ def class_report(browser: Browser, album: Album, folder: Path) -> None:
     subprocess.run(command, env=environment(course), check=True, stdout=subprocess.DEVNULL)
     page = new_page(browser)
     open_file(page, course / "report" / ASSIGNMENT / "report.html")
-    album.add("class-report.png", page.locator("body"), height=900)
+    album.add("class-report.png", page.get_by_role("heading", level=1), page.locator("body"), height=800)
 
 
 def main() -> int:

@@ -38,11 +38,11 @@ DEEPEST = 0.5
 """How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
 
 _MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
-"""These have shades of grey that can be told; in a Japanese page, `monospace` alone is a font whose shades are hatches."""
+"""Fonts whose shades can be told. In a Japanese page, `monospace` alone is often one that draws them as hatches."""
 
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
-_CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal"
+_CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal; line-height: 1.5"
 
 
 def exercise_html(result: ExerciseResult) -> str:
@@ -67,7 +67,7 @@ def card(label: str, body: str) -> str:
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table of HTML cells, with heads that say what a column holds."""
-    style = "border-collapse: collapse; text-align: left; margin: 4px 0; line-height: 1.5"  # JupyterLab's is narrow
+    style = "border-collapse: collapse; text-align: left; margin: 4px 0"
     heads = "".join(f'<th scope="col" style="{_CELL}">{escape(column)}</th>' for column in columns)
     body = "".join(
         f'<tr style="background: transparent; border-top: 1px solid {_LINE}">'
