@@ -171,7 +171,7 @@ def test_a_plot_is_graded_by_hand_and_feedback_given(page, browser, office):
 
 
 def test_the_class_report_loads_nothing_runs_nothing_and_fits(browser, tmp_path):
-    course = make_class(tmp_path / "course").folder
+    course = make_class(tmp_path / "course", students=20).folder
     subprocess.run(
         [sys.executable, "-m", "autograder", "report", ASSIGNMENT, "--course", str(course)],
         env=environment(course),
