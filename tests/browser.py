@@ -216,6 +216,7 @@ class Formgrader:
         expect(self.answer(name).locator("input.extra-credit")).to_have_attribute("placeholder", "0")
         field = self.answer(name).locator("input.score")
         field.click()
+        field.press("ControlOrMeta+A")
         field.press_sequentially(f"{points:g}")
         with self.page.expect_response(lambda response: "/api/grade/" in response.url and response.ok):
             field.blur()
@@ -226,7 +227,8 @@ class Formgrader:
 
     def give_feedback(self, assignment: str, student: str) -> None:
         """Back to the list of submissions, and there press the button."""
-        self.frame.get_by_role("link", name="Manage Assignments").click()
+        for link in ("Manual Grading", "Manage Assignments"):
+            self.frame.get_by_role("link", name=link).click()
         self.open_submissions(assignment)
         self.row(student).locator(".generate-feedback a").click()
         expect(self.frame.get_by_text("Successfully generated feedback")).to_be_visible()
