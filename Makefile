@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 RUN := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: help demo test bench notebooks recordings catalogues clean
+.PHONY: help demo test bench notebooks recordings catalogues screenshots clean
 
 help:
 	@echo 'make demo         the whole course once, on a class of sample students, into demo/'
@@ -14,6 +14,7 @@ help:
 	@echo 'make notebooks    source/ and release/, from the lesson and the reference solutions'
 	@echo 'make recordings   what students'"'"' machines know of the reference'
 	@echo 'make catalogues   the messages in other languages'
+	@echo 'make screenshots  the pictures in docs/images/, taken in Chromium'
 	@echo 'make clean        remove what these made, but for .venv'
 
 demo: $(READY)
@@ -34,6 +35,9 @@ recordings: $(READY)
 
 catalogues: $(READY)
 	$(RUN) source/catalogue.py
+
+screenshots: $(READY)
+	$(RUN) -m tests.screenshots
 
 clean:
 	rm -rf demo build dist .pytest_cache .hypothesis

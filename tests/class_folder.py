@@ -17,15 +17,15 @@ from tests.sample_class import CODE, Student, write_class
 ASSIGNMENT = "gradient-pathology"
 
 
-def make_course(folder: Path, students: tuple[Student, ...]) -> Path:
+def make_course(folder: Path, students: tuple[Student, ...], assignment: str = ASSIGNMENT) -> Path:
     """A course folder in which `students` have handed in."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(COURSE / "nbgrader_config.py", folder)
-    shutil.copytree(COURSE / "source" / ASSIGNMENT, folder / "source" / ASSIGNMENT)
+    shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
     shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "reference" / "secret.txt").write_text("0" * 64, encoding="ascii")
     if students:
-        write_class(COURSE / "release" / ASSIGNMENT / NOTEBOOK, folder / "submitted", students)
+        write_class(COURSE / "release" / assignment / NOTEBOOK, folder / "submitted", students)
     return folder
 
 
@@ -42,10 +42,12 @@ def environment(course: Path) -> dict[str, str]:
     return nbgrader_environment(course) | {"AUTOGRADER_LANG": "en"}
 
 
-def grade(course: Path, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def grade(
+    course: Path, *options: str, check: bool = True, assignment: str = ASSIGNMENT
+) -> subprocess.CompletedProcess[str]:
     """`autograder grade` there."""
     return subprocess.run(
-        [sys.executable, "-m", "autograder", "grade", ASSIGNMENT, "--course", str(course), *options],
+        [sys.executable, "-m", "autograder", "grade", assignment, "--course", str(course), *options],
         env=environment(course),
         capture_output=True,
         text=True,

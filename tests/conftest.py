@@ -29,6 +29,7 @@ SLOW = (
     "demo",
     "audit",
     "author_guide",
+    "browser",
     "grade",
     "interrupted",
     "mending",

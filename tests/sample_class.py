@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from source.build import solution_text
+from source.build import SOURCE, solution_text
 
 Notebook = dict[str, Any]
 
@@ -102,6 +102,21 @@ _SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION(?:\n|
 def reference(grade_id: str) -> str:
     """The reference's solution cell, as a student would have written it."""
     return _SOLUTION.sub(lambda match: match[2], solution_text(grade_id))
+
+
+def right_answers(assignment: str) -> dict[str, str]:
+    """Solution cell -> the answer in the instructor's notebook of `assignment`, as a student would have written it."""
+    path = SOURCE / assignment / "gradient_pathology.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    solved = (cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("solution"))
+    return {cell["metadata"]["nbgrader"]["grade_id"]: _answer(cell) for cell in solved}
+
+
+def _answer(cell: dict[str, Any]) -> str:
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":  # the question stands above
+        return _SOLUTION.search(source)[2].strip()
+    return _SOLUTION.sub(lambda match: match[2], source)
 
 
 def written(grade_id: str, *bodies: str) -> str:

@@ -21,6 +21,7 @@ from autograder.report.text import exercise_text
 from autograder.report.words import MARKS, outcome_word, title
 from autograder.results import ExerciseResult, Item, Outcome
 from reference.misconceptions import misconceptions
+from tests.colours import contrast
 
 ASSIGNMENT = "gradient-pathology"
 PICTURE = ("·░▒", "▓█·")
@@ -97,18 +98,6 @@ class Page(HTMLParser):
 def english():
     with speaking("en"):
         yield
-
-
-def luminance(colour):
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear))
-
-
-def contrast(one, other):
-    """The contrast ratio of WCAG 2.1: https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio."""
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 # --- the card ---------------------------------------------------------------------------------------------------------

@@ -37,9 +37,12 @@ _COLOURS = {
 DEEPEST = 0.5
 """How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
 
+_MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
+"""Fonts whose shades can be told. In a Japanese page, `monospace` alone is often one that draws them as hatches."""
+
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
-_CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal"
+_CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal; line-height: 1.5"
 
 
 def exercise_html(result: ExerciseResult) -> str:
@@ -123,7 +126,7 @@ def _details(item: Item) -> str:
 def _picture(rows: tuple[str, ...]) -> str:
     """The error picture as a grid; the characters stay in it for whoever sees no colours."""
     cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
-    style = "font-family: monospace; line-height: 1.3; margin: 4px 0"
+    style = "line-height: 1.3; margin: 4px 0"
     alternative = html.escape(_picture_in_words(rows))
     return f'<div role="img" aria-label="{alternative}" style="{style}">{cells}</div><div>{_legend()}</div>'
 
@@ -146,5 +149,8 @@ def _legend() -> str:
 
 def _shade(mark: str) -> str:
     depth = DEEPEST * SHADES.index(mark) / (len(SHADES) - 1)
-    style = f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f})"
+    style = (
+        f"display: inline-block; width: 1.4em; text-align: center; background: rgba(207, 34, 46, {depth:.3f}); "
+        f"font-family: {_MONOSPACE}"
+    )
     return f'<span style="{style}">{mark}</span>'

@@ -1,0 +1,187 @@
+"""A student in JupyterLab, an instructor in formgrader, and the pages that both are given, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import EXERCISES
+from playwright.sync_api import expect
+
+from source.release import NOTEBOOK
+from tests.browser import (
+    DARK,
+    LIGHT,
+    NO_BROWSER,
+    Formgrader,
+    OpenNotebook,
+    Troubles,
+    chromium,
+    headless,
+    new_page,
+    open_file,
+    overflow,
+    release,
+    texts,
+)
+from tests.browser_class import EDITION, EPS_OUTSIDE, RIGHT, graded_course
+from tests.class_folder import environment, grades_in
+from tests.colours import READABLE, contrast
+from tests.lab_server import jupyter_lab
+from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
+
+pytestmark = pytest.mark.skipif(chromium() is None and "CI" not in os.environ, reason=NO_BROWSER)
+
+EPS = "eps does its work: columns with a tiny spread come out as the formula says, constant ones as beta."
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with headless() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser):
+    opened = new_page(browser)
+    yield opened
+    opened.context.close()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A student's folder with both editions, and the server that was started in it."""
+    folder = tmp_path_factory.mktemp("student")
+    for edition in (ASSIGNMENT, EDITION):
+        release(edition, folder)
+    with jupyter_lab(folder, tmp_path_factory.mktemp("jupyter")) as server:
+        yield server, folder
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """An instructor's course folder with a graded class, and the server that was started in it."""
+    course = graded_course(tmp_path_factory.mktemp("instructor") / "course")
+    with jupyter_lab(course, tmp_path_factory.mktemp("jupyter"), AUTOGRADER_LANG="en") as server:
+        yield server, course
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, desk):
+    """The English edition, open, with its setup cell run."""
+    server, folder = desk
+    page = new_page(browser)
+    opened = OpenNotebook(page, server, folder, folder / EDITION / NOTEBOOK)
+    expect(opened.run("setup")).to_contain_text("The environment is ready")
+    yield opened
+    page.context.close()
+
+
+# --- a student --------------------------------------------------------------------------------------------------------
+
+
+def test_an_exercise_is_checked_and_put_right(notebook):
+    notebook.write("batch_norm", EPS_OUTSIDE)
+    notebook.run("batch_norm")
+    card = notebook.card("check_batch_norm_forward")
+    expect(card).to_have_accessible_name("Result of batch_norm_forward")
+    expect(card.get_by_role("row").filter(has_text=EPS)).to_contain_text("✗ failed")
+    expect(card).to_contain_text("2.75 / 4 points")
+    expect(card).to_contain_text("Likely cause: eps is added to the standard deviation, outside the root.")
+    expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 17 of 35 elements"))
+
+    notebook.write("batch_norm", RIGHT["batch_norm"])
+    notebook.run("batch_norm")
+    card = notebook.card("check_batch_norm_forward")
+    expect(card.get_by_role("row").filter(has_text=EPS)).to_contain_text("✓ passed")
+    expect(card).to_contain_text("4 / 4 points")
+    expect(card).not_to_contain_text("✗")
+
+
+def test_a_card_can_be_read_in_dark_and_light(notebook):
+    notebook.write("batch_norm", EPS_OUTSIDE)
+    notebook.run("batch_norm")
+    card = notebook.card("check_batch_norm_forward")
+    grounds = []
+    for theme in (DARK, LIGHT):
+        notebook.use_theme(theme)
+        seen = texts(card)
+        assert [text for text, colour, ground in seen if contrast(colour, ground) < READABLE] == []
+        assert overflow(card) <= 0
+        grounds.append(seen[0][2])
+    assert contrast(*grounds) > READABLE, "the theme did not change"
+
+
+def test_the_overview_and_hints_show_themselves(notebook):
+    notebook.add_below("check_clip_gradients", "check()")
+    overview = notebook.card("check()")
+    expect(overview).to_have_accessible_name("Your progress")
+    expect(overview.get_by_role("row")).to_have_count(1 + len(EXERCISES))
+    expect(overview.get_by_role("row").filter(has_text="clip_gradients")).to_contain_text("not attempted yet")
+    assert overflow(overview) <= 0
+    asked = 'hint("clip_gradients")'
+    notebook.add_below("check()", asked)
+    for number in (1, 2):
+        expect(notebook.card(asked)).to_contain_text(f"clip_gradients, hint {number} of ")
+
+
+def test_the_japanese_edition_starts_and_answers_in_japanese(page, desk):
+    server, folder = desk
+    notebook = OpenNotebook(page, server, folder, folder / ASSIGNMENT / NOTEBOOK)
+    expect(notebook.run("setup")).to_contain_text("環境の準備ができました")
+    card = notebook.card("check_clip_gradients")
+    expect(card).to_have_attribute("lang", "ja")
+    expect(card).to_contain_text("未着手")
+
+
+# --- an instructor ----------------------------------------------------------------------------------------------------
+
+
+def test_formgrader_lists_the_assignment_and_who_handed_in(page, office):
+    formgrader = Formgrader(page, office[0])
+    expect(formgrader.row(EDITION).locator(".num-submissions")).to_have_text("3")
+    formgrader.open_submissions(EDITION)
+    expect(formgrader.row("aoki").locator(".score")).to_have_text("36 / 40")
+    expect(formgrader.row("aoki").locator(".status")).to_have_text("needs manual grading")
+
+
+def test_a_plot_is_graded_by_hand_and_feedback_given(page, browser, office):
+    server, course = office
+    assert grades_in(course / "gradebook.db")["fujii"]["depth_study_plot"] == (0.0, None, True)
+    formgrader = Formgrader(page, server)
+    formgrader.open_submissions(EDITION)
+    formgrader.open_submission("fujii")
+    plot = formgrader.plot("depth_study_plot")
+    expect(plot).to_be_visible()
+    assert plot.evaluate("image => image.naturalWidth") > 300
+    formgrader.score("depth_study_plot", 1.5)
+    assert grades_in(course / "gradebook.db")["fujii"]["depth_study_plot"] == (0.0, 1.5, False)
+
+    formgrader.give_feedback(EDITION, "fujii")
+    reader = new_page(browser, offline=True)
+    open_file(reader, course / "feedback" / "fujii" / EDITION / NOTEBOOK.replace(".ipynb", ".html"))
+    expect(reader.locator("#depth_study_plot").locator("..")).to_contain_text("Score: 1.5 / 2.0")
+    card = reader.get_by_role("group", name="Result of batch_norm_forward")
+    expect(card).to_contain_text("Likely cause: eps is added to the standard deviation, outside the root.")
+    assert [text for text, colour, ground in texts(card) if contrast(colour, ground) < READABLE] == []
+    assert overflow(card) <= 0
+
+
+def test_the_class_report_loads_nothing_runs_nothing_and_fits(browser, tmp_path):
+    course = make_class(tmp_path / "course", students=20).folder
+    subprocess.run(
+        [sys.executable, "-m", "autograder", "report", ASSIGNMENT, "--course", str(course)],
+        env=environment(course),
+        check=True,
+    )
+    page = new_page(browser)
+    troubles = Troubles.of(page)
+    open_file(page, course / "report" / ASSIGNMENT / "report.html")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Class report: {ASSIGNMENT}")
+    expect(page.get_by_text(HOSTILE_NAME).first).to_be_visible()
+    expect(page.locator("figure svg")).to_be_visible()
+    assert overflow(page.locator("body")) <= 0
+    assert troubles == Troubles()
