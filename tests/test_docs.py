@@ -101,7 +101,7 @@ def test_a_command_line_can_be_typed(command, whole, tmp_path, monkeypatch):
 
 def autograder(words: list[str], whole: bool) -> None:
     """The command parses; where it is only mentioned, its name and options are known."""
-    parser = cli._parser()
+    parser = cli.parser()
     if whole:
         parser.parse_args(words)
         return

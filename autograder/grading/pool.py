@@ -17,6 +17,10 @@ MOST_TRIES = 3
 """How often an item is tried when the process that works on it dies."""
 
 
+START_SECONDS = 180.0
+"""What a new process may take besides, until it has imported everything, beside many others that do so."""
+
+
 class OutOfTime(Exception):
     """An item took longer than any may, and its process was ended."""
 
@@ -36,12 +40,13 @@ class Pool:
         """`prepare(*arguments)` runs first in every process; no item may take longer than `item_seconds`."""
         self._prepare, self._arguments = prepare, arguments
         self._item_seconds = item_seconds
-        self._executors = [self._new() for _ in range(jobs)]
+        self._new: set[int] = set()
+        self._executors = {place: self._start(place) for place in range(jobs)}
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """(item, result) of `function(item)` as they come; the result is the exception where there was one."""
         fresh, again = map(_Task, items), deque[_Task]()
-        idle = set(range(len(self._executors)))
+        idle = set(self._executors)
         running: dict[Future, _Task] = {}
         try:
             while True:
@@ -69,30 +74,35 @@ class Pool:
         return self
 
     def __exit__(self, *_error: Any) -> None:
-        for executor in self._executors:
+        for executor in self._executors.values():
             executor.shutdown(cancel_futures=True)
 
     def _error(self, future: Future, task: _Task) -> BaseException | None:
         error = future.exception()
         if isinstance(error, BrokenProcessPool):
-            self._executors[task.place] = self._new()
+            self._executors[task.place] = self._start(task.place)
             task.tries += 1
             if time.monotonic() > task.deadline:
                 return OutOfTime()
         return error
 
-    def _new(self) -> ProcessPoolExecutor:
+    def _start(self, place: int) -> ProcessPoolExecutor:
+        self._new.add(place)
         # Spawned: a fork would copy this process' threads in the middle of what they do.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, context, _begin, (self._prepare, self._arguments))
 
     def _submit(self, function: Callable[[Any], Any], task: _Task) -> Future:
-        task.deadline = time.monotonic() + self._item_seconds
         try:
-            return self._executors[task.place].submit(function, task.item)
+            future = self._executors[task.place].submit(function, task.item)
         except BrokenProcessPool:  # killed while it had nothing to do
-            self._executors[task.place] = self._new()
-            return self._executors[task.place].submit(function, task.item)
+            self._executors[task.place] = self._start(task.place)
+            future = self._executors[task.place].submit(function, task.item)
+        task.deadline = time.monotonic() + self._item_seconds
+        if task.place in self._new:
+            self._new.remove(task.place)
+            task.deadline += START_SECONDS
+        return future
 
     def _kill(self, place: int) -> None:
         for process in list((self._executors[place]._processes or {}).values()):

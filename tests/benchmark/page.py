@@ -247,7 +247,8 @@ def draw(results: Results, path: Path) -> None:
     axes[0].set_yticks(list(ticks), list(ticks.values()), minor=False)
     axes[0].set_yticks([], minor=True)
     axes[0].set_ylabel("time to grade the class")
-    axes[0].legend(loc="upper left", fontsize="small", frameon=False)
+    if axes[0].lines:
+        axes[0].legend(loc="upper left", fontsize="small", frameon=False)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
