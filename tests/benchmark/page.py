@@ -248,7 +248,7 @@ def draw(results: Results, path: Path) -> None:
     axes[0].set_yticks([], minor=True)
     axes[0].set_ylabel("time to grade the class")
     if axes[0].lines:
-        axes[0].legend(loc="upper left", fontsize="small", frameon=False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -258,7 +258,7 @@ def _line(panel: object, results: Results, way: str, drawn: bool, looks: dict[st
     if not sizes:
         return
     seconds = [results.measured(way, drawn, size, "seconds").median for size in sizes]
-    panel.plot(sizes, seconds, label=NAMES[way], markersize=5, **looks)
+    panel.plot(sizes, seconds, "-", label=NAMES[way], markersize=5, **looks)
     if way in PROJECTED and results.further(way, drawn, "seconds"):
         beyond = [sizes[-1], *(size for size in PROJECTED_SIZES if size > sizes[-1])]
         times = [results.projected(way, drawn, size, "seconds") for size in beyond]
