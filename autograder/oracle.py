@@ -11,7 +11,7 @@ import hmac
 import importlib.util
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,9 +27,6 @@ from autograder.i18n import _
 from autograder.judge import Trial
 
 RECORDINGS = Path(__file__).parent / "recordings"
-
-Observe = Callable[[Exercise, list[Any]], list[Observation]]
-"""How the student's implementation is observed: in this process, or in a worker."""
 
 
 class NoReference(Exception):

@@ -209,7 +209,7 @@ ESCAPES = (
                 spots = {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/run/user/%d" % os.getuid(),
                          os.path.dirname(os.getcwd()), os.path.dirname(os.path.dirname(os.getcwd()))}
                 for spot in spots:
-                    for folder in glob.glob(spot + "/*autograder*/") + glob.glob(spot + "/*/work/") + [spot]:
+                    for folder in glob.glob(spot + "/*autograder*/") + glob.glob(spot + "/*/work") + [spot]:
                         tried("mark " + folder, lambda: open(folder + "/hostile-mark", "w").write("x"))
                         tried("list " + folder, os.listdir, folder)
                 """,

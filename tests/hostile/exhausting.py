@@ -4,7 +4,19 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import BROKEN, CALL, DISK, PATIENCE, STALL, TRY, WRONG, Attack, answering, cell
+from tests.hostile.notebooks import (
+    BROKEN,
+    CALL,
+    DISK,
+    PATIENCE,
+    STALL,
+    TRY,
+    WRONG,
+    Attack,
+    answering,
+    cell,
+    monitor_that_finds,
+)
 from tests.sample_class import CODE
 
 MEMORY = "more memory of the worker than its limit; a grader or neighbour that the kernel kills"
@@ -716,17 +728,7 @@ EXHAUSTIONS = (
         "resource",
         answers=answering("{('k%d' % n) * 9000: 1 for n in range(40)}")
         | {
-            "gradient_monitor": cell("""
-                class GradientMonitor:
-                    def __init__(self):
-                        self.history = []
-
-                    def record(self, epoch, layers):
-                        pass
-
-                    def detect_problems(self, **thresholds):
-                        return [Problem("A" * 19_000, "B" * 900, 1.0, 1) for _ in range(150)]
-            """),
+            "gradient_monitor": monitor_that_finds('[Problem("A" * 19_000, "B" * 900, 1.0, 1) for _ in range(150)]'),
         },
         leaves=DISK + "; " + STALL,
     ),

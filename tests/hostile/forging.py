@@ -4,7 +4,20 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import BROKEN, FAKE, OUTSIDE, POINTS, RECORDED, SPEAK, TRY, WRONG, Attack, answering, cell
+from tests.hostile.notebooks import (
+    BROKEN,
+    FAKE,
+    OUTSIDE,
+    POINTS,
+    RECORDED,
+    SPEAK,
+    TRY,
+    WRONG,
+    Attack,
+    answering,
+    cell,
+    monitor_that_finds,
+)
 from tests.sample_class import BATCH_NORM, CODE
 
 FORGED = r"""
@@ -1248,17 +1261,9 @@ Exercise.observe = observe
                 def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
                     return {d: {"loss": np.full(steps, np.nan), "grad_norms": np.full((steps, d), np.nan)} for d in depths}
             """),
-            "gradient_monitor": cell("""
-                class GradientMonitor:
-                    def __init__(self):
-                        self.history = []
-
-                    def record(self, epoch, layers):
-                        pass
-
-                    def detect_problems(self, **thresholds):
-                        return [Problem(name, "nonfinite", np.nan, np.nan) for _, norms in self.history for name in norms]
-            """),
+            "gradient_monitor": monitor_that_finds(
+                '[Problem(name, "nonfinite", np.nan, np.nan) for _, norms in self.history for name in norms]'
+            ),
             "gradient_profile": "def gradient_slope(delta_norms):\n    return np.nan",
         },
         floor=0.75,

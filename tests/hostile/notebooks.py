@@ -301,7 +301,18 @@ def answering(value: str) -> dict[str, str]:
                 self.grads = dict(gamma={value}, beta={value})
                 return {value}
     """
-    monitor = f"""
+    return {
+        "clip_gradients": f"def clip_gradients(layers, max_norm=1.0):\n    return {value}",
+        "gradient_monitor": monitor_that_finds(value),
+        "gradient_profile": f"def gradient_slope(delta_norms):\n    return {value}",
+        "batch_norm": textwrap.dedent(batch_norm),
+        "depth_study": f"def depth_study(depths, build_network, X, t, **settings):\n    return {value}",
+    }
+
+
+def monitor_that_finds(value: str) -> str:
+    """A GradientMonitor that records nothing and whose problems are the expression `value`."""
+    return cell(f"""
         class GradientMonitor:
             def __init__(self):
                 self.history = []
@@ -311,14 +322,7 @@ def answering(value: str) -> dict[str, str]:
 
             def detect_problems(self, **thresholds):
                 return {value}
-    """
-    return {
-        "clip_gradients": f"def clip_gradients(layers, max_norm=1.0):\n    return {value}",
-        "gradient_monitor": textwrap.dedent(monitor),
-        "gradient_profile": f"def gradient_slope(delta_norms):\n    return {value}",
-        "batch_norm": textwrap.dedent(batch_norm),
-        "depth_study": f"def depth_study(depths, build_network, X, t, **settings):\n    return {value}",
-    }
+    """)
 
 
 def cell(body: str, tools: str = "") -> str:

@@ -4,7 +4,19 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import BROKEN, FAKE, MARKUP, SECRET, TERMINAL, TRY, WRONG, Attack, answering, cell
+from tests.hostile.notebooks import (
+    BROKEN,
+    FAKE,
+    MARKUP,
+    SECRET,
+    TERMINAL,
+    TRY,
+    WRONG,
+    Attack,
+    answering,
+    cell,
+    monitor_that_finds,
+)
 
 _SCRIPT = "<script>alert('hostile-page')</script><img src=x onerror=\"alert('hostile-page')\">"
 
@@ -317,17 +329,9 @@ SHOWS = (
                 def depth_study(depths, build_network, X, t, **settings):
                     return {"<script>hostile-page</script>\x1b]0;x\x07`<b class=hostile-page>`": 1, "]]>\u202e": 2}
             """),
-            "gradient_monitor": cell(r"""
-                class GradientMonitor:
-                    def __init__(self):
-                        self.history = []
-
-                    def record(self, epoch, layers):
-                        pass
-
-                    def detect_problems(self, **thresholds):
-                        return [Problem("<script>hostile-page</script>`<i id=hostile-page>`\x1b[31m", "\u202e<hostile-page>", 1.0, 1)]
-            """),
+            "gradient_monitor": monitor_that_finds(
+                r'[Problem("<script>hostile-page</script>`<i id=hostile-page>`\x1b[31m", "\u202e<hostile-page>", 1.0, 1)]'
+            ),
             "gradient_profile": cell(r"""
                 class Slope(Exception):
                     pass
