@@ -62,6 +62,11 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
+def falls_short(exercise: Exercise, trials: Sequence[Trial]) -> bool:
+    """Whether something is not as it should be, so that a further look may tell why."""
+    return not judge(exercise, trials).full
+
+
 def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
     """The result of an exercise whose code was stopped, or died, before it could be observed."""
     items = (Item(check.id, _(check.sentence), Outcome.RAISED, 0.0, check.points, reason) for check in exercise.checks)

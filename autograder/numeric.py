@@ -92,12 +92,13 @@ def compare(
     scale = np.where(np.asarray(scale) > 0, scale, 1.0)
     with np.errstate(all="ignore"):  # gradients that explode come here too
         error = np.abs(got - expected) / scale
-    error = np.where(np.isfinite(error), error, np.inf)
+    largest = float(error.max())
     for errors in _watching:
-        errors.append(float(error.max()) / tolerance)
-    wrong = error > tolerance
-    if not wrong.any():
+        errors.append((largest if np.isfinite(largest) else np.inf) / tolerance)
+    if largest <= tolerance:  # False for NaN
         return None
+    error = np.where(np.isfinite(error), error, np.inf)
+    wrong = error > tolerance
     index = np.unravel_index(np.argmax(error), error.shape)
     return Mismatch(
         index=tuple(int(i) for i in index),

@@ -72,6 +72,10 @@ class Observation:
             return self.stopped
         return self.values[name] if type(self.values[name]) is Raised else None
 
+    def joined(self, further: Observation) -> Observation:
+        """This observation with what `further` adds, if it came to its end; nothing that is here already changes."""
+        return self if self.stopped else Observation({**self.values, **further.values, **self.values}, further.stopped)
+
     def to_data(self) -> dict[str, Any]:
         """This observation for the wire."""
         return {"values": self.values, "stopped": self.stopped}
@@ -143,7 +147,8 @@ class Exercise:
         draw: makes all cases of one run from a random generator.
         probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
         title: what students read beside the id, in English; the catalogue holds the translation.
-        probe_further: a second part of the probe, for what a check compares with nothing of the reference's.
+        probe_further: a second part of the probe, for what a check compares with nothing of the reference's and wants
+            to know only of an implementation that is not right.
         checks: in the order students see them.
     """
 
@@ -178,18 +183,23 @@ class Exercise:
         Values are copied as they are yielded, so that code which reuses its arrays cannot change them later. What the
         code prints or warns is dropped, and the global random state is put back.
         """
-        values: dict[str, Any] = {}
-        probes = [self.probe, self.probe_further] if further and self.probe_further else [self.probe]
-        with _quiet(), _fixed_random_state():
-            try:
-                for probe in probes:
-                    for name, value in probe(implementation, case):
-                        values[name] = simplify(value)
-            except Exception as error:
-                return Observation(values, Raised.of(error))
-            except (SystemExit, GeneratorExit) as error:
-                return Observation(values, Raised.of(error))
-        return Observation(values)
+        seen = _look(self.probe, implementation, case)
+        return seen.joined(self.observe_further(implementation, case)) if further and not seen.stopped else seen
+
+    def observe_further(self, implementation: Implementation, case: Any) -> Observation:
+        """What `probe_further` alone sees; nothing where there is none."""
+        return _look(self.probe_further, implementation, case) if self.probe_further else Observation({})
+
+
+def _look(probe: Probe, implementation: Implementation, case: Any) -> Observation:
+    values: dict[str, Any] = {}
+    with _quiet(), _fixed_random_state():
+        try:
+            for name, value in probe(implementation, case):
+                values[name] = simplify(value)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            return Observation(values, Raised.of(error))
+    return Observation(values)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

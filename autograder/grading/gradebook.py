@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook, MissingEntry, Notebook
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
@@ -112,16 +112,20 @@ class ClassGradebook:
         submission = gradebook.update_or_create_submission(self._assignment, handed.student, **times)
         (notebook,) = submission.notebooks
         for grade in notebook.grades:
-            grade.auto_score = graded.scores.get(grade.name)
+            grade.auto_score = graded.scores.get(self._name_of(grade))
             grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
         for comment in notebook.comments:
-            comment.auto_comment = graded.comments.get(comment.name)
+            comment.auto_comment = graded.comments.get(self._name_of(comment))
         late = submission.total_seconds_late > 0
         notebook.late_submission_penalty = None
         gradebook.db.commit()
         if late:
             self._penalise(handed)
         gradebook.db.expunge_all()  # what is saved need not stay in memory
+
+    def _name_of(self, entry: Grade | Comment) -> str:
+        """The cell that an entry is about. To ask the entry itself takes a query, for every cell of every student."""
+        return self._names.get(entry.cell_id) or entry.name
 
     def _penalise(self, handed: Handed) -> None:
         names = {
@@ -146,6 +150,9 @@ class ClassGradebook:
             if len(notebooks) == 1:
                 self.notebook = notebooks[0].name
                 self.released = released_cells(notebooks[0])
+                kinds = (getattr(notebooks[0], kind) for kind in ("grade_cells", "solution_cells", "task_cells"))
+                self._names = {cell.id: cell.name for cells in kinds for cell in cells}
+                gradebook.db().expire_on_commit = False  # `save` reads nothing that it has committed
                 return gradebook
             gradebook.close()
             raise CourseError(

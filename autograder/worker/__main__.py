@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +37,45 @@ def main() -> None:
             _drop_privileges(settings["uid"], box)
         _enter(box)
         shell = _warm_shell(settings["figures"])
-        size = _lock_down(settings, box)
+        address_space, rules = _lock_down(settings, box)
     except Exception as error:  # said to the grader, which then tries a lower level
         ready = {"ready": False, "reason": f"{type(error).__name__}: {error}"[:2000]}
     frames.send(control, json.dumps(ready).encode())
     if not ready["ready"]:
         return
+    prepared = _Prepared(shell, address_space, rules, box, settings)
     if settings["forks"]:
         clear(box)  # what the imports left
         gc.freeze()
-        _Parent(control, shell, size, box, settings).run()
+        _Parent(control, prepared).run()
     else:
-        _become_worker(control, shell, size, box, settings)
+        _become_worker(control, prepared)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What every worker starts with.
+
+    Attributes:
+        shell: runs cells.
+        address_space: bytes that the libraries take.
+        rules: the system call filter, or None where there is none.
+        box: the folder in which workers have theirs.
+        settings: the grader's.
+    """
+
+    shell: Any
+    address_space: int
+    rules: Any
+    box: Path
+    settings: dict[str, Any]
 
 
 class _Parent:
     """Answers the grader: `f` and a socket fork a worker for it, `r` ends the worker and clears its folder."""
 
-    def __init__(self, control: socket.socket, shell: Any, size: int, box: Path, settings: dict[str, Any]) -> None:
-        self._control, self._shell, self._size, self._box, self._settings = control, shell, size, box, settings
+    def __init__(self, control: socket.socket, prepared: _Prepared) -> None:
+        self._control, self._prepared, self._box = control, prepared, prepared.box
         self._worker: int | None = None
 
     def run(self) -> None:
@@ -74,7 +95,8 @@ class _Parent:
 
     def _next_order(self) -> tuple[bytes, list[int]] | None:
         while not select.select([self._control], [], [], LOOK_SECONDS if self._worker else None)[0]:
-            if is_too_full(self._box, self._settings["folder_bytes"], self._settings["folder_entries"]):
+            settings = self._prepared.settings
+            if is_too_full(self._box, settings["folder_bytes"], settings["folder_entries"]):
                 os.kill(self._worker, signal.SIGKILL)
         order, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
         return (order, descriptors) if order else None
@@ -92,7 +114,7 @@ class _Parent:
             die_with_parent(parent)
             self._control.close()
             connection = socket.socket(fileno=descriptor)
-            _become_worker(connection, self._shell, self._size, self._box, self._settings)
+            _become_worker(connection, self._prepared)
         finally:
             os._exit(0)
 
@@ -106,18 +128,18 @@ class _Parent:
             self._worker = None
 
 
-def _become_worker(connection: socket.socket, shell: Any, size: int, box: Path, settings: dict[str, Any]) -> None:
+def _become_worker(connection: socket.socket, prepared: _Prepared) -> None:
     from autograder.worker.serve import serve
 
-    _enter(box)
+    _enter(prepared.box)
     os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
-    if settings["level"] != "basic":
+    if prepared.rules is not None:
         from autograder.worker.lockdown import copy_without_permissions, filter_system_calls
 
-        filter_system_calls()
+        filter_system_calls(prepared.rules)
         copy_without_permissions()
     with contextlib.suppress(frames.Closed):
-        serve(connection, shell, size)
+        serve(connection, prepared.shell, prepared.address_space)
 
 
 def _control_socket() -> socket.socket:
@@ -158,6 +180,8 @@ def _warm_shell(figures: bool) -> Any:
     import matplotlib.pyplot
     import matplotlib_fontja  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401
+    import numpy.random  # noqa: F401  (which `import numpy` leaves for later)
+    from IPython.core.pylabtools import print_figure
 
     import autograder.worker.serve
     from autograder.exercises import assignments
@@ -171,16 +195,20 @@ def _warm_shell(figures: bool) -> Any:
     if figures:
         figure = matplotlib.pyplot.figure()
         figure.gca().set_title("0")
-        figure.canvas.draw()
+        print_figure(figure, fmt="png", bbox_inches="tight")  # which loads what drawing loads first
         matplotlib.pyplot.close(figure)
     return shell
 
 
-def _lock_down(settings: dict[str, Any], box: Path) -> int:
-    """Apply the level's restrictions that workers inherit; gives the address space that the libraries take."""
+def _lock_down(settings: dict[str, Any], box: Path) -> tuple[int, Any]:
+    """Apply the level's restrictions that workers inherit.
+
+    Returns:
+        The address space that the libraries take, and the system call filter that is each worker's own, if any.
+    """
     from autograder.worker import limits, lockdown
 
-    size = limits.address_space()
+    size, rules = limits.address_space(), None
     if sys.platform == "linux":
         lockdown.hide_memory()
         with contextlib.suppress(FileNotFoundError):
@@ -188,9 +216,9 @@ def _lock_down(settings: dict[str, Any], box: Path) -> int:
             if settings["forks"] and threads != 1:
                 raise RuntimeError(f"the warm parent has {threads} threads; a fork of it would not be sound")
     if settings["level"] != "basic":
-        lockdown.load_libraries()
+        rules = lockdown.system_call_filter()
         lockdown.restrict_files(map(Path, settings["readable"]), writable=box)
-    return size
+    return size, rules
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -54,6 +54,7 @@ def run_submission(
     limits: Limits = Limits(),
     host: Host | None = None,
     files: Mapping[str, bytes] = {},
+    look_further: Callable[[Exercise, list[Observation]], bool] = lambda exercise, seen: True,
 ) -> Run:
     """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
@@ -65,8 +66,10 @@ def run_submission(
         figures: which figures are drawn.
         host: where workers come from; None for the one that this process shares.
         files: name -> content of what lies beside the notebook; it is put into the worker's folder first.
+        look_further: whether the further probe of an exercise is wanted, after what was seen of it; asked only where
+            there is one.
     """
-    return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
+    return _Running(submission, cases, figures, limits, host or shared_host(), files, look_further).run()
 
 
 class _Running:
@@ -80,8 +83,10 @@ class _Running:
         limits: Limits,
         host: Host,
         files: Mapping[str, bytes],
+        look_further: Callable[[Exercise, list[Observation]], bool],
     ) -> None:
         self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
+        self._look_further = look_further
         self._deadline = time.monotonic() + limits.total_seconds
         self._cells = submission.cells_to_run()
         self._answers = {exercise.solution for exercise in submission.exercises}
@@ -127,12 +132,18 @@ class _Running:
         return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
 
     def _probe(self, worker: Worker) -> None:
+        observations = self._run.observations
         while self._waiting:
             exercise = self._waiting[0]
+            cases = self._cases[exercise.id]
             try:
-                self._run.observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
+                observations[exercise.id] = seen = worker.probe(exercise, cases)
+                if exercise.probe_further and not isinstance(seen, str) and self._look_further(exercise, seen):
+                    further = worker.probe(exercise, cases, further=True)
+                    if not isinstance(further, str):
+                        observations[exercise.id] = [s.joined(f) for s, f in zip(seen, further, strict=True)]
             except WorkerDied as death:
-                self._run.observations[exercise.id] = str(death)
+                observations.setdefault(exercise.id, str(death))
                 del self._waiting[0]
                 return
             del self._waiting[0]
@@ -170,11 +181,15 @@ class Worker:
         reply = self._request(request, seconds, wire.MAX_BYTES)
         return _accepted(reply.get("outputs"), self._limits)
 
-    def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
-        """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
+    def probe(self, exercise: Exercise, cases: list[Any], further: bool = False) -> list[Observation] | str:
+        """What is seen of `exercise` on `cases`, or why nothing is; with `further`, by its further probe alone.
+
+        Raises WorkerDied.
+        """
         seconds = self._allow(self._limits.probe_seconds)
         records = [wire.to_record(case) for case in cases]
-        reply = self._request({"probe": {"exercise": exercise.id, "cases": records, "seconds": seconds}}, seconds)
+        request = {"exercise": exercise.id, "cases": records, "seconds": seconds, "further": further}
+        reply = self._request({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
             return _took_too_long(self._limits.probe_seconds)
         if reply.get("too_large") is True:

@@ -100,31 +100,26 @@ def restrict_files(readable: Iterable[Path], writable: Path) -> None:
         raise CannotLockDown(f"Landlock refuses: {error}") from error
 
 
-def load_libraries() -> None:
-    """Load what `filter_system_calls` needs, while files can still be opened.
+def system_call_filter() -> Any:
+    """Rules that deny all that `DENIED` names, and calls whose arguments reach for others.
+
+    The warm parent makes them, once; they hold for a worker when it calls `filter_system_calls`.
 
     Raises:
-        CannotLockDown: it is not installed.
+        CannotLockDown: what it needs is not installed.
     """
     try:
-        import pyseccomp  # noqa: F401
+        import pyseccomp as seccomp
     except (ImportError, RuntimeError, OSError) as error:
         raise CannotLockDown(f"the package pyseccomp or the library libseccomp is missing ({error})") from error
-
-
-def filter_system_calls() -> None:
-    """Deny this process all that `DENIED` names, and calls whose arguments reach for others."""
-    import pyseccomp as seccomp
-
-    own, refuse = os.getpid(), seccomp.ERRNO(errno.EPERM)
-    rules = seccomp.SyscallFilter(seccomp.ALLOW)
+    refuse, rules = seccomp.ERRNO(errno.EPERM), seccomp.SyscallFilter(seccomp.ALLOW)
 
     def deny(name: str, *arguments: seccomp.Arg, action: int = refuse) -> None:
         try:
             rules.add_rule(action, name, *arguments)
         except (OSError, ValueError):
             # Unknown to this architecture (arm64 has no fork) or to this version of the library.
-            if name in ("execve", "clone", "socket", "kill", "ptrace"):
+            if name in ("execve", "clone", "socket", "ptrace"):
                 raise
 
     for name in DENIED:
@@ -133,8 +128,6 @@ def filter_system_calls() -> None:
         rules.add_rule(seccomp.ERRNO(errno.ENOSYS), number)
     # A thread is made by clone with CLONE_THREAD; clone3, whose arguments no filter sees, is a new call.
     deny("clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
-    for name in ("kill", "tgkill"):
-        deny(name, seccomp.Arg(0, seccomp.NE, own))
     deny("prlimit64", seccomp.Arg(2, seccomp.NE, 0))  # reading one's own limits is harmless
     for option in (PR_SET_PDEATHSIG, PR_SET_DUMPABLE):
         # The kernel looks at the lower half of the argument alone, so the filter must as well.
@@ -149,6 +142,15 @@ def filter_system_calls() -> None:
     emptying = os.O_TRUNC | os.O_ACCMODE
     deny("open", seccomp.Arg(1, seccomp.MASKED_EQ, emptying, os.O_TRUNC))
     deny("openat", seccomp.Arg(2, seccomp.MASKED_EQ, emptying, os.O_TRUNC))
+    return rules
+
+
+def filter_system_calls(rules: Any) -> None:
+    """Hold this process to `rules`, from `system_call_filter`, and let it signal itself alone."""
+    import pyseccomp as seccomp
+
+    for name in ("kill", "tgkill"):
+        rules.add_rule(seccomp.ERRNO(errno.EPERM), name, seccomp.Arg(0, seccomp.NE, os.getpid()))
     rules.load()
 
 

@@ -10,6 +10,7 @@ import os
 import random
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from autograder import wire
 from autograder.exercises import exercise
-from autograder.exercises.exercise import Implementation
+from autograder.exercises.exercise import Exercise, Implementation
 from autograder.i18n import use_language
 from autograder.worker import frames, limits
 from autograder.worker.limits import Limits, OutOfTime, time_limit
@@ -55,8 +56,8 @@ def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[
             return {"written": _write(Path(name), content)}
         case {"cell": cell}:
             return {"outputs": shell.run(**cell, limits=allowed)}
-        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds}}:
-            return _probe(exercise(name), shell.user_ns, cases, seconds)
+        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds, "further": further}}:
+            return _probe(exercise(name), shell.user_ns, cases, seconds, further)
         case {"trial": paths}:
             return {"possible": _possible(paths)}
 
@@ -69,11 +70,14 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _probe(wanted: Any, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def _probe(
+    wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float, further: bool
+) -> dict[str, Any]:
+    look = wanted.observe_further if further else partial(wanted.observe, further=False)
     implementation = Implementation(namespace)
     try:
         with time_limit(seconds):
-            observations = [wanted.observe(implementation, wanted.case(**case)).to_data() for case in cases]
+            observations = [look(implementation, wanted.case(**case)).to_data() for case in cases]
     except OutOfTime:
         return {"out_of_time": True}
     except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code
