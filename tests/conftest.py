@@ -73,6 +73,14 @@ def small_notebook(extra: list[dict] = (), **solutions: str) -> dict:
     return notebook_of([code_cell(SETUP, "setup"), *solution_cells, *extra, *checks], autograder={"language": "en"})
 
 
+UNBIASED = (
+    SOLUTIONS["batch_norm"]
+    .replace("x.var(axis=0)", "x.var(axis=0, ddof=1)")
+    .replace("(dx_hat * x_hat).mean(axis=0)", "(dx_hat * x_hat).sum(axis=0) / (len(dout) - 1)")
+)
+"""A BatchNorm with a wrong forward, which divides by N - 1, and the backward that fits it."""
+
+
 def solution_lines() -> set[str]:
     """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
     solved, given = set(), set()

@@ -3,11 +3,13 @@
 import linecache
 import time
 
+import numpy as np
 import pytest
-from conftest import EXERCISES, namespace_of
+from conftest import EXERCISES, UNBIASED, namespace_of
 
 import autograder
 from autograder.i18n import speaking
+from autograder.layers import Layer
 from autograder.notebook import Report, judge_here, waiting_for
 from autograder.worker.limits import Limits
 
@@ -39,6 +41,14 @@ def test_an_empty_notebook_is_not_attempted(exercise):
     report = check_in({}, exercise.id)
     assert report.result.score == 0
     assert "not attempted" in repr(report)
+
+
+def test_a_backward_that_fits_a_wrong_forward_is_told_so():
+    names = {"np": np, "Layer": Layer}
+    exec(UNBIASED, names)
+    report = check_in(names, "batch_norm_backward")
+    assert report.result.score == 6.5
+    assert "fits your own forward" in repr(report)
 
 
 def test_the_report_shows_itself_as_a_table_and_as_text():

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
 from autograder import wire
 from autograder.exercises import exercise
@@ -162,6 +162,37 @@ def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken):
     assert by_exercise["clip_gradients"] == 0
     assert sum(by_exercise.values()) == 30
     assert all(item.message for item in graded.result.checks["clip_gradients"].items)
+
+
+def test_only_what_falls_short_is_looked_at_further():
+    asked = []
+    for batch_norm in (SOLUTIONS["batch_norm"], UNBIASED):
+        submission = submission_of(small_notebook(batch_norm=batch_norm), "test")
+        cases = {"batch_norm_backward": [e.case for e in recorded(exercise("batch_norm_backward"))]}
+
+        def look_further(looked_at, seen):
+            asked.append(looked_at.id)
+            return batch_norm is UNBIASED
+
+        run = run_submission(submission, cases, limits=QUICK, look_further=look_further)
+        for seen in run.observations["batch_norm_backward"]:
+            assert ("numerical dx" in seen.values) == (batch_norm is UNBIASED)
+            assert list(seen.values)[0] == "y"
+    assert asked == ["batch_norm_backward"] * 2, "no other exercise has a further probe"
+
+
+def test_a_further_look_earns_what_it_shows():
+    by_exercise, _graded = scores(batch_norm=UNBIASED)
+    assert by_exercise["batch_norm_backward"] == 6.5  # three quarters of dx and dgamma
+
+
+def test_a_further_look_that_does_not_end_costs_nothing_more():
+    tired = "        self.calls = getattr(self, 'calls', 0) + 1\n        while self.calls > 60: pass\n"
+    before = "        mean, var = self.running_mean"
+    by_exercise, graded = scores(batch_norm=UNBIASED.replace(before, tired + before))
+    assert by_exercise["batch_norm_backward"] == 2.0  # dbeta, and that gradients are not added up
+    assert by_exercise["depth_study"] == 6
+    assert graded.result.checks["batch_norm_backward"].items[0].points == 1.0
 
 
 def test_a_cell_that_kills_the_process_costs_only_itself():
