@@ -210,3 +210,9 @@ def test_a_gradebook_that_somebody_holds_is_waited_for(course):
         assert running.poll() is None
         other.execute("ROLLBACK")
     assert "3 graded" in running.communicate(timeout=120)[0]
+
+
+def test_a_grader_process_starts_without_nbgrader():
+    line = "import sys, autograder.grading.process; print([name for name in sys.modules if 'nbgrader' in name])"
+    done = subprocess.run([sys.executable, "-c", line], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

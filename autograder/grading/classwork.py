@@ -6,16 +6,15 @@ results store. A submission counts as done when its row in the store is written,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.util import Finalize
 from pathlib import Path
 
+from autograder.grading import process
 from autograder.grading.course import Course, CourseError, Handed, edition_metadata
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook
-from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
+from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.store import ResultStore
 from autograder.i18n import _
@@ -91,9 +90,9 @@ def grade_class(
                     yield handed
 
         longest = 2 * settings.limits.total_seconds + 60.0
-        with Pool(max(1, min(jobs, len(handed_in))), longest, _prepare, settings, prepared, scratch) as pool:
+        with Pool(max(1, min(jobs, len(handed_in))), longest, process.prepare, settings, prepared, scratch) as pool:
             progress(summary, len(handed_in))
-            for handed, done in pool.map(_grade, changed()):
+            for handed, done in pool.map(process.grade, changed()):
                 digest = digests.pop(handed.student)
                 if isinstance(done, Exception):
                     summary.broken[handed.student] = f"{type(done).__name__}: {done}"
@@ -115,29 +114,3 @@ def _note(summary: Summary, student: str, done: GradedFolder) -> None:
         summary.looks[student] = result.message
     elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
         summary.looks[student] = _("A check failed through a fault of its own.")
-
-
-class _Process:
-    """What a grader process keeps: how to grade, and the grader, made with the first submission."""
-
-    settings: Settings
-    assignment: Assignment
-    grader: Grader | None = None
-
-
-def _prepare(settings: Settings, assignment: Assignment, scratch: Path) -> None:
-    _Process.settings, _Process.assignment = settings, assignment
-    tempfile.tempdir = str(scratch)
-    Finalize(None, _close, exitpriority=0)
-
-
-def _grade(handed: Handed) -> GradedFolder:
-    if _Process.grader is None:
-        # Here and not in _prepare, so that what fails is said.
-        _Process.grader = Grader(_Process.settings, _Process.assignment)
-    return _Process.grader.grade(handed)
-
-
-def _close() -> None:
-    if _Process.grader is not None:
-        _Process.grader.close()

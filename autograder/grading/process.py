@@ -1,0 +1,38 @@
+"""What a grader process runs. It imports nothing of nbgrader, which would take longer than all the rest."""
+
+from __future__ import annotations
+
+import tempfile
+from multiprocessing.util import Finalize
+from pathlib import Path
+
+from autograder.grading.course import Handed
+from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
+
+
+class _Process:
+    """What a grader process keeps: how to grade, and the grader, made with the first submission."""
+
+    settings: Settings
+    assignment: Assignment
+    grader: Grader | None = None
+
+
+def prepare(settings: Settings, assignment: Assignment, scratch: Path) -> None:
+    """Get this process ready; its temporary files go to `scratch`."""
+    _Process.settings, _Process.assignment = settings, assignment
+    tempfile.tempdir = str(scratch)
+    Finalize(None, _close, exitpriority=0)
+
+
+def grade(handed: Handed) -> GradedFolder:
+    """Grade what one student handed in."""
+    if _Process.grader is None:
+        # Here and not in `prepare`, so that what fails is said.
+        _Process.grader = Grader(_Process.settings, _Process.assignment)
+    return _Process.grader.grade(handed)
+
+
+def _close() -> None:
+    if _Process.grader is not None:
+        _Process.grader.close()
