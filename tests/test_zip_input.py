@@ -659,9 +659,10 @@ def of_date(name, *date):
     return zipfile.ZipInfo(name, (*date, 12, 0, 0))
 
 
-def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, caplog):
+def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, monkeypatch, caplog):
     from nbgrader.api import Gradebook
 
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "any")  # nbgrader asks a program, for seconds
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         for person in PEOPLE:
             names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
