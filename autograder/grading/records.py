@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 
 from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from autograder.exercises import UnknownExercise, exercise
 from autograder.grading.course import Course, CourseError
@@ -149,7 +151,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
         CourseError: there is no such assignment, nobody has been graded for it, or the gradebook cannot be read.
     """
     handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
-    stored, book = _stored(course.folder, assignment), _gradebook(course, assignment)
+    stored, book = _stored(course.folder, assignment), _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
         raise CourseError(
             _("There is no assignment {name} here: {folder} does not exist.").format(
@@ -208,14 +210,35 @@ def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
     )
 
 
-def _gradebook(course: Course, assignment: str) -> _Book:
-    url = make_url(course.database)
+def read_people(directory: Any) -> dict[str, Person]:
+    """id -> everybody in the gradebook; empty where there is none yet.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    with _gradebook(directory) as gradebook:
+        return _people(gradebook) if gradebook else {}
+
+
+def _booked(course: Course, assignment: str) -> _Book:
+    with _gradebook(course.directory) as gradebook:
+        return _read(gradebook, assignment) if gradebook else _Book()
+
+
+@contextmanager
+def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
+    """nbgrader's gradebook, or None where there is none yet."""
+    url = make_url(directory.db_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():  # opening would make it
-        return _Book()
+        yield None
+        return
     try:
-        with Gradebook(course.database, course.directory.course_id) as gradebook:
-            return _read(gradebook, assignment)
-    except OperationalError as error:
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            yield gradebook
+    except DatabaseError as error:
         raise CourseError(
             _(
                 "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
@@ -224,11 +247,16 @@ def _gradebook(course: Course, assignment: str) -> _Book:
         ) from error
 
 
-def _read(gradebook: Gradebook, assignment: str) -> _Book:
-    book = _Book()
+def _people(gradebook: Gradebook) -> dict[str, Person]:
+    people = {}
     for student in gradebook.db.query(Student):
         names = (student.first_name, student.last_name, student.email, student.lms_user_id)
-        book.people[student.id] = Person(student.id, *(text or "" for text in names))
+        people[student.id] = Person(student.id, *(text or "" for text in names))
+    return people
+
+
+def _read(gradebook: Gradebook, assignment: str) -> _Book:
+    book = _Book(people=_people(gradebook))
     try:
         entry = gradebook.find_assignment(assignment)
     except MissingEntry:
