@@ -159,7 +159,7 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
     clip = submission["checks"]["clip_gradients"]
     assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
     first = clip["items"][0]
-    assert set(first) == {"id", "outcome", "points", "max", "message", "cause"}
+    assert set(first) == {"id", "outcome", "points", "max", "message", "cause", "causes"}
     assert (first["id"], first["outcome"], first["points"], first["max"]) == ("total_norm", "failed", 0.0, 1.5)
 
 
