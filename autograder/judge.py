@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -126,9 +126,13 @@ class _Diagnosis:
 def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
     if not causes:
         return {}
-    language = current_language()
-    likely = _(" Or: ").join(dict.fromkeys(cause.cause[language] for cause in causes))
-    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[language]}
+    likely = alternatives(cause.cause[current_language()] for cause in causes)
+    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
+
+
+def alternatives(causes: Iterable[str]) -> str:
+    """Causes that explain equally well, in one line; those of the same words are one."""
+    return _(" Or: ").join(dict.fromkeys(causes))
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
