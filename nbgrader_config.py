@@ -62,10 +62,8 @@ c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {
     name: f"autograder.nbgrader_plugins.safe_html.{name}" for name in ("clean_html", "highlight_code", "markdown2html")
 }
-c.HTMLExporter.preprocessors = ["autograder.nbgrader_plugins.safe_html.SafeContent"]  # formgrader's, too
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+c.HTMLExporter.preprocessors = [  # of feedback pages and formgrader
+    "autograder.nbgrader_plugins.safe_html.SafeContent",
     "autograder.nbgrader_plugins.safe_html.PageStyle",
 ]
 

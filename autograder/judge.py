@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from autograder.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
-from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError, Waits
+from autograder.exercises.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError, Waits
 from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
@@ -68,8 +68,9 @@ def falls_short(exercise: Exercise, trials: Sequence[Trial]) -> bool:
 
 
 def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
-    """The result of an exercise whose code was stopped, or died, before it could be observed."""
-    items = (Item(check.id, _(check.sentence), Outcome.RAISED, 0.0, check.points, reason) for check in exercise.checks)
+    """The result of an exercise whose code ended, through an error or not, before it could be observed."""
+    outcome = Outcome.STOPPED if isinstance(reason, Stopped) else Outcome.RAISED
+    items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
     return ExerciseResult(exercise.id, tuple(items))
 
 

@@ -129,6 +129,21 @@ def mend(
     return notes
 
 
+def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook in the place of one that cannot be read: `reason`, and below it the cells that have points.
+
+    Args:
+        released: what the assignment's cells were released as, in their order.
+        metadata: the released notebook's.
+    """
+    notebook: dict[str, Any] = {"cells": [{"cell_type": "markdown", "source": reason}]}
+    mend(
+        notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata.get("kernelspec")
+    )
+    notebook["metadata"]["autograder"] = dict(metadata.get("autograder", {}))
+    return notebook
+
+
 # --- a valid notebook -------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograder.exercises import assignments, in_lesson_order
-from autograder.exercises.exercise import Exercise, Implementation
+from autograder.exercises.exercise import Exercise, Implementation, Stopped
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
 from autograder.judge import falls_short, interrupted, judge
@@ -95,7 +95,7 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
                 ]
     except OutOfTime:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
-        return interrupted(wanted, reason.format(seconds=seconds))
+        return interrupted(wanted, Stopped(reason.format(seconds=seconds)))
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
 
 

@@ -62,9 +62,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         notebook = _from_format_3(notebook, path)
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise UnreadableNotebook(
-            _("{path} is no Jupyter notebook of format 4. Open it in Jupyter, save it, and try again.").format(
-                path=path
-            )
+            _("{path} is no Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
         )
     return notebook
 
@@ -90,13 +88,18 @@ def _read_text(path: Path) -> str:
         return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableNotebook(
-            _(
-                "{path} is no notebook: its content is not text in UTF-8. Open it in Jupyter, save it, and try again."
-            ).format(path=path)
+            _("{path} is no notebook: its content is not text in UTF-8. {advice}").format(path=path, advice=_own_copy())
         ) from error
 
 
+def _own_copy() -> str:
+    """What to do about a file that Jupyter cannot open either."""
+    return _("Make sure that your own copy opens in Jupyter, and hand that in again.")
+
+
 def _parse(text: str, path: Path) -> Any:
+    if not text.strip():
+        raise UnreadableNotebook(_("{path} is empty. {advice}").format(path=path, advice=_own_copy()))
     try:
         notebook = json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=lambda _name: None)
         if re.search(r"\\u[dD][89a-fA-F]", text):  # half of a character, unless the other half follows
@@ -104,9 +107,8 @@ def _parse(text: str, path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         raise UnreadableNotebook(
             _(
-                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). "
-                "Open it in Jupyter, save it, and try again."
-            ).format(path=path)
+                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). {advice}"
+            ).format(path=path, advice=_own_copy())
         ) from error
     return notebook
 

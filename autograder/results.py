@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     NOT_ATTEMPTED = "not attempted"
     RAISED = "raised"
+    STOPPED = "stopped"
     BLOCKED = "blocked"
     GRADER_ERROR = "grader error"
 

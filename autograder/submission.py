@@ -21,6 +21,7 @@ __all__ = [
     "Cell",
     "Submission",
     "UnreadableNotebook",
+    "candidates",
     "choose_notebook",
     "digest",
     "language_of",
@@ -122,23 +123,31 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
-def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
-    """Which file of a submitted folder is the submission.
+def candidates(folder: Path, name: str) -> list[Path]:
+    """The files of a submitted folder that may be the submission; the first is taken.
 
-    The one called `name`.ipynb; otherwise one that belongs to an assignment, here or one folder down; otherwise any
-    notebook, so that reading it says what is wrong. Of several the newest. Links are never followed.
+    The one called `name`.ipynb; otherwise those that belong to an assignment, here or one folder down; otherwise any
+    notebook, so that reading it says what is wrong. The newest comes first. Links are never followed.
+    """
+    named = folder / f"{name}.ipynb"
+    if _is_plain_file(named):
+        return [named]
+    found = sorted(_notebooks_in(folder), key=lambda path: (-path.lstat().st_mtime, str(path)))[:MAX_CANDIDATES]
+    return [path for path in found if _belongs_here(path)] or found
+
+
+def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
+    """Which file of a submitted folder is the submission: the first of `candidates`.
 
     Returns:
         The file, or None if there is no notebook, and what an instructor should know about the choice.
     """
-    named = folder / f"{name}.ipynb"
-    if _is_plain_file(named):
-        return named, []
-    found = sorted(_notebooks_in(folder), key=lambda path: (-path.lstat().st_mtime, str(path)))[:MAX_CANDIDATES]
-    candidates = [path for path in found if _belongs_here(path)] or found
-    if not candidates:
+    found = candidates(folder, name)
+    if not found:
         return None, []
-    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
+    if found[0] == folder / f"{name}.ipynb":
+        return found[0], []
+    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in found]
     if not others:
         note = _("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)
     else:
@@ -146,7 +155,7 @@ def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
             "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
             "Please look whether that is right."
         ).format(name=name, taken=taken, others=", ".join(others))
-    return candidates[0], [note]
+    return found[0], [note]
 
 
 def language_of(notebook: dict[str, Any]) -> str | None:

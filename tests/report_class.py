@@ -106,8 +106,8 @@ def _item(check, outcome: Outcome, share: float, message: str = "", causes: tupl
 
 def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
-        SLOW: (Outcome.RAISED, 0.0, client._took_too_long(20.0)),
-        CRASHED: (Outcome.RAISED, 0.0, client._ended()),
+        SLOW: (Outcome.STOPPED, 0.0, client._took_too_long(20.0)),
+        CRASHED: (Outcome.STOPPED, 0.0, client._ended()),
         BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker itself failed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }

@@ -13,7 +13,7 @@ import pytest
 
 from autograder import wire
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, StudentError
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, Stopped, StudentError
 from autograder.i18n import speaking
 from autograder.judge import MOST_REASON, Trial, interrupted, judge
 from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
@@ -1578,9 +1578,10 @@ def test_nothing_to_judge_is_an_error_and_not_full_marks(exercise, change):
         judge(replace(exercise, **change), [trial({})] if change else [])
 
 
-def test_what_was_interrupted_earns_nothing_and_says_why(exercise):
-    result = interrupted(exercise, "it took too long")
-    assert {(i.outcome, i.points, i.message) for i in result.items} == {(Outcome.RAISED, 0.0, "it took too long")}
+@pytest.mark.parametrize(("kind", "outcome"), [(Stopped, Outcome.STOPPED), (str, Outcome.RAISED)])
+def test_what_was_interrupted_earns_nothing_and_says_why(exercise, kind, outcome):
+    result = interrupted(exercise, kind("it took too long"))
+    assert {(i.outcome, i.points, i.message) for i in result.items} == {(outcome, 0.0, "it took too long")}
     assert result.max == 7.0
 
 

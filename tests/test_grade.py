@@ -9,8 +9,12 @@ import time
 
 import pytest
 
+from autograder.grading.course import Handed
+from autograder.grading.digest import content_digest
+from autograder.grading.executed import unread_comment
+from autograder.i18n import speaking
 from autograder.worker.host import Host
-from source.release import NOTEBOOK
+from source.release import COURSE, NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,
     comments_in,
@@ -45,7 +49,7 @@ def both_ways(tmp_path_factory):
     grade(ours, "--json", str(ours / "results.json"))
     theirs = make_course(tmp_path_factory.mktemp("theirs"), FEW)
     nbgrader(theirs, "generate_assignment", ASSIGNMENT)
-    nbgrader(theirs, "autograde", ASSIGNMENT)
+    (theirs / "autograde.log").write_text(nbgrader(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
     return ours, theirs
 
 
@@ -87,6 +91,31 @@ def test_the_results_file_says_the_same_as_the_gradebook(both_ways):
     assert results["submissions"]["saito"]["mended"]
 
 
+def test_what_nbgrader_says_holds_no_warnings_of_its_own_code(both_ways):
+    log = (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
+    assert "AutogradeApp" in log and "SAWarning" not in log
+
+
+def test_the_stand_in_for_an_unreadable_notebook_says_why_first_and_nothing_is_run(both_ways):
+    with speaking("ja"):
+        words = unread_comment()
+    for course in both_ways:
+        reason, *cells = executed(course, "tanaka")["cells"]
+        assert reason["cell_type"] == "markdown" and "JSON" in "".join(reason["source"])
+        assert cells and all(cell["metadata"]["nbgrader"]["grade"] for cell in cells)
+        for cell in cells:
+            said = [output["evalue"] for output in cell.get("outputs", ())]
+            assert said == ([] if cell["metadata"]["nbgrader"]["solution"] else [words])
+        assert set(comments_in(course / "gradebook.db")["tanaka"].values()) == {words}
+        assert {grade[:2] for grade in grades_in(course / "gradebook.db")["tanaka"].values()} == {(0.0, None)}
+
+
+def test_who_needs_a_look_is_named_however_often_one_grades(both_ways):
+    said = grade(both_ways[0]).stdout
+    assert f"0 graded, {len(FEW)} unchanged, 2 to look at" in said
+    assert "tanaka" in said and "ueda" in said
+
+
 def test_nbgrader_goes_on_from_there(both_ways):
     ours, _theirs = both_ways
     nbgrader(ours, "generate_feedback", ASSIGNMENT)
@@ -123,6 +152,20 @@ def test_what_a_person_gave_stays_and_asks_to_be_looked_at_again(course):
     grade(course)
     for grades in grades_in(course / "gradebook.db").values():
         assert grades["check_clip_gradients"] == (6.0, 1.5, True)
+
+
+def test_whether_a_submission_changed_is_no_matter_of_the_graders_language(tmp_path):
+    def seen(language):
+        with speaking(language):
+            return content_digest(b"", Handed("aoki", tmp_path, tmp_path), "gradient_pathology")
+
+    source = (COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
+    (tmp_path / "mine.ipynb").write_bytes(source)
+    first = seen("en")
+    (tmp_path / "older.ipynb").write_bytes(source)
+    os.utime(tmp_path / "older.ipynb", (0, 0))
+    second = seen("en")
+    assert (seen("ja"), seen("ja") == first) == (second, False), "another file to choose from is a change"
 
 
 def test_one_student_alone(course):

@@ -14,11 +14,13 @@ import pytest
 from conftest import COURSE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 
 from autograder.cells import defined_by, defines, grade_id_of
 from autograder.grading.gradebook import released_cells
 from autograder.mending import mend, released_in, repair
+from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
 from autograder.nbgrader_plugins.rename import before_autograde, rename_all
 from autograder.reading import MAX_NOTEBOOK_BYTES
 from autograder.submission import UnreadableNotebook, choose_notebook, read_notebook, source_of, submission_of
@@ -140,7 +142,7 @@ def test_what_is_no_submission_is_refused_in_one_sentence_or_two(case, tmp_path)
     with pytest.raises(UnreadableNotebook, match=case.unreadable) as refusal:
         submission_of(handed_in(case, tmp_path), case.file)
     said = str(refusal.value)
-    assert case.file in said and ("try again" in said or "download" in said)
+    assert case.file in said and any(advice in said for advice in ("try again", "hand that in again", "download"))
 
 
 def test_there_are_enough_of_them_and_their_names_are_their_own():
@@ -505,3 +507,11 @@ def test_nothing_is_written_through_a_link(tmp_path):
         pytest.skip("this system lets nobody make links")
     rename_all(tmp_path)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_notebook_that_calls_itself_unreadable_is_none():
+    nb = new_notebook(metadata={"autograder": {"unreadable": "said the student", "mended": ["this, too"]}})
+    write_notes(nb, ["a note"])
+    assert (read_unreadable(nb), read_mended(nb)) == ("", ("a note",))
+    write_notes(nb, [], "no JSON")
+    assert (read_unreadable(nb), read_mended(nb)) == ("no JSON", ())

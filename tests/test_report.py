@@ -336,6 +336,11 @@ def test_what_the_runner_says_of_stopped_code_is_recognised_and_cannot_be_feigne
             assert ending(f"Your code raised E: {text}") is None
 
 
+def test_every_outcome_has_a_column_of_its_own(page):
+    marks = page.sections["Exercises and checks"][0][4:]
+    assert len(set(marks)) == len(marks) == len(Outcome)
+
+
 def test_canvas(made, record):
     header, possible, *rows = csv.reader(io.StringIO(exports.canvas_csv(record), newline=""))
     assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", ASSIGNMENT]
@@ -428,7 +433,8 @@ def test_junit(made, record):
     outcomes = Counter(item.outcome for item in items)
     assert int(root.get("tests")) == len(items) + 4
     assert int(root.get("failures")) == outcomes[Outcome.FAILED]
-    assert int(root.get("errors")) == outcomes[Outcome.RAISED] + outcomes[Outcome.GRADER_ERROR] + 1
+    errors = (Outcome.RAISED, Outcome.STOPPED, Outcome.GRADER_ERROR)
+    assert int(root.get("errors")) == sum(outcomes[outcome] for outcome in errors) + 1
     assert int(root.get("skipped")) == outcomes[Outcome.NOT_ATTEMPTED] + outcomes[Outcome.BLOCKED] + 3
     late = suites[made_of.LATE]
     assert [case.get("name") for case in late.iter("testcase")] == [check.id for _exercise, check in CHECKS]

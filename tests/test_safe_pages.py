@@ -17,6 +17,7 @@ from conftest import COURSE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from traitlets.config import PyFileConfigLoader
 
+from autograder import i18n
 from autograder.nbgrader_plugins.safe_html import (
     ID_PREFIX,
     MAX_MARKDOWN,
@@ -253,10 +254,16 @@ def test_nothing_leaves_its_place(page):
             assert "position" not in value and "-" not in re.sub(r"[a-z]-[a-z]", "", value)
 
 
-def test_wide_pictures_stay_in_their_panel_and_tables_have_room(feedback):
-    style = " ".join(re.findall(r"(?s)<style[^>]*>(.*?)</style>", feedback))
+def test_wide_pictures_stay_in_their_panel_and_tables_have_room(text):
+    style = " ".join(re.findall(r"(?s)<style[^>]*>(.*?)</style>", text))
     assert ".output_subarea img, .panel-footer img { max-width: 100%; height: auto; }" in style
+    assert ".output_subarea img { border: 0; }" in style
     assert re.search(r"\.rendered_html td.*{ padding: 2px 8px; }", style)
+
+
+def test_figures_are_described_in_the_notebooks_language(page):
+    described = [image["alt"] for image in page.of("img") if PNG in image.get("src", "")]
+    assert described.count(i18n._("Figure that this cell drew")) == 2
 
 
 def test_a_comment_is_shown_without_what_it_carried(feedback):

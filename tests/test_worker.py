@@ -12,6 +12,7 @@ from autograder import wire
 from autograder.exercises import exercise
 from autograder.grading import grade_submission
 from autograder.oracle import recorded
+from autograder.results import Outcome
 from autograder.submission import submission_of
 from autograder.worker import client
 from autograder.worker.client import Figures, run_submission
@@ -144,24 +145,25 @@ def test_the_reference_has_full_marks_through_a_worker():
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "first"),
     [
-        FOREVER,
-        "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)",
-        "def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)",
-        "def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)",
-        "def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt",
-        "def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)",
-        "def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0",
-        "def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0",
+        (FOREVER, Outcome.STOPPED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)", Outcome.STOPPED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)", Outcome.STOPPED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)", Outcome.RAISED),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED),
+        ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED),
     ],
     ids=["endless", "exit", "segfault", "sys.exit", "interrupt", "recursion", "huge", "syntax"],
 )
-def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken):
+def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first):
     by_exercise, graded = scores(clip_gradients=broken)
     assert by_exercise["clip_gradients"] == 0
     assert sum(by_exercise.values()) == 30
     assert all(item.message for item in graded.result.checks["clip_gradients"].items)
+    assert graded.result.checks["clip_gradients"].items[0].outcome is first
 
 
 def test_only_what_falls_short_is_looked_at_further():

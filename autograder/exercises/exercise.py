@@ -90,6 +90,10 @@ class Observation:
         return cls(data["values"], data["stopped"])
 
 
+class Stopped(str):
+    """Why nothing was observed: the student's code was stopped, or ended its process, without an error to show."""
+
+
 class StudentError(Exception):
     """The student's code raised `raised` where a check wanted a value."""
 

@@ -6,6 +6,7 @@ results store. A submission counts as done when its row in the store is written,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,11 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.pool import Pool
+from autograder.grading.records import result_of
 from autograder.grading.store import ResultStore
 from autograder.i18n import _
 from autograder.reading import as_text
-from autograder.results import Outcome
+from autograder.results import Outcome, SubmissionResult
 from autograder.worker.folder import scratch_folder
 
 
@@ -29,7 +31,7 @@ class Summary:
 
     Attributes:
         graded, unchanged: how many submissions were graded now, and how many as they are had been before.
-        looks: student -> why somebody should look at the submission by hand.
+        looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
     """
@@ -85,6 +87,7 @@ def grade_class(
                 digest = content_digest(settled, handed, prepared.notebook)
                 if known.get(handed.student) == digest and gradebook.has(handed):
                     summary.unchanged += 1
+                    _look(summary, handed.student, result_of(json.loads(store.result(assignment, handed.student))))
                 else:
                     digests[handed.student] = digest
                     yield handed
@@ -107,9 +110,12 @@ def grade_class(
 
 def _note(summary: Summary, student: str, done: GradedFolder) -> None:
     summary.graded += 1
-    result = done.result
-    if result.mended:
-        summary.mended[student] = result.mended
+    if done.result.mended:
+        summary.mended[student] = done.result.mended
+    _look(summary, student, done.result)
+
+
+def _look(summary: Summary, student: str, result: SubmissionResult) -> None:
     if result.status == "failed":
         summary.looks[student] = result.message
     elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):

@@ -14,7 +14,7 @@ from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
 from autograder.oracle import Reference
 from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import choose_notebook
+from autograder.submission import candidates
 
 PACKAGE = Path(autograder.__file__).parent
 
@@ -33,13 +33,13 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
 
 
 def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the files that were handed in."""
+    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now."""
     digest = hashlib.sha256(settings)
-    path, notes = choose_notebook(handed.folder, notebook)
-    _add(digest, json.dumps(notes).encode())
-    if path is not None:
-        _add(digest, os.fsencode(path.name), _content(path))
-        for name, content in files_beside(path).items():
+    found = candidates(handed.folder, notebook)
+    _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
+    if found:
+        _add(digest, _content(found[0]))
+        for name, content in files_beside(found[0]).items():
             _add(digest, name.encode(), content)
     return digest.hexdigest()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from autograder.cells import metadata_of
 from autograder.grading import Graded
+from autograder.i18n import _
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text
 from autograder.report.words import MARKS, headline, shared_message
@@ -21,6 +23,19 @@ def cell_outputs(submission: Submission, graded: Graded) -> dict[int, list[dict[
         if cell is not None:
             outputs[cell.index] = _report(graded.result.checks[exercise.id])
     return outputs
+
+
+def unread_outputs(notebook: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
+    """The same for a stand-in, of which nothing is run: an error, which to nbgrader is 0 points, in every test cell."""
+    words = unread_comment()
+    error = {"output_type": "error", "ename": "Unreadable", "evalue": words, "traceback": [words]}
+    marks = [metadata_of(cell, "nbgrader") for cell in notebook["cells"]]
+    return {index: [error] for index, mark in enumerate(marks) if mark.get("grade") and not mark.get("solution")}
+
+
+def unread_comment() -> str:
+    """What stands at every cell of a stand-in."""
+    return _("The notebook could not be read: see the top of this page.")
 
 
 def comments(submission: Submission, results: dict[str, ExerciseResult], mended: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,11 @@ LOCKED_TRIES = 10
 """How often a gradebook that another program holds is tried; each try waits for 5 seconds."""
 
 
+def silence_link_warnings() -> None:
+    """nbgrader links objects in an order that SQLAlchemy warns of and copes with: let nobody be told."""
+    warnings.filterwarnings("ignore", message=".*not in session, add operation along", category=SAWarning)
+
+
 def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
     """grade_id -> what the cell was released as, in the order of the gradebook, which is the notebook's.
 
@@ -83,8 +88,7 @@ class ClassGradebook:
         """
         self._course, self._assignment = course, assignment
         self._gradebook: Gradebook | None = None
-        # nbgrader links objects in an order that SQLAlchemy warns of and copes with.
-        warnings.filterwarnings("ignore", message=".*not in session, add operation along", category=SAWarning)
+        silence_link_warnings()
         self._gradebook = self._open()
 
     def __enter__(self) -> ClassGradebook:

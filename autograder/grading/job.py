@@ -14,9 +14,9 @@ from typing import Any
 from autograder.beside import files_beside
 from autograder.grading import Graded, grade_submission
 from autograder.grading.course import Handed, guarded_folders
-from autograder.grading.executed import cell_outputs, comments
+from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.i18n import _, speaking
-from autograder.mending import ReleasedCell, mend
+from autograder.mending import ReleasedCell, mend, stand_in
 from autograder.oracle import Reference
 from autograder.results import SubmissionResult
 from autograder.submission import (
@@ -92,12 +92,10 @@ class Grader:
         with speaking(self._language):
             try:
                 path, notebook, notes = self._read(handed)
-                unreadable = ""
             except UnreadableNotebook as error:
-                unreadable = str(error).replace(str(handed.folder) + os.sep, "")
-                path, notebook, notes = None, self._stand_in(unreadable), [unreadable]
+                return self._refuse(handed, str(error).replace(str(handed.folder) + os.sep, ""))
         submission = submission_of(notebook, self._assignment.notebook)
-        files = files_beside(path) if path else {}
+        files = files_beside(path)
         with speaking(submission.language):
             graded = grade_submission(
                 submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
@@ -106,7 +104,7 @@ class Grader:
             said = comments(submission, graded.result.checks, notes)
         self._write(handed, notebook, notes)
         return GradedFolder(
-            SubmissionResult(message=unreadable) if unreadable else replace(graded.result, mended=tuple(notes)),
+            replace(graded.result, mended=tuple(notes)),
             graded.isolation,
             {**self._by_hand(notebook), **_automatic(submission, graded)},
             {**self._responses(notebook), **said},
@@ -129,12 +127,16 @@ class Grader:
         submission_of(notebook, path.name)  # another assignment's is not made into this one
         return path, notebook, notes + self._mend(notebook)
 
-    def _stand_in(self, reason: str) -> dict[str, Any]:
-        """The released cells under the reason why there is no notebook: 0 points, and a page that says why."""
-        cells = [{"cell_type": "markdown", "metadata": {}, "source": reason}]
-        notebook: dict[str, Any] = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-        self._mend(notebook)
-        return notebook
+    def _refuse(self, handed: Handed, reason: str) -> GradedFolder:
+        """0 points, and a page that says why; nothing is run."""
+        released = self._assignment.released
+        notebook = stand_in(reason, released, self._assignment.metadata)
+        _fill(notebook, unread_outputs(notebook))
+        self._write(handed, notebook, [])
+        checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
+        said = {name: unread_comment() for name, cell in released.items() if cell.solution or cell.task}
+        result = SubmissionResult(message=reason)
+        return GradedFolder(result, self._host.level, {**self._by_hand(notebook), **checks}, said)
 
     def _mend(self, notebook: dict[str, Any]) -> list[str]:
         own = self._assignment.metadata

@@ -50,6 +50,11 @@ class ResultStore:
                 [assignment, student, content, isolation, result.status, text],
             )
 
+    def result(self, assignment: str, student: str) -> str:
+        """One student's result as JSON."""
+        query = "SELECT result FROM result WHERE assignment = ? AND student = ?"
+        return self._database.execute(query, [assignment, student]).fetchone()[0]
+
     def results(self, assignment: str) -> Iterator[tuple[str, str, str]]:
         """(student, isolation, result as JSON) of everybody, by student, a row at a time."""
         query = "SELECT student, isolation, result FROM result WHERE assignment = ? ORDER BY student"

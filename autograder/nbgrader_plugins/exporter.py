@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import from_dict
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.cells import metadata_of
@@ -19,10 +19,10 @@ from autograder.submission import UnreadableNotebook, language_of, read_notebook
 
 
 class ForgivingNotebookExporter(NotebookExporter):
-    """Puts an empty notebook that says what was wrong in the place of a submission that cannot be read.
+    """Puts an empty notebook in the place of a submission that cannot be read.
 
-    `Mend` then adds the graded cells: the student has 0 points and a feedback page that says why, and everybody else
-    is graded. `resources["unreadable"]` tells it the reason, `resources["repaired"]` what was lost in a damaged file.
+    `Mend` then gives the stand-in: the student has 0 points and a feedback page that says why, and everybody else is
+    graded. `resources["unreadable"]` tells it the reason, `resources["repaired"]` what was lost in a damaged file.
     """
 
     def from_file(self, file_stream: TextIO, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
@@ -37,7 +37,7 @@ class ForgivingNotebookExporter(NotebookExporter):
                 reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
                 self.log.error("%s: %s", names["student"], printable(reason))
                 resources["unreadable"] = reason
-                notebook = new_notebook(cells=[new_markdown_cell(reason)])
+                notebook = new_notebook()
         if "autograder" in own:
             # Merged: nbgrader reads the notebook twice, the second time with the notes of what was mended.
             notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | own["autograder"]

@@ -15,7 +15,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.grading.gradebook import released_cells
 from autograder.i18n import speaking
-from autograder.mending import mend
+from autograder.mending import mend, stand_in
 from autograder.nbgrader_plugins.notes import write_notes
 from autograder.report.text import printable
 from autograder.submission import language_of
@@ -25,17 +25,17 @@ class Mend(NbGraderPreprocessor):
     """Restores, from the gradebook, which cells are graded and how; students' answers stay as they are."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Mend `nb` and note in its metadata what was mended."""
-        names = resources["nbgrader"]
+        """Mend `nb`, or give the stand-in for one that cannot be read, and note in its metadata what was done."""
+        names, unreadable = resources["nbgrader"], resources.get("unreadable", "")
         with Gradebook(names["db_url"]) as gradebook, speaking(language_of(nb)):
             notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
             kernelspec = json.loads(notebook.kernelspec or "null")
-            notes = resources.get("repaired", []) + mend(nb, released_cells(notebook), kernelspec)
-        if "unreadable" in resources:  # all cells were put back, which would be noise beside the reason
-            notes = [resources["unreadable"]]
-        else:
-            for note in notes:
-                self.log.warning("%s: %s", names["student"], printable(note))
+            if unreadable:
+                nb, notes = stand_in(unreadable, released_cells(notebook), nb.metadata | {"kernelspec": kernelspec}), []
+            else:
+                notes = resources.get("repaired", []) + mend(nb, released_cells(notebook), kernelspec)
+        for note in notes:
+            self.log.warning("%s: %s", names["student"], printable(note))
         nb = from_dict(nb)  # new cells are plain dicts
-        write_notes(nb, notes)
+        write_notes(nb, notes, unreadable)
         return nb, resources

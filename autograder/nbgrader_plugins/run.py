@@ -14,11 +14,12 @@ from traitlets import Bool, Float, UseEnum
 from autograder.beside import files_beside
 from autograder.grading import grade_submission
 from autograder.grading.course import guarded_folders
-from autograder.grading.executed import cell_outputs, comments
+from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.i18n import speaking
-from autograder.nbgrader_plugins.notes import read_notes
+from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
 from autograder.oracle import Reference
-from autograder.submission import submission_of
+from autograder.results import SubmissionResult
+from autograder.submission import language_of, submission_of
 from autograder.worker.client import Figures
 from autograder.worker.host import HostBroken, shared_host, too_weak
 from autograder.worker.isolation import Level
@@ -43,22 +44,30 @@ class RunInWorker(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill the outputs of all code cells of `nb`."""
+        reason = read_unreadable(nb)
+        if reason:
+            with speaking(language_of(nb)):
+                outputs, resources["autograder"] = unread_outputs(nb), SubmissionResult(message=reason)
+        else:
+            outputs, resources["autograder"] = self._grade(nb, resources["nbgrader"])
+        for index, found in outputs.items():
+            nb.cells[index].outputs = [from_dict(output) for output in found]
+        return nb, resources
+
+    def _grade(self, nb: NotebookNode, names: dict[str, str]) -> tuple[dict[int, list], SubmissionResult]:
+        """The outputs of cells, and the result."""
         course = Path.cwd()  # nbgrader works in the course folder
-        submission = submission_of(nb, resources["nbgrader"]["notebook"])
+        submission = submission_of(nb, names["notebook"])
         limits = Limits(
             cell_seconds=self.cell_seconds, probe_seconds=self.probe_seconds, total_seconds=self.total_seconds
         )
         host = shared_host(guarded_folders(course), self.figures is not Figures.NONE, own_code=False)
         if host.level is Level.BASIC and not self.allow_basic:
             raise HostBroken(too_weak(host, "--RunInWorker.allow_basic=True"))
-        files = files_beside(self._handed_in(resources["nbgrader"]))
+        files = files_beside(self._handed_in(names))
         with speaking(submission.language):
             graded = grade_submission(submission, Reference(course), self.figures, limits, host, files)
-            outputs = cell_outputs(submission, graded)
-        for index, cell_output in outputs.items():
-            nb.cells[index].outputs = [from_dict(output) for output in cell_output]
-        resources["autograder"] = graded.result
-        return nb, resources
+            return cell_outputs(submission, graded), graded.result
 
     def _handed_in(self, names: dict[str, str]) -> Path:
         """The student's file: the copy in autograded/ may lie beside copies of what links had pointed to."""
@@ -73,12 +82,16 @@ class WriteComments(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Write the comments that SaveAutoGrades, which runs before, has just reset."""
         names = resources["nbgrader"]
-        submission = submission_of(nb, names["notebook"])
-        with speaking(submission.language):
-            found = comments(submission, resources["autograder"].checks, read_notes(nb))
-        with Gradebook(names["db_url"]) as gradebook:
-            for grade_id, text in found.items():
-                comment = gradebook.find_comment(grade_id, names["notebook"], names["assignment"], names["student"])
-                comment.auto_comment = text
+        with Gradebook(names["db_url"]) as gradebook, speaking(language_of(nb)):
+            entries = gradebook.find_submission_notebook(
+                names["notebook"], names["assignment"], names["student"]
+            ).comments
+            if read_unreadable(nb):
+                found = dict.fromkeys((entry.name for entry in entries), unread_comment())
+            else:
+                submission = submission_of(nb, names["notebook"])
+                found = comments(submission, resources["autograder"].checks, read_mended(nb))
+            for entry in entries:
+                entry.auto_comment = found.get(entry.name, entry.auto_comment)
             gradebook.db.commit()
         return nb, resources

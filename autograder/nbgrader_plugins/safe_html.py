@@ -2,7 +2,7 @@
 
 nbgrader's templates show the HTML in Markdown cells and comments as it is, and put much of a notebook's metadata into
 the page unescaped. `clean_html`, `markdown2html` and `highlight_code` stand in for the templates' filters of these
-names; `SafeContent` takes away what no filter sees; `PageStyle` adds what the style of feedback pages lacks.
+names; `SafeContent` takes away what no filter sees; `PageStyle` adds what the style of these pages lacks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +26,9 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
 from pygments.token import STANDARD_TYPES
 from traitlets import Bool
+
+from autograder.i18n import _, speaking
+from autograder.submission import language_of
 
 TAGS = ALLOWED_TAGS | {
     "br",
@@ -95,16 +99,6 @@ MAX_MARKDOWN = 50_000
 
 MAX_MARKS = 1000
 """The same for tags and environments: the time that parsers take grows with the square of their number."""
-
-STYLE = """
-.rendered_html, .output_subarea, .nbgrader_cell .panel-body { contain: paint; overflow-x: auto; }
-.rendered_html img, .output_subarea img, .panel-footer img { max-width: 100%; height: auto; }
-.rendered_html th, .rendered_html td, .panel-footer th, .panel-footer td { padding: 2px 8px; }
-.rendered_html thead th, .panel-footer thead th { border-bottom: 1px solid #999; }
-.panel-footer > div { contain: paint; overflow-x: auto; }
-"""
-"""Wide plots and tables stay in their panel, and so does what is drawn beside its place in order to cover a score."""
-
 
 # --- filters ----------------------------------------------------------------------------------------------------------
 
@@ -256,18 +250,19 @@ class SafeContent(Preprocessor):
         """Tidy `nb`."""
         nb.metadata = _chosen(nb.metadata, "kernelspec", "autograder")
         nb.metadata["language_info"] = NotebookNode(name="python")
-        nb.cells = [_tidied(cell) for cell in nb.cells if isinstance(cell, dict)]
+        with speaking(language_of(nb)):
+            nb.cells = [_tidied(cell) for cell in nb.cells if isinstance(cell, dict)]
         return nb, resources
 
 
 class PageStyle(Preprocessor):
-    """Adds `STYLE` to a page. It comes after CSSHTMLHeaderPreprocessor, which starts the list of styles anew."""
+    """Adds `custom/custom.css`, the name by which nbconvert finds a page's own style in the folder of settings."""
 
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Add it to `resources`."""
-        resources["inlining"]["css"].append(STYLE)
+        """Let `resources` name this folder as the one of settings."""
+        resources["config_dir"] = str(Path(__file__).parent)
         return nb, resources
 
 
@@ -309,7 +304,8 @@ def _tidied_output(output: NotebookNode) -> NotebookNode:
     data = {mime: _text(text) for mime, text in data.items() if mime in DATA and isinstance(text, str)}
     if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
         del data["image/png"]
-    tidied = NotebookNode(output_type="display_data", data=NotebookNode(data), metadata=NotebookNode())
+    metadata = {mime: NotebookNode(alt=_("Figure that this cell drew")) for mime in data if mime in IMAGES}
+    tidied = NotebookNode(output_type="display_data", data=NotebookNode(data), metadata=NotebookNode(metadata))
     if kind == "execute_result":
         tidied.update(output_type=kind, execution_count=_count(output))
     return tidied

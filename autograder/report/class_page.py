@@ -30,6 +30,9 @@ MOST_CAUSES = 20
 
 NOTHING = "–"
 
+_COLUMN_MARKS = MARKS | {Outcome.RAISED: "✗!", Outcome.STOPPED: "✗…"}
+"""Elsewhere a word stands beside the mark that these share with a failure."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -133,7 +136,7 @@ def _checks(record: ClassRecord) -> Section:
     columns = (
         Column(_("Exercise, check")),
         *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
-        *(Column(MARKS[outcome] if outcome is not Outcome.RAISED else "✗!", number=True) for outcome in Outcome),
+        *(Column(_COLUMN_MARKS[outcome], number=True) for outcome in Outcome),
     )
     legend = ", ".join(f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome))
     notes = (

@@ -74,7 +74,8 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
 def endings(student: StudentRecord) -> Iterator[tuple[str, str]]:
     """(exercise, "time-out" or "crash") for each exercise in which the student's code was stopped, or died."""
     for name, result in (student.result.checks if student.result else {}).items():
-        kinds = {ending(item.message) for item in result.items if item.outcome is Outcome.RAISED} - {None}
+        ended = (Outcome.STOPPED, Outcome.RAISED)  # older kits had one word for both
+        kinds = {ending(item.message) for item in result.items if item.outcome in ended} - {None}
         yield from ((name, kind) for kind in sorted(kinds))
 
 

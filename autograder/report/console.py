@@ -11,7 +11,11 @@ from autograder.report.text import exercise_text, printable
 from autograder.report.words import MARKS, points, standing
 from autograder.results import Outcome, SubmissionResult
 
-_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.RAISED: "red", Outcome.GRADER_ERROR: "yellow"}
+_STYLES = {
+    Outcome.PASSED: "green",
+    **dict.fromkeys((Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED), "red"),
+    Outcome.GRADER_ERROR: "yellow",
+}
 
 
 def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:

@@ -223,6 +223,7 @@ def _verdict(item: Item) -> str | None:
         Outcome.PASSED: None,
         Outcome.FAILED: "failure",
         Outcome.RAISED: "error",
+        Outcome.STOPPED: "error",
         Outcome.GRADER_ERROR: "error",
     }.get(item.outcome, "skipped")
 

@@ -38,6 +38,7 @@ _COLOURS = {
     Outcome.PASSED: GREEN,
     Outcome.FAILED: RED,
     Outcome.RAISED: RED,
+    Outcome.STOPPED: RED,
     Outcome.NOT_ATTEMPTED: GREY,
     Outcome.BLOCKED: GREY,
     Outcome.GRADER_ERROR: BROWN,

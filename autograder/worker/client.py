@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from autograder import wire
-from autograder.exercises.exercise import Exercise, Observation
+from autograder.exercises.exercise import Exercise, Observation, Stopped
 from autograder.i18n import _, current_language
 from autograder.submission import Cell, Submission
 from autograder.worker import frames
@@ -105,7 +105,7 @@ class _Running:
             except HostLost:
                 lost += 1
                 if lost >= MOST_HOSTS:
-                    self._give_up(_ended())
+                    self._give_up(Stopped(_ended()))
             if not self._waiting:
                 return self._run
 
@@ -143,7 +143,7 @@ class _Running:
                     if not isinstance(further, str):
                         observations[exercise.id] = [s.joined(f) for s, f in zip(seen, further, strict=True)]
             except WorkerDied as death:
-                observations.setdefault(exercise.id, str(death))
+                observations.setdefault(exercise.id, Stopped(death))
                 del self._waiting[0]
                 return
             del self._waiting[0]
@@ -191,7 +191,7 @@ class Worker:
         request = {"exercise": exercise.id, "cases": records, "seconds": seconds, "further": further}
         reply = self._request({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
-            return _took_too_long(self._limits.probe_seconds)
+            return Stopped(_took_too_long(self._limits.probe_seconds))
         if reply.get("too_large") is True:
             return _("Your code returned more data than can be looked at.")
         if type(reply.get("broke")) is str:
