@@ -19,5 +19,5 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with a command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        hint = _("{command} --help shows how it is used.").format(command=self.prog)
-        self.exit(UNUSABLE, f"{self.prog}: {message}. {hint}\n")
+        line = _("{command}: {problem}. {command} --help shows how it is used.")
+        self.exit(UNUSABLE, line.format(command=self.prog, problem=message) + "\n")
