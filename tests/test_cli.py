@@ -89,6 +89,14 @@ def test_missing_cells_exit_with_2_and_the_rest_is_judged(write_notebook):
     assert "30 / 36" in out and "lacks cells of the assignment: depth_study" in out
 
 
+def test_the_package_has_what_notebooks_import_and_nothing_else():
+    namespace = {}
+    exec("from autograder import *", namespace)
+    assert {"check", "hint", "use_language", "waiting_for"} <= set(namespace)
+    with pytest.raises(ImportError):
+        exec("from autograder import chekc")
+
+
 def test_wrong_usage_exits_with_2():
     assert run("check")[0] == 2
     assert run("nonsense")[0] == 2
