@@ -46,6 +46,7 @@ clean:
 # By hand: python3 -m venv .venv; .venv/bin/pip install -r requirements.lock; .venv/bin/pip install --no-deps -e .
 $(READY): requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=...' >&2; exit 1; }
+	@echo 'Setting up .venv, which takes about two minutes ...'
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .

@@ -14,6 +14,7 @@ c.CourseDirectory.course_id = "gradient-pathology"
 
 # Where released assignments and submissions are exchanged. On a shared server, set NBGRADER_EXCHANGE to its folder.
 c.Exchange.root = os.environ.get("NBGRADER_EXCHANGE", str(course / "exchange"))
+c.ExchangeFactory.release_feedback = "autograder.nbgrader_plugins.feedback.ReleaseFeedback"
 
 # What stands in place of solutions, in the language of the notebook's edition.
 c.ClearSolutions.code_stubs = {

@@ -103,12 +103,14 @@ def alike(one: Any, other: Any) -> bool:
 def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
     """The misconceptions that explain the student's departures in the places `reads`; empty where none or too many do.
 
-    Those that agree with the student on everything that was observed come before those that explain a part, and single
-    mistakes before pairs; where several are left, nothing that was observed tells them apart.
+    Those that agree with the student on everything that was observed come before those of which everything is seen,
+    these before those that explain a part, and single mistakes before pairs; where several are left, nothing that was
+    observed tells them apart.
     """
     found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
     whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
-    best = whole or found
+    shown = [mistake for mistake in found if explains(_own_places(mistake), student, mistake.departures)]
+    best = whole or shown or found
     best = [mistake for mistake in best if not mistake.pair] or best
     return best if len(best) <= MAX_CAUSES else []
 
@@ -126,6 +128,10 @@ def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -
 
 def _all_places(student: Sketches, mistake: Fingerprint) -> list[Set[str]]:
     return [s.keys() | m.keys() for s, m in zip(student, mistake.departures, strict=True)]
+
+
+def _own_places(mistake: Fingerprint) -> list[Set[str]]:
+    return [departed.keys() for departed in mistake.departures]
 
 
 def _value(departed: dict[str, Any], key: str) -> Any:

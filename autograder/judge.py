@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from autograder.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
-from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
+from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError, Waits
 from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
@@ -98,7 +98,8 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
             **words,
         )
     if findings:
-        return item(Outcome.GRADER_ERROR, 1.0, message=findings[0].message)
+        first = min(findings, key=lambda finding: finding.share)
+        return item(first.outcome, first.share, message=first.message)
     return item(Outcome.PASSED, 1.0)
 
 
@@ -125,9 +126,13 @@ class _Diagnosis:
 def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
     if not causes:
         return {}
-    language = current_language()
-    likely = _(" Or: ").join(dict.fromkeys(cause.cause[language] for cause in causes))
-    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[language]}
+    likely = alternatives(cause.cause[current_language()] for cause in causes)
+    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
+
+
+def alternatives(causes: Iterable[str]) -> str:
+    """Causes that explain equally well, in one line; those of the same words are one."""
+    return _(" Or: ").join(dict.fromkeys(causes))
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
@@ -137,6 +142,8 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         check.test(trial.case, trial.seen, trial.expected)
     except StudentError as error:
         return _student_error(trial, error.raised)
+    except Waits as waits:
+        return _Finding(Outcome.BLOCKED, str(waits))
     except Failed as failed:
         picture = failed.picture if trial.public else ()
         return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share, picture)
@@ -167,6 +174,7 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
             _("The checker itself failed here ({error}). This costs you nothing; please tell your instructor.").format(
                 error=type(error).__name__
             ),
+            share=1.0,
         )
     return _Finding(Outcome.FAILED, _with_case(trial, _("What came back is of an unexpected kind or shape.")))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from autograder.exercises import UnknownExercise, assignments, exercise, in_lesson_order
+from autograder.exercises import assignments, in_lesson_order
 from autograder.exercises.exercise import Exercise, Implementation
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
@@ -25,8 +25,11 @@ from autograder.worker.limits import Limits, OutOfTime, time_limit
 _hints = Hints()
 
 
-def check(name: str | None = None) -> Report | Overview | float | None:
+def check(name: Any = None) -> Report | Overview | float | None:
     """Judge the exercise `name` with what is defined in the notebook now, on the public cases; all of them without one.
+
+    Args:
+        name: an exercise's id; what it asks to be written, or the name of that, where only one exercise does.
 
     Returns:
         A report that shows itself as a card in Jupyter and as text elsewhere. Where nbgrader runs the notebook, the
@@ -36,6 +39,7 @@ def check(name: str | None = None) -> Report | Overview | float | None:
     Raises:
         ValueError: there is no such exercise; the message names those there are.
     """
+    __tracebackhide__ = True  # IPython leaves such frames out of a traceback
     namespace = sys._getframe(1).f_globals
     if name is None:
         return None if _in_nbgrader() else Overview([judge_here(e, namespace) for e in _exercises_of(namespace)])
@@ -49,8 +53,11 @@ def check(name: str | None = None) -> Report | Overview | float | None:
     return result.score
 
 
-def hint(name: str) -> Hint | None:
+def hint(name: Any = None) -> Hint | None:
     """One hint for the first promise that the exercise `name` does not keep yet; asked again, the next one.
+
+    Args:
+        name: as in `check`; without one, the first exercise of the lesson that is not done.
 
     Returns:
         The hint, which shows itself; nothing where nbgrader runs the notebook.
@@ -58,8 +65,16 @@ def hint(name: str) -> Hint | None:
     Raises:
         ValueError: there is no such exercise; the message names those there are.
     """
-    wanted = _known(name)
-    return None if _in_nbgrader() else _hints.next(judge_here(wanted, sys._getframe(1).f_globals))
+    __tracebackhide__ = True
+    namespace = sys._getframe(1).f_globals
+    wanted = _exercises_of(namespace) if name is None else [_known(name)]
+    if _in_nbgrader():
+        return None
+    for candidate in wanted:
+        result = judge_here(candidate, namespace)
+        if not result.full:
+            break
+    return _hints.next(result)
 
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
@@ -88,12 +103,19 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
 def waiting_for(name: str) -> Iterator[None]:
     """Run a cell that builds on the exercise `name`; while that is a stub, say so instead of failing.
 
-    Only the stub's NotImplementedError is caught: every other error is the student's to see.
+    Only the stub's NotImplementedError is caught, and that the stub was not run: every other error is the student's to
+    see.
+
+    Args:
+        name: an exercise's id, or the grade_id of its solution cell.
     """
+    awaited = next((exercise.defines for exercise in _named(name)), name)
     try:
         yield
-    except NotImplementedError:
-        print(_("Waiting for {name}: write it, then run this cell again.").format(name=name))
+    except (NotImplementedError, NameError) as error:
+        if isinstance(error, NameError) and error.name != awaited:
+            raise
+        print(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
 class Report:
@@ -132,14 +154,23 @@ def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
     return in_lesson_order(max(defined, key=defined.__getitem__))
 
 
-def _known(name: str) -> Exercise:
-    try:
-        return exercise(name)
-    except (UnknownExercise, TypeError):
-        raise ValueError(_unknown(name)) from None
+def _known(name: Any) -> Exercise:
+    __tracebackhide__ = True
+    found = _named(str(getattr(name, "__name__", name)))
+    if len(found) != 1:
+        raise ValueError(_unknown(name, found))
+    return found[0]
 
 
-def _unknown(name: Any) -> str:
+def _named(name: str) -> list[Exercise]:
+    """The exercise of that id, or else those that want it written."""
+    known = [candidate for exercises in assignments().values() for candidate in exercises]
+    return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
+
+
+def _unknown(name: Any, several: Sequence[Exercise]) -> str:
+    if several:
+        return _("Which one? There are: {known}.").format(known=", ".join(f'check("{e.id}")' for e in several))
     known = [candidate.id for exercises in assignments().values() for candidate in exercises]
     close = difflib.get_close_matches(str(name), known, n=1)
     if close:

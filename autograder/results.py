@@ -56,6 +56,7 @@ class Item:
             "max": self.max,
             "message": self.message,
             "cause": self.causes[0] if self.causes else None,
+            "causes": list(self.causes),
         }
 
 

@@ -91,16 +91,16 @@ def _result(random_: random.Random) -> SubmissionResult:
             elif passes:
                 items.append(_item(check, Outcome.PASSED, 1.0))
             else:
-                cause = random_.choice(mistakes).id if mistakes and random_.random() < 0.6 else ""
+                chosen = sorted(random_.sample(range(len(mistakes)), random_.choice([0, 0, 1, 1, 2])))
+                causes = tuple(mistakes[place].id for place in chosen)  # in the bank's order, as in a diagnosis
                 outcome = random_.choice([Outcome.FAILED, Outcome.FAILED, Outcome.RAISED, Outcome.BLOCKED])
                 share = random_.choice([0.0, 0.0, 0.5]) if outcome is Outcome.FAILED else 0.0
-                items.append(_item(check, outcome, share, "y[2, 0] is 3.8, but 2.8 was expected.", cause))
+                items.append(_item(check, outcome, share, "y[2, 0] is 3.8, but 2.8 was expected.", causes))
         checks[exercise.id] = ExerciseResult(exercise.id, tuple(items))
     return SubmissionResult(checks)
 
 
-def _item(check, outcome: Outcome, share: float, message: str = "", cause: str = "") -> Item:
-    causes = (cause,) if cause else ()
+def _item(check, outcome: Outcome, share: float, message: str = "", causes: tuple[str, ...] = ()) -> Item:
     return Item(check.id, check.sentence, outcome, share * check.points, check.points, message, causes)
 
 

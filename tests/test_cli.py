@@ -16,6 +16,7 @@ from conftest import code_cell, small_notebook
 from autograder import cli
 from autograder.i18n import speaking
 from autograder.report.console import running_notebook
+from source.catalogue import translations
 
 EVIL = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
 WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
@@ -113,12 +114,42 @@ def commands():
     return action.choices
 
 
+def help_of(command, language, capsys):
+    """What `--help` prints."""
+    with speaking(None), pytest.raises(SystemExit) as ending:
+        cli.main([*command.split(), "--help", "--lang", language])
+    assert ending.value.code == 0
+    return capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["", *commands()])
 def test_every_help_shows_an_example(command, capsys):
-    with pytest.raises(SystemExit) as ending:
-        cli.main([*command.split(), "--help"])
-    assert ending.value.code == 0
-    assert re.search(rf"example: .*autograder {command}", capsys.readouterr().out)
+    assert re.search(rf"example: .*autograder {command}", help_of(command, "en", capsys))
+
+
+@pytest.mark.parametrize("module", cli.COMMANDS, ids=lambda module: module.__name__)
+def test_a_help_says_what_the_command_does_in_the_language_asked_for(module, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    command = module.__name__.split(".")[-1]
+    assert module.run.__doc__ in help_of(command, "en", capsys)
+    translated = translations()[module.run.__doc__]
+    assert translated and translated in help_of(command, "ja", capsys)
+
+
+@pytest.mark.parametrize("command", ["", *commands()])
+def test_a_help_is_of_one_language(command, capsys):
+    """In Japanese every line but the usage and the example says something in Japanese."""
+    usage, *lines = re.split(r"\n(?=\S)|\n(?=  \S)", help_of(command, "ja", capsys).strip())
+    assert "--lang" in usage and usage.startswith("使い方: autograder") and lines[-1].startswith("例: ")
+    said = [line for line in lines if not re.fullmatch(r"\s*([A-Z]+|\{[a-z,]+\})\s*", line)]
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", line) for line in said)
+
+
+@pytest.mark.parametrize("arguments", [["--lang", "en", "check"], ["check", "--lang", "en"]])
+def test_the_language_may_stand_anywhere(arguments, tmp_path, capsys):
+    with speaking("ja"), pytest.raises(SystemExit):
+        cli.main([*arguments, str(tmp_path / "nowhere.ipynb")])
+    assert "nowhere.ipynb cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -212,7 +243,7 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
     clip = submission["checks"]["clip_gradients"]
     assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
     first = clip["items"][0]
-    assert set(first) == {"id", "outcome", "points", "max", "message", "cause"}
+    assert set(first) == {"id", "outcome", "points", "max", "message", "cause", "causes"}
     assert (first["id"], first["outcome"], first["points"], first["max"]) == ("total_norm", "failed", 0.0, 1.5)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import runpy
 import shlex
@@ -40,6 +41,13 @@ def test_a_guide_says_the_same_in_both_languages(guide):
     for pattern in (r"(?m)^#+ ", r"(?m)^- ", r"(?m)^\d\. ", r"(?m)^\| ", r"(?m)^\*\*", r"!\[", "```"):
         assert len({len(re.findall(pattern, page)) for page in pages}) == 1, pattern
     assert len({tuple(command for command, whole in commands(page) if whole) for page in pages}) == 1
+
+
+def test_a_thing_has_one_name_in_japanese():
+    catalogue = COURSE / "autograder" / "locale" / "ja" / "LC_MESSAGES" / "autograder.po"
+    for page in (catalogue, *(COURSE / "docs").glob("*.ja.md"), COURSE / "source" / "gradient_pathology.py"):
+        text = page.read_text(encoding="utf-8")
+        assert re.findall("フォルダ(?!ー)|コースのフォルダー|受け渡しのフォルダー", text) == [], page.name
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
@@ -105,7 +113,7 @@ def autograder(words: list[str], whole: bool) -> None:
     if whole:
         parser.parse_args(words)
         return
-    (subparsers,) = (action for action in parser._actions if action.choices)
+    (subparsers,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     command = subparsers.choices[words[0]] if words else parser
     assert options_of(words) <= set(command._option_string_actions)
 

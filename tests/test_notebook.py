@@ -11,6 +11,7 @@ import autograder
 from autograder.i18n import speaking
 from autograder.layers import Layer
 from autograder.notebook import Report, judge_here, waiting_for
+from autograder.results import Outcome
 from autograder.worker.limits import Limits
 
 BATCH_NORM = "batch_norm"
@@ -140,3 +141,74 @@ def test_waiting_for_is_patient_with_stubs_only(capsys):
     with pytest.raises(ZeroDivisionError):
         with waiting_for("clip_gradients"):
             1 / 0
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_to_be_written_names_its_exercise(reference):
+    namespace = namespace_of("gradient_profile", reference=reference)
+    for name in ("gradient_profile", "gradient_slope", namespace["gradient_slope"]):
+        exec("result = check(name)", namespace | {"check": autograder.check, "name": name}, found := {})
+        assert found["result"].result.id == "gradient_profile" and found["result"].result.full
+
+
+def test_what_several_exercises_judge_is_asked_back():
+    with pytest.raises(ValueError, match=r'Which one.*check\("batch_norm_backward"\), check\("batch_norm_forward"\)'):
+        autograder.check("BatchNorm")
+    with pytest.raises(ValueError, match="There is no check"):
+        autograder.check([1])
+
+
+def test_a_hint_without_a_name_is_for_the_first_exercise_that_is_not_done(reference):
+    namespace = namespace_of("clip_gradients", reference=reference) | {"hint": autograder.hint}
+    exec("result = hint()", namespace)
+    assert namespace["result"].exercise == "gradient_monitor"
+
+
+def test_waiting_for_names_what_is_to_be_written(capsys):
+    with waiting_for("gradient_profile"):
+        raise NotImplementedError
+    with waiting_for("gradient_profile"):
+        exec("gradient_slope([1, 2])", {})
+    assert capsys.readouterr().out.count("Waiting for gradient_slope: write it") == 2
+    with pytest.raises(NameError), waiting_for("gradient_profile"):
+        exec("gradient_slop([1, 2])", {})
+
+
+# --- what is said once ------------------------------------------------------------------------------------------------
+
+
+def test_one_error_is_told_once():
+    def clip_gradients(layers, max_norm=1.0):
+        return float(sum(np.sum(g) for layer in layers for g in layer.grads.values())), 1.0  # fails where one is None
+
+    report = check_in({"clip_gradients": clip_gradients}, "clip_gradients")
+    raised = [item.seen for item in report.result.items if item.outcome is Outcome.RAISED]
+    assert len(raised) > len(set(raised)), "there is something to repeat"
+    for shown in (repr(report), report._repr_html_()):
+        assert shown.count("Your code raised TypeError") == len(set(raised))
+        assert shown.count("The same as above.") == len(raised) - len(set(raised))
+
+
+def test_a_promise_about_what_stays_waits_for_clipping_that_does_something():
+    report = check_in({"clip_gradients": lambda layers, max_norm=1.0: (0.0, 1.0)}, "clip_gradients")
+    items = {item.id: item for item in report.result.items}
+    for name in ("small_stay", "nothing_to_clip", "parameters_stay"):
+        assert (items[name].outcome, items[name].points) == (Outcome.BLOCKED, 0.0)
+        assert items[name].message == "This counts as soon as gradients that are too long are clipped."
+        assert not items[name].causes
+
+
+def test_a_mistake_of_which_everything_is_seen_explains_better_than_one_that_fits_in_part():
+    def clip_gradients(layers, max_norm=1.0):
+        gradients = [g for layer in layers for g in layer.grads.values() if g is not None]
+        total = float(np.sqrt(sum(np.sum(g * g) for g in gradients)))
+        for g in gradients:
+            norm = np.linalg.norm(g)
+            if norm > max_norm:
+                g *= max_norm / norm
+        return total, min(1.0, max_norm / total) if total else 1.0
+
+    items = {item.id: item for item in check_in({"clip_gradients": clip_gradients}, "clip_gradients").result.items}
+    assert items["scales_all_alike"].causes == ("clip-per-array-with-global-norm",)

@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 
 from autograder.grading.course import Course, CourseError
-from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class
+from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class, result_of
 from autograder.grading.store import ResultStore
-from autograder.i18n import LANGUAGES, speaking
+from autograder.i18n import LANGUAGES, _, speaking
 from autograder.oracle import known_mistakes
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
-from autograder.report.class_words import ending, endings
+from autograder.report.class_words import causes_in_words, ending, endings
 from autograder.report.statistics import discrimination, item_statistics
-from autograder.results import Outcome, SubmissionResult
+from autograder.report.words import headline
+from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.worker import client
 from tests import report_class as made_of
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
@@ -223,18 +224,50 @@ def test_the_page_counts_students_and_sums_up_scores(made, page):
     assert overview["Median (quartiles)"] == f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
-def test_the_page_counts_each_cause_once_a_student(made, page):
+def test_the_page_counts_each_cause_once_a_student_and_alternatives_as_one(made, page):
+    titles = {(e.id, mistake.id): mistake.cause["en"] for e in EXERCISES for mistake in known_mistakes(e)}
     expected = Counter()
     for result in counted(made):
         for exercise in EXERCISES:
-            causes = {cause for item in result.checks[exercise.id].items for cause in item.causes}
-            expected.update((exercise.id, cause) for cause in causes)
-    titles = {(e.id, mistake.id): mistake.cause["en"] for e in EXERCISES for mistake in known_mistakes(e)}
+            several = {item.causes for item in result.checks[exercise.id].items} - {()}
+            lines = {" Or: ".join(titles[exercise.id, cause] for cause in causes) for causes in several}
+            expected.update((line.replace("`", ""), exercise.id) for line in lines)
     rows = page.sections["The most frequent causes"][1:]
     assert [int(count) for *_what, count in rows] == sorted(expected.values(), reverse=True)[:20]
-    assert {(title, exercise, int(count)) for title, exercise, count in rows} <= {
-        (titles[key].replace("`", ""), key[0], count) for key, count in expected.items()
-    }
+    assert all(expected[title, exercise] == int(count) for title, exercise, count in rows)
+    assert any(" Or: " in title for title, *_rest in rows)
+
+
+def test_a_cause_from_an_older_kit_is_told():
+    item = {"id": "norm", "outcome": "failed", "points": 0.0, "max": 1.0, "message": "", "cause": "gone"}
+    data = {"message": "", "mended": [], "checks": {"clip_gradients": {"items": [item, {**item, "cause": None}]}}}
+    first, second = result_of(data).checks["clip_gradients"].items
+    assert (first.causes, second.causes) == (("gone",), ())
+    assert causes_in_words("clip_gradients", first.causes) == "gone"
+
+
+@pytest.mark.parametrize(("edition", "spoken"), [("en", "ja"), ("ja", "en")])
+def test_students_read_the_language_of_their_notebook_and_instructors_their_own(tmp_path, edition, spoken):
+    (tmp_path / "nbgrader_config.py").write_text("")
+    source = tmp_path / "source" / ASSIGNMENT / "gradient_pathology.ipynb"
+    source.parent.mkdir(parents=True)
+    source.write_text(json.dumps({"cells": [], "metadata": {"autograder": {"language": edition}}}), encoding="utf-8")
+    item = Item(CHECKS[0][1].id, "", Outcome.FAILED, 0.0, 1.0)
+    found = ExerciseResult(CHECKS[0][0].id, (item,))
+    with ResultStore(tmp_path) as store:
+        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult({found.id: found}))
+        store.put(ASSIGNMENT, "s2", "digest", "full", SubmissionResult(message="why"))
+    with speaking(spoken):
+        record = read_class(Course(tmp_path), ASSIGNMENT)
+        _head, judged, unreadable = csv.reader(io.StringIO(exports.moodle_csv(record), newline=""))
+        (test,) = json.loads(exports.gradescope_results(record)["s1.json"])["tests"]
+        page = Page(class_page(record))
+        instructors = _(CHECKS[0][1].sentence).replace("`", "")
+    with speaking(edition):
+        assert judged[-1] == headline(found)
+        assert unreadable[-1] == f"{_('The notebook could not be graded.')} / why"
+        assert test["name"] == f"{found.id}: {_(CHECKS[0][1].sentence)}"
+    assert any(row[0] == instructors for rows in page.sections.values() for row in rows)
 
 
 def test_the_page_names_who_needs_what(page):
@@ -336,7 +369,7 @@ def test_moodle(made, record):
     assert header == ["Username", "Email address", ASSIGNMENT, "Feedback"]
     assert {row[0].removeprefix("'"): float(row[2]) for row in rows} == pytest.approx(expected_scores(made), abs=1e-4)
     feedback = {row[0]: row[3] for row in rows}
-    assert feedback[made_of.UNREADABLE] == "The notebook could not be graded."
+    assert feedback[made_of.UNREADABLE] == "The notebook could not be graded. / This file is no notebook."
     assert "Still to be graded by hand: depth_study_plot, depth_study_findings" in feedback[made_of.OPEN]
     assert all(exercise.id in feedback[made_of.LATE] for exercise in EXERCISES)
 

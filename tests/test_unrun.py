@@ -148,7 +148,9 @@ def test_a_cell_that_runs_again_is_judged(shell):
     result = shell(OPEN_BRACKET, STUB)
     assert {item.outcome for item in result.items} == {Outcome.NOT_ATTEMPTED}
     result = shell(RIGHT_THEN_ERROR)
-    assert {item.outcome for item in result.items} == {Outcome.FAILED}, "what is below the definition is no matter"
+    assert {item.outcome for item in result.items} == {Outcome.FAILED, Outcome.BLOCKED}, (
+        "what is below the definition is no matter"
+    )
 
 
 def test_an_untouched_notebook_has_attempted_nothing(shell):

@@ -12,14 +12,18 @@ import tarfile
 import time
 import zipfile
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from conftest import COURSE, notebook_of, small_notebook
 
+from autograder.grading.records import Person
 from autograder.i18n import speaking
+from autograder.nbgrader_plugins import zip_input
 from autograder.nbgrader_plugins.archives import Budget, Unpacker, safe_path
 from autograder.nbgrader_plugins.owners import assign, find_owners, safe_id, student_ids
+from autograder.nbgrader_plugins.roster import NOBODY, Roster
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 NB = f"{NOTEBOOK}.ipynb"
@@ -276,10 +280,10 @@ def test_any_bytes_at_all_are_an_archive_or_a_line(folder, tmp_path):
 # --- whose ------------------------------------------------------------------------------------------------------------
 
 
-def students(*names):
+def students(*names, roster=NOBODY):
     """path -> student id."""
-    owners, _ = find_owners({Path(name): Path(name) for name in names}, [NOTEBOOK], ASSIGNMENT)
-    ids, _ = student_ids(owners.values())
+    owners, _ = find_owners({Path(name): Path(name) for name in names}, [NOTEBOOK], ASSIGNMENT, roster)
+    ids, _ = student_ids(owners.values(), roster)
     return {str(path): ids[owner.key] for path, owner in owners.items()}
 
 
@@ -362,6 +366,138 @@ def test_no_two_people_share_an_id():
     assert len({id.casefold() for id in found.values()}) == len(names)
     assert all(len(id.encode()) <= 120 for id in found.values())
     assert found[f"c/aoki/{NB}"] == "aoki"
+
+
+# --- who in the roster ------------------------------------------------------------------------------------------------
+
+PEOPLE = (
+    Person("taro", "Taro", "Suzuki", "taro.s@example.org", "1001"),
+    Person("hanako", "花子", "山田", "h-yamada@example.org", "1002"),
+    Person("s003", "Jiro", "Sato", "", "1003"),
+    Person("s004", "Akira", "Ito", "", ""),
+    Person("s005", "Ann", "Lee", "ann@example.org", "1005"),
+    Person("s006", "Ann", "Lee", "ann@example.com", "1006"),
+    Person("s007", "Mary-Jane", "O'Neil", "", "2027-117"),
+    Person("1008", "Ken", "Mori", "", "2008"),
+    Person("佐藤美咲", "美咲", "佐藤", "", ""),
+    Person("s010", "", "", "ken.abe@example.org", "1008"),
+)
+MOODLE, CANVAS = "c/{}_12_assignsubmission_file_/x.ipynb", "c/{}_67890_x.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("path", "student"),
+    [
+        (MOODLE.format("Taro Suzuki"), "taro"),
+        (MOODLE.format("SUZUKI ＴＡＲＯ"), "taro"),
+        (MOODLE.format("山田 花子"), "hanako"),
+        (MOODLE.format("花子　山田"), "hanako"),
+        (MOODLE.format("taro"), "taro"),
+        (MOODLE.format("taro.s@example.org"), "taro"),
+        (CANVAS.format("satojiro_1003"), "s003"),
+        (CANVAS.format("satojiro_LATE_1003"), "s003"),
+        (CANVAS.format("佐藤次郎_1003"), "s003"),
+        (CANVAS.format("itoakira_1004"), "s004"),
+        (CANVAS.format("leeann_1006"), "s006"),
+        (CANVAS.format("oneilmaryjane_77"), "s007"),
+        ("c/Gp_TARO_attempt_2026-11-01-12-00-00_nb.ipynb", "taro"),
+        (f"c/Problem/Lee, Ann(ann@example.com)/Submission attachment(s)/{NB}", "s006"),
+        (f"c/Problem/Ito, Akira(zz9)/Submission attachment(s)/{NB}", "s004"),
+        (f"c/Suzuki Taro/{NB}", "taro"),
+        (f"c/1001/{NB}", "taro"),
+        (f"c/2027-117/{NB}", "s007"),
+        (f"c/h-yamada/{NB}", "hanako"),
+        (f"c/H-Yamada@Example.org_{NB}", "hanako"),
+        (f"1008/{NB}", "1008"),
+        (f"taro/hw/{NB}", "taro"),
+        ("taro/hanako.ipynb", "taro"),
+        ("hanako.ipynb", "hanako"),
+        ("佐藤美咲.ipynb", "佐藤美咲"),
+        ("Hanako (1).ipynb", "hanako"),
+        ("山田花子のコピー.ipynb", "hanako"),
+    ],
+)
+def test_who_is_in_the_roster_has_its_id(path, student):
+    assert students(path, roster=Roster(PEOPLE)) == {path: student}
+
+
+@pytest.mark.parametrize(
+    ("path", "student"),
+    [
+        (MOODLE.format("Ann Lee"), "Ann Lee"),  # two have the name
+        (f"c/ann/{NB}", "ann"),  # two have the local part
+        (CANVAS.format("leeann_1"), "leeann_1"),
+        (CANVAS.format("satojiro_4711"), "satojiro_4711"),  # the roster's has another number
+        (CANVAS.format("itoakira_1003"), "itoakira_1003"),  # one's name, another's number
+        (CANVAS.format("xy_2027"), "xy_2027"),
+        (f"c/taro@example.com/{NB}", "taro@example.com"),
+        (f"c/Suzuki/{NB}", "Suzuki"),
+        (MOODLE.format("山だ 花子"), "山だ 花子"),
+    ],
+)
+def test_nobody_is_guessed(path, student):
+    assert students(path, roster=Roster(PEOPLE)) == {path: student}
+
+
+def test_an_id_of_one_is_not_the_number_of_another():
+    roster = Roster([*PEOPLE, Person("s011", email="2027-117@example.org")])
+    assert students(f"c/2027-117/{NB}", roster=roster) == {f"c/2027-117/{NB}": "2027-117"}
+
+
+def test_two_people_of_one_system_are_not_one_in_the_roster():
+    paths = [MOODLE.format(name).replace("_12_", f"_{n}_") for n, name in enumerate(["Taro Suzuki", "suzuki taro"])]
+    assert set(students(*paths, roster=Roster(PEOPLE)).values()) == {"Taro Suzuki", "suzuki taro"}
+    # Another student's display name in Moodle is hanako's id.
+    for name in ("hanako", "hanako "):
+        paths = [MOODLE.format("山田 花子"), MOODLE.format(name).replace("_12_", "_13_")]
+        assert "hanako" not in students(*paths, roster=Roster(PEOPLE)).values()
+
+
+def test_nobody_hands_in_for_others_in_an_archive_of_their_own():
+    paths = ["taro/hanako.ipynb", f"taro/s003_{NB}", f"taro/s004/{NB}"]
+    assert set(students(*paths, roster=Roster(PEOPLE)).values()) == {"taro"}
+
+
+def test_a_system_and_a_person_may_name_the_same_student():
+    paths = [MOODLE.format("山田 花子"), "hanako.ipynb"]
+    assert set(students(*paths, roster=Roster(PEOPLE)).values()) == {"hanako"}
+
+
+@pytest.mark.parametrize("place", ["", "c/", "c/x/"])
+def test_a_class_of_files_named_after_students_alone(place):
+    paths = [f"{place}taro.ipynb", f"{place}山田 花子.ipynb"]
+    assert list(students(*paths, roster=Roster(PEOPLE)).values()) == ["taro", "hanako"]
+
+
+def test_what_grading_made_of_a_files_name_is_nobody():
+    leftovers = [Person("Taro Suzuki"), Person("satojiro_1003"), Person("佐藤次郎_1003"), Person("bare")]
+    roster = Roster([*PEOPLE, *leftovers])
+    assert set(roster.people) == {person.id for person in PEOPLE} | {"bare"}
+    for name, student in [("Taro Suzuki", "taro"), ("bare", "bare")]:
+        assert students(MOODLE.format(name), roster=roster) == {MOODLE.format(name): student}
+
+
+@pytest.mark.parametrize("id", ["../x", ".x", "a/b", "[*]", "x" * 300])
+def test_an_id_in_the_roster_that_is_no_folders_name_is_not_used(id):
+    roster = Roster([Person(id, "Taro", "Suzuki")])
+    assert students(MOODLE.format("Taro Suzuki"), roster=roster) == {MOODLE.format("Taro Suzuki"): "Taro Suzuki"}
+
+
+@pytest.mark.parametrize("name", ["-", "_", "・", "\u200b", "\x00", "%s{}", "(1)", " (1)", "@", "のコピー"])
+def test_odd_names_are_nobodys(name):
+    roster = Roster([*PEOPLE, Person("bare")])
+    path = f"c/{name}.ipynb"
+    owners, (warning,) = find_owners({Path(f"{name}.ipynb"): Path(f"{name}.ipynb")}, [NOTEBOOK], ASSIGNMENT, roster)
+    assert owners == {} and warning.isprintable()
+    assert students(path, roster=roster) == {path: "c"}
+    assert roster.find(name) is roster.find("", name) is roster.find("", number=name) is None
+
+
+def test_who_is_not_in_the_roster_is_named_where_there_is_one():
+    owners, _ = find_owners({Path(f"c/{n}/{NB}"): Path(f"c/{n}/{NB}") for n in ("taro", "x")}, [NOTEBOOK], ASSIGNMENT)
+    (warning,) = student_ids(owners.values(), Roster(PEOPLE))[1]
+    assert warning.startswith("x is not in the gradebook.")
+    assert student_ids(owners.values())[1] == []
 
 
 # --- which of a student's notebooks -----------------------------------------------------------------------------------
@@ -517,3 +653,133 @@ def test_what_was_collected_is_replaced_by_force_only(zip_collect):
     with pytest.raises(SystemExit):
         zip_collect({f"aoki_{NB}": b"2"})
     assert zip_collect({}, "--force") == {f"aoki/{ASSIGNMENT}/{NB}": "2"}
+
+
+def of_date(name, *date):
+    return zipfile.ZipInfo(name, (*date, 12, 0, 0))
+
+
+def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, monkeypatch, caplog):
+    from nbgrader.api import Gradebook
+
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "any")  # nbgrader asks a program, for seconds
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
+        for person in PEOPLE:
+            names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
+            texts = names | {"lms_user_id": person.lms_id}
+            gradebook.add_student(person.id, **{name: text or None for name, text in texts.items()})
+    submitted = zip_collect(
+        {
+            "moodle.zip": zipped(
+                *((f"{name}_{n}_assignsubmission_file_/{NB}", GOOD) for n, name in enumerate(["Taro Suzuki", "Al Ng"]))
+            ),
+            "canvas.zip": zipped((f"satojiro_1003_67890_{NB}", GOOD), (f"itoakira_1004_67891_{NB}", GOOD)),
+            "hanako.ipynb": GOOD.encode(),
+            "佐藤美咲.ipynb": GOOD.encode(),
+        }
+    )
+    ids = ("taro", "Al Ng", "s003", "s004", "hanako", "佐藤美咲")
+    assert set(submitted) == {f"{student}/{ASSIGNMENT}/{NB}" for student in ids}
+    assert [line for line in caplog.messages if "is not in the gradebook" in line] == [
+        "Al Ng is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
+        "<id in the gradebook>.ipynb and collect again."
+    ]
+
+
+def test_a_gradebook_is_not_made_by_looking_into_it(zip_collect, tmp_path):
+    zip_collect({f"aoki_{NB}": b"1"})
+    assert not (tmp_path / "gradebook.db").exists()
+
+
+def test_a_gradebook_that_cannot_be_read_stops_before_anything_is_collected(zip_collect, tmp_path, caplog):
+    (tmp_path / "gradebook.db").write_bytes(b"no database" * 100)
+    with pytest.raises(SystemExit):
+        zip_collect({f"aoki_{NB}": b"1"})
+    assert "The gradebook cannot be used" in caplog.text and not (tmp_path / "submitted").exists()
+
+
+def test_files_come_along_with_a_notebook_named_after_its_student_in_their_own_folder_only(zip_collect, monkeypatch):
+    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    mixed = zipped(("hanako.ipynb", GOOD), ("taro.csv", "1"), ("data.csv", "2"))
+    own = zipped(("taro.ipynb", GOOD), ("taro.csv", "1"), ("hanako.csv", "2"))
+    submitted = zip_collect({"class.zip": mixed, "taro.zip": own})
+    assert {name for name in submitted if not name.endswith(NB)} == {f"taro/{ASSIGNMENT}/taro.csv"}
+
+
+def test_the_time_in_a_classs_archive_is_when_it_was_handed_in(zip_collect, make_zip):
+    inner = zipped((of_date(NB, 2020, 1, 1), GOOD))
+    archive = make_zip(
+        (of_date(f"Ann Lee_1_assignsubmission_file_/{NB}", 2026, 11, 1), GOOD),
+        (of_date("Bo Li_2_assignsubmission_file_/hw.zip", 2026, 11, 2), inner),
+        (of_date(f"aoki_{NB}", 2026, 11, 3), GOOD),
+        (of_date("Gp_s1_attempt_2026-11-01-12-00-00_nb.ipynb", 2026, 11, 4), GOOD),
+        (of_date(f"beck_{NB}", 1980, 1, 1), GOOD),
+        (f"now_{NB}", GOOD),  # as Moodle does: the time of the download
+        (of_date(f"leebo_12345_67890_{NB}", 2026, 11, 5), GOOD),  # so does Canvas, in another time zone
+        (of_date(f"later_{NB}", 2107, 1, 1), GOOD),
+    )
+    submitted = zip_collect({"class.zip": archive.read_bytes()})
+    local = {
+        "Ann Lee": datetime(2026, 11, 1, 12),
+        "Bo Li": datetime(2026, 11, 2, 12),
+        "aoki": datetime(2026, 11, 3, 12),
+    }
+    times = {name: time.gmtime(date.timestamp()) for name, date in local.items()}
+    expected = {name: time.strftime("%Y-%m-%d %H:%M:%S", date) for name, date in times.items()}
+    expected["s1"] = "2026-11-01 12:00:00"
+    suffix = f"/{ASSIGNMENT}/timestamp.txt"
+    assert {n.removesuffix(suffix): t for n, t in submitted.items() if n.endswith(suffix)} == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["aoki.zip", "aoki/hw.zip", "Ann Lee_1_assignsubmission_file_/hw.zip", "leebo_12345_67890_hw.zip"]
+)
+def test_no_time_is_taken_from_a_students_own_archive(zip_collect, name):
+    own = zipped((of_date(NB, 2020, 1, 1), GOOD), (of_date(f"aoki/{NB}", 2020, 1, 1), GOOD))
+    (file,) = zip_collect({name: own})
+    assert file.endswith(NB)
+
+
+def test_any_time_at_all_is_harmless(zip_collect, tmp_path):
+    path = tmp_path / "class.tar"
+    times = [-1e10, 0, 1e10, 8589934591.0, 2**60]
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for number, seconds in enumerate(times):
+            member = tarfile.TarInfo(f"s{number}/{NB}")
+            member.mtime, member.size = seconds, 1
+            archive.addfile(member, io.BytesIO(b"1"))
+    assert set(zip_collect({"class.tar": path.read_bytes()})) == {f"s{n}/{ASSIGNMENT}/{NB}" for n in range(len(times))}
+
+
+# --- giving feedback back ---------------------------------------------------------------------------------------------
+
+
+def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, caplog, monkeypatch):
+    from nbgrader.coursedir import CourseDirectory
+
+    from autograder.nbgrader_plugins.feedback import ReleaseFeedback
+
+    monkeypatch.chdir(tmp_path)
+    handed_in = {"aoki": True, "by [hand]": False, "chiba": True}
+    for student, at_the_exchange in handed_in.items():
+        page = tmp_path / "feedback" / student / ASSIGNMENT / f"{NOTEBOOK}.html"
+        page.parent.mkdir(parents=True)
+        page.write_text(student)
+        if at_the_exchange:
+            page.with_name("timestamp.txt").write_text("2026-11-01 12:00:00 UTC")
+            page.with_name("submission_secret.txt").write_text(student)
+    course = CourseDirectory(root=str(tmp_path), course_id="course", assignment_id=ASSIGNMENT)
+    release = ReleaseFeedback(coursedir=course, root=str(tmp_path / "exchange"), assignment_dir=str(tmp_path))
+    release.log = logging.getLogger("release_feedback")
+    (tmp_path / "exchange").mkdir(mode=0o777)
+    (tmp_path / "exchange").chmod(0o777)
+    with caplog.at_level(logging.WARNING, "release_feedback"):
+        release.start()
+    released = (tmp_path / "exchange" / "course" / "feedback").iterdir()
+    assert sorted(page.read_text() for page in released) == ["aoki", "chiba"]
+    (warning,) = caplog.messages
+    assert warning.endswith("from feedback/: by [hand]")
+
+
+def test_the_course_releases_feedback_so():
+    assert "autograder.nbgrader_plugins.feedback.ReleaseFeedback" in (COURSE / "nbgrader_config.py").read_text()

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograder.audit.checks import Material
 from autograder.diagnosis import Sketches, departures, explain, explains, sketches_of
-from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError
+from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError, Waits
 from autograder.oracle import Reference, known_mistakes, recorded
 
 FRESH_SEEDS = 5
@@ -117,7 +117,7 @@ def _reads(check: Check, expectations: list[Any], seen: list[Observation]) -> li
         observation.read.clear()
         try:
             check.test(expectation.case, observation, expectation.expected)
-        except (Failed, StudentError):
+        except (Failed, StudentError, Waits):
             pass
         reads.append(set(observation.read))
     return reads

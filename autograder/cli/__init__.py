@@ -11,6 +11,7 @@ import sys
 from autograder import __version__
 from autograder.cli import audit, check, completion, doctor, grade, pack, report
 from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
+from autograder.cli.options import add_lang, language_in
 from autograder.i18n import _, use_language
 from autograder.oracle import NoReference
 from autograder.report.text import printable
@@ -23,9 +24,11 @@ COMMANDS = (check, pack, doctor, grade, report, audit, completion)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with one of the codes of `autograder.cli.exits`."""
+    language = language_in(arguments)
+    if language:
+        use_language(language)
     options = parser().parse_args(arguments)
-    if getattr(options, "lang", None):
-        use_language(options.lang)
+    options.lang = language  # wherever it stood
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a mark (an old Windows code page) gets "?" instead of an error.
         stream.reconfigure(errors="replace")
@@ -41,10 +44,12 @@ def parser() -> argparse.ArgumentParser:
     whole = OneLineParser(
         prog="autograder",
         description=_("Checks the exercises of a notebook."),
-        epilog="example: autograder check gradient_pathology.ipynb --watch",
+        example="autograder check gradient_pathology.ipynb --watch",
     )
-    whole.add_argument("--version", action="version", version=__version__)
+    whole.add_argument("--version", action="version", version=__version__, help=_("show the version and exit"))
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    for one in (whole, *commands.choices.values()):
+        add_lang(one)
     return whole

@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help=_("test the checks themselves with known mistakes (in a course folder)"),
-        description=run.__doc__,
-        epilog="example: autograder audit --seeds 200 --jobs 2",
+        description=_(run.__doc__),
+        example="autograder audit --seeds 200 --jobs 2",
     )
     command.add_argument(
         "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")

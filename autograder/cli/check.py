@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.beside import files_beside
 from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
-from autograder.cli.options import add_json, add_lang, write_json
+from autograder.cli.options import add_json, write_json
 from autograder.grading import grade_submission
 from autograder.i18n import _, use_language
 from autograder.report.console import print_submission, running_notebook
@@ -23,13 +23,12 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "check",
         help=_("check one notebook, from top to bottom, in a fresh process"),
-        description=run.__doc__,
-        epilog="example: autograder check gradient_pathology.ipynb --json result.json",
+        description=_(run.__doc__),
+        example="autograder check gradient_pathology.ipynb --json result.json",
     )
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--watch", action="store_true", help=_("check it again whenever it is saved"))
     add_json(command)
-    add_lang(command)
     command.set_defaults(run=run)
 
 

@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "completion",
         help=_("print a script for your shell to complete this command's words"),
-        description=run.__doc__,
-        epilog='example: eval "$(autograder completion bash)"',
+        description=_(run.__doc__),
+        example='eval "$(autograder completion bash)"',
     )
     command.add_argument("shell", choices=SHELLS)
     command.set_defaults(run=run)

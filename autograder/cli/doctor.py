@@ -7,7 +7,7 @@ from typing import Any
 
 from autograder import __version__
 from autograder.cli.exits import FULL, NOT_FULL
-from autograder.cli.options import add_course, add_json, add_lang, write_json
+from autograder.cli.options import add_course, add_json, write_json
 from autograder.i18n import _
 
 
@@ -16,12 +16,11 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "doctor",
         help=_("say whether the installation is in order"),
-        description=run.__doc__,
-        epilog="example: autograder doctor --json doctor.json",
+        description=_(run.__doc__),
+        example="autograder doctor --json doctor.json",
     )
     add_course(command)
     add_json(command)
-    add_lang(command)
     command.set_defaults(run=run)
 
 

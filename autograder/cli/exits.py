@@ -1,9 +1,9 @@
-"""How the command ends: its exit codes, and errors that are one line."""
+"""How the command ends: its exit codes, its help, and errors that are one line."""
 
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from autograder.i18n import _
 
@@ -16,8 +16,23 @@ class UnusablePath(Exception):
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line."""
+    """Says what is wrong with a command line in one line, and helps in the language that is spoken now.
+
+    argparse's own words are in that of the system, whatever AUTOGRADER_LANG and `--lang` say.
+    """
+
+    def __init__(self, *, example: str, **options: Any) -> None:
+        """`example` is a command line; the help ends with it."""
+        epilog = _("example: {command}").format(command=example)
+        super().__init__(epilog=epilog, formatter_class=_Formatter, add_help=False, **options)
+        self._positionals.title, self._optionals.title = _("arguments"), _("options")
+        self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
         line = _("{command}: {problem}. {command} --help shows how it is used.")
         self.exit(UNUSABLE, line.format(command=self.prog, problem=message) + "\n")
+
+
+class _Formatter(argparse.HelpFormatter):
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
-from autograder.cli.options import add_course, add_json, add_lang, at_least_one
+from autograder.cli.options import add_course, add_json, at_least_one
 from autograder.i18n import _
 from autograder.report.text import printable
 from autograder.worker.client import Figures
@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "grade",
         help=_("grade a class (in a course folder)"),
-        description=run.__doc__,
-        epilog="example: autograder grade gradient-pathology --jobs 4 --json results.json",
+        description=_(run.__doc__),
+        example="autograder grade gradient-pathology --jobs 4 --json results.json",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
     add_course(command)
@@ -41,20 +41,21 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--allow-basic", action="store_true", help=_("grade even where students' code could read your files")
     )
-    add_lang(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Grade all that a class handed in, in a course folder; what is unchanged since it was graded is skipped."""
-    from autograder.grading.classwork import grade_class
     from autograder.grading.course import Course, CourseError, guarded_folders
-    from autograder.grading.job import Settings
-    from autograder.report.classwork import ClassProgress, print_summary, write_results
 
     target = options.json and options.json.resolve()
     try:
         course = Course(options.course)
+        print(_("Grading {name}: looking for what is new or changed ...").format(name=options.assignment), flush=True)
+        from autograder.grading.classwork import grade_class  # which takes seconds
+        from autograder.grading.job import Settings
+        from autograder.report.classwork import ClassProgress, print_summary, write_results
+
         with Host(guarded=guarded_folders(course.folder)) as host:
             level = host.level
             if level is Level.BASIC and not options.allow_basic:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
-from autograder.cli.options import add_lang, new_file
+from autograder.cli.options import new_file
 from autograder.i18n import _, use_language
 from autograder.report.text import printable
 
@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "pack",
         help=_("make the zip file to hand in, and say what is not done yet"),
-        description=run.__doc__,
-        epilog="example: autograder pack gradient_pathology.ipynb --student s1234567",
+        description=_(run.__doc__),
+        example="autograder pack gradient_pathology.ipynb --student s1234567",
     )
     command.add_argument(
         "notebook", type=Path, nargs="?", metavar="NOTEBOOK", help=_("the one in this folder, if not given")
@@ -29,7 +29,6 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--add", action="append", default=[], metavar="NAME", help=_("also pack this file from beside the notebook")
     )
-    add_lang(command)
     command.set_defaults(run=run)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
-from autograder.cli.options import add_course, add_lang
+from autograder.cli.options import add_course
 from autograder.i18n import _
 from autograder.report.text import printable
 
@@ -20,8 +20,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "report",
         help=_("write a page on how a class did, and its grades for other systems (in a course folder)"),
-        description=run.__doc__,
-        epilog="example: autograder report gradient-pathology --format html,canvas",
+        description=_(run.__doc__),
+        example="autograder report gradient-pathology --format html,canvas",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
     add_course(command)
@@ -33,7 +33,6 @@ def add(commands: Any) -> None:
         metavar="FORMATS",
         help=_("one or more of {formats}").format(formats=",".join(FORMATS)),
     )
-    add_lang(command)
     command.set_defaults(run=run)
 
 

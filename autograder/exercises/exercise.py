@@ -114,6 +114,10 @@ class Failed(AssertionError):
         self.picture = picture
 
 
+class Waits(Exception):
+    """A check says nothing yet: what it rests on does not hold. The message says what that is."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One promise an implementation must keep; `test(case, seen, expected)` raises where it does not.

@@ -16,6 +16,7 @@ from typing import Any
 
 from autograder.i18n import _
 from autograder.reading import as_text
+from autograder.submission import language_of
 
 GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""
@@ -98,6 +99,12 @@ class Course:
     def source(self, assignment: str) -> Path:
         """The folder of the instructor's version."""
         return Path(self.directory.format_path(self.directory.source_directory, ".", assignment))
+
+    def language(self, assignment: str) -> str | None:
+        """The language of the instructor's version, which its students read; None where it does not say."""
+        names = [path.stem for path in self.source(assignment).glob("*.ipynb")]
+        editions = (edition_metadata(self.directory, assignment, name) for name in sorted(names))
+        return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
         """What was submitted, by student; `student` may be a pattern."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,12 +17,12 @@ from typing import Any
 
 from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from autograder.exercises import UnknownExercise, exercise
 from autograder.grading.course import Course, CourseError
 from autograder.grading.store import FILE_NAME, ResultStore
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.reading import as_text
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
 
@@ -119,12 +121,14 @@ class ClassRecord:
     Attributes:
         max: the points of the assignment.
         cells: graded cell -> its points, in the gradebook's order; empty where the gradebook does not know them.
+        language: the students', in which the sentences of their results are; None where nothing says which.
     """
 
     assignment: str
     max: float
     cells: dict[str, float]
     students: tuple[StudentRecord, ...]
+    language: str | None = None
 
     def having(self, *standings: Standing) -> list[StudentRecord]:
         """Those whose submission has come so far."""
@@ -143,13 +147,16 @@ class _Book:
 
 
 def read_class(course: Course, assignment: str) -> ClassRecord:
-    """Everything known of `assignment`; sentences are in the language that is spoken now.
+    """Everything known of `assignment`.
 
     Raises:
         CourseError: there is no such assignment, nobody has been graded for it, or the gradebook cannot be read.
     """
     handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
-    stored, book = _stored(course.folder, assignment), _gradebook(course, assignment)
+    language = course.language(assignment)
+    with speaking(language):
+        stored = _stored(course.folder, assignment)
+    book = _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
         raise CourseError(
             _("There is no assignment {name} here: {folder} does not exist.").format(
@@ -171,7 +178,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
             _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
         )
     most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
-    return ClassRecord(assignment, most, book.cells, students)
+    return ClassRecord(assignment, most, book.cells, students, language)
 
 
 def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, str]]:
@@ -189,11 +196,16 @@ def result_of(data: dict[str, Any]) -> SubmissionResult:
     return SubmissionResult(checks, data["message"], tuple(data["mended"]))
 
 
-def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
+def sentences_of(exercise_id: str) -> dict[str, str]:
+    """Check -> what it demands, in the language that is spoken now; empty for an older kit's exercise."""
     try:
-        sentences = {check.id: _(check.sentence) for check in exercise(name).checks}
-    except UnknownExercise:  # it was graded by an older kit
-        sentences = {}
+        return {check.id: _(check.sentence) for check in exercise(exercise_id).checks}
+    except UnknownExercise:
+        return {}
+
+
+def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
+    sentences = sentences_of(name)
     return tuple(
         Item(
             entry["id"],
@@ -202,20 +214,42 @@ def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
             entry["points"],
             entry["max"],
             entry["message"],
-            (entry["cause"],) if entry["cause"] else (),
+            # An older kit stored the first cause alone.
+            tuple(entry.get("causes") or filter(None, [entry["cause"]])),
         )
         for entry in entries
     )
 
 
-def _gradebook(course: Course, assignment: str) -> _Book:
-    url = make_url(course.database)
+def read_people(directory: Any) -> dict[str, Person]:
+    """id -> everybody in the gradebook; empty where there is none yet.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    with _gradebook(directory) as gradebook:
+        return _people(gradebook) if gradebook else {}
+
+
+def _booked(course: Course, assignment: str) -> _Book:
+    with _gradebook(course.directory) as gradebook:
+        return _read(gradebook, assignment) if gradebook else _Book()
+
+
+@contextmanager
+def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
+    """nbgrader's gradebook, or None where there is none yet."""
+    url = make_url(directory.db_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():  # opening would make it
-        return _Book()
+        yield None
+        return
     try:
-        with Gradebook(course.database, course.directory.course_id) as gradebook:
-            return _read(gradebook, assignment)
-    except OperationalError as error:
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            yield gradebook
+    except DatabaseError as error:
         raise CourseError(
             _(
                 "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
@@ -224,11 +258,16 @@ def _gradebook(course: Course, assignment: str) -> _Book:
         ) from error
 
 
-def _read(gradebook: Gradebook, assignment: str) -> _Book:
-    book = _Book()
+def _people(gradebook: Gradebook) -> dict[str, Person]:
+    people = {}
     for student in gradebook.db.query(Student):
         names = (student.first_name, student.last_name, student.email, student.lms_user_id)
-        book.people[student.id] = Person(student.id, *(text or "" for text in names))
+        people[student.id] = Person(student.id, *(text or "" for text in names))
+    return people
+
+
+def _read(gradebook: Gradebook, assignment: str) -> _Book:
+    book = _Book(people=_people(gradebook))
     try:
         entry = gradebook.find_assignment(assignment)
     except MissingEntry:

@@ -30,6 +30,12 @@ RATIO = 200
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")}
 """What Windows takes for a device, whatever extension follows."""
 
+NO_TIME = 3653 * 86400
+"""When the calendar of zip files begins, the first of January 1980, and one more day for time zones."""
+
+MAKING = 600
+"""For how many seconds a system may be at work on an archive."""
+
 UNREADABLE = (
     *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError),
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
@@ -57,6 +63,19 @@ class Entry:
     modified: float | None
     refused: str
     open: Callable[[], IO[bytes]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What an archive knows of when a file was put into it.
+
+    Attributes:
+        folder: where the archive was unpacked to, relative to the root.
+        time: seconds since 1970.
+    """
+
+    folder: PurePosixPath
+    time: float
 
 
 class Budget:
@@ -94,6 +113,9 @@ class Unpacker:
         budget: for everything.
         inner: makes the budget of an archive inside an archive, which is one student's.
         file_bytes: the most that one file may hold.
+
+    Attributes:
+        packed: file -> what the archive says of it; of an archive inside an archive, what the outer one says.
     """
 
     def __init__(
@@ -107,6 +129,7 @@ class Unpacker:
     ) -> None:
         self._root, self._report, self._is_archive = root, report, is_archive
         self._budget, self._inner, self._file_bytes = budget, inner, file_bytes
+        self.packed: dict[Path, Packed] = {}
         self._taken: dict[str, str] = {}  # path as the pickiest file system compares it -> as it is written
 
     def add(self, source: Path, name: str) -> None:
@@ -123,8 +146,11 @@ class Unpacker:
         except Refused as refused:
             self._report(_("{name} could not be taken as it is. {reason}").format(name=shown(name), reason=refused))
 
-    def _unpack(self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool) -> None:
+    def _unpack(
+        self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, packed: Packed | None = None
+    ) -> None:
         folder = self._folder_for(archive.name, folder)
+        made = archive.stat().st_mtime
         done = 0
         try:
             for entry in entries(archive, self._file_bytes):
@@ -137,8 +163,12 @@ class Unpacker:
                     budget.take(files=1)
                     written = self._write(entry, folder / path, budget)
                     done += 1
+                    if not nested:
+                        packed = Packed(folder, entry.modified) if _is_known(entry.modified, made) else None
+                    if packed:
+                        self.packed[written] = packed
                     if self._is_archive(path.name):
-                        self._unpack_inner(written, (folder / path).parent, budget, nested)
+                        self._unpack_inner(written, (folder / path).parent, budget, nested, packed)
                 except Refused as refused:
                     if budget.spent:
                         raise
@@ -154,10 +184,12 @@ class Unpacker:
                 )
             ) from error
 
-    def _unpack_inner(self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool) -> None:
+    def _unpack_inner(
+        self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, packed: Packed | None
+    ) -> None:
         if nested:
             raise Refused(_("Archives are unpacked inside archives once, not deeper."))
-        self._unpack(archive, folder, self._inner(budget), nested=True)
+        self._unpack(archive, folder, self._inner(budget), nested=True, packed=packed)
         archive.unlink()  # the original stays in the folder of downloads
 
     def _folder_for(self, name: str, folder: PurePosixPath) -> PurePosixPath:
@@ -165,7 +197,7 @@ class Unpacker:
         safe = safe_path(name)
         stem = re.sub(r"(\.tar)?\.[^.]+$", "", safe.name, flags=re.IGNORECASE)
         wanted = folder / safe_path(stem or safe.name)
-        return wanted / safe if _folded(wanted) in self._taken else wanted
+        return wanted / safe if folded(wanted) in self._taken else wanted
 
     def _write(self, entry: Entry, path: PurePosixPath, budget: Budget) -> Path:
         self._claim(path)
@@ -191,15 +223,24 @@ class Unpacker:
     def _claim(self, path: PurePosixPath) -> None:
         """Take a path that means the same file everywhere: some systems tell neither A from a nor é from é."""
         folders = [parent for parent in path.parents if parent.parts]
-        if _folded(path) in self._taken:
+        if folded(path) in self._taken:
             raise Refused(
-                _("There is another file of that name already, {path}.").format(path=self._taken[_folded(path)])
+                _("There is another file of that name already, {path}.").format(path=self._taken[folded(path)])
             )
         for folder in folders:
-            if self._taken.get(_folded(folder), f"{folder}/") != f"{folder}/":
-                taken = self._taken[_folded(folder)]
+            if self._taken.get(folded(folder), f"{folder}/") != f"{folder}/":
+                taken = self._taken[folded(folder)]
                 raise Refused(_("Its folder cannot be told from {path} on every system.").format(path=taken))
-        self._taken |= {_folded(folder): f"{folder}/" for folder in folders} | {_folded(path): str(path)}
+        self._taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
+
+
+def _is_known(modified: float | None, made: float) -> bool:
+    """Whether an entry's time says when something was handed in, in an archive made at the time `made`.
+
+    Today's Moodle writes the time of the download instead, which is the archive's own (moodle/moodle,
+    lib/classes/content/export/zipwriter.php). 1980 stands for no time.
+    """
+    return modified is not None and NO_TIME < modified < made - MAKING
 
 
 def _copy(entry: Entry, file: IO[bytes], budget: Budget) -> None:
@@ -260,8 +301,9 @@ def shown(name: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:150])
 
 
-def _folded(path: PurePosixPath) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(path)).casefold())
+def folded(name: object) -> str:
+    """A name as the pickiest file system compares it: case and width make no difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).casefold())
 
 
 def _decoded(raw: bytes) -> str:

@@ -10,28 +10,32 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from autograder.beside import files_beside
 from autograder.i18n import _
-from autograder.nbgrader_plugins.archives import is_junk, shown
+from autograder.nbgrader_plugins.archives import Packed, folded, is_junk, shown
+from autograder.nbgrader_plugins.roster import NOBODY, Roster
 
-FORMS = [
-    # Moodle: "Full Name_123456_assignsubmission_file_" as a folder, or before the file's own name. The number is
+FORMS = {
+    # "Full Name_123456_assignsubmission_file_" as a folder, or before the file's own name. The number is
     # another one in every assignment.
-    r"(?P<key>(?P<student>.+)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
-    # Blackboard: "Assignment_userid_attempt_2026-11-01-12-00-00_nb.ipynb".
-    r"(?P<key>.+_(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
-    # Canvas: "lastnamefirstname_LATE_12345_67890_nb.ipynb"; the first number is the user's.
-    r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?P<file>.+)",
-    # Sakai: a folder "Lastname, Firstname(userid)".
-    r"(?P<key>[^,()]+,[^()]*\((?P<student>[^()]+)\))",
-]
-COPY = r"(?:[ _]?\(\d+\)|[-_ ]+copy ?\d*|のコピー|[-_ ]+コピー|-\d+)*"
-"""What browsers, systems and Canvas add to the name of a file that they have met before."""
+    "Moodle": r"(?P<key>(?P<student>.+)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
+    # "Assignment_userid_attempt_2026-11-01-12-00-00_nb.ipynb".
+    "Blackboard": r"(?P<key>.+_(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
+    # "lastnamefirstname_LATE_12345_67890_nb.ipynb"; the first number is the user's.
+    "Canvas": r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?P<file>.+)",
+    # A folder "Lastname, Firstname(userid)".
+    "Sakai": r"(?P<key>(?P<name>[^,()]+,[^()]*)\((?P<student>[^()]+)\))",
+}
+COPY_OF_FILE = r"[ _]?\(\d+\)|[-_ ]+copy ?\d*|のコピー|[-_ ]+コピー"
+"""What browsers and systems add to the name of a file that they have met before."""
+COPY = rf"(?:{COPY_OF_FILE}|-\d+)*"
+"""The same, and what Canvas adds."""
 
 MAX_ID_BYTES = 120
 TIMESTAMP = "timestamp.txt"
@@ -47,12 +51,18 @@ class Owner:
         student: the shorter name that serves where nobody else has it, such as "Taro Yamada".
         file: the file's own name as the student gave it, without extension; "" if the path does not say.
         time: when it was handed in, or None if the path does not say.
+        name: the full name, where it is known to be one.
+        number: Canvas's number for the person.
+        system: the learning management system that wrote the path; "" where people did.
     """
 
     key: str
     student: str
     file: str = ""
     time: datetime | None = None
+    name: str = ""
+    number: str = ""
+    system: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,28 +73,38 @@ class Choice:
         student: nbgrader's student id.
         notebook: the name of the assignment's notebook, without extension.
         time: when it was handed in, or None if the path does not say.
+        seconds: the same as the archive knows it, in seconds since 1970, or None.
     """
 
     student: str
     notebook: str
     time: datetime | None
+    seconds: float | None = None
 
 
 def assign(
-    files: Iterable[Path], root: Path, notebooks: list[str], assignment: str, belongs: Callable[[Path], bool]
+    files: Iterable[Path],
+    root: Path,
+    notebooks: list[str],
+    assignment: str,
+    belongs: Callable[[Path], bool],
+    roster: Roster = NOBODY,
+    packed: Mapping[Path, Packed] = MappingProxyType({}),
 ) -> tuple[dict[Path, Choice], list[str]]:
     """Which of `files`, all below `root`, are whose notebooks.
 
     Args:
         notebooks: names of the assignment's notebooks, without extension.
         belongs: whether the notebook in a file is one of the assignment's.
+        roster: who is in the course.
+        packed: file -> what the archive it was in says of it.
 
     Returns:
         The notebooks to collect, one for each student and each of the assignment's notebooks, and warnings.
     """
     files = [path for path in files if not is_junk(PurePath(path.relative_to(root)))]
-    owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment)
-    ids, renamed = student_ids(owners.values())
+    owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment, roster)
+    ids, renamed = student_ids(owners.values(), roster)
     warnings += renamed
     candidates: dict[tuple[str, str], list[Path]] = defaultdict(list)
     without = {ids[owner.key]: path for path, owner in owners.items()}
@@ -107,7 +127,7 @@ def assign(
     chosen = {}
     for (student, notebook), paths in candidates.items():
         best = _best(paths, owners, notebook, belongs)
-        chosen[best] = Choice(student, notebook, owners[best].time)
+        chosen[best] = Choice(student, notebook, owners[best].time, _seconds(packed.get(best), owners[best]))
         if len(paths) > 1:
             left = ", ".join(shown(str(path.relative_to(root))) for path in paths if path != best)
             warnings.append(
@@ -130,6 +150,17 @@ def _best(paths: list[Path], owners: dict[Path, Owner], notebook: str, belongs: 
     return max(paths, key=merits)
 
 
+def _seconds(packed: Packed | None, owner: Owner) -> float | None:
+    """When it was handed in, as the class's archive says.
+
+    In an archive of their own, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
+    lib/content_zipper.rb), on a server in another time zone, so that the archive's own date need not show it.
+    """
+    if packed is None or owner.system == "Canvas" or owner.key in packed.folder.parts or owner_in(packed.folder / "_"):
+        return None
+    return packed.time
+
+
 def _notebook_of(file: str, notebooks: list[str]) -> str | None:
     """The assignment's notebook that a file of this name should be: where there is one only, whatever the name."""
     if len(notebooks) == 1:
@@ -142,7 +173,9 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def files_along(choices: dict[Path, Choice], root: Path, notebooks: list[str]) -> dict[Path, str]:
+def files_along(
+    choices: dict[Path, Choice], root: Path, notebooks: list[str], roster: Roster = NOBODY
+) -> dict[Path, str]:
     """What the grader takes from beside the notebooks to collect: file -> student.
 
     Only in a folder that is one student's: where a file's name says whose it is, others there may be anybody's.
@@ -151,35 +184,41 @@ def files_along(choices: dict[Path, Choice], root: Path, notebooks: list[str]) -
     for path, choice in choices.items():
         students[path.parent].add(choice.student)
 
-    def names_somebody(name: str) -> bool:
-        return bool(owner_in(Path(name)) or _prefixed(Path(name).stem, notebooks))
+    def names_somebody(path: Path) -> bool:
+        """Whether the file's name says whose it is, and its folders do not say the same."""
+        owner = owner_in(Path(path.name)) or _named(path.stem, notebooks, roster)
+        return owner is not None and owner.key not in path.relative_to(root).parts[:-1]
 
     return {
         path.with_name(name): choice.student
         for path, choice in choices.items()
-        if path.parent != root and len(students[path.parent]) == 1 and not names_somebody(path.name)
+        if path.parent != root and len(students[path.parent]) == 1 and not names_somebody(path)
         for name in files_beside(path)
-        if not names_somebody(name) and name.casefold() != TIMESTAMP
+        if not names_somebody(path.with_name(name)) and name.casefold() != TIMESTAMP
     }
 
 
 # --- whose a path is --------------------------------------------------------------------------------------------------
 
 
-def find_owners(paths: dict[Path, Path], notebooks: list[str], assignment: str) -> tuple[dict[Path, Owner], list[str]]:
+def find_owners(
+    paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster = NOBODY
+) -> tuple[dict[Path, Owner], list[str]]:
     """Whose each file is.
 
     Args:
         paths: file -> its path below the folder of the class.
         notebooks: names of the assignment's notebooks, without extension.
+        roster: who is in the course.
 
     Returns:
         file -> owner, and warnings about files that could be anybody's.
     """
     owners = {path: owner for path, below in paths.items() if (owner := owner_in(below))}
     others = {path: below for path, below in paths.items() if path not in owners}
-    by_place = _owners_by_place({p: b for p, b in others.items() if p.suffix == ".ipynb"}, notebooks, assignment)
-    lost = [path for path in others if path.suffix == ".ipynb" and path not in by_place]
+    unnamed = {path: below for path, below in others.items() if path.suffix == ".ipynb"}
+    by_place = _owners_by_place(unnamed, notebooks, assignment, roster)
+    lost = [path for path in unnamed if path not in by_place]
     warnings = [
         _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(paths[path])))
         for path in lost
@@ -187,20 +226,22 @@ def find_owners(paths: dict[Path, Path], notebooks: list[str], assignment: str) 
     return owners | by_place, warnings
 
 
-def owner_in(path: Path) -> Owner | None:
+def owner_in(path: PurePath) -> Owner | None:
     """The owner that a learning management system wrote into a path."""
     for part in path.parts:
         text = path.stem if part == path.name else part
-        for form in FORMS:
+        for system, form in FORMS.items():
             found = re.fullmatch(form, text, re.IGNORECASE | re.DOTALL)
             if found:
-                groups = found.groupdict()
-                number = groups.get("number")
-                student = f"{groups['student']}_{number}" if number else groups["student"]
-                time = _time(groups.get("time"))
-                file = (groups.get("file") or "") if part == path.name else ""
+                groups = found.groupdict(default="")
+                student, number = groups["student"].strip(), groups.get("number", "")
+                name = groups.get("name", "" if system == "Blackboard" else student)
+                file = groups.get("file", "") if part == path.name else ""
+                if number:
+                    student = f"{student}_{number}"
                 # Canvas's key leaves out whether it came late.
-                return Owner(student if number else groups["key"], student.strip(), file, time)
+                key = student if number else groups["key"]
+                return Owner(key, student, file, _time(groups.get("time")), name, number, system)
     return None
 
 
@@ -211,14 +252,16 @@ def _time(text: str | None) -> datetime | None:
         return None
 
 
-def _owners_by_place(paths: dict[Path, Path], notebooks: list[str], assignment: str) -> dict[Path, Owner]:
+def _owners_by_place(
+    paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster
+) -> dict[Path, Owner]:
     """Owners by folders ("student/…/nb.ipynb") and prefixes ("student_nb.ipynb").
 
     A folder at the top is an archive: a class's, with students in its folders and prefixes, or one student's.
     """
     transparent = {assignment, "submitted"}
     folders = {path: [f for f in below.parts[:-1] if f not in transparent] for path, below in paths.items()}
-    prefixes = {path: _prefixed(path.stem, notebooks) for path in paths}
+    prefixes = {path: _named(path.stem, notebooks, roster) for path in paths}
     owners = {path: prefixes[path] for path in paths if not folders[path] and prefixes[path]}
     tops: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
@@ -229,9 +272,9 @@ def _owners_by_place(paths: dict[Path, Path], notebooks: list[str], assignment: 
     classes = [top for top in tops.values() if len(_people(top, folders, prefixes)) > 1]
     students_inside = len(tops) == 1 or 2 * len(classes) > len(tops)
     for top, own in tops.items():
-        anybody = not students_inside or not _people(own, folders, prefixes)
+        one = not students_inside or roster.find(top) or not _people(own, folders, prefixes)
         for path in own:
-            if anybody:
+            if one:
                 owners[path] = Owner(top, top)
             elif len(folders[path]) > 1:
                 owners[path] = Owner(folders[path][1], folders[path][1])
@@ -255,36 +298,42 @@ def _drop_wrapper(paths: list[Path], folders: dict[Path, list[str]], prefixes: d
         folders.update(inside)
 
 
-def _prefixed(stem: str, notebooks: list[str]) -> Owner | None:
-    """The student in "student_gradient_pathology", and in copies of that."""
+def _named(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
+    """The student in "student_gradient_pathology", or "student" alone if in the roster, and in copies of these."""
     for name in sorted(notebooks, key=len, reverse=True):
         found = re.fullmatch(rf"(?P<student>.+?)[_\- ](?P<file>{re.escape(name)}{COPY})", stem, re.DOTALL)
         if found:
             return Owner(found["student"], found["student"], found["file"])
-    return None
+    original = re.fullmatch(rf"(?s)(.+?)(?:{COPY_OF_FILE})*", stem)[1]
+    return next((Owner(name, name) for name in (stem, original) if roster.find(name)), None)
 
 
 # --- students' ids ----------------------------------------------------------------------------------------------------
 
 
-def student_ids(owners: Iterable[Owner]) -> tuple[dict[str, str], list[str]]:
-    """Ids for nbgrader: safe as the name of a folder on every system, and no two people's the same.
+def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[str, str], list[str]]:
+    """Ids for nbgrader: those of the roster, others safe as the name of a folder, and no two people's the same.
 
     Returns:
-        key -> id, and warnings about ids that are not what the path said.
+        key -> id, and warnings about ids that are not what the path said, or not in the roster.
     """
+    owners = list(owners)
+    ids, warnings = _ids_in_roster(owners, roster), []
+    reserved = {folded(id) for id in roster.people}
+    taken = set(reserved)
     keys_of: dict[str, set[str]] = defaultdict(set)
     for owner in owners:
-        keys_of[owner.student].add(owner.key)
-    ids, warnings, taken = {}, [], set()
+        if owner.key not in ids:
+            keys_of[owner.student].add(owner.key)
     for student in sorted(keys_of, key=str.swapcase):  # small letters first: they keep their id beside capitals
         keys = sorted(keys_of[student])
         for key in keys:
-            name = student if len(keys) == 1 else key
+            # An id that is somebody's in the roster, and yet not for certain theirs here, is nobody's here.
+            name = student if len(keys) == 1 and folded(safe_id(student)) not in reserved else key
             safe = safe_id(name)
-            if _plain(safe).casefold() in taken:
+            if folded(safe) in taken:
                 safe = safe_id(name, all_of_it=True)
-            taken.add(_plain(safe).casefold())
+            taken.add(folded(safe))
             ids[key] = safe
             if safe != name:
                 warnings.append(_("The student {name} goes by the id {id} here.").format(name=shown(name), id=safe))
@@ -294,7 +343,34 @@ def student_ids(owners: Iterable[Owner]) -> tuple[dict[str, str], list[str]]:
                     name=shown(student), ids=", ".join(ids[key] for key in keys)
                 )
             )
+        if roster.people:
+            warnings += [
+                _(
+                    "{id} is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
+                    "<id in the gradebook>.ipynb and collect again."
+                ).format(id=ids[key])
+                for key in keys
+            ]
     return ids, warnings
+
+
+def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
+    """key -> id of those who are somebody in the roster for certain.
+
+    A system keeps its people apart, so two of them are not one in the roster because of a name: names are not unique,
+    and in Moodle students may change them.
+    """
+    found: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    for owner in owners:
+        match = roster.find(owner.student, owner.name, owner.number)
+        if match and safe_id(match.id) == match.id:
+            found[owner.system, match.id][owner.key] = match.by_id and owner.name != owner.student
+    ids = {}
+    for (_system, id), certain in found.items():
+        by_id = [key for key, told in certain.items() if told]
+        if by_id or len(certain) == 1:
+            ids |= dict.fromkeys(by_id or certain, id)
+    return ids
 
 
 def safe_id(name: str, all_of_it: bool = False) -> str:

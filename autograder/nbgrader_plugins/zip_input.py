@@ -1,11 +1,12 @@
 """How `nbgrader zip_collect` takes in what was downloaded from a learning management system.
 
-`SafeExtractor` unpacks the archives, `NotebookCollector` tells whose each notebook is.
+`SafeExtractor` unpacks the archives, `NotebookCollector` tells whose each notebook is and when it was handed in.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +14,11 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import find_all_notebooks
 from traitlets import Integer, List, Unicode
 
+from autograder.grading.course import CourseError
+from autograder.grading.records import read_people
 from autograder.nbgrader_plugins.archives import MB, Budget, Unpacker, is_junk
 from autograder.nbgrader_plugins.owners import Choice, assign, files_along
+from autograder.nbgrader_plugins.roster import Roster
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 
 
@@ -48,13 +52,14 @@ class SafeExtractor(ExtractorPlugin):
             if not is_junk(PurePosixPath(below.as_posix())):
                 self.log.info("Extracting from: %s", path)
                 unpacker.add(path, below.as_posix())
+        self.packed = unpacker.packed
 
 
 class NotebookCollector(FileNameCollectorPlugin):
     """Tells students from the names that Moodle, Canvas, Blackboard, Sakai and people give to files and folders.
 
-    Each student's notebook gets the name of the assignment's; files that it may read come along. With `named_regexp`
-    set, that decides instead.
+    Whoever is in the gradebook gets the id that they have there. Each student's notebook gets the name of the
+    assignment's; files that it may read come along. With `named_regexp` set, that decides instead.
     """
 
     timezone = Unicode("UTC", help="The time zone of times in the names of files.").tag(config=True)
@@ -70,7 +75,11 @@ class NotebookCollector(FileNameCollectorPlugin):
             student = along.get(path)
             return {"student_id": student, "file_id": path.name} if student else None
         info = {"student_id": choice.student, "file_id": choice.notebook}
-        return info | {"timestamp": f"{choice.time} {self.timezone}"} if choice.time else info
+        if choice.time:
+            info["timestamp"] = f"{choice.time} {self.timezone}"
+        elif choice.seconds:
+            info["timestamp"] = f"{datetime.fromtimestamp(choice.seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return info
 
     @cached_property
     def _collected(self) -> tuple[dict[Path, Choice], dict[Path, str]]:
@@ -82,10 +91,17 @@ class NotebookCollector(FileNameCollectorPlugin):
         notebooks = [os.path.splitext(name)[0] for name in next(filter(None, names), [])]
         root = Path(app._format_collect_path(app.extracted_directory))
         files = sorted(path for path in root.rglob("*") if path.is_file())
-        choices, warnings = assign(files, root, notebooks, assignment, lambda path: belongs(path, assignment))
+        try:
+            roster = Roster(read_people(course).values())
+        except CourseError as error:  # with ids of another kind, everything would have to be collected again
+            app.fail(str(error))
+        packed = getattr(app.extractor_plugin_inst, "packed", {})
+        choices, warnings = assign(
+            files, root, notebooks, assignment, lambda path: belongs(path, assignment), roster, packed
+        )
         for warning in warnings:
             self.log.warning("%s", warning)
-        return choices, files_along(choices, root, notebooks)
+        return choices, files_along(choices, root, notebooks, roster)
 
 
 def belongs(path: Path, assignment: str) -> bool:

@@ -15,10 +15,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.grading.records import ClassRecord, Standing, StudentRecord
+from autograder.grading.records import ClassRecord, Standing, StudentRecord, sentences_of
 from autograder.i18n import _, current_language
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_words import cause_title, endings, reasons_to_look, standing_word
+from autograder.report.class_words import causes_in_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
@@ -164,6 +164,7 @@ def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]
 def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[Row]:
     marks = len(Outcome)
     yield Row((exercise, *_statistics(item_statistics(results, exercise)), *[""] * marks), head=True)
+    sentences = sentences_of(exercise)
     items: dict[str, list[Item]] = {}
     for result in results:
         for item in result.checks[exercise].items if exercise in result.checks else ():
@@ -171,18 +172,25 @@ def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[R
     for check, found in items.items():
         counts = Counter(item.outcome for item in found)
         outcomes = (str(counts[outcome] or "") for outcome in Outcome)
-        yield Row((_code(found[0].sentence), *_statistics(item_statistics(results, exercise, check)), *outcomes))
+        yield Row(
+            (_code(sentences.get(check, check)), *_statistics(item_statistics(results, exercise, check)), *outcomes)
+        )
 
 
 def _causes(record: ClassRecord) -> Section:
     students: Counter[tuple[str, str]] = Counter()
     for result in _judged(record):
         students.update(
-            {(name, cause) for name, found in result.checks.items() for item in found.items for cause in item.causes}
+            {
+                (name, causes_in_words(name, item.causes))
+                for name, found in result.checks.items()
+                for item in found.items
+                if item.causes
+            }
         )
     rows = [
-        (_code(cause_title(exercise, cause)), exercise, str(count))
-        for (exercise, cause), count in sorted(students.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
+        (_code(causes), exercise, str(count))
+        for (exercise, causes), count in sorted(students.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
     ]
     columns = (Column(_("Likely cause")), Column(_("Exercise")), Column(_("Students"), number=True))
     return _section(_("The most frequent causes"), columns, rows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from autograder.exercises import UnknownExercise, exercise
 from autograder.grading.records import Standing, StudentRecord
 from autograder.i18n import LANGUAGES, _, current_language, speaking
+from autograder.judge import alternatives
 from autograder.oracle import known_mistakes
 from autograder.results import Outcome
 
@@ -24,18 +25,18 @@ def standing_word(standing: Standing) -> str:
     }[standing]
 
 
-def cause_title(exercise_id: str, cause: str) -> str:
-    """What the known mistake `cause` is; its id where this kit no longer knows it."""
-    try:
-        titles = {mistake.id: mistake.cause for mistake in _mistakes(exercise_id)}
-    except (UnknownExercise, FileNotFoundError):  # an older kit's
-        return cause
-    return titles[cause][current_language()] if cause in titles else cause
+def causes_in_words(exercise_id: str, causes: Iterable[str]) -> str:
+    """The known mistakes `causes` as a student's card has them; an id stands for one that this kit no longer knows."""
+    titles = _titles(exercise_id)
+    return alternatives(titles[cause][current_language()] if cause in titles else cause for cause in causes)
 
 
 @cache
-def _mistakes(exercise_id: str) -> tuple:
-    return known_mistakes(exercise(exercise_id))
+def _titles(exercise_id: str) -> dict[str, dict[str, str]]:
+    try:
+        return {mistake.id: mistake.cause for mistake in known_mistakes(exercise(exercise_id))}
+    except (UnknownExercise, FileNotFoundError):  # an older kit's
+        return {}
 
 
 def ending(message: str) -> str | None:

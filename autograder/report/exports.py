@@ -1,4 +1,7 @@
-"""A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML."""
+"""A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML.
+
+What goes on to students is in the language of their notebooks, the rest in the one that is spoken now.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from autograder.grading.records import ClassRecord, StudentRecord
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.report.class_words import standing_word
 from autograder.report.csv_safe import neutral
+from autograder.report.text import printable
 from autograder.report.words import headline, outcome_word
 from autograder.results import Item, Outcome
 
@@ -58,8 +62,9 @@ def moodle_csv(record: ClassRecord) -> str:
     grade/import/csv/classes/load_data.php (`map_user_data_with_value`, `update_grade_item`).
     """
     rows = [["Username", "Email address", record.assignment, "Feedback"]]
-    for student, score in _scored(record):
-        rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
+    with speaking(record.language):
+        for student, score in _scored(record):
+            rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
     return _csv(rows)
 
 
@@ -70,10 +75,11 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
     in the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
     names = _file_names([student.id for student in record.students])
-    return {
-        f"{names[student.id]}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
-        for student, score in _scored(record)
-    }
+    with speaking(record.language):
+        return {
+            f"{names[student.id]}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+            for student, score in _scored(record)
+        }
 
 
 def junit_xml(record: ClassRecord) -> str:
@@ -128,10 +134,12 @@ def _csv(rows: Iterable[list[str]]) -> str:
 
 
 def _feedback(student: StudentRecord) -> Iterable[str]:
-    """The exercises in a line each, without anything that the student's code wrote."""
+    """Why there is no grade, or the exercises in a line each, without anything that the student's code wrote."""
     if student.result is not None:
         if not student.result.checks:
             yield _("The notebook could not be graded.")
+        if student.result.message:
+            yield printable(student.result.message)
         yield from (headline(result) for result in student.result.checks.values())
     if student.waiting:
         yield _("Still to be graded by hand: {cells}").format(cells=", ".join(student.waiting))

@@ -19,7 +19,16 @@ import re
 
 from autograder.i18n import _, current_language
 from autograder.numeric import SHADES
-from autograder.report.words import MARKS, legend, outcome_word, points, shared_message, standing, title
+from autograder.report.words import (
+    MARKS,
+    legend,
+    outcome_word,
+    points,
+    shared_message,
+    standing,
+    title,
+    without_repeats,
+)
 from autograder.results import ExerciseResult, Item, Outcome
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
@@ -53,7 +62,7 @@ def exercise_html(result: ExerciseResult) -> str:
         f"<p><strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.score / result.max)} "
         f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
     )
-    rows = [_row(item, with_details=not shared) for item in result.items]
+    rows = [_row(item, with_details=not shared) for item in without_repeats(result)]
     columns = (_("Outcome"), _("What should hold"), _("Points"))
     return card(_("Result of {exercise}").format(exercise=result.id), head + table(columns, rows))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message
+from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message, without_repeats
 from autograder.results import ExerciseResult, Item, Outcome
 
 
@@ -20,7 +20,7 @@ def exercise_text(result: ExerciseResult, width: int = 0) -> str:
     if shared:
         lines.append(textwrap.indent(shared, "  "))
     else:
-        for item in result.items:
+        for item in without_repeats(result):
             lines.append(_item_line(item))
             if item.message:
                 lines.append(textwrap.indent(item.message, " " * 6))

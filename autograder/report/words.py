@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autograder.exercises import UnknownExercise, exercise
 from autograder.i18n import _
 from autograder.numeric import SHADES
-from autograder.results import ExerciseResult, Outcome
+from autograder.results import ExerciseResult, Item, Outcome
 
 MARKS = {
     Outcome.PASSED: "✓",
@@ -64,6 +66,23 @@ def shared_message(result: ExerciseResult) -> str:
     """The one reason for all items (a stub, a crash), which is then said once; "" where they differ."""
     messages = {item.message for item in result.items}
     return messages.pop() if len(messages) == 1 and len(result.items) > 1 else ""
+
+
+def without_repeats(result: ExerciseResult) -> list[Item]:
+    """The items, with what an earlier one says already, an error or a cause, not said at length again."""
+    said: set[str] = set()
+
+    def shortened(item: Item) -> Item:
+        if item.outcome not in (Outcome.FAILED, Outcome.RAISED):
+            return item
+        again = bool(item.seen) and item.seen in said
+        seen = _("The same as above.") if again else item.seen
+        cause, question = ("", "") if item.cause in said else (item.cause, item.question)
+        said.update((item.seen, item.cause))
+        message = "\n".join(text for text in (seen, cause, question) if text)
+        return replace(item, message=message, cause=cause, question=question, picture=() if again else item.picture)
+
+    return [shortened(item) for item in result.items]
 
 
 def legend() -> str:

@@ -1,0 +1,37 @@
+"""`nbgrader release_feedback` in a class of which only some handed in through the exchange."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from nbgrader.exchange.default import ExchangeReleaseFeedback
+
+from autograder.i18n import _
+from autograder.nbgrader_plugins.archives import shown
+
+FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
+"""What `nbgrader submit` puts beside a notebook. A page is released under a name made from the secret, which the
+student's `nbgrader fetch_feedback` has, too."""
+
+
+class ReleaseFeedback(ExchangeReleaseFeedback):
+    """Releases the pages that students can fetch, and names the others; nbgrader's own stops at the first of these."""
+
+    def copy_files(self) -> None:
+        """Put the pages into the exchange."""
+        left = []
+        for folder in sorted(map(Path, glob.glob(self.src_path))):
+            if all((folder / name).is_file() for name in FROM_EXCHANGE):
+                self.src_path = glob.escape(str(folder))
+                super().copy_files()
+            else:
+                left.append(shown(folder.parent.name))
+        if left:
+            self.log.warning(
+                "%s",
+                _(
+                    "These were not handed in through the exchange, so students cannot fetch their pages there. Give "
+                    "the pages back yourself, from {folder}/: {students}"
+                ).format(folder=self.coursedir.feedback_directory, students=", ".join(left)),
+            )

@@ -1,0 +1,89 @@
+"""Who is in the course, and who of them is meant by what a learning management system or a person wrote on a file."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from autograder.grading.records import Person
+from autograder.nbgrader_plugins.archives import folded
+
+
+@dataclass(frozen=True)
+class Match:
+    """Somebody in the roster.
+
+    Attributes:
+        id: the student's id there.
+        by_id: whether an id, a number or an e-mail address told it, not a name that others may have too.
+    """
+
+    id: str
+    by_id: bool
+
+
+class Roster:
+    """The people in the gradebook, found by what tells one from all others there."""
+
+    def __init__(self, people: Iterable[Person] = ()) -> None:
+        people = list(people)
+        self._names = _index((name, person) for person in people for name in _full_names(person))
+        self._numbers = _index((person.lms_id, person) for person in people)
+        self.people = {person.id: person for person in people if not self._is_leftover(person)}
+        self._ids = _index((folded(text), person) for person in self.people.values() for text in _ids(person))
+
+    def find(self, student: str, name: str = "", number: str = "") -> Match | None:
+        """The one person who is meant; None where that is nobody, or could be more than one.
+
+        Args:
+            student: what stands in the place of an id; it may be a name.
+            name: the full name, if that stands apart.
+            number: Canvas's number for the person; `student` is no id then.
+        """
+        if student in self.people:
+            return Match(student, by_id=True)
+        found = self._numbers.get(number, set()) if number else self._ids.get(folded(student), set())
+        called = self._names.get(_letters(name or student), set())
+        if number:
+            called = {id for id in called if not self._has_other_number(id, number)}
+        meant = found & called if found and called else found or called
+        return Match(*meant, by_id=bool(found)) if len(meant) == 1 else None
+
+    def _has_other_number(self, id: str, number: str) -> bool:
+        return self.people[id].lms_id.isdecimal() and self.people[id].lms_id != number
+
+    def _is_leftover(self, person: Person) -> bool:
+        """Whether grading added this entry, under the name that a file of somebody else in the roster had."""
+        if person.first_name or person.last_name or person.email or person.lms_id:
+            return False
+        name, number = re.fullmatch(r"(?s)(.*?)(?:_(\d+))?", person.id).groups()
+        return _letters(name) in self._names or number in self._numbers
+
+
+def _index(entries: Iterable[tuple[str, Person]]) -> dict[str, set[str]]:
+    index = defaultdict(set)
+    for text, person in entries:
+        if text:
+            index[text].add(person.id)
+    return dict(index)
+
+
+def _ids(person: Person) -> tuple[str, ...]:
+    return person.id, person.lms_id, person.email, person.email.rpartition("@")[0]
+
+
+def _full_names(person: Person) -> set[str]:
+    """In either order, as Japanese and Canvas put the last name first."""
+    first, last = person.first_name, person.last_name
+    return {_letters(first + last), _letters(last + first)}
+
+
+def _letters(name: str) -> str:
+    """`name` without spaces, commas and hyphens, some of which every system leaves out; accents and digits stay."""
+    return "".join(c for c in folded(name) if unicodedata.category(c)[0] in "LMN")
+
+
+NOBODY = Roster()
