@@ -69,7 +69,7 @@ def examine(course: Path) -> Iterator[Finding]:
         (_("Japanese font"), font),
         (_("language"), language),
         ("nbgrader", lambda: nbgrader(course)),
-        (_("isolation"), workers),
+        (_("isolation"), lambda: workers(course)),
         (_("processors"), processors),
         (_("disk space"), lambda: disk(Path(tempfile.gettempdir()))),
     ):
@@ -201,6 +201,11 @@ def nbgrader(course: Path) -> Iterator[Finding]:
     yield exchange(config)
 
 
+def grades_in(course: Path) -> bool:
+    """Whether `course` is a course folder, and nbgrader is there to use it."""
+    return _version("nbgrader") is not None and (course / CONFIG).is_file()
+
+
 def _alembic() -> Finding:
     beside = Path(sys.executable).parent
     if shutil.which("alembic") or shutil.which("alembic", path=str(beside)):
@@ -238,24 +243,31 @@ def exchange(config: Path) -> Finding:
 # --- what checks run in -----------------------------------------------------------------------------------------------
 
 
-def workers() -> Iterator[Finding]:
+def workers(course: Path) -> Iterator[Finding]:
     """How students' code is isolated here, found by trying, and whether a notebook can be checked."""
     try:
         host = shared_host()
     except HostBroken as error:
         yield Finding(_("isolation"), State.WRONG, str(error), _("Install the kit again, in a new environment."))
         return
-    yield isolation(host.level, host.unavailable)
+    yield isolation(host.level, host.unavailable if grades_in(course) else None)
     yield trial(host)
 
 
-def isolation(level: Level, unavailable: dict[Level, str]) -> Finding:
-    """How well students' code is kept to itself; at the weakest level that concerns whoever grades others."""
+def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
+    """How well students' code is kept to itself, which concerns whoever grades others.
+
+    Args:
+        unavailable: why better levels are not to be had; None where nobody is graded.
+    """
+    if unavailable is None:
+        seen = _("{level}; for your own notebook any level will do.").format(level=level)
+        return Finding(_("isolation"), State.OK, seen)
     sentence = _("{level} is not to be had: {reason}")
     seen = "; ".join([level.value, *(sentence.format(level=name, reason=why) for name, why in unavailable.items())])
     if level is Level.BASIC:
         advice = _("Enough for your own notebook. To grade others', use Linux or a container, with bubblewrap.")
-        return Finding(_("isolation"), State.LOOK if _version("nbgrader") else State.OK, seen, advice)
+        return Finding(_("isolation"), State.LOOK, seen, advice)
     return Finding(_("isolation"), State.OK, seen)
 
 

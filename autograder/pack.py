@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import unicodedata
 import zipfile
@@ -51,8 +52,8 @@ def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = 
 
     Args:
         wanted: names of files beside it that go along although it does not mention them.
-        archive: where the zip file goes; if not given, into this folder, with the name of the assignment. One that is
-            there from the last time never goes along.
+        archive: where the zip file goes; if not given, into this folder, with the name of the assignment. What is there
+            never goes along, nor do packages made earlier, unless they are `wanted`.
 
     Raises:
         UnreadableNotebook: there is no submission in the file.
@@ -61,13 +62,14 @@ def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = 
     submission = submission_of(notebook, str(path))
     stem = submission.assignment.replace("-", "_")
     archive = archive or Path(f"{stem}.zip")
-    beside = files_beside(path)
+    proper = f"{stem}.ipynb"
+    beside = {name: c for name, c in files_beside(path).items() if name in wanted or not _is_package(c, proper)}
     if archive.resolve().parent == path.parent.resolve():
         beside.pop(archive.name, None)
     used = _used(beside, "\n".join(cell.source for cell in submission.cells), wanted)
     files = {name: beside[name] for name in sorted(used)}
     left_out = tuple(sorted(set(beside) - used))
-    return Package(notebook, submission, f"{stem}.ipynb", path.read_bytes(), files, left_out, archive)
+    return Package(notebook, submission, proper, path.read_bytes(), files, left_out, archive)
 
 
 def write_zip(package: Package) -> None:
@@ -77,6 +79,15 @@ def write_zip(package: Package) -> None:
             entry = zipfile.ZipInfo(name, EARLIEST)
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # as on Unix, wherever it was packed
             archive.writestr(entry, content)
+
+
+def _is_package(content: bytes, name: str) -> bool:
+    """Whether this is a zip file as `write_zip` makes it, with a notebook called `name`."""
+    try:
+        entries = zipfile.ZipFile(io.BytesIO(content)).infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # no zip file, or an odd one
+        return False
+    return bool(entries) and entries[0].filename == name and all(entry.date_time == EARLIEST for entry in entries)
 
 
 def not_done(package: Package) -> list[str]:

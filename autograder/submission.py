@@ -21,10 +21,11 @@ __all__ = [
     "Cell",
     "Submission",
     "UnreadableNotebook",
-    "candidates",
+    "candidates_in",
     "choose_notebook",
     "digest",
     "language_of",
+    "notes_on_choice",
     "read_notebook",
     "source_of",
     "submission_of",
@@ -123,11 +124,21 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
-def candidates(folder: Path, name: str) -> list[Path]:
-    """The files of a submitted folder that may be the submission; the first is taken.
+def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
+    """Which file of a submitted folder is the submission: the first of `candidates_in`.
 
-    The one called `name`.ipynb; otherwise those that belong to an assignment, here or one folder down; otherwise any
-    notebook, so that reading it says what is wrong. The newest comes first. Links are never followed.
+    Returns:
+        The file, or None if there is no notebook, and what an instructor should know about the choice.
+    """
+    candidates = candidates_in(folder, name)
+    return (candidates[0], notes_on_choice(folder, name, candidates)) if candidates else (None, [])
+
+
+def candidates_in(folder: Path, name: str) -> list[Path]:
+    """Which files of a submitted folder may be the submission, the likeliest first.
+
+    The one called `name`.ipynb alone; otherwise those that belong to an assignment, here or one folder down; otherwise
+    all notebooks, so that reading one says what is wrong. Of several the newest first. Links are never followed.
     """
     named = folder / f"{name}.ipynb"
     if _is_plain_file(named):
@@ -136,26 +147,18 @@ def candidates(folder: Path, name: str) -> list[Path]:
     return [path for path in found if _belongs_here(path)] or found
 
 
-def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
-    """Which file of a submitted folder is the submission: the first of `candidates`.
-
-    Returns:
-        The file, or None if there is no notebook, and what an instructor should know about the choice.
-    """
-    found = candidates(folder, name)
-    if not found:
-        return None, []
-    if found[0] == folder / f"{name}.ipynb":
-        return found[0], []
-    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in found]
+def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
+    """What somebody should know about taking the first of the `candidates`; nothing where it is called `name`.ipynb."""
+    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
+    if taken == f"{name}.ipynb":
+        return []
     if not others:
-        note = _("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)
-    else:
-        note = _(
-            "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
-            "Please look whether that is right."
-        ).format(name=name, taken=taken, others=", ".join(others))
-    return found[0], [note]
+        return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+    note = _(
+        "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
+        "Please look whether that is right."
+    )
+    return [note.format(name=name, taken=taken, others=", ".join(others))]
 
 
 def language_of(notebook: dict[str, Any]) -> str | None:

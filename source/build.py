@@ -21,6 +21,7 @@ between the two steps by source/translation.py, keeps them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,19 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.exercises import exercise
 from autograder.submission import digest
+from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated
 
 SOURCE = Path(__file__).resolve().parent
 REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
+
+
+_LINE_END = re.compile(
+    r"(?P<kept>^```.*?^```$|^\$\$.*?\$\$$|^#+ [^\n]*\n)"
+    rf"|(?<={JAPANESE_CHARACTER.pattern})\n(?={JAPANESE_CHARACTER.pattern})"
+    r"|(?<=[、。])\n(?=[a-zA-Z]|`(?!``)|\$(?!\$)|\*\*\S)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -113,13 +123,23 @@ def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:
     return notebook
 
 
+def unwrapped(markdown: str) -> str:
+    """`markdown` without the line ends inside Japanese sentences, which a browser would show as spaces.
+
+    After punctuation a space is as wrong before a formula, code, bold or Latin text. Headings, displayed formulas and
+    blocks of code stay; a table's row, or whatever begins a block of its own, has no Japanese at that side.
+    """
+    return _LINE_END.sub(lambda found: found["kept"] or "", markdown)
+
+
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
     return (REFERENCE / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
 
 
 def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
-    header, source, is_code = raw.metadata, raw.source, raw.cell_type == "code"
+    header, is_code = raw.metadata, raw.cell_type == "code"
+    source = raw.source if is_code else unwrapped(raw.source)
     if "check" in header:
         name = header["check"]
         return Cell("check", f"check_{name}", source, is_code, exercise(name).points)

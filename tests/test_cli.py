@@ -1,18 +1,21 @@
 """`autograder check`, as typed in a shell: what it prints, what it writes, and its exit codes."""
 
 import argparse
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import code_cell, small_notebook
 
 from autograder import cli
 from autograder.i18n import speaking
+from autograder.report.console import running_notebook
 from source.catalogue import translations
 
 EVIL = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
@@ -29,8 +32,38 @@ def run(*arguments):
 
 def test_full_marks_exit_with_0(write_notebook):
     code, out, err = run("check", write_notebook(small_notebook()), "--lang", "en")
-    assert (code, err) == (0, "")
-    assert "36 / 36" in out
+    assert code == 0 and "36 / 36" in out
+    assert err.startswith("Running the notebook") and err.count("\n") == 1 and "Running" not in out
+
+
+def test_what_goes_on_is_said_before_the_notebook_runs(write_notebook, monkeypatch, capsys):
+    said = []
+
+    def grade(submission, **_files):
+        said.append(capsys.readouterr())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.check, "grade_submission", grade)
+    with pytest.raises(KeyboardInterrupt):
+        cli.main(["check", str(write_notebook(small_notebook())), "--lang", "en"])
+    assert "Running the notebook" in said[0].err and said[0].out == ""
+
+
+def test_in_a_terminal_what_goes_on_is_said_while_it_does(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with speaking("en"), running_notebook():
+        for _look in range(1000):
+            shown = sys.stderr.getvalue()
+            if "Running the notebook" in shown:
+                break
+            time.sleep(0.01)
+    assert "Running the notebook" in shown
+    assert sys.stderr.getvalue().endswith("\x1b[2K"), "it is taken away"
 
 
 def test_something_missing_exits_with_1_and_is_explained(write_notebook):
@@ -55,6 +88,14 @@ def test_missing_cells_exit_with_2_and_the_rest_is_judged(write_notebook):
     code, out, _err = run("check", write_notebook(notebook))
     assert code == 2
     assert "30 / 36" in out and "lacks cells of the assignment: depth_study" in out
+
+
+def test_the_package_has_what_notebooks_import_and_nothing_else():
+    namespace = {}
+    exec("from autograder import *", namespace)
+    assert {"check", "hint", "use_language", "waiting_for"} <= set(namespace)
+    with pytest.raises(ImportError):
+        exec("from autograder import chekc")
 
 
 def test_wrong_usage_exits_with_2():
@@ -135,11 +176,22 @@ def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypa
     assert said.err.count("\n") == 1 and "Traceback" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "@ - _ only. autograder pack --help"), ("ja", "@ - _ だけです。使い方は autograder pack")],
+)
+def test_a_wrong_command_line_is_answered_in_sentences_of_one_language(language, said, capsys):
+    with speaking(language), pytest.raises(SystemExit):
+        cli.main(["pack", "--student", "a b"])
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no folder in which nobody can write")
 def test_results_that_cannot_be_written_are_one_line_and_2(write_notebook, capsys):
     with pytest.raises(SystemExit) as ending:
         cli.main(["check", str(write_notebook(small_notebook())), "--json", "/proc/out.json"])
-    assert ending.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+    running, *error = capsys.readouterr().err.splitlines()
+    assert ending.value.code == 2 and len(error) == 1 and "/proc/out.json" in error[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
@@ -148,7 +200,7 @@ def test_a_file_name_that_is_no_text_is_checked_like_any_other(write_notebook, t
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/" + "課題.ipynb".encode("shift_jis"))
     path.rename(odd)
     code, out, err = run("check", odd, "--lang", "en", "--json", tmp_path / "out.json")
-    assert (code, err) == (0, "") and "36 / 36" in out
+    assert code == 0 and err.count("\n") == 1 and "36 / 36" in out
     assert len(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]) == 1
 
 
@@ -196,10 +248,11 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
 
 
 def test_cells_that_fail_in_a_clean_run_are_listed(write_notebook):
-    notebook = small_notebook(extra=[code_cell("print(only_in_my_kernel)")])
+    notebook = small_notebook(extra=[code_cell("print(only_in_my_kernel)"), code_cell("x = 1\ny = = 2")])
     code, out, _err = run("check", write_notebook(notebook))
     assert code == 0
     assert "NameError: name 'only_in_my_kernel' is not defined" in out
+    assert "SyntaxError: invalid syntax (line 2 of the cell)" in out and "ipython" not in out
 
 
 def test_control_characters_of_a_student_do_not_reach_the_terminal(write_notebook):

@@ -1,13 +1,17 @@
 """`autograder doctor`: what is in order is said to be, and what is not, with what to do."""
 
 import json
+import subprocess
 import sys
 from collections import namedtuple
+from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 from conftest import COURSE
 
 from autograder import cli, doctor
+from autograder.__main__ import main
 from autograder.doctor import Finding, State
 from autograder.i18n import use_language
 from autograder.worker.host import HostBroken
@@ -142,7 +146,33 @@ def test_students_need_no_nbgrader(monkeypatch, tmp_path):
     findings = {f.what: f for f in doctor.examine(tmp_path)}
     assert findings["nbgrader"].state is State.OK and "only instructors need it" in findings["nbgrader"].seen
     assert not {"alembic", "course folder", "reference/"} & set(findings)
-    assert doctor.isolation(Level.BASIC, {}).state is State.OK
+    assert findings["isolation"].state is State.OK and not findings["isolation"].advice
+
+
+def test_why_isolation_is_weak_is_said_where_others_are_graded_and_nowhere_else(monkeypatch, tmp_path):
+    host = SimpleNamespace(level=Level.BASIC, unavailable={Level.FULL: "PermissionError", Level.STRONG: "no pyseccomp"})
+    monkeypatch.setattr(doctor, "shared_host", lambda: host)
+    monkeypatch.setattr(doctor, "trial", lambda _host: Finding("trial check", State.OK, ""))
+    isolation, _trial = doctor.workers(tmp_path)
+    assert (isolation.state, isolation.seen) == (State.OK, "basic; for your own notebook any level will do.")
+    (tmp_path / "nbgrader_config.py").touch()
+    isolation, _trial = doctor.workers(tmp_path)
+    assert isolation.state is State.LOOK and "PermissionError" in isolation.seen and "pyseccomp" in isolation.seen
+    monkeypatch.setattr(doctor, "_version", lambda _name: None)
+    assert next(doctor.workers(tmp_path)).state is State.OK
+
+
+def test_without_numpy_the_command_says_what_to_do_in_one_line():
+    script = "import sys; sys.modules['numpy'] = None; from autograder.__main__ import main; main()"
+    line = [sys.executable, "-c", script, "doctor"]
+    done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "numpy" in done.stderr and sys.executable in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_command_begins_where_a_missing_package_is_noticed():
+    (script,) = metadata.entry_points(group="console_scripts", name="autograder")
+    assert script.load() is main
 
 
 def test_outside_a_course_folder_instructors_are_told_where_to_go(tmp_path):
@@ -174,15 +204,15 @@ def test_why_a_level_is_not_to_be_had_is_said():
     assert found.state is State.OK
     assert found.seen == "strong; full is not to be had: bubblewrap is not installed"
     found = doctor.isolation(Level.BASIC, {})
-    assert found.state is State.LOOK and "bubblewrap" in found.advice  # nbgrader is here, so it concerns somebody
+    assert found.state is State.LOOK and "bubblewrap" in found.advice
 
 
-def test_workers_that_do_not_start_are_wrong(monkeypatch):
+def test_workers_that_do_not_start_are_wrong(monkeypatch, tmp_path):
     def broken():
         raise HostBroken("no Python")
 
     monkeypatch.setattr(doctor, "shared_host", broken)
-    (found,) = doctor.workers()
+    (found,) = doctor.workers(tmp_path)
     assert found.state is State.WRONG and found.seen == "no Python" and found.advice
 
 

@@ -12,7 +12,7 @@ from autograder.grading import grade_submission
 from autograder.i18n import speaking
 from autograder.submission import read_notebook, submission_of
 from source import translation
-from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells
+from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped
 from source.release import COURSE, NOTEBOOK
 from source.translation import Untranslated, english_code, spans, translated
 
@@ -112,6 +112,51 @@ def test_links_in_the_contents_lead_to_headings(edition):
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
 def test_the_instructors_notebook_is_what_the_text_says(edition):
     assert nbformat.read(edition.notebook, as_version=4) == build(edition), "run `make notebooks`"
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "joined"),
+    [
+        ("学びます。\n医学の\n病理学", "学びます。医学の病理学"),
+        ("（例）\n「鞍点」", "（例）「鞍点」"),
+        ("とします。\n**勾配** は", "とします。**勾配** は"),
+        ("すると、\nReLU では", "すると、ReLU では"),
+        ("です。\n`history` は", "です。`history` は"),
+        ("なら、\n$d = 2$ では", "なら、$d = 2$ では"),
+        ("- 項目の\n続き", "- 項目の続き"),
+    ],
+)
+def test_a_line_ends_nowhere_in_a_japanese_sentence(wrapped, joined):
+    assert unwrapped(wrapped) == joined
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "一つ。\n\n二つ。",
+        "## 見出し\n本文",
+        "次のとおり。\n- 項目\n- 項目\n* 項目\n1. 項目\n> 引用",
+        "| 演習 | 点数 |\n|---|---|\n| 一 | 二 |",
+        "式は、\n$$\n\\text{勾配}\n$$\nです",
+        "$$\n勾配\n勾配\n$$",
+        "例。\n```\n一行\n二行\n\n三行。\n四行\n```\n続き",
+        "層の数が\nReLU では",  # a space between the two scripts, as within a line
+        "改行  \n次の行",
+        "One line.\nAnother line.",
+    ],
+)
+def test_other_lines_end_where_they_did(markdown):
+    assert unwrapped(markdown) == markdown
+
+
+def test_no_line_of_the_lessons_prose_ends_in_a_sentence():
+    ends = [
+        line
+        for cell in CELLS
+        if not cell.is_code
+        for line in re.findall(r"(?m)^[^#\n].*[、。]$\n(?=[^\W\d])", cell.source)
+    ]
+    assert ends == []
 
 
 # --- nothing is forgotten -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture
 from autograder import cli
 from autograder.exercises import hand_graded
 from autograder.i18n import use_language
+from autograder.pack import package_of, write_zip
 
 RELEASE = COURSE / "release"
 PLOT, FINDINGS = hand_graded(ASSIGNMENT)
@@ -109,6 +110,35 @@ def test_the_archive_of_last_time_is_not_packed(write_notebook, pack, tmp_path):
         code, said = pack("--student", "s1234567")
         assert code == 0, said
         assert names(tmp_path / "s1234567.zip") == ["gradient_pathology.ipynb"]
+
+
+def test_archives_of_other_times_are_no_news(write_notebook, tmp_path):
+    path = write_notebook(finished([code_cell("name = 's1'")]))
+    for earlier in ("s1.zip", "trial.zip"):
+        write_zip(package_of(path, archive=tmp_path / earlier))
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr(NB, "{}")  # now
+    for name, content in {
+        "empty.zip": b"PK\5\6" + bytes(18),
+        "torn.zip": b"PK",
+        "odd.zip": b"PK\5\6" + b"\x7f" * 18,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    package = package_of(path)
+    assert (set(package.files), package.left_out) == (set(), ("empty.zip", "odd.zip", "other.zip", "torn.zip"))
+    assert set(package_of(path, wanted=("s1.zip",)).files) == {"s1.zip"}
+
+
+def test_a_renamed_notebook_is_spoken_of_in_its_language_and_by_its_name(write_notebook, monkeypatch, capsys):
+    monkeypatch.setenv("AUTOGRADER_LANG", "ja")
+    write_notebook(finished(), "mine.ipynb")
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["pack"])
+    said = capsys.readouterr()
+    assert ending.value.code == 0 and (said.out + said.err).isascii()
+    assert "There is no gradient_pathology.ipynb; mine.ipynb was taken" in said.out
+    assert "Packed: mine.ipynb (as gradient_pathology.ipynb)\n" in said.out
+    assert names("gradient_pathology.zip") == [NB]
 
 
 def test_a_variable_is_no_file(write_notebook, pack, tmp_path):

@@ -12,7 +12,7 @@ from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
 from autograder.cli.options import add_json, write_json
 from autograder.grading import grade_submission
 from autograder.i18n import _, use_language
-from autograder.report.console import print_submission
+from autograder.report.console import print_submission, running_notebook
 from autograder.report.text import printable
 from autograder.results import SubmissionResult, results_file
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
@@ -47,7 +47,8 @@ def _once(options: argparse.Namespace) -> int:
         raise
     if submission.language and not options.lang:
         use_language(submission.language)
-    graded = grade_submission(submission, files=files_beside(path))
+    with running_notebook():
+        graded = grade_submission(submission, files=files_beside(path))
     result = graded.result
     write_json(options.json, results_file(submission.assignment, graded.isolation, {path.stem: result}))
     print_submission(result, graded.cell_errors)

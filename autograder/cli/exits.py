@@ -29,8 +29,8 @@ class OneLineParser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
-        hint = _("{command} --help shows how it is used.").format(command=self.prog)
-        self.exit(UNUSABLE, f"{self.prog}: {message}. {hint}\n")
+        line = _("{command}: {problem}. {command} --help shows how it is used.")
+        self.exit(UNUSABLE, line.format(command=self.prog, problem=message) + "\n")
 
 
 class _Formatter(argparse.HelpFormatter):

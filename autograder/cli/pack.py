@@ -35,11 +35,16 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make the zip file to upload: the notebook and the files that it uses, with a word on what is not done yet."""
     from autograder.pack import not_done, package_of, write_zip
+    from autograder.report.console import running_notebook
+    from autograder.submission import notes_on_choice
 
-    path = options.notebook or _notebook_here()
+    candidates = [options.notebook] if options.notebook else _notebooks_here()
+    path = candidates[0]
     package = package_of(path, tuple(options.add), options.out or (options.student and Path(f"{options.student}.zip")))
     if package.submission.language and not options.lang:
         use_language(package.submission.language)
+    for note in [] if options.notebook else notes_on_choice(Path(), Path(package.name).stem, candidates):
+        print(printable(note))
     lost = set(options.add) - set(package.files)
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
@@ -47,27 +52,29 @@ def run(options: argparse.Namespace) -> int:
         write_zip(package)  # first: whatever the check runs into, there is something to hand in
     except OSError as error:
         raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
-    warnings = not_done(package)
+    with running_notebook():
+        warnings = not_done(package)
     for line in warnings:
         print(printable(f"! {line}"))
     if package.left_out:
         line = _("Left out, as the notebook does not mention them: {names}. To pack one, give --add NAME.")
         print(printable(line.format(names=", ".join(package.left_out))))
-    print(printable(_("Packed: {names}").format(names=", ".join([package.name, *package.files]))))
+    renamed = _("{file} (as {name})").format(file=path.name, name=package.name)
+    packed = [path.name if path.name == package.name else renamed, *package.files]
+    print(printable(_("Packed: {names}").format(names=", ".join(packed))))
     print(printable(_("To hand in: {path}").format(path=package.archive)))
     return NOT_FULL if warnings else FULL
 
 
-def _notebook_here() -> Path:
+def _notebooks_here() -> list[Path]:
+    """Which notebooks of this folder may be meant, the likeliest first."""
     from autograder.exercises import assignments
-    from autograder.submission import choose_notebook
+    from autograder.submission import candidates_in
 
-    path, notes = choose_notebook(Path(), next(iter(assignments())).replace("-", "_"))
-    if path is None:
+    candidates = candidates_in(Path(), next(iter(assignments())).replace("-", "_"))
+    if not candidates:
         raise UnusablePath(_("There is no notebook in this folder. Say which one: autograder pack NOTEBOOK"))
-    for note in notes:
-        print(printable(note))
-    return path
+    return candidates
 
 
 def _zip_file(text: str) -> Path:

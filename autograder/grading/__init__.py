@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,7 @@ class Graded:
         """A line for every cell that ended with an error, counted as Jupyter shows them, from 1."""
         return [
             _("cell {number}: {type}: {message}").format(
-                number=index + 1, type=output["ename"], message=output["evalue"].split("\n")[0][:200]
+                number=index + 1, type=output["ename"], message=_in_words(output["evalue"].split("\n")[0][:200])
             )
             for index, outputs in sorted(self.run.outputs.items())
             for output in outputs
@@ -73,6 +74,14 @@ def grade_submission(
     run.observations = explain_unrun(submission, run.outputs, run.observations)
     checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
+
+
+def _in_words(message: str) -> str:
+    """An error's message, but the place of a syntax error without IPython's own name of the cell."""
+    place = re.fullmatch(r"(.*) \(<ipython-input-[^>]*>, line (\d+)\)", message)
+    if place is None:
+        return message
+    return _("{message} (line {line} of the cell)").format(message=place[1], line=place[2])
 
 
 def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> ExerciseResult:

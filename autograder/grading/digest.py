@@ -14,7 +14,7 @@ from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
 from autograder.oracle import Reference
 from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import candidates
+from autograder.submission import candidates_in
 
 PACKAGE = Path(autograder.__file__).parent
 
@@ -35,7 +35,7 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
 def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
     """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now."""
     digest = hashlib.sha256(settings)
-    found = candidates(handed.folder, notebook)
+    found = candidates_in(handed.folder, notebook)
     _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
     if found:
         _add(digest, _content(found[0]))

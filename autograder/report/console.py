@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +19,19 @@ _STYLES = {
     **dict.fromkeys((Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED), "red"),
     Outcome.GRADER_ERROR: "yellow",
 }
+
+
+@contextmanager
+def running_notebook() -> Iterator[None]:
+    """While a notebook runs, say so on stderr: as a line, or in a terminal as one that goes when it is done."""
+    console = Console(stderr=True, highlight=False)
+    message = _("Running the notebook from top to bottom; this takes some seconds ...")
+    if console.is_interactive:
+        with console.status(message):
+            yield
+    else:
+        console.print(message, soft_wrap=True)
+        yield
 
 
 def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:

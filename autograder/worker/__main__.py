@@ -156,12 +156,12 @@ def _control_socket() -> socket.socket:
 
 
 def _drop_privileges(uid: int, box: Path) -> None:
+    import resource  # which that user may not be able to read
+
     box.chmod(0o777)  # made by root, used by the user that this process becomes
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    import resource
-
     resource.setrlimit(resource.RLIMIT_NPROC, (128, 128))
     for folder in (sys.prefix, sys.base_prefix):
         if not os.access(os.path.join(folder, "lib"), os.X_OK):
@@ -183,6 +183,7 @@ def _warm_shell(figures: bool) -> Any:
     import numpy.random  # noqa: F401  (which `import numpy` leaves for later)
     from IPython.core.pylabtools import print_figure
 
+    import autograder.notebook
     import autograder.worker.serve
     from autograder.exercises import assignments
 
