@@ -13,8 +13,8 @@ from autograder.exercises import assignments, in_lesson_order
 from autograder.exercises.exercise import Exercise, Implementation, Stopped
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
-from autograder.judge import falls_short, interrupted, judge
-from autograder.oracle import known_mistakes, recorded, trials
+from autograder.judge import interrupted, judge
+from autograder.oracle import known_mistakes, look, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
 from autograder.report.text import exercise_text
@@ -87,12 +87,7 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     seconds = Limits().probe_seconds
     try:
         with time_limit(seconds):
-            seen = [wanted.observe(implementation, expectation.case, further=False) for expectation in expectations]
-            if wanted.probe_further and falls_short(wanted, trials(expectations, seen)):
-                seen = [
-                    s.joined(wanted.observe_further(implementation, e.case))
-                    for s, e in zip(seen, expectations, strict=True)
-                ]
+            seen = look(wanted, implementation, expectations)
     except OutOfTime:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
         return interrupted(wanted, Stopped(reason.format(seconds=seconds)))

@@ -11,7 +11,7 @@ import hmac
 import importlib.util
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from autograder.diagnosis import Fingerprint, departures, sketches_of
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, Observation
 from autograder.i18n import _
-from autograder.judge import Trial
+from autograder.judge import Trial, falls_short
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -62,6 +62,14 @@ def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
 def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:
     """Each expectation with what was seen of the student's implementation."""
     return [Trial(e.case, s, e.expected, e.public) for e, s in zip(expectations, seen, strict=True)]
+
+
+def look(exercise: Exercise, implementation: Implementation, expectations: Sequence[Expectation]) -> list[Observation]:
+    """What is seen of `implementation`, here in this process; by the further probe only where something falls short."""
+    seen = [exercise.observe(implementation, expectation.case, further=False) for expectation in expectations]
+    if exercise.probe_further and falls_short(exercise, trials(expectations, seen)):
+        return [s.joined(exercise.observe_further(implementation, e.case)) for s, e in zip(seen, expectations)]
+    return seen
 
 
 class Reference:

@@ -28,7 +28,7 @@ def material():
 
 
 def test_the_checks_of_this_course_pass_their_audit():
-    result = audit_checks(COURSE, seeds=2)
+    result = audit_checks(COURSE, seeds=1)
     assert result.passed, (result.survivors, result.false_rejects, result.idle_checks())
     assert len(result.named) >= 90 and result.right >= 45 + 5
     assert result.smallest_wrong[0] > 10 and result.largest_right[0] < 0.5, "half a decade to either side at least"

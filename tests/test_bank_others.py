@@ -17,7 +17,7 @@ from tests import variants
 REFERENCE = Reference(Path(__file__).parents[1])
 BANKS = [module.bank for module in (clip_gradients, depth_study, gradient_monitor, gradient_profile)]
 EXERCISES = {e.solution: e for e in assignments()["gradient-pathology"] if e.solution in {b.solution for b in BANKS}}
-SEEDS = (21, 22, 23)
+SEEDS = (21,)
 """Private draws; the public cases are left out, so that each draw must notice every mistake by itself."""
 
 MISTAKES = [mistake for bank in BANKS for mistake in bank.misconceptions]

@@ -35,7 +35,7 @@ POINTS = {
 }
 """As the contract with students says; another 4 of its 40 are given by hand."""
 
-SEEDS = range(100, 105)
+SEEDS = range(100, 102)
 """Private draws."""
 
 pytestmark = pytest.mark.filterwarnings("error")

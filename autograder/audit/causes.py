@@ -19,7 +19,7 @@ from autograder.diagnosis import Sketches, departures, explain, explains, sketch
 from autograder.exercises.exercise import Check, Exercise, Failed, Observation, StudentError, Waits
 from autograder.oracle import Reference, known_mistakes, recorded
 
-FRESH_SEEDS = 5
+FRESH_SEEDS = 3
 """On so many other draws of cases a named cause has to hold."""
 
 

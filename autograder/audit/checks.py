@@ -22,7 +22,7 @@ from autograder.exercises.exercise import Exercise, Implementation
 from autograder.i18n import use_language
 from autograder.judge import judge
 from autograder.numeric import watch
-from autograder.oracle import Expectation, Reference, trials
+from autograder.oracle import Expectation, Reference, look, trials
 from autograder.results import ExerciseResult, Outcome
 
 Check = str
@@ -254,6 +254,6 @@ def _judge(
     exercise: Exercise, implementation: Implementation, expected: list[Expectation]
 ) -> tuple[ExerciseResult, list[float]]:
     """The result, and the largest error of every comparison as a multiple of the tolerance."""
-    seen = [exercise.observe(implementation, expectation.case) for expectation in expected]
+    seen = look(exercise, implementation, expected)
     with watch() as errors:
         return judge(exercise, trials(expected, seen)), errors

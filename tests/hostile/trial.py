@@ -26,7 +26,7 @@ from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grades_in, total
 from tests.hostile import ATTACKS, Attack
 
-LIMITS = Limits(cell_seconds=5.0, probe_seconds=5.0, total_seconds=25.0)
+LIMITS = Limits(cell_seconds=4.0, probe_seconds=4.0, total_seconds=15.0)
 JOBS = 8
 CANARY = "canary\n"
 SLOW_PAGES = ("source-hard-to-parse", "thousands-of-cells", "text-flood")
