@@ -110,7 +110,7 @@ def test_an_endless_loop_is_stopped(monkeypatch):
 
     report = check_in({"clip_gradients": clip_gradients}, "clip_gradients")
     assert "loop that never ends" in repr(report)
-    assert "(stopped)" in repr(report) and "raised an error" not in report._repr_html_()
+    assert "stopped</span>" in report._repr_html_() and "raised an error" not in report._repr_html_()
 
 
 def test_a_check_leaves_the_notebook_as_it_was(reference, capsys):
