@@ -17,6 +17,10 @@ __version__ = "0.1.0"
 __all__ = ["check", "hint", "use_language", "waiting_for"]
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
 def __getattr__(name: str) -> Any:
     """What a notebook needs, imported when it is asked for: the command has a word to say where numpy is missing."""
     if name not in __all__:

@@ -7,16 +7,18 @@ def main() -> None:
     """Run the command; where a package is missing that the kit needs, say so in one line."""
     try:
         from autograder.cli import main as run
+
+        run()
     except ModuleNotFoundError as error:
         from autograder.i18n import _
 
         line = _(
             "The package {name} is missing, which the kit needs. Activate the environment of your course, or install "
-            "the kit again, in a new environment. (This is {python}.)"
+            "the kit again, in a new environment. What instructors run comes with gradient-pathology[instructor]. "
+            "(This is {python}.)"
         )
         print(line.format(name=error.name, python=sys.executable), file=sys.stderr)
         sys.exit(2)  # as for everything that cannot be used, see `autograder.cli.exits`
-    run()
 
 
 if __name__ == "__main__":

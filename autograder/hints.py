@@ -85,13 +85,12 @@ def hints_for(item: Item, about: Guide) -> list[str]:
 
 def _first_of_all(outcome: Outcome) -> str:
     """What to do before there is anything to look at; "" where there is."""
-    broken_off = _(
-        "Your code does not come to its end. In which line does it stop, and what do its variables hold there?"
-    )
     return {
         Outcome.NOT_ATTEMPTED: _("Begin with this one promise, and let the rest wait: a first version may be wrong."),
-        Outcome.RAISED: broken_off,
-        Outcome.STOPPED: broken_off,
+        Outcome.RAISED: _(
+            "Your code does not come to its end. In which line does it stop, and what do its variables hold there?"
+        ),
+        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few turns."),
     }.get(outcome, "")
 
 

@@ -81,8 +81,9 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
     def item(outcome: Outcome, share: float, **details: Any) -> Item:
         return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, **details)
 
-    if not failures and any(finding.outcome is Outcome.NOT_ATTEMPTED for finding in findings):
-        return item(Outcome.NOT_ATTEMPTED, 0.0, message=findings[0].message)
+    missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
+    if missing and not failures:
+        return item(Outcome.NOT_ATTEMPTED, 0.0, message=missing[0].message)
     if unmet:
         return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from autograder.exercises import assignments, in_lesson_order
@@ -86,8 +87,7 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     expectations = recorded(wanted)
     seconds = Limits().probe_seconds
     try:
-        with time_limit(seconds):
-            seen = look(wanted, implementation, expectations)
+        seen = look(wanted, implementation, expectations, partial(time_limit, seconds))
     except OutOfTime:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
         return interrupted(wanted, Stopped(reason.format(seconds=seconds)))
@@ -98,8 +98,8 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
 def waiting_for(name: str) -> Iterator[None]:
     """Run a cell that builds on the exercise `name`; while that is a stub, say so instead of failing.
 
-    Only the stub's NotImplementedError is caught, and that the stub was not run: every other error is the student's to
-    see.
+    Only the stub's NotImplementedError is caught, and the NameError of a stub whose cell was not run: every other error
+    is the student's to see.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
@@ -151,9 +151,10 @@ def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
 
 def _known(name: Any) -> Exercise:
     __tracebackhide__ = True
-    found = _named(str(getattr(name, "__name__", name)))
+    text = str(getattr(name, "__name__", name))
+    found = _named(text)
     if len(found) != 1:
-        raise ValueError(_unknown(name, found))
+        raise ValueError(_unknown(text, found))
     return found[0]
 
 
@@ -163,11 +164,11 @@ def _named(name: str) -> list[Exercise]:
     return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
 
 
-def _unknown(name: Any, several: Sequence[Exercise]) -> str:
+def _unknown(name: str, several: Sequence[Exercise]) -> str:
     if several:
-        return _("Which one? There are: {known}.").format(known=", ".join(f'check("{e.id}")' for e in several))
+        return _("Which one? There are: {known}.").format(known=", ".join(e.id for e in several))
     known = [candidate.id for exercises in assignments().values() for candidate in exercises]
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(name, known, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
     return _('There is no check "{name}". There are: {known}.').format(name=name, known=", ".join(known))

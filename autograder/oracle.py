@@ -11,7 +11,8 @@ import hmac
 import importlib.util
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, Observation
 from autograder.i18n import _
 from autograder.judge import Trial, falls_short
+from autograder.worker.limits import OutOfTime
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -64,11 +66,23 @@ def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> 
     return [Trial(e.case, s, e.expected, e.public) for e, s in zip(expectations, seen, strict=True)]
 
 
-def look(exercise: Exercise, implementation: Implementation, expectations: Sequence[Expectation]) -> list[Observation]:
-    """What is seen of `implementation`, here in this process; by the further probe only where something falls short."""
-    seen = [exercise.observe(implementation, expectation.case, further=False) for expectation in expectations]
+def look(
+    exercise: Exercise,
+    implementation: Implementation,
+    expectations: Sequence[Expectation],
+    limited: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[Observation]:
+    """What is seen of `implementation`, here in this process; by the further probe only where something falls short.
+
+    Args:
+        limited: raises `OutOfTime` in the body of what it gives, for each of the two probes. Without the further one,
+            what was seen before still counts.
+    """
+    with limited():
+        seen = [exercise.observe(implementation, expectation.case, further=False) for expectation in expectations]
     if exercise.probe_further and falls_short(exercise, trials(expectations, seen)):
-        return [s.joined(exercise.observe_further(implementation, e.case)) for s, e in zip(seen, expectations)]
+        with suppress(OutOfTime), limited():
+            return [s.joined(exercise.observe_further(implementation, e.case)) for s, e in zip(seen, expectations)]
     return seen
 
 
@@ -109,7 +123,7 @@ class Reference:
         """What the reference shows on `cases`, and nothing of how: exceptions lose their source line.
 
         Args:
-            further: whether `probe_further` is asked too: no verdict needs it, a diagnosis does.
+            further: whether `probe_further` is asked too: of the reference, no verdict needs it, a diagnosis does.
         """
         implementation = self.implementation(exercise)
         seen = (exercise.observe(implementation, case, further) for case in cases)

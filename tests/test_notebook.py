@@ -5,9 +5,10 @@ import time
 
 import numpy as np
 import pytest
-from conftest import EXERCISES, UNBIASED, namespace_of
+from conftest import EXERCISES, TIRED, UNBIASED, namespace_of
 
 import autograder
+from autograder.exercises.exercise import Exercise
 from autograder.i18n import speaking
 from autograder.layers import Layer
 from autograder.notebook import Report, judge_here, waiting_for
@@ -74,6 +75,22 @@ def test_an_error_names_the_students_own_line():
     exec(compile("".join(lines), "<cell 3>", "exec"), namespace)
     text = repr(check_in(namespace, "clip_gradients"))
     assert "AttributeError" in text and "in line 2 of the cell: return layers.nothing" in text
+
+
+def test_what_is_right_is_not_looked_at_further(monkeypatch, reference):
+    def further(*_arguments):
+        raise AssertionError("nothing falls short")
+
+    monkeypatch.setattr(Exercise, "observe_further", further)
+    names = namespace_of("batch_norm", reference=reference)
+    assert check_in(names, "batch_norm_backward").result.full
+
+
+def test_a_further_look_that_does_not_end_costs_nothing_more(monkeypatch):
+    monkeypatch.setattr("autograder.notebook.Limits", lambda: Limits(probe_seconds=2.0))
+    names = {"np": np, "Layer": Layer}
+    exec(TIRED, names)
+    assert check_in(names, "batch_norm_backward").result.score == 2.0
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one():
@@ -155,10 +172,12 @@ def test_what_is_to_be_written_names_its_exercise(reference):
 
 
 def test_what_several_exercises_judge_is_asked_back():
-    with pytest.raises(ValueError, match=r'Which one.*check\("batch_norm_backward"\), check\("batch_norm_forward"\)'):
+    with pytest.raises(ValueError, match="Which one.*batch_norm_backward, batch_norm_forward, batch_norm_inference"):
         autograder.check("BatchNorm")
     with pytest.raises(ValueError, match="There is no check"):
         autograder.check([1])
+    with pytest.raises(ValueError, match='no check "check".*Did you mean|no check "check".*There are'):
+        autograder.check(autograder.check)
 
 
 def test_a_hint_without_a_name_is_for_the_first_exercise_that_is_not_done(reference):

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
+from conftest import SOLUTIONS, TIRED, UNBIASED, code_cell, small_notebook
 
 from autograder import wire
 from autograder.exercises import exercise
@@ -183,15 +183,26 @@ def test_only_what_falls_short_is_looked_at_further():
     assert asked == ["batch_norm_backward"] * 2, "no other exercise has a further probe"
 
 
+def test_a_grader_looks_further_at_what_is_wrong_alone(monkeypatch):
+    asked, probe = [], client.Worker.probe
+
+    def watched(worker, wanted, cases, further=False):
+        asked.extend([wanted.id] if further else [])
+        return probe(worker, wanted, cases, further)
+
+    monkeypatch.setattr(client.Worker, "probe", watched)
+    assert sum(scores()[0].values()) == 36 and asked == []
+    scores(batch_norm=UNBIASED)
+    assert asked == ["batch_norm_backward"]
+
+
 def test_a_further_look_earns_what_it_shows():
     by_exercise, _graded = scores(batch_norm=UNBIASED)
     assert by_exercise["batch_norm_backward"] == 6.5  # three quarters of dx and dgamma
 
 
 def test_a_further_look_that_does_not_end_costs_nothing_more():
-    tired = "        self.calls = getattr(self, 'calls', 0) + 1\n        while self.calls > 60: pass\n"
-    before = "        mean, var = self.running_mean"
-    by_exercise, graded = scores(batch_norm=UNBIASED.replace(before, tired + before))
+    by_exercise, graded = scores(batch_norm=TIRED)
     assert by_exercise["batch_norm_backward"] == 2.0  # dbeta, and that gradients are not added up
     assert by_exercise["depth_study"] == 6
     assert graded.result.checks["batch_norm_backward"].items[0].points == 1.0

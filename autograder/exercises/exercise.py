@@ -73,7 +73,10 @@ class Observation:
         return self.values[name] if type(self.values[name]) is Raised else None
 
     def joined(self, further: Observation) -> Observation:
-        """This observation with what `further` adds, if it came to its end; nothing that is here already changes."""
+        """This observation with what `further` adds; nothing that is here already changes, in value or order.
+
+        One that an exception ended stays as it is.
+        """
         return self if self.stopped else Observation({**self.values, **further.values, **self.values}, further.stopped)
 
     def to_data(self) -> dict[str, Any]:

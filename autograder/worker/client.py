@@ -150,7 +150,7 @@ class _Running:
 
     def _give_up(self, reason: str) -> None:
         for exercise in self._waiting:
-            self._run.observations[exercise.id] = reason
+            self._run.observations.setdefault(exercise.id, reason)
         self._waiting = []
 
 
