@@ -4,13 +4,13 @@ import dataclasses
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import COURSE, EXERCISES
 
 from autograder import wire
-from autograder.audit.causes import audit_causes
 from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
 from autograder.diagnosis import PROJECTIONS, departures, explain, sketches_of
 from autograder.exercises.exercise import Implementation
@@ -27,11 +27,39 @@ def material():
     return Material(COURSE)
 
 
-def test_the_checks_of_this_course_pass_their_audit():
-    result = audit_checks(COURSE, seeds=1)
-    assert result.passed, (result.survivors, result.false_rejects, result.idle_checks())
-    assert len(result.named) >= 90 and result.right >= 45 + 5
-    assert result.smallest_wrong[0] > 10 and result.largest_right[0] < 0.5, "half a decade to either side at least"
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """What `autograder audit` prints of this course, and writes; it takes minutes, so it runs once."""
+    target = tmp_path_factory.mktemp("audit") / "audit.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "audit", "--seeds", "1", "--jobs", "1", "--json", str(target)],
+        cwd=COURSE,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    return SimpleNamespace(code=done.returncode, said=done.stdout, **json.loads(target.read_text(encoding="utf-8")))
+
+
+def test_the_checks_of_this_course_pass_their_audit(audited):
+    assert audited.passed, (audited.survivors, audited.false_rejects, audited.idle_checks)
+    assert audited.mistakes >= 90 and audited.right >= 45 + 5
+    assert audited.smallest_wrong["error"] > 10, "a decade above the tolerance at least"
+    assert audited.largest_right["error"] < 0.5
+    assert set(audited.only_caught_by) == set(CHECKS)
+
+
+def test_students_are_told_true_causes(audited, material):
+    causes = audited.causes
+    n = len(material.mistakes)
+    assert len(causes["right"]) >= 0.95 * n
+    assert causes["wrong"] == []
+    assert len(causes["left_out_wrong"]) < 0.02 * n
+
+
+def test_the_command_prints_a_summary(audited):
+    assert audited.code == 0, audited.said[-2000:]
+    assert "0 survivors, 0 false" in audited.said and "margins" in audited.said
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -60,14 +88,6 @@ def test_a_check_that_catches_nothing_is_named():
     audit = Audit(checks=["a.one", "a.two"], named={"m": ("a.one",)}, catches={"m": {"a.one": 1}})
     assert audit.idle_checks() == ["a.two"] and not audit.passed
     assert audit.only_caught_by("a.one") == ["m"]
-
-
-def test_students_are_told_true_causes(material):
-    causes = audit_causes(material)
-    n = len(material.mistakes)
-    assert len(causes.right) >= 0.95 * n
-    assert causes.wrong == []
-    assert len(causes.left_out_wrong) < 0.02 * n
 
 
 def told(exercise_id, code):
@@ -143,21 +163,6 @@ def test_recorded_fingerprints_are_up_to_date(material):
         own = [mistake for mistake in material.mistakes if mistake.solution == exercise.solution]
         fresh = {entry["id"] for entry in wire.unpack(material.reference.fingerprint(exercise, own))}
         assert {mistake.id for mistake in known_mistakes(exercise)} == fresh
-
-
-def test_the_command_prints_a_summary_and_writes_json(tmp_path):
-    target = tmp_path / "audit.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "autograder", "audit", "--seeds", "1", "--jobs", "1", "--json", str(target)],
-        cwd=COURSE,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "0 survivors, 0 false" in done.stdout and "margins" in done.stdout
-    content = json.loads(target.read_text(encoding="utf-8"))
-    assert content["passed"] and content["causes"]["passed"] and set(content["only_caught_by"]) == set(CHECKS)
 
 
 def test_one_exercise_is_audited_with_all_that_look_at_its_cell():
