@@ -760,7 +760,8 @@ def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, capl
     from autograder.nbgrader_plugins.feedback import ReleaseFeedback
 
     monkeypatch.chdir(tmp_path)
-    handed_in = {"aoki": True, "by [hand]": False, "chiba": True}
+    handed_in = {"aoki": True, "by [hand]": False, "chiba": True, "left": False, "out": False}
+    (tmp_path / "feedback" / "none" / ASSIGNMENT).mkdir(parents=True)
     for student, at_the_exchange in handed_in.items():
         page = tmp_path / "feedback" / student / ASSIGNMENT / f"{NOTEBOOK}.html"
         page.parent.mkdir(parents=True)
@@ -769,6 +770,7 @@ def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, capl
             page.with_name("timestamp.txt").write_text("2026-11-01 12:00:00 UTC")
             page.with_name("submission_secret.txt").write_text(student)
     course = CourseDirectory(root=str(tmp_path), course_id="course", assignment_id=ASSIGNMENT)
+    course.student_id_exclude = "left,out"
     release = ReleaseFeedback(coursedir=course, root=str(tmp_path / "exchange"), assignment_dir=str(tmp_path))
     release.log = logging.getLogger("release_feedback")
     (tmp_path / "exchange").mkdir(mode=0o777)
