@@ -865,6 +865,13 @@ def test_the_time_in_a_classs_archive_is_when_it_was_handed_in(zip_collect, make
     assert {n.removesuffix(suffix): t for n, t in submitted.items() if n.endswith(suffix)} == expected
 
 
+def test_about_the_same_time_for_all_is_that_of_the_download(zip_collect):
+    infos = [of_date(f"{name}_{n}_assignsubmission_file_/{NB}", 2026, 11, 1) for n, name in enumerate(("Bo", "Ann"))]
+    infos[0].date_time = (2026, 11, 1, 12, 9, 0)
+    submitted = zip_collect({"moodle.zip": zipped(*((info, GOOD) for info in infos))})
+    assert set(submitted) == {f"{name}/{ASSIGNMENT}/{NB}" for name in ("Bo", "Ann")}
+
+
 @pytest.mark.parametrize(
     "name", ["aoki.zip", "aoki/hw.zip", "Ann Lee_1_assignsubmission_file_/hw.zip", "leebo_12345_67890_hw.zip"]
 )
