@@ -453,9 +453,86 @@ def test_two_people_of_one_system_are_not_one_in_the_roster():
         assert "hanako" not in students(*paths, roster=Roster(PEOPLE)).values()
 
 
-def test_nobody_hands_in_for_others_in_an_archive_of_their_own():
-    paths = ["taro/hanako.ipynb", f"taro/s003_{NB}", f"taro/s004/{NB}"]
-    assert set(students(*paths, roster=Roster(PEOPLE)).values()) == {"taro"}
+BLACKBOARD = "{}_attempt_2026-11-01-{}-00-00_{}"
+FORGED = [
+    "hanako.ipynb",
+    f"hanako_{NB}",
+    f"hanako/{NB}",
+    f"x_1002_5_{NB}",
+    f"x, y(hanako)/{NB}",
+    f"花子 山田_5_assignsubmission_file_/{NB}",
+    BLACKBOARD.format("HW_hanako", 13, NB),
+]
+
+
+@pytest.mark.parametrize("name", FORGED)
+@pytest.mark.parametrize(
+    ("place", "beside"),
+    [
+        ("taro", []),
+        ("c/taro", []),
+        ("c/taro", [f"c/s003/{NB}"]),
+        ("taro", [f"s003/{NB}"]),
+        ("c/Taro Suzuki_7_assignsubmission_file_", [f"c/Jiro Sato_8_assignsubmission_file_/{NB}"]),
+        ("c/Gp_taro_attempt_2026-11-01-12-00-00_hw", [f"c/Gp_s003_attempt_2026-11-01-12-00-00_{NB}"]),
+    ],
+)
+def test_nobody_hands_in_for_others_in_a_folder_or_archive_of_their_own(name, place, beside):
+    path = f"{place}/{name}"
+    assert students(path, *beside, roster=Roster(PEOPLE))[path] == "taro"
+
+
+@pytest.mark.parametrize(
+    ("form", "other"),
+    [
+        ("c/suzukitaro_1001_55{n}_{name}", f"c/satojiro_1003_556_{NB}"),
+        ("c/Taro Suzuki_7_assignsubmission_file_{name}", f"c/Jiro Sato_8_assignsubmission_file_{NB}"),
+        ("c/HW1_taro_attempt_2026-11-01-12-0{n}-00_{name}", f"c/HW1_s003_attempt_2026-11-01-12-00-00_{NB}"),
+        ("c/HW_1_1001_attempt_2026-11-01-12-0{n}-00_{name}", f"c/HW_1_1003_attempt_2026-11-01-12-00-00_{NB}"),
+    ],
+)
+def test_nobody_hands_in_for_others_by_the_name_of_a_file(form, other):
+    names = [*(name for name in FORGED if "/" not in name), f"花子 山田_5_assignsubmission_file_{NB}"]
+    mine = [form.format(n=n, name=name) for n, name in enumerate(names)]
+    found = students(*mine, other, roster=Roster(PEOPLE))
+    assert found == dict.fromkeys(mine, "taro") | {other: "s003"}
+
+
+def test_a_name_that_two_systems_could_have_written_is_nobodys_in_the_roster():
+    path = "c/suzukitaro_1001_556_" + BLACKBOARD.format("HW_hanako", 13, NB)
+    (student,) = students(path, roster=Roster(PEOPLE)).values()
+    assert student not in Roster(PEOPLE).people
+
+
+def test_nobody_sets_the_time_by_the_name_of_a_file():
+    path = Path("c") / BLACKBOARD.format("HW_taro", 12, BLACKBOARD.format("HW_taro", "01", NB))
+    owners, _ = find_owners({path: path}, [NOTEBOOK], ASSIGNMENT)
+    assert owners[path].time == datetime(2026, 11, 1, 12)
+
+
+@pytest.mark.parametrize("place", ["1001", "taro", "taro.s", "all/1001"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"hanako/{NB}", f"s003/{NB}"],
+        [f"taro/{NB}", f"s003/{NB}"],
+        [f"deep/hanako/{NB}", f"deep/s003/{NB}"],
+        ["hanako.ipynb", "s003.ipynb"],
+        [f"x_1002_1_{NB}", f"x_1003_2_{NB}"],
+    ],
+)
+def test_what_may_be_a_class_or_somebodys_is_not_collected(place, names):
+    paths = {Path(f"{place}/{name}"): Path(f"{place}/{name}") for name in names}
+    owners, (warning,) = find_owners(paths, [NOTEBOOK], ASSIGNMENT, Roster(PEOPLE))
+    assert owners == {} and warning.startswith(f"{place} is named after taro") and f"{place}/{names[-1]}" in warning
+
+
+def test_another_name_in_somebodys_folder_is_told():
+    path = Path(f"1001/hanako/{NB}")
+    owners, (warning,) = find_owners({path: path}, [NOTEBOOK], ASSIGNMENT, Roster(PEOPLE))
+    assert (
+        owners and warning == f"{path} lies in the folder of taro and counts as theirs, though it names hanako as well."
+    )
 
 
 def test_a_system_and_a_person_may_name_the_same_student():
@@ -467,6 +544,24 @@ def test_a_system_and_a_person_may_name_the_same_student():
 def test_a_class_of_files_named_after_students_alone(place):
     paths = [f"{place}taro.ipynb", f"{place}山田 花子.ipynb"]
     assert list(students(*paths, roster=Roster(PEOPLE)).values()) == ["taro", "hanako"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"), [("Taro Mori", ["Taro Mori_1", "Taro Mori_2"]), ("Al O'Hara", ["Al O~27Hara"])]
+)
+def test_ids_that_were_made_before_there_was_a_roster_stay(name, ids):
+    roster = Roster([Person(id) for id in ids])
+    paths = [MOODLE.format(name).replace("_12_", f"_{n}_") for n in range(1, len(ids) + 1)]
+    for some in (paths, paths[:1]):
+        owners, _ = find_owners({Path(path): Path(path) for path in some}, [NOTEBOOK], ASSIGNMENT, roster)
+        found, warnings = student_ids(owners.values(), roster)
+        assert list(found.values()) == ids[: len(some)] and warnings == []
+
+
+@pytest.mark.parametrize("id", ["sato", "jiro", "b_1003"])
+def test_an_id_without_a_name_is_no_leftover_of_somebody_called_so(id):
+    roster = Roster([Person(id), Person("s2", last_name="Sato"), Person("s3", "Jiro", "", "", "1003")])
+    assert students(f"c/{id}/{NB}", roster=roster) == {f"c/{id}/{NB}": id}
 
 
 def test_what_grading_made_of_a_files_name_is_nobody():
@@ -507,7 +602,7 @@ def test_who_is_not_in_the_roster_is_named_where_there_is_one():
 def choose(tmp_path):
     """What is chosen of files, given as name -> (content, age in days)."""
 
-    def run(files, notebooks=(NOTEBOOK,)):
+    def run(files, notebooks=(NOTEBOOK,), roster=NOBODY):
         for name, (content, age) in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -515,7 +610,7 @@ def choose(tmp_path):
             os.utime(path, (time.time() - age * 86400,) * 2)
         paths = [tmp_path / name for name in files]
         belongs = lambda path: "belongs" in path.read_text(encoding="utf-8")  # noqa: E731
-        chosen, warnings = assign(paths, tmp_path, list(notebooks), ASSIGNMENT, belongs)
+        chosen, warnings = assign(paths, tmp_path, list(notebooks), ASSIGNMENT, belongs, roster)
         return {str(path.relative_to(tmp_path)): (c.student, c.notebook) for path, c in chosen.items()}, warnings
 
     return run
@@ -543,6 +638,20 @@ def test_of_attempts_the_last_counts_and_its_time_is_kept(choose):
     form = "c/Gp_s1_attempt_2026-11-0{}-12-00-00_" + NB
     chosen, _ = choose({form.format(2): ("belongs", 9), form.format(1): ("belongs", 1)})
     assert list(chosen) == [form.format(2)]
+
+
+@pytest.mark.parametrize("other", [f"d/hanako/{NB}", CANVAS.format("x_1002").replace("c/", "d/")])
+def test_the_newest_does_not_decide_between_two_who_may_be_the_same(choose, other):
+    moodle = MOODLE.format("山田 花子")
+    more = {other.replace("hanako", "s003").replace("x_1002", "y_1003"): ("", 1)}
+    files = {moodle: ("belongs", 9), moodle.replace("山田 花子", "Taro Suzuki"): ("", 1), other: ("belongs", 1)} | more
+    chosen, (warning,) = choose(files, roster=Roster(PEOPLE))
+    assert {student for student, _ in chosen.values()} == {"taro", "s003"}
+    assert moodle in warning and other in warning and "hanako.ipynb" in warning
+    chosen, (warning,) = choose(files | {"hanako.ipynb": ("", 20)}, roster=Roster(PEOPLE))
+    assert chosen["hanako.ipynb"] == ("hanako", NOTEBOOK) and moodle in warning and other in warning
+    chosen, _ = choose(files | {"花子 山田.ipynb": ("", 0)}, roster=Roster(PEOPLE))
+    assert "hanako" not in {student for student, _ in chosen.values()}
 
 
 def test_an_assignment_of_several_notebooks_takes_each_by_its_name(choose):
@@ -706,29 +815,61 @@ def test_files_come_along_with_a_notebook_named_after_its_student_in_their_own_f
     assert {name for name in submitted if not name.endswith(NB)} == {f"taro/{ASSIGNMENT}/taro.csv"}
 
 
+@pytest.mark.parametrize(
+    "place", ["m/Taro Suzuki_7_assignsubmission_file_", "c/taro.s@example.org", "c/1001", "c/Suzuki Taro"]
+)
+@pytest.mark.parametrize("name", ["taro.ipynb", f"taro_{NB}", f"1001_{NB}"])
+def test_files_come_along_with_a_notebook_named_after_its_student_in_other_words(zip_collect, monkeypatch, place, name):
+    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    submitted = zip_collect({f"{place}/{name}": GOOD.encode(), f"{place}/data.csv": b"1"})
+    assert f"taro/{ASSIGNMENT}/data.csv" in submitted
+
+
+def test_no_files_come_along_from_a_class_of_one(zip_collect, monkeypatch):
+    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    submitted = zip_collect({"class.zip": zipped(("taro.ipynb", GOOD), ("data.csv", "1"))})
+    assert set(submitted) == {f"taro/{ASSIGNMENT}/{NB}"}
+
+
 def test_the_time_in_a_classs_archive_is_when_it_was_handed_in(zip_collect, make_zip):
     inner = zipped((of_date(NB, 2020, 1, 1), GOOD))
-    archive = make_zip(
+    moodle = make_zip(
         (of_date(f"Ann Lee_1_assignsubmission_file_/{NB}", 2026, 11, 1), GOOD),
         (of_date("Bo Li_2_assignsubmission_file_/hw.zip", 2026, 11, 2), inner),
+    ).read_bytes()
+    by_hand = make_zip(
         (of_date(f"aoki_{NB}", 2026, 11, 3), GOOD),
-        (of_date("Gp_s1_attempt_2026-11-01-12-00-00_nb.ipynb", 2026, 11, 4), GOOD),
+        (of_date(f"baba_{NB}", 2026, 11, 4), GOOD),
         (of_date(f"beck_{NB}", 1980, 1, 1), GOOD),
-        (f"now_{NB}", GOOD),  # as Moodle does: the time of the download
-        (of_date(f"leebo_12345_67890_{NB}", 2026, 11, 5), GOOD),  # so does Canvas, in another time zone
+        (f"now_{NB}", GOOD),
         (of_date(f"later_{NB}", 2107, 1, 1), GOOD),
-    )
-    submitted = zip_collect({"class.zip": archive.read_bytes()})
+    ).read_bytes()
+    blackboard = make_zip(
+        *((of_date(f"Gp_s{day}_attempt_2026-11-0{day}-12-00-00_nb.ipynb", 2026, 11, day + 3), GOOD) for day in (1, 2))
+    ).read_bytes()
+    canvas = make_zip(
+        *((of_date(f"leebo_{day}_67890_{NB}", 2026, 11, day), GOOD) for day in (5, 6))  # the time of the download
+    ).read_bytes()
+    archives = {"moodle": moodle, "by_hand": by_hand, "blackboard": blackboard, "canvas": canvas}
+    submitted = zip_collect({f"{name}.zip": archive for name, archive in archives.items()})
     local = {
         "Ann Lee": datetime(2026, 11, 1, 12),
         "Bo Li": datetime(2026, 11, 2, 12),
         "aoki": datetime(2026, 11, 3, 12),
+        "baba": datetime(2026, 11, 4, 12),
     }
     times = {name: time.gmtime(date.timestamp()) for name, date in local.items()}
     expected = {name: time.strftime("%Y-%m-%d %H:%M:%S", date) for name, date in times.items()}
-    expected["s1"] = "2026-11-01 12:00:00"
+    expected |= {"s1": "2026-11-01 12:00:00", "s2": "2026-11-02 12:00:00"}
     suffix = f"/{ASSIGNMENT}/timestamp.txt"
     assert {n.removesuffix(suffix): t for n, t in submitted.items() if n.endswith(suffix)} == expected
+
+
+def test_about_the_same_time_for_all_is_that_of_the_download(zip_collect):
+    infos = [of_date(f"{name}_{n}_assignsubmission_file_/{NB}", 2026, 11, 1) for n, name in enumerate(("Bo", "Ann"))]
+    infos[0].date_time = (2026, 11, 1, 12, 9, 0)
+    submitted = zip_collect({"moodle.zip": zipped(*((info, GOOD) for info in infos))})
+    assert set(submitted) == {f"{name}/{ASSIGNMENT}/{NB}" for name in ("Bo", "Ann")}
 
 
 @pytest.mark.parametrize(
@@ -760,7 +901,8 @@ def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, capl
     from autograder.nbgrader_plugins.feedback import ReleaseFeedback
 
     monkeypatch.chdir(tmp_path)
-    handed_in = {"aoki": True, "by [hand]": False, "chiba": True}
+    handed_in = {"aoki": True, "by [hand]": False, "chiba": True, "left": False, "out": False}
+    (tmp_path / "feedback" / "none" / ASSIGNMENT).mkdir(parents=True)
     for student, at_the_exchange in handed_in.items():
         page = tmp_path / "feedback" / student / ASSIGNMENT / f"{NOTEBOOK}.html"
         page.parent.mkdir(parents=True)
@@ -769,6 +911,7 @@ def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, capl
             page.with_name("timestamp.txt").write_text("2026-11-01 12:00:00 UTC")
             page.with_name("submission_secret.txt").write_text(student)
     course = CourseDirectory(root=str(tmp_path), course_id="course", assignment_id=ASSIGNMENT)
+    course.student_id_exclude = "left,out"
     release = ReleaseFeedback(coursedir=course, root=str(tmp_path / "exchange"), assignment_dir=str(tmp_path))
     release.log = logging.getLogger("release_feedback")
     (tmp_path / "exchange").mkdir(mode=0o777)

@@ -137,7 +137,11 @@ class Unpacker:
         try:
             path = safe_path(name)
             if self._is_archive(source.name):
-                self._unpack(source, path.parent, self._budget, nested=False)
+                others, self.packed = self.packed, {}
+                try:
+                    self._unpack(source, path.parent, self._budget, nested=False)
+                finally:
+                    self.packed = others | _telling(self.packed)
             else:
                 modified = source.stat().st_mtime
                 entry = Entry(name, self._file_bytes, modified, "", lambda: source.open("rb"))
@@ -147,7 +151,7 @@ class Unpacker:
             self._report(_("{name} could not be taken as it is. {reason}").format(name=shown(name), reason=refused))
 
     def _unpack(
-        self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, packed: Packed | None = None
+        self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, outer: Packed | None = None
     ) -> None:
         folder = self._folder_for(archive.name, folder)
         made = archive.stat().st_mtime
@@ -163,8 +167,9 @@ class Unpacker:
                     budget.take(files=1)
                     written = self._write(entry, folder / path, budget)
                     done += 1
-                    if not nested:
-                        packed = Packed(folder, entry.modified) if _is_known(entry.modified, made) else None
+                    packed = outer
+                    if not nested and _is_known(entry.modified, made):
+                        packed = Packed(folder, entry.modified)
                     if packed:
                         self.packed[written] = packed
                     if self._is_archive(path.name):
@@ -189,7 +194,7 @@ class Unpacker:
     ) -> None:
         if nested:
             raise Refused(_("Archives are unpacked inside archives once, not deeper."))
-        self._unpack(archive, folder, self._inner(budget), nested=True, packed=packed)
+        self._unpack(archive, folder, self._inner(budget), nested=True, outer=packed)
         archive.unlink()  # the original stays in the folder of downloads
 
     def _folder_for(self, name: str, folder: PurePosixPath) -> PurePosixPath:
@@ -241,6 +246,15 @@ def _is_known(modified: float | None, made: float) -> bool:
     lib/classes/content/export/zipwriter.php). 1980 stands for no time.
     """
     return modified is not None and NO_TIME < modified < made - MAKING
+
+
+def _telling(packed: dict[Path, Packed]) -> dict[Path, Packed]:
+    """`packed`, or nothing where one archive has about the same time for all: that of the download.
+
+    Its own date does not show that where it was copied, or comes from a server in another time zone.
+    """
+    times = [entry.time for entry in packed.values()]
+    return packed if times and max(times) - min(times) > MAKING else {}
 
 
 def _copy(entry: Entry, file: IO[bytes], budget: Budget) -> None:

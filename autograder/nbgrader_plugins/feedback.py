@@ -21,7 +21,10 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
     def copy_files(self) -> None:
         """Put the pages into the exchange."""
         left = []
+        excluded = self.coursedir.student_id_exclude.split(",")
         for folder in sorted(map(Path, glob.glob(self.src_path))):
+            if folder.parent.name in excluded or not any(folder.glob("*.html")):
+                continue
             if all((folder / name).is_file() for name in FROM_EXCHANGE):
                 self.src_path = glob.escape(str(folder))
                 super().copy_files()

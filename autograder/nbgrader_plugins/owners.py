@@ -1,7 +1,8 @@
 """Tells whose a notebook is from where it lies, as learning management systems name files and as people do.
 
-`assign` looks at all files of a class at once: only then can be told a folder of students from a student's folder, and
-which of a student's notebooks is the one to grade.
+`assign` looks at all files of a class at once: only then can be told a folder of students from a student's folder,
+which system wrote the names, and which of a student's notebooks is the one to grade. Students choose the names of their
+files, and of all that is in their archives: these say nothing where a folder, an archive or a system says whose it is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -19,19 +20,20 @@ from types import MappingProxyType
 from autograder.beside import files_beside
 from autograder.i18n import _
 from autograder.nbgrader_plugins.archives import Packed, folded, is_junk, shown
-from autograder.nbgrader_plugins.roster import NOBODY, Roster
+from autograder.nbgrader_plugins.roster import NOBODY, Match, Roster
 
 FORMS = {
     # "Full Name_123456_assignsubmission_file_" as a folder, or before the file's own name. The number is
     # another one in every assignment.
-    "Moodle": r"(?P<key>(?P<student>.+)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
+    "Moodle": r"(?P<key>(?P<student>.+?)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
     # "Assignment_userid_attempt_2026-11-01-12-00-00_nb.ipynb".
-    "Blackboard": r"(?P<key>.+_(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
+    "Blackboard": r"(?P<key>.+?_(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
     # "lastnamefirstname_LATE_12345_67890_nb.ipynb"; the first number is the user's.
-    "Canvas": r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?P<file>.+)",
-    # A folder "Lastname, Firstname(userid)".
+    "Canvas": r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?!attempt_\d{4}-)(?P<file>.+)",
+    # A folder "Lastname, Firstname(userid)", in one that is named after the assignment.
     "Sakai": r"(?P<key>(?P<name>[^,()]+,[^()]*)\((?P<student>[^()]+)\))",
 }
+"""What systems write in the name of a file or folder. After the first that fits come the student's own words."""
 COPY_OF_FILE = r"[ _]?\(\d+\)|[-_ ]+copy ?\d*|のコピー|[-_ ]+コピー"
 """What browsers and systems add to the name of a file that they have met before."""
 COPY = rf"(?:{COPY_OF_FILE}|-\d+)*"
@@ -54,6 +56,7 @@ class Owner:
         name: the full name, where it is known to be one.
         number: Canvas's number for the person.
         system: the learning management system that wrote the path; "" where people did.
+        place: which part of the path says all this, from 0.
     """
 
     key: str
@@ -63,6 +66,7 @@ class Owner:
     name: str = ""
     number: str = ""
     system: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,14 @@ class Choice:
         notebook: the name of the assignment's notebook, without extension.
         time: when it was handed in, or None if the path does not say.
         seconds: the same as the archive knows it, in seconds since 1970, or None.
+        in_own_folder: whether it lies in a folder of the student's.
     """
 
     student: str
     notebook: str
     time: datetime | None
-    seconds: float | None = None
+    seconds: float | None
+    in_own_folder: bool
 
 
 def assign(
@@ -126,16 +132,31 @@ def assign(
         )
     chosen = {}
     for (student, notebook), paths in candidates.items():
-        best = _best(paths, owners, notebook, belongs)
-        chosen[best] = Choice(student, notebook, owners[best].time, _seconds(packed.get(best), owners[best]))
+        by_hand = [path for path in paths if path.parent == root and owners[path] == Owner(student, student)]
+        if len({(owners[path].system, owners[path].student) for path in paths}) > 1 and not by_hand:
+            warnings.append(
+                _(
+                    "{paths} name {student} in different ways and may be two people's; none was collected. Put the "
+                    "right one into archive/ as {student}.ipynb and collect again."
+                ).format(paths=_listed(paths, root), student=student)
+            )
+            continue
+        best = _best(by_hand or paths, owners, notebook, belongs)
+        owner = owners[best]
+        in_own_folder = owner.place < len(best.relative_to(root).parts) - 1
+        chosen[best] = Choice(student, notebook, owner.time, _seconds(packed.get(best), owner), in_own_folder)
         if len(paths) > 1:
-            left = ", ".join(shown(str(path.relative_to(root))) for path in paths if path != best)
+            left = _listed((path for path in paths if path != best), root)
             warnings.append(
                 _("{student} handed in more than one notebook: {path} is collected, and {left} is not.").format(
                     student=student, path=shown(str(best.relative_to(root))), left=left
                 )
             )
     return chosen, warnings
+
+
+def _listed(paths: Iterable[Path], root: Path) -> str:
+    return ", ".join(shown(str(path.relative_to(root))) for path in paths)
 
 
 def _best(paths: list[Path], owners: dict[Path, Owner], notebook: str, belongs: Callable[[Path], bool]) -> Path:
@@ -156,7 +177,7 @@ def _seconds(packed: Packed | None, owner: Owner) -> float | None:
     In an archive of their own, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
     lib/content_zipper.rb), on a server in another time zone, so that the archive's own date need not show it.
     """
-    if packed is None or owner.system == "Canvas" or owner.key in packed.folder.parts or owner_in(packed.folder / "_"):
+    if packed is None or owner.system == "Canvas" or owner.place < len(packed.folder.parts):
         return None
     return packed.time
 
@@ -173,9 +194,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def files_along(
-    choices: dict[Path, Choice], root: Path, notebooks: list[str], roster: Roster = NOBODY
-) -> dict[Path, str]:
+def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roster = NOBODY) -> dict[Path, str]:
     """What the grader takes from beside the notebooks to collect: file -> student.
 
     Only in a folder that is one student's: where a file's name says whose it is, others there may be anybody's.
@@ -184,17 +203,18 @@ def files_along(
     for path, choice in choices.items():
         students[path.parent].add(choice.student)
 
-    def names_somebody(path: Path) -> bool:
-        """Whether the file's name says whose it is, and its folders do not say the same."""
-        owner = owner_in(Path(path.name)) or _named(path.stem, notebooks, roster)
-        return owner is not None and owner.key not in path.relative_to(root).parts[:-1]
+    def names_a_stranger(path: Path, student: str) -> bool:
+        return any(
+            (match.id if (match := _match(owner, roster)) else safe_id(owner.student)) != student
+            for owner in _all_named(path.stem, notebooks, roster)
+        )
 
     return {
         path.with_name(name): choice.student
         for path, choice in choices.items()
-        if path.parent != root and len(students[path.parent]) == 1 and not names_somebody(path)
+        if choice.in_own_folder and len(students[path.parent]) == 1 and not names_a_stranger(path, choice.student)
         for name in files_beside(path)
-        if not names_somebody(path.with_name(name)) and name.casefold() != TIMESTAMP
+        if not names_a_stranger(path.with_name(name), choice.student) and name.casefold() != TIMESTAMP
     }
 
 
@@ -214,35 +234,160 @@ def find_owners(
     Returns:
         file -> owner, and warnings about files that could be anybody's.
     """
-    owners = {path: owner for path, below in paths.items() if (owner := owner_in(below))}
-    others = {path: below for path, below in paths.items() if path not in owners}
-    unnamed = {path: below for path, below in others.items() if path.suffix == ".ipynb"}
-    by_place = _owners_by_place(unnamed, notebooks, assignment, roster)
-    lost = [path for path in unnamed if path not in by_place]
-    warnings = [
-        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(paths[path])))
-        for path in lost
+    tree = _Tree(paths, notebooks, assignment, roster)
+    owners = tree.owners()
+    unclear, warnings = tree.unclear(owners)
+    warnings += [
+        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(below)))
+        for path, below in paths.items()
+        if path.suffix == ".ipynb" and path not in owners
     ]
-    return owners | by_place, warnings
+    return {path: owner for path, owner in owners.items() if path not in unclear}, warnings
 
 
-def owner_in(path: PurePath) -> Owner | None:
-    """The owner that a learning management system wrote into a path."""
-    for part in path.parts:
-        text = path.stem if part == path.name else part
-        for system, form in FORMS.items():
-            found = re.fullmatch(form, text, re.IGNORECASE | re.DOTALL)
-            if found:
-                groups = found.groupdict(default="")
-                student, number = groups["student"].strip(), groups.get("number", "")
-                name = groups.get("name", "" if system == "Blackboard" else student)
-                file = groups.get("file", "") if part == path.name else ""
-                if number:
-                    student = f"{student}_{number}"
-                # Canvas's key leaves out whether it came late.
-                key = student if number else groups["key"]
-                return Owner(key, student, file, _time(groups.get("time")), name, number, system)
-    return None
+class _Tree:
+    """The paths of all files, without folders that mean nothing.
+
+    Whose a file is stands at the top, or, where a folder there is a class's archive, directly in that folder.
+    """
+
+    def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
+        self._paths, self._notebooks, self._roster = paths, notebooks, roster
+        transparent = {assignment, "submitted"}
+        self._parts = {
+            path: [
+                *((place, part) for place, part in enumerate(below.parts[:-1]) if part not in transparent),
+                (len(below.parts) - 1, below.stem),
+            ]
+            for path, below in paths.items()
+        }
+
+    def owners(self) -> dict[Path, Owner]:
+        """Owners by what systems wrote, by folders ("student/…/nb.ipynb") and by prefixes ("student_nb.ipynb")."""
+        at_top = self._owners_at(0, list(self._paths))
+        owners = {path: owner for path, owner in at_top.items() if owner.system or len(self._parts[path]) == 1}
+        tops: dict[str, list[Path]] = defaultdict(list)
+        for path, parts in self._parts.items():
+            if path not in owners and len(parts) > 1:
+                tops[parts[0][1]].append(path)
+        inside = {top: self._owners_at(self._depth(paths), paths) for top, paths in tops.items()}
+        inside = {top: found for top, found in inside.items() if found or any(path in at_top for path in tops[top])}
+        several = {top for top, found in inside.items() if len({owner.key for owner in found.values()}) > 1}
+        by_system = {top for top, found in inside.items() if _systems(found)}
+        students_inside = len(inside) == 1 or 2 * len(several | by_system) > len(inside)
+        for top, found in inside.items():
+            is_class = found and (students_inside or top in several & by_system)
+            if is_class and not self._roster.find(top):
+                owners |= found
+            else:
+                owners |= {path: at_top[path] for path in tops[top] if path in at_top}
+        return owners
+
+    def unclear(self, owners: dict[Path, Owner]) -> tuple[set[Path], list[str]]:
+        """Files in the folder of somebody in the roster that could be a class's, and warnings.
+
+        A section's name may be a student's number. Where the path names one other person, the file may be one that the
+        student has named so.
+        """
+        folders: dict[PurePath, list[Path]] = defaultdict(list)
+        for path, owner in owners.items():
+            below = self._paths[path]
+            if not owner.system and owner.place < len(below.parts) - 1:
+                folders[PurePath(*below.parts[: owner.place + 1])].append(path)
+        unclear, warnings = set(), []
+        for folder, paths in folders.items():
+            match = _match(owners[paths[0]], self._roster)
+            if not match:
+                continue
+            named = {path: self._named_below(path, owners[path].place) for path in paths}
+            others = {path: ", ".join(sorted(ids - {match.id})) for path, ids in named.items() if ids - {match.id}}
+            if len(set().union(*named.values())) > 1:
+                unclear.update(paths)
+                warnings.append(
+                    _(
+                        "{folder} is named after {student}, but may be a class's, as others are named in it: {paths}. "
+                        "Nothing in it was collected; if it is a class's, rename it."
+                    ).format(
+                        folder=shown(str(folder)),
+                        student=match.id,
+                        paths=", ".join(shown(str(self._paths[path])) for path in others),
+                    )
+                )
+            else:
+                warnings += [
+                    _(
+                        "{path} lies in the folder of {student} and counts as theirs, though it names {other} as well."
+                    ).format(path=shown(str(self._paths[path])), student=match.id, other=other)
+                    for path, other in others.items()
+                ]
+        return unclear, warnings
+
+    def _named_below(self, path: Path, place: int) -> set[str]:
+        """Ids of those in the roster whom the path names after `place`."""
+        owners = [
+            owner
+            for here, part in self._parts[path]
+            if here > place
+            for owner in _all_named(part, self._notebooks, self._roster)
+        ]
+        return {match.id for owner in owners if (match := _match(owner, self._roster))}
+
+    def _owners_at(self, depth: int, paths: list[Path]) -> dict[Path, Owner]:
+        """Owners that the names at this depth give: as one system writes them, if most are so, or as people do."""
+        here = {path: self._parts[path][depth] for path in paths if depth < len(self._parts[path])}
+        names = {part for path, (_place, part) in here.items() if path.suffix == ".ipynb"}
+        system = _system(names or {part for _place, part in here.values()})
+        owners = {}
+        for path, (place, part) in here.items():
+            is_file = depth == len(self._parts[path]) - 1
+            owner = _written(system, part, is_file) if system else None
+            if owner is None and path.suffix == ".ipynb":
+                owner = _named(part, self._notebooks, self._roster) if is_file else Owner(part, part)
+            if owner:
+                owners[path] = replace(owner, place=place)
+        return owners
+
+    def _depth(self, paths: list[Path]) -> int:
+        """How deep names of students stand in a folder at the top: below folders that everybody's work lies in."""
+        notebooks = [path for path in paths if path.suffix == ".ipynb"] or paths
+        depth = 1
+        while all(depth + 1 < len(self._parts[path]) for path in notebooks):
+            names = {self._parts[path][depth][1] for path in notebooks}
+            if len(names) > 1 or self._roster.find(*names) or _system(names):
+                break
+            inside = self._owners_at(depth + 1, paths)
+            if len({owner.key for owner in inside.values()}) < 2 and "Sakai" not in _systems(inside):
+                break
+            depth += 1
+        return depth
+
+
+def _systems(owners: dict[Path, Owner]) -> set[str]:
+    return {owner.system for owner in owners.values()} - {""}
+
+
+def _system(names: set[str]) -> str | None:
+    """The learning management system that wrote most of the names, if that is one for certain."""
+    counts = {system: sum(_written(system, name, False) is not None for name in names) for system in FORMS}
+    most = max(counts.values())
+    likely = [system for system, count in counts.items() if count == most]
+    return likely[0] if len(likely) == 1 and 2 * most > len(names) else None
+
+
+def _written(system: str, text: str, is_file: bool) -> Owner | None:
+    """The owner that a learning management system wrote into the name of a file, without extension, or of a folder."""
+    found = re.fullmatch(FORMS[system], text, re.IGNORECASE | re.DOTALL)
+    if not found:
+        return None
+    groups = found.groupdict(default="")
+    student, number = groups["student"].strip(), groups.get("number", "")
+    name = groups.get("name", "" if system == "Blackboard" else student)
+    file = groups.get("file", "") if is_file else ""
+    if number:
+        student = f"{student}_{number}"
+    # Canvas's key leaves out whether it came late.
+    key = student if number else groups["key"]
+    return Owner(key, student, file, _time(groups.get("time")), name, number, system)
 
 
 def _time(text: str | None) -> datetime | None:
@@ -252,50 +397,14 @@ def _time(text: str | None) -> datetime | None:
         return None
 
 
-def _owners_by_place(
-    paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster
-) -> dict[Path, Owner]:
-    """Owners by folders ("student/…/nb.ipynb") and prefixes ("student_nb.ipynb").
-
-    A folder at the top is an archive: a class's, with students in its folders and prefixes, or one student's.
-    """
-    transparent = {assignment, "submitted"}
-    folders = {path: [f for f in below.parts[:-1] if f not in transparent] for path, below in paths.items()}
-    prefixes = {path: _named(path.stem, notebooks, roster) for path in paths}
-    owners = {path: prefixes[path] for path in paths if not folders[path] and prefixes[path]}
-    tops: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        if folders[path]:
-            tops[folders[path][0]].append(path)
-    for top in tops.values():
-        _drop_wrapper(top, folders, prefixes)
-    classes = [top for top in tops.values() if len(_people(top, folders, prefixes)) > 1]
-    students_inside = len(tops) == 1 or 2 * len(classes) > len(tops)
-    for top, own in tops.items():
-        one = not students_inside or roster.find(top) or not _people(own, folders, prefixes)
-        for path in own:
-            if one:
-                owners[path] = Owner(top, top)
-            elif len(folders[path]) > 1:
-                owners[path] = Owner(folders[path][1], folders[path][1])
-            elif prefixes[path]:
-                owners[path] = prefixes[path]
-    return owners
+def _all_named(text: str, notebooks: list[str], roster: Roster) -> list[Owner]:
+    """Everybody who may be meant by the name of a file, without extension, or of a folder."""
+    owners = [_written(system, text, False) for system in FORMS] + [_named(text, notebooks, roster)]
+    return [owner for owner in owners if owner]
 
 
-def _people(paths: list[Path], folders: dict[Path, list[str]], prefixes: dict[Path, Owner | None]) -> set[str]:
-    """Names that stand in the place of a student's, one folder or prefix below the top."""
-    found = {folders[path][1] for path in paths if len(folders[path]) > 1}
-    return found | {prefixes[path].key for path in paths if len(folders[path]) == 1 and prefixes[path]}
-
-
-def _drop_wrapper(paths: list[Path], folders: dict[Path, list[str]], prefixes: dict[Path, Owner | None]) -> None:
-    """Forget a folder that everybody's work lies in, as where a folder of students was packed."""
-    while len({tuple(folders[path][1:2]) for path in paths}) == 1 and len(folders[paths[0]]) > 1:
-        inside = {path: [folders[path][0], *folders[path][2:]] for path in paths}
-        if len(_people(paths, inside, prefixes)) < 2:
-            return
-        folders.update(inside)
+def _match(owner: Owner, roster: Roster) -> Match | None:
+    return roster.find(owner.student, owner.name, owner.number)
 
 
 def _named(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
@@ -326,8 +435,15 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
         if owner.key not in ids:
             keys_of[owner.student].add(owner.key)
     for student in sorted(keys_of, key=str.swapcase):  # small letters first: they keep their id beside capitals
+        # Who was graded before is in the gradebook under the id that was made then.
         keys = sorted(keys_of[student])
         for key in keys:
+            made = [safe_id(key), *([safe_id(student)] if len(keys) == 1 and safe_id(student) != student else [])]
+            known = next((id for id in made if id in roster.people and id not in ids.values()), None)
+            if known:
+                ids[key] = known
+        new = [key for key in keys if key not in ids]
+        for key in new:
             # An id that is somebody's in the roster, and yet not for certain theirs here, is nobody's here.
             name = student if len(keys) == 1 and folded(safe_id(student)) not in reserved else key
             safe = safe_id(name)
@@ -337,7 +453,7 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
             ids[key] = safe
             if safe != name:
                 warnings.append(_("The student {name} goes by the id {id} here.").format(name=shown(name), id=safe))
-        if len(keys) > 1:
+        if len(keys) > 1 and new:
             warnings.append(
                 _("More than one student is called {name}; they go by the ids {ids} here.").format(
                     name=shown(student), ids=", ".join(ids[key] for key in keys)
@@ -349,7 +465,7 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
                     "{id} is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
                     "<id in the gradebook>.ipynb and collect again."
                 ).format(id=ids[key])
-                for key in keys
+                for key in new
             ]
     return ids, warnings
 
@@ -362,7 +478,7 @@ def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
     """
     found: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for owner in owners:
-        match = roster.find(owner.student, owner.name, owner.number)
+        match = _match(owner, roster)
         if match and safe_id(match.id) == match.id:
             found[owner.system, match.id][owner.key] = match.by_id and owner.name != owner.student
     ids = {}

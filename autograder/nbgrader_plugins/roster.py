@@ -56,11 +56,17 @@ class Roster:
         return self.people[id].lms_id.isdecimal() and self.people[id].lms_id != number
 
     def _is_leftover(self, person: Person) -> bool:
-        """Whether grading added this entry, under the name that a file of somebody else in the roster had."""
+        """Whether grading added this entry, under the name that a file of somebody else in the roster had.
+
+        Most ids are neither a name with a system's number nor a full name as people write it.
+        """
         if person.first_name or person.last_name or person.email or person.lms_id:
             return False
         name, number = re.fullmatch(r"(?s)(.*?)(?:_(\d+))?", person.id).groups()
-        return _letters(name) in self._names or number in self._numbers
+        written_out = " " in name or not name.isascii()
+        if _letters(name) in self._names:
+            return bool(number) or written_out
+        return written_out and number in self._numbers
 
 
 def _index(entries: Iterable[tuple[str, Person]]) -> dict[str, set[str]]:

@@ -101,7 +101,7 @@ class NotebookCollector(FileNameCollectorPlugin):
         )
         for warning in warnings:
             self.log.warning("%s", warning)
-        return choices, files_along(choices, root, notebooks, roster)
+        return choices, files_along(choices, notebooks, roster)
 
 
 def belongs(path: Path, assignment: str) -> bool:
