@@ -25,7 +25,7 @@ from tests.sample_class import CLASS, POINTS
 
 FULL = sum(POINTS.values())
 HONEST = [student for student in CLASS if student.score == FULL]
-LIMITS = Limits(cell_seconds=3.0, probe_seconds=5.0, total_seconds=30.0)
+LIMITS = Limits(cell_seconds=3.0, probe_seconds=5.0, total_seconds=90.0)
 """Quick, since some of them wait for a cell to be stopped."""
 
 
