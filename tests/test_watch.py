@@ -126,6 +126,14 @@ class Watching:
         return code, "".join(self.lines[self.taken :])
 
 
+@pytest.fixture(autouse=True)
+def heeding_interrupts():
+    """Processes started here heed Ctrl-C, even if the tests themselves were started in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def watch():
     started = []
