@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SOLUTIONS
 
 from autograder import wire
 from autograder.exercises import assignments
@@ -1685,3 +1686,14 @@ def test_an_exception_is_observed_and_not_raised(error):
         raise error
 
     assert (observed(raises).raised("slope") or observed(raises).stopped).type == type(error).__name__
+
+
+def test_a_deviation_kept_from_the_first_batch_is_noticed():
+    source = SOLUTIONS["batch_norm"].replace(
+        "std = np.sqrt(var + self.eps)",
+        "std = np.sqrt(var + self.eps)\n        self.first = getattr(self, 'first', std)",
+    )
+    names = {"np": np, "Layer": Layer}
+    exec(source.replace("return dx_hat / std", "return dx_hat / self.first"), names)
+    for seed in (None, *SEEDS):
+        assert "repeatable" in lost(grade("batch_norm_backward", names, seed))
