@@ -1688,12 +1688,20 @@ def test_an_exception_is_observed_and_not_raised(error):
     assert (observed(raises).raised("slope") or observed(raises).stopped).type == type(error).__name__
 
 
-def test_a_deviation_kept_from_the_first_batch_is_noticed():
-    source = SOLUTIONS["batch_norm"].replace(
-        "std = np.sqrt(var + self.eps)",
-        "std = np.sqrt(var + self.eps)\n        self.first = getattr(self, 'first', std)",
-    )
+@pytest.mark.parametrize(
+    ("exercise", "check", "value", "used", "kept"),
+    [
+        ("forward", "gamma_and_beta", "mean", "(x - mean)", "(x - kept)"),
+        ("forward", "gamma_and_beta", "var", "(var + self.eps)", "(kept + self.eps)"),
+        ("inference", "running_statistics", "mean", "self.momentum) * mean", "self.momentum) * kept"),
+        ("inference", "running_statistics", "var", "self.momentum) * var", "self.momentum) * kept"),
+        ("backward", "repeatable", "var", "dx_hat / std", "dx_hat / np.sqrt(self.kept + self.eps)"),
+    ],
+)
+def test_what_is_kept_of_the_first_batch_is_noticed(exercise, check, value, used, kept):
+    moments = "mean, var = x.mean(axis=0), x.var(axis=0)"
+    keeping = f"{moments}; kept = self.kept = getattr(self, 'kept', {value})"
     names = {"np": np, "Layer": Layer}
-    exec(source.replace("return dx_hat / std", "return dx_hat / self.first"), names)
+    exec(SOLUTIONS["batch_norm"].replace(used, kept).replace(moments, keeping), names)
     for seed in (None, *SEEDS):
-        assert "repeatable" in lost(grade("batch_norm_backward", names, seed))
+        assert check in lost(grade(f"batch_norm_{exercise}", names, seed))

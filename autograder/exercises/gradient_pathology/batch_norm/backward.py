@@ -24,7 +24,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     natural_scale,
     new_layer,
     output_scale,
-    random_batch,
+    random_batches,
     run_forward,
 )
 from autograder.i18n import _
@@ -65,9 +65,7 @@ def draw_backward(rng: np.random.Generator) -> list[Backward]:
     def case(
         title: str, sizes: tuple[int, int], spreads: tuple[float, ...], eps: float = 1e-5, order="C", outlier=False
     ) -> Backward:
-        # The second has spreads of its own: a deviation that is kept from the first would fit it as well.
-        wider = tuple(1.5 * spread for spread in spreads)
-        first, second = (random_batch(rng, n, own, outlier=outlier) for n, own in zip(sizes, (spreads, wider)))
+        first, second = random_batches(rng, sizes, spreads, outlier)
         return Backward(title, first, second, difference_step(spreads, eps), eps, order=order)
 
     def vanished(case: Backward) -> Backward:

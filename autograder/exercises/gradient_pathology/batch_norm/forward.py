@@ -17,6 +17,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     close_by_column,
     new_layer,
     random_batch,
+    random_batches,
     run_forward,
 )
 from autograder.i18n import _
@@ -53,12 +54,12 @@ def draw_forward(rng: np.random.Generator) -> list[Forward]:
         Forward(
             "two batches of different size, parameters replaced in between",
             "affine",
-            [random_batch(rng, 5, WIDE), random_batch(rng, 9, WIDE)],
+            random_batches(rng, [5, 9], WIDE),
         ),
         Forward(
             "batches of one size, written into the same arrays",
             "affine",
-            [random_batch(rng, 6, WIDE), random_batch(rng, 6, WIDE)],
+            random_batches(rng, [6, 6], WIDE),
             in_place=True,
         ),
         Forward(

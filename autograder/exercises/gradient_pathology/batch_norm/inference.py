@@ -20,6 +20,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     natural_scale,
     new_layer,
     random_batch,
+    random_batches,
     run_forward,
 )
 from autograder.i18n import _
@@ -52,7 +53,7 @@ def draw_inference(rng: np.random.Generator) -> list[Inference]:
         prediction["x"][0] += 20 * np.array(spreads)  # what is predicted may lie far from what was learnt
         return Inference(
             title,
-            [random_batch(rng, n, spreads) for n in sizes],
+            random_batches(rng, sizes, spreads),
             prediction,
             running_mean=rng.uniform(-2, 2, d) * spreads,
             running_var=rng.uniform(0.5, 2, d) * np.square(spreads),

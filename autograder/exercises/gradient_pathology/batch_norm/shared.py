@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads
 
 
 def random_batch(
-    rng: np.random.Generator, n: int, spreads: tuple[float, ...], affine: bool = True, outlier: bool = False
+    rng: np.random.Generator, n: int, spreads: Sequence[float], affine: bool = True, outlier: bool = False
 ) -> Batch:
     """`n` examples of columns with exactly these spreads; gamma is 1 and beta 0 unless `affine`.
 
@@ -48,6 +49,16 @@ def random_batch(
         "gamma": gamma if affine else np.ones(d),
         "beta": rng.normal(0.5, 1, d) if affine else np.zeros(d),
     }
+
+
+def random_batches(
+    rng: np.random.Generator, sizes: Sequence[int], spreads: Sequence[float], outlier: bool = False
+) -> list[Batch]:
+    """One batch after the other, for one layer. Each is half as wide again as the one before.
+
+    So what a layer keeps of an earlier batch, be it only a deviation, does not fit a later one.
+    """
+    return [random_batch(rng, n, [1.5**i * spread for spread in spreads], outlier=outlier) for i, n in enumerate(sizes)]
 
 
 def new_layer(implementation: Implementation, case: Any, width: int) -> Layer:
