@@ -39,6 +39,10 @@ c.GenerateAssignment.preprocessors = [
 
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
 c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.rename.before_autograde"  # notebooks of another name
+if "autograde" in sys.argv:  # before it passes over those whose notebook lies in a folder of its own
+    from autograder.nbgrader_plugins.rename import rename_all
+
+    rename_all(course)
 c.Autograde.sanitize_preprocessors = [
     "autograder.nbgrader_plugins.safe_html.SafeContent",  # first: all others count on well-formed cells
     "autograder.nbgrader_plugins.mend.Mend",  # before the others: a copied cell would stop the whole batch

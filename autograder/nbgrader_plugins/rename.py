@@ -5,8 +5,8 @@ in `nbgrader_config.py`, puts a copy under the right name beside it before a sub
 
     c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.rename.before_autograde"
 
-nbgrader passes over a submission with no notebook directly in its folder before it comes to hooks; `rename_all`, called
-earlier, finds those too.
+nbgrader passes over a submission with no notebook directly in its folder before it comes to hooks: for `nbgrader
+autograde` the same file calls `rename_all` when it is read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from traitlets.log import get_logger
 
+from autograder.i18n import _
 from autograder.report.text import printable
 from autograder.submission import choose_notebook
 
@@ -43,11 +44,17 @@ def _rename(folder: Path, source: Path) -> list[Path]:
     made = []
     for released in sorted((source / folder.name).glob("*.ipynb")):
         target = folder / released.name
-        chosen, notes = choose_notebook(folder, released.stem)
-        if chosen is None or target.is_symlink() or target.exists():
+        if target.is_symlink() or target.exists():
             continue
-        shutil.copy2(chosen, target)
-        made.append(target)
+        chosen, notes = choose_notebook(folder, released.stem)
+        if chosen is None:
+            continue
+        try:
+            shutil.copy2(chosen, target)
+        except OSError:  # one folder's permissions must not keep a class waiting
+            notes = [_("{path} cannot be written to.").format(path=target)]
+        else:
+            made.append(target)
         log: logging.Logger = get_logger()
         for note in notes:
             log.warning("%s: %s", folder.parent.name, printable(note))
