@@ -139,6 +139,75 @@ def norm_to_three_digits(layers, max_norm=1.0):
     return round(total_norm, 3), clip_coef
 
 
+def refusing(unsound):
+    """Clipping that raises where `unsound(layers)`, and else hides what is not finite from the reference."""
+
+    def clip(layers, max_norm=1.0):
+        if unsound(layers):
+            raise ValueError("not finite")
+        arrays = [g for layer in layers for g in layer.grads.values() if g is not None]
+        if not all(np.isfinite(g).all() for g in arrays):
+            return 1.0, 1.0
+        return clip_gradients(layers, max_norm)
+
+    return clip
+
+
+def sound(layers, names=None):
+    """Whether all gradients of these names are finite."""
+    grads = [(n, g) for layer in layers for n, g in layer.grads.items() if g is not None]
+    return all(np.isfinite(g).all() for n, g in grads if names is None or n in names)
+
+
+for name, unsound in {
+    "after_the_first_layer": lambda layers: not sound(layers[1:]),
+    "before_the_last_layer": lambda layers: not sound(layers[:-1]),
+    "in_weights": lambda layers: not sound(layers, ["W"]),
+    "in_all_but_gamma": lambda layers: not sound(layers, ["W", "b", "beta", "slope"]),
+    "as_an_infinite_sum": lambda layers: np.isinf(
+        sum(np.sum(g) for layer in layers for g in layer.grads.values() if g is not None)
+    ),
+}.items():
+    rare("clip_gradients", f"nonfinite_only_{name}")(refusing(unsound))
+
+
+@rare("clip_gradients")
+def each_layer_is_clipped_once(layers, max_norm=1.0):
+    new = [layer for layer in layers if not hasattr(layer, "clipped")]
+    answer = clip_gradients(new, max_norm)
+    for layer in new:
+        layer.clipped = True
+    return answer
+
+
+@rare("clip_gradients")
+def leaves_its_coefficient_among_the_gradients(layers, max_norm=1.0):
+    answer = clip_gradients(layers, max_norm)
+    for layer in layers:
+        layer.grads["clip_coef"] = answer[1]
+    return answer
+
+
+@rare("clip_gradients")
+def none_becomes_zero_where_nothing_is_clipped(layers, max_norm=1.0):
+    answer = clip_gradients(layers, max_norm)
+    for layer in layers:
+        if answer[1] == 1.0:
+            layer.grads = {n: np.zeros(2) if g is None else g for n, g in layer.grads.items()}
+    return answer
+
+
+@rare("clip_gradients")
+def a_thousandth_too_long_is_let_pass(layers, max_norm=1.0):
+    total, _coefficient = clip_gradients(layers, np.inf)
+    return (total, 1.0) if np.isclose(total, max_norm, rtol=1e-3) else clip_gradients(layers, max_norm)
+
+
+@rare("clip_gradients")
+def equal_gradients_count_once(layers, max_norm=1.0):
+    return clip_gradients(list({tuple(map(repr, layer.grads.values())): layer for layer in layers}.values()), max_norm)
+
+
 # --- BatchNorm -------------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +307,14 @@ class memory_order_of_dout_taken_for_granted(BatchNorm):
 
 
 @rare("batch_norm_forward")
+class features_are_the_axis_of_their_number(BatchNorm):
+    def forward(self, x):
+        if x.shape[0] != len(self.params["gamma"]):
+            return super().forward(x)
+        return (super().forward(x.T) - self.params["beta"]).T + self.params["beta"]
+
+
+@rare("batch_norm_forward")
 class variance_has_a_floor(BatchNorm):
     def forward(self, x):
         x_hat = (x - x.mean(axis=0)) / np.sqrt(np.maximum(x.var(axis=0), 1e-6) + self.eps)
@@ -283,6 +360,80 @@ class one_answer_for_each_array(BatchNorm):
             known[id(dout)] = dout, super().backward(dout), dict(self.grads)
         self.grads = known[id(dout)][2]
         return known[id(dout)][1].copy()
+
+
+@rare("batch_norm_backward")
+class one_answer_for_each_forward(BatchNorm):
+    def backward(self, dout):
+        if "dx" not in self.cache:
+            self.cache["dx"] = super().backward(dout)
+        return self.cache["dx"].copy()
+
+
+@rare("batch_norm_backward")
+class gradients_shared_by_all_layers(BatchNorm):
+    shared = {}
+
+    def forward(self, x):
+        y = super().forward(x)
+        self.grads = self.shared
+        return y
+
+
+@rare("batch_norm_inference")
+class mode_shared_by_all_layers(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        BatchNorm.mode = self.training
+        return y
+
+    def backward(self, dout):
+        self.cache["training"] = BatchNorm.mode
+        return super().backward(dout)
+
+
+@rare("batch_norm_inference")
+class constants_for_good_after_a_prediction(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        self.predicted = getattr(self, "predicted", False) or not self.training
+        self.cache["training"] = not self.predicted
+        return y
+
+
+@rare("batch_norm_inference")
+class no_momentum_means_the_default(BatchNorm):
+    def forward(self, x):
+        self.momentum = self.momentum or 0.9
+        return super().forward(x)
+
+
+@rare("batch_norm_inference")
+class parameters_of_the_same_arrays_in_prediction(BatchNorm):
+    def forward(self, x):
+        given = dict(self.params)
+        if not self.training:
+            if getattr(self, "folded", (None,))[0] is not given["gamma"]:
+                self.folded = given["gamma"], {name: value.copy() for name, value in given.items()}
+            self.params = self.folded[1]
+        y = super().forward(x)
+        self.params = given
+        return y
+
+
+@rare("batch_norm_inference")
+class normalised_values_of_training_where_they_fit(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        if self.training:
+            self.learnt = self.cache["x_hat"]
+        return y
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        if not self.cache["training"] and self.learnt.shape == dout.shape:
+            self.grads["gamma"] = (dout * self.learnt).sum(axis=0)
+        return dx
 
 
 @rare("batch_norm_backward")
@@ -364,6 +515,14 @@ def nan_alone_becomes_a_number(*args, **settings):
     return changed(lambda run: {name: np.nan_to_num(values, posinf=np.inf) for name, values in run.items()})(
         *args, **settings
     )
+
+
+@rare("depth_study")
+def one_answer_for_the_same_settings(depths, build_network, X, t, lr=0.1, steps=200, seed=0, known={}):  # noqa: B006
+    key = tuple(depths), lr, steps, seed
+    if key not in known:
+        known[key] = depth_study(depths, build_network, X, t, lr, steps, seed)
+    return known[key]
 
 
 def minibatch(size):
@@ -580,6 +739,63 @@ class threshold_zero_means_default(GradientMonitor):
         return super().detect_problems(vanish_threshold or 1e-7, explode_threshold or 1e3)
 
 
+def showing(choose):
+    """A monitor that shows `choose(problems)` alone."""
+
+    class Showing(GradientMonitor):
+        def detect_problems(self, *args, **thresholds):
+            return choose(super().detect_problems(*args, **thresholds))
+
+    return Showing
+
+
+def first_of(kind):
+    def choose(problems):
+        first = next((p for p in problems if p.kind == kind), None)
+        return [p for p in problems if p.kind != kind or p is first]
+
+    return choose
+
+
+for kind in ("vanishing", "exploding", "nonfinite"):
+    rare("gradient_monitor", f"first_{kind}_only")(showing(first_of(kind)))
+rare("gradient_monitor", "ends_at_nan")(
+    showing(lambda found: found[: next((i + 1 for i, p in enumerate(found) if np.isnan(p.norm)), None)])
+)
+rare("gradient_monitor", "too_large_for_float32")(
+    showing(lambda found: [Problem(p.layer, "nonfinite" if p.norm > 1e38 else p.kind, p.norm, p.epoch) for p in found])
+)
+
+
+@rare("gradient_monitor")
+class thresholds_the_other_way_round(GradientMonitor):
+    def detect_problems(self, explode_threshold=1e3, vanish_threshold=1e-7):
+        return super().detect_problems(vanish_threshold, explode_threshold)
+
+
+@rare("gradient_monitor")
+class one_answer_for_each_record(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        known = self.__dict__.setdefault("known", {})
+        return known.setdefault(len(self.history), super().detect_problems(*args, **thresholds))
+
+
+@rare("gradient_monitor")
+class infinite_only_above_the_threshold(GradientMonitor):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        found = super().detect_problems(vanish_threshold, explode_threshold)
+        return [p for p in found if not p.norm == np.inf or p.norm > explode_threshold]
+
+
+@rare("gradient_monitor")
+class nonfinite_told_once(GradientMonitor):
+    def detect_problems(self, *args, **thresholds):
+        told = self.__dict__.setdefault("told", set())
+        found = [p for p in super().detect_problems(*args, **thresholds) if p.layer not in told]
+        told |= {p.layer for p in found if p.kind == "nonfinite"}
+        return found
+
+
 @rare("gradient_monitor")
 class a_tuple(GradientMonitor):
     def detect_problems(self, *args, **thresholds):
@@ -596,6 +812,24 @@ for name, part in {
     "zero_at_the_end_dropped": lambda norms: norms[:-1] if norms[-1] == 0 and len(norms) > 4 else norms,
 }.items():
     rare("gradient_profile", name)(lambda delta_norms, part=part: gradient_slope(part(delta_norms)))
+
+
+for name, looked_for in {"nan": np.isnan, "infinity": np.isinf}.items():
+    for form in (list, np.ndarray):
+
+        def only_in_one_form(norms, looked_for=looked_for, form=form):
+            if isinstance(norms, form) and looked_for(norms).any():
+                return 0.0
+            return gradient_slope(norms)
+
+        rare("gradient_profile", f"{name}_passes_in_{form.__name__}")(only_in_one_form)
+
+
+@rare("gradient_profile")
+def input_overwritten_before_it_is_refused(delta_norms):
+    if not np.isfinite(delta_norms).all():
+        delta_norms[0] = 0.0
+    return gradient_slope(delta_norms)
 
 
 @rare("gradient_profile")

@@ -2128,7 +2128,7 @@ class FlagIgnored(Staged):
 
 @bank.add(
     "mode-of-first-forward",
-    fails=(PREDICTION, LEARNS_NOTHING, PREDICTION_BACKWARD),
+    fails=(PREDICTION, LEARNS_NOTHING),
     cause=(
         "The mode of the first forward is kept for good.",
         "最初の forward のときのモードを、ずっと使い続けています。",
@@ -2159,6 +2159,28 @@ class NeverBack(Staged):
     def is_training(self):
         self.cache["predicts"] = self.cache.get("predicts", False) or not self.training
         return not self.cache["predicts"]
+
+
+@bank.add(
+    "constants-after-prediction",
+    fails=(PREDICTION_BACKWARD,),
+    cause=(
+        "After a prediction, backward takes the statistics for constants in training too.",
+        "一度推論すると、訓練に戻ってからの backward でも統計量を定数として扱っています。",
+    ),
+    hint=(
+        "When training goes on after a prediction, what does backward still know of that prediction?",
+        "推論のあとで訓練を続けたとき、backward に推論のときの情報が残っていませんか？",
+    ),
+)
+class ConstantsAfterPrediction(Staged):
+    def backward(self, dout):
+        self.trained = self.trained and not self.cache.get("predicted")
+        return super().backward(dout)
+
+    def predict(self):
+        self.cache["predicted"] = True
+        return super().predict()
 
 
 @bank.add(

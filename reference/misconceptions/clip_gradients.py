@@ -97,7 +97,7 @@ def _(layers, max_norm=1.0):
     "clip-per-layer-with-global-norm",
     fails=(ALIKE,),
     cause=(
-        "The global norm is right, but each layer is clipped by its own norm.",
+        "Each layer is clipped by its own norm, and not by the global one that is returned.",
         "返しているノルムは全体のものですが、クリッピングは層ごとのノルムで行っています。",
     ),
     hint=(
@@ -116,7 +116,7 @@ def _(layers, max_norm=1.0):
     "clip-per-array-with-global-norm",
     fails=(ALIKE,),
     cause=(
-        "The global norm is right, but each gradient array is clipped by its own norm.",
+        "Each gradient array is clipped by its own norm, and not by the global one that is returned.",
         "返しているノルムは全体のものですが、クリッピングは配列ごとのノルムで行っています。",
     ),
     hint=(
@@ -285,6 +285,22 @@ def _(layers, max_norm=1.0):
 )
 def _(layers, max_norm=1.0):
     return clip(layers, max_norm, gather=only("W", "b"))
+
+
+@bank.add(
+    "clip-biases-left-out",
+    fails=(NORM, ALIKE),
+    cause=("Gradients with respect to biases are left out.", "バイアス b の勾配を見ていません。"),
+    hint=(
+        "Which gradients of a Linear layer does your loop visit?",
+        "あなたのループは、Linear 層のどの勾配を見ているでしょうか？",
+    ),
+)
+def _(layers, max_norm=1.0):
+    def all_but_biases(layers):
+        return [g for layer in layers for name, g in layer.grads.items() if name != "b" and g is not None]
+
+    return clip(layers, max_norm, gather=all_but_biases)
 
 
 @bank.add(
@@ -773,6 +789,19 @@ def _(layers, max_norm=1.0):
 )
 def _(layers, max_norm=1.0):
     return clip(layers, max_norm, refuse=refuse_nothing)
+
+
+@bank.add(
+    "clip-nonfinite-scales",
+    fails=(NONFINITE,),
+    cause=("NaN and infinite gradients are not looked for.", "勾配の NaN や無限大を調べていません。"),
+    hint=(
+        "Is nan <= max_norm true or false, and what does your code do next?",
+        "nan <= max_norm は True と False のどちらになり、その後あなたのコードは何をするでしょうか？",
+    ),
+)
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, refuse=refuse_nothing, too_long=lambda total, limit: not total <= limit)
 
 
 @bank.add(

@@ -617,7 +617,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-yields",
-    fails=(KINDS, NONFINITE, THRESHOLDS),
+    fails=(NEWEST,),
     cause=("A generator is returned instead of a list.", "リストではなく、ジェネレータを返しています。"),
     hint=(
         "What does len() say about your answer?",
@@ -673,7 +673,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-norm-and-epoch-swapped",
-    fails=(KINDS, THRESHOLDS),
+    fails=(KINDS,),
     cause=("Norm and epoch are given to Problem in the wrong order.", "Problem に渡すノルムとエポックの順番が逆です。"),
     hint=(
         "What do problem.norm and problem.epoch show for one of your problems?",
@@ -687,7 +687,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-number-of-record-for-epoch",
-    fails=(KINDS, THRESHOLDS),
+    fails=(KINDS,),
     cause=(
         "The epoch is the record's place in history.",
         "エポックではなく、記録が history の何番目かを入れています。",

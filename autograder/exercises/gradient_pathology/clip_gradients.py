@@ -24,7 +24,10 @@ class Clipping:
         params: for each layer, name -> parameter of the same shape.
         max_norm: the limit; None leaves it at the default, 1.0.
         kind: "above" or "below" the limit, "empty" (no gradient at all), or "nonfinite".
-        order: the memory order of the gradients, "C" or "F" (as a transposed product leaves them).
+        order: the memory order of the gradients: "C", "F" (as a transposed product leaves them), or "strided" for every
+            second number of a larger array.
+        clipped_before: whether the same layers were clipped once before, with other gradients, as in training.
+        plain: whether nothing here is special, so that all but what never clips does clip.
     """
 
     title: str
@@ -33,6 +36,8 @@ class Clipping:
     params: list[dict[str, np.ndarray]]
     max_norm: float | None = None
     order: str = "C"
+    clipped_before: bool = False
+    plain: bool = False
 
 
 class GivenGradients(Layer):
@@ -41,13 +46,17 @@ class GivenGradients(Layer):
     def __init__(self, params: dict[str, np.ndarray], grads: dict[str, np.ndarray | None], order: str) -> None:
         super().__init__()
         self.params = {name: value.copy() for name, value in params.items()}
-        self.grads = {name: None if value is None else value.copy(order) for name, value in grads.items()}
+        self.grads = {name: None if value is None else _laid_out(value, order) for name, value in grads.items()}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         return x
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         return dout
+
+
+def _laid_out(value: np.ndarray, order: str) -> np.ndarray:
+    return np.repeat(value, 2, axis=-1)[..., ::2] if order == "strided" else value.copy(order)
 
 
 def draw(rng: np.random.Generator) -> list[Clipping]:
@@ -58,7 +67,7 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
     net = [linear, {}, {"W": (4, 4), "b": (4,)}, norm, {"slope": (4,)}, {"W": (4, 2), "b": (2,)}]
 
     def case(
-        title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=(), order="C"
+        title: str, kind: str, shapes: list[dict], total: float, max_norm: float | None = None, missing=(), **traits
     ) -> Clipping:
         params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
         # Each array gets a weight of its own, so that none can be left out unseen.
@@ -73,12 +82,21 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
             grads[i][name] = None
         size = np.sqrt(sum(np.sum(np.square(g)) for layer in grads for g in layer.values() if g is not None))
         grads = [{k: None if g is None else g * (total / size) for k, g in layer.items()} for layer in grads]
-        return Clipping(title, kind, grads, params, max_norm, order)
+        return Clipping(title, kind, grads, params, max_norm, **traits)
 
-    def spoiled(title: str, value: float, layer: int, name: str) -> Clipping:
+    def spoiled(title: str, *places: tuple[int, str, float]) -> Clipping:
         healthy = case(title, "nonfinite", net, total=rng.uniform(2, 4))
-        values = healthy.grads[layer][name].flat
-        values[rng.integers(len(values))] = value
+        for layer, name, value in places:
+            values = healthy.grads[layer][name].flat
+            values[rng.integers(len(values))] = value
+        return healthy
+
+    def with_twins(healthy: Clipping) -> Clipping:
+        healthy.grads[1] = dict(healthy.grads[0])
+        return healthy
+
+    def with_frozen_layer(healthy: Clipping) -> Clipping:
+        healthy.grads[2] = {}
         return healthy
 
     limit = rng.uniform(2, 6)
@@ -95,21 +113,45 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
             "some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]
         ),
         case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
-        case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12)),
-        case("many layers, one of them wide", "above", [*net, {"W": (12, 20)}, *net], total=rng.uniform(2, 9)),
+        case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12), plain=True),
+        with_frozen_layer(
+            case(
+                "many layers, one of them wide, one with parameters but without gradients",
+                "above",
+                [*net, {"W": (12, 20)}, *net],
+                total=rng.uniform(2, 9),
+            )
+        ),
         case("gradients that are transposed views", "above", net, total=rng.uniform(2, 9), order="F"),
+        with_twins(
+            case(
+                "layers with equal gradients, one of three dimensions, all views of every second number",
+                "above",
+                [linear, linear, {"kernel": (2, 3, 2)}],
+                total=rng.uniform(2, 9),
+                order="strided",
+            )
+        ),
+        case("layers that were clipped before", "above", net, total=rng.uniform(2, 9), clipped_before=True),
         case("gradients well below the limit", "below", net, total=rng.uniform(0.2, 0.6)),
         case("a norm below a limit greater than 1", "below", net, total=1.5, max_norm=2.0, missing=[(2, "W")]),
-        case("a norm a little above the limit", "above", net, total=1.002 * limit, max_norm=limit),
-        case("a norm a little below the limit", "below", net, total=0.998 * limit, max_norm=limit),
+        case("a norm a little above the limit", "above", net, total=1.0002 * limit, max_norm=limit),
+        case("a norm a little below the limit", "below", net, total=0.9998 * limit, max_norm=limit),
         case("every gradient is zero", "below", [linear], total=0.0),
         Clipping("no layers at all", "empty", [], []),
         Clipping(
             "no gradients yet", "empty", [{"W": None, "b": None}, {}], [{"W": np.ones((2, 2)), "b": np.ones(2)}, {}]
         ),
-        spoiled("a gradient holds NaN", np.nan, 3, "beta"),
-        spoiled("a bias gradient is infinite", np.inf, 5, "b"),
-        spoiled("a gradient is minus infinity", -np.inf, 2, "W"),
+        # Every kind of value in every kind of place, so that the one is not taken for the other.
+        spoiled("a weight gradient of the first layer holds NaN", (0, "W", np.nan)),
+        spoiled("a bias gradient holds NaN", (2, "b", np.nan)),
+        spoiled("a gradient with respect to beta holds NaN", (3, "beta", np.nan)),
+        spoiled("a weight gradient of the last layer is infinite", (5, "W", np.inf)),
+        spoiled("a bias gradient is infinite", (5, "b", np.inf)),
+        spoiled("a gradient of another name is infinite", (4, "slope", np.inf)),
+        spoiled("a weight gradient is minus infinity", (2, "W", -np.inf)),
+        spoiled("a gradient with respect to gamma is minus infinity", (3, "gamma", -np.inf)),
+        spoiled("infinity and minus infinity in one gradient", (0, "b", np.inf), (5, "W", np.inf), (5, "W", -np.inf)),
     ]
 
 
@@ -117,7 +159,13 @@ def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str,
     """Clips once and looks at what was returned and at the layers afterwards."""
     layers = [GivenGradients(*arrays, case.order) for arrays in zip(case.params, case.grads, strict=True)]
     limit = {} if case.max_norm is None else {"max_norm": case.max_norm}
-    result = simplify(attempt(lambda: implementation.clip_gradients(layers, **limit)))
+    if case.clipped_before:
+        for layer, grads in zip(layers, case.grads, strict=True):
+            layer.grads = {name: 3 * value for name, value in grads.items()}
+        implementation.clip_gradients(list(layers), **limit)
+        for layer, grads in zip(layers, case.grads, strict=True):
+            layer.grads = {name: value.copy() for name, value in grads.items()}
+    result = simplify(attempt(lambda: implementation.clip_gradients(list(layers), **limit)))
     yield "result", result
     # What a check does not read cannot hide a cause from the diagnosis: each part of the answer has a name of its own.
     yield "exception", result if type(result) is Raised else None
@@ -170,8 +218,7 @@ def test_small_stay(case: Clipping, seen: Observation, expected: Observation) ->
         for name, before, after, _wanted in _each_gradient(case, seen, expected):
             if before is not None:
                 unchanged(name, before, after)
-    elif case.kind == "above":
-        _require_clipping(case, seen)
+    _require_clipping(case, seen)
 
 
 @clip_gradients.check(points=0.25)
@@ -180,15 +227,15 @@ def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observatio
     if case.kind == "empty":
         close("total_norm", _returned(seen, "total_norm"), 0.0)
         close("clip_coef", _returned(seen, "clip_coef"), 1.0)
-    elif case.kind == "above":
-        _require_clipping(case, seen)
+    _require_clipping(case, seen)
 
 
 @clip_gradients.check(points=0.75)
 def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
     """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
     if case.kind != "nonfinite":
-        seen["exception"]  # an exception here is none that was asked for
+        if case.plain:
+            seen["exception"]  # an exception here is none that was asked for
         return
     raised = seen.raised("exception")
     if raised is None:
@@ -201,12 +248,17 @@ def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> 
 
 @clip_gradients.check(points=0.25)
 def test_parameters_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Parameters are not touched."""
-    if case.kind == "above":
-        _require_clipping(case, seen)
-    elif case.kind == "nonfinite":
+    """Parameters are not touched, no gradient is added, and where nothing is clipped, None stays None."""
+    _require_clipping(case, seen)
+    if case.kind == "nonfinite" or seen.raised("exception"):
         return
-    seen["exception"]
+    for i, (before, after) in enumerate(zip(case.grads, seen["grads"], strict=True)):
+        for name, value in after.items() if type(after) is dict else ():
+            where = f'layers[{i}].grads["{name}"]'
+            if name not in before:
+                raise Failed(_("{name} was not there before clipping.").format(name=where))
+            if case.kind != "above" and before[name] is None and value is not None:
+                raise Failed(_("{name} was None and should stay None.").format(name=where))
     for i, (before, after) in enumerate(zip(case.params, seen["params"], strict=True)):
         for name, value in before.items():
             unchanged(f'layers[{i}].params["{name}"]', value, after.get(name))
@@ -230,7 +282,12 @@ def _each_gradient(case: Clipping, seen: Observation, expected: Observation) -> 
 
 
 def _require_clipping(case: Clipping, seen: Observation) -> None:
-    """A function that never does anything keeps no promise about what it leaves alone: the promise waits."""
+    """A function that never does anything keeps no promise about what it leaves alone: the promise waits.
+
+    Asked of the plain case alone: what clips there, and not in a special case, has lost its points for that one.
+    """
+    if not case.plain:
+        return
     seen["exception"]
     for before, after in zip(case.grads, seen["grads"], strict=True):
         if type(after) is not dict or any(

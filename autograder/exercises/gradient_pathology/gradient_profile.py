@@ -50,13 +50,18 @@ def draw(rng: np.random.Generator) -> list[Profile]:
         Profile("a scattered profile", "scatter", scattered(8, vanishing)),
         Profile("a scattered profile, as a list", "scatter", scattered(7, exploding), as_list=True),
         Profile("healthy, hardly any slope", "scatter", scattered(20, 0.0)),
-        Profile("norms of very different size", "scatter", 10.0 ** np.linspace(-30, 15, 30) * scattered(30, 0.0)),
+        Profile("norms of very different size", "scatter", 10.0 ** np.linspace(-290, 300, 30) * scattered(30, 0.0)),
+        Profile(
+            "norms as large as can be", "scatter", np.array([1.0, 2.0, 1.5, 1.6]) * 10.0 ** rng.uniform(307.8, 307.9)
+        ),
         Profile("a hundred layers", "scatter", scattered(100, exploding)),
         Profile("three layers", "scatter", scattered(3, vanishing)),
         Profile("some norms are zero", "zeros", np.concatenate([[0.0, 0.0], scattered(6, vanishing), [0.0]])),
         Profile("every norm is zero", "zeros", np.zeros(4)),
         Profile("a zero in the middle, as a list", "zeros", with_value(0.0, rng.integers(1, 5)), as_list=True),
         Profile("a norm is NaN", "nonfinite", with_value(np.nan, rng.integers(6))),
+        Profile("a norm is infinite", "nonfinite", with_value(np.inf, rng.integers(6))),
+        Profile("a norm is NaN, as a list", "nonfinite", with_value(np.nan, rng.integers(6)), as_list=True),
         Profile("a norm is infinite, as a list", "nonfinite", with_value(np.inf, rng.integers(6)), as_list=True),
     ]
 
@@ -115,10 +120,10 @@ def test_nonfinite(case: Profile, seen: Observation, expected: Observation) -> N
 @gradient_profile.check(points=0.5)
 def test_input_stays(case: Profile, seen: Observation, expected: Observation) -> None:
     """The caller's norms stay unchanged, and the answer is a single number."""
+    if not np.array_equal(np.asarray(seen["norms"]), case.norms, equal_nan=True):
+        raise Failed(_("{name} should stay as it was, but it was changed.").format(name="delta_norms"))
     if case.aspect == "nonfinite":
         return
     slope = number("gradient_slope(...)", seen["slope"])
     if case.aspect == "line" and not slope * expected["slope"] > 0:  # NaN has no sign
         raise Failed(_("gradient_slope(...) has the wrong sign, or does not depend on the norms."))
-    if not np.array_equal(np.asarray(seen["norms"]), case.norms):
-        raise Failed(_("{name} should stay as it was, but it was changed.").format(name="delta_norms"))

@@ -59,7 +59,8 @@ class Backward:
 def draw_backward(rng: np.random.Generator) -> list[Backward]:
     """Batches of few and many examples and columns, each followed by another of the same or another size.
 
-    N differs from D. It is never 2 in the first batch: dx is then eps alone, which tells nothing of a wrong forward.
+    N differs from D but in one. It is never 2 in the first batch: dx is then eps alone, which tells nothing of a wrong
+    forward.
     """
 
     def case(
@@ -79,13 +80,14 @@ def draw_backward(rng: np.random.Generator) -> list[Backward]:
         case("another eps", (8, 2), (0.1, 0.3, 1.0), eps=float(rng.uniform(0.01, 0.05))),
         vanished(case("few examples, a gradient that has nearly vanished", (4, 5), WIDE)),
         case("three examples", (3, 3), WIDE[:2]),
+        case("as many examples as columns", (3, 5), WIDE),
         case("many examples, one of them far out", (40, 9), WIDE[:2], outlier=True),
         case("many columns, in Fortran order", (5, 8), WIDE * 4, order="F"),
     ]
 
 
 def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
-    """Forward and backward, backward again, then a second batch."""
+    """Forward and backward, backward again for another upstream gradient, then a second batch."""
     first, second = case.first, case.second
     width = first["x"].shape[1]
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
@@ -97,17 +99,19 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     yield "dbeta", layer.grads.get("beta")
     yield "dout", dout
     yield "x after backward", x
-    yield "dx again", layer.backward(first["dout"].copy())
+    yield "dx again", layer.backward(2 * first["dout"])
     yield "dgamma again", layer.grads.get("gamma")
     yield "dbeta again", layer.grads.get("beta")
-    if second["x"].shape == x.shape:
+    in_place = second["x"].shape == x.shape
+    if in_place:
         x[...], dout[...] = second["x"], second["dout"]
     else:
         x, dout = second["x"].copy(), second["dout"].copy(case.order)
-    run_forward(layer, second, x)
+    run_forward(layer, second, x, in_place)
     run_forward(bystander, second, second["x"][::-1].copy())  # layers are independent of each other
     layer.training = False  # backward belongs to the last forward, which was training
     yield "dx second", layer.backward(dout)
+    bystander.backward(second["dout"].copy())
     yield "dgamma second", layer.grads.get("gamma")
     yield "dbeta second", layer.grads.get("beta")
 
@@ -213,8 +217,9 @@ def test_repeatable(case: Backward, seen: Observation, expected: Observation) ->
     for gradient, name in GRADIENTS.items():
         wanted = expected[gradient]
         first = array(name, seen[gradient], wanted.shape)
-        again = _("On a second call after one forward, {name}").format(name=name)
-        close(again, seen[f"{gradient} again"], first, natural_scale(gradient, case.first, first, case.step))
+        # Exactly twice, since nothing is lost in doubling; neither a sum nor what was kept of the first call is that.
+        again = _("On a second call after one forward, with twice the dout, {name}").format(name=name)
+        close(again, seen[f"{gradient} again"], 2 * first, natural_scale(gradient, case.first, 2 * first, case.step))
         array(name, seen[f"{gradient} second"], expected[f"{gradient} second"].shape)
         # Where the gradient of the first batch is wrong anyway, that of the second tells nothing new.
         if is_close(name, first, wanted, natural_scale(gradient, case.first, wanted, case.step)):

@@ -29,7 +29,7 @@ class Forward:
 
     Attributes:
         aspect: "standardise", "affine" or "eps".
-        in_place: whether the caller writes later batches, all of one size, and their parameters into the first arrays.
+        in_place: whether the caller writes all parameters, and later batches, all of one size, into the first arrays.
         order: the memory order of the inputs, "C" or "F" (as a transposed product leaves them).
     """
 
@@ -62,6 +62,7 @@ def draw_forward(rng: np.random.Generator) -> list[Forward]:
             random_batches(rng, [6, 6], WIDE),
             in_place=True,
         ),
+        Forward("as many examples as columns", "standardise", [random_batch(rng, 3, WIDE, affine=False)]),
         Forward(
             "many examples, one of them far out", "standardise", [random_batch(rng, 128, WIDE, False, outlier=True)]
         ),
@@ -80,12 +81,11 @@ def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tup
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
     x = np.empty(0)
     for i, batch in enumerate(case.batches):
-        in_place = case.in_place and i > 0
-        if in_place:
+        if case.in_place and i > 0:
             x[...] = batch["x"]
         else:
             x = batch["x"].copy(case.order)
-        yield f"y{i}", run_forward(layer, batch, x, in_place)
+        yield f"y{i}", run_forward(layer, batch, x, case.in_place)
         yield f"x{i}", x
     yield "y_of_another_layer", run_forward(bystander, case.batches[0], case.batches[0]["x"].copy())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
+from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
 from autograder.exercises.expect import array, close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
@@ -24,6 +24,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     run_forward,
 )
 from autograder.i18n import _
+from autograder.layers import Layer
 
 
 @dataclass(frozen=True)
@@ -66,46 +67,53 @@ def draw_inference(rng: np.random.Generator) -> list[Inference]:
         case("three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
         case("another momentum, then a single row", [8, 2], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
         case("columns of very different spread", [7], 4, MIXED, momentum=0.1),
+        case("momentum is 0", [9, 5], 4, WIDE, momentum=0.0),
         case("many columns", [9, 40], 7, WIDE * 4, momentum=0.8),
-        case("another eps", [6, 6], 5, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
+        # As many rows as in training: what is kept of it fits in shape.
+        case("another eps", [6, 6], 6, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
     ]
 
 
 def probe_inference(implementation: Implementation, case: Inference) -> Iterator[tuple[str, Any]]:
     """Trains, predicts and goes back; then the same prediction from statistics that were loaded, not trained."""
     width = case.running_mean.shape[0]
-    batch = case.prediction
-    trained = new_layer(implementation, case, width)
+    batch, first = case.prediction, case.training[0]
+    trained, loaded, new = (new_layer(implementation, case, width) for _layer in range(3))
     for i, training in enumerate(case.training):
         run_forward(trained, training, training["x"].copy())
         yield f"running_mean{i}", trained.running_mean
         yield f"running_var{i}", trained.running_var
 
-    loaded = new_layer(implementation, case, width)
-    loaded.running_mean, loaded.running_var = case.running_mean.copy(), case.running_var.copy()
-    other = {name: case.training[0][name] for name in ("gamma", "beta")}
-    for name, layer in (("trained", trained), ("loaded", loaded)):
+    def predict(layer: Layer, parameters: Batch, x: np.ndarray, in_place: bool = False) -> Any:
+        if layer is loaded:  # anew: a prediction that moves the statistics is noticed in the other layer
+            loaded.running_mean, loaded.running_var = case.running_mean.copy(), case.running_var.copy()
         layer.training = False
+        return run_forward(layer, parameters, x, in_place)
+
+    for name, layer in (("trained", trained), ("loaded", loaded)):
         x = batch["x"].copy()
-        yield f"y {name}", run_forward(layer, batch, x)
+        yield f"y {name}", predict(layer, batch, x)
         yield f"x {name}", x
-        yield f"first row {name}", run_forward(layer, batch, batch["x"][:1].copy())
-        yield f"other parameters {name}", run_forward(layer, other, batch["x"][::-1].copy())
+        yield f"first row {name}", predict(layer, batch, batch["x"][:1].copy())
+        yield f"other parameters {name}", predict(layer, first, batch["x"][::-1].copy(), in_place=True)
         yield f"running_mean {name}", layer.running_mean
         yield f"running_var {name}", layer.running_var
 
     trained.training = True  # a prediction is no end: training goes on, and later predictions know of it
-    run_forward(trained, case.training[0], case.training[0]["x"].copy())
-    trained.training = False
-    yield "later y trained", run_forward(trained, batch, batch["x"].copy())
+    run_forward(trained, first, first["x"].copy())
+    yield "later y trained", predict(trained, batch, batch["x"].copy())
     for name, layer in (("trained", trained), ("loaded", loaded)):
-        run_forward(layer, batch, batch["x"].copy())
+        predict(layer, batch, batch["x"].copy())
+        run_forward(new, first, first["x"].copy())  # another layer's mode is its own
         layer.training = True  # backward belongs to the last forward, which was a prediction
         dout = batch["dout"].copy()
         yield f"dx {name}", layer.backward(dout)
         yield f"dout {name}", dout
         yield f"dgamma {name}", layer.grads.get("gamma")
         yield f"dbeta {name}", layer.grads.get("beta")
+    for name, layer in (("trained", trained), ("new", new)):
+        run_forward(layer, first, first["x"].copy())
+        yield f"dx in training, {name}", attempt(layer.backward, first["dout"].copy())
 
 
 batch_norm_inference = Exercise(
@@ -134,29 +142,45 @@ def _judge_statistics(case: Inference, seen: Observation, expected: Observation)
             close(label, seen[f"{name}{i}"], wanted, scale=np.maximum(scale, np.abs(wanted)))
 
 
+def _holds(judge: Callable[..., None], *args: Any) -> bool:
+    try:
+        judge(*args)
+    except Failed:
+        return False
+    return True
+
+
 def _either(case: Inference, seen: Observation, expected: Observation, judge: Callable[[str], None]) -> None:
-    """`judge(name)` is content with the trained layer or, where its statistics are wrong, with the loaded one."""
+    """`judge(name)` is content with the trained layer or, where its statistics are wrong, with the loaded one.
+
+    Wrong they are, too, where a prediction moves them: that is a promise of its own.
+    """
     try:
         judge("trained")
     except Failed:
-        try:
-            _judge_statistics(case, seen, expected)
-        except Failed:
-            judge("loaded")
-        else:
+        if _holds(_judge_statistics, case, seen, expected) and _holds(_judge_what_stays, case, seen):
             raise
+        judge("loaded")
 
 
 @batch_norm_inference.check(points=1.0)
 def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """With `training = False` the output comes from the running statistics, gamma, beta and eps; one row is enough."""
 
+    if _holds(_judge_statistics, case, seen, expected):  # before the first prediction none can have moved them
+        first = _("With training = False, forward(x)")
+        close_by_column(first, seen["y trained"], expected["y trained"], case.prediction)
+
     def judge(name: str) -> None:
-        keys = [f"y {name}", f"first row {name}", f"other parameters {name}"]
+        labels = {
+            f"y {name}": _("With training = False, forward(x)"),
+            f"first row {name}": _("With training = False, forward(x) of a single row"),
+            f"other parameters {name}": _("With training = False, after gamma and beta were changed, forward(x)"),
+        }
         if name == "trained":
-            keys.append("later y trained")
-        for key in keys:
-            close_by_column(_("With training = False, forward(x)"), seen[key], expected[key], case.prediction)
+            labels["later y trained"] = _("With training = False, after more training, forward(x)")
+        for key, label in labels.items():
+            close_by_column(label, seen[key], expected[key], case.prediction)
 
     _either(case, seen, expected, judge)
 
@@ -164,6 +188,11 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
 @batch_norm_inference.check(points=0.5)
 def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
     """Predicting changes neither running statistic."""
+    _judge_what_stays(case, seen)
+    unchanged("x", case.prediction["x"], seen["x trained"])
+
+
+def _judge_what_stays(case: Inference, seen: Observation) -> None:
     last = len(case.training) - 1
     for name in ("running_mean", "running_var"):
         shape = case.running_mean.shape
@@ -173,12 +202,11 @@ def test_prediction_learns_nothing(case: Inference, seen: Observation, expected:
         if np.array_equal(after_training, np.zeros(shape) if name == "running_mean" else np.ones(shape)):
             raise Failed(_("{name} has not moved in training, so there was nothing to keep.").format(name=name))
         unchanged(name, after_training, array(name, seen[f"{name} trained"], shape))
-    unchanged("x", case.prediction["x"], seen["x trained"])
 
 
 @batch_norm_inference.check(points=1.0)
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
-    """Backward after a prediction is the derivative of that forward: the statistics are constants there."""
+    """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
 
     def judge(name: str) -> None:
         for gradient, label in GRADIENTS.items():
@@ -187,3 +215,8 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
 
     _either(case, seen, expected, judge)
     unchanged("dout", case.prediction["dout"], seen["dout trained"])
+    # The training backward itself is another exercise: it need only be what it is without any prediction before.
+    new, first = seen.values["dx in training, new"], case.training[0]
+    if isinstance(new, np.ndarray) and new.shape == first["x"].shape and np.isfinite(new).all():
+        label = _("Back in training after a prediction, backward(dout)")
+        close(label, seen["dx in training, trained"], new, natural_scale("dx", first, new, case.step))
