@@ -216,7 +216,7 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
     _either(case, seen, expected, judge)
     unchanged("dout", case.prediction["dout"], seen["dout trained"])
     # The training backward itself is another exercise: it need only be what it is without any prediction before.
-    new, first = seen.values["dx in training, new"], case.training[0]
+    new, first = seen.values.get("dx in training, new"), case.training[0]
     if isinstance(new, np.ndarray) and new.shape == first["x"].shape and np.isfinite(new).all():
         label = _("Back in training after a prediction, backward(dout)")
         close(label, seen["dx in training, trained"], new, natural_scale("dx", first, new, case.step))
