@@ -17,6 +17,7 @@ from autograder.submission import submission_of
 from autograder.worker.host import Host, HostBroken
 from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
+from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
 
 
@@ -163,25 +164,23 @@ def solution():
 @pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
 def test_both_ways_of_grading_take_them_and_follow_no_link(tmp_path):
     students = many(1, gradient_profile=many(1)[0].answers["gradient_profile"] + "\n" + USES)
-    ours, theirs = (make_course(tmp_path / name, students) for name in ("ours", "theirs"))
-    for course in (ours, theirs):
-        folder = course / "submitted" / "s00000" / ASSIGNMENT
-        beside_it(folder)
-        (folder / "linked.txt").symlink_to(course / "reference" / "secret.txt")
-    grade(ours)
-    assert "read 7 5.0" in texts(executed(ours, "s00000"))
-    assert "0 graded" in grade(ours).stdout
-    (ours / "submitted" / "s00000" / ASSIGNMENT / "data.csv").write_text("6\n", encoding="utf-8")
-    assert "1 graded" in grade(ours).stdout, "a file beside the notebook was changed"
-    assert "read 7 6.0" in texts(executed(ours, "s00000"))
+    course = make_course(tmp_path / "course", students)
+    folder = course / "submitted" / "s00000" / ASSIGNMENT
+    beside_it(folder)
+    (folder / "linked.txt").symlink_to(course / "reference" / "secret.txt")
+    grade(course)
+    assert "read 7 5.0" in texts(executed(course, "s00000"))
+    assert "0 graded" in grade(course).stdout
+    (folder / "data.csv").write_text("6\n", encoding="utf-8")
+    assert "1 graded" in grade(course).stdout, "a file beside the notebook was changed"
+    assert "read 7 6.0" in texts(executed(course, "s00000"))
 
-    notebook = theirs / "submitted" / "s00000" / ASSIGNMENT / "gradient_pathology.ipynb"
-    spies = json.loads(notebook.read_text(encoding="utf-8"))
+    spies = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
     spies["cells"].append(code_cell("import os\nprint('here:', sorted(os.listdir('.')))"))
-    notebook.write_text(json.dumps(spies), encoding="utf-8")
-    for command in ("generate_assignment", "autograde"):
-        line = [sys.executable, "-m", "nbgrader", command, ASSIGNMENT]
-        subprocess.run(line, cwd=theirs, env=environment(theirs), check=True, capture_output=True)
-    shown = texts(executed(theirs, "s00000"))
-    assert "read 7 5.0" in shown
+    (folder / NOTEBOOK).write_text(json.dumps(spies), encoding="utf-8")
+    (folder / "data.csv").write_text("7\n", encoding="utf-8")
+    line = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, "--force"]
+    subprocess.run(line, cwd=course, env=environment(course), check=True, capture_output=True)
+    shown = texts(executed(course, "s00000"))
+    assert "read 7 7.0" in shown
     assert "linked.txt" not in shown.split("here:")[1]

@@ -13,7 +13,7 @@ import pytest
 from autograder.exercises import exercise
 from tests import outer_sandbox
 from tests.class_folder import make_course
-from tests.hostile import ATTACKS
+from tests.hostile import ATTACKS, trial
 from tests.hostile.notebooks import REFUSAL
 
 WHY_NOT = outer_sandbox.why_not()
@@ -25,7 +25,7 @@ def test_no_attack_gains_a_point_or_leaves_a_trace(level, tmp_path):
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     make_course(tmp_path / "course", ())
-    line = [sys.executable, "-m", "tests.hostile.trial", str(tmp_path), level]
+    line = [sys.executable, "-c", trial.START, str(tmp_path), level]
     done = outer_sandbox.run(line, tmp_path, seconds=900)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     found = json.loads((tmp_path / "trial.json").read_text(encoding="utf-8"))

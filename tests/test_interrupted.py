@@ -19,7 +19,7 @@ from tests.class_folder import ASSIGNMENT, comments_in, environment, executed, g
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds its processes in /proc")
 
 KILLS = 20
-STUDENTS = 24
+STUDENTS = 12
 
 
 def start(course: Path) -> subprocess.Popen[bytes]:

@@ -717,9 +717,9 @@ EXHAUSTIONS = (
     ),
     Attack(
         "thousands-of-cells",
-        "Five thousand cells, each of which prints a little.",
+        "Two thousand cells, each of which prints a little.",
         "resource",
-        cells=tuple(f"print({n})" for n in range(5000)),
+        cells=tuple(f"print({n})" for n in range(2000)),
         leaves=STALL,
     ),
     Attack(

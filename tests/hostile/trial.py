@@ -1,4 +1,4 @@
-"""All hostile notebooks as one class, graded as any other: `python -m tests.hostile.trial FOLDER LEVEL`.
+"""All hostile notebooks as one class, graded as any other: `python -c CODE FOLDER LEVEL`, with `START` as the code.
 
 Meant for the inside of `tests.outer_sandbox`. FOLDER holds a course (tests.class_folder.make_course) and is the only
 place to write in. Writes FOLDER/trial.json: what came of every attack, and every trace that any of them left.
@@ -27,8 +27,13 @@ from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grades_in, total
 from tests.hostile import ATTACKS, Attack
 
-LIMITS = Limits(cell_seconds=4.0, probe_seconds=4.0, total_seconds=15.0)
-JOBS = 8
+LIMITS = Limits(cell_seconds=2.0, probe_seconds=2.0, total_seconds=8.0)
+JOBS = 4
+"""A few more than there are cores, since some attacks sleep; each process takes seconds to start."""
+
+START = "from tests.hostile.trial import main; main()"
+"""Not `-m`: grader processes would begin by importing this module, and with it all of nbgrader."""
+
 CANARY = "canary\n"
 SLOW_PAGES = ("source-hard-to-parse", "thousands-of-cells", "text-flood")
 """Attacks of other kinds that are hard to make a page of."""
@@ -44,7 +49,8 @@ def main() -> None:
     scene.hand_in(chosen)
     found: dict[str, Any] = {"attacks": scene.grade(chosen, level), "seconds": time.monotonic() - started}
     found["traces"] = scene.traces()
-    found["pages"] = scene.pages()
+    # A page is made of the executed notebook alone and outside of any worker: one level tells about both.
+    found["pages"] = scene.pages() if level is Level.FULL else []
     (folder / "trial.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
@@ -68,6 +74,8 @@ class Scene:
     def hand_in(self, attacks: list[Attack]) -> None:
         """Every attack in the name of a student of its own."""
         release = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
+        # Without the lesson's own texts, which nobody attacks, and which make up most of a page.
+        release["cells"] = [c for c in release["cells"] if c["cell_type"] == "code" or "nbgrader" in c["metadata"]]
         paths = {name: str(getattr(self, name)) for name in ("canary", "outside", "secret")}
         paths |= {"course": str(self.course.folder), "grader_pid": str(os.getpid())}
         for attack in attacks:
