@@ -12,10 +12,10 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
-import nbformat
 import pytest
 from conftest import solution_lines
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.report.words import MARKS, points
 from autograder.results import Outcome
@@ -233,14 +233,29 @@ def test_feedback_of_an_unreadable_notebook_says_why(folder):
 # --- three places, one verdict ----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """A Jupyter kernel that students use one after the other."""
+    client = NotebookClient(
+        new_notebook(),
+        timeout=120,
+        allow_errors=True,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path_factory.mktemp("kernel"))}},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NBGRADER_EXECUTION", raising=False)
+        with client.setup_kernel():
+            yield client
+
+
 @pytest.mark.parametrize("student", READABLE, ids=ids(READABLE))
-def test_notebook_shell_and_grading_agree(folder, student, tmp_path, monkeypatch):
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+def test_notebook_shell_and_grading_agree(folder, student, tmp_path, kernel):
     path = notebook_in(folder, "submitted", student)
     in_the_shell = verdicts(checked_in_the_shell(path, tmp_path / "result.json"))
     assert verdicts_when_graded(read_notebook(notebook_in(folder, "autograded", student))) == in_the_shell
     if student.runs_in_a_notebook:  # the others would hang or end the student's own Jupyter
-        assert verdicts(checked_in_a_notebook(path, tmp_path)) == in_the_shell
+        assert verdicts(checked_in_a_notebook(path, kernel)) == in_the_shell
 
 
 def verdicts(checks: dict) -> dict[str, list[str]]:
@@ -276,13 +291,16 @@ def checked_in_the_shell(path: Path, target: Path) -> dict:
     return submission["checks"]
 
 
-def checked_in_a_notebook(path: Path, folder: Path) -> dict:
-    """What `check(...)` finds in a Jupyter kernel that has run the cells that grading runs, but for the slow plot."""
+def checked_in_a_notebook(path: Path, kernel: NotebookClient) -> dict:
+    """What `check(...)` finds in a Jupyter kernel that has run the cells that grading runs, but for the slow plot.
+
+    What the student before has left there is forgotten first.
+    """
     submission = submission_of(read_notebook(path), path.name)
     cells = [cell.source for cell in submission.cells_to_run() if cell.grade_id not in BY_HAND]
     last = f"import json\nprint(json.dumps({{name: check(name).result.to_json() for name in {list(POINTS)}}}))"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [*cells, last]])
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3", resources=resources).execute()
+    kernel.nb.cells = [new_code_cell(source) for source in ["%reset -f", *cells, last]]
+    for number, cell in enumerate(kernel.nb.cells):
+        kernel.execute_cell(cell, number)
     # A kernel may send what one print prints in several pieces.
-    return json.loads("".join(out.text for out in notebook.cells[-1].outputs if out.get("name") == "stdout"))
+    return json.loads("".join(out.text for out in kernel.nb.cells[-1].outputs if out.get("name") == "stdout"))

@@ -1,5 +1,6 @@
 """`autograder report`: a class of 200 against a direct computation, and every format through a standard parser."""
 
+import contextlib
 import csv
 import io
 import json
@@ -48,13 +49,13 @@ def stay_here():
     os.chdir(here)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def record(made):
-    with speaking("en"):
+    with speaking("en"), contextlib.chdir(made.folder):
         return read_class(Course(made.folder), ASSIGNMENT)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(record):
     with speaking("en"):
         return Page(class_page(record))

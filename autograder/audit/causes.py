@@ -81,33 +81,40 @@ class _View:
             for expectation in reference.expect(exercise, exercise.draw(np.random.default_rng([2, seed])))
         ]
         self._public, self._fresh = public, fresh
-        self._right = [sketches_of(e.expected for e in cases) for cases in (public, fresh)]
-        self._seen: dict[str, tuple[list[Observation], Sketches, list[Observation], Sketches]] = {}
+        self._right, self._right_fresh = (sketches_of(e.expected for e in cases) for cases in (public, fresh))
+        self._seen: dict[str, tuple[list[Observation], Sketches]] = {}
+        self._seen_fresh: dict[str, tuple[list[Observation], Sketches]] = {}
 
     def verdicts(self, mistake: Any, mistakes: dict[str, Any], left_out: bool) -> Iterable[str]:
         """ "right", "wrong" or "none" for every failing check that `mistake` names."""
-        public, public_departures, fresh, fresh_departures = self._observe(mistake)
+        seen, departed = self._observe(mistake)
         bank = [fingerprint for fingerprint in self._bank if not (left_out and fingerprint.id == mistake.id)]
         for check in self._exercise.checks:
             if f"{self._exercise.id}.{check.id}" not in mistake.fails:
                 continue
-            causes = explain(_reads(check, self._public, public), public_departures, bank)
-            reads = _reads(check, self._fresh, fresh)
-            true = [
-                cause.id == mistake.id or explains(reads, fresh_departures, self._observe(mistakes[cause.id])[3])
-                for cause in causes
-            ]
-            yield "none" if not causes else "right" if any(true) else "wrong"
+            causes = [cause.id for cause in explain(_reads(check, self._public, seen), departed, bank)]
+            true = mistake.id in causes or any(self._holds(mistakes[cause], mistake, check) for cause in causes)
+            yield "none" if not causes else "right" if true else "wrong"
 
-    def _observe(self, mistake: Any) -> tuple[list[Observation], Sketches, list[Observation], Sketches]:
+    def _holds(self, cause: Any, mistake: Any, check: Check) -> bool:
+        """Whether `cause` shows the same as `mistake` on the fresh cases, wherever `check` looks."""
+        seen, departed = self._observe_fresh(mistake)
+        return explains(_reads(check, self._fresh, seen), departed, self._observe_fresh(cause)[1])
+
+    def _observe(self, mistake: Any) -> tuple[list[Observation], Sketches]:
         if mistake.id not in self._seen:
-            public, fresh = (
-                [self._exercise.observe(mistake.implementation, e.case) for e in cases]
-                for cases in (self._public, self._fresh)
-            )
-            departed = [departures(sketches_of(s), r) for s, r in zip((public, fresh), self._right)]
-            self._seen[mistake.id] = public, departed[0], fresh, departed[1]
+            self._seen[mistake.id] = self._observe_on(self._public, self._right, mistake)
         return self._seen[mistake.id]
+
+    def _observe_fresh(self, mistake: Any) -> tuple[list[Observation], Sketches]:
+        """Only for those of whom it is asked: most are told their own name, or nothing."""
+        if mistake.id not in self._seen_fresh:
+            self._seen_fresh[mistake.id] = self._observe_on(self._fresh, self._right_fresh, mistake)
+        return self._seen_fresh[mistake.id]
+
+    def _observe_on(self, cases: list[Any], right: Sketches, mistake: Any) -> tuple[list[Observation], Sketches]:
+        seen = [self._exercise.observe(mistake.implementation, expectation.case) for expectation in cases]
+        return seen, departures(sketches_of(seen), right)
 
 
 def _reads(check: Check, expectations: list[Any], seen: list[Observation]) -> list[set[str]]:

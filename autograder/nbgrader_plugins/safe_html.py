@@ -121,6 +121,11 @@ def highlight_code(source: str, language: str | None = None, metadata: Any = Non
     """Python source in colours, whatever language the notebook says that it is in; what takes long to read, without."""
     if len(source) > MAX_CODE or max(map(len, source.split("\n"))) > MAX_CODE_LINE:
         return f'<div class="highlight">{_as_it_stands(source)}</div>'
+    return _in_colours(source)
+
+
+@lru_cache(maxsize=1000)  # the lesson's own code, too
+def _in_colours(source: str) -> str:
     return Highlight2HTML(pygments_lexer="ipython3")(source)
 
 
