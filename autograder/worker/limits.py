@@ -27,7 +27,7 @@ class Limits:
         text_chars, image_bytes: what is kept of one cell's output.
     """
 
-    cell_seconds: float = 20.0
+    cell_seconds: float = 40.0
     probe_seconds: float = 10.0
     total_seconds: float = 180.0
     memory_bytes: int = 2 * 2**30
