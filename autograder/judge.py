@@ -161,9 +161,14 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
     if raised.is_a("NotImplementedError"):
         return _Finding(Outcome.NOT_ATTEMPTED, _("Not written yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
-    if raised.source:
-        message += "\n" + _("in line {line} of the cell: {source}").format(line=raised.line, source=raised.source)
-    return _Finding(Outcome.RAISED, _with_case(trial, message, hide=False))
+    return _Finding(Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
+
+
+def with_line(message: str, raised: Raised) -> str:
+    """`message` and, where it is known, the line of the student's that `raised` came from."""
+    if not raised.source:
+        return message
+    return message + "\n" + _("in line {line} of the cell: {source}").format(line=raised.line, source=raised.source)
 
 
 def _strange_observation(check: Check, trial: Trial) -> _Finding:

@@ -14,13 +14,14 @@ from autograder.exercises import assignments, in_lesson_order
 from autograder.exercises.exercise import Exercise, Implementation, Stopped
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
-from autograder.judge import interrupted, judge
+from autograder.judge import interrupted, judge, with_line
 from autograder.oracle import known_mistakes, look, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
 from autograder.report.text import exercise_text
 from autograder.results import ExerciseResult
 from autograder.unrun import unrun_here
+from autograder.wire import Raised
 from autograder.worker.limits import Limits, OutOfTime, time_limit
 
 _hints = Hints()
@@ -80,6 +81,7 @@ def hint(name: Any = None) -> Hint | None:
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     """The result of `wanted` for what `namespace` defines, on the public cases, in this process."""
+    __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
     if error is not None:
         return interrupted(wanted, error)
@@ -88,9 +90,11 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     seconds = Limits().probe_seconds
     try:
         seen = look(wanted, implementation, expectations, partial(time_limit, seconds))
-    except OutOfTime:
+    except OutOfTime as error:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
-        return interrupted(wanted, Stopped(reason.format(seconds=seconds)))
+        return interrupted(wanted, Stopped(with_line(reason.format(seconds=seconds), Raised.of(error))))
+    except KeyboardInterrupt as error:  # without the way through the kit, which says nothing
+        raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from autograder.cells import defines
 from autograder.exercises.exercise import Exercise, Observation
 from autograder.i18n import _
+from autograder.judge import with_line
 from autograder.submission import Submission
 from autograder.wire import Raised
 
@@ -130,6 +131,4 @@ def _sentence(exercise: Exercise, error: Raised | None) -> str:
     sentence = _("The cell with `{name}` did not run: {type}: {message}").format(
         name=exercise.defines, type=error.type, message=error.message or "-"
     )
-    if error.source:
-        sentence += "\n" + _("in line {line} of the cell: {source}").format(line=error.line, source=error.source)
-    return sentence
+    return with_line(sentence, error)

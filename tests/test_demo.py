@@ -17,6 +17,7 @@ from conftest import solution_lines
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder.cells import grade_id_of
 from autograder.report.words import MARKS, points
 from autograder.results import Outcome
 from autograder.submission import read_notebook, source_of, submission_of
@@ -251,11 +252,21 @@ def kernel(tmp_path_factory):
 
 @pytest.mark.parametrize("student", READABLE, ids=ids(READABLE))
 def test_notebook_shell_and_grading_agree(folder, student, tmp_path, kernel):
-    path = notebook_in(folder, "submitted", student)
+    path = with_a_quick_plot(notebook_in(folder, "submitted", student), tmp_path / NOTEBOOK)
     in_the_shell = verdicts(checked_in_the_shell(path, tmp_path / "result.json"))
     assert verdicts_when_graded(read_notebook(notebook_in(folder, "autograded", student))) == in_the_shell
     if student.runs_in_a_notebook:  # the others would hang or end the student's own Jupyter
         assert verdicts(checked_in_a_notebook(path, kernel)) == in_the_shell
+
+
+def with_a_quick_plot(path: Path, target: Path) -> Path:
+    """The notebook, but for the plot, which no check looks at: its networks learn for two steps."""
+    notebook = read_notebook(path)
+    for cell in notebook["cells"]:
+        if grade_id_of(cell) == "depth_study_plot":
+            cell["source"] = source_of(cell).replace("X, t)", "X, t, steps=2)")
+    target.write_text(json.dumps(notebook), encoding="utf-8")
+    return target
 
 
 def verdicts(checks: dict) -> dict[str, list[str]]:
