@@ -35,7 +35,7 @@ from autograder.cells import names_in
 from autograder.exercises.exercise import Observation
 from autograder.judge import judge
 from autograder.mending import mend, released_in
-from autograder.nbgrader_plugins.archives import Refused, safe_path
+from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
 from autograder.oracle import known_mistakes, recorded, trials
 from autograder.reading import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
 from autograder.report.csv_safe import cell as csv_cell

@@ -21,9 +21,11 @@ from conftest import COURSE, notebook_of, small_notebook
 from autograder.grading.records import Person
 from autograder.i18n import speaking
 from autograder.nbgrader_plugins import zip_input
-from autograder.nbgrader_plugins.archives import Budget, Unpacker, safe_path
-from autograder.nbgrader_plugins.owners import assign, find_owners, safe_id, student_ids
-from autograder.nbgrader_plugins.roster import NOBODY, Roster
+from autograder.nbgrader_plugins.zip_input.archives import Budget, Unpacker, safe_path
+from autograder.nbgrader_plugins.zip_input.choice import assign
+from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_input.owners import find_owners
+from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 NB = f"{NOTEBOOK}.ipynb"

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbgrader.exchange.default import ExchangeReleaseFeedback
 
 from autograder.i18n import _
-from autograder.nbgrader_plugins.archives import shown
+from autograder.nbgrader_plugins.zip_input.archives import shown
 
 FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
 """What `nbgrader submit` puts beside a notebook. A page is released under a name made from the secret, which the

@@ -16,9 +16,9 @@ from traitlets import Integer, List, Unicode
 
 from autograder.grading.course import CourseError
 from autograder.grading.records import read_people
-from autograder.nbgrader_plugins.archives import MB, Budget, Unpacker, is_junk
-from autograder.nbgrader_plugins.owners import Choice, assign, files_along
-from autograder.nbgrader_plugins.roster import Roster
+from autograder.nbgrader_plugins.zip_input.archives import MB, Budget, Unpacker, is_junk
+from autograder.nbgrader_plugins.zip_input.choice import Choice, assign, files_along
+from autograder.nbgrader_plugins.zip_input.roster import Roster
 from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 
 

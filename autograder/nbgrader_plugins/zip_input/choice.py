@@ -1,0 +1,172 @@
+"""Which of a student's files are collected: one of each of the assignment's notebooks, and what lies beside it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+from types import MappingProxyType
+
+from autograder.beside import files_beside
+from autograder.i18n import _
+from autograder.nbgrader_plugins.zip_input.archives import Packed, is_junk, shown
+from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_input.names import COPY, Owner, all_meant
+from autograder.nbgrader_plugins.zip_input.owners import find_owners
+from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+
+TIMESTAMP = "timestamp.txt"
+"""From a file of this name nbgrader reads when something was handed in; no student may write it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A notebook to collect.
+
+    Attributes:
+        student: nbgrader's student id.
+        notebook: the name of the assignment's notebook, without extension.
+        time: when it was handed in, or None if the path does not say.
+        seconds: the same as the archive knows it, in seconds since 1970, or None.
+        in_own_folder: whether it lies in a folder of the student's.
+    """
+
+    student: str
+    notebook: str
+    time: datetime | None
+    seconds: float | None
+    in_own_folder: bool
+
+
+def assign(
+    files: Iterable[Path],
+    root: Path,
+    notebooks: list[str],
+    assignment: str,
+    belongs: Callable[[Path], bool],
+    roster: Roster = NOBODY,
+    packed: Mapping[Path, Packed] = MappingProxyType({}),
+) -> tuple[dict[Path, Choice], list[str]]:
+    """Which of `files`, all below `root`, are whose notebooks.
+
+    Args:
+        notebooks: names of the assignment's notebooks, without extension.
+        belongs: whether the notebook in a file is one of the assignment's.
+        roster: who is in the course.
+        packed: file -> what the archive it was in says of it.
+
+    Returns:
+        The notebooks to collect, one for each student and each of the assignment's notebooks, and warnings.
+    """
+    files = [path for path in files if not is_junk(PurePath(path.relative_to(root)))]
+    owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment, roster)
+    ids, renamed = student_ids(owners.values(), roster)
+    warnings += renamed
+    candidates: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    without = {ids[owner.key]: path for path, owner in owners.items()}
+    for path, owner in owners.items():
+        if path.suffix == ".ipynb":
+            notebook = _notebook_of(owner.file or path.stem, notebooks)
+            if notebook is None:
+                warnings.append(
+                    _("{path} is none of this assignment's notebooks ({notebooks}); it was not collected.").format(
+                        path=shown(str(path)), notebooks=", ".join(notebooks)
+                    )
+                )
+            else:
+                candidates[ids[owner.key], notebook].append(path)
+                without.pop(ids[owner.key], None)
+    for student, path in without.items():
+        warnings.append(
+            _("{student} handed in no notebook, but {path}.").format(student=student, path=shown(path.name))
+        )
+    chosen = {}
+    for (student, notebook), paths in candidates.items():
+        by_hand = [path for path in paths if path.parent == root and owners[path] == Owner(student, student)]
+        if len({(owners[path].system, owners[path].student) for path in paths}) > 1 and not by_hand:
+            warnings.append(
+                _(
+                    "{paths} name {student} in different ways and may be two people's; none was collected. Put the "
+                    "right one into archive/ as {student}.ipynb and collect again."
+                ).format(paths=_listed(paths, root), student=student)
+            )
+            continue
+        best = _best(by_hand or paths, owners, notebook, belongs)
+        owner = owners[best]
+        in_own_folder = owner.place < len(best.relative_to(root).parts) - 1
+        chosen[best] = Choice(student, notebook, owner.time, _seconds(packed.get(best), owner), in_own_folder)
+        if len(paths) > 1:
+            left = _listed((path for path in paths if path != best), root)
+            warnings.append(
+                _("{student} handed in more than one notebook: {path} is collected, and {left} is not.").format(
+                    student=student, path=shown(str(best.relative_to(root))), left=left
+                )
+            )
+    return chosen, warnings
+
+
+def _listed(paths: Iterable[Path], root: Path) -> str:
+    return ", ".join(shown(str(path.relative_to(root))) for path in paths)
+
+
+def _best(paths: list[Path], owners: dict[Path, Owner], notebook: str, belongs: Callable[[Path], bool]) -> Path:
+    if len(paths) == 1:
+        return paths[0]
+
+    def merits(path: Path) -> tuple[bool, bool, float]:
+        owner = owners[path]
+        time = owner.time.timestamp() if owner.time else path.stat().st_mtime
+        return (owner.file or path.stem) == notebook, belongs(path), time
+
+    return max(paths, key=merits)
+
+
+def _seconds(packed: Packed | None, owner: Owner) -> float | None:
+    """When it was handed in, as the class's archive says.
+
+    In an archive of their own, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
+    lib/content_zipper.rb), on a server in another time zone, so that the archive's own date need not show it.
+    """
+    if packed is None or owner.system == "Canvas" or owner.place < len(packed.folder.parts):
+        return None
+    return packed.time
+
+
+def _notebook_of(file: str, notebooks: list[str]) -> str | None:
+    """The assignment's notebook that a file of this name should be: where there is one only, whatever the name."""
+    if len(notebooks) == 1:
+        return notebooks[0]
+    named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", _plain(file))]
+    return max(named, key=len, default=None)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roster = NOBODY) -> dict[Path, str]:
+    """What the grader takes from beside the notebooks to collect: file -> student.
+
+    Only in a folder that is one student's: where a file's name says whose it is, others there may be anybody's.
+    """
+    students: dict[Path, set[str]] = defaultdict(set)
+    for path, choice in choices.items():
+        students[path.parent].add(choice.student)
+
+    def names_a_stranger(path: Path, student: str) -> bool:
+        return any(
+            (match.id if (match := owner.found_in(roster)) else safe_id(owner.student)) != student
+            for owner in all_meant(path.stem, notebooks, roster)
+        )
+
+    return {
+        path.with_name(name): choice.student
+        for path, choice in choices.items()
+        if choice.in_own_folder and len(students[path.parent]) == 1 and not names_a_stranger(path, choice.student)
+        for name in files_beside(path)
+        if not names_a_stranger(path.with_name(name), choice.student) and name.casefold() != TIMESTAMP
+    }

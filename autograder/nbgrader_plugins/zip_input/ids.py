@@ -1,0 +1,106 @@
+"""Students' ids for nbgrader: those of the roster, and names made safe for everybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from autograder.i18n import _
+from autograder.nbgrader_plugins.zip_input.archives import folded, shown
+from autograder.nbgrader_plugins.zip_input.names import Owner
+from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+
+MAX_ID_BYTES = 120
+
+
+def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[str, str], list[str]]:
+    """Ids for nbgrader: those of the roster, others safe as the name of a folder, and no two people's the same.
+
+    Returns:
+        key -> id, and warnings about ids that are not what the path said, or not in the roster.
+    """
+    owners = list(owners)
+    ids, warnings = _ids_in_roster(owners, roster), []
+    reserved = {folded(id) for id in roster.people}
+    taken = set(reserved)
+    keys_of: dict[str, set[str]] = defaultdict(set)
+    for owner in owners:
+        if owner.key not in ids:
+            keys_of[owner.student].add(owner.key)
+    for student in sorted(keys_of, key=str.swapcase):  # small letters first: they keep their id beside capitals
+        # Who was graded before is in the gradebook under the id that was made then.
+        keys = sorted(keys_of[student])
+        for key in keys:
+            made = [safe_id(key), *([safe_id(student)] if len(keys) == 1 and safe_id(student) != student else [])]
+            known = next((id for id in made if id in roster.people and id not in ids.values()), None)
+            if known:
+                ids[key] = known
+        new = [key for key in keys if key not in ids]
+        for key in new:
+            # An id that is somebody's in the roster, and yet not for certain theirs here, is nobody's here.
+            name = student if len(keys) == 1 and folded(safe_id(student)) not in reserved else key
+            safe = safe_id(name)
+            if folded(safe) in taken:
+                safe = safe_id(name, all_of_it=True)
+            taken.add(folded(safe))
+            ids[key] = safe
+            if safe != name:
+                warnings.append(_("The student {name} goes by the id {id} here.").format(name=shown(name), id=safe))
+        if len(keys) > 1 and new:
+            warnings.append(
+                _("More than one student is called {name}; they go by the ids {ids} here.").format(
+                    name=shown(student), ids=", ".join(ids[key] for key in keys)
+                )
+            )
+        if roster.people:
+            warnings += [
+                _(
+                    "{id} is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
+                    "<id in the gradebook>.ipynb and collect again."
+                ).format(id=ids[key])
+                for key in new
+            ]
+    return ids, warnings
+
+
+def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
+    """key -> id of those who are somebody in the roster for certain.
+
+    A system keeps its people apart, so two of them are not one in the roster because of a name: names are not unique,
+    and in Moodle students may change them.
+    """
+    found: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    for owner in owners:
+        match = owner.found_in(roster)
+        if match and safe_id(match.id) == match.id:
+            found[owner.system, match.id][owner.key] = match.by_id and owner.name != owner.student
+    ids = {}
+    for (_system, id), certain in found.items():
+        by_id = [key for key, told in certain.items() if told]
+        if by_id or len(certain) == 1:
+            ids |= dict.fromkeys(by_id or certain, id)
+    return ids
+
+
+def safe_id(name: str, all_of_it: bool = False) -> str:
+    """`name`, with every character that a folder, a shell pattern or nbgrader could mistake as ~ and its UTF-8 in hex.
+
+    Args:
+        all_of_it: write everything so but small letters and digits, for names that differ in case or width alone.
+    """
+    harmless = r"[a-z0-9]" if all_of_it else r"[\w.@ -]"
+
+    def kept(match: re.Match[str]) -> str:
+        character, place = match[0], match.start()
+        inside = 0 < place < len(name) - 1
+        if re.fullmatch(harmless, character) and (inside or character not in ". -"):
+            return character
+        return "".join(f"~{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+    safe = re.sub(r"(?s).", kept, name)
+    if len(safe.encode()) > MAX_ID_BYTES:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        safe = safe.encode()[: MAX_ID_BYTES - 13].decode(errors="ignore") + f"~{digest}"
+    return safe

@@ -1,0 +1,162 @@
+"""Tells whose a file is from where it lies.
+
+All files of a class are looked at at once: only then can be told a folder of students from a student's folder, and
+which system wrote the names. Students choose the names of their files, and of all that is in their archives: these say
+nothing where a folder, an archive or a system says whose it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from autograder.i18n import _
+from autograder.nbgrader_plugins.zip_input.archives import shown
+from autograder.nbgrader_plugins.zip_input.names import Owner, all_meant, by_person, by_system, system_of
+from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+
+
+def find_owners(
+    paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster = NOBODY
+) -> tuple[dict[Path, Owner], list[str]]:
+    """Whose each file is.
+
+    Args:
+        paths: file -> its path below the folder of the class.
+        notebooks: names of the assignment's notebooks, without extension.
+        roster: who is in the course.
+
+    Returns:
+        file -> owner, and warnings about files that could be anybody's.
+    """
+    tree = _Tree(paths, notebooks, assignment, roster)
+    owners = tree.owners()
+    unclear, warnings = tree.unclear(owners)
+    warnings += [
+        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(below)))
+        for path, below in paths.items()
+        if path.suffix == ".ipynb" and path not in owners
+    ]
+    return {path: owner for path, owner in owners.items() if path not in unclear}, warnings
+
+
+class _Tree:
+    """The paths of all files, without folders that mean nothing.
+
+    Whose a file is stands at the top, or, where a folder there is a class's archive, directly in that folder.
+    """
+
+    def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
+        self._paths, self._notebooks, self._roster = paths, notebooks, roster
+        transparent = {assignment, "submitted"}
+        self._parts = {
+            path: [
+                *((place, part) for place, part in enumerate(below.parts[:-1]) if part not in transparent),
+                (len(below.parts) - 1, below.stem),
+            ]
+            for path, below in paths.items()
+        }
+
+    def owners(self) -> dict[Path, Owner]:
+        """Owners by what systems wrote, by folders ("student/…/nb.ipynb") and by prefixes ("student_nb.ipynb")."""
+        at_top = self._owners_at(0, list(self._paths))
+        owners = {path: owner for path, owner in at_top.items() if owner.system or len(self._parts[path]) == 1}
+        tops: dict[str, list[Path]] = defaultdict(list)
+        for path, parts in self._parts.items():
+            if path not in owners and len(parts) > 1:
+                tops[parts[0][1]].append(path)
+        inside = {top: self._owners_at(self._depth(paths), paths) for top, paths in tops.items()}
+        inside = {top: found for top, found in inside.items() if found or any(path in at_top for path in tops[top])}
+        several = {top for top, found in inside.items() if len({owner.key for owner in found.values()}) > 1}
+        by_system = {top for top, found in inside.items() if _systems(found)}
+        students_inside = len(inside) == 1 or 2 * len(several | by_system) > len(inside)
+        for top, found in inside.items():
+            is_class = found and (students_inside or top in several & by_system)
+            if is_class and not self._roster.find(top):
+                owners |= found
+            else:
+                owners |= {path: at_top[path] for path in tops[top] if path in at_top}
+        return owners
+
+    def unclear(self, owners: dict[Path, Owner]) -> tuple[set[Path], list[str]]:
+        """Files in the folder of somebody in the roster that could be a class's, and warnings.
+
+        A section's name may be a student's number. Where the path names one other person, the file may be one that the
+        student has named so.
+        """
+        folders: dict[PurePath, list[Path]] = defaultdict(list)
+        for path, owner in owners.items():
+            below = self._paths[path]
+            if not owner.system and owner.place < len(below.parts) - 1:
+                folders[PurePath(*below.parts[: owner.place + 1])].append(path)
+        unclear, warnings = set(), []
+        for folder, paths in folders.items():
+            match = owners[paths[0]].found_in(self._roster)
+            if not match:
+                continue
+            named = {path: self._named_below(path, owners[path].place) for path in paths}
+            others = {path: ", ".join(sorted(ids - {match.id})) for path, ids in named.items() if ids - {match.id}}
+            if len(set().union(*named.values())) > 1:
+                unclear.update(paths)
+                warnings.append(
+                    _(
+                        "{folder} is named after {student}, but may be a class's, as others are named in it: {paths}. "
+                        "Nothing in it was collected; if it is a class's, rename it."
+                    ).format(
+                        folder=shown(str(folder)),
+                        student=match.id,
+                        paths=", ".join(shown(str(self._paths[path])) for path in others),
+                    )
+                )
+            else:
+                warnings += [
+                    _(
+                        "{path} lies in the folder of {student} and counts as theirs, though it names {other} as well."
+                    ).format(path=shown(str(self._paths[path])), student=match.id, other=other)
+                    for path, other in others.items()
+                ]
+        return unclear, warnings
+
+    def _named_below(self, path: Path, place: int) -> set[str]:
+        """Ids of those in the roster whom the path names after `place`."""
+        owners = [
+            owner
+            for here, part in self._parts[path]
+            if here > place
+            for owner in all_meant(part, self._notebooks, self._roster)
+        ]
+        return {match.id for owner in owners if (match := owner.found_in(self._roster))}
+
+    def _owners_at(self, depth: int, paths: list[Path]) -> dict[Path, Owner]:
+        """Owners that the names at this depth give: as one system writes them, if most are so, or as people do."""
+        here = {path: self._parts[path][depth] for path in paths if depth < len(self._parts[path])}
+        names = {part for path, (_place, part) in here.items() if path.suffix == ".ipynb"}
+        system = system_of(names or {part for _place, part in here.values()})
+        owners = {}
+        for path, (place, part) in here.items():
+            is_file = depth == len(self._parts[path]) - 1
+            owner = by_system(system, part, is_file) if system else None
+            if owner is None and path.suffix == ".ipynb":
+                owner = by_person(part, self._notebooks, self._roster) if is_file else Owner(part, part)
+            if owner:
+                owners[path] = replace(owner, place=place)
+        return owners
+
+    def _depth(self, paths: list[Path]) -> int:
+        """How deep names of students stand in a folder at the top: below folders that everybody's work lies in."""
+        notebooks = [path for path in paths if path.suffix == ".ipynb"] or paths
+        depth = 1
+        while all(depth + 1 < len(self._parts[path]) for path in notebooks):
+            names = {self._parts[path][depth][1] for path in notebooks}
+            if len(names) > 1 or self._roster.find(*names) or system_of(names):
+                break
+            inside = self._owners_at(depth + 1, paths)
+            if len({owner.key for owner in inside.values()}) < 2 and "Sakai" not in _systems(inside):
+                break
+            depth += 1
+        return depth
+
+
+def _systems(owners: dict[Path, Owner]) -> set[str]:
+    return {owner.system for owner in owners.values()} - {""}
