@@ -13,6 +13,7 @@ import math
 import os
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -131,6 +132,9 @@ class _Copy:
         return Opaque(_class_name(kind))
 
     def _array(self, array: np.ndarray) -> np.ndarray | Opaque:
+        if array.dtype.kind == "O" and array.size <= MAX_ITEMS and set(map(type, array.flat)) <= _REAL_NUMBERS:
+            with suppress(OverflowError):  # an int that no float holds
+                array = array.astype(float)
         if array.dtype.kind not in _DTYPE_KINDS:
             return Opaque(f"ndarray of {array.dtype}"[:MAX_NAME])
         if array.ndim > MAX_DEPTH or not self._afford(array.nbytes):
@@ -152,6 +156,7 @@ class _Copy:
         return True
 
 
+_REAL_NUMBERS = {int, float, np.float64, np.float32}
 _KEY_TYPES = (str, int, float, bool, type(None))
 
 

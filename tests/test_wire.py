@@ -156,6 +156,11 @@ PLAIN = {
     "NumPy keys": ({np.int64(5): 1, np.str_("b"): 2, np.bool_(True): 3}, {5: 1, "b": 2, True: 3}),
     "keys that are no data": ({(1, 2): 3, frozenset(): 4}, {"<tuple>": 3, "<frozenset>": 4}),
     "object array": (np.array([None, 1]), Opaque("ndarray of object")),
+    "object array of numbers": (
+        np.array([[1, 2.5], [np.float32(3), 2**70]], dtype=object),
+        np.array([[1, 2.5], [3, 2.0**70]]),
+    ),
+    "object array of a number too large": (np.array([10**400]), Opaque("ndarray of object")),
     "structured array": (np.zeros(2, "f8,i4"), Opaque("ndarray of [('f0', '<f8'), ('f1', '<i4')]")),
     "string array": (np.array(["ab"]), Opaque("ndarray of <U2")),
     "dates": (np.array(["2020"], "M8[Y]"), Opaque("ndarray of datetime64[Y]")),

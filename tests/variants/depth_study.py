@@ -36,6 +36,20 @@ def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return result
 
 
+def records_of_objects(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    result = {}
+    for depth in depths:
+        net = build_network(depth, np.random.default_rng(seed))
+        run = {"loss": np.full(steps, None), "grad_norms": np.full((steps, depth), None)}
+        for step in range(steps):
+            run["loss"][step], run["grad_norms"][step] = forward_backward(net, X, t)
+            for layer in net:
+                for name in layer.params:
+                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
+        result[depth] = run
+    return result
+
+
 def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     def run(depth):
         layers = build_network(depth, np.random.default_rng(seed))
@@ -208,6 +222,7 @@ VARIANTS = {
     function.__name__: function
     for function in (
         own_loop_and_loss,
+        records_of_objects,
         lists_of_plain_floats,
         lists_of_numpy_floats,
         more_keys_and_depths,
