@@ -3,10 +3,10 @@
     python source/catalogue.py        rewrites autograder/locale/ja/LC_MESSAGES/autograder.{po,mo}
 
 Messages are the English texts in `_("...")` and, since they are looked up at run time, the titles of exercises
-and cases, the sentences of checks, and what commands say of themselves in their help. Translations that are there stay,
-those of messages that are gone go, and a new message comes in with an empty translation, to be filled in by hand before
-the next run. The same package and translations always give the same bytes, so line numbers, dates and Babel's version
-stay out of the files.
+and cases, the sentences of checks, what commands say of themselves in their help, and argparse's words. Translations
+that are there stay, those of messages that are gone go, and a new message comes in with an empty translation, to be
+filled in by hand before the next run. The same package and translations always give the same bytes, so line numbers,
+dates and Babel's version stay out of the files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from autograder.cli import COMMANDS
+from autograder.cli import COMMANDS, exits
 from autograder.exercises import assignments
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +49,8 @@ def messages() -> Iterator[Source]:
             yield Source(text, file)
     for command in COMMANDS:
         yield Source(command.run.__doc__, Path(command.__file__), "what the command does, in its help")
+    for text in exits.SAID_BY_ARGPARSE:
+        yield Source(text, Path(exits.__file__), "what argparse says of a command line")
     for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
         file = Path(sys.modules[exercise.case.__module__].__file__)
         if exercise.title:

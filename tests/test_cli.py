@@ -14,7 +14,7 @@ import pytest
 from conftest import code_cell, small_notebook
 
 from autograder import cli
-from autograder.i18n import speaking
+from autograder.i18n import LANGUAGES, speaking
 from autograder.report.console import running_notebook
 from source.catalogue import translations
 
@@ -176,14 +176,30 @@ def test_a_wrong_command_or_path_is_one_line_and_2(arguments, tmp_path, monkeypa
     assert said.err.count("\n") == 1 and "Traceback" not in said.err
 
 
-@pytest.mark.parametrize(
-    ("language", "said"),
-    [("en", "@ - _ only. autograder pack --help"), ("ja", "@ - _ だけです。使い方は autograder pack")],
-)
-def test_a_wrong_command_line_is_answered_in_sentences_of_one_language(language, said, capsys):
-    with speaking(language), pytest.raises(SystemExit):
-        cli.main(["pack", "--student", "a b"])
-    assert said in capsys.readouterr().err
+WRONG_LINES = {
+    "nothing": [],
+    "no such command": ["nonsense"],
+    "no notebook": ["check"],
+    "an option that is none": ["check", "a.ipynb", "--nonsense"],
+    "an option without its value": ["grade", "a", "--jobs"],
+    "a value that is none of the choices": ["grade", "a", "--figures", "some"],
+    "a value for an option that takes none": ["grade", "a", "--allow-basic=1"],
+    "an option that could be two": ["grade", "a", "--j", "1"],
+    "a number that is none": ["grade", "a", "--jobs", "0"],
+    "an id with a space": ["pack", "--student", "a b"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG_LINES.values(), ids=WRONG_LINES)
+def test_a_wrong_command_line_is_answered_in_sentences_of_one_language(arguments, capsys):
+    said = {}
+    for language in LANGUAGES:
+        with speaking(language), pytest.raises(SystemExit):
+            cli.main(arguments)
+        said[language] = capsys.readouterr().err
+    assert said["en"].isascii()
+    names = r"autograder( \w+)?|--?[\w-]+(=\S*)?|'[^']*'|NOTEBOOK|COMMAND|ID|A-Z|a-z"
+    assert not re.search("[a-z]{2}", re.sub(names, "", said["ja"])), said["ja"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no folder in which nobody can write")

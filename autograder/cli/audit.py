@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.cli.exits import FULL, NOT_FULL
-from autograder.cli.options import add_json, write_json
+from autograder.cli.options import add_json, at_least_one, write_json
 from autograder.exercises import UnknownExercise, exercise
 from autograder.i18n import _
 
@@ -24,8 +24,10 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")
     )
-    command.add_argument("--seeds", type=int, default=20, metavar="N", help=_("how many draws of cases"))
-    command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help=_("how many processes"))
+    command.add_argument("--seeds", type=at_least_one, default=20, metavar="N", help=_("how many draws of cases"))
+    command.add_argument(
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many processes")
+    )
     add_json(command)
     command.set_defaults(run=run)
 

@@ -11,15 +11,26 @@ FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 """Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""
 
 
+SAID_BY_ARGPARSE = (
+    "argument %(argument_name)s: %(message)s",
+    "the following arguments are required: %s",
+    "unrecognized arguments: %s",
+    "expected one argument",
+    "invalid choice: %(value)r (choose from %(choices)s)",
+    "ambiguous option: %(option)s could match %(matches)s",
+    "ignored explicit argument %r",
+)
+"""What argparse may say of a command line; the catalogue translates it."""
+
+argparse._ = _  # its own would ask for the language of the system, whatever AUTOGRADER_LANG and `--lang` say
+
+
 class UnusablePath(Exception):
     """A file cannot be had or written as the command line asks; the message is one line."""
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line, and helps in the language that is spoken now.
-
-    argparse's own words are in that of the system, whatever AUTOGRADER_LANG and `--lang` say.
-    """
+    """Says what is wrong with a command line in one line, and helps in the language that is spoken now."""
 
     def __init__(self, *, example: str, **options: Any) -> None:
         """`example` is a command line; the help ends with it."""

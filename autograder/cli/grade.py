@@ -33,9 +33,8 @@ def add(commands: Any) -> None:
     add_json(command)
     command.add_argument(
         "--figures",
-        type=Figures,
-        choices=list(Figures),
-        default=Figures.BY_HAND,
+        choices=[figures.value for figures in Figures],
+        default=Figures.BY_HAND.value,
         help=_("which cells' figures are drawn"),
     )
     command.add_argument(
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             level = host.level
             if level is Level.BASIC and not options.allow_basic:
                 raise HostBroken(too_weak(host, "--allow-basic"))
-        settings = Settings(course.folder, level, options.figures)
+        settings = Settings(course.folder, level, Figures(options.figures))
         with ClassProgress(host) as progress:
             summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
     except CourseError as error:

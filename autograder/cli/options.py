@@ -61,7 +61,6 @@ def new_file(text: str) -> Path:
 
 def at_least_one(text: str) -> int:
     """A number of things, 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(_("{text} is not a number of 1 or more").format(text=text))
+    return int(text)
