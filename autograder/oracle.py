@@ -23,7 +23,7 @@ import numpy as np
 from autograder import wire
 from autograder.diagnosis import Fingerprint, departures, sketches_of
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Exercise, Implementation, Observation
+from autograder.exercises.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.i18n import _
 from autograder.judge import Trial, falls_short
 from autograder.worker.limits import OutOfTime
@@ -78,10 +78,10 @@ def look(
         limited: raises `OutOfTime` in the body of what it gives, for each of the two probes. Without the further one,
             what was seen before still counts.
     """
-    with limited():
+    with keep_random_state(), limited():
         seen = [exercise.observe(implementation, expectation.case, further=False) for expectation in expectations]
     if exercise.probe_further and falls_short(exercise, trials(expectations, seen)):
-        with suppress(OutOfTime), limited():
+        with suppress(OutOfTime), keep_random_state(), limited():
             return [s.joined(exercise.observe_further(implementation, e.case)) for s, e in zip(seen, expectations)]
     return seen
 
@@ -126,7 +126,8 @@ class Reference:
             further: whether `probe_further` is asked too: of the reference, no verdict needs it, a diagnosis does.
         """
         implementation = self.implementation(exercise)
-        seen = (exercise.observe(implementation, case, further) for case in cases)
+        with keep_random_state():
+            seen = [exercise.observe(implementation, case, further) for case in cases]
         return [Expectation(case, _without_source(s), public) for case, s in zip(cases, seen)]
 
     def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import math
 import os
+import struct
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
@@ -33,7 +34,10 @@ one another's neighbours, and every key is compared with all before it."""
 
 _BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire besides its text or its array's bytes
 _DTYPE_KINDS = "biufc"
-_DTYPES = {code: np.dtype(code) for code in "|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16".split()}
+_DTYPES = {
+    code.encode().ljust(4, b"\0"): np.dtype(code)
+    for code in "|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16".split()
+}
 
 
 class WireError(ValueError):
@@ -102,10 +106,10 @@ class _Copy:
         self._bytes_left = MAX_BYTES
 
     def of(self, value: Any, depth: int = 0) -> Any:
-        kind = type(value)  # not isinstance, which asks the value
+        kind = type(value)  # not isinstance, which asks the value; nor == and sets, which ask its class
         if not self._afford(_BYTES_PER_ITEM):
             return Opaque(_class_name(kind))
-        if value is None or kind in (bool, float, complex, Raised, Opaque):
+        if value is None or kind is float or kind is bool or kind is complex or kind is Raised or kind is Opaque:
             return value
         if issubclass(kind, np.ndarray):
             return self._array(np.asarray(value))
@@ -132,7 +136,7 @@ class _Copy:
         return Opaque(_class_name(kind))
 
     def _array(self, array: np.ndarray) -> np.ndarray | Opaque:
-        if array.dtype.kind == "O" and array.size <= MAX_ITEMS and set(map(type, array.flat)) <= _REAL_NUMBERS:
+        if array.dtype.kind == "O" and array.size <= MAX_ITEMS and all(map(_is_real_number, array.flat)):
             with suppress(OverflowError):  # an int that no float holds
                 array = array.astype(float)
         if array.dtype.kind not in _DTYPE_KINDS:
@@ -144,6 +148,8 @@ class _Copy:
         return array.copy()
 
     def _key(self, key: Any) -> Any:
+        if type(key) is str and len(key) <= MAX_NAME and self._afford(_BYTES_PER_ITEM + 4 * len(key)):
+            return key
         plain = self.of(key, depth=MAX_DEPTH)
         if isinstance(plain, np.generic):
             plain = plain.item()
@@ -156,8 +162,12 @@ class _Copy:
         return True
 
 
-_REAL_NUMBERS = {int, float, np.float64, np.float32}
+_REAL_NUMBERS = (float, int, np.float64, np.float32)
 _KEY_TYPES = (str, int, float, bool, type(None))
+
+
+def _is_real_number(value: Any) -> bool:
+    return any(type(value) is kind for kind in _REAL_NUMBERS)
 
 
 def _number_keys(keys: Iterable[Any]) -> int:
@@ -172,6 +182,8 @@ def _class_name(kind: type) -> str:
 # --- msgpack ---------------------------------------------------------------------------------------------------------
 
 _ARRAY, _SCALAR, _TUPLE, _RAISED, _OPAQUE, _COMPLEX = range(1, 7)
+_ARRAY_HEAD = struct.Struct("<4sB")
+"""An array begins with its dtype's code and the number of its dimensions; the shape and the elements follow."""
 
 
 def pack(value: Any) -> bytes:
@@ -246,7 +258,8 @@ def _to_extension(value: Any) -> msgpack.ExtType:
 
 def _array_bytes(array: np.ndarray) -> bytes:
     little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-    return pack([little.dtype.str, list(little.shape), little.tobytes()])
+    head = _ARRAY_HEAD.pack(little.dtype.str.encode(), little.ndim)
+    return head + struct.pack(f"<{little.ndim}q", *little.shape) + little.tobytes()
 
 
 class _Message:
@@ -292,18 +305,22 @@ class _Message:
         return dict(pairs)
 
     def _extension(self, code: int, payload: bytes, depth: int) -> Any:
-        parts = self.read(payload, depth)
-        if type(parts) is not list:
-            raise WireError("malformed extension")
-        if code == _TUPLE:
-            return tuple(parts)
         if code in (_ARRAY, _SCALAR):
-            array = _array_from(parts)
+            self._items_left -= 1
+            self._bytes_left -= len(payload)
+            if self._items_left < 0 or self._bytes_left < 0:
+                raise WireError("too many arrays")
+            array = _array_from(payload)
             if code == _ARRAY:
                 return array
             if array.shape != ():
                 raise WireError("a scalar with a shape")
             return array[()]
+        parts = self.read(payload, depth)
+        if type(parts) is not list:
+            raise WireError("malformed extension")
+        if code == _TUPLE:
+            return tuple(parts)
         if code == _COMPLEX and [type(part) for part in parts] == [float, float]:
             return complex(*parts)
         if code == _OPAQUE and [type(part) for part in parts] == [str]:
@@ -322,18 +339,21 @@ def _skip(data: bytes) -> None:
     unpacker.skip()
 
 
-def _array_from(parts: list) -> np.ndarray:
-    if [type(part) for part in parts] != [str, list, bytes]:
-        raise WireError("malformed array")
-    code, shape, data = parts
+def _array_from(payload: bytes) -> np.ndarray:
+    try:
+        code, dimensions = _ARRAY_HEAD.unpack_from(payload)
+        shape = struct.unpack_from(f"<{dimensions}q", payload, _ARRAY_HEAD.size)
+    except struct.error:
+        raise WireError("an array cut short") from None
     dtype = _DTYPES.get(code)  # looked up, not parsed: NumPy's language of dtypes is large and can take long
     if dtype is None:
-        raise WireError(f"unknown dtype {code[:20]!r}")
-    if len(shape) > MAX_DEPTH or any(type(n) is not int or n < 0 for n in shape):
+        raise WireError(f"unknown dtype {code!r}")
+    if dimensions > MAX_DEPTH or any(n < 0 for n in shape):
         raise WireError("malformed shape")
-    if math.prod(shape) * dtype.itemsize != len(data):
+    start = _ARRAY_HEAD.size + 8 * dimensions
+    if math.prod(shape) * dtype.itemsize != len(payload) - start:
         raise WireError("an array whose size does not fit its shape")
-    return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
+    return np.frombuffer(payload, dtype, offset=start).reshape(shape).copy()
 
 
 def to_record(instance: Any) -> dict[str, Any]:

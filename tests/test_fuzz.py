@@ -135,11 +135,18 @@ hostile_extensions = st.recursive(
             st.lists(inner, max_size=5),
         ),
         st.builds(
-            lambda code, dtype, shape, content: msgpack.ExtType(code, msgpack.packb([dtype, shape, content])),
+            lambda code, dtype, dimensions, rest: msgpack.ExtType(code, struct.pack("<4sB", dtype, dimensions) + rest),
             st.sampled_from([1, 2]),
-            st.sampled_from(["<f8", "|b1", ">f8", "O", "<M8[s]", "<U9", "f4,f4", "(2,)f8", "<f16", "|V8", ""]),
-            st.lists(st.one_of(st.integers(-1, 3), st.sampled_from([2**31, 2**62])), max_size=3),
-            st.binary(max_size=24),
+            st.sampled_from([b"<f8", b"|b1", b">f8", b"O", b"<M8", b"<U9", b"f4,f", b"(2,)", b"<f16", b"|V8", b""]),
+            st.integers(0, 255),
+            st.one_of(
+                st.binary(max_size=24),
+                st.builds(
+                    lambda shape, content: struct.pack(f"<{len(shape)}q", *shape) + content,
+                    st.lists(st.one_of(st.integers(-1, 3), st.sampled_from([2**31, 2**62])), max_size=3),
+                    st.binary(max_size=24),
+                ),
+            ),
         ),
     ),
     max_leaves=10,
@@ -188,7 +195,8 @@ HEAVY = {
     "a hundred thousand arrays": list_of(100_000) + pack(np.zeros(1)) * 100_000,
     "keys whose hashes are all equal": map_of([complex(-1000003.0 * i, i) for i in range(50_000)]),
     "keys that are neighbours": map_of([i << 32 for i in range(50_000)]),
-    "a dtype as long as a book": msgpack.packb(msgpack.ExtType(1, msgpack.packb(["f4," * 10**6, [1], bytes(4)]))),
+    "a scalar of a million bytes": msgpack.packb(msgpack.ExtType(2, struct.pack("<4sB", b"<f8", 0) + bytes(10**6))),
+    "an array of 255 dimensions": msgpack.packb(msgpack.ExtType(1, struct.pack("<4sB", b"<f8", 255) + bytes(8 * 256))),
     "lists as deep as msgpack goes, again and again": in_extensions(15, b"\x91" * 500 + b"\x01"),
     "a million digits": list_of(100_000) + b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff" * 100_000,
 }

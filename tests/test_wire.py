@@ -332,7 +332,8 @@ def ext(code, *parts):
 
 
 def array_message(dtype="<f8", shape=(1,), data=bytes(8), code=wire._ARRAY):
-    return msgpack.packb(ext(code, dtype, list(shape), data))
+    head = struct.pack(f"<4sB{len(shape)}q", dtype.encode(), len(shape), *shape)
+    return msgpack.packb(msgpack.ExtType(code, head + data))
 
 
 MALFORMED = {
@@ -343,6 +344,8 @@ MALFORMED = {
     "broken UTF-8": b"\xa2\xff\xff",
     "list as a key": b"\x81\x90\x01",
     "unknown extension": msgpack.packb(msgpack.ExtType(99, b"\x90")),
+    "array without a shape": msgpack.packb(msgpack.ExtType(wire._ARRAY, struct.pack("<4sB", b"<f8", 2))),
+    "array of a dtype alone": msgpack.packb(msgpack.ExtType(wire._ARRAY, b"<f8")),
     "extension of nothing": msgpack.packb(msgpack.ExtType(wire._ARRAY, b"")),
     "extension that is no list": msgpack.packb(msgpack.ExtType(wire._TUPLE, b"\x01")),
     "array of objects": array_message("|O"),
@@ -353,14 +356,11 @@ MALFORMED = {
     "array within a dtype": array_message("(2,)f4"),
     "dtype that is none": array_message("nonsense"),
     "dtype with a null byte": array_message("f8\0"),
-    "dtype that is a number": array_message(8),
     "more elements than bytes": array_message(shape=(2,)),
     "fewer elements than bytes": array_message(shape=(0,)),
     "huge shape": array_message(shape=(2**62, 2**62)),
-    "huge shape without elements": array_message(shape=(0, 2**63), data=b""),
+    "huge shape without elements": array_message(shape=(0, -(2**63)), data=b""),
     "negative shape": array_message(shape=(-1, -1)),
-    "fractional shape": array_message(shape=(1.0,)),
-    "true shape": array_message(shape=(True,)),
     "too many dimensions": array_message(shape=(1,) * 17),
     "scalar with a shape": array_message(code=wire._SCALAR),
     "complex of text": msgpack.packb(ext(wire._COMPLEX, "1", "2")),

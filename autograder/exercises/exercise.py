@@ -22,6 +22,9 @@ import numpy as np
 from autograder.i18n import _
 from autograder.wire import Raised, simplify
 
+RANDOM_STATE = 76
+"""Where the global random generators start, so that code that uses them comes out the same every time."""
+
 
 class Implementation:
     """The names that a student's notebook, the reference or a misconception defines, as attributes."""
@@ -192,7 +195,7 @@ class Exercise:
         """What `probe` and, with `further`, `probe_further` see of `implementation` on `case`.
 
         Values are copied as they are yielded, so that code which reuses its arrays cannot change them later. What the
-        code prints or warns is dropped, and the global random state is put back.
+        code prints or warns is dropped, and the global random state is put back, see `keep_random_state`.
         """
         seen = _look(self.probe, implementation, case)
         return seen.joined(self.observe_further(implementation, case)) if further and not seen.stopped else seen
@@ -204,7 +207,8 @@ class Exercise:
 
 def _look(probe: Probe, implementation: Implementation, case: Any) -> Observation:
     values: dict[str, Any] = {}
-    with _quiet(), _fixed_random_state():
+    with _quiet(), keep_random_state():
+        np.random.seed(RANDOM_STATE)
         try:
             for name, value in probe(implementation, case):
                 values[name] = simplify(value)
@@ -241,10 +245,19 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _fixed_random_state() -> Iterator[None]:
-    state = np.random.get_state()
-    np.random.seed(76)
+def keep_random_state() -> Iterator[None]:
+    """Put NumPy's global random state back after the body. That takes as long as many a probe: around a series of
+    observations, it is done once."""
+    global _is_kept
+    if _is_kept:
+        yield
+        return
+    state, _is_kept = np.random.get_state(), True
     try:
         yield
     finally:
+        _is_kept = False
         np.random.set_state(state)
+
+
+_is_kept = False

@@ -96,8 +96,14 @@ def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
 
 def unchanged(name: str, before: np.ndarray, after: Any) -> None:
     """The array `after` is `before`, bit for bit (NaN equals NaN)."""
-    if not isinstance(after, np.ndarray) or not np.array_equal(before, after, equal_nan=True):
+    if not isinstance(after, np.ndarray) or not _equal(before, after):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name=name))
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    if (one.dtype, one.shape) == (other.dtype, other.shape) and one.tobytes() == other.tobytes():
+        return True  # as nearly always, and told ten times as fast
+    return np.array_equal(one, other, equal_nan=True)
 
 
 def describe(name: str, mismatch: Mismatch) -> str:

@@ -18,14 +18,11 @@ import numpy as np
 
 from autograder import wire
 from autograder.exercises import exercise
-from autograder.exercises.exercise import Exercise, Implementation
+from autograder.exercises.exercise import RANDOM_STATE, Exercise, Implementation, keep_random_state
 from autograder.i18n import use_language
 from autograder.worker import frames, limits
 from autograder.worker.limits import Limits, OutOfTime, time_limit
 from autograder.worker.shell import CellShell
-
-RANDOM_STATE = 76
-"""Where the global random generators start, so that a notebook that uses them comes out the same every time."""
 
 
 def serve(connection: socket.socket, shell: CellShell, address_space: int) -> None:
@@ -76,7 +73,7 @@ def _probe(
     look = wanted.observe_further if further else partial(wanted.observe, further=False)
     implementation = Implementation(namespace)
     try:
-        with time_limit(seconds):
+        with keep_random_state(), time_limit(seconds):
             observations = [look(implementation, wanted.case(**case)).to_data() for case in cases]
     except OutOfTime:
         return {"out_of_time": True}

@@ -116,7 +116,7 @@ SPEECHES = (
                 r"""
                 ext, pack = msgpack.ExtType, msgpack.packb
                 def array(code, shape, data):
-                    return ext(1, pack([code, shape, data]))
+                    return ext(1, struct.pack(f"<4sB{len(shape)}q", code.encode(), len(shape), *shape) + data)
                 nested = pack([])
                 for _ in range(200):
                     nested = pack(ext(3, nested))
@@ -124,9 +124,9 @@ SPEECHES = (
                     array("<f8", [2**62, 4], b""), array("<f8", [-1], b"x" * 8), array("<f8", [0] * 100, b""),
                     array("O", [1], b"x" * 8), array("|V8", [1], b"x" * 8), array("<M8[ns]", [1], b"x" * 8),
                     array("f8,f8", [1], b"x" * 16), array("(1000,1000)f8", [1], b"x" * 8), array("<U1000000", [0], b""),
-                    array("x" * 10**6, [1], b""), array("<f8", ["1"], b"x" * 8), array("<f8", [True], b"x" * 8),
+                    array("x" * 10**6, [1], b""), array("<f8", [1], b""), array("<f8", [], b"x" * 9),
                     array("<f8", [2**40, 0], b""), array("<g", [1], b"x" * 16), array("|b1", [3], b"\x07\xff\x02"),
-                    ext(2, pack(["<f8", [2], b"x" * 16])), ext(3, pack({})), ext(3, b""), ext(5, pack([7])),
+                    ext(2, struct.pack("<4sBq", b"<f8", 1, 2) + b"x" * 16), ext(3, pack({})), ext(3, b""), ext(5, pack([7])),
                     ext(5, pack(["x" * 10**7])), ext(6, pack([1, 2])), ext(6, pack([float("nan")] * 2)),
                     ext(4, pack(["ValueError", ["ValueError"], "x", 1, "y"])),
                     ext(4, pack(["x" * 10**6, ext(3, pack(["ValueError"] * 10**5)), "x" * 10**6, -(2**63), "x" * 10**6])),
@@ -309,7 +309,7 @@ SPEECHES = (
         cells=(
             cell(
                 r"""
-                array = msgpack.ExtType(1, msgpack.packb(["<f8", [1000, 1000], bytes(8 * 10**6)]))
+                array = msgpack.ExtType(1, struct.pack("<4sB2q", b"<f8", 2, 1000, 1000) + bytes(8 * 10**6))
                 text = "m" * (4 * 2**20)
                 raised = msgpack.ExtType(4, msgpack.packb(
                     [text[:9], msgpack.ExtType(3, msgpack.packb([text[:9]])), text, 10**9, text]))
