@@ -13,6 +13,7 @@ import math
 import os
 import struct
 import traceback
+from array import array as TypedArray
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
@@ -119,6 +120,8 @@ class _Copy:
         if issubclass(kind, np.generic):
             plain = self._array(np.asarray(value))
             return plain[()] if isinstance(plain, np.ndarray) else Opaque(_class_name(kind))
+        if kind is TypedArray and value.typecode not in "uw":  # those are texts
+            return self._array(np.asarray(value))
         # bool has no subclasses; other subclasses of numbers count as the number they are.
         if issubclass(kind, int):
             number = int.__int__(value)

@@ -208,6 +208,11 @@ def equal_gradients_count_once(layers, max_norm=1.0):
     return clip_gradients(list({tuple(map(repr, layer.grads.values())): layer for layer in layers}.values()), max_norm)
 
 
+@rare("clip_gradients")
+def layers_that_predict_are_left_out(layers, max_norm=1.0):
+    return clip_gradients([layer for layer in layers if layer.training], max_norm)
+
+
 # --- BatchNorm -------------------------------------------------------------------------------------------------------
 
 
@@ -493,6 +498,56 @@ class two_batches_are_enough(BatchNorm):
         return y
 
 
+@rare("batch_norm_backward")
+class backward_of_the_oldest_forward(BatchNorm):
+    """Forwards queue up until a backward comes."""
+
+    queue, served = (), True
+
+    def forward(self, x):
+        y = super().forward(x)
+        self.queue, self.served = ((), False) if self.served else (self.queue, False)
+        self.queue = (*self.queue, self.cache)
+        return y
+
+    def backward(self, dout):
+        self.served, self.cache = True, self.queue[0]
+        return super().backward(dout)
+
+
+@rare("batch_norm_inference")
+class backward_looks_again(BatchNorm):
+    """As a numerical gradient by forward does, it moves the statistics."""
+
+    def backward(self, dout):
+        self.forward(self.last)
+        return super().backward(dout)
+
+    def forward(self, x):
+        self.last = x
+        return super().forward(x)
+
+
+@rare("batch_norm_inference")
+class one_prediction_then_training(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        self.training = True
+        return y
+
+
+@rare("batch_norm_forward")
+@rare("batch_norm_inference")
+class an_array_is_looked_at_once(BatchNorm):
+    last = None
+
+    def forward(self, x):
+        if not self.training or x is not self.last:
+            self.last = x if self.training else None
+            return super().forward(x)
+        return self.params["gamma"] * self.cache["x_hat"] + self.params["beta"]
+
+
 # --- depth_study -----------------------------------------------------------------------------------------------------
 
 
@@ -637,6 +692,17 @@ def second_depth_starts_where_the_first_ended(depths, build_network, *args, **se
     return depth_study(depths, build, *args, **settings)
 
 
+@rare("depth_study")
+def trains_in_prediction_mode(depths, build_network, X, t, **settings):
+    def build(depth, rng):
+        layers = build_network(depth, rng)
+        for layer in layers:
+            layer.training = False
+        return layers
+
+    return depth_study(depths, build, X, t, **settings)
+
+
 # --- GradientMonitor -------------------------------------------------------------------------------------------------
 
 
@@ -715,14 +781,6 @@ class ten_layers_at_most(GradientMonitor):
     def detect_problems(self, *args, **thresholds):
         found = super().detect_problems(*args, **thresholds)
         return [problem for problem in found if len(problem.layer) == len("Linear_0")]
-
-
-@rare("gradient_monitor")
-class names_counted_anew(GradientMonitor):
-    def detect_problems(self, *args, **thresholds):
-        names = list(self.history[-1][1]) if self.history else []
-        found = super().detect_problems(*args, **thresholds)
-        return [Problem(f"Linear_{names.index(p.layer)}", p.kind, p.norm, p.epoch) for p in found]
 
 
 @rare("gradient_monitor")

@@ -6,6 +6,7 @@ import linecache
 import struct
 import time
 import tracemalloc
+from array import array as TypedArray
 from dataclasses import dataclass
 
 import msgpack
@@ -155,6 +156,8 @@ PLAIN = {
     "key with a surrogate": ({"\udcff": 1}, {"?": 1}),
     "NumPy keys": ({np.int64(5): 1, np.str_("b"): 2, np.bool_(True): 3}, {5: 1, "b": 2, True: 3}),
     "keys that are no data": ({(1, 2): 3, frozenset(): 4}, {"<tuple>": 3, "<frozenset>": 4}),
+    "array of the standard library": (TypedArray("d", [1.5, 2.0]), np.array([1.5, 2.0])),
+    "text array of the standard library": (TypedArray("u", "ab"), Opaque("array")),
     "object array": (np.array([None, 1]), Opaque("ndarray of object")),
     "object array of numbers": (
         np.array([[1, 2.5], [np.float32(3), 2**70]], dtype=object),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from array import array
 from collections import OrderedDict
 
 import numpy as np
@@ -47,6 +48,21 @@ def records_of_objects(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
                 for name in layer.params:
                     layer.params[name] = layer.params[name] - lr * layer.grads[name]
         result[depth] = run
+    return result
+
+
+def losses_in_a_typed_array(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    result = {}
+    for depth in depths:
+        net, losses, norms = build_network(depth, np.random.default_rng(seed)), array("d"), []
+        while len(losses) < steps:
+            loss, grad_norms = forward_backward(net, X, t)
+            losses.append(loss)
+            norms.append(array("d", grad_norms))
+            for layer in net:
+                for name in layer.params:
+                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
+        result[depth] = {"loss": losses, "grad_norms": norms}
     return result
 
 
@@ -223,6 +239,7 @@ VARIANTS = {
     for function in (
         own_loop_and_loss,
         records_of_objects,
+        losses_in_a_typed_array,
         lists_of_plain_floats,
         lists_of_numpy_floats,
         more_keys_and_depths,

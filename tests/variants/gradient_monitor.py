@@ -171,6 +171,22 @@ class Bisected(GradientMonitor):
         ]
 
 
+class ByCounting(GradientMonitor):
+    """The names are known: layers are counted from the input side."""
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        problems = []
+        epoch, norms = self.history[-1] if self.history else (0, {})
+        for i in range(len(norms)):
+            norm = norms[f"Linear_{i}"]
+            if not np.isfinite(norm):
+                problems.append(Problem(f"Linear_{i}", "nonfinite", norm, epoch))
+            elif norm < vanish_threshold or norm > explode_threshold:
+                kind = "vanishing" if norm < vanish_threshold else "exploding"
+                problems.append(Problem(f"Linear_{i}", kind, norm, epoch))
+        return problems
+
+
 VARIANTS = {
     monitor.__name__: monitor
     for monitor in (
@@ -183,5 +199,6 @@ VARIANTS = {
         Backwards,
         Generated,
         Bisected,
+        ByCounting,
     )
 }

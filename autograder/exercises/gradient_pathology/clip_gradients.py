@@ -27,6 +27,7 @@ class Clipping:
         order: the memory order of the gradients: "C", "F" (as a transposed product leaves them), or "strided" for every
             second number of a larger array.
         clipped_before: whether the same layers were clipped once before, with other gradients, as in training.
+        in_prediction: whether the layers are in prediction mode, in which they have gradients all the same.
         plain: whether nothing here is special, so that all but what never clips does clip.
     """
 
@@ -37,6 +38,7 @@ class Clipping:
     max_norm: float | None = None
     order: str = "C"
     clipped_before: bool = False
+    in_prediction: bool = False
     plain: bool = False
 
 
@@ -108,7 +110,7 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
         case(
             "some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]
         ),
-        case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
+        case("a norm just above a small limit, layers that predict", "above", net, 0.8, 0.7, in_prediction=True),
         case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12), plain=True),
         case("many layers, one of them wide", "above", [*net, {"W": (12, 20)}, *net], total=rng.uniform(2, 9)),
         case("gradients that are transposed views", "above", net, total=rng.uniform(2, 9), order="F"),
@@ -147,6 +149,8 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
 def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str, Any]]:
     """Clips once and looks at what was returned and at the layers afterwards."""
     layers = [GivenGradients(*arrays, case.order) for arrays in zip(case.params, case.grads, strict=True)]
+    for layer in layers:
+        layer.training = not case.in_prediction
     limit = {} if case.max_norm is None else {"max_norm": case.max_norm}
     if case.clipped_before:
         for layer, grads in zip(layers, case.grads, strict=True):

@@ -47,7 +47,10 @@ class Study:
 
 
 class SharedScale(Layer):
-    """y = W x + shift, one factor and one shift for all features: a layer with a parameter `W` that is not Linear."""
+    """y = W x + shift, one factor and one shift for all features: a layer with a parameter `W` that is not Linear.
+
+    As BatchNorm does, it computes something else, x, when it predicts.
+    """
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -56,7 +59,7 @@ class SharedScale(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.cache["x"] = x
-        return x * self.params["W"] + self.params["shift"]
+        return x * self.params["W"] + self.params["shift"] if self.training else x
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         self.grads = {"W": np.array([np.vdot(dout, self.cache["x"])]), "shift": np.array([dout.sum()])}

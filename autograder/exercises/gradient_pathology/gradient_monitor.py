@@ -56,7 +56,6 @@ def draw(rng: np.random.Generator) -> list[History]:
     tiny, huge = 10 ** rng.uniform(-18, -9), 10 ** rng.uniform(4, 12)
     below, above = rng.uniform(0.9, 0.98), rng.uniform(1.02, 1.1)
     n = int(rng.integers(3, 40))
-    odd_names = dict(reversed(norms((2, tiny), (4, huge)).items()))
     return [
         History("one layer's gradient vanishes", "kinds", [(n, norms((0, tiny)))]),
         History("a layer in the middle explodes", "kinds", [(n, norms((3, huge)))]),
@@ -123,7 +122,11 @@ def draw(rng: np.random.Generator) -> list[History]:
         History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
         History("two records of one epoch", "newest", [(n, norms((7, huge))), (n, norms((2, tiny), n=6))]),
         History("the very first epoch", "newest", [(0, norms((3, huge)))]),
-        History("layers in another order", "newest", [(n, norms()), (n + 1, odd_names)]),
+        History(
+            "ill layers before and after the tenth",
+            "newest",
+            [(n, norms()), (n + 1, norms((2, tiny), (4, huge), (10, huge), (11, tiny)))],
+        ),
         # After an ill network, of which a new monitor must know nothing.
         History("nothing recorded yet", "newest", []),
         History("a healthy network", "newest", [(n, norms())]),

@@ -87,7 +87,7 @@ def draw_backward(rng: np.random.Generator) -> list[Backward]:
 
 
 def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
-    """Forward and backward, backward again for another upstream gradient, then a second batch."""
+    """Forward and backward, backward again for another upstream gradient, then two forwards and a backward."""
     first, second = case.first, case.second
     width = first["x"].shape[1]
     layer, bystander = new_layer(implementation, case, width), new_layer(implementation, case, width)
@@ -102,6 +102,7 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     yield "dx again", layer.backward(2 * first["dout"])
     yield "dgamma again", layer.grads.get("gamma")
     yield "dbeta again", layer.grads.get("beta")
+    run_forward(layer, first, first["x"][::-1].copy())  # backward belongs to the last forward, not to this one
     in_place = second["x"].shape == x.shape
     if in_place:
         x[...], dout[...] = second["x"], second["dout"]
@@ -109,7 +110,7 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
         x, dout = second["x"].copy(), second["dout"].copy(case.order)
     run_forward(layer, second, x, in_place)
     run_forward(bystander, second, second["x"][::-1].copy())  # layers are independent of each other
-    layer.training = False  # backward belongs to the last forward, which was training
+    layer.training = False  # the last forward was training
     yield "dx second", layer.backward(dout)
     bystander.backward(second["dout"].copy())
     yield "dgamma second", layer.grads.get("gamma")
