@@ -111,12 +111,12 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
         yield f"running_var {name}", layer.running_var
 
     trained.training = True  # a prediction is no end: training goes on, and later predictions know of it
-    run_forward(trained, first, first["x"].copy())
+    run_forward(trained, first, first["x"][::-1].copy())
     trained.training = False
     yield "later y trained", predict(trained, batch, batch["x"].copy())
     for name, layer in (("trained", trained), ("loaded", loaded)):
         predict(layer, batch, batch["x"].copy())
-        run_forward(new, first, first["x"].copy())  # another layer's mode is its own
+        run_forward(new, first, first["x"][::-1].copy())  # another layer's mode is its own
         layer.training = True  # backward belongs to the last forward, which was a prediction
         dout = batch["dout"].copy()
         yield f"dx {name}", layer.backward(dout)
