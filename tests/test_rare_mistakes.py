@@ -209,6 +209,13 @@ def equal_gradients_count_once(layers, max_norm=1.0):
 
 
 @rare("clip_gradients")
+def the_first_layer_speaks_for_all(layers, max_norm=1.0):
+    if layers and all(g is None for g in layers[0].grads.values()):
+        return 0.0, 1.0
+    return clip_gradients(layers, max_norm)
+
+
+@rare("clip_gradients")
 def layers_that_predict_are_left_out(layers, max_norm=1.0):
     return clip_gradients([layer for layer in layers if layer.training], max_norm)
 
@@ -513,6 +520,17 @@ class backward_of_the_oldest_forward(BatchNorm):
     def backward(self, dout):
         self.served, self.cache = True, self.queue[0]
         return super().backward(dout)
+
+
+@rare("batch_norm_backward")
+class constant_columns_have_no_gradient(BatchNorm):
+    def forward(self, x):
+        y = super().forward(x)
+        self.cache["varies"] = np.ptp(x, axis=0) > 0
+        return y
+
+    def backward(self, dout):
+        return super().backward(dout) * self.cache["varies"]
 
 
 @rare("batch_norm_inference")

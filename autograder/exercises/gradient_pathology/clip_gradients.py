@@ -108,12 +108,17 @@ def draw(rng: np.random.Generator) -> list[Clipping]:
             max_norm=limit,
         ),
         case(
-            "some gradients are None", "above", net, rng.uniform(2, 5), 0.5, missing=[(0, "b"), (3, "gamma"), (5, "W")]
+            "some gradients are None, all of the first layer among them",
+            "above",
+            net,
+            rng.uniform(2, 5),
+            0.5,
+            missing=[(0, "W"), (0, "b"), (3, "gamma"), (5, "W")],
         ),
         case("a norm just above a small limit", "above", net, total=0.8, max_norm=0.7),
         case("exploding gradients", "above", net, total=10 ** rng.uniform(9, 12), plain=True),
         case("many layers, one of them wide", "above", [*net, {"W": (12, 20)}, *net], total=rng.uniform(2, 9)),
-        case("layers in prediction mode", "above", [linear, norm], total=rng.uniform(2, 9), in_prediction=True),
+        case("layers in prediction mode", "above", [{}, linear, norm], total=rng.uniform(2, 9), in_prediction=True),
         case("gradients that are transposed views", "above", net, total=rng.uniform(2, 9), order="F"),
         with_twins(
             case(
