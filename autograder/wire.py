@@ -309,7 +309,7 @@ class _Message:
 
     def _extension(self, code: int, payload: bytes, depth: int) -> Any:
         if code in (_ARRAY, _SCALAR):
-            self._items_left -= 1
+            self._items_left -= 4  # it takes as much memory as a few plain values
             self._bytes_left -= len(payload)
             if self._items_left < 0 or self._bytes_left < 0:
                 raise WireError("too many arrays")

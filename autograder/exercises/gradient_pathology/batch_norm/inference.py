@@ -153,8 +153,9 @@ def _judge_statistics(case: Inference, seen: Observation, expected: Observation)
             wanted = expected[f"{name}{i}"]
             close(label, seen[f"{name}{i}"], wanted, scale=np.maximum(scale, np.abs(wanted)))
     for name in ("running_mean", "running_var"):
-        last, later = seen[f"{name}{len(case.training) - 1}"], seen[f"{name} after backward"]
-        unchanged(_("In a backward, {name}").format(name=name), last, later)
+        label = _("In a backward, {name}").format(name=name)
+        before, after = seen[f"{name}{len(case.training) - 1}"], seen[f"{name} after backward"]
+        unchanged(label, *(array(name, value, case.running_mean.shape) for value in (before, after)))
 
 
 def _holds(judge: Callable[..., None], *args: Any) -> bool:
