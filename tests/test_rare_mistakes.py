@@ -522,17 +522,6 @@ class backward_of_the_oldest_forward(BatchNorm):
         return super().backward(dout)
 
 
-@rare("batch_norm_backward")
-class constant_columns_have_no_gradient(BatchNorm):
-    def forward(self, x):
-        y = super().forward(x)
-        self.cache["varies"] = np.ptp(x, axis=0) > 0
-        return y
-
-    def backward(self, dout):
-        return super().backward(dout) * self.cache["varies"]
-
-
 @rare("batch_norm_inference")
 class backward_looks_again(BatchNorm):
     """As a numerical gradient by forward does, it moves the statistics."""

@@ -77,7 +77,6 @@ def draw_backward(rng: np.random.Generator) -> list[Backward]:
     return [
         case("columns of moderate spread", (6, 6), WIDE),
         case("columns of very different spread", (7, 4), MIXED),
-        case("a column of zeros", (6, 4), (0.0, *WIDE[1:])),
         case("another eps", (8, 2), (0.1, 0.3, 1.0), eps=float(rng.uniform(0.01, 0.05))),
         vanished(case("few examples, a gradient that has nearly vanished", (4, 5), WIDE)),
         case("three examples", (3, 3), WIDE[:2]),
