@@ -244,6 +244,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+_is_kept = False
+
+
 @contextlib.contextmanager
 def keep_random_state() -> Iterator[None]:
     """Put NumPy's global random state back after the body. That takes as long as many a probe: around a series of
@@ -258,6 +261,3 @@ def keep_random_state() -> Iterator[None]:
     finally:
         _is_kept = False
         np.random.set_state(state)
-
-
-_is_kept = False
