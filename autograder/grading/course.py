@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autograder.cells import grade_id_of, source_of
 from autograder.i18n import _
 from autograder.reading import as_text
 from autograder.submission import language_of
@@ -51,10 +52,30 @@ def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str
     Args:
         directory: nbgrader's CourseDirectory.
     """
-    path = Path(directory.format_path(directory.source_directory, ".", assignment)) / f"{notebook}.ipynb"
+    metadata = _read(directory, directory.source_directory, assignment, notebook).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ...]:
+    """The texts of the cells that students get without a mark: prose, code for all, experiments.
+
+    They are those of the instructor's version, and of the release, which may have been handed out before that changed.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+    """
+    steps = (directory.source_directory, directory.release_directory)
+    versions = (_read(directory, step, assignment, notebook).get("cells") for step in steps)
+    cells = [cell for version in versions if isinstance(version, list) for cell in version]
+    return tuple(dict.fromkeys(source_of(cell) for cell in cells if isinstance(cell, dict) and not grade_id_of(cell)))
+
+
+def _read(directory: Any, step: str, assignment: str, notebook: str) -> dict[str, Any]:
+    """A notebook of the course's own as it lies in the folder for `step`; empty where it cannot be read."""
+    path = Path(directory.format_path(step, ".", assignment)) / f"{notebook}.ipynb"
     with contextlib.suppress(OSError, ValueError):
-        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-        return metadata if isinstance(metadata, dict) else {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
     return {}
 
 
