@@ -27,9 +27,24 @@ from tests.class_folder import (
     many,
     total,
 )
-from tests.sample_class import CLASS, hurried
+from tests.sample_class import CLASS, CODE, Student, cell_of, hurried
 
 FEW = tuple(hurried(s) for s in CLASS if s.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
+OWN_PLOT = "plt.plot([3, 1, 2])\nplt.show()"
+
+
+def write_below(notebook):
+    """A plot and findings in cells of the student's own, below those that ask for them."""
+    for name, cell in (
+        ("depth_study_plot", {"cell_type": "code", "outputs": [], "execution_count": None, "source": OWN_PLOT}),
+        ("depth_study_findings", {"cell_type": "markdown", "source": "深いほど勾配が消える。"}),
+    ):
+        place = notebook["cells"].index(cell_of(notebook, name))
+        notebook["cells"].insert(place + 1, {"id": f"own-{name}", "metadata": {}, **cell})
+    return notebook
+
+
+BESIDE = Student("wada", "answers below the cells that ask for them", dict(CODE), mishap=write_below)
 
 
 def nbgrader(course, *arguments):
@@ -46,9 +61,9 @@ def nbgrader(course, *arguments):
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory):
     """The same class graded by our command, and by nbgrader's with our plug-ins."""
-    ours = make_course(tmp_path_factory.mktemp("ours"), FEW)
+    ours = make_course(tmp_path_factory.mktemp("ours"), (*FEW, BESIDE))
     grade(ours, "--json", str(ours / "results.json"))
-    theirs = make_course(tmp_path_factory.mktemp("theirs"), FEW)
+    theirs = make_course(tmp_path_factory.mktemp("theirs"), (*FEW, BESIDE))
     nbgrader(theirs, "generate_assignment", ASSIGNMENT)
     (theirs / "autograde.log").write_text(nbgrader(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
     return ours, theirs
@@ -58,7 +73,7 @@ def test_the_gradebook_is_as_nbgrader_makes_it(both_ways):
     ours, theirs = both_ways
     assert grades_in(ours / "gradebook.db") == grades_in(theirs / "gradebook.db")
     assert comments_in(ours / "gradebook.db") == comments_in(theirs / "gradebook.db")
-    assert len(grades_in(ours / "gradebook.db")) == len(FEW)
+    assert len(grades_in(ours / "gradebook.db")) == len((*FEW, BESIDE))
 
 
 def test_executed_notebooks_are_as_nbgrader_makes_them(both_ways):
@@ -75,7 +90,7 @@ def test_executed_notebooks_are_as_nbgrader_makes_them(both_ways):
                     holder[key] = "".join(holder[key])
         return cell
 
-    for student in FEW:
+    for student in (*FEW, BESIDE):
         one, other = (executed(course, student.id) for course in both_ways)
         assert [essence(lines_joined(c)) for c in one["cells"]] == [essence(lines_joined(c)) for c in other["cells"]]
 
@@ -113,8 +128,21 @@ def test_the_stand_in_for_an_unreadable_notebook_says_why_first_and_nothing_is_r
 
 def test_who_needs_a_look_is_named_however_often_one_grades(both_ways):
     said = grade(both_ways[0]).stdout
-    assert f"0 graded, {len(FEW)} unchanged, 2 to look at" in said
-    assert "tanaka" in said and "ueda" in said
+    assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
+    assert "tanaka" in said and "ueda" in said and "wada" in said
+
+
+def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(both_ways):
+    for course in both_ways:
+        grades, comments = (found(course / "gradebook.db")["wada"] for found in (grades_in, comments_in))
+        assert grades["depth_study_plot"] == grades["depth_study_findings"] == (None, None, True)
+        assert "「plt.plot([3, 1, 2])」" in comments["depth_study_plot"]
+        assert "「深いほど勾配が消える。」" in comments["depth_study_findings"]
+        own = next(cell for cell in executed(course, "wada")["cells"] if "".join(cell["source"]) == OWN_PLOT)
+        assert any("image/png" in output.get("data", {}) for output in own["outputs"]), "whoever grades sees the plot"
+    said = grade(both_ways[0]).stdout
+    assert "深いほど勾配が消える。" in said
+    assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
 
 
 def test_nbgrader_goes_on_from_there(both_ways):
@@ -123,7 +151,7 @@ def test_nbgrader_goes_on_from_there(both_ways):
     nbgrader(ours, "export")
     assert sorted(page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")) == ["saito", "tanaka"]
     grades = (ours / "grades.csv").read_text(encoding="utf-8").splitlines()
-    assert len(grades) == 1 + len(FEW)
+    assert len(grades) == 1 + len((*FEW, BESIDE))
 
 
 @pytest.fixture(scope="module")
