@@ -1,7 +1,9 @@
 """`autograder grade`: a whole class, as nbgrader would grade it."""
 
+import html
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -145,11 +147,39 @@ def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(
     assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
 
 
+def feedback_page(course, student):
+    """What stands on the page, without tags."""
+    nbgrader(course, "generate_feedback", ASSIGNMENT, f"--student={student}", "--force")
+    page = (course / "feedback" / student / ASSIGNMENT / NOTEBOOK).with_suffix(".html").read_text(encoding="utf-8")
+    return html.unescape(re.sub(r"<[^>]*>", "", page[page.index("<body") :]))
+
+
+def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(both_ways):
+    for course in both_ways:
+        page = feedback_page(course, "wada")
+        assert "(得点: 36.0 / 40.0、このうち 4.0 点は未採点です（人が採点します）)" in page
+        assert page.count("未採点: 2.0 点（人が採点します）") == 4  # at the top and at the cell, of both
+        assert "depth_study (得点: 6.0 / 6.0)" in page and "0.0 / 2.0" not in page
+    with sqlite3.connect(both_ways[0] / "gradebook.db") as database:
+        database.execute(
+            "UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE auto_score IS NULL AND cell_id IN "
+            "(SELECT id FROM base_cell WHERE name = 'depth_study_plot')"
+        )
+    page = feedback_page(both_ways[0], "wada")
+    assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
+    assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
+
+
+def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(both_ways):
+    page = feedback_page(both_ways[0], "saito")
+    assert "depth_study_plot (得点: 0.0 / 2.0)" in page and "未採点" not in page
+
+
 def test_nbgrader_goes_on_from_there(both_ways):
     ours, _theirs = both_ways
     nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[st]a*")
     nbgrader(ours, "export")
-    assert sorted(page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")) == ["saito", "tanaka"]
+    assert {"saito", "tanaka"} <= {page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")}
     grades = (ours / "grades.csv").read_text(encoding="utf-8").splitlines()
     assert len(grades) == 1 + len((*FEW, BESIDE))
 
