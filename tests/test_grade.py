@@ -171,7 +171,7 @@ def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(both_ways
 
 
 def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(both_ways):
-    page = feedback_page(both_ways[0], "saito")
+    page = feedback_page(both_ways[0], "nagai")
     assert "depth_study_plot (得点: 0.0 / 2.0)" in page and "未採点" not in page
 
 
@@ -265,6 +265,30 @@ def test_one_student_alone(course):
     assert "0 graded, 1 unchanged" in grade(course, "--student", "s00001").stdout
     done = grade(course, "--student", "nobody", check=False)
     assert done.returncode == 2 and "Nothing is handed in" in done.stderr
+
+
+def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(both_ways):
+    said = grade(both_ways[0]).stdout.splitlines()
+    grades = grades_in(both_ways[0] / "gradebook.db")
+    points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
+    waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
+    assert said[-2].startswith(f"Mean: {sum(points) / len(points):.2f} of 40 points, {len(points)} students")
+    assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
+    assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
+
+
+def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tmp_path):
+    course = make_course(tmp_path / "course", ())
+    for command in ("grade", "report"):
+        done = subprocess.run(
+            [sys.executable, "-m", "autograder", command, "wrong", "--course", str(course)],
+            env=environment(course),
+            capture_output=True,
+            text=True,
+        )
+        line = f"There is no assignment wrong here. There are: {ASSIGNMENT}.\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+    assert not (course / "gradebook.db").exists() and not (course / "results.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,23 @@ class Course:
         """The URL of the gradebook."""
         return self.directory.db_url
 
+    def assignments(self) -> list[str]:
+        """The names of the assignments that have an instructor's version here."""
+        folder = self.source("_").parent
+        return sorted({path.parent.name for path in folder.glob("*/*.ipynb")}) if folder.is_dir() else []
+
+    def has(self, assignment: str) -> bool:
+        """Whether there is an instructor's version, or something was handed in, which the gradebook may know."""
+        return self.source(assignment).is_dir() or any(self.handed_in(assignment))
+
+    def unknown(self, assignment: str) -> CourseError:
+        """The error that there is no such assignment, with the names of those there are."""
+        known = self.assignments()
+        there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
+        return CourseError(
+            _("There is no assignment {name} here. {there}").format(name=assignment, there=there)
+        )
+
     def source(self, assignment: str) -> Path:
         """The folder of the instructor's version."""
         return Path(self.directory.format_path(self.directory.source_directory, ".", assignment))
@@ -154,11 +171,7 @@ class Course:
         from nbgrader.coursedir import CourseDirectory
 
         if not self.source(assignment).is_dir():
-            raise CourseError(
-                _("There is no assignment {name} here: {folder} does not exist.").format(
-                    name=assignment, folder=self.source(assignment)
-                )
-            )
+            raise self.unknown(assignment)
         directory = CourseDirectory(config=self.config, assignment_id=assignment)
         released = Path(directory.format_path(directory.release_directory, ".", assignment))
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".release-") as aside:

@@ -158,11 +158,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
         stored = _stored(course.folder, assignment)
     book = _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
-        raise CourseError(
-            _("There is no assignment {name} here: {folder} does not exist.").format(
-                name=assignment, folder=course.source(assignment)
-            )
-        )
+        raise course.unknown(assignment)
     students = tuple(
         StudentRecord(
             book.people.get(student, Person(student)),
