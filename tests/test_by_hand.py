@@ -73,8 +73,10 @@ def replace_cell(name, cell):
 def answer(name, text):
     def change(notebook):
         cell = cell_of(notebook, name)
-        cell["source"] = "".join(cell["source"]).replace("Write your answer here.", text).replace(
-            "    # Write your code here\n    raise NotImplementedError", f"    {text}"
+        cell["source"] = (
+            "".join(cell["source"])
+            .replace("Write your answer here.", text)
+            .replace("    # Write your code here\n    raise NotImplementedError", f"    {text}")
         )
 
     return change

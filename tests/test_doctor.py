@@ -247,7 +247,9 @@ def test_a_course_folder_that_is_open_to_others_is_named_with_the_command_that_c
     course.chmod(mode)
     found = rights(course)
     assert found.state is State.LOOK
-    assert all(name in found.seen for name in ("reference", "submitted", "gradebook.db")) and "exchange" not in found.seen
+    assert (
+        all(name in found.seen for name in ("reference", "submitted", "gradebook.db")) and "exchange" not in found.seen
+    )
     command = found.advice.removeprefix("Run: ")
     assert ("chmod 700" in command) is not inside
     subprocess.run(["sh", "-c", command], check=True)

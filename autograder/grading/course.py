@@ -130,9 +130,7 @@ class Course:
         """The error that there is no such assignment, with the names of those there are."""
         known = self.assignments()
         there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
-        return CourseError(
-            _("There is no assignment {name} here. {there}").format(name=assignment, there=there)
-        )
+        return CourseError(_("There is no assignment {name} here. {there}").format(name=assignment, there=there))
 
     def source(self, assignment: str) -> Path:
         """The folder of the instructor's version."""

@@ -174,9 +174,7 @@ class Grader:
             for name, cell in graded.items()
         }
 
-    def _responses(
-        self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]
-    ) -> dict[str, str | None]:
+    def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
         """The comments that nbgrader gives to solution cells, and those on answers that stand beside their cell."""
         empty = self._untouched(notebook)
         return {

@@ -43,7 +43,9 @@ class Standings(preprocessors.GetGrades):
             names = resources["nbgrader"]
             names["standing"] = _score(names["score"], names["max_score"])
             if self._open:
-                still = _("still open, to be graded by hand: {points} of these points").format(points=_round(self._open))
+                still = _("still open, to be graded by hand: {points} of these points").format(
+                    points=_round(self._open)
+                )
                 names["standing"] = _("{standing}; {still}").format(standing=names["standing"], still=still)
             names["penalty"] = _("Late submission penalty (Score: -{points})").format(
                 points=_round(names["late_penalty"])

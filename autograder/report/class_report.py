@@ -8,7 +8,6 @@ from autograder.grading.records import ClassRecord
 from autograder.report.class_page import class_page
 from autograder.report.exports import gradescope_results, write_exports
 
-
 FILES = {
     "html": "report.html",
     "canvas": "canvas.csv",
