@@ -170,7 +170,13 @@ def test_an_answer_in_its_own_cell_waits_anyway_and_lends_nothing_to_others():
 
 
 def test_a_picture_among_the_findings_may_be_the_plot():
-    assert PLOT in beside(answer(FINDINGS, f"{WORDS} <img src='attachment:image.png'>"))
+    assert beside(answer(FINDINGS, f"{WORDS} <img src='attachment:image.png'>")) == {PLOT: [(False, WORDS)]}
+
+
+def test_no_tag_of_the_students_gets_into_a_comment():
+    with speaking("en"):
+        assert beside(answer(FINDINGS, "<img src='attachment:image.png'>")) == {PLOT: [(False, "a picture")]}
+        assert beside(insert(prose(f"<b>{WORDS}</b>"), FINDINGS))[FINDINGS] == [(False, WORDS)]
 
 
 def test_the_comment_says_where_to_look_in_both_languages():

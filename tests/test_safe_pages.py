@@ -267,7 +267,7 @@ def test_figures_are_described_in_the_notebooks_language(page):
 
 
 def test_a_comment_is_shown_without_what_it_carried(feedback):
-    footer = feedback[feedback.index("Comments:") :].split("</div>")[0]
+    footer = feedback[feedback.index(i18n._("Comments:")) :].split("</div>")[0]
     assert "a comment" in footer and "<script" not in footer and "onerror" not in footer and "src" not in footer
 
 

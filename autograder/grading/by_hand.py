@@ -137,10 +137,11 @@ class _Notebook:
         return _squeezed(text) not in self._given and not _is_no_answer(text, is_code)
 
     def _words(self, index: int) -> str:
-        """The first line that was not given, cut short."""
-        lines = [" ".join(line.split()) for line in source_of(self._cells[index]).splitlines()]
+        """The first words that were not given, cut short and without tags; they go into a comment."""
+        lines = source_of(self._cells[index]).splitlines()
         own = [line for line in lines if _squeezed(line) not in self._lines]
-        words = next((line for line in own or lines if line), "").replace("“", '"').replace("”", '"')
+        plain = (" ".join(_TAG.sub("", line).split()).replace("“", '"').replace("”", '"') for line in own or lines)
+        words = next((line for line in plain if line), _("a picture"))
         return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1].rstrip() + "…"
 
 
