@@ -259,13 +259,22 @@ def rights(course: Path, config: Any) -> Finding:
     seen = _("Open to others on this machine, unless a folder above is closed: {names}.").format(
         names=", ".join(path.name for path in exposed) or course.name
     )
-    whose = "o" if shared else "go"
-    if folder.is_relative_to(course) and folder.exists():
-        closed = shlex.join(map(str, exposed))
-        command = f"chmod {whose}-rw {shlex.quote(str(course))}" + (f" && chmod {whose}-rwx {closed}" if closed else "")
-    else:
-        command = f"chmod {770 if shared else 700} {shlex.quote(str(course))}"
-    return Finding(what, State.LOOK, seen, _("Run: {command}").format(command=command))
+    mine = "77" if shared else "70"  # what the owner, and the group that shares the course, keep
+    if not folder.is_relative_to(course):
+        return Finding(what, State.LOOK, seen, _("Run: {command}").format(command=_chmod(f"{mine}0", [course])))
+    if not folder.exists():
+        advice = _("Run: {command} (students on this machine then need an exchange elsewhere: set NBGRADER_EXCHANGE)")
+        return Finding(what, State.LOOK, seen, advice.format(command=_chmod(f"{mine}0", [course])))
+    steps = [
+        _chmod("o-rw" if shared else "go-rw", [course]),  # whoever goes to the exchange passes through
+        _chmod(f"{mine}0", [path for path in exposed if path.is_dir()]),
+        _chmod("660" if shared else "600", [path for path in exposed if not path.is_dir()]),
+    ]
+    return Finding(what, State.LOOK, seen, _("Run: {command}").format(command=" && ".join(filter(None, steps))))
+
+
+def _chmod(mode: str, paths: list[Path]) -> str:
+    return f"chmod {mode} {shlex.join(map(str, paths))}" if paths else ""
 
 
 def _is_own_group(path: Path) -> bool:

@@ -251,7 +251,7 @@ def test_a_course_folder_that_is_open_to_others_is_named_with_the_command_that_c
         all(name in found.seen for name in ("reference", "submitted", "gradebook.db")) and "exchange" not in found.seen
     )
     command = found.advice.removeprefix("Run: ")
-    assert ("chmod 700" in command) is not inside
+    assert command.startswith("chmod go-rw" if inside else "chmod 700")
     subprocess.run(["sh", "-c", command], check=True)
     assert rights(course).state is State.OK
     assert (course / "exchange").stat().st_mode & 0o777 == 0o777
@@ -266,6 +266,14 @@ def test_a_group_that_shares_the_course_may_look_into_it(tmp_path):
     assert rights(course).state is State.OK
     course.chmod(0o775)
     assert rights(course).advice == f"Run: chmod 770 {course}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+def test_an_exchange_that_would_come_to_lie_in_a_closed_folder_is_spoken_of(tmp_path):
+    course = make_course(tmp_path, tmp_path / "exchange")
+    course.chmod(0o755)
+    found = rights(course)
+    assert found.advice.startswith(f"Run: chmod 700 {course}") and "NBGRADER_EXCHANGE" in found.advice
 
 
 def test_why_a_level_is_not_to_be_had_is_said():
