@@ -241,9 +241,7 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
     automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
     title = _("{assignment}: {points:g} points; automatic: {automatic:g}, by hand: {by_hand:g}")
     table = Table(
-        title=title.format(
-            assignment=assignment, points=automatic + by_hand, automatic=automatic, by_hand=by_hand
-        ),
+        title=title.format(assignment=assignment, points=automatic + by_hand, automatic=automatic, by_hand=by_hand),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         caption=_("wait: points that an instructor has yet to give"),
