@@ -1,8 +1,8 @@
 """The language in which the kit speaks: gettext catalogues in `locale/`, English in the source.
 
-The language is, in this order: what `choose_language` or `speaking` set (`--lang`, or the language of the students whose
-work is graded), the environment variable `AUTOGRADER_LANG`, what `use_language` set (a notebook's edition), and the
-locale: Japanese where that is Japanese, English everywhere else.
+The language is, in this order: what `choose_language` or `speaking` set (`--lang`, or the language of those whose work
+is graded), the environment variable `AUTOGRADER_LANG`, what `use_language` set (a notebook's edition), and the locale:
+Japanese where that is Japanese, English everywhere else.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from autograder.nbgrader_plugins.zip_input import SafeExtractor
 
 messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
 
-GUIDES = [COURSE / "README.md", *sorted((COURSE / "docs").glob("*.md"))]
+GUIDES = [*sorted(COURSE.glob("*.md")), *sorted((COURSE / "docs").glob("*.md"))]
 FENCED = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```$")
 
 
