@@ -63,6 +63,7 @@ def _(message: str) -> str:
     return _catalogue(current_language()).gettext(message) if message else ""
 
 
+@cache
 def language_named(name: str) -> str | None:
     """The language of a locale such as "ja_JP.UTF-8", "ja" or "C", which is English; None if the kit lacks it."""
     language = re.split("[_.@-]", locale.normalize(name), maxsplit=1)[0].lower()

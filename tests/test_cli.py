@@ -15,7 +15,7 @@ import pytest
 from conftest import code_cell, small_notebook
 
 import autograder
-from autograder import cli
+from autograder import check, cli, waiting_for
 from autograder.__main__ import main
 from autograder.i18n import LANGUAGES, speaking
 from autograder.report.console import running_notebook
@@ -201,7 +201,8 @@ def test_a_wrong_command_line_is_answered_in_sentences_of_one_language(arguments
             cli.main(arguments)
         said[language] = capsys.readouterr().err
     assert said["en"].isascii()
-    names = r"autograder( \w+)?|--?[\w-]+(=\S*)?|'[^']*'|NOTEBOOK|COMMAND|ID|A-Z|a-z"
+    choices = "[a-z, -]+(?= から選んで)"  # in quotes before Python 3.13
+    names = rf"autograder( \w+)?|--?[\w-]+(=\S*)?|'[^']*'|{choices}|NOTEBOOK|COMMAND|ID|A-Z|a-z"
     assert not re.search("[a-z]{2}", re.sub(names, "", said["ja"])), said["ja"]
 
 
@@ -332,6 +333,21 @@ def test_a_terminal_that_cannot_show_japanese_gets_question_marks(arguments, cod
     done = run_with({"LANG": "ja_JP.eucJP", "AUTOGRADER_LANG": "ja", "PYTHONIOENCODING": encoding}, *arguments)
     said = (done.stdout + done.stderr).decode(encoding)
     assert done.returncode == code and "Traceback" not in said
+    assert JAPANESE_TEXT.search(said) if encoding == "euc_jp" else "??" in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc_jp"])
+def test_nor_does_a_notebook_fail_there_that_is_run_as_a_script(encoding, monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with speaking("ja"):
+        check("clip_gradients")
+        with waiting_for("clip_gradients"):
+            raise NotImplementedError
+    stdout.flush()
+    said = stdout.buffer.getvalue().decode(encoding)
+    assert said.startswith("clip_gradients") and said.count("\n") >= 3
     assert JAPANESE_TEXT.search(said) if encoding == "euc_jp" else "??" in said
 
 
