@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
 from autograder.cli.options import add_course
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.report.text import printable
 
 FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         record = read_class(course, options.assignment)
         folder = folder or course.folder / "report" / options.assignment
         formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
-        written = write_report(record, formats, folder)
+        with speaking(options.lang or record.language):
+            written = write_report(record, formats, folder)
     except (CourseError, OSError) as error:
         print(printable(str(error)), file=sys.stderr)
         return UNUSABLE

@@ -177,11 +177,12 @@ class Grader:
     def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
         """The comments that nbgrader gives to solution cells, and those on answers that stand beside their cell."""
         empty = self._untouched(notebook)
-        return {
-            name: "No response." if name in empty and not cell.task else None
-            for name, cell in self._assignment.released.items()
-            if cell.solution or cell.task
-        } | {name: comment_on(places) for name, places in beside.items()}
+        with speaking(self._language):
+            return {
+                name: _("No response.") if name in empty and not cell.task else None
+                for name, cell in self._assignment.released.items()
+                if cell.solution or cell.task
+            } | {name: comment_on(places) for name, places in beside.items()}
 
     def _untouched(self, notebook: dict[str, Any]) -> set[str]:
         return untouched(notebook["cells"], self._assignment.released)

@@ -17,7 +17,7 @@ from autograder.grading.by_hand import Beside, answers_beside, comment_on, place
 from autograder.grading.course import given_texts, guarded_folders
 from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.grading.gradebook import released_cells
-from autograder.i18n import speaking
+from autograder.i18n import _, speaking
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
 from autograder.oracle import Reference
 from autograder.report.text import printable
@@ -115,6 +115,6 @@ class WriteComments(NbGraderPreprocessor):
                 found = comments(submission, resources["autograder"].checks, read_mended(nb))
                 found |= {name: comment_on(places) for name, places in beside.items()}
             for entry in entries:
-                entry.auto_comment = found.get(entry.name, entry.auto_comment)
+                entry.auto_comment = found.get(entry.name) or _(entry.auto_comment or "") or None  # "No response."
             gradebook.db.commit()
         return nb, resources
