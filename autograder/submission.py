@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,14 @@ class Cell:
         index: its place among all cells of the notebook.
         grade_id: nbgrader's name for it, or None.
         experiment: whether it is a demonstration of the lesson that the student has not altered.
+        shown: whether a person will look at it although it has no name.
     """
 
     index: int
     source: str
     grade_id: str | None
     experiment: bool
+    shown: bool = False
 
     @property
     def is_check(self) -> bool:
@@ -81,6 +83,11 @@ class Submission:
     def check_cell(self, exercise: Exercise) -> Cell | None:
         """The test cell of `exercise`, or None."""
         return next((cell for cell in self.cells if cell.grade_id == CHECK_PREFIX + exercise.id), None)
+
+    def showing(self, indices: Collection[int]) -> Submission:
+        """The same submission, of which a person will look at the cells with these `indices`."""
+        cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
+        return replace(self, cells=tuple(cells))
 
     def cells_to_run(self) -> list[Cell]:
         """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""

@@ -95,6 +95,7 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
         yield _("The results store has a result, but the gradebook has no submission; run autograder grade.")
     if result.message:  # unreadable, or cells of the assignment are gone
         yield result.message
+    yield from result.looks
     broken = [
         f"{name}: {item.id}"
         for name, found in result.checks.items()

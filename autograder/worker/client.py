@@ -127,8 +127,9 @@ class _Running:
         return True
 
     def _wants_figures(self, cell: Cell) -> bool:
-        """With BY_HAND, nbgrader's cells that no exercise judges: somebody will look at them to grade them."""
-        by_hand = cell.grade_id is not None and cell.grade_id not in self._answers
+        """With BY_HAND, cells that somebody will look at to grade them: nbgrader's that no exercise judges, and others
+        that may hold the answer to one of these."""
+        by_hand = cell.shown or (cell.grade_id is not None and cell.grade_id not in self._answers)
         return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
 
     def _probe(self, worker: Worker) -> None:
