@@ -105,11 +105,14 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _ringing(timer: int, number: int, clock: Callable[[], float], seconds: float, on_the_clock: bool) -> Iterator[None]:
+    outer, _interval = signal.getitimer(timer)
+    seconds = min(seconds, outer or seconds)
+
     def ring(signum: int, frame: Any) -> None:
         raise OutOfTime(took_too_long(seconds, on_the_clock))
 
     handler, start = signal.signal(number, ring), clock()
-    outer, _interval = signal.setitimer(timer, seconds, RING_AGAIN_SECONDS)
+    signal.setitimer(timer, seconds, RING_AGAIN_SECONDS)
     try:
         yield
     finally:
