@@ -19,7 +19,15 @@ from autograder.i18n import _, current_language
 from autograder.submission import Cell, Submission
 from autograder.worker import frames
 from autograder.worker.host import START_SECONDS, Host, HostLost, shared_host
-from autograder.worker.limits import CLOCK_FACTOR, GRACE_SECONDS, MIME_TYPES, MOST_OUTPUTS, Limits, took_too_long
+from autograder.worker.limits import (
+    CLOCK_FACTOR,
+    GRACE_SECONDS,
+    MIME_TYPES,
+    MOST_OUTPUTS,
+    Limits,
+    less_than_usual,
+    took_too_long,
+)
 
 MOST_HOSTS = 3
 """How often one submission is begun anew because the warm parent was gone; after that it counts as its own doing."""
@@ -243,8 +251,8 @@ class Worker:
         if left < seconds:
             self._why_short = _whole_took_too_long()
         elif seconds < getattr(self._limits, limit):
-            self._why_short = _("That is less than usual: code that it uses had been stopped before.")
-        return max(1.0, min(seconds, left))
+            self._why_short = less_than_usual()
+        return min(seconds, max(left, 1.0))
 
     def _run(self, message: dict[str, Any], seconds: float, most_text: int = wire.MAX_TEXT) -> dict[str, Any]:
         """The reply to `message`, for which the worker may compute for `seconds`.

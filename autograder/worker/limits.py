@@ -87,6 +87,11 @@ def took_too_long(seconds: float, on_the_clock: bool) -> str:
     return sentence.format(seconds=seconds)
 
 
+def less_than_usual() -> str:
+    """Why `Limits.after_a_stop` held."""
+    return _("That is less than usual: code that it uses had been stopped before.")
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` in the body after `seconds` of computing, or `CLOCK_FACTOR` times as many on the clock.
