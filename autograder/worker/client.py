@@ -271,7 +271,7 @@ class Worker:
         finally:
             waited = time.monotonic() - start
             computed = self._host.computing_seconds() - before
-            # Systems count computing time in steps. Where nobody can tell it, it is at most the time on the clock.
+            # Where nobody can tell computing time, it is at most the time on the clock.
             took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
             self.overran = took_all or waited >= CLOCK_FACTOR * seconds
 
