@@ -3,6 +3,8 @@
 import math
 import os
 import re
+import socket
+import struct
 import sys
 import threading
 import time
@@ -20,8 +22,8 @@ from autograder.i18n import speaking
 from autograder.oracle import recorded
 from autograder.results import Outcome
 from autograder.submission import submission_of
-from autograder.worker import client
-from autograder.worker.client import Figures, run_submission
+from autograder.worker import client, frames
+from autograder.worker.client import Figures, WorkerDied, run_submission
 from autograder.worker.host import Host, HostBroken
 from autograder.worker.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
 
@@ -327,8 +329,9 @@ def test_a_machine_that_is_busy_with_others_takes_no_points():
     [
         "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
         "sum(range(10**12))",
+        "import signal\n    for timer in range(3): signal.setitimer(timer, 0)\n    while True: pass",
     ],
-    ids=["what swallows its end", "native code"],
+    ids=["what swallows its end", "native code", "timers switched off"],
 )
 def test_code_that_does_not_stop_by_itself_is_killed_soon_after(body, monkeypatch):
     monkeypatch.setattr(client, "CLOCK_FACTOR", 100.0)  # so that the clock has no say, however busy the machine is
@@ -339,6 +342,31 @@ def test_code_that_does_not_stop_by_itself_is_killed_soon_after(body, monkeypatc
     computed = int(re.fullmatch(r"Your code was stopped after (\d+) s of computing\. Is there .*", reason)[1])
     assert 1 <= computed <= 1 + GRACE_SECONDS + 1
     assert not isinstance(run.observations["gradient_profile"], str)
+
+
+def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
+    ours, theirs = socket.socketpair()
+    looks, ended = [], threading.Event()
+
+    def look():
+        looks.append(time.monotonic())
+        if len(looks) == 2:
+            raise WorkerDied("looped")
+
+    def drip():
+        theirs.sendall(struct.pack(">I", 1000))
+        while not ended.wait(0.05):
+            theirs.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    with ours, theirs, pytest.raises(WorkerDied):
+        try:
+            frames.receive(ours, 60.0, look)
+        finally:
+            ended.set()
+            dripping.join()
+    assert looks[1] - looks[0] >= frames.LOOK_SECONDS
 
 
 def test_code_that_only_waits_is_stopped_by_the_clock():
