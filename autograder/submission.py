@@ -103,6 +103,16 @@ class Submission:
             needed = [cell for name in unresolved for cell in makers.get(name, ()) if cell.index not in chosen]
         return [chosen[index] for index in sorted(chosen)]
 
+    def names_behind(self, names: Iterable[str]) -> set[str]:
+        """All names that code which uses `names` may come to, through the cells that make them."""
+        makers = _makers(self.cells)
+        found, new = set(), set(names)
+        while new:
+            found |= new
+            cells = {cell.index: cell for name in new for cell in makers.get(name, ())}
+            new = set().union(*(made | used for made, used in (names_in(c.source) for c in cells.values()))) - found
+        return found
+
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     """The submission that `notebook` holds; `name` is for messages.

@@ -31,7 +31,7 @@ from autograder.report.class_words import causes_in_words, ending, endings
 from autograder.report.statistics import discrimination, item_statistics
 from autograder.report.words import headline
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.worker import client
+from autograder.worker import client, limits
 from tests import report_class as made_of
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
 
@@ -344,7 +344,9 @@ def test_scores_are_counted_in_tenths():
 def test_what_the_runner_says_of_stopped_code_is_recognised_and_cannot_be_feigned(language):
     with speaking(language):
         for text, kind in (
-            (client._took_too_long(20.0), "time-out"),
+            (limits.took_too_long(20.0, on_the_clock=False), "time-out"),
+            (limits.took_too_long(80.0, on_the_clock=True), "time-out"),
+            (f"{limits.took_too_long(4.0, on_the_clock=False)}\n{limits.less_than_usual()}", "time-out"),
             (client._whole_took_too_long(), "time-out"),
             (client._ended(), "crash"),
             (client._unreadable(), "crash"),

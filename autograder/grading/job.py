@@ -175,7 +175,7 @@ class Grader:
         }
 
     def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
-        """The comments that nbgrader gives to solution cells, and those on answers that stand beside their cell."""
+        """The comments of solution cells, in the students' language: nbgrader's, and where an answer stands beside."""
         empty = self._untouched(notebook)
         with speaking(self._language):
             return {

@@ -35,9 +35,13 @@ class RunInWorker(NbGraderPreprocessor):
     Test cells themselves are never executed: what stands in them, or what a student's code prints, decides nothing.
     """
 
-    cell_seconds = Float(Limits.cell_seconds, help="Wall time for one cell.").tag(config=True)
-    probe_seconds = Float(Limits.probe_seconds, help="Wall time for one exercise's checks.").tag(config=True)
-    total_seconds = Float(Limits.total_seconds, help="Wall time for one submission.").tag(config=True)
+    cell_seconds = Float(Limits.cell_seconds, help="Computing time for one cell; four times that on the clock.").tag(
+        config=True
+    )
+    probe_seconds = Float(
+        Limits.probe_seconds, help="Computing time for one exercise's checks; four times that on the clock."
+    ).tag(config=True)
+    total_seconds = Float(Limits.total_seconds, help="Time on the clock for one submission.").tag(config=True)
     figures = UseEnum(Figures, Figures.BY_HAND, help="Which cells' figures are drawn: none, by-hand, all.").tag(
         config=True
     )
