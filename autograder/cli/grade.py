@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     target = options.json and options.json.resolve()
     try:
         course = Course(options.course)
+        course.refuse_name(options.assignment)
         print(_("Grading {name}: looking for what is new or changed ...").format(name=options.assignment), flush=True)
         from autograder.grading.classwork import grade_class  # which takes seconds
         from autograder.grading.job import Settings

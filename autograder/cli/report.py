@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out and options.out.resolve()
     try:
         course = Course(options.course)
+        course.refuse_name(options.assignment)
         record = read_class(course, options.assignment)
         written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
     except (CourseError, OSError) as error:
