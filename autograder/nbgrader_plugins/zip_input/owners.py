@@ -64,10 +64,12 @@ def find_owners(
 def _why_nobodys(owner: Owner, roster: Roster) -> str:
     """Why a file with this owner is not collected, or ""."""
     if owner.others:
-        reason = _("this may be of any of {ids}, and was not collected.").format(ids=", ".join(owner.others))
+        reason = _("this may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
     elif owner.system == "Gradescope" and owner.student == owner.key:
-        reason = _("the number is nobody's name, and no {file} beside it says whose it is; it was not collected.")
-        reason = reason.format(file=METADATA)
+        reason = _(
+            "nothing says whose it is: {file}, which Gradescope puts beside these folders, is missing or does not name "
+            "anybody. It was not collected."
+        ).format(file=METADATA)
     elif owner.system in STRICT and roster.is_filled and not owner.found_in(roster):
         reason = _("{name} is not in the gradebook, or could be more than one there; it was not collected.")
         reason = reason.format(name=shown(owner.name or owner.student))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autograder.grading.records import Person
-from autograder.nbgrader_plugins.zip_input.archives import folded
+from autograder.reading import folded
 
 
 @dataclass(frozen=True)
