@@ -294,13 +294,15 @@ def _fields(row: Sequence[str]) -> dict[str, int]:
 
 def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[str, int]]:
     """The number of the row of headings, and field -> the number of its column."""
-    for number, row in enumerate(rows[:HEADER_ROWS]):
-        headings = [_heading(text) for text in row]
-        if id_column and _heading(id_column) in headings:
-            return number, _fields(row) | {"id": headings.index(_heading(id_column))}
-        fields = {} if id_column else _fields(row)
-        if "id" in fields:
-            return number, fields
+    read = []
+    for row in rows[:HEADER_ROWS]:
+        fields, headings = _fields(row), [_heading(text) for text in row]
+        if id_column:
+            fields = fields | {"id": headings.index(_heading(id_column))} if _heading(id_column) in headings else {}
+        read.append(fields if "id" in fields else {})
+    best = max(read, key=len, default={})  # what stands above may have one of the words as well
+    if best:
+        return read.index(best), best
     first = next((row for row in rows if any(cell.strip() for cell in row)), [])
     raise UnusableRoster(
         [
