@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.exercises import assignments
 from autograder.grading import grade_submission
-from autograder.i18n import LANGUAGES, _, current_language
+from autograder.i18n import LANGUAGES, _, current_language, language_named
 from autograder.results import Outcome
 from autograder.submission import submission_of
 from autograder.worker.host import Host, HostBroken, shared_host
@@ -173,7 +173,7 @@ def font() -> Finding:
 def language() -> Finding:
     """Which language the kit speaks."""
     chosen = os.environ.get("AUTOGRADER_LANG")
-    if chosen and chosen[:2].lower() not in LANGUAGES:
+    if chosen and language_named(chosen) is None:
         seen = _("AUTOGRADER_LANG is {value}, which the kit does not speak.").format(value=chosen)
         advice = _("Set it to one of {names}.").format(names=", ".join(LANGUAGES))
         return Finding(_("language"), State.LOOK, seen, advice)

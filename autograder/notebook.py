@@ -18,7 +18,7 @@ from autograder.judge import interrupted, judge, with_line
 from autograder.oracle import known_mistakes, look, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
-from autograder.report.text import exercise_text
+from autograder.report.text import exercise_text, say
 from autograder.results import ExerciseResult
 from autograder.unrun import unrun_here
 from autograder.wire import Raised
@@ -48,7 +48,7 @@ def check(name: Any = None) -> Report | Overview | float | None:
     result = judge_here(_known(name), namespace)
     if not _in_nbgrader():
         return Report(result)
-    print(exercise_text(result))
+    say(exercise_text(result))
     if "NBGRADER_VALIDATING" in os.environ and not result.full:
         # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
         print(exercise_text(result, width=80), file=sys.stderr)
@@ -114,7 +114,7 @@ def waiting_for(name: str) -> Iterator[None]:
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
-        print(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+        say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
 class Report:

@@ -19,7 +19,7 @@ from autograder.nbgrader_plugins.zip_input import SafeExtractor
 
 messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
 
-GUIDES = [COURSE / "README.md", *sorted((COURSE / "docs").glob("*.md"))]
+GUIDES = [*sorted(COURSE.glob("*.md")), *sorted((COURSE / "docs").glob("*.md"))]
 FENCED = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```$")
 
 
@@ -143,6 +143,18 @@ def python(words: list[str], _whole: bool) -> None:
     """The script is there, or the module."""
     script = words[1].replace(".", "/") if words[0] == "-m" else words[0]
     assert any((COURSE / f"{script}{end}").exists() for end in ("", ".py")) or words[1] in ("venv", "autograder")
+
+
+def test_public_ci_runs_what_the_readme_says():
+    """With make where it is, and by hand on Windows."""
+    workflow = (COURSE / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    readme = (COURSE / "README.md").read_text(encoding="utf-8")
+    with_make, by_hand, *_others = (block for _language, block in FENCED.findall(readme))
+    for block in (with_make, by_hand):
+        for line in block.splitlines():
+            command = re.split(r"\s+#", line)[0].removeprefix("make ").replace("python3", "python")
+            windows = command.replace(".venv/bin/pip", ".venv/bin/python -m pip").replace("/bin/", "\\Scripts\\")
+            assert re.search(rf"(?m)- run: (?:make (?:PYTHON=python )?)?{re.escape(windows)}$", workflow), command
 
 
 def options_of(words: list[str]) -> set[str]:

@@ -13,16 +13,14 @@ from conftest import COURSE
 from autograder import cli, doctor
 from autograder.__main__ import main
 from autograder.doctor import Finding, State
-from autograder.i18n import use_language
+from autograder.i18n import choose_language
 from autograder.worker.host import HostBroken
 from autograder.worker.isolation import Level
 
 
 @pytest.fixture(autouse=True)
 def in_english():
-    use_language("en")
-    yield
-    use_language(None)
+    choose_language("en")
 
 
 def test_this_installation_is_in_order_and_written_to_a_file(tmp_path, capsys):

@@ -10,7 +10,6 @@ from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture
 
 from autograder import cli
 from autograder.exercises import hand_graded
-from autograder.i18n import use_language
 from autograder.pack import package_of, write_zip
 
 RELEASE = COURSE / "release"
@@ -20,8 +19,6 @@ PLOT, FINDINGS = hand_graded(ASSIGNMENT)
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    yield
-    use_language(None)
 
 
 @pytest.fixture
@@ -130,7 +127,7 @@ def test_archives_of_other_times_are_no_news(write_notebook, tmp_path):
 
 
 def test_a_renamed_notebook_is_spoken_of_in_its_language_and_by_its_name(write_notebook, monkeypatch, capsys):
-    monkeypatch.setenv("AUTOGRADER_LANG", "ja")
+    monkeypatch.setenv("LANGUAGE", "ja")
     write_notebook(finished(), "mine.ipynb")
     with pytest.raises(SystemExit) as ending:
         cli.main(["pack"])

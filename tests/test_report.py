@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from autograder import cli
 from autograder.grading.course import Course, CourseError
 from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class, result_of
 from autograder.grading.store import ResultStore
@@ -248,7 +249,9 @@ def test_a_cause_from_an_older_kit_is_told():
 
 
 @pytest.mark.parametrize(("edition", "spoken"), [("en", "ja"), ("ja", "en")])
-def test_students_read_the_language_of_their_notebook_and_instructors_their_own(tmp_path, edition, spoken):
+def test_a_report_is_in_the_assignments_language_and_the_page_in_one_that_was_asked_for(
+    tmp_path, edition, spoken, monkeypatch
+):
     (tmp_path / "nbgrader_config.py").write_text("")
     source = tmp_path / "source" / ASSIGNMENT / "gradient_pathology.ipynb"
     source.parent.mkdir(parents=True)
@@ -258,17 +261,28 @@ def test_students_read_the_language_of_their_notebook_and_instructors_their_own(
     with ResultStore(tmp_path) as store:
         store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult({found.id: found}))
         store.put(ASSIGNMENT, "s2", "digest", "full", SubmissionResult(message="why"))
-    with speaking(spoken):
-        record = read_class(Course(tmp_path), ASSIGNMENT)
-        _head, judged, unreadable = csv.reader(io.StringIO(exports.moodle_csv(record), newline=""))
-        (test,) = json.loads(exports.gradescope_results(record)["s1.json"])["tests"]
-        page = Page(class_page(record))
-        instructors = _(CHECKS[0][1].sentence).replace("`", "")
-    with speaking(edition):
-        assert judged[-1] == headline(found)
-        assert unreadable[-1] == f"{_('The notebook could not be graded.')} / why"
-        assert test["name"] == f"{found.id}: {_(CHECKS[0][1].sentence)}"
-    assert any(row[0] == instructors for rows in page.sections.values() for row in rows)
+
+    def written(name):
+        return (tmp_path / "report" / ASSIGNMENT / name).read_text(encoding="utf-8")
+
+    monkeypatch.setenv("AUTOGRADER_LANG", spoken)
+    for asked, language in (([], edition), (["--lang", spoken], spoken)):
+        with speaking(None), pytest.raises(SystemExit) as ending:
+            formats = "html,moodle,gradescope,junit"
+            cli.main(["report", ASSIGNMENT, "--course", str(tmp_path), "--format", formats, *asked])
+        assert ending.value.code == 0
+        _head, judged, unreadable = csv.reader(io.StringIO(written("moodle.csv"), newline=""))
+        (test,) = json.loads(written("gradescope/s1.json"))["tests"]
+        with speaking(edition):  # which students read
+            assert judged[-1] == headline(found)
+            assert unreadable[-1] == f"{_('The notebook could not be graded.')} / why"
+            assert test["name"] == f"{found.id}: {_(CHECKS[0][1].sentence)}"
+        page = Page(written("report.html"))
+        with speaking(language):
+            sentence = _(CHECKS[0][1].sentence).replace("`", "")
+            assert _("The notebook could not be graded.") in written("junit.xml")
+        assert any(row[0] == sentence for rows in page.sections.values() for row in rows)
+        assert f'<html lang="{language}">' in written("report.html")
 
 
 def test_the_page_names_who_needs_what(page):

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
 from autograder.cli.options import add_course
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.report.text import printable
 
 FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         course = Course(options.course)
         course.refuse_name(options.assignment)
         record = read_class(course, options.assignment)
-        written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
+        with speaking(options.lang or record.language):
+            written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
     except (CourseError, OSError) as error:
         print(printable(str(error)), file=sys.stderr)
         return UNUSABLE

@@ -19,7 +19,7 @@ from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.records import result_of
 from autograder.grading.store import ResultStore
-from autograder.i18n import _
+from autograder.i18n import _, current_language
 from autograder.reading import as_text
 from autograder.results import Outcome, SubmissionResult
 from autograder.worker.folder import scratch_folder
@@ -93,7 +93,8 @@ def grade_class(
                     yield handed
 
         longest = 2 * settings.limits.total_seconds + 60.0
-        with Pool(max(1, min(jobs, len(handed_in))), longest, process.prepare, settings, prepared, scratch) as pool:
+        needed = (settings, prepared, scratch, current_language())
+        with Pool(max(1, min(jobs, len(handed_in))), longest, process.prepare, *needed) as pool:
             progress(summary, len(handed_in))
             for handed, done in pool.map(process.grade, changed()):
                 digest = digests.pop(handed.student)

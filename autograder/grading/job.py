@@ -159,13 +159,14 @@ class Grader:
         }
 
     def _responses(self, notebook: dict[str, Any]) -> dict[str, str | None]:
-        """The comments that nbgrader gives to solution cells."""
+        """The comments that nbgrader gives to solution cells, in the students' language."""
         untouched = self._untouched(notebook)
-        return {
-            name: "No response." if name in untouched and not cell.task else None
-            for name, cell in self._assignment.released.items()
-            if cell.solution or cell.task
-        }
+        with speaking(self._language):
+            return {
+                name: _("No response.") if name in untouched and not cell.task else None
+                for name, cell in self._assignment.released.items()
+                if cell.solution or cell.task
+            }
 
     def _untouched(self, notebook: dict[str, Any]) -> set[str]:
         sources = {

@@ -15,7 +15,7 @@ from autograder.beside import files_beside
 from autograder.grading import grade_submission
 from autograder.grading.course import guarded_folders
 from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
-from autograder.i18n import speaking
+from autograder.i18n import _, speaking
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
 from autograder.oracle import Reference
 from autograder.results import SubmissionResult
@@ -92,6 +92,6 @@ class WriteComments(NbGraderPreprocessor):
                 submission = submission_of(nb, names["notebook"])
                 found = comments(submission, resources["autograder"].checks, read_mended(nb))
             for entry in entries:
-                entry.auto_comment = found.get(entry.name, entry.auto_comment)
+                entry.auto_comment = found.get(entry.name) or _(entry.auto_comment or "") or None  # "No response."
             gradebook.db.commit()
         return nb, resources

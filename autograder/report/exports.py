@@ -1,6 +1,6 @@
 """A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML.
 
-What goes on to students is in the language of their notebooks, the rest in the one that is spoken now.
+What goes on to students is in the language of their notebooks; the rest is in the language spoken now.
 """
 
 from __future__ import annotations
