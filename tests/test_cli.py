@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import EXERCISES, code_cell, small_notebook
 
 import autograder
 from autograder import check, cli, waiting_for
@@ -392,6 +392,15 @@ def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
     assert code == 1
     assert "clip_gradients::total_norm" in text and "total_norm is 0" in text
     assert "30 passed" not in text and "failed" in text and "Traceback" not in text
+
+
+def test_pytest_tells_once_why_an_exercise_was_stopped(write_notebook, tmp_path):
+    ends = "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)"
+    notebook = write_notebook(small_notebook(clip_gradients=ends))
+    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "clip", cwd=tmp_path)
+    promises = next(len(e.checks) for e in EXERCISES if e.id == "clip_gradients")
+    assert f"{promises} failed" in text
+    assert text.count("ended the Python process") == 1 and text.count("The same as above.") == promises - 1
 
 
 def test_control_characters_of_a_student_do_not_reach_pytests_terminal(write_notebook, tmp_path):

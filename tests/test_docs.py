@@ -50,6 +50,15 @@ def test_a_thing_has_one_name_in_japanese():
         assert re.findall("フォルダ(?!ー)|コースのフォルダー|受け渡しのフォルダー", text) == [], page.name
 
 
+@pytest.mark.parametrize("guide", ["instructor.md", "instructor.ja.md"])
+def test_the_package_is_built_where_it_can_be_built(guide):
+    text = (COURSE / "docs" / guide).read_text(encoding="utf-8")
+    lines = [line.strip() for _language, block in FENCED.findall(text) for line in block.splitlines()]
+    before = lines[: next(place for place, line in enumerate(lines) if line.startswith("pip wheel"))]
+    folder = [line for line in before if re.match(r"cd |git clone", line)][-1]
+    assert folder == "cd gradient-pathology" and (COURSE / "pyproject.toml").is_file()
+
+
 # --- links ------------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,8 @@ import pytest
 from conftest import small_notebook, solution_lines
 
 import autograder
-from autograder.exercises import assignments
+from autograder import mending
+from autograder.exercises import assignments, releases
 from autograder.submission import source_of
 from source import release
 from source.release import COURSE, NOTEBOOK
@@ -45,6 +46,15 @@ def test_the_release_is_what_nbgrader_makes_of_the_source(tmp_path):
     for notebook in made:
         committed = COURSE / "release" / notebook.relative_to(tmp_path)
         assert committed.read_bytes() == notebook.read_bytes(), f"{committed} is old: run `make notebooks`"
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_package_knows_the_marked_cells_of_the_release(assignment):
+    notebook = COURSE / "release" / assignment / NOTEBOOK
+    known = release.place_of_marked_cells(assignment).read_text(encoding="utf-8")
+    assert known == release.marked_cells(notebook), "they are old: run `make notebooks`"
+    released = mending.released_in({"cells": cells_of(assignment)})
+    assert mending.released_in(releases("gradient-pathology")[assignment]) == released and released
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
