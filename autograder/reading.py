@@ -10,6 +10,7 @@ import codecs
 import json
 import math
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ class UnreadableNotebook(Exception):
 def as_text(name: str) -> str:
     """`name` with "?" for what is no character: files from another system may have names that are no UTF-8."""
     return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def folded(name: object) -> str:
+    """A name as the pickiest file system compares it: case, width and composition make no difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).casefold())
 
 
 def read_notebook(path: Path) -> dict[str, Any]:

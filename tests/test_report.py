@@ -379,6 +379,16 @@ def test_canvas_ids_are_numbers_and_others_are_sis_ids(lms_id, ids):
     assert row[1:4] == [*ids, "s1"]
 
 
+def test_an_id_that_begins_with_a_dash_is_written_as_it_is():
+    person = Person("-abc", "=1", "", "-abc@example.org", "-7x")
+    record = ClassRecord("a", 4.0, {}, (StudentRecord(person, SubmissionResult(message="unreadable")),))
+    *_head, row = csv.reader(io.StringIO(exports.canvas_csv(record)))
+    assert row[:4] == ["'=1", "", "-7x", "-abc"]
+    with speaking("en"):
+        *_head, row = csv.reader(io.StringIO(exports.moodle_csv(record)))
+    assert row[:2] == ["-abc", "-abc@example.org"]
+
+
 @pytest.mark.parametrize(
     ("points", "text"),
     [(40.0, "40"), (0.1 + 0.2, "0.3"), (5.6e-17, "0"), (-5.6e-17, "0"), (1234567.25, "1234567.25"), (2 / 3, "0.6667")],
