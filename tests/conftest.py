@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
@@ -22,11 +24,11 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
-SLOW = (
+FIRST = (
     "hostile",
+    "demo",
     "clumsy",
     "exercises",
-    "demo",
     "audit",
     "author_guide",
     "browser",
@@ -38,11 +40,51 @@ SLOW = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=100)
+settings.register_profile("long", max_examples=10_000)
+settings.load_profile("ci" if "CI" in os.environ else "quick")  # unless --hypothesis-profile names another
 
+
+def draws(number: int, suppress: tuple[HealthCheck, ...] = ()) -> settings:
+    """Settings for a test that draws `number` examples in the profile `ci`, and more or fewer in others."""
+    number = max(1, number * settings.default.max_examples // 100)
+    return settings(max_examples=number, deadline=None, suppress_health_check=suppress)
+
+
+def why_no_bubblewrap() -> str:
+    """Why hostile notebooks cannot be tried here; "" if they can."""
+    from tests import outer_sandbox
+
+    return outer_sandbox.why_not()
+
+
+def why_no_browser() -> str:
+    """Why no page can be opened here; "" if pages can."""
+    from tests import browser
+
+    return browser.why_not()
+
+
+NEEDS: dict[str, Callable[[], str]] = {"bubblewrap": why_no_bubblewrap, "browser": why_no_browser}
+"""Marker -> why a test that has it cannot run on this machine; such a test is skipped, and never fails."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring slow files to the front."""
-    places = {f"test_{name}": place for place, name in enumerate(SLOW)}
+    """Bring slow files to the front; the tests of a file run in one process, unless they are in other groups."""
+    places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a program that this machine lacks."""
+    for marker, why_not in NEEDS.items():
+        if item.get_closest_marker(marker) and (reason := why_not()):
+            pytest.skip(reason)
 
 
 def solution_source(name: str) -> str:

@@ -11,16 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 UID = 61_000
 COURSE = Path(__file__).resolve().parents[1]
 
 
+@cache
 def why_not() -> str:
     """Why there is no outer sandbox here; "" if there is."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
-        return "hostile notebooks are tried only in bubblewrap (Linux, command bwrap)"
+        return "bubblewrap is not installed (Linux, command bwrap)"
     done = subprocess.run([*_prefix(COURSE), "/bin/true"], capture_output=True, text=True)
     return f"bubblewrap does not work here: {done.stderr.strip()}" if done.returncode else ""
 

@@ -11,8 +11,8 @@ import subprocess
 
 import nbformat
 import pytest
-from conftest import COURSE
-from hypothesis import HealthCheck, given, settings
+from conftest import COURSE, draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
@@ -296,7 +296,7 @@ def apply(notebook: dict, kind: str, place: int, *details) -> None:
         cells[place][key] = copy.deepcopy(value)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@draws(200, suppress=(HealthCheck.too_slow,))
 @given(st.lists(damage, max_size=60), st.booleans())
 def test_after_any_damage_every_graded_cell_is_there_exactly_once(damages, from_answers):
     notebook = answered() if from_answers else copy.deepcopy(RELEASE)
@@ -324,7 +324,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@draws(300)
 @given(st.lists(json_values, max_size=6), json_values)
 def test_any_list_of_anything_becomes_a_notebook(cells, metadata):
     mended({"cells": cells, "metadata": metadata})

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from autograder import wire
 from autograder.wire import Opaque, Raised, WireError, pack, simplify, to_record, unpack
 
-quick = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+quick = draws(100, suppress=tuple(HealthCheck))
 
 
 def same(a, b):
