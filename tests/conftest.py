@@ -14,6 +14,7 @@ from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
 from autograder.oracle import Reference
 from autograder.submission import source_of
+from autograder.worker.isolation import Level
 
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]
@@ -64,6 +65,12 @@ def why_no_browser() -> str:
     from tests import browser
 
     return browser.why_not()
+
+
+def levels(*chosen: Level) -> list:
+    """Isolation levels (all, unless chosen) as values of a parameter: the full one needs bubblewrap."""
+    needs = {Level.FULL: [pytest.mark.bubblewrap]}
+    return [pytest.param(level, marks=needs.get(level, [])) for level in chosen or Level]
 
 
 NEEDS: dict[str, Callable[[], str]] = {"bubblewrap": why_no_bubblewrap, "browser": why_no_browser}

@@ -20,7 +20,7 @@ from autograder.worker.folder import clear, is_too_full
 from autograder.worker.host import Host, HostBroken, HostLost
 from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
-from tests.conftest import COURSE, code_cell, small_notebook
+from tests.conftest import COURSE, code_cell, levels, small_notebook
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
 of_root = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def outputs_of(source, on):
     return graded.run.outputs[index], graded.result
 
 
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", levels())
 def test_the_reference_has_full_marks_at_every_level(level):
     with available(level) as on:
         _outputs, result = outputs_of("pass", on)
@@ -52,7 +52,7 @@ def test_the_reference_has_full_marks_at_every_level(level):
 
 
 @linux
-@pytest.mark.parametrize("level", [Level.STRONG, Level.FULL])
+@pytest.mark.parametrize("level", levels(Level.STRONG, Level.FULL))
 def test_students_code_has_no_hand_on_anything_but_its_folder(level, tmp_path):
     (tmp_path / "other").write_text("not yours")
     tries = f"""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from conftest import draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
