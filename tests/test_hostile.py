@@ -6,6 +6,7 @@ They run only in `tests.outer_sandbox`: read-only machine, no network, an unpriv
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -19,22 +20,27 @@ from tests.hostile.notebooks import REFUSAL
 pytestmark = pytest.mark.bubblewrap
 
 
+of_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="not root")
+
+
 def one_process_each():
-    """Each class can run beside the others; that they are kept in from two sides takes long, and is `slow`."""
-    for level, threat in CLASSES:
-        marks = [pytest.mark.xdist_group(f"hostile-{level}-{threat}")]
+    """Each class can run beside the others; that they are kept in from several sides takes long, and is `slow`."""
+    for level, as_root, threat in CLASSES:
+        name = f"{level}-as-root-{threat}" if as_root else f"{level}-{threat}"
+        marks = [pytest.mark.xdist_group(f"hostile-{name}")]
         marks += [pytest.mark.slow] if level == "strong" and threat != "escape" else []
-        yield pytest.param(level, threat, id=f"{level}-{threat}", marks=marks)
+        marks += [of_root] if as_root else []
+        yield pytest.param(level, as_root, threat, id=name, marks=marks)
 
 
-@pytest.mark.parametrize(("level", "threat"), list(one_process_each()))
-def test_no_attack_gains_a_point_or_leaves_a_trace(level, threat, tmp_path):
+@pytest.mark.parametrize(("level", "as_root", "threat"), list(one_process_each()))
+def test_no_attack_gains_a_point_or_leaves_a_trace(level, as_root, threat, tmp_path):
     attacks = attackers(threat)
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     make_course(tmp_path / "course", ())
     line = [sys.executable, "-c", trial.START, str(tmp_path), level, *(attack.id for attack in attacks)]
-    done = outer_sandbox.run(line, tmp_path, seconds=900)
+    done = outer_sandbox.run(line, tmp_path, seconds=900, as_root=as_root)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     found = json.loads((tmp_path / "trial.json").read_text(encoding="utf-8"))
 

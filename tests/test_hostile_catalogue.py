@@ -42,9 +42,9 @@ def test_there_are_many_attacks_of_every_kind_and_no_two_of_one_name():
     assert all(number >= 10 for number in kinds.values()), kinds
 
 
-def test_every_attack_is_graded_and_those_on_walls_at_both_levels():
-    for level, threats in (("full", THREATS), ("strong", WALLS)):
-        graded = [attack.id for at, threat in CLASSES if at == level for attack in attackers(threat)]
+def test_every_attack_is_graded_and_those_on_walls_at_both_levels_and_by_root():
+    for way, threats in ((("full", False), THREATS), (("strong", False), WALLS), (("strong", True), WALLS)):
+        graded = [attack.id for *how, threat in CLASSES if tuple(how) == way for attack in attackers(threat)]
         assert sorted(graded) == sorted(attack.id for attack in ATTACKS if attack.threat in threats)
 
 

@@ -205,6 +205,17 @@ def test_root_gives_up_all_but_what_reading_python_takes(capabilities, uid, read
 
 
 @of_root
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no command unshare")
+def test_root_of_a_container_that_has_one_user_alone_is_held_as_that_user():
+    source = "from autograder.worker import privileges; privileges.drop(61200, ['/']); print(privileges._held())"
+    line = ["unshare", "--map-root-user", sys.executable, "-c", source]
+    done = subprocess.run(line, cwd=COURSE, capture_output=True, text=True, timeout=60)
+    if "unshare failed" in done.stderr:
+        pytest.skip("no user namespaces here")
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+
+
+@of_root
 @pytest.mark.parametrize("capabilities", ["", CONTAINER, ONLY_SETUID, "-all"])
 def test_root_grades_with_whatever_capabilities_it_has_and_its_workers_read_nothing_of_the_course(capabilities):
     source = f"""

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-DAC_OVERRIDE, DAC_READ_SEARCH, SETGID, SETUID = 1, 2, 6, 7
+DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
 """Capabilities by their numbers in linux/capability.h."""
 
 PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
@@ -31,10 +31,10 @@ def drop(uid: int, needed: Iterable[Path]) -> None:
     """
     import resource  # POSIX alone has it
 
-    held = _held()
-    changes_users = {SETUID, SETGID} <= held
+    held, needed = _held(), list(needed)
+    changes_users = _can(uid, [])
     reads_all: set[int] = set()
-    if changes_users and not _can_read(uid, needed):
+    if changes_users and not _can(uid, needed):
         # Docker's containers have the second alone; what it would let write, Landlock forbids.
         reads_all = {capability for capability in (DAC_READ_SEARCH, DAC_OVERRIDE) if capability in held}
         changes_users = bool(reads_all)
@@ -48,14 +48,15 @@ def drop(uid: int, needed: Iterable[Path]) -> None:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)  # no program that it starts gets any of them back
 
 
-def _can_read(uid: int, needed: Iterable[Path]) -> bool:
-    """Whether user `uid` can look into the folders `needed`."""
-    os.setegid(uid)
-    os.seteuid(uid)  # which puts root's capabilities aside
+def _can(uid: int, needed: list[Path]) -> bool:
+    """Whether this process may become user `uid`, as it may not in many a container, who can look into `needed`."""
     try:
+        os.setgroups([])
+        os.setegid(uid)
+        os.seteuid(uid)  # which puts root's capabilities aside
         for path in needed:
             os.listdir(path)
-    except PermissionError:
+    except OSError:
         return False
     else:
         return True

@@ -17,11 +17,11 @@ WALLS: tuple[Threat, ...] = ("escape", "resource", "steal")
 """What the system's walls stop, which differ from level to level. Points, the wire and pages are guarded by the same
 code at every level, so that one level tells about all."""
 
-CLASSES: tuple[tuple[str, Threat], ...] = (
-    *(("full", threat) for threat in ("resource", *(threat for threat in THREATS if threat != "resource"))),
-    *(("strong", threat) for threat in WALLS),
+CLASSES: tuple[tuple[str, bool, Threat], ...] = (
+    *(("full", False, threat) for threat in sorted(THREATS, key=lambda threat: threat != "resource")),
+    *(("strong", as_root, threat) for as_root in (False, True) for threat in WALLS),
 )
-"""The classes in which attacks are graded: an isolation level and what the attacks of the class are after. Those that
+"""The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after. Those that
 exhaust what there is take longest, and go first."""
 
 
