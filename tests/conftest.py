@@ -41,6 +41,9 @@ FIRST = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
+SPREAD = ("test_hostile",)
+"""Each test of these files may run in another process."""
+
 settings.register_profile("quick", max_examples=25)
 settings.register_profile("ci", settings.get_profile("ci"), max_examples=100)
 settings.register_profile("long", max_examples=10_000)
@@ -77,14 +80,25 @@ NEEDS: dict[str, Callable[[], str]] = {"bubblewrap": why_no_bubblewrap, "browser
 """Marker -> why a test that has it cannot run on this machine; such a test is skipped, and never fails."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring slow files to the front; the tests of a file run in one process, unless they are in other groups."""
+    """Bring slow files to the front."""
     places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> object | None:
+    """With `--dist loadfile`, the tests of a file run in one process, but for files that share nothing and wait."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if Path(file).stem in SPREAD else file
+
+    return Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
-from tests.sample_class import BY_HAND, CLASS, POINTS, Student, hurried, write_class
+from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class
 
 ASSIGNMENT = "gradient-pathology"
 MARKER = ".made-by-the-demo"
@@ -122,14 +122,14 @@ class Course:
         self._progress.console.print(text, highlight=False, soft_wrap=True)
 
 
-def run_course(course: Course, students: tuple[Student, ...] = CLASS) -> dict[str, Marks]:
+def run_course(course: Course) -> dict[str, Marks]:
     """Everything from release to grades; gives what came of every student."""
     folder = course.folder
     course.say("[bold]The instructor makes the assignment[/]: source/ with solutions -> release/ with stubs")
     course.nbgrader("generate_assignment", ASSIGNMENT, "--force")
     if AT_THE_EXCHANGE:
         course.nbgrader("release_assignment", ASSIGNMENT)
-    hand_in(course, students)
+    hand_in(course)
 
     course.say("[bold]Grading[/]: autograde runs every notebook in a process of its own")
     log = course.nbgrader(
@@ -140,10 +140,10 @@ def run_course(course: Course, students: tuple[Student, ...] = CLASS) -> dict[st
     return read_marks(folder / "gradebook.db", log)
 
 
-def hand_in(course: Course, class_: tuple[Student, ...]) -> None:
+def hand_in(course: Course) -> None:
     """The students do their work, in students/, and hand it in; nbgrader collects it into submitted/."""
     students = course.folder / "students"
-    write_class(course.folder / "release" / ASSIGNMENT / NOTEBOOK, students, class_)
+    write_class(course.folder / "release" / ASSIGNMENT / NOTEBOOK, students, CLASS)
     if AT_THE_EXCHANGE:
         course.say(
             f"[bold]{' and '.join(AT_THE_EXCHANGE)} fetch the assignment[/], fill in their answers and submit through "
@@ -300,11 +300,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit code is 1 if something was not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, default=COURSE / "demo", help="the course folder to make (demo/)")
-    parser.add_argument(
-        "--hurried", action="store_true", help="the students' plots, which take most of the time, show two steps only"
-    )
-    options = parser.parse_args(arguments)
-    folder = options.folder.resolve()
+    folder = parser.parse_args(arguments).folder.resolve()
     console = Console()
     started = time.monotonic()
     command = TextColumn("{task.description}")
@@ -312,8 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         make_folder(folder)
         with Progress(*columns, console=console, transient=True) as progress:
-            students = tuple(map(hurried, CLASS)) if options.hurried else CLASS
-            marks = run_course(Course(folder, progress), students)
+            marks = run_course(Course(folder, progress))
         show(console, folder, marks)
         unexpected = [what for student in CLASS for what in surprises(student, marks[student.id])]
         if unexpected:

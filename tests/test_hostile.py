@@ -27,8 +27,7 @@ def one_process_each():
     """Each class can run beside the others; that they are kept in from several sides takes long, and is `slow`."""
     for level, as_root, threat in CLASSES:
         name = f"{level}-as-root-{threat}" if as_root else f"{level}-{threat}"
-        marks = [pytest.mark.xdist_group(f"hostile-{name}")]
-        marks += [pytest.mark.slow] if level == "strong" and threat != "escape" else []
+        marks = [pytest.mark.slow] if level == "strong" and threat != "escape" else []
         marks += [of_root] if as_root else []
         yield pytest.param(level, as_root, threat, id=name, marks=marks)
 

@@ -155,6 +155,7 @@ def test_a_level_that_is_not_there_says_why(monkeypatch):
 
 @linux
 def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
+    available(Level.STRONG).close()
     monkeypatch.setattr(host, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
     with pytest.raises(HostBroken, match="students' code could still read"):
         Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
@@ -218,6 +219,7 @@ def test_root_of_a_container_that_has_one_user_alone_is_held_as_that_user():
 @of_root
 @pytest.mark.parametrize("capabilities", ["", CONTAINER, ONLY_SETUID, "-all"])
 def test_root_grades_with_whatever_capabilities_it_has_and_its_workers_read_nothing_of_the_course(capabilities):
+    available(Level.STRONG).close()
     source = f"""
         from pathlib import Path
         from autograder.worker.host import Host
