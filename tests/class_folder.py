@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from autograder import cli
-from autograder.i18n import speaking, use_language
+from autograder.i18n import choose_language, speaking, use_language
 from source.release import COURSE, NOTEBOOK, nbgrader_environment
 from tests.sample_class import CODE, Student, write_class
 
@@ -74,6 +74,7 @@ def command(*arguments: str, environment: Mapping[str, str] = os.environ) -> Don
             patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)
+        choose_language(None)
         use_language(None)
         with pytest.raises(SystemExit) as ending:
             cli.main([str(argument) for argument in arguments])

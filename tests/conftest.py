@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
+from autograder.i18n import choose_language, use_language
 from autograder.oracle import Reference
 from autograder.submission import source_of
 from autograder.worker.isolation import Level
@@ -78,6 +79,12 @@ def levels(*chosen: Level) -> list:
 
 NEEDS: dict[str, Callable[[], str]] = {"bubblewrap": why_no_bubblewrap, "browser": why_no_browser}
 """Marker -> why a test that has it cannot run on this machine; such a test is skipped, and never fails."""
+
+
+def pytest_configure() -> None:
+    """Tests, and all that they start, speak English where they don't say otherwise, whoever runs them."""
+    os.environ.pop("AUTOGRADER_LANG", None)
+    os.environ["LANGUAGE"] = "en"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -172,6 +179,14 @@ def _texts_with_solutions() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
     for path in (COURSE / "source").glob("*/gradient_pathology.ipynb"):
         yield from (source_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
+
+
+@pytest.fixture(autouse=True)
+def language_of_its_own() -> Iterator[None]:
+    """No test inherits the language that another one chose."""
+    yield
+    choose_language(None)
+    use_language(None)
 
 
 @pytest.fixture
