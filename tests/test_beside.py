@@ -8,14 +8,13 @@ import subprocess
 import sys
 
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import code_cell, levels, small_notebook
 
 from autograder import beside
 from autograder.beside import files_beside
 from autograder.grading import grade_submission
 from autograder.submission import submission_of
 from autograder.worker.host import Host, HostBroken
-from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
 from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
@@ -99,7 +98,7 @@ print("done")
 """
 
 
-@pytest.fixture(params=list(Level))
+@pytest.fixture(params=levels())
 def host(request):
     try:
         with Host(request.param) as host:
