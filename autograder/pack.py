@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import unicodedata
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, recognise, source_of
+from autograder.cells import grade_id_of, is_as_given, recognise, source_of
 from autograder.exercises import hand_graded
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
@@ -160,23 +159,11 @@ def _by_hand(package: Package) -> Iterator[str]:
     present = {grade_id_of(cell): cell for cell in cells}
     present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
     missing = [name for name in wanted if name not in present]
-    untouched = [name for name in wanted if name in present and _as_given(present[name])]
+    untouched = [name for name in wanted if name in present and is_as_given(present[name])]
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
-
-
-def _as_given(cell: dict[str, Any]) -> bool:
-    """Whether the cell is as it was handed out: nbgrader left a checksum of that, computed as follows."""
-    mark = metadata_of(cell, "nbgrader")
-    try:
-        worth = str(float(mark.get("points", 0)))
-    except (TypeError, ValueError):
-        return False
-    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
-    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
-    return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
 
 
 def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:

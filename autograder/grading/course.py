@@ -111,12 +111,13 @@ class Course:
         directory = self.directory
         pattern = Path(directory.format_path(directory.submitted_directory, student, assignment))
         whose = re.compile(
-            directory.format_path(directory.submitted_directory, "(?P<student>.*)", re.escape(assignment), escape=True)
+            directory.format_path(directory.submitted_directory, "(?P<student>.*)", re.escape(assignment), escape=True),
+            re.DOTALL,
         )
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
-            if match and folder.is_dir():
+            if match:
                 name = match["student"]
                 target = directory.format_path(directory.autograded_directory, name, assignment)
                 yield Handed(name, folder, Path(target))

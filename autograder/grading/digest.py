@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,10 +33,14 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
     return digest.digest()
 
 
-def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now."""
+def content_digest(settings: bytes, handed: Handed, notebook: str, wanted: Collection[str] = ()) -> str:
+    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now.
+
+    Args:
+        wanted: grade_ids of the assignment's cells.
+    """
     digest = hashlib.sha256(settings)
-    found = candidates_in(handed.folder, notebook)
+    found = candidates_in(handed.folder, notebook, wanted)
     _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
     if found:
         _add(digest, _content(found[0]))
