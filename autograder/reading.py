@@ -25,8 +25,8 @@ MAX_BRACKETS = 1_000_000
 """How many lists and dicts a notebook may hold beside its outputs, brackets in its texts included: one of 3 bytes takes
 70 in memory."""
 
-MAX_STEPS = 3_000_000
-"""How many brackets of outputs are looked at one by one, to find where they end: some 2 seconds."""
+MAX_STEPS = 1_000_000
+"""How many brackets of outputs are looked at one by one, to find where they end: a second's work."""
 
 MAX_DIGITS = 300
 """Integers longer than that mean nothing in a notebook; millions of digits would hold the reader up."""
@@ -35,7 +35,7 @@ MAX_DIGITS = 300
 _NOTEBOOK_NAME = re.compile(r"\.ipynb(?:\.(?:json|txt))?\Z", re.IGNORECASE)
 """The end of a notebook's name; browsers add an extension of their own."""
 
-_CONFLICT = re.compile(r"(?ms)^<{7} [^\r\n]*$.*^={7}\r?$.*^>{7} ")
+_CONFLICT_BEGINS, _CONFLICT_ENDS = re.compile(r"(?m)^<{7}\s"), re.compile(r"(?m)^>{7}\s")
 
 
 class UnreadableNotebook(Exception):
@@ -160,8 +160,8 @@ def _parse(text: str, path: Path) -> Any:
         if re.search(r"\\u[dD][89a-fA-F]", text):  # half of a character, unless the other half follows
             notebook = json.loads(json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        conflict = _CONFLICT.search(text)
-        if conflict:
+        conflict = _CONFLICT_BEGINS.search(text)
+        if conflict and _CONFLICT_ENDS.search(text, conflict.end()):
             line = text.count("\n", 0, conflict.start()) + 1
             raise UnreadableNotebook(
                 _(

@@ -35,6 +35,7 @@ __all__ = [
     "digest",
     "language_of",
     "no_notebook",
+    "notebooks_in",
     "notes_on_choice",
     "read_notebook",
     "source_of",
@@ -158,18 +159,25 @@ def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list
     Args:
         wanted: grade_ids of this assignment's cells; empty for any assignment.
     """
+    found = notebooks_in(folder, name)
+    if len(found) > 1:
+        named = folder / f"{name}.ipynb"
+        merits = {path: _merit(path, wanted) for path in found}
+        found.sort(key=lambda path: (-merits[path], not merits[path] and path != named))
+    return found
 
-    def is_named(path: Path) -> bool:
-        return path == folder / f"{name}.ipynb"
+
+def notebooks_in(folder: Path, name: str) -> list[Path]:
+    """The same files, unread and the newest first; of too many, the one called `name`.ipynb is among those."""
+
+    def is_other(path: Path) -> bool:
+        return path != folder / f"{name}.ipynb"
 
     def age(path: Path) -> tuple[float, bool, str]:
-        return -path.lstat().st_mtime, not is_named(path), str(path)
+        return -path.lstat().st_mtime, is_other(path), str(path)
 
-    found = sorted(_notebooks_in(folder), key=lambda path: (not is_named(path), age(path)))[:MAX_CANDIDATES]
-    if len(found) > 1:
-        merits = {path: _merit(path, wanted) for path in found}
-        found.sort(key=lambda path: (-merits[path], not merits[path] and not is_named(path), age(path)))
-    return found
+    found = sorted(_notebooks_in(folder), key=lambda path: (is_other(path), age(path)))[:MAX_CANDIDATES]
+    return sorted(found, key=age)
 
 
 def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
@@ -177,8 +185,8 @@ def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
     if others:
         note = _(
-            "There are several notebooks: {taken} was taken, the newest of those that can be read, belong to the "
-            "assignment and are answered, and not {others}. Please look whether that is right."
+            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, belongs "
+            "to this assignment and is answered, then the newest. Please look whether that is right."
         )
         return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":

@@ -169,7 +169,7 @@ class _Run:
         self._store.put_failure(self._assignment, student, self._level, f"{message}: {reason}")
 
     def _is_new(self, handed: Handed) -> bool:
-        digest = content_digest(self._settled, handed, self.prepared.notebook, self.prepared.released)
+        digest = content_digest(self._settled, handed, self.prepared.notebook)
         if self._known.get(handed.student) == digest and self._gradebook.has(handed):
             result = result_of(json.loads(self._store.result(self._assignment, handed.student)))
             self.summary.unchanged += 1

@@ -21,8 +21,8 @@ def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
 def note_on(name: str, others: Iterable[str]) -> str:
     """What to say of a hand-in of `name`, whom these others may be."""
     return _(
-        'It was graded as that of "{name}", and there also is "{others}": these differ only in {difference}. If they are '
-        "one person, give the folder in submitted/ the id of the roster, and grade again."
+        'It was graded as the work of "{name}". There is also "{others}", and the two differ only in {difference}. If '
+        "they are one person, rename the folder in submitted/ to the id in the roster, and grade again."
     ).format(name=name, others='", "'.join(others), difference=_difference([name, *others]))
 
 

@@ -43,7 +43,7 @@ def read_timestamp(folder: Path) -> tuple[datetime | None, str]:
         return None, ""
     content = plain_content(path, MOST_BYTES)
     if content is None:
-        return None, _problem(path, _("it is no plain file of some bytes"))
+        return None, _problem(path, _("it is a folder or a link, or too large"))
     try:
         text = unicodedata.normalize("NFKC", decoded(content)).strip("\0\ufeff \t\r\n")
     except UnicodeDecodeError:
@@ -95,6 +95,8 @@ def _zone(name: str) -> tzinfo | None:
 
 
 def _problem(path: Path, seen: str) -> str:
+    if path.is_relative_to(Path.cwd()):  # the course folder, in all commands
+        path = path.relative_to(Path.cwd())
     return _(
         "The time in {path} cannot be read ({seen}), so the submission has none. Write it there like 2027-01-15 23:00:00 "
         "Asia/Tokyo, or delete the file, and grade again."
