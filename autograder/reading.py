@@ -165,8 +165,8 @@ def _parse(text: str, path: Path) -> Any:
             line = text.count("\n", 0, conflict.start()) + 1
             raise UnreadableNotebook(
                 _(
-                    "{path} holds the marks of a Git conflict, the first in line {line} (<<<<<<<). Choose one of the two "
-                    "versions, make sure that it opens in Jupyter, and hand that in again."
+                    "{path} holds the marks of a Git conflict, the first in line {line} (<<<<<<<). Choose one of the "
+                    "two versions, make sure that it opens in Jupyter, and hand that in again."
                 ).format(path=path, line=line)
             ) from error
         raise UnreadableNotebook(

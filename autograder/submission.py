@@ -185,8 +185,8 @@ def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
     if others:
         note = _(
-            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, belongs "
-            "to this assignment and is answered, then the newest. Please look whether that is right."
+            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
+            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
         )
         return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":
@@ -252,7 +252,9 @@ def _notebooks_in(folder: Path) -> Iterator[Path]:
     """The notebooks in `folder` and one folder down, without copies that programs keep for themselves."""
     for entry in _visible(folder):
         inside = _visible(Path(entry)) if entry.is_dir(follow_symlinks=False) else [entry]
-        yield from (Path(file) for file in inside if is_notebook_name(file.name) and file.is_file(follow_symlinks=False))
+        yield from (
+            Path(file) for file in inside if is_notebook_name(file.name) and file.is_file(follow_symlinks=False)
+        )
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:

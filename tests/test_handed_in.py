@@ -28,7 +28,6 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.records import Standing, read_class
-from autograder.grading.store import ResultStore
 from autograder.grading.timestamp import TIMESTAMP, read_timestamp
 from autograder.judge import interrupted
 from autograder.reading import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
@@ -38,7 +37,7 @@ from autograder.submission import submission_of
 from autograder.worker.isolation import Level
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, total
-from tests.sample_class import CODE, Student, cell_of
+from tests.sample_class import CODE, Student
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="links and odd names need no privilege there")
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
@@ -392,9 +391,7 @@ def test_whatever_goes_wrong_with_one_is_theirs_alone(quick_course, grade_quickl
         patch.setattr(Grader, "_read", failing_for("grader", ZeroDivisionError("\ud800"), Grader._read, 1))
         patch.setattr(Grader, "_write", failing_for("exits", SystemExit(3), Grader._write, 1))
         patch.setattr(ClassGradebook, "save", failing_for("save", UnicodeError("odd"), ClassGradebook.save, 1))
-        patch.setattr(
-            classwork, "read_timestamp", lambda folder: 1 / 0 if folder.parts[-2] == "look" else (None, "")
-        )
+        patch.setattr(classwork, "read_timestamp", lambda folder: 1 / 0 if folder.parts[-2] == "look" else (None, ""))
         summary = grade_quickly()
     assert summary.graded == 1 and summary.broken.keys() == set(names) - {"zz-last"}
     assert "OverflowError: too large" in summary.broken["digest"] and "SystemExit" in summary.broken["exits"]

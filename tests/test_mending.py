@@ -411,7 +411,13 @@ def test_a_renamed_notebook_is_found_and_named(tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["gradient_pathology.ipynb.json", "gradient_pathology.ipynb.txt", "Gradient_Pathology.IPYNB", "a.Ipynb.TXT", "a.b.ipynb"]
+    [
+        "gradient_pathology.ipynb.json",
+        "gradient_pathology.ipynb.txt",
+        "Gradient_Pathology.IPYNB",
+        "a.Ipynb.TXT",
+        "a.b.ipynb",
+    ]
     + ["gradient_pathology.txt", "data.json", "ipynb", "a.ipynb.zip", "a.ipynb.json.txt", "a.ipynb_old", "a.ipynb\n"],
 )
 def test_a_name_is_a_notebooks_where_zip_collect_says_so(tmp_path, name):
@@ -559,12 +565,14 @@ def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(c
 
 
 def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
-    """What zip_collect and the exchange bring: names of all kinds, a stub beside the answers, no notebook, odd times."""
+    """What zip_collect and the exchange bring: names of all kinds, a stub beside answers, no notebook, odd times."""
     release = json.loads(STUB)
     hand_in(course, "extension", "gradient_pathology.ipynb.json", answered())
     hand_in(course, "pdf", "report.pdf", answered())
     hand_in(course, "beside", "gradient_pathology (1).ipynb", answered())
-    put(course / "submitted" / "beside" / "gradient-pathology", "gradient_pathology.ipynb", json.dumps(release).encode())
+    put(
+        course / "submitted" / "beside" / "gradient-pathology", "gradient_pathology.ipynb", json.dumps(release).encode()
+    )
     hand_in(course, "later", "gradient_pathology (1).ipynb", release)
     times = {"beside": b"handed in on paper", "later": "2027-01-15 23:00:00 Asia/Tokyo\0".encode("utf-16")}
     for student, content in times.items():
