@@ -14,6 +14,7 @@ from autograder.i18n import _
 from autograder.reading import as_text, decoded, plain_content
 
 TIMESTAMP = "timestamp.txt"
+EXAMPLE = "2027-01-15 23:00:00 Asia/Tokyo"
 MOST_BYTES = 1000
 MOST_SHOWN = 60
 
@@ -99,5 +100,5 @@ def _problem(path: Path, seen: str) -> str:
         path = path.relative_to(Path.cwd())
     return _(
         "The time in {path} cannot be read ({seen}), so the submission has none. Write it there like "
-        "2027-01-15 23:00:00 Asia/Tokyo, or delete the file, and grade again."
-    ).format(path=as_text(str(path)), seen=seen)
+        "{example}, or delete the file, and grade again."
+    ).format(path=as_text(str(path)), seen=seen, example=EXAMPLE)
