@@ -47,9 +47,11 @@ def grade_id_of(cell: Any) -> str | None:
     return grade_id if isinstance(grade_id, str) else None
 
 
-def is_as_given(cell: dict[str, Any]) -> bool:
+def is_as_given(cell: Any) -> bool:
     """Whether the cell is as it was handed out: nbgrader left a checksum of that in its mark, computed as follows."""
     mark = metadata_of(cell, "nbgrader")
+    if not mark:
+        return False
     grade, solution = bool(mark.get("grade")), bool(mark.get("solution"))
     locked = not solution and (grade or bool(mark.get("locked")))
     try:

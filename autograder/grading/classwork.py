@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from autograder.grading import process
-from autograder.grading.course import Course, CourseError, Handed, edition_metadata
+from autograder.grading.course import Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, GradedFolder, Settings
@@ -25,7 +25,7 @@ from autograder.grading.pool import Pool
 from autograder.grading.records import result_of
 from autograder.grading.store import ResultStore
 from autograder.grading.timestamp import read_timestamp
-from autograder.i18n import _
+from autograder.i18n import _, current_language
 from autograder.reading import as_text
 from autograder.results import Outcome, SubmissionResult
 from autograder.worker.folder import scratch_folder
@@ -81,7 +81,8 @@ def grade_class(
         run = _Run(course, assignment, settings, gradebook, store)
         handed_in = run.handed_in(student)
         total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
-        with Pool(max(1, min(jobs, total)), longest, process.prepare, settings, run.prepared, scratch) as pool:
+        needed = (settings, run.prepared, scratch, current_language())
+        with Pool(max(1, min(jobs, total)), longest, process.prepare, *needed) as pool:
             progress(run.summary, total)
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
@@ -97,7 +98,8 @@ class _Run:
         self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook, store: ResultStore
     ) -> None:
         metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
-        self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata)
+        given = given_texts(course.directory, assignment, gradebook.notebook)
+        self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
         self.summary = Summary()
         self._course, self._assignment, self._level = course, assignment, settings.level
         self._gradebook, self._store = gradebook, store
@@ -191,5 +193,8 @@ class _Run:
     def _look(self, student: str, result: SubmissionResult) -> None:
         if result.status == "failed":
             self.summary.look(student, result.message)
-        elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
+            return
+        for reason in result.looks:
+            self.summary.look(student, reason)
+        if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
             self.summary.look(student, _("A check failed through a fault of its own."))
