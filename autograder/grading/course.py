@@ -192,11 +192,12 @@ class Course:
         if Path(directory.format_path(submitted, student, assignment)).is_dir():
             student = glob.escape(student)
         pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
-        whose = re.compile(directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True))
+        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
-            if match and folder.is_dir():
+            if match:
                 name = match["student"]
                 target = directory.format_path(directory.autograded_directory, name, assignment)
                 yield Handed(name, folder, Path(target))

@@ -182,7 +182,8 @@ def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, 
         return {}
     with ResultStore(folder) as store:
         return {
-            student: (result_of(json.loads(text)), isolation) for student, isolation, text in store.results(assignment)
+            student: (result_of(json.loads(text)), isolation)
+            for student, isolation, text in store.results(assignment, done=True)
         }
 
 
