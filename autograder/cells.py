@@ -7,6 +7,7 @@ a release makes equal to the mark, and by what it does.
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import symtable
 from collections.abc import Iterable, Sequence
@@ -44,6 +45,34 @@ def grade_id_of(cell: Any) -> str | None:
     """nbgrader's name for the cell, from its metadata."""
     grade_id = metadata_of(cell, "nbgrader").get("grade_id")
     return grade_id if isinstance(grade_id, str) else None
+
+
+def is_as_given(cell: Any) -> bool:
+    """Whether the cell is as it was handed out: nbgrader left a checksum of that in its mark, computed as follows."""
+    mark = metadata_of(cell, "nbgrader")
+    if not mark:
+        return False
+    grade, solution = bool(mark.get("grade")), bool(mark.get("solution"))
+    locked = not solution and (grade or bool(mark.get("locked")))
+    try:
+        worth = str(float(mark.get("points", 0))) if grade else ""
+    except (TypeError, ValueError):
+        return False
+    parts = [source_of(cell), cell.get("cell_type"), grade, solution, locked, grade_id_of(cell), worth]
+    return hashlib.md5("".join(map(str, parts)).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
+
+
+def is_answered(notebook: dict[str, Any]) -> bool:
+    """Whether anything is written in the notebook: a cell for answers is not as it was handed out."""
+    return any(_is_answer(cell) for cell in notebook["cells"] if isinstance(cell, dict))
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    mark = metadata_of(cell, "nbgrader")
+    if mark:
+        return mark.get("solution") is True and not is_as_given(cell)
+    source = source_of(cell)
+    return "raise NotImplementedError" not in source and any(defines(source, name) for name in defined_by().values())
 
 
 def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:

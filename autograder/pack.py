@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import re
 import unicodedata
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, source_of
+from autograder.cells import grade_id_of, is_as_given, source_of
 from autograder.exercises import hand_graded, releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
@@ -170,7 +169,7 @@ def hand_graded_state(notebook: dict[str, Any], assignment: str) -> tuple[list[s
 
     A cell that lost its mark is there if grading will recognise it.
     """
-    wanted, given = hand_graded(assignment), {grade_id_of(cell) for cell in notebook["cells"] if _as_given(cell)}
+    wanted, given = hand_graded(assignment), {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
     released, cells = _identified(notebook, assignment)
     found = {grade_id_of(cell): source_of(cell) for cell in cells}
     missing = [name for name in wanted if name not in found]
@@ -193,18 +192,6 @@ def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, Re
         if fitting > most:
             best, most = (released, mended["cells"]), fitting
     return best
-
-
-def _as_given(cell: Any) -> bool:
-    """Whether the cell is as its own mark says that it was: nbgrader left a checksum of that, computed as follows."""
-    mark = metadata_of(cell, "nbgrader")
-    try:
-        worth = str(float(mark["points"]))
-    except (KeyError, TypeError, ValueError):
-        return False
-    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
-    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
-    return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
 
 
 def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:

@@ -153,7 +153,7 @@ def run_course(course: Course) -> dict[str, Marks]:
 def hand_in(course: Course) -> None:
     """The students do their work, in students/, and hand it in; nbgrader collects it into submitted/."""
     students, assignment = course.folder / "students", course.assignment
-    write_class(course.folder / "release" / assignment / NOTEBOOK, students)
+    write_class(course.folder / "release" / assignment / NOTEBOOK, students, CLASS)
     if AT_THE_EXCHANGE:
         course.say(
             _(

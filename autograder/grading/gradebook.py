@@ -10,12 +10,22 @@ from functools import wraps
 from typing import Any
 
 from nbformat.v4 import new_notebook
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+)
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.job import GradedFolder
+from autograder.grading.timestamp import read_timestamp
 from autograder.i18n import _
 from autograder.mending import ReleasedCell
 
@@ -111,9 +121,8 @@ class ClassGradebook:
         """Save a submission's scores and comments, as nbgrader's autograde would; what people gave by hand stays."""
         gradebook = self._gradebook
         gradebook.update_or_create_student(handed.student)
-        stamp = self._course.directory.get_existing_timestamp(str(handed.folder))
-        times = {"timestamp": stamp} if stamp else {}
-        submission = gradebook.update_or_create_submission(self._assignment, handed.student, **times)
+        time, _why_none = read_timestamp(handed.folder)
+        submission = gradebook.update_or_create_submission(self._assignment, handed.student, timestamp=time)
         (notebook,) = submission.notebooks
         for grade in notebook.grades:
             grade.auto_score = graded.scores.get(self._name_of(grade))
@@ -126,6 +135,23 @@ class ClassGradebook:
         if late:
             self._penalise(handed)
         gradebook.db.expunge_all()  # what is saved need not stay in memory
+
+    def forget(self) -> None:
+        """Leave unsaved what `save` could not bring to an end."""
+        self._gradebook.db.rollback()
+        self._gradebook.db.expunge_all()
+
+    @_patient
+    def students(self) -> set[str]:
+        """The ids of everybody in the gradebook."""
+        return {id for (id,) in self._gradebook.db.query(Student.id)}
+
+    @_patient
+    def submitters(self) -> set[str]:
+        """The ids of those whose submission has been graded."""
+        query = self._gradebook.db.query(SubmittedAssignment.student_id)
+        own = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        return {id for (id,) in own.filter(Assignment.name == self._assignment)}
 
     def _name_of(self, entry: Grade | Comment) -> str:
         """The cell that an entry is about. To ask the entry itself takes a query, for every cell of every student."""

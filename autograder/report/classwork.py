@@ -71,6 +71,7 @@ def print_summary(summary: Summary) -> None:
         (_("Put right before grading"), mended),
         (_("Please look at these by hand"), summary.looks),
         (_("Not graded, through a fault of the grader; run the command again"), summary.broken),
+        (_("Graded before, and no longer handed in; the grades stay"), summary.gone),
     ):
         if lines:
             console.print(_table(title, lines))
