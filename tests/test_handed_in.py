@@ -17,8 +17,8 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import code_cell, small_notebook
-from hypothesis import HealthCheck, example, given, settings
+from conftest import code_cell, draws, small_notebook
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from autograder.grading import Graded, classwork, job
@@ -151,7 +151,7 @@ def test_a_folder_a_link_or_a_pipe_for_a_time_stamp_is_not_waited_for(tmp_path):
 ZONES = ["UTC", "Asia/Tokyo", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Pacific/Kiritimati"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@draws(200, suppress=tuple(HealthCheck))
 @given(
     moment=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)),
     zone=st.sampled_from(ZONES),
@@ -168,7 +168,7 @@ def test_every_time_that_can_be_read_is_the_right_one(tmp_path_factory, moment, 
     assert why == "" and (time == moment or ("{zone}" in form and aware.fold and abs(time - moment) == hour))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@draws(300, suppress=tuple(HealthCheck))
 @given(
     st.one_of(
         st.binary(max_size=60),
@@ -486,7 +486,7 @@ FILES = st.dictionaries(
 
 
 @LINUX
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@draws(30, suppress=tuple(HealthCheck))
 @given(st.dictionaries(NAMES, st.tuples(STAMPS, FILES), max_size=3))
 @example({"\udcff": (b"\xff", {}), "x": (os.mkfifo, {"a\udcff.ipynb": None})})
 def test_no_hand_in_ends_grading_before_the_last_student(quick_course, grade_quickly, hand_ins):
