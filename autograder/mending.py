@@ -126,6 +126,9 @@ def mend(
         )
     notes += _put_back(cells, released)
     _settle_ids(cells)
+    # What the assignment is worth is the gradebook's to say, not the student's copy.
+    points = {name: cell.points for name, cell in released.items() if cell.points is not None}
+    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"points": points}
     return notes
 
 
@@ -140,7 +143,7 @@ def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mappin
     mend(
         notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata.get("kernelspec")
     )
-    notebook["metadata"]["autograder"] = dict(metadata.get("autograder", {}))
+    notebook["metadata"]["autograder"] |= metadata.get("autograder", {})
     return notebook
 
 

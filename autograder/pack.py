@@ -14,7 +14,6 @@ from typing import Any
 
 from autograder.beside import files_beside
 from autograder.cells import grade_id_of, metadata_of, recognise, source_of
-from autograder.exercises import hand_graded
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
 from autograder.report.words import points
@@ -156,7 +155,7 @@ def _errors(graded: Graded) -> Iterator[str]:
 
 
 def _by_hand(package: Package) -> Iterator[str]:
-    cells, wanted = package.notebook["cells"], hand_graded(package.submission.assignment)
+    cells, wanted = package.notebook["cells"], package.submission.by_hand
     present = {grade_id_of(cell): cell for cell in cells}
     present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
     missing = [name for name in wanted if name not in present]

@@ -6,12 +6,12 @@ import builtins
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.cells import CHECK_PREFIX, defined_by, grade_id_of, metadata_of, names_in, recognise, source_of
-from autograder.exercises import assignments
+from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
 from autograder.reading import UnreadableNotebook, as_text, read_notebook
@@ -30,6 +30,9 @@ __all__ = [
     "source_of",
     "submission_of",
 ]
+
+MOST_POINTS = 1e6
+"""More than any cell is worth."""
 
 MAX_CANDIDATES = 20
 """How many files of a folder are looked into for the submission."""
@@ -63,8 +66,11 @@ class Submission:
     Attributes:
         assignment: its name, such as "gradient-pathology", without the language edition.
         language: the edition's language, or None if the notebook does not say.
-        exercises: all exercises of the assignment, in the order of their test cells.
+        exercises: those exercises of the assignment that the instructor's notebook holds, in the order of their test
+            cells.
         missing: grade_ids of the assignment's cells that the notebook lacks.
+        points: what the exercises are worth, by id.
+        by_hand: grade_ids of the cells that a person grades.
     """
 
     assignment: str
@@ -72,6 +78,8 @@ class Submission:
     exercises: tuple[Exercise, ...]
     cells: tuple[Cell, ...]
     missing: tuple[str, ...]
+    points: dict[str, float] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -106,15 +114,24 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         UnreadableNotebook: it belongs to no assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
-    for assignment, exercises in assignments().items():
-        wanted = list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+    for assignment, known in assignments().items():
+        wanted = _cells_of(known)
         grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
         for index, grade_id in recognise(notebook["cells"], wanted).items():
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
-            missing = tuple(grade_id for grade_id in wanted if grade_id not in grade_ids)
-            return Submission(assignment, language_of(notebook), _in_notebook_order(exercises, cells), cells, missing)
+            points = cell_points(notebook) or points_of_kit(assignment)
+            exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
+            return Submission(
+                assignment,
+                language_of(notebook),
+                _in_notebook_order(exercises, cells),
+                cells,
+                tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
+                {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
+                tuple(name for name in points if name not in wanted),
+            )
     raise UnreadableNotebook(
         _(
             "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
@@ -122,6 +139,23 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             "paste your answers into its cells."
         ).format(name=name, known=", ".join(assignments()))
     )
+
+
+def cell_points(notebook: dict[str, Any]) -> dict[str, float]:
+    """grade_id -> what the cell is worth, as the release says in the notebook's metadata; empty if it does not.
+
+    A student's copy may say anything; for grading, `mend` writes what the gradebook knows.
+    """
+    said = metadata_of(notebook, "autograder").get("points")
+    if not isinstance(said, dict):
+        return {}
+    return {name: float(value) for name, value in said.items() if isinstance(name, str) and _is_worth(value)}
+
+
+def points_of_kit(assignment: str) -> dict[str, float]:
+    """The same by the kit's own account, which does not say what cells that a person grades are worth."""
+    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)
+    return {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
 
 
 def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
@@ -179,6 +213,15 @@ def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterat
             source = source_of(cell)
             mark = metadata_of(cell, "autograder").get("experiment")
             yield Cell(index, source, grade_id, experiment=mark == digest(source))
+
+
+def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
+    """grade_ids of the cells that make up `exercises`."""
+    return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+
+
+def _is_worth(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST_POINTS
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:

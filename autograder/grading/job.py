@@ -142,7 +142,8 @@ class Grader:
         own = self._assignment.metadata
         notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
         if "autograder" in own:
-            notebook["metadata"]["autograder"] = dict(own["autograder"])
+            points = notebook["metadata"]["autograder"]["points"]
+            notebook["metadata"]["autograder"] = {**own["autograder"], "points": points}
         return notes
 
     @property
