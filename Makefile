@@ -48,6 +48,6 @@ $(READY): requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=...' >&2; exit 1; }
 	@echo 'Setting up .venv, which takes about two minutes ...'
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
+	$(RUN) -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@

@@ -156,16 +156,10 @@ def _control_socket() -> socket.socket:
 
 
 def _drop_privileges(uid: int, box: Path) -> None:
-    import resource  # which that user may not be able to read
+    from autograder.worker import privileges
 
     box.chmod(0o777)  # made by root, used by the user that this process becomes
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    resource.setrlimit(resource.RLIMIT_NPROC, (128, 128))
-    for folder in (sys.prefix, sys.base_prefix):
-        if not os.access(os.path.join(folder, "lib"), os.X_OK):
-            raise PermissionError(f"user {uid}, whom root's workers become, cannot read Python in {folder}")
+    privileges.drop(uid, [Path(sys.prefix, "lib"), Path(sys.base_prefix, "lib"), Path(__file__).parent, box])
 
 
 def _enter(box: Path) -> None:
