@@ -27,7 +27,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "autograder.nbgrader_plugins.stubs.ClearSolutions",  # in place of nbgrader.preprocessors.ClearSolutions
-    "autograder.nbgrader_plugins.tell_points.TellPoints",  # before SaveCells: exercises and points as they are here
+    "autograder.nbgrader_plugins.contents.TellContents",  # before SaveCells: which exercises, worth what
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import unicodedata
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, recognise, source_of
+from autograder.cells import checksum_of, grade_id_of, metadata_of, recognise, source_of
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
 from autograder.report.words import points
@@ -167,15 +166,8 @@ def _by_hand(package: Package) -> Iterator[str]:
 
 
 def _as_given(cell: dict[str, Any]) -> bool:
-    """Whether the cell is as it was handed out: nbgrader left a checksum of that, computed as follows."""
-    mark = metadata_of(cell, "nbgrader")
-    try:
-        worth = str(float(mark.get("points", 0)))
-    except (TypeError, ValueError):
-        return False
-    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
-    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
-    return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
+    """Whether the cell is as it was handed out: nbgrader left a checksum of that."""
+    return checksum_of(cell) == metadata_of(cell, "nbgrader").get("checksum")
 
 
 def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.cells import CHECK_PREFIX, defined_by, grade_id_of, metadata_of, names_in, recognise, source_of
+from autograder.cells import (
+    CHECK_PREFIX,
+    defined_by,
+    grade_id_of,
+    metadata_of,
+    names_in,
+    recognise,
+    released_cells_of,
+    source_of,
+)
 from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
@@ -30,9 +39,6 @@ __all__ = [
     "source_of",
     "submission_of",
 ]
-
-MOST_POINTS = 1e6
-"""More than any cell is worth."""
 
 MAX_CANDIDATES = 20
 """How many files of a folder are looked into for the submission."""
@@ -121,7 +127,8 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
-            points = cell_points(notebook) or points_of_kit(assignment)
+            said = released_cells_of(notebook).items()
+            points = {name: worth for name, worth in said if worth is not None} or points_of_kit(assignment)
             exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
             return Submission(
                 assignment,
@@ -130,7 +137,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
                 cells,
                 tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
                 {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
-                tuple(name for name in points if name not in wanted),
+                _in_order_of(grade_ids, set(points).difference(wanted)),
             )
     raise UnreadableNotebook(
         _(
@@ -141,19 +148,8 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
-def cell_points(notebook: dict[str, Any]) -> dict[str, float]:
-    """grade_id -> what the cell is worth, as the release says in the notebook's metadata; empty if it does not.
-
-    A student's copy may say anything; for grading, `mend` writes what the gradebook knows.
-    """
-    said = metadata_of(notebook, "autograder").get("points")
-    if not isinstance(said, dict):
-        return {}
-    return {name: float(value) for name, value in said.items() if isinstance(name, str) and _is_worth(value)}
-
-
 def points_of_kit(assignment: str) -> dict[str, float]:
-    """The same by the kit's own account, which does not say what cells that a person grades are worth."""
+    """grade_id -> points by the kit's own account, which does not know what cells that a person grades are worth."""
     by_hand = dict.fromkeys(hand_graded(assignment), 0.0)
     return {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
 
@@ -220,8 +216,9 @@ def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
     return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
 
 
-def _is_worth(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST_POINTS
+def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
+    """`names` as they stand in the notebook, those that do not at the end."""
+    return (*(name for name in grade_ids if name in names), *sorted(names.difference(grade_ids)))
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:

@@ -57,6 +57,18 @@ def grade(
     )
 
 
+def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of nbgrader's own commands there."""
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=environment(course),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
 def executed(course: Path, student: str) -> dict[str, Any]:
     """The student's executed notebook."""
     path = course / "autograded" / student / ASSIGNMENT / NOTEBOOK

@@ -25,22 +25,12 @@ from tests.class_folder import (
     grades_in,
     make_course,
     many,
+    nbgrader,
     total,
 )
 from tests.sample_class import CLASS, hurried
 
 FEW = tuple(hurried(s) for s in CLASS if s.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
-
-
-def nbgrader(course, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=course,
-        env=environment(course),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
 
 @pytest.fixture(scope="module")

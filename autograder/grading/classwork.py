@@ -14,7 +14,7 @@ from pathlib import Path
 from autograder.grading import process
 from autograder.grading.course import Course, CourseError, Handed, edition_metadata
 from autograder.grading.digest import content_digest, settings_digest
-from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.records import result_of
@@ -30,7 +30,8 @@ class Summary:
     """What came of a run of grading.
 
     Attributes:
-        graded, unchanged: how many submissions were graded now, and how many as they are had been before.
+        graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
+        penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
         looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
@@ -38,9 +39,15 @@ class Summary:
 
     graded: int = 0
     unchanged: int = 0
+    penalised: int = 0
     looks: dict[str, str] = field(default_factory=dict)
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """How many submissions have been dealt with."""
+        return self.graded + self.unchanged + self.penalised + len(self.broken)
 
 
 def grade_class(
@@ -86,8 +93,11 @@ def grade_class(
             for handed in handed_in:
                 digest = content_digest(settled, handed, prepared.notebook)
                 if known.get(handed.student) == digest and gradebook.has(handed):
-                    summary.unchanged += 1
                     _look(summary, handed.student, result_of(json.loads(store.result(assignment, handed.student))))
+                    if _penalise(summary, gradebook, handed):
+                        summary.penalised += 1
+                    else:
+                        summary.unchanged += 1
                 else:
                     digests[handed.student] = digest
                     yield handed
@@ -101,8 +111,9 @@ def grade_class(
                     summary.broken[handed.student] = f"{type(done).__name__}: {done}"
                 else:
                     gradebook.save(handed, done)
-                    store.put(assignment, handed.student, digest, done.isolation, done.result)
                     _note(summary, handed.student, done)
+                    _penalise(summary, gradebook, handed)
+                    store.put(assignment, handed.student, digest, done.isolation, done.result)
                 progress(summary, len(handed_in))
     progress(summary, len(handed_in))
     return summary
@@ -113,6 +124,15 @@ def _note(summary: Summary, student: str, done: GradedFolder) -> None:
     if done.result.mended:
         summary.mended[student] = done.result.mended
     _look(summary, student, done.result)
+
+
+def _penalise(summary: Summary, gradebook: ClassGradebook, handed: Handed) -> bool:
+    """Whether the late penalty, worked out anew, is another than before."""
+    try:
+        return gradebook.penalise(handed)
+    except LatePolicyError as error:
+        summary.looks[handed.student] = str(error)
+        return False
 
 
 def _look(summary: Summary, student: str, result: SubmissionResult) -> None:

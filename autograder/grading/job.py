@@ -142,8 +142,8 @@ class Grader:
         own = self._assignment.metadata
         notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
         if "autograder" in own:
-            points = notebook["metadata"]["autograder"]["points"]
-            notebook["metadata"]["autograder"] = {**own["autograder"], "points": points}
+            holds = notebook["metadata"]["autograder"]["cells"]
+            notebook["metadata"]["autograder"] = {**own["autograder"], "cells": holds}
         return notes
 
     @property

@@ -20,14 +20,14 @@ from autograder.submission import UnreadableNotebook, submission_of
 _IMPORTS_KIT = re.compile(r"(?m)^(from autograder import|import autograder\b)")
 
 
-class TellPoints(NbGraderPreprocessor):
+class TellContents(NbGraderPreprocessor):
     """Runs before nbgrader takes checksums and saves cells, which then hold what it wrote."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Write the points of the cells of `nb` into it."""
+        """Write into `nb` which cells it holds and what they are worth."""
         marks = [metadata_of(cell, "nbgrader") for cell in nb.cells]
-        points = {m["grade_id"]: m.get("points", 0.0) for m in marks if m.get("grade") or m.get("task")}
-        nb.metadata.setdefault("autograder", NotebookNode())["points"] = points
+        holds = {m["grade_id"]: m.get("points") if m.get("grade") or m.get("task") else None for m in marks if m}
+        nb.metadata.setdefault("autograder", NotebookNode())["cells"] = holds
         try:
             submission = submission_of(nb, resources["nbgrader"]["notebook"])
         except UnreadableNotebook:  # an assignment of the instructor's own, with no exercise of the kit
