@@ -69,6 +69,21 @@ def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run(course: Path, *arguments: str, check: bool = True) -> str:
+    """What one of our commands prints there, errors included."""
+    command = [sys.executable, "-m", "autograder", *arguments]
+    return subprocess.run(
+        command,
+        cwd=course,
+        env=environment(course),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        check=check,
+    ).stdout
+
+
 def executed(course: Path, student: str) -> dict[str, Any]:
     """The student's executed notebook."""
     path = course / "autograded" / student / ASSIGNMENT / NOTEBOOK
