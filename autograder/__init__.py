@@ -2,7 +2,8 @@
 
 A student's notebook needs these names from here: `check`, which judges an exercise where it stands; `hint`, which
 helps on; `waiting_for`, which lets a cell stay quiet until the exercise it builds on is written; `use_language`; and,
-where an instructor has changed exercises or points, `use_exercises`, a line that the release brings along. The course library is `autograder.layers`.
+where an instructor has changed exercises or points, `use_exercises`, in a line that the release brings along. The
+course library is `autograder.layers`.
 """
 
 from importlib import import_module

@@ -59,11 +59,14 @@ def released_cells_of(notebook: dict[str, Any]) -> dict[str, float | None]:
     said = metadata_of(notebook, "autograder").get("cells")
     if not isinstance(said, dict):
         return {}
-    return {name: float(value) if _is_worth(value) else None for name, value in said.items() if isinstance(name, str)}
+    return {name: worth(value) for name, value in said.items() if isinstance(name, str)}
 
 
-def _is_worth(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_POINTS
+def worth(value: Any) -> float | None:
+    """`value` as points; None if it is nothing of the kind."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_POINTS:
+        return float(value)
+    return None
 
 
 def checksum_of(cell: dict[str, Any]) -> str | None:

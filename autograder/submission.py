@@ -19,6 +19,7 @@ from autograder.cells import (
     recognise,
     released_cells_of,
     source_of,
+    worth,
 )
 from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
@@ -127,8 +128,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
-            said = released_cells_of(notebook).items()
-            points = {name: worth for name, worth in said if worth is not None} or points_of_kit(assignment)
+            points = _points_in(notebook, assignment)
             exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
             return Submission(
                 assignment,
@@ -146,12 +146,6 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             "paste your answers into its cells."
         ).format(name=name, known=", ".join(assignments()))
     )
-
-
-def points_of_kit(assignment: str) -> dict[str, float]:
-    """grade_id -> points by the kit's own account, which does not know what cells that a person grades are worth."""
-    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)
-    return {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
 
 
 def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
@@ -214,6 +208,17 @@ def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterat
 def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
     """grade_ids of the cells that make up `exercises`."""
     return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+
+
+def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
+    """grade_id -> points of the cells that have some: as the release says, or else as the kit and the cells do."""
+    released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
+    if released:
+        return released
+    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)  # whatever these are worth
+    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
+    marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
+    return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
 
 
 def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:

@@ -38,7 +38,10 @@ def test_code_differs_in_comments_and_strings_only(ja, en):
 @pytest.mark.parametrize(
     ("cells", "phrases"),
     [
-        (CELLS, ("全部で 48.5 点", "| 12 |", "`clip_gradients`（12 点", "`BatchNorm`（17 点", "図 3.5、考察 2 | 手動 | 5.5 |")),
+        (
+            CELLS,
+            ("全部で 48.5 点", "| 12 |", "`clip_gradients`（12 点", "`BatchNorm`（17 点", "考察 2 | 手動 | 5.5 |"),
+        ),
         (
             ENGLISH_CELLS,
             ("worth 48.5 points", "| 12 |", "`clip_gradients` (12 points", "`BatchNorm` (17 points", "by hand | 5.5 |"),

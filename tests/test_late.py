@@ -122,9 +122,9 @@ def test_a_due_date_moved_by_nbgrader_is_followed_and_said(again, graded):
     folder, _settings, _said = graded
     set_due(folder, LATER)
     done = grade(folder)
-    said = done.stdout
-    assert done.stderr == "" and penalties(folder) == {} and "with another late penalty or time of handing in: 1." in said
-    assert "0 graded, 2 unchanged" in said
+    assert penalties(folder) == {}
+    assert "with another late penalty or time of handing in: 1." in done.stdout
+    assert "0 graded, 2 unchanged" in done.stdout and done.stderr == ""
 
 
 def test_points_by_hand_are_penalised_at_the_next_run(again, graded):
