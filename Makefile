@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is set up once, from requirements.lock, by whatever comes first. It needs Python 3.11 or
 # newer: the first of these that is one, or `make PYTHON=/path/to/python3.12 demo`.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 RUN := .venv/bin/python
 READY := .venv/ready

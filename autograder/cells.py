@@ -85,6 +85,25 @@ def checksum_of(cell: dict[str, Any]) -> str | None:
     return hashlib.md5("".join(parts + points).encode("utf-8", "replace")).hexdigest()
 
 
+def is_as_given(cell: Any) -> bool:
+    """Whether the cell is as it was handed out: nbgrader left a checksum of that in its mark."""
+    handed_out = metadata_of(cell, "nbgrader").get("checksum")
+    return handed_out is not None and checksum_of(cell) == handed_out
+
+
+def is_answered(notebook: dict[str, Any]) -> bool:
+    """Whether anything is written in the notebook: a cell for answers is not as it was handed out."""
+    return any(_is_answer(cell) for cell in notebook["cells"] if isinstance(cell, dict))
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    mark = metadata_of(cell, "nbgrader")
+    if mark:
+        return mark.get("solution") is True and not is_as_given(cell)
+    source = source_of(cell)
+    return "raise NotImplementedError" not in source and any(defines(source, name) for name in defined_by().values())
+
+
 def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:
     """Which unmarked cells are the cells called `wanted` that no cell is marked as.
 

@@ -116,10 +116,23 @@ def mend(
     Returns:
         What was mended, a sentence each.
     """
+    notes = identify(notebook, released, kernelspec)
+    notes += _put_back(notebook["cells"], released, released_cells_of(notebook))
+    _settle_ids(notebook["cells"])
+    # What the assignment holds and is worth is the gradebook's to say, not the student's copy.
+    holds = {name: cell.points for name, cell in released.items()}
+    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
+    return notes
+
+
+def identify(
+    notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
+) -> list[str]:
+    """The first part of `mend`: every cell that is there and can be told carries its mark; none is put back."""
     notes = repair(notebook)
-    cells, came_with = notebook["cells"], released_cells_of(notebook)
+    cells = notebook["cells"]
     notes += _speak_python(notebook["metadata"], kernelspec)
-    notes += _drop_unknown_marks(cells, released, came_with)
+    notes += _drop_unknown_marks(cells, released, released_cells_of(notebook))
     notes += _keep_one_of_each(cells, released)
     notes += _restore(cells, released)
     recognised: list[str] = []
@@ -134,11 +147,6 @@ def mend(
                 names=", ".join(name for name in released if name in recognised)
             )
         )
-    notes += _put_back(cells, released, came_with)
-    _settle_ids(cells)
-    # What the assignment holds and is worth is the gradebook's to say, not the student's copy.
-    holds = {name: cell.points for name, cell in released.items()}
-    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
     return notes
 
 

@@ -6,8 +6,7 @@ import difflib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from autograder.exercises import assignments, in_lesson_order
@@ -18,11 +17,12 @@ from autograder.judge import interrupted, judge, with_line
 from autograder.oracle import known_mistakes, look, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
-from autograder.report.text import exercise_text
+from autograder.report.text import exercise_text, say
 from autograder.results import ExerciseResult
+from autograder.unchanged import Stops, parts_of
 from autograder.unrun import unrun_here
 from autograder.wire import Raised
-from autograder.worker.limits import Limits, OutOfTime, time_limit
+from autograder.worker.limits import Limits, OutOfTime
 
 _hints = Hints()
 _points: dict[str, float] = {}
@@ -36,6 +36,9 @@ def use_exercises(**points: float) -> None:
     """
     _points.clear()
     _points.update(points)
+
+
+_stops = Stops()
 
 
 def check(name: Any = None) -> Report | Overview | float | None:
@@ -59,7 +62,7 @@ def check(name: Any = None) -> Report | Overview | float | None:
     result = judge_here(_known(name), namespace)
     if not _in_nbgrader():
         return Report(result)
-    print(exercise_text(result))
+    say(exercise_text(result))
     if "NBGRADER_VALIDATING" in os.environ and not result.full:
         # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
         print(exercise_text(result, width=80), file=sys.stderr)
@@ -91,7 +94,10 @@ def hint(name: Any = None) -> Hint | None:
 
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
-    """The result of `wanted` for what `namespace` defines, on the public cases, in this process."""
+    """The result of `wanted` for what `namespace` defines, on the public cases, in this process.
+
+    What was stopped for its time is not run again while its code is the same.
+    """
     __tracebackhide__ = True
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
 
@@ -103,12 +109,15 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         return interrupted(wanted, error)
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
-    seconds = Limits().probe_seconds
+    bodies = iter((wanted.id, f"{wanted.id}, further"))
+
+    def limited() -> AbstractContextManager[None]:
+        return _stops.limited(next(bodies), lambda: parts_of(namespace, wanted.defines), Limits())
+
     try:
-        seen = look(wanted, implementation, expectations, partial(time_limit, seconds))
+        seen = look(wanted, implementation, expectations, limited)
     except OutOfTime as error:
-        reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
-        return interrupted(wanted, Stopped(with_line(reason.format(seconds=seconds), Raised.of(error))))
+        return interrupted(wanted, Stopped(error))
     except KeyboardInterrupt as error:  # without the way through the kit, which says nothing
         raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
@@ -133,7 +142,7 @@ def waiting_for(name: str) -> Iterator[None]:
             raise
         if named and not any(map(_is_here, named)):  # nobody can write it: this notebook has no cell for it
             return
-        print(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+        say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
 class Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 import unicodedata
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import checksum_of, grade_id_of, metadata_of, recognise, source_of
+from autograder.cells import grade_id_of, is_as_given, source_of
+from autograder.exercises import releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
+from autograder.mending import ReleasedCell, identify, released_in
 from autograder.report.words import points
 from autograder.results import ExerciseResult, Outcome
 from autograder.submission import Submission, read_notebook, submission_of
@@ -154,20 +157,42 @@ def _errors(graded: Graded) -> Iterator[str]:
 
 
 def _by_hand(package: Package) -> Iterator[str]:
-    cells, wanted = package.notebook["cells"], package.submission.by_hand
-    present = {grade_id_of(cell): cell for cell in cells}
-    present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
-    missing = [name for name in wanted if name not in present]
-    untouched = [name for name in wanted if name in present and _as_given(present[name])]
+    missing, untouched = hand_graded_state(package.notebook, package.submission)
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
 
 
-def _as_given(cell: dict[str, Any]) -> bool:
-    """Whether the cell is as it was handed out: nbgrader left a checksum of that."""
-    return checksum_of(cell) == metadata_of(cell, "nbgrader").get("checksum")
+def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
+    """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
+
+    A cell that lost its mark is there if grading will recognise it.
+    """
+    wanted, given = submission.by_hand, {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
+    released, cells = _identified(notebook, submission.assignment)
+    present = [cell for cell in notebook["cells"] if isinstance(cell, dict)]  # an instructor's question, too
+    found = {grade_id_of(cell): source_of(cell) for cell in (*present, *cells)}
+    missing = [name for name in wanted if name not in found]
+    untouched = [
+        name
+        for name in wanted
+        if name in given or (name in found and name in released and released[name].is_untouched(found[name]))
+    ]
+    return missing, untouched
+
+
+def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, ReleasedCell], list[dict[str, Any]]]:
+    """What the cells of `notebook` were released as, and these marked again; of the edition that most of them fit."""
+    best: tuple[dict[str, ReleasedCell], list[dict[str, Any]]] = {}, notebook["cells"]
+    most = -1
+    for release in releases(assignment).values():
+        released, mended = released_in(release), copy.deepcopy(notebook)
+        identify(mended, released)
+        fitting = sum(1 for cell in mended["cells"] if grade_id_of(cell) in released)
+        if fitting > most:
+            best, most = (released, mended["cells"]), fitting
+    return best
 
 
 def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:

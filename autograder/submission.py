@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from autograder.cells import (
     CHECK_PREFIX,
     defined_by,
     grade_id_of,
+    is_answered,
     metadata_of,
     names_in,
     recognise,
@@ -24,7 +25,7 @@ from autograder.cells import (
 from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
-from autograder.reading import UnreadableNotebook, as_text, read_notebook
+from autograder.reading import UnreadableNotebook, as_text, is_notebook_name, read_notebook
 
 __all__ = [
     "CHECK_PREFIX",
@@ -35,6 +36,8 @@ __all__ = [
     "choose_notebook",
     "digest",
     "language_of",
+    "no_notebook",
+    "notebooks_in",
     "notes_on_choice",
     "read_notebook",
     "source_of",
@@ -43,6 +46,9 @@ __all__ = [
 
 MAX_CANDIDATES = 20
 """How many files of a folder are looked into for the submission."""
+
+MAX_NAMED = 5
+"""How many files a message names where there is no notebook among them."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,14 @@ class Cell:
         index: its place among all cells of the notebook.
         grade_id: nbgrader's name for it, or None.
         experiment: whether it is a demonstration of the lesson that the student has not altered.
+        shown: whether a person will look at it although it has no name.
     """
 
     index: int
     source: str
     grade_id: str | None
     experiment: bool
+    shown: bool = False
 
     @property
     def is_check(self) -> bool:
@@ -97,6 +105,11 @@ class Submission:
         """The test cell of `exercise`, or None."""
         return next((cell for cell in self.cells if cell.grade_id == CHECK_PREFIX + exercise.id), None)
 
+    def showing(self, indices: Collection[int]) -> Submission:
+        """The same submission, of which a person will look at the cells with these `indices`."""
+        cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
+        return replace(self, cells=tuple(cells))
+
     def cells_to_run(self) -> list[Cell]:
         """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
         chosen: dict[int, Cell] = {}
@@ -110,6 +123,16 @@ class Submission:
             unresolved = set().union(*(uses for _makes, uses in names)) - made
             needed = [cell for name in unresolved for cell in makers.get(name, ()) if cell.index not in chosen]
         return [chosen[index] for index in sorted(chosen)]
+
+    def names_behind(self, names: Iterable[str]) -> set[str]:
+        """All names that code which uses `names` may come to, through the cells that make them."""
+        makers = _makers(self.cells)
+        found, new = set(), set(names)
+        while new:
+            found |= new
+            cells = {cell.index: cell for name in new for cell in makers.get(name, ())}
+            new = set().union(*(made | used for made, used in (names_in(c.source) for c in cells.values()))) - found
+        return found
 
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:
@@ -148,41 +171,72 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
-def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
+def choose_notebook(folder: Path, name: str, wanted: Collection[str] = ()) -> tuple[Path | None, list[str]]:
     """Which file of a submitted folder is the submission: the first of `candidates_in`.
 
     Returns:
         The file, or None if there is no notebook, and what an instructor should know about the choice.
     """
-    candidates = candidates_in(folder, name)
+    candidates = candidates_in(folder, name, wanted)
     return (candidates[0], notes_on_choice(folder, name, candidates)) if candidates else (None, [])
 
 
-def candidates_in(folder: Path, name: str) -> list[Path]:
+def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list[Path]:
     """Which files of a submitted folder may be the submission, the likeliest first.
 
-    The one called `name`.ipynb alone; otherwise those that belong to an assignment, here or one folder down; otherwise
-    all notebooks, so that reading one says what is wrong. Of several the newest first. Links are never followed.
+    All notebooks there and one folder down, whatever their names: those first that can be read and belong to an
+    assignment, to this one, and are more than it was handed out; of several the newest, then the one called
+    `name`.ipynb. Where none can be graded, that one is first, so that reading it says what is wrong. Links are never
+    followed.
+
+    Args:
+        wanted: grade_ids of this assignment's cells; empty for any assignment.
     """
-    named = folder / f"{name}.ipynb"
-    if _is_plain_file(named):
-        return [named]
-    found = sorted(_notebooks_in(folder), key=lambda path: (-path.lstat().st_mtime, str(path)))[:MAX_CANDIDATES]
-    return [path for path in found if _belongs_here(path)] or found
+    found = notebooks_in(folder, name)
+    if len(found) > 1:
+        named = folder / f"{name}.ipynb"
+        merits = {path: _merit(path, wanted) for path in found}
+        found.sort(key=lambda path: (-merits[path], not merits[path] and path != named))
+    return found
+
+
+def notebooks_in(folder: Path, name: str) -> list[Path]:
+    """The same files, unread and the newest first; of too many, the one called `name`.ipynb is among those."""
+
+    def is_other(path: Path) -> bool:
+        return path != folder / f"{name}.ipynb"
+
+    def age(path: Path) -> tuple[float, bool, str]:
+        return -path.lstat().st_mtime, is_other(path), str(path)
+
+    found = sorted(_notebooks_in(folder), key=lambda path: (is_other(path), age(path)))[:MAX_CANDIDATES]
+    return sorted(found, key=age)
 
 
 def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
-    """What somebody should know about taking the first of the `candidates`; nothing where it is called `name`.ipynb."""
+    """What somebody should know about taking the first of the `candidates`; nothing where that is as it should be."""
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
+    if others:
+        note = _(
+            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
+            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
+        )
+        return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":
         return []
-    if not others:
-        return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
-    note = _(
-        "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
-        "Please look whether that is right."
+    return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+
+
+def no_notebook(folder: Path, name: str) -> str:
+    """What to say of a submitted folder without a notebook."""
+    names = [_shown(entry) for entry in _visible(folder) if entry.name != "timestamp.txt"]
+    if not names:
+        return _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(name=name)
+    if len(names) > MAX_NAMED:
+        names[MAX_NAMED:] = ["..."]
+    return _("There is no notebook in what was handed in, but {files}. Hand in {name}.ipynb.").format(
+        files=", ".join(names), name=name
     )
-    return [note.format(name=name, taken=taken, others=", ".join(others))]
 
 
 def language_of(notebook: dict[str, Any]) -> str | None:
@@ -252,23 +306,33 @@ def _notebooks_in(folder: Path) -> Iterator[Path]:
     """The notebooks in `folder` and one folder down, without copies that programs keep for themselves."""
     for entry in _visible(folder):
         inside = _visible(Path(entry)) if entry.is_dir(follow_symlinks=False) else [entry]
-        yield from (Path(file) for file in inside if file.name.endswith(".ipynb") and _is_plain_file(Path(file)))
+        yield from (
+            Path(file) for file in inside if is_notebook_name(file.name) and file.is_file(follow_symlinks=False)
+        )
 
 
-def _visible(folder: Path) -> Iterable[os.DirEntry[str]]:
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
+        found = [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
     except OSError:
         return []
+    return sorted(found, key=lambda entry: entry.name)
 
 
-def _is_plain_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _shown(entry: os.DirEntry[str]) -> str:
+    name = as_text(entry.name)
+    if entry.is_symlink():
+        return _("{name} (a link)").format(name=name)
+    return f"{name}/" if entry.is_dir(follow_symlinks=False) else name
 
 
-def _belongs_here(path: Path) -> bool:
+def _merit(path: Path, wanted: Collection[str]) -> int:
+    """How much speaks for a file: it belongs to some assignment, to the one of `wanted`, and is answered."""
     try:
-        submission_of(read_notebook(path), path.name)
+        notebook = read_notebook(path)
+        submission = submission_of(notebook, path.name)
     except UnreadableNotebook:
-        return False
-    return True
+        return 0
+    if wanted and not any(cell.grade_id in wanted for cell in submission.cells):
+        return 1
+    return 3 if is_answered(notebook) else 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autograder.cells import grade_id_of, source_of
 from autograder.i18n import _
 from autograder.reading import as_text
 from autograder.submission import language_of
@@ -49,16 +51,58 @@ def guarded_folders(course: Path) -> tuple[Path, ...]:
     return tuple(folder for name in GUARDED if (folder := course.resolve() / name).is_dir())
 
 
+def refuse_elsewhere(directory: Any) -> None:
+    """See that nbgrader's gradebook lies in the course folder: in its address, ? and % are no part of the path.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+
+    Raises:
+        CourseError: it would lie elsewhere, and nobody asked for that.
+    """
+    from sqlalchemy.engine import make_url
+
+    wanted = Path(directory.root) / "gradebook.db"
+    found = make_url(directory.db_url).database
+    if directory.db_url == f"sqlite:///{wanted}" and found != str(wanted):
+        raise CourseError(
+            _(
+                "nbgrader would look for the gradebook of {folder} at {found}, for it misreads a path with ? or %. "
+                "Rename the folder."
+            ).format(folder=wanted.parent, found=found)
+        )
+
+
 def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str, Any]:
     """The notebook metadata of the instructor's version, which says whose language is spoken; empty without one.
 
     Args:
         directory: nbgrader's CourseDirectory.
     """
-    path = Path(directory.format_path(directory.source_directory, ".", assignment)) / f"{notebook}.ipynb"
+    metadata = _read(directory, directory.source_directory, assignment, notebook).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ...]:
+    """The texts of the cells that students get without a mark: prose, code for all, experiments.
+
+    They are those of the instructor's version, and of the release, which may have been handed out before that changed.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+    """
+    steps = (directory.source_directory, directory.release_directory)
+    versions = (_read(directory, step, assignment, notebook).get("cells") for step in steps)
+    cells = [cell for version in versions if isinstance(version, list) for cell in version]
+    return tuple(dict.fromkeys(source_of(cell) for cell in cells if isinstance(cell, dict) and not grade_id_of(cell)))
+
+
+def _read(directory: Any, step: str, assignment: str, notebook: str) -> dict[str, Any]:
+    """A notebook of the course's own as it lies in the folder for `step`; empty where it cannot be read."""
+    path = Path(directory.format_path(step, ".", assignment)) / f"{notebook}.ipynb"
     with contextlib.suppress(OSError, ValueError):
-        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-        return metadata if isinstance(metadata, dict) else {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
     return {}
 
 
@@ -100,12 +144,47 @@ class Course:
         """nbgrader's CourseDirectory."""
         from nbgrader.coursedir import CourseDirectory
 
-        return CourseDirectory(config=self.config)
+        directory = CourseDirectory(config=self.config)
+        refuse_elsewhere(directory)
+        return directory
+
+    def refuse_name(self, assignment: str) -> None:
+        """See that nbgrader can work with an assignment of this name, and that it means a folder of the course.
+
+        Raises:
+            CourseError: it cannot.
+        """
+        folder = self.source(assignment)  # where nbgrader cannot work at all, this says so
+        if "+" in assignment:
+            raise CourseError(
+                _("nbgrader takes no + in the name of an assignment. Rename the folder {folder}.").format(folder=folder)
+            )
+        if assignment != assignment.strip() or assignment in ("", ".", "..") or set(assignment) & set("/\\\0"):
+            raise CourseError(
+                _("{name} cannot be the name of an assignment, which is that of a folder in source/.").format(
+                    name=f'"{assignment}"'
+                )
+            )
 
     @property
     def database(self) -> str:
         """The URL of the gradebook."""
         return self.directory.db_url
+
+    def assignments(self) -> list[str]:
+        """The names of the assignments that have an instructor's version here."""
+        folder = self.source("_").parent
+        return sorted({path.parent.name for path in folder.glob("*/*.ipynb")}) if folder.is_dir() else []
+
+    def has(self, assignment: str) -> bool:
+        """Whether there is an instructor's version, or something was handed in, which the gradebook may know."""
+        return self.source(assignment).is_dir() or any(self.handed_in(assignment))
+
+    def unknown(self, assignment: str) -> CourseError:
+        """The error that there is no such assignment, with the names of those there are."""
+        known = self.assignments()
+        there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
+        return CourseError(_("There is no assignment {name} here. {there}").format(name=assignment, there=there))
 
     def source(self, assignment: str) -> Path:
         """The folder of the instructor's version."""
@@ -118,16 +197,18 @@ class Course:
         return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
-        """What was submitted, by student; `student` may be a pattern."""
+        """What was submitted, by student; `student` may be a pattern, where it is nobody's id as it stands."""
         directory = self.directory
-        pattern = Path(directory.format_path(directory.submitted_directory, student, assignment))
-        whose = re.compile(
-            directory.format_path(directory.submitted_directory, "(?P<student>.*)", re.escape(assignment), escape=True)
-        )
+        submitted = directory.submitted_directory
+        if Path(directory.format_path(submitted, student, assignment)).is_dir():
+            student = glob.escape(student)
+        pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
+        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
-            if match and folder.is_dir():
+            if match:
                 name = match["student"]
                 target = directory.format_path(directory.autograded_directory, name, assignment)
                 yield Handed(name, folder, Path(target))
@@ -143,18 +224,24 @@ class Course:
         from nbgrader.converters import GenerateAssignment
         from nbgrader.coursedir import CourseDirectory
 
+        class GenerateThis(GenerateAssignment):
+            """Finds the notebooks of one assignment; nbgrader's own takes all names, of folders too, for patterns."""
+
+            def init_notebooks(self) -> None:
+                folder = self._format_source(assignment, ".")
+                found = sorted(glob.glob(os.path.join(glob.escape(folder), "*.ipynb")))
+                if not found:
+                    raise CourseError(_("There is no notebook in {folder}.").format(folder=os.path.normpath(folder)))
+                self.assignments, self.notebooks = {folder: found}, []
+
         if not self.source(assignment).is_dir():
-            raise CourseError(
-                _("There is no assignment {name} here: {folder} does not exist.").format(
-                    name=assignment, folder=self.source(assignment)
-                )
-            )
+            raise self.unknown(assignment)
         directory = CourseDirectory(config=self.config, assignment_id=assignment)
         released = Path(directory.format_path(directory.release_directory, ".", assignment))
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".release-") as aside:
             if released.exists():
                 directory.release_directory = str(Path(aside).relative_to(self.folder))
-            converter = GenerateAssignment(coursedir=directory, config=self.config)
+            converter = GenerateThis(coursedir=directory, config=self.config)
             converter.log.setLevel(logging.ERROR)
             try:
                 converter.start()

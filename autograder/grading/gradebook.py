@@ -7,19 +7,26 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from nbformat.v4 import new_notebook
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook
-from nbgrader.coursedir import CourseDirectory
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+)
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.job import GradedFolder
+from autograder.grading.timestamp import read_timestamp
 from autograder.i18n import _
 from autograder.mending import ReleasedCell
 
@@ -29,11 +36,6 @@ LOCKED_TRIES = 10
 
 class LatePolicyError(Exception):
     """The course's late policy ended with an error; the message says which."""
-
-
-def submitted_at(folder: Path) -> datetime | None:
-    """When the folder was handed in, in UTC, as its time stamp says; None without one."""
-    return CourseDirectory().get_existing_timestamp(str(folder))
 
 
 def silence_link_warnings() -> None:
@@ -161,7 +163,7 @@ class ClassGradebook:
         submission = gradebook.find_submission(self._assignment, handed.student)
         (notebook,) = submission.notebooks
         before = submission.timestamp, notebook.late_submission_penalty or 0.0
-        submission.timestamp = submitted_at(handed.folder)
+        submission.timestamp = read_timestamp(handed.folder)[0]
         late = submission.total_seconds_late > 0
         if not late:
             notebook.late_submission_penalty = None
@@ -173,6 +175,23 @@ class ClassGradebook:
             return before != (submission.timestamp, notebook.late_submission_penalty or 0.0)
         finally:
             gradebook.db.expunge_all()
+
+    def forget(self) -> None:
+        """Leave unsaved what `save` could not bring to an end."""
+        self._gradebook.db.rollback()
+        self._gradebook.db.expunge_all()
+
+    @_patient
+    def students(self) -> set[str]:
+        """The ids of everybody in the gradebook."""
+        return {id for (id,) in self._gradebook.db.query(Student.id)}
+
+    @_patient
+    def submitters(self) -> set[str]:
+        """The ids of those whose submission has been graded."""
+        query = self._gradebook.db.query(SubmittedAssignment.student_id)
+        own = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        return {id for (id,) in own.filter(Assignment.name == self._assignment)}
 
     def _name_of(self, entry: Grade | Comment) -> str:
         """The cell that an entry is about. To ask the entry itself takes a query, for every cell of every student."""
