@@ -29,6 +29,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "autograder.nbgrader_plugins.stubs.ClearSolutions",  # in place of nbgrader.preprocessors.ClearSolutions
+    "autograder.nbgrader_plugins.contents.TellContents",  # before SaveCells: which exercises, worth what
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.beside import files_beside
 from autograder.cells import grade_id_of, is_as_given, source_of
-from autograder.exercises import hand_graded, releases
+from autograder.exercises import releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
 from autograder.mending import ReleasedCell, identify, released_in
@@ -157,21 +157,22 @@ def _errors(graded: Graded) -> Iterator[str]:
 
 
 def _by_hand(package: Package) -> Iterator[str]:
-    missing, untouched = hand_graded_state(package.notebook, package.submission.assignment)
+    missing, untouched = hand_graded_state(package.notebook, package.submission)
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
 
 
-def hand_graded_state(notebook: dict[str, Any], assignment: str) -> tuple[list[str], list[str]]:
+def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
     """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
 
     A cell that lost its mark is there if grading will recognise it.
     """
-    wanted, given = hand_graded(assignment), {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
-    released, cells = _identified(notebook, assignment)
-    found = {grade_id_of(cell): source_of(cell) for cell in cells}
+    wanted, given = submission.by_hand, {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
+    released, cells = _identified(notebook, submission.assignment)
+    present = [cell for cell in notebook["cells"] if isinstance(cell, dict)]  # an instructor's question, too
+    found = {grade_id_of(cell): source_of(cell) for cell in (*present, *cells)}
     missing = [name for name in wanted if name not in found]
     untouched = [
         name

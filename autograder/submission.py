@@ -6,7 +6,7 @@ import builtins
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from autograder.cells import (
     metadata_of,
     names_in,
     recognise,
+    released_cells_of,
     source_of,
+    worth,
 )
-from autograder.exercises import assignments
+from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
 from autograder.reading import UnreadableNotebook, as_text, is_notebook_name, read_notebook
@@ -79,8 +81,11 @@ class Submission:
     Attributes:
         assignment: its name, such as "gradient-pathology", without the language edition.
         language: the edition's language, or None if the notebook does not say.
-        exercises: all exercises of the assignment, in the order of their test cells.
+        exercises: those exercises of the assignment that the instructor's notebook holds, in the order of their test
+            cells.
         missing: grade_ids of the assignment's cells that the notebook lacks.
+        points: what the exercises are worth, by id.
+        by_hand: grade_ids of the cells that a person grades.
     """
 
     assignment: str
@@ -88,6 +93,8 @@ class Submission:
     exercises: tuple[Exercise, ...]
     cells: tuple[Cell, ...]
     missing: tuple[str, ...]
+    points: dict[str, float] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -137,15 +144,24 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         UnreadableNotebook: it belongs to no assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
-    for assignment, exercises in assignments().items():
-        wanted = list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+    for assignment, known in assignments().items():
+        wanted = _cells_of(known)
         grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
         for index, grade_id in recognise(notebook["cells"], wanted).items():
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
-            missing = tuple(grade_id for grade_id in wanted if grade_id not in grade_ids)
-            return Submission(assignment, language_of(notebook), _in_notebook_order(exercises, cells), cells, missing)
+            points = _points_in(notebook, assignment)
+            exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
+            return Submission(
+                assignment,
+                language_of(notebook),
+                _in_notebook_order(exercises, cells),
+                cells,
+                tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
+                {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
+                _in_order_of(grade_ids, set(points).difference(wanted)),
+            )
     raise UnreadableNotebook(
         _(
             "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
@@ -241,6 +257,27 @@ def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterat
             source = source_of(cell)
             mark = metadata_of(cell, "autograder").get("experiment")
             yield Cell(index, source, grade_id, experiment=mark == digest(source))
+
+
+def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
+    """grade_ids of the cells that make up `exercises`."""
+    return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+
+
+def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
+    """grade_id -> points of the cells that have some: as the release says, or else as the kit and the cells do."""
+    released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
+    if released:
+        return released
+    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)  # whatever these are worth
+    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
+    marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
+    return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
+
+
+def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
+    """`names` as they stand in the notebook, those that do not at the end."""
+    return (*(name for name in grade_ids if name in names), *sorted(names.difference(grade_ids)))
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +89,18 @@ def grade(course: Path, *options: str, check: bool = True, assignment: str = ASS
     done = command(*line, environment=environment(course))
     assert not check or done.returncode == 0, done
     return done
+
+
+def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of nbgrader's own commands there."""
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=environment(course),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
 
 def executed(course: Path, student: str) -> dict[str, Any]:

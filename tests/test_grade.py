@@ -28,6 +28,7 @@ from tests.class_folder import (
     grades_in,
     make_course,
     many,
+    nbgrader,
     total,
 )
 from tests.sample_class import CLASS, CODE, Student, cell_of, hurried
@@ -48,17 +49,6 @@ def write_below(notebook):
 
 
 BESIDE = Student("wada", "answers below the cells that ask for them", dict(CODE), mishap=write_below)
-
-
-def nbgrader(course, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=course,
-        env=environment(course),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
 
 @pytest.fixture(scope="module")

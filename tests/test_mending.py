@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 
 import nbformat
@@ -63,6 +64,60 @@ def handed_in(case: Clumsy, folder):
 def answered() -> dict:
     """The released notebook with all right answers, of which the plot takes no time."""
     return hurried(Student("s", "right", RIGHT)).notebook(RELEASE)
+
+
+def newer(**changes) -> dict:
+    """What cells were released as after an instructor changed some: grade_id -> fields."""
+    return RELEASED | {name: replace(RELEASED[name], checksum="new", **fields) for name, fields in changes.items()}
+
+
+NEWER = {
+    "check_clip_gradients": {"points": 12.0},
+    "depth_study_plot": {"points": 5.0, "source": "# another stub"},
+    "setup": {"source": RELEASED["setup"].source + "\nmore = 1"},
+    "clip_gradients": {"cell_type": "markdown"},
+}
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_what_the_instructor_changed_after_the_release_is_put_right_without_a_word(name):
+    notebook, released = answered(), newer(**{name: NEWER[name]})
+    assert mend(notebook, released) == []
+    cell = cell_of(notebook, name)
+    assert cell["metadata"]["nbgrader"] == released[name].mark and cell["cell_type"] == released[name].cell_type
+    assert not released[name].locked or source_of(cell) == released[name].source
+
+
+def test_a_cell_that_the_instructor_added_or_removed_after_the_release_is_no_fault_of_the_students():
+    notebook, released = answered(), newer()
+    gone = [released.pop(name) for name in ("check_gradient_profile", "gradient_profile")]
+    released["own"] = replace(RELEASED["depth_study_plot"], grade_id="own", points=3.0)
+    assert mend(notebook, released) == []
+    marks = {grade_id_of(cell) for cell in notebook["cells"]}
+    assert "own" in marks and marks.isdisjoint(cell.grade_id for cell in gone)
+    assert notebook["metadata"]["autograder"]["cells"]["own"] == 3.0
+
+
+@pytest.mark.parametrize("since", [{}, NEWER], ids=["as released", "changed since"])
+@pytest.mark.parametrize(
+    ("name", "settings", "source", "words"),
+    [
+        ("check_clip_gradients", {"points": 99}, None, "settings of cell check_clip_gradients"),
+        ("check_clip_gradients", {"checksum": "forged", "points": 99}, None, "settings of cell check_clip_gradients"),
+        ("check_clip_gradients", {}, "6.0", "read-only cell check_clip_gradients"),
+        ("setup", {}, "nothing = 0", "read-only cell setup"),
+        ("setup", {"locked": False}, None, "settings of cell setup"),
+    ],
+)
+def test_what_a_student_changed_is_said_whether_or_not_the_assignment_changed_since(
+    since, name, settings, source, words
+):
+    notebook = answered()
+    cell = cell_of(notebook, name)
+    cell["metadata"]["nbgrader"] |= settings
+    cell["source"] = cell["source"] if source is None else source
+    notes = mend(notebook, newer(**since))
+    assert any(words in note for note in notes) and all(name in note for note in notes)
 
 
 def mended(notebook: dict) -> list[str]:

@@ -72,7 +72,7 @@ def grade_submission(
         look_further=lambda exercise, seen: falls_short(exercise, trials(expected[exercise.id], seen)),
     )
     run.observations = explain_unrun(submission, run.outputs, run.observations)
-    checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
+    checks = {e.id: _judge(e, expected[e.id], run).scaled_to(submission.points[e.id]) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from autograder.grading import process
 from autograder.grading.course import Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
-from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
@@ -36,7 +36,8 @@ class Summary:
     """What came of a run of grading.
 
     Attributes:
-        graded, unchanged: how many submissions were graded now, and how many as they are had been before.
+        graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
+        penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
         looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
@@ -45,6 +46,7 @@ class Summary:
 
     graded: int = 0
     unchanged: int = 0
+    penalised: int = 0
     looks: dict[str, str] = field(default_factory=dict)
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
@@ -54,6 +56,11 @@ class Summary:
         """Name `student` for a look, for one more reason, if there is any."""
         if reason:
             self.looks[student] = " ".join(filter(None, [self.looks.get(student), reason]))
+
+    @property
+    def done(self) -> int:
+        """How many submissions have been dealt with."""
+        return self.graded + self.unchanged + self.penalised + len(self.broken)
 
 
 def grade_class(
@@ -147,6 +154,7 @@ class _Run:
                 self._fail(handed.student, done)
             else:
                 self._gradebook.save(handed, done)
+                self._penalise(handed)
                 self._store.put(self._assignment, handed.student, digest, done.isolation, done.result)
                 self._note(handed.student, done)
 
@@ -174,11 +182,22 @@ class _Run:
         digest = content_digest(self._settled, handed, self.prepared.notebook)
         if self._known.get(handed.student) == digest and self._gradebook.has(handed):
             result = result_of(json.loads(self._store.result(self._assignment, handed.student)))
-            self.summary.unchanged += 1
             self._look(handed.student, result)
+            if self._penalise(handed):
+                self.summary.penalised += 1
+            else:
+                self.summary.unchanged += 1
             return False
         self._digests[handed.student] = digest
         return True
+
+    def _penalise(self, handed: Handed) -> bool:
+        """Whether the late penalty, worked out anew, is another than before."""
+        try:
+            return self._gradebook.penalise(handed)
+        except LatePolicyError as error:
+            self.summary.look(handed.student, as_text(str(error)))
+            return False
 
     def _folder(self, student: str) -> Path:
         directory = self._course.directory

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from autograder.submission import language_of
 
 GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""
+
+FROM_STUDENTS = ("submitted", "autograded", "feedback", "downloaded")
+"""Folders whose content students determine: no module is ever imported from there."""
 
 
 class CourseError(Exception):
@@ -124,9 +128,16 @@ class Course:
         """nbgrader's settings here, a traitlets Config."""
         from nbgrader.apps import NbGrader
 
+        self._make_importable()
         app = NbGrader()
         app.load_config_file()
         return app.config
+
+    def _make_importable(self) -> None:
+        """Let the settings name plug-ins in modules beside nbgrader_config.py, as they can with nbgrader's commands."""
+        if str(self.folder) not in sys.path:
+            sys.path.append(str(self.folder))  # last: a module here hides no installed one
+        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # None: Python refuses to import it
 
     @cached_property
     def directory(self) -> Any:

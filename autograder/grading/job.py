@@ -155,7 +155,8 @@ class Grader:
         own = self._assignment.metadata
         notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
         if "autograder" in own:
-            notebook["metadata"]["autograder"] = dict(own["autograder"])
+            holds = notebook["metadata"]["autograder"]["cells"]
+            notebook["metadata"]["autograder"] = {**own["autograder"], "cells": holds}
         return notes
 
     @property

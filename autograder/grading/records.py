@@ -189,7 +189,10 @@ def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, 
 
 def result_of(data: dict[str, Any]) -> SubmissionResult:
     """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
-    checks = {name: ExerciseResult(name, _items(name, entry["items"])) for name, entry in data["checks"].items()}
+    checks = {
+        name: ExerciseResult(name, _items(name, entry["items"]), entry.get("max"))
+        for name, entry in data["checks"].items()
+    }
     return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data.get("looks", ())))
 
 
