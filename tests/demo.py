@@ -158,7 +158,8 @@ def say_isolation(course: Course) -> None:
     with Host(guarded=guarded_folders(course.folder)) as host:
         course.say(_("Isolation of students' code: {level}").format(level=f"[bold]{host.level}[/]"))
         for level, reason in host.unavailable.items():
-            course.say("[dim]" + escape(_("{level} is not available: {reason}").format(level=level, reason=reason)) + "[/]")
+            why = _("{level} is not available: {reason}").format(level=level, reason=reason)
+            course.say(f"[dim]{escape(why)}[/]")
         if host.level is Level.BASIC:
             course.say(
                 _(
