@@ -7,15 +7,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from autograder.exercises import assignments, in_lesson_order
-from autograder.exercises.exercise import Exercise, Implementation, Stopped
+from autograder.exercises.exercise import Exercise, Implementation, Stopped, keep_random_state
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
 from autograder.judge import interrupted, judge, with_line
-from autograder.oracle import known_mistakes, look, recorded, trials
+from autograder.oracle import known_mistakes, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
 from autograder.report.text import exercise_text
@@ -89,7 +88,8 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     expectations = recorded(wanted)
     seconds = Limits().probe_seconds
     try:
-        seen = look(wanted, implementation, expectations, partial(time_limit, seconds))
+        with keep_random_state(), time_limit(seconds):
+            seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
         return interrupted(wanted, Stopped(with_line(reason.format(seconds=seconds), Raised.of(error))))

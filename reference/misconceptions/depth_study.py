@@ -13,7 +13,7 @@ from reference.misconceptions import Bank
 
 bank = Bank("depth_study", "depth_study")
 
-STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, OVERFLOW = (
+STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, DEPTHS, PARAMETERS, OVERFLOW = (
     f"depth_study.{check}"
     for check in (
         "structure",
@@ -22,6 +22,8 @@ STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, OVERFLOW = (
         "loss_curve",
         "gradient_curves",
         "settings",
+        "depths",
+        "all_parameters",
         "overflow",
     )
 )
@@ -113,7 +115,7 @@ def changed(change: Callable) -> Callable:
 
 @bank.add(
     "depth-one-generator-for-all",
-    fails=(FIRST_LOSS, FIRST_NORMS, SETTINGS),
+    fails=(DEPTHS,),
     cause=(
         "One random generator is used up by all depths in turn.",
         "1 つの乱数生成器を、すべての深さで使い回しています。",
@@ -195,7 +197,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-network-for-all",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("All depths train one and the same network.", "すべての深さで、同じ 1 つのネットワークを学習しています。"),
     hint=(
         "How many layers has the network that you train for the second depth?",
@@ -253,7 +255,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-linear-layers-only-updated",
-    fails=(SETTINGS,),
+    fails=(PARAMETERS,),
     cause=("Only Linear layers are updated.", "Linear 層のパラメータだけを更新しています。"),
     hint=(
         "Which other layers can have parameters?",
@@ -266,7 +268,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-only-w-and-b-updated",
-    fails=(SETTINGS,),
+    fails=(PARAMETERS,),
     cause=('Only parameters named "W" and "b" are updated.', '"W" と "b" という名前のパラメータだけを更新しています。'),
     hint=(
         "What are the parameters of a normalisation layer called?",
@@ -454,7 +456,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-mean-over-examples-only",
-    fails=(FIRST_LOSS, FIRST_NORMS, SETTINGS),
+    fails=(SETTINGS,),
     cause=(
         "The loss is divided by N, not by the number of all elements.",
         "損失を全要素の数ではなく、N だけで割っています。",
@@ -786,25 +788,6 @@ def _(*args, **settings):
 
 
 @bank.add(
-    "depth-norms-of-every-layer-with-w",
-    fails=(STRUCTURE,),
-    cause=(
-        'Every layer with a "W" is counted, Linear or not.',
-        'Linear でなくても、"W" を持つ層をすべて数えています。',
-    ),
-    hint=(
-        "Is every layer with a parameter W a Linear layer?",
-        "W というパラメータを持つ層は、すべて Linear 層だと言えるでしょうか？",
-    ),
-)
-def _(*args, **settings):
-    def every_w(layers, norms):
-        return [np.linalg.norm(layer.grads["W"]) for layer in layers if "W" in layer.grads]
-
-    return study(*args, measure=measuring(every_w), **settings)
-
-
-@bank.add(
     "depth-one-norm-a-step",
     fails=(STRUCTURE, FIRST_NORMS),
     cause=("Only the mean norm over all layers is recorded.", "全部の層の平均ノルムだけを記録しています。"),
@@ -872,7 +855,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-only-last",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("The result holds the last depth alone.", "結果に最後の深さだけが入っています。"),
     hint=(
         "Where is the dict created: before or inside the loop over depths?",
@@ -885,7 +868,7 @@ def _(depths, *args, **settings):
 
 @bank.add(
     "depth-only-first",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("The function returns after the first depth.", "最初の深さが終わったところで return しています。"),
     hint=(
         "How far is your return statement indented?",
@@ -898,7 +881,7 @@ def _(depths, *args, **settings):
 
 @bank.add(
     "depth-lists-shared",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("All depths append to the same lists.", "すべての深さの記録が、同じリストに追加されています。"),
     hint=(
         "What is in your lists when the second depth begins?",
@@ -1002,7 +985,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-stops-at-overflow",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=("Training stops when the loss is no longer finite.", "損失が有限でなくなると、学習を打ち切っています。"),
     hint=(
         "How long is the record of a training that overflows?",
@@ -1015,7 +998,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-raises-at-overflow",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=(
         "An exception is raised when the loss is no longer finite.",
         "損失が有限でなくなると、例外を送出しています。",
@@ -1036,7 +1019,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-overflowing-run-left-out",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=(
         "A depth whose training overflows is left out of the result.",
         "オーバーフローした深さを、結果から除いています。",
@@ -1077,7 +1060,7 @@ def _(*args, **settings):
 @bank.add(
     "depth-one-generator-and-weights-only",
     pair=True,
-    fails=(FIRST_LOSS, LOSSES, SETTINGS),
+    fails=(DEPTHS, LOSSES, SETTINGS),
     cause=(
         "All depths share one generator, and only weights are updated.",
         "すべての深さで乱数生成器を使い回し、しかも W だけを更新しています。",
@@ -1123,7 +1106,7 @@ def _(*args, **settings):
 @bank.add(
     "depth-linear-only-and-learning-rate-fixed",
     pair=True,
-    fails=(SETTINGS,),
+    fails=(PARAMETERS, SETTINGS),
     cause=(
         "Only Linear layers are updated, always with a learning rate of 0.1.",
         "Linear 層だけを、いつも学習率 0.1 で更新しています。",
