@@ -845,7 +845,7 @@ STUDY_MISTAKES = {
     ),
     "activations counted": (
         training(record=recording(lambda loss, norms, ls: (loss, [0.0 if not x.params else 1.0 for x in ls]))),
-        {"structure"},
+        {"initial_gradients"},
     ),
     "loss after the update": (training(recorded_after=True), {"initial_loss", "loss_curve", "initial_gradients"}),
     "first step left out": (training(finish=mapped(without_first_step)), {"initial_loss", "loss_curve"}),
@@ -871,16 +871,22 @@ STUDY_MISTAKES = {
     "with clipping": (training(step=clipped_update), {"loss_curve"}),
     "lr ignored": (training(options=lambda **kw: kw | {"lr": 0.1}), {"settings"}),
     "seed ignored": (training(options=lambda **kw: kw | {"seed": 0}), {"initial_loss", "settings"}),
-    "steps ignored": (training(options=lambda **kw: kw | {"steps": 200}), {"structure"}),
+    "steps ignored": (training(options=lambda **kw: kw | {"steps": 200}), {"initial_loss", "initial_gradients"}),
     "updates once too often": (
         training(step=lambda layers, lr: (update(layers, lr), update(layers, lr))),
         {"loss_curve"},
     ),
     "first depth relabelled": (training(finish=relabelled), {"depths"}),
-    "keys as text": (training(finish=lambda results: {str(k): v for k, v in results.items()}), {"structure"}),
-    "a list of runs": (training(finish=lambda results: list(results.values())), {"structure"}),
-    "loss alone": (training(finish=mapped(lambda run: {"loss": run["loss"]})), {"structure", "initial_gradients"}),
-    "last values alone": (training(finish=mapped(lambda run: {k: v[-1] for k, v in run.items()})), {"structure"}),
+    "keys as text": (
+        training(finish=lambda results: {str(k): v for k, v in results.items()}),
+        {"initial_loss", "initial_gradients"},
+    ),
+    "a list of runs": (training(finish=lambda results: list(results.values())), {"initial_loss", "initial_gradients"}),
+    "loss alone": (training(finish=mapped(lambda run: {"loss": run["loss"]})), {"initial_gradients"}),
+    "last values alone": (
+        training(finish=mapped(lambda run: {k: v[-1] for k, v in run.items()})),
+        {"initial_loss", "initial_gradients"},
+    ),
     "smoothed": (
         training(finish=mapped(lambda run: run | {"loss": np.convolve(run["loss"], [0.5, 0.5])[: len(run["loss"])]})),
         {"loss_curve"},

@@ -213,7 +213,7 @@ def test_a_promise_about_what_stays_waits_for_clipping_that_does_something():
     items = {item.id: item for item in report.result.items}
     for name in ("small_stay", "nothing_to_clip", "parameters_stay"):
         assert (items[name].outcome, items[name].points) == (Outcome.BLOCKED, 0.0)
-        assert items[name].message == "This counts as soon as gradients that are too long are clipped."
+        assert items[name].message == f'First: "{items["clips"].sentence}"'
         assert not items[name].causes
 
 

@@ -13,10 +13,9 @@ from reference.misconceptions import Bank
 
 bank = Bank("depth_study", "depth_study")
 
-STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, DEPTHS, PARAMETERS, OVERFLOW = (
+FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, DEPTHS, PARAMETERS, OVERFLOW = (
     f"depth_study.{check}"
     for check in (
-        "structure",
         "initial_loss",
         "initial_gradients",
         "loss_curve",
@@ -224,7 +223,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-counts-one-less",
-    fails=(STRUCTURE,),
+    fails=(FIRST_NORMS,),
     cause=("The network has one Linear layer too many.", "Linear 層が 1 つ多いネットワークを作っています。"),
     hint=(
         "How many Linear layers does a network of depth 5 have here?",
@@ -568,7 +567,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-targets-flattened",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The targets are flattened to one dimension.", "目標 t を 1 次元に平らにしています。"),
     hint=("What are the shapes of y and t?", "y と t の shape は、それぞれどうなっているでしょうか？"),
 )
@@ -789,7 +788,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-norm-a-step",
-    fails=(STRUCTURE, FIRST_NORMS),
+    fails=(FIRST_NORMS,),
     cause=("Only the mean norm over all layers is recorded.", "全部の層の平均ノルムだけを記録しています。"),
     hint=(
         "Can your record show which layer's gradient vanishes?",
@@ -827,7 +826,7 @@ def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
 
 @bank.add(
     "depth-keys-are-words",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The keys of the result are strings.", "結果の辞書のキーが文字列になっています。"),
     hint=(
         "With which key will the plot look for depth 5?",
@@ -840,7 +839,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-other-names",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The entries have other names than the specification says.", "結果の中の名前が、仕様と違っています。"),
     hint=(
         "How does the specification spell the two names?",
@@ -901,7 +900,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-norms-transposed",
-    fails=(STRUCTURE,),
+    fails=(FIRST_NORMS,),
     cause=(
         "grad_norms has one row a layer, not one row a step.",
         "grad_norms の行がステップではなく、層になっています。",
@@ -917,7 +916,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-last-loss-only",
-    fails=(STRUCTURE, FIRST_LOSS),
+    fails=(FIRST_LOSS,),
     cause=("Only the last loss is kept.", "最後の損失だけを残しています。"),
     hint=(
         "Can a curve be drawn from what you return?",
@@ -930,7 +929,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-list-of-runs",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("A list is returned instead of a dict.", "辞書ではなくリストを返しています。"),
     hint=(
         "How does one find the run of depth 20 in your result?",
@@ -943,7 +942,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-returns-nothing",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("Nothing is returned.", "何も返していません。"),
     hint=("Where does your function return its result?", "関数の結果は、どこで return しているでしょうか？"),
 )
@@ -953,7 +952,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-steps-ignored",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=(
         "There are always 200 steps; the argument is not used.",
         "いつも 200 ステップで、引数 steps が使われていません。",
@@ -969,7 +968,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-record-too-many",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS,),
     cause=("There is one record more than there are steps.", "記録がステップ数より 1 つ多くなっています。"),
     hint=(
         "How many records are there with steps=1?",

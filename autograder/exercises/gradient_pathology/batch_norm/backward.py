@@ -94,7 +94,7 @@ def draw_batches(rng: np.random.Generator) -> list[Backward]:
 
 
 def draw_differences(rng: np.random.Generator) -> list[Backward]:
-    """A small batch of wide columns: eps does not count, so any normalisation has a multiple of the formula's gradient."""
+    """A small batch of wide columns: eps does not count, and normalising stretches the formula's gradient alone."""
     return [backward(rng, "a small batch, and small steps away from it", (6, 5), WIDE, differences=True)]
 
 
