@@ -379,7 +379,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-every-layer-has-weights",
-    fails=(NORM, ALIKE, EMPTY),
+    fails=(CLIPS, NORM, ALIKE),
     cause=(
         'grads["W"] and grads["b"] are read from every layer.',
         'どの層からも grads["W"] と grads["b"] を読もうとしています。',
@@ -463,7 +463,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-loop-variable-rebound",
-    fails=(CLIPS, ALIKE, SMALL),
+    fails=(CLIPS, ALIKE),
     cause=(
         "Scaled copies are made, but not put back into layer.grads.",
         "縮めた配列を作っていますが、layer.grads に戻していません。",
@@ -610,7 +610,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-scales-parameters",
-    fails=(ALIKE, PARAMS),
+    fails=(CLIPS, ALIKE),
     cause=("Parameters are scaled instead of gradients.", "勾配ではなくパラメータを縮めています。"),
     hint=("What is to be clipped: params or grads?", "クリッピングするのは params と grads のどちらでしょうか？"),
 )
