@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is set up once, from requirements.lock, by whatever comes first. It needs Python 3.11 or
 # newer: the first of these that is one, or `make PYTHON=/path/to/python3.12 demo`.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 RUN := .venv/bin/python
 READY := .venv/ready
@@ -48,6 +48,6 @@ $(READY): requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=...' >&2; exit 1; }
 	@echo 'Setting up .venv, which takes about two minutes ...'
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(RUN) -m pip install -qq --disable-pip-version-check -r requirements.lock
+	$(RUN) -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@

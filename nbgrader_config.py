@@ -71,6 +71,13 @@ c.HTMLExporter.preprocessors = [  # of feedback pages and formgrader
     "autograder.nbgrader_plugins.safe_html.PageStyle",
 ]
 
+# The feedback page: in the notebook's language, with what still waits for a person.
+c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.feedback_page.FeedbackExporter"
+c.GenerateFeedback.preprocessors = [
+    "autograder.nbgrader_plugins.feedback_page.Standings",  # in place of nbgrader.preprocessors.GetGrades
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+
 # Archives from a learning management system, and grades for a spreadsheet.
 c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_input.SafeExtractor"
 c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_input.NotebookCollector"

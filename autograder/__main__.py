@@ -10,13 +10,14 @@ def main() -> None:
 
         run()
     except ModuleNotFoundError as error:
-        from autograder.i18n import _
+        from autograder.i18n import _, language_in, speaking
 
-        line = _(
-            "The package {name} is missing, which the kit needs. Activate the environment of your course, or install "
-            "the kit again, in a new environment. What instructors run comes with gradient-pathology[instructor]. "
-            "(This is {python}.)"
-        )
+        with speaking(language_in(None)):
+            line = _(
+                "The package {name} is missing, which the kit needs. Activate the environment of your course, or "
+                "install the kit again, in a new environment. What instructors run comes with "
+                "gradient-pathology[instructor]. (This is {python}.)"
+            )
         print(line.format(name=error.name, python=sys.executable), file=sys.stderr)
         sys.exit(2)  # as for everything that cannot be used, see `autograder.cli.exits`
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -16,11 +19,15 @@ from typing import Any
 
 from autograder.exercises import assignments
 from autograder.grading import grade_submission
-from autograder.i18n import LANGUAGES, _, current_language
+from autograder.grading.course import GUARDED
+from autograder.i18n import LANGUAGES, _, current_language, language_named
 from autograder.results import Outcome
 from autograder.submission import submission_of
 from autograder.worker.host import Host, HostBroken, shared_host
 from autograder.worker.isolation import Level
+
+with contextlib.suppress(ImportError):  # there are no groups on Windows
+    import grp
 
 DISTRIBUTION = "gradient-pathology"
 OLDEST_PYTHON = (3, 11)
@@ -29,6 +36,11 @@ KERNEL_SECONDS = 60.0
 GB = 10**9
 LITTLE_SPACE, NO_SPACE = 1 * GB, 0.1 * GB
 CONFIG = "nbgrader_config.py"
+PRIVATE = (*GUARDED, ".git", "gradebook.db", "results.db", "report")
+"""What of a course folder is nobody else's to read or write: solutions, submissions, grades."""
+
+_PASS = stat.S_IXGRP | stat.S_IXOTH
+_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class State(StrEnum):
@@ -63,7 +75,7 @@ def examine(course: Path) -> Iterator[Finding]:
     """Look at everything, one thing after the other; `course` is the instructor's course folder."""
     for what, look in (
         ("Python", python),
-        (_("packages"), packages),
+        (_("packages"), lambda: packages(grades=grades_in(course))),
         (_("Jupyter kernel"), kernel),
         ("JupyterLab", jupyterlab),
         (_("Japanese font"), font),
@@ -97,8 +109,8 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     return Finding("Python", State.OK, seen)
 
 
-def packages(requirements: list[str] | None = None) -> Finding:
-    """Whether every package the kit asks for is there, in a version that it allows."""
+def packages(requirements: list[str] | None = None, grades: bool = False) -> Finding:
+    """Whether every package the kit asks for is there, in a version that it allows; `grades` adds an instructor's."""
     from packaging.requirements import Requirement
 
     what = _("packages")
@@ -107,7 +119,7 @@ def packages(requirements: list[str] | None = None) -> Finding:
     except metadata.PackageNotFoundError:
         advice = _("Install the kit with pip.")
         return Finding(what, State.WRONG, _("The kit itself is not installed here."), advice)
-    extra = "instructor" if _version("nbgrader") else ""
+    extra = "instructor" if grades else ""
     wanted = [requirement for requirement in map(Requirement, found or []) if _applies(requirement, extra)]
     unfit = [requirement for requirement in wanted if not _fits(requirement)]
     if not unfit:
@@ -173,7 +185,7 @@ def font() -> Finding:
 def language() -> Finding:
     """Which language the kit speaks."""
     chosen = os.environ.get("AUTOGRADER_LANG")
-    if chosen and chosen[:2].lower() not in LANGUAGES:
+    if chosen and language_named(chosen) is None:
         seen = _("AUTOGRADER_LANG is {value}, which the kit does not speak.").format(value=chosen)
         advice = _("Set it to one of {names}.").format(names=", ".join(LANGUAGES))
         return Finding(_("language"), State.LOOK, seen, advice)
@@ -189,21 +201,27 @@ def nbgrader(course: Path) -> Iterator[Finding]:
     if version is None:
         yield Finding("nbgrader", State.OK, _("It is not installed; only instructors need it."))
         return
+    if not grades_in(course):  # students have it, too, to fetch and submit, and for its Validate button
+        seen = _("{version}; to see what grading needs, run this in the course folder.").format(version=version)
+        yield Finding("nbgrader", State.OK, seen)
+        return
     yield Finding("nbgrader", State.OK, version)
     yield _alembic()
-    config = course / CONFIG
-    if not config.is_file():
-        seen = _("{path} is not there.").format(path=config)
-        yield Finding(_("course folder"), State.LOOK, seen, _("Instructors: run this in the course folder."))
-        return
     yield Finding(_("course folder"), State.OK, str(course.resolve()))
     yield _reference(course)
+    try:
+        config = _load(course / CONFIG)
+    except (Exception, SystemExit) as error:
+        seen = _("{path} ends with an error: {error}").format(path=course / CONFIG, error=error)
+        yield Finding(CONFIG, State.WRONG, seen, _("Mend the file."))
+        return
     yield exchange(config)
+    yield rights(course, config)
 
 
 def grades_in(course: Path) -> bool:
-    """Whether `course` is a course folder, and nbgrader is there to use it."""
-    return _version("nbgrader") is not None and (course / CONFIG).is_file()
+    """Whether somebody grades in `course`: it is an instructor's folder, and nbgrader is there to use it."""
+    return _version("nbgrader") is not None and (course / CONFIG).is_file() and (course / "source").is_dir()
 
 
 def _alembic() -> Finding:
@@ -222,17 +240,65 @@ def _reference(course: Path) -> Finding:
     return Finding("reference/", State.WRONG, _("It is not there."), advice)
 
 
-def exchange(config: Path) -> Finding:
-    """Whether assignments can be put where students fetch them."""
-    what = _("exchange folder")
-    try:
-        from traitlets.config.loader import PyFileConfigLoader
+def rights(course: Path, config: Any) -> Finding:
+    """Whether others on this machine are kept from solutions, submissions and grades.
 
-        root = PyFileConfigLoader(config.name, path=str(config.parent.resolve())).load_config().Exchange.get("root")
-    except (Exception, SystemExit) as error:  # the file is the instructor's own Python
-        seen = _("{path} ends with an error: {error}").format(path=config, error=error)
-        return Finding(what, State.WRONG, seen, _("Mend the file."))
-    folder = Path(root or "/usr/local/share/nbgrader/exchange")  # nbgrader's own choice
+    The exchange has to stay open to them. Where it lies in the course folder, people may pass through that, and only
+    what else is in there is closed.
+    """
+    what, course = _("rights"), course.resolve()
+    if os.name != "posix":
+        return Finding(what, State.OK, _("They are not looked at on this system."))
+    folder, shared = _exchange_of(config), bool(config.CourseDirectory.get("groupshared"))
+    others = stat.S_IRWXO if shared or _is_own_group(course) else stat.S_IRWXG | stat.S_IRWXO
+    passable = course.stat().st_mode & others & _PASS
+    exposed = [path for name in PRIVATE if (path := course / name).exists() and path.stat().st_mode & others]
+    writable = course.stat().st_mode & others & _WRITE
+    if not writable and not (passable and exposed):
+        return Finding(what, State.OK, _("Solutions, submissions and grades are closed to others."))
+    seen = _("Open to others on this machine, unless a folder above is closed: {names}.").format(
+        names=", ".join(path.name for path in exposed) or course.name
+    )
+    mine = "77" if shared else "70"  # what the owner, and the group that shares the course, keep
+    if not folder.is_relative_to(course):
+        return Finding(what, State.LOOK, seen, _("Run: {command}").format(command=_chmod(f"{mine}0", [course])))
+    if not folder.exists():
+        advice = _("Run: {command} (students on this machine then need an exchange elsewhere: set NBGRADER_EXCHANGE)")
+        return Finding(what, State.LOOK, seen, advice.format(command=_chmod(f"{mine}0", [course])))
+    steps = [
+        _chmod("o-rw" if shared else "go-rw", [course]),  # whoever goes to the exchange passes through
+        _chmod(f"{mine}0", [path for path in exposed if path.is_dir()]),
+        _chmod("660" if shared else "600", [path for path in exposed if not path.is_dir()]),
+    ]
+    return Finding(what, State.LOOK, seen, _("Run: {command}").format(command=" && ".join(filter(None, steps))))
+
+
+def _chmod(mode: str, paths: list[Path]) -> str:
+    return f"chmod {mode} {shlex.join(map(str, paths))}" if paths else ""
+
+
+def _is_own_group(path: Path) -> bool:
+    """Whether the folder's group is its owner's alone, as most systems give everybody one of their name."""
+    try:
+        return path.owner() == path.group() and not grp.getgrgid(path.stat().st_gid).gr_mem
+    except (KeyError, OSError):
+        return False
+
+
+def _load(config: Path) -> Any:
+    """The settings in nbgrader_config.py, which is the instructor's own Python."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return PyFileConfigLoader(config.name, path=str(config.parent.resolve())).load_config()
+
+
+def _exchange_of(config: Any) -> Path:
+    return Path(config.Exchange.get("root") or "/usr/local/share/nbgrader/exchange")  # nbgrader's own choice
+
+
+def exchange(config: Any) -> Finding:
+    """Whether assignments can be put where students fetch them."""
+    what, folder = _("exchange folder"), _exchange_of(config)
     place = next(path for path in (folder, *folder.parents) if path.exists())  # it is made when first used
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         return Finding(what, State.OK, str(folder))

@@ -106,6 +106,16 @@ def mend(
     Returns:
         What was mended, a sentence each.
     """
+    notes = identify(notebook, released, kernelspec)
+    notes += _put_back(notebook["cells"], released)
+    _settle_ids(notebook["cells"])
+    return notes
+
+
+def identify(
+    notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
+) -> list[str]:
+    """The first part of `mend`: every cell that is there and can be told carries its mark; none is put back."""
     notes = repair(notebook)
     cells = notebook["cells"]
     notes += _speak_python(notebook["metadata"], kernelspec)
@@ -124,8 +134,6 @@ def mend(
                 names=", ".join(name for name in released if name in recognised)
             )
         )
-    notes += _put_back(cells, released)
-    _settle_ids(cells)
     return notes
 
 

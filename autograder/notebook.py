@@ -17,13 +17,15 @@ from autograder.judge import interrupted, judge, with_line
 from autograder.oracle import known_mistakes, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
-from autograder.report.text import exercise_text
+from autograder.report.text import exercise_text, say
 from autograder.results import ExerciseResult
+from autograder.unchanged import Stops, parts_of
 from autograder.unrun import unrun_here
 from autograder.wire import Raised
-from autograder.worker.limits import Limits, OutOfTime, time_limit
+from autograder.worker.limits import Limits, OutOfTime
 
 _hints = Hints()
+_stops = Stops()
 
 
 def check(name: Any = None) -> Report | Overview | float | None:
@@ -47,7 +49,7 @@ def check(name: Any = None) -> Report | Overview | float | None:
     result = judge_here(_known(name), namespace)
     if not _in_nbgrader():
         return Report(result)
-    print(exercise_text(result))
+    say(exercise_text(result))
     if "NBGRADER_VALIDATING" in os.environ and not result.full:
         # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
         print(exercise_text(result, width=80), file=sys.stderr)
@@ -79,20 +81,21 @@ def hint(name: Any = None) -> Hint | None:
 
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
-    """The result of `wanted` for what `namespace` defines, on the public cases, in this process."""
+    """The result of `wanted` for what `namespace` defines, on the public cases, in this process.
+
+    What was stopped for its time is not run again while its code is the same.
+    """
     __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
     if error is not None:
         return interrupted(wanted, error)
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
-    seconds = Limits().probe_seconds
     try:
-        with keep_random_state(), time_limit(seconds):
+        with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
-        reason = _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")
-        return interrupted(wanted, Stopped(with_line(reason.format(seconds=seconds), Raised.of(error))))
+        return interrupted(wanted, Stopped(error))
     except KeyboardInterrupt as error:  # without the way through the kit, which says nothing
         raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
@@ -114,7 +117,7 @@ def waiting_for(name: str) -> Iterator[None]:
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
-        print(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+        say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
 class Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import re
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, recognise, source_of
-from autograder.exercises import hand_graded
+from autograder.cells import grade_id_of, metadata_of, source_of
+from autograder.exercises import hand_graded, releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
+from autograder.mending import ReleasedCell, identify, released_in
 from autograder.report.words import points
 from autograder.results import ExerciseResult, Outcome
 from autograder.submission import Submission, read_notebook, submission_of
@@ -156,23 +158,49 @@ def _errors(graded: Graded) -> Iterator[str]:
 
 
 def _by_hand(package: Package) -> Iterator[str]:
-    cells, wanted = package.notebook["cells"], hand_graded(package.submission.assignment)
-    present = {grade_id_of(cell): cell for cell in cells}
-    present |= {grade_id: cells[index] for index, grade_id in recognise(cells, wanted).items()}
-    missing = [name for name in wanted if name not in present]
-    untouched = [name for name in wanted if name in present and _as_given(present[name])]
+    missing, untouched = hand_graded_state(package.notebook, package.submission.assignment)
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
 
 
-def _as_given(cell: dict[str, Any]) -> bool:
-    """Whether the cell is as it was handed out: nbgrader left a checksum of that, computed as follows."""
+def hand_graded_state(notebook: dict[str, Any], assignment: str) -> tuple[list[str], list[str]]:
+    """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
+
+    A cell that lost its mark is there if grading will recognise it.
+    """
+    wanted, given = hand_graded(assignment), {grade_id_of(cell) for cell in notebook["cells"] if _as_given(cell)}
+    released, cells = _identified(notebook, assignment)
+    found = {grade_id_of(cell): source_of(cell) for cell in cells}
+    missing = [name for name in wanted if name not in found]
+    untouched = [
+        name
+        for name in wanted
+        if name in given or (name in found and name in released and released[name].is_untouched(found[name]))
+    ]
+    return missing, untouched
+
+
+def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, ReleasedCell], list[dict[str, Any]]]:
+    """What the cells of `notebook` were released as, and these marked again; of the edition that most of them fit."""
+    best: tuple[dict[str, ReleasedCell], list[dict[str, Any]]] = {}, notebook["cells"]
+    most = -1
+    for release in releases(assignment).values():
+        released, mended = released_in(release), copy.deepcopy(notebook)
+        identify(mended, released)
+        fitting = sum(1 for cell in mended["cells"] if grade_id_of(cell) in released)
+        if fitting > most:
+            best, most = (released, mended["cells"]), fitting
+    return best
+
+
+def _as_given(cell: Any) -> bool:
+    """Whether the cell is as its own mark says that it was: nbgrader left a checksum of that, computed as follows."""
     mark = metadata_of(cell, "nbgrader")
     try:
-        worth = str(float(mark.get("points", 0)))
-    except (TypeError, ValueError):
+        worth = str(float(mark["points"]))
+    except (KeyError, TypeError, ValueError):
         return False
     grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
     parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]

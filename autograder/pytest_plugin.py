@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+SAID_ONCE = ("stopped", "raised")
+"""Outcomes that mostly hit all checks of an exercise, for one reason."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --submission."""
@@ -35,6 +38,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 class SubmissionChecks(pytest.File):
     """All checks of one submission. It is run in a worker once, when the checks are collected."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._said: set[tuple[str, str]] = set()
+
+    def said_before(self, exercise_id: str, message: str) -> bool:
+        """Whether another check of the exercise said the same; from now on, one did."""
+        said = (exercise_id, message) in self._said
+        self._said.add((exercise_id, message))
+        return said
+
     def collect(self) -> Iterator[pytest.Item]:
         """One test a check."""
         from autograder.beside import files_beside
@@ -53,20 +66,21 @@ class SubmissionChecks(pytest.File):
             raise pytest.UsageError(printable(str(error))) from None
         for exercise_id, exercise_result in result.checks.items():
             for item in exercise_result.items:
-                yield CheckItem.from_parent(self, name=f"{exercise_id}::{item.id}", item=item)
+                yield CheckItem.from_parent(self, name=f"{exercise_id}::{item.id}", item=item, exercise_id=exercise_id)
 
 
 class CheckItem(pytest.Item):
     """One check, already judged."""
 
-    def __init__(self, *, item: Any, **kwargs: Any) -> None:
+    def __init__(self, *, item: Any, exercise_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.item = item
+        self.item, self._exercise_id = item, exercise_id
 
     def runtest(self) -> None:
         """Fail unless the check passed."""
         if self.item.points != self.item.max:
-            raise CheckFailed(self.item)
+            said = self.item.outcome in SAID_ONCE and self.parent.said_before(self._exercise_id, self.item.message)
+            raise CheckFailed(self.item, said)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo, style: Any = None) -> Any:
         """The message a student reads, instead of a traceback through the checker."""
@@ -80,11 +94,13 @@ class CheckItem(pytest.Item):
 
 
 class CheckFailed(Exception):
-    """A check that does not hold; its text is sentence, outcome and message."""
+    """A check that does not hold; its text is sentence, outcome and message, unless that was said before."""
 
-    def __init__(self, item: Any) -> None:
+    def __init__(self, item: Any, said_before: bool = False) -> None:
+        from autograder.i18n import _
         from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
 
-        text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{item.message}"
+        message = _("The same as above.") if said_before else item.message
+        text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
         super().__init__(printable(text))

@@ -96,11 +96,13 @@ class SubmissionResult:
         checks: by exercise id; empty where the notebook could not be judged.
         message: why it could not, or "".
         mended: what was put right in the notebook before it was judged.
+        looks: why somebody should look at it by hand, although it could be judged.
     """
 
     checks: dict[str, ExerciseResult] = field(default_factory=dict)
     message: str = ""
     mended: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -123,6 +125,7 @@ class SubmissionResult:
             "status": self.status,
             "message": self.message,
             "mended": list(self.mended),
+            "looks": list(self.looks),
             "score": self.score,
             "max": self.max,
             "checks": {name: result.to_json() for name, result in self.checks.items()},

@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,14 @@ class Cell:
         index: its place among all cells of the notebook.
         grade_id: nbgrader's name for it, or None.
         experiment: whether it is a demonstration of the lesson that the student has not altered.
+        shown: whether a person will look at it although it has no name.
     """
 
     index: int
     source: str
     grade_id: str | None
     experiment: bool
+    shown: bool = False
 
     @property
     def is_check(self) -> bool:
@@ -82,6 +84,11 @@ class Submission:
         """The test cell of `exercise`, or None."""
         return next((cell for cell in self.cells if cell.grade_id == CHECK_PREFIX + exercise.id), None)
 
+    def showing(self, indices: Collection[int]) -> Submission:
+        """The same submission, of which a person will look at the cells with these `indices`."""
+        cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
+        return replace(self, cells=tuple(cells))
+
     def cells_to_run(self) -> list[Cell]:
         """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
         chosen: dict[int, Cell] = {}
@@ -95,6 +102,16 @@ class Submission:
             unresolved = set().union(*(uses for _makes, uses in names)) - made
             needed = [cell for name in unresolved for cell in makers.get(name, ()) if cell.index not in chosen]
         return [chosen[index] for index in sorted(chosen)]
+
+    def names_behind(self, names: Iterable[str]) -> set[str]:
+        """All names that code which uses `names` may come to, through the cells that make them."""
+        makers = _makers(self.cells)
+        found, new = set(), set(names)
+        while new:
+            found |= new
+            cells = {cell.index: cell for name in new for cell in makers.get(name, ())}
+            new = set().union(*(made | used for made, used in (names_in(c.source) for c in cells.values()))) - found
+        return found
 
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:

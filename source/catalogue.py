@@ -2,11 +2,11 @@
 
     python source/catalogue.py        rewrites autograder/locale/ja/LC_MESSAGES/autograder.{po,mo}
 
-Messages are the English texts in `_("...")` and, since they are looked up at run time, the titles of exercises
-and cases, the sentences of checks, what commands say of themselves in their help, and argparse's words. Translations
-that are there stay, those of messages that are gone go, and a new message comes in with an empty translation, to be
-filled in by hand before the next run. The same package and translations always give the same bytes, so line numbers,
-dates and Babel's version stay out of the files.
+Messages are the English texts in `_("...")`, the demo's too, and, since they are looked up at run time, the titles of
+exercises and cases, the sentences of checks, what commands say of themselves in their help, argparse's words, and what
+is special about the demo's students. Translations that are there stay, those of messages that are gone go, and a new
+message comes in with an empty translation, to be filled in by hand before the next run. The same package and
+translations always give the same bytes, so line numbers, dates and Babel's version stay out of the files.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from autograder.cli import COMMANDS, exits
-from autograder.exercises import assignments
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from autograder.cli import COMMANDS, exits  # noqa: E402
+from autograder.exercises import assignments  # noqa: E402
+from tests import demo, sample_class  # noqa: E402
+
 PACKAGE = ROOT / "autograder"
 CATALOGUE = PACKAGE / "locale" / "ja" / "LC_MESSAGES"
 SEEDS = range(5)
@@ -43,14 +46,16 @@ class Source:
 
 
 def messages() -> Iterator[Source]:
-    """All messages of the package, file by file; some stand in several places."""
-    for file in sorted(PACKAGE.rglob("*.py")):
+    """All messages of the package and the demo, file by file; some stand in several places."""
+    for file in [*sorted(PACKAGE.rglob("*.py")), Path(demo.__file__)]:
         for text in marked(ast.parse(file.read_text(encoding="utf-8"))):
             yield Source(text, file)
     for command in COMMANDS:
         yield Source(command.run.__doc__, Path(command.__file__), "what the command does, in its help")
     for text in exits.SAID_BY_ARGPARSE:
         yield Source(text, Path(exits.__file__), "what argparse says of a command line")
+    for student in sample_class.CLASS:
+        yield Source(student.description, Path(sample_class.__file__), "what is in the notebook of a sample student")
     for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
         file = Path(sys.modules[exercise.case.__module__].__file__)
         if exercise.title:

@@ -1,5 +1,7 @@
 """Make what students get: every notebook in source/, with stubs in place of its solutions, into release/.
 
+The marked cells go into the package, too: `autograder pack` recognises by them what `autograder grade` will.
+
     python source/release.py        runs `nbgrader generate_assignment` for each assignment
 
 The command runs in a course folder that is thrown away, so that making a release leaves no gradebook behind.
@@ -7,6 +9,7 @@ The command runs in a course folder that is thrown away, so that making a releas
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +17,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from autograder import exercises
 
 COURSE = Path(__file__).resolve().parents[1]
 NOTEBOOK = "gradient_pathology.ipynb"
@@ -71,10 +77,30 @@ def generate(names: Sequence[str], target: Path) -> list[Path]:
     return made
 
 
+def marked_cells(notebook: Path) -> str:
+    """What the students' package holds of a release: the cells that have a mark, by which lost marks are recognised."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    marked = [{key: cell[key] for key in ("cell_type", "metadata", "source")} for cell in cells if _is_marked(cell)]
+    return json.dumps({"cells": marked}, ensure_ascii=False, indent=1) + "\n"
+
+
+def place_of_marked_cells(assignment: str) -> Path:
+    """Where the package keeps them, beside the exercises whose edition `assignment` is."""
+    package = next(name for name in exercises.assignments() if assignment.startswith(name)).replace("-", "_")
+    return COURSE / "autograder" / "exercises" / package / "released" / f"{assignment}.json"
+
+
+def _is_marked(cell: dict[str, Any]) -> bool:
+    return "nbgrader" in cell["metadata"]
+
+
 def main() -> None:
-    """Renew release/."""
+    """Renew release/, and what the package knows of it."""
     for notebook in generate(assignments(), COURSE / "release"):
         print(notebook)
+        known = place_of_marked_cells(notebook.parent.name)
+        known.parent.mkdir(exist_ok=True)
+        known.write_text(marked_cells(notebook), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
+from autograder.i18n import choose_language, use_language
 from autograder.oracle import Reference
 from autograder.submission import source_of
 
@@ -37,6 +39,12 @@ SLOW = (
     "rare_mistakes",
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
+
+
+def pytest_configure() -> None:
+    """Tests, and all that they start, speak English where they don't say otherwise, whoever runs them."""
+    os.environ.pop("AUTOGRADER_LANG", None)
+    os.environ["LANGUAGE"] = "en"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,6 +108,14 @@ def _texts_with_solutions() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
     for path in (COURSE / "source").glob("*/gradient_pathology.ipynb"):
         yield from (source_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
+
+
+@pytest.fixture(autouse=True)
+def language_of_its_own() -> Iterator[None]:
+    """No test inherits the language that another one chose."""
+    yield
+    choose_language(None)
+    use_language(None)
 
 
 @pytest.fixture

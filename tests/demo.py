@@ -1,13 +1,13 @@
-"""The whole course once, on a class of sample students: `python -m tests.demo [--folder DIR]`.
+"""The whole course once, on a class of sample students: `python -m tests.demo [--folder DIR] [--lang LANGUAGE]`.
 
 Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export. Two students
 fetch the assignment and submit it through an exchange directory; the others' files come as a zip archive, as from a
-learning management system. Ends with everybody's scores, and with an error if one is not as it should be.
+learning management system. Ends with everybody's scores, and with an error if one is not as it should be. It speaks the
+language of whoever runs it, and grades that edition.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -26,10 +26,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autograder.cli.exits import OneLineParser
+from autograder.cli.options import add_lang
+from autograder.i18n import _, choose_language, current_language, language_in
+from source.build import EDITIONS
 from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
 from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class
 
-ASSIGNMENT = "gradient-pathology"
+COURSE_ID = "gradient-pathology"
 MARKER = ".made-by-the-demo"
 """A file in every folder that the demo made, and may therefore empty."""
 
@@ -70,13 +74,18 @@ class Marks:
         return sum(self.scores.values())
 
 
+def edition(language: str) -> str:
+    """The assignment in `language`."""
+    return next(edition.assignment for edition in EDITIONS if edition.language == language)
+
+
 class Course:
     """A course folder in which commands run, each with a line on the screen and a log file of its own."""
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, assignment: str, progress: Progress) -> None:
+        self.folder, self.assignment = folder, assignment
         self._progress = progress
-        self._environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": os.environ.get("AUTOGRADER_LANG", "en")}
+        self._environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": current_language()}
         self._commands = 0
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None, notebooks: int = 0) -> Path:
@@ -113,7 +122,8 @@ class Course:
                     self._progress.advance(task)
         self._progress.remove_task(task)
         if process.returncode:
-            raise DemoFailed(f"`{shown}` failed with exit code {process.returncode}; its log is {log_file}.")
+            failed = _("{command} failed with exit code {code}; its log is {file}.")
+            raise DemoFailed(failed.format(command=shown, code=process.returncode, file=log_file))
         self.say(f"[green]✓[/] {escape(shown)} [dim]{time.monotonic() - started:.1f} s[/]")
         return log_file
 
@@ -124,62 +134,64 @@ class Course:
 
 def run_course(course: Course) -> dict[str, Marks]:
     """Everything from release to grades; gives what came of every student."""
-    folder = course.folder
-    course.say("[bold]The instructor makes the assignment[/]: source/ with solutions -> release/ with stubs")
-    course.nbgrader("generate_assignment", ASSIGNMENT, "--force")
+    folder, assignment = course.folder, course.assignment
+    course.say(_("[bold]The instructor makes the assignment[/]: source/ with solutions -> release/ with stubs"))
+    course.nbgrader("generate_assignment", assignment, "--force")
     if AT_THE_EXCHANGE:
-        course.nbgrader("release_assignment", ASSIGNMENT)
+        course.nbgrader("release_assignment", assignment)
     hand_in(course)
 
-    course.say("[bold]Grading[/]: autograde runs every notebook in a process of its own")
+    course.say(_("[bold]Grading[/]: autograde runs every notebook in a process of its own"))
     log = course.nbgrader(
-        "autograde", ASSIGNMENT, "--RunInWorker.allow_basic=True", notebooks=len(CLASS)
+        "autograde", assignment, "--RunInWorker.allow_basic=True", notebooks=len(CLASS)
     )  # we know them
-    course.nbgrader("generate_feedback", ASSIGNMENT, notebooks=len(CLASS))
+    course.nbgrader("generate_feedback", assignment, notebooks=len(CLASS))
     course.nbgrader("export")
-    return read_marks(folder / "gradebook.db", log)
+    return read_marks(folder / "gradebook.db", assignment, log)
 
 
 def hand_in(course: Course) -> None:
     """The students do their work, in students/, and hand it in; nbgrader collects it into submitted/."""
-    students = course.folder / "students"
-    write_class(course.folder / "release" / ASSIGNMENT / NOTEBOOK, students)
+    students, assignment = course.folder / "students", course.assignment
+    write_class(course.folder / "release" / assignment / NOTEBOOK, students)
     if AT_THE_EXCHANGE:
         course.say(
-            f"[bold]{' and '.join(AT_THE_EXCHANGE)} fetch the assignment[/], fill in their answers and submit through "
-            "the exchange directory (one user plays both: `--student`)"
+            _(
+                "[bold]{students} fetch the assignment[/], fill in their answers and submit through the exchange "
+                "directory (one user plays both: `--student`)"
+            ).format(students=", ".join(AT_THE_EXCHANGE))
         )
-        exchange = ["--course", ASSIGNMENT, f"--Exchange.root={course.folder / 'exchange'}"]
+        exchange = ["--course", COURSE_ID, f"--Exchange.root={course.folder / 'exchange'}"]
 
         def fetch_and_submit(name: str) -> None:
             home = course.folder / "homes" / name
             home.mkdir(parents=True)
-            course.nbgrader("fetch_assignment", ASSIGNMENT, *exchange, cwd=home)
+            course.nbgrader("fetch_assignment", assignment, *exchange, cwd=home)
             # The student saves the fetched notebook with answers in it.
-            shutil.copy(students / name / ASSIGNMENT / NOTEBOOK, home / ASSIGNMENT / NOTEBOOK)
-            course.nbgrader("submit", ASSIGNMENT, *exchange, f"--student={name}", cwd=home)
+            shutil.copy(students / name / assignment / NOTEBOOK, home / assignment / NOTEBOOK)
+            course.nbgrader("submit", assignment, *exchange, f"--student={name}", cwd=home)
 
         with ThreadPoolExecutor(len(AT_THE_EXCHANGE)) as pool:
             list(pool.map(fetch_and_submit, AT_THE_EXCHANGE))
-        course.nbgrader("collect", ASSIGNMENT, "--ExchangeCollect.check_owner=False")
+        course.nbgrader("collect", assignment, "--ExchangeCollect.check_owner=False")
 
-    course.say("[bold]The others' files[/] were downloaded as one archive: downloaded/…/archive/class.zip")
-    archive = course.folder / "downloaded" / ASSIGNMENT / "archive"
+    course.say(_("[bold]The others' files[/] were downloaded as one archive: downloaded/…/archive/class.zip"))
+    archive = course.folder / "downloaded" / assignment / "archive"
     archive.mkdir(parents=True)
     with zipfile.ZipFile(archive / "class.zip", "w", zipfile.ZIP_DEFLATED) as downloaded:
         for student in CLASS:
             if student.id not in AT_THE_EXCHANGE:
-                downloaded.write(students / student.id / ASSIGNMENT / NOTEBOOK, f"{student.id}_{NOTEBOOK}")
-    course.nbgrader("zip_collect", ASSIGNMENT)
+                downloaded.write(students / student.id / assignment / NOTEBOOK, f"{student.id}_{NOTEBOOK}")
+    course.nbgrader("zip_collect", assignment)
 
 
-def read_marks(gradebook_file: Path, autograde_log: Path) -> dict[str, Marks]:
+def read_marks(gradebook_file: Path, assignment: str, autograde_log: Path) -> dict[str, Marks]:
     """Everybody's scores from the gradebook, with what the log says about them."""
     from nbgrader.api import Gradebook  # takes seconds to import
 
     marks = {student.id: Marks() for student in CLASS}
     with Gradebook(f"sqlite:///{gradebook_file}") as gradebook:
-        for submission in gradebook.assignment_submissions(ASSIGNMENT):
+        for submission in gradebook.assignment_submissions(assignment):
             grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
             own = marks[submission.student.id]
             own.scores = {
@@ -200,40 +212,46 @@ def surprises(student: Student, marks: Marks) -> list[str]:
     """In which ways the marks are not as they should be."""
     found = []
     if marks.scores.keys() != POINTS.keys():
-        return [f"{student.id} has no score for {', '.join(POINTS.keys() - marks.scores.keys())}"]
+        missing = ", ".join(POINTS.keys() - marks.scores.keys())
+        return [_("{student} has no score for {exercises}").format(student=student.id, exercises=missing)]
     loses = {exercise for exercise, points in POINTS.items() if marks.scores[exercise] < points}
     if loses != student.loses:
         found.append(
-            f"{student.id} should lose points in {', '.join(sorted(student.loses)) or 'nothing'}, "
-            f"but does in {', '.join(sorted(loses)) or 'nothing'}"
+            _("{student} should lose points in {expected}, but does in {seen}").format(
+                student=student.id,
+                expected=", ".join(sorted(student.loses)) or _("nothing"),
+                seen=", ".join(sorted(loses)) or _("nothing"),
+            )
         )
     if student.score is not None and marks.total != student.score:
-        found.append(f"{student.id} should have {student.score:g} points, but has {marks.total:g}")
+        line = _("{student} should have {expected:g} points, but has {seen:g}")
+        found.append(line.format(student=student.id, expected=student.score, seen=marks.total))
     if marks.by_hand != student.by_hand:
-        found.append(
-            f"{student.id} should have {len(student.by_hand)} cells to grade by hand, but has {len(marks.by_hand)}"
-        )
+        line = _("{student} should have {expected} cells to grade by hand, but has {seen}")
+        found.append(line.format(student=student.id, expected=len(student.by_hand), seen=len(marks.by_hand)))
     for word in [student.unreadable, *student.mended]:
         if word and not any(word in note for note in marks.notes):
-            found.append(f"the log should say why {student.id}'s notebook is special ({word})")
+            line = _("the log should say why the notebook of {student} is special ({word})")
+            found.append(line.format(student=student.id, word=word))
     return found
 
 
-def scoreboard(marks: dict[str, Marks]) -> Table:
-    """One row a student."""
+def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
+    """One row per student."""
     automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
+    title = _("{assignment}: {points:g} points; automatic: {automatic:g}, by hand: {by_hand:g}")
     table = Table(
-        title=f"{ASSIGNMENT}: {automatic + by_hand:g} points; automatic: {automatic:g}, by hand: {by_hand:g}",
+        title=title.format(assignment=assignment, points=automatic + by_hand, automatic=automatic, by_hand=by_hand),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="wait: points that an instructor has yet to give",
+        caption=_("wait: points that an instructor has yet to give"),
     )
-    table.add_column("student", no_wrap=True)
-    table.add_column("what is in the notebook")
+    table.add_column(_("student"), no_wrap=True)
+    table.add_column(_("what is in the notebook"))
     for exercise, points in POINTS.items():
         table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right", no_wrap=True)
-    table.add_column(f"auto\n/{automatic:g}", justify="right", no_wrap=True)
-    table.add_column(f"by hand\n/{by_hand:g}", justify="right", no_wrap=True)
+    table.add_column(f"{_('auto')}\n/{automatic:g}", justify="right", no_wrap=True)
+    table.add_column(f"{_('by hand')}\n/{by_hand:g}", justify="right", no_wrap=True)
     for student in CLASS:
         own = marks[student.id]
         cells = [
@@ -243,42 +261,38 @@ def scoreboard(marks: dict[str, Marks]) -> Table:
         waiting = sum(BY_HAND[name] for name in own.by_hand)
         table.add_row(
             student.id,
-            escape(student.description),
+            escape(_(student.description)),
             *cells,
             f"[bold]{own.total:g}[/]",
-            f"{waiting:g} wait" if waiting else "0",
+            _("{points:g} wait").format(points=waiting) if waiting else "0",
         )
     return table
 
 
-def show(console: Console, folder: Path, marks: dict[str, Marks]) -> None:
+def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks]) -> None:
     """Scores, what was noted, and where things lie."""
-    console.print(scoreboard(marks))
-    console.print("[bold]What grading noted[/]")
+    console.print(scoreboard(assignment, marks))
+    console.print(f"[bold]{_('What grading noted')}[/]")
     for student in CLASS:
         for note in marks[student.id].notes:
-            kind = "[red]could not be read[/]: " if student.unreadable else ""
+            kind = f"[red]{_('could not be read')}[/]: " if student.unreadable else ""
             console.print(f"  {student.id}: {kind}{escape(note)}", highlight=False)
     places = {
-        "gradebook": "gradebook.db",
-        "a feedback page": f"feedback/endo/{ASSIGNMENT}/gradient_pathology.html",
-        "an executed notebook": f"autograded/aoki/{ASSIGNMENT}/{NOTEBOOK}",
-        "grades": "grades.csv",
-        "full logs": "logs",
+        _("gradebook"): "gradebook.db",
+        _("a feedback page"): f"feedback/endo/{assignment}/gradient_pathology.html",
+        _("an executed notebook"): f"autograded/aoki/{assignment}/{NOTEBOOK}",
+        _("grades"): "grades.csv",
+        _("full logs"): "logs",
     }
-    console.print("[bold]Where things lie[/]")
+    console.print(f"[bold]{_('Where things lie')}[/]")
     for what, place in places.items():
         console.print(f"  {what}: {escape(str(folder / place))}", highlight=False, soft_wrap=True)
-    jupyter = Path(sys.executable).parent / "jupyter"
-    console.print(
-        f"To grade plots and findings by hand: cd {escape(str(folder))} && {jupyter} lab, "
-        "then menu Nbgrader -> Formgrader",
-        highlight=False,
-        soft_wrap=True,
-    )
+    command = f"cd {folder} && {Path(sys.executable).parent / 'jupyter'} lab"
+    by_hand = _("To grade plots and findings by hand: {command}, then menu Nbgrader -> Formgrader")
+    console.print(escape(by_hand.format(command=command)), highlight=False, soft_wrap=True)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, assignment: str) -> None:
     """A fresh course folder: settings, the assignment's source and the reference; what the demo left there goes.
 
     Raises:
@@ -286,38 +300,53 @@ def make_folder(folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).exists():
-            raise DemoFailed(f"{folder} holds files that are not the demo's; name an empty folder with --folder.")
+            others = _("{folder} holds files that are not the demo's; name an empty folder with --folder.")
+            raise DemoFailed(others.format(folder=folder))
         shutil.rmtree(folder)
     (folder / "logs").mkdir(parents=True)
     (folder / MARKER).touch()
     shutil.copy(COURSE / "nbgrader_config.py", folder)
-    shutil.copytree(COURSE / "source" / ASSIGNMENT, folder / "source" / ASSIGNMENT)
+    shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
     not_copied = shutil.ignore_patterns("__pycache__", "secret.txt")
     shutil.copytree(COURSE / "reference", folder / "reference", ignore=not_copied)
 
 
+def parser() -> OneLineParser:
+    """The parser of the command line."""
+    command = OneLineParser(
+        prog="python -m tests.demo",
+        description=_("Runs the whole course once, on a class of sample students."),
+        example="python -m tests.demo --folder /tmp/demo",
+    )
+    folder = _("the course folder to make; demo/ if not given")
+    command.add_argument("--folder", type=Path, default=COURSE / "demo", metavar="DIR", help=folder)
+    add_lang(command)
+    return command
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit code is 1 if something was not as it should be."""
-    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, default=COURSE / "demo", help="the course folder to make (demo/)")
-    folder = parser.parse_args(arguments).folder.resolve()
+    sys.stdout.reconfigure(errors="replace")  # a console that cannot show a character gets "?"
+    choose_language(language_in(arguments))
+    folder, assignment = parser().parse_args(arguments).folder.resolve(), edition(current_language())
     console = Console()
     started = time.monotonic()
     command = TextColumn("{task.description}")
     columns = [SpinnerColumn(), command, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn()]
     try:
-        make_folder(folder)
+        make_folder(folder, assignment)
         with Progress(*columns, console=console, transient=True) as progress:
-            marks = run_course(Course(folder, progress))
-        show(console, folder, marks)
+            marks = run_course(Course(folder, assignment, progress))
+        show(console, folder, assignment, marks)
         unexpected = [what for student in CLASS for what in surprises(student, marks[student.id])]
         if unexpected:
-            raise DemoFailed("Not as expected: " + "; ".join(unexpected) + ".")
+            raise DemoFailed(_("Not as expected: {what}.").format(what="; ".join(unexpected)))
     except DemoFailed as failure:
-        console.print(f"[red]{escape(str(failure))}[/]", highlight=False)
+        console.print(f"[red]{escape(str(failure))}[/]", highlight=False, soft_wrap=True)
         return 1
     seconds = time.monotonic() - started
-    console.print(f"[green]All {len(CLASS)} scores are as expected.[/] {seconds:.0f} s", highlight=False)
+    right = _("[green]All {n} scores are as expected.[/] {seconds:.0f} s")
+    console.print(right.format(n=len(CLASS), seconds=seconds), highlight=False)
     return 0
 
 

@@ -19,7 +19,7 @@ from autograder.exercises import assignments
 from autograder.grading.store import ResultStore
 from autograder.oracle import known_mistakes
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.worker import client
+from autograder.worker import client, limits
 from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
@@ -106,7 +106,7 @@ def _item(check, outcome: Outcome, share: float, message: str = "", causes: tupl
 
 def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
-        SLOW: (Outcome.STOPPED, 0.0, client._took_too_long(20.0)),
+        SLOW: (Outcome.STOPPED, 0.0, limits.took_too_long(20.0, on_the_clock=False)),
         CRASHED: (Outcome.STOPPED, 0.0, client._ended()),
         BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker itself failed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),

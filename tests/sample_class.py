@@ -1,7 +1,8 @@
 """A class of sample students: what each hands in, and what the course must make of it.
 
 The demo and the tests run the whole course on them. Every notebook is the released one with its solution cells filled
-in, as a student would, and then, for some, with what else happens to notebooks.
+in, as a student would, and then, for some, with what else happens to notebooks. Answers stand here as in the Japanese
+edition; in a notebook of the English one, comments, texts and findings are put in English.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.submission import language_of
 from source.build import SOURCE, solution_text
+from source.translation import JAPANESE, english_code, read_catalogue
 
 Notebook = dict[str, Any]
 
@@ -72,6 +76,7 @@ class Student:
         notebook = copy.deepcopy(release)
         for grade_id, answer in self.answers.items():
             cell = cell_of(notebook, grade_id)
+            answer = worded(answer, notebook)
             if cell["cell_type"] == "markdown":  # the question stays; its last paragraph is the place for the answer
                 answer = "".join(cell["source"]).rpartition("\n\n")[0] + "\n\n" + answer
             cell["source"] = answer.splitlines(keepends=True)
@@ -87,6 +92,20 @@ def write_class(release_notebook: Path, folder: Path, students: tuple[Student, .
         content = student.notebook(release)
         text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
         target.write_text(text, encoding="utf-8", newline="\n")
+
+
+def worded(answer: str, notebook: Notebook) -> str:
+    """`answer` in the words of the notebook's edition; names in code stay."""
+    if language_of(notebook) != "en" or not JAPANESE.search(answer):
+        return answer
+    for japanese, english in FINDINGS.items():
+        answer = answer.replace(japanese, english)
+    return english_code(answer, _words()) if JAPANESE.search(answer) else answer
+
+
+@cache
+def _words() -> dict[str, str]:
+    return read_catalogue() | WORDS
 
 
 def hurried(student: Student) -> Student:
@@ -422,6 +441,47 @@ NOISY = {
     ),
 }
 
+FINDINGS = {
+    RIGHT["depth_study_findings"]: (
+        "Without BatchNorm, |dW| of layer 1 shrinks from 3.4e-3 (5 layers) to 3.5e-6 (10) and 9.2e-13 (20), and every "
+        "loss stays at about 1.0. I think it is because the gradient is multiplied by W and σ' (at most 0.25) at each "
+        "layer.\n\n"
+        "With BatchNorm, |dW| of layer 1 is nearly constant, 1.4 to 3.7, and the losses fall to 0.128, 0.027 and "
+        "0.065, which is not the order of depth."
+    ),
+    STAGED["depth_study_findings"]: (
+        "With sigmoids alone and 20 layers the gradient of layer 1 is only 9e-13, and the loss does not move from "
+        "1.000: σ' is at most 0.25, so each layer multiplies it by about 0.23. With BN it is about the same in every "
+        "layer, and 10 layers learned best."
+    ),
+    TERSE["depth_study_findings"]: (
+        "|dW| of layer 1 for 5/10/20 layers: 3e-3, 3e-6, 9e-13. Losses without BN all 1.0, with BN 0.13, 0.03, 0.07. "
+        "Reason: the product of σ' ≤ 0.25."
+    ),
+}
+"""What students found, and the same in English."""
+
+WORDS = {
+    "そのうち直す": "to be repaired some day",
+    "{名前} の勾配が有限ではありません: {値}": "a gradient of {名前} is not finite: {値}",
+    "{番号} 番目のノルムが {ノルム} です": "norm number {番号} is {ノルム}",
+    "推論": "inference",
+    "訓練": "training",
+    "step 1: 平均": "step 1: the mean",
+    "step 2: 平均を引く": "step 2: less the mean",
+    "step 3-4: 分散": "steps 3 and 4: the variance",
+    "step 5-6: 標準偏差とその逆数": "steps 5 and 6: the standard deviation and its inverse",
+    "step 7: 正規化": "step 7: normalise",
+    "step 7 から step 1 へ、計算グラフを逆にたどる": "from step 7 back to step 1 of the graph",
+    "BN なし": "without BN",
+    "BN あり": "with BN",
+    "{名前} {深さ} 層": "{名前}, {深さ} layers",
+    "ステップ": "step",
+    "損失": "loss",
+    "層": "layer",
+}
+"""Comments and strings of the answers that are not the lesson's, and the same in English."""
+
 
 # --- what else happens to notebooks -----------------------------------------------------------------------------------
 
@@ -459,7 +519,8 @@ def _copied_and_deleted(notebook: Notebook) -> Notebook:
     """The batch_norm cell stands twice, the first with an early attempt; the last test cell is gone."""
     answer = cell_of(notebook, "batch_norm")
     attempt = copy.deepcopy(answer) | {"id": "copy-of-batch-norm"}
-    attempt["source"] = written("batch_norm", "return x", "return dout").splitlines(keepends=True)
+    early = worded(written("batch_norm", "return x", "return dout"), notebook)
+    attempt["source"] = early.splitlines(keepends=True)
     notebook["cells"].insert(notebook["cells"].index(answer), attempt)
     notebook["cells"].remove(cell_of(notebook, "check_depth_study"))
     return notebook

@@ -1,22 +1,28 @@
 """Every message has a Japanese translation that fits it, and messages come in the language that was asked for."""
 
 import ast
+import ctypes
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from string import Formatter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from autograder import i18n
 from autograder.exercises import assignments
-from autograder.i18n import _, current_language, speaking, use_language
+from autograder.i18n import _, choose_language, current_language, speaking, use_language
 from autograder.oracle import recorded
 from source.catalogue import CATALOGUE, ROOT, marked, messages, translations, update
 
 EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]
 MESSAGES = sorted({source.text for source in messages()})
 FILES = ("autograder.po", "autograder.mo")
+ASKS_SYSTEM = i18n._names_of_system.__wrapped__
 
 
 def in_japanese(message):
@@ -129,59 +135,117 @@ other("not marked"), _(a_variable)
 
 # --- which language --------------------------------------------------------------------------------------------------
 
-VARIABLES = ("AUTOGRADER_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+VARIABLES = ("AUTOGRADER_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 @pytest.fixture(autouse=True)
 def no_language(monkeypatch):
-    """Nothing in the environment asks for a language, and none is chosen."""
+    """Nothing asks for a language: no variable, and, where these would be asked, no Windows or macOS."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    with speaking(None):
-        use_language(None)
-        yield
+    monkeypatch.setattr(i18n, "_names_of_system", lambda: "")
+
+
+@pytest.mark.parametrize("name", ["", "C", "POSIX", "C.UTF-8", "C.utf8", "de_DE.UTF-8", "en_US.UTF-8", "fr", "jam_JM"])
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_english_is_spoken_wherever_the_locale_is_not_japanese(monkeypatch, variable, name):
+    monkeypatch.setenv(variable, name)
+    assert current_language() == "en"
+
+
+@pytest.mark.parametrize("name", ["ja", "JA", "ja_JP", "ja-JP", "ja_JP.UTF-8", "ja_JP.eucJP", "ja_JP@x", "japanese"])
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_japanese_is_spoken_where_the_locale_is_japanese(monkeypatch, variable, name):
+    monkeypatch.setenv(variable, name)
+    assert current_language() == "ja"
+
+
+@pytest.mark.parametrize("place", range(len(VARIABLES)))
+@pytest.mark.parametrize(("name", "other"), [("ja_JP.UTF-8", "C.UTF-8"), ("de_DE.UTF-8", "ja_JP.UTF-8")])
+def test_the_first_variable_that_is_set_decides(monkeypatch, place, name, other):
+    for number, variable in enumerate(VARIABLES):
+        monkeypatch.setenv(variable, "" if number < place else name if number == place else other)
+    asked_next = place == 0 and name.startswith("de")  # AUTOGRADER_LANG knows the kit's languages only
+    assert current_language() == ("ja" if name.startswith("ja") or asked_next else "en")
 
 
 @pytest.mark.parametrize(
-    "environment, language",
-    [
-        ({}, "ja"),
-        ({"LANG": "en_GB.UTF-8"}, "en"),
-        ({"LC_MESSAGES": "ja_JP.UTF-8", "LANG": "en_US.UTF-8"}, "ja"),
-        ({"LC_ALL": "en_US.UTF-8", "LC_MESSAGES": "ja_JP.UTF-8", "LANG": "ja_JP.UTF-8"}, "en"),
-        ({"AUTOGRADER_LANG": "ja", "LC_ALL": "en_US.UTF-8"}, "ja"),
-        ({"AUTOGRADER_LANG": "EN", "LC_ALL": "ja_JP.UTF-8"}, "en"),
-        ({"AUTOGRADER_LANG": "", "LANG": "en_US.UTF-8"}, "en"),
-        ({"AUTOGRADER_LANG": "fr", "LC_ALL": "C.UTF-8", "LANG": "en_US.UTF-8"}, "en"),
-        ({"LANG": "C"}, "ja"),
-    ],
+    ("names", "language"),
+    [("fr:ja", "ja"), ("fr:en:ja", "en"), ("fr:C:ja", "en"), ("fr:de", "en"), (":ja", "ja"), ("ja:en", "ja")],
 )
-def test_the_environment_is_asked_in_this_order(monkeypatch, environment, language):
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
+def test_of_several_languages_the_first_that_the_kit_speaks_is_taken(monkeypatch, names, language):
+    monkeypatch.setenv("LANGUAGE", names)
+    monkeypatch.setenv("LANG", "ja_JP.UTF-8")
     assert current_language() == language
 
 
 @pytest.mark.parametrize("language, other", [("ja", "en"), ("en", "ja")])
-def test_what_was_chosen_comes_before_the_environment(monkeypatch, language, other):
-    for variable in VARIABLES:
+def test_a_choice_comes_before_autograder_lang_that_before_the_notebook_that_before_the_locale(
+    monkeypatch, language, other
+):
+    for variable in VARIABLES[1:]:
         monkeypatch.setenv(variable, other)
     use_language(language)
     assert current_language() == language
+    monkeypatch.setenv("AUTOGRADER_LANG", other)
+    assert current_language() == other
+    choose_language(language)
+    assert current_language() == language
+    choose_language(None)
+    monkeypatch.delenv("AUTOGRADER_LANG")
     use_language(None)
     assert current_language() == other
 
 
-@pytest.mark.parametrize("language", ["fr", "", "JA", "ja_JP"])
-def test_an_unknown_language_is_refused_and_changes_nothing(language):
-    use_language("en")
-    with pytest.raises(ValueError, match="ja, en"):
-        use_language(language)
+@pytest.mark.parametrize(("language", "spoken"), [(0x0411, "ja"), (0x0409, "en"), (0x0407, "en"), (0xFFFF, "en")])
+def test_windows_is_asked_for_the_language_of_its_user_interface(monkeypatch, language, spoken):
+    kernel = SimpleNamespace(GetUserDefaultUILanguage=lambda: language)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    assert asked_on("win32", monkeypatch) == spoken
+    monkeypatch.setenv("LANG", "C")
     assert current_language() == "en"
 
 
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ('(\n    "ja-JP",\n    "en-JP"\n)\n', "ja"),
+        ("(\n    ja\n)\n", "ja"),
+        ('(\n    "fr-FR",\n    "ja-FR"\n)\n', "ja"),
+        ('(\n    "en-US",\n    "ja-US"\n)\n', "en"),
+        ("", "en"),
+    ],
+)
+def test_macos_is_asked_for_the_languages_of_its_user_interface(monkeypatch, said, spoken):
+    monkeypatch.setattr(subprocess, "run", lambda line, **_options: subprocess.CompletedProcess(line, 0, said))
+    assert asked_on("darwin", monkeypatch) == spoken
+
+
+def test_macos_that_cannot_be_asked_speaks_english(monkeypatch):
+    def run(*_line, **_options):
+        raise FileNotFoundError("defaults")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert asked_on("darwin", monkeypatch) == "en"
+
+
+def asked_on(platform, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(i18n, "_names_of_system", ASKS_SYSTEM)
+    return current_language()
+
+
+@pytest.mark.parametrize("choose", [use_language, choose_language])
+@pytest.mark.parametrize("language", ["fr", "", "JA", "ja_JP"])
+def test_an_unknown_language_is_refused_and_changes_nothing(choose, language):
+    choose("ja")
+    with pytest.raises(ValueError, match="ja, en"):
+        choose(language)
+    assert current_language() == "ja"
+
+
 def test_speaking_restores_the_language():
-    use_language("ja")
+    choose_language("ja")
     with speaking("en"):
         assert current_language() == "en"
         with speaking(None):
@@ -193,13 +257,13 @@ def test_speaking_restores_the_language():
 
 
 def test_speaking_gives_the_choice_back_to_the_environment(monkeypatch):
-    with speaking("ja"):
+    with speaking("en"):
         pass
-    monkeypatch.setenv("LANG", "en_US.UTF-8")
-    assert current_language() == "en"
+    monkeypatch.setenv("LANG", "ja_JP.UTF-8")
+    assert current_language() == "ja"
 
 
 def test_an_unknown_language_is_not_spoken():
     with pytest.raises(ValueError), speaking("fr"):
         pass
-    assert current_language() == "ja"
+    assert current_language() == "en"

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import EXERCISES, code_cell, small_notebook
 
-from autograder import cli
+import autograder
+from autograder import check, cli, waiting_for
+from autograder.__main__ import main
 from autograder.i18n import LANGUAGES, speaking
 from autograder.report.console import running_notebook
 from source.catalogue import translations
@@ -198,7 +201,8 @@ def test_a_wrong_command_line_is_answered_in_sentences_of_one_language(arguments
             cli.main(arguments)
         said[language] = capsys.readouterr().err
     assert said["en"].isascii()
-    names = r"autograder( \w+)?|--?[\w-]+(=\S*)?|'[^']*'|NOTEBOOK|COMMAND|ID|A-Z|a-z"
+    choices = "[a-z, -]+(?= から選んで)"  # in quotes before Python 3.13
+    names = rf"autograder( \w+)?|--?[\w-]+(=\S*)?|'[^']*'|{choices}|NOTEBOOK|COMMAND|ID|A-Z|a-z"
     assert not re.search("[a-z]{2}", re.sub(names, "", said["ja"])), said["ja"]
 
 
@@ -277,6 +281,97 @@ def test_control_characters_of_a_student_do_not_reach_the_terminal(write_noteboo
     assert "\x1b" not in out and "\x07" not in out
 
 
+# --- which language ---------------------------------------------------------------------------------------------------
+
+JAPANESE_TEXT = re.compile("[ぁ-んァ-ヶ一-龠]")
+
+
+def run_with(variables, *arguments, options=()):
+    """The command, in an environment in which `variables` alone say something about language and encoding."""
+    said = ("AUTOGRADER_LANG", "LANG", "LANGUAGE", "LC_", "PYTHONIOENCODING", "PYTHONUTF8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(said)}
+    line = [sys.executable, *options, "-m", "autograder", *map(str, arguments)]
+    return subprocess.run(line, env=kept | variables, capture_output=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's own language counts there")
+@pytest.mark.parametrize("variables", [{}, {"LANG": "C"}, {"LC_ALL": "C.UTF-8"}, {"LANG": "de_DE.UTF-8"}])
+def test_the_command_speaks_english_to_everybody_but_japanese(variables):
+    done = run_with({"PYTHONUTF8": "1"} | variables, "--help")
+    assert done.stdout.startswith(b"usage: ") and done.stdout.isascii()
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({"LANG": "ja_JP.UTF-8"}, ["--help"]),
+        ({"AUTOGRADER_LANG": "ja", "LC_ALL": "C"}, ["--help"]),
+        ({"AUTOGRADER_LANG": "en", "LC_ALL": "C"}, ["--help", "--lang", "ja"]),
+    ],
+)
+def test_the_command_speaks_japanese_where_it_is_asked_to(variables, arguments):
+    done = run_with({"PYTHONUTF8": "1"} | variables, *arguments)
+    assert done.stdout.decode("utf-8").startswith("使い方: ")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc_jp"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["check", "{notebook}"], 1),
+        (["check", "nowhere.ipynb"], 2),
+        (["--x"], 2),
+        (["completion", "zsh"], 0),
+    ],
+    ids=["help", "a notebook", "no notebook", "no option", "completion"],
+)
+def test_a_terminal_that_cannot_show_japanese_gets_question_marks(arguments, code, encoding, write_notebook):
+    """And one that can gets Japanese, in its own encoding."""
+    notebook = write_notebook(small_notebook(clip_gradients=WRONG_CLIP))
+    arguments = [argument.format(notebook=notebook) for argument in arguments]
+    done = run_with({"LANG": "ja_JP.eucJP", "AUTOGRADER_LANG": "ja", "PYTHONIOENCODING": encoding}, *arguments)
+    said = (done.stdout + done.stderr).decode(encoding)
+    assert done.returncode == code and "Traceback" not in said
+    assert JAPANESE_TEXT.search(said) if encoding == "euc_jp" else "??" in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc_jp"])
+def test_nor_does_a_notebook_fail_there_that_is_run_as_a_script(encoding, monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with speaking("ja"):
+        check("clip_gradients")
+        with waiting_for("clip_gradients"):
+            raise NotImplementedError
+    stdout.flush()
+    said = stdout.buffer.getvalue().decode(encoding)
+    assert said.startswith("clip_gradients") and said.count("\n") >= 3
+    assert JAPANESE_TEXT.search(said) if encoding == "euc_jp" else "??" in said
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "is missing"), ("ja", "がありません")])
+def test_a_package_that_is_missing_is_named_in_the_language_asked_for(language, words, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    monkeypatch.delitem(sys.modules, "autograder.completion", raising=False)
+    monkeypatch.setattr(sys, "argv", ["autograder", "completion", "bash", "--lang", language])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    said = capsys.readouterr()
+    assert (ending.value.code, said.out) == (2, "")
+    assert "shtab" in said.err and words in said.err and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "is missing"), ("ja", "がありません")])
+def test_so_it_is_where_the_command_itself_cannot_be_imported(language, words):
+    """`-S` leaves out the folder of packages: nothing is there but the kit and Python's own."""
+    course = str(Path(autograder.__file__).parents[1])
+    done = run_with({"PYTHONUTF8": "1", "PYTHONPATH": course}, "check", "--lang", language, options=["-S"])
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in done.stderr.decode("utf-8") and done.stderr.count(b"\n") == 1
+
+
 # --- pytest --submission ----------------------------------------------------------------------------------------------
 
 
@@ -297,6 +392,15 @@ def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
     assert code == 1
     assert "clip_gradients::total_norm" in text and "total_norm is 0" in text
     assert "30 passed" not in text and "failed" in text and "Traceback" not in text
+
+
+def test_pytest_tells_once_why_an_exercise_was_stopped(write_notebook, tmp_path):
+    ends = "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)"
+    notebook = write_notebook(small_notebook(clip_gradients=ends))
+    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "clip", cwd=tmp_path)
+    promises = next(len(e.checks) for e in EXERCISES if e.id == "clip_gradients")
+    assert f"{promises} failed" in text
+    assert text.count("ended the Python process") == 1 and text.count("The same as above.") == promises - 1
 
 
 def test_control_characters_of_a_student_do_not_reach_pytests_terminal(write_notebook, tmp_path):

@@ -17,13 +17,19 @@ from conftest import solution_lines
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder import i18n
 from autograder.cells import grade_id_of
 from autograder.report.words import MARKS, points
 from autograder.results import Outcome
 from autograder.submission import read_notebook, source_of, submission_of
 from source.release import COURSE, NOTEBOOK
-from tests.demo import ASSIGNMENT, Marks, read_marks, surprises
-from tests.sample_class import BY_HAND, CLASS, FULL, POINTS, Student, cell_of, changed, written
+from source.translation import JAPANESE, spans
+from tests import demo as command
+from tests.demo import Marks, read_marks, surprises
+from tests.sample_class import BY_HAND, CLASS, CODE, FULL, POINTS, Student, cell_of, changed, written
+
+ASSIGNMENT = "gradient-pathology-en"
+"""What is graded where English is spoken, as in these tests."""
 
 STUDENTS = {student.id: student for student in CLASS}
 READABLE = [student for student in CLASS if not student.unreadable]
@@ -71,7 +77,7 @@ def folder(demo) -> Path:
 def marks(folder) -> dict[str, Marks]:
     """What came of every student."""
     (log,) = (folder / "logs").glob("*-autograde.log")
-    return read_marks(folder / "gradebook.db", log)
+    return read_marks(folder / "gradebook.db", ASSIGNMENT, log)
 
 
 def notebook_in(folder: Path, place: str, student: Student) -> Path:
@@ -96,6 +102,59 @@ def test_the_demo_says_what_could_not_be_read_and_why(demo):
     for student in CLASS:
         if student.unreadable:
             assert re.search(rf"{student.id}: could not be read: .*{student.unreadable}", demo["said"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "language"),
+    [
+        ({}, [], "en"),
+        ({"LANG": "C"}, [], "en"),
+        ({"LANG": "de_DE.UTF-8"}, [], "en"),
+        ({"LC_ALL": "ja_JP.UTF-8"}, [], "ja"),
+        ({"AUTOGRADER_LANG": "ja", "LANG": "C"}, [], "ja"),
+        ({"AUTOGRADER_LANG": "ja"}, ["--lang", "en"], "en"),
+        ({}, ["--lang", "ja"], "ja"),
+    ],
+)
+def test_the_demo_speaks_the_language_of_who_runs_it_and_grades_that_edition(
+    variables, arguments, language, tmp_path, monkeypatch, capsys
+):
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(i18n, "_names_of_system", lambda: "")
+    monkeypatch.setattr(command, "run_course", played)
+    assert command.main(["--folder", str(tmp_path / "demo"), *arguments]) == 0
+    said = capsys.readouterr().out
+    assignment = {"ja": "gradient-pathology", "en": "gradient-pathology-en"}[language]
+    assert [path.name for path in (tmp_path / "demo" / "source").iterdir()] == [assignment]
+    assert f"{assignment}: 40 " in said and f"feedback/endo/{assignment}/" in said.replace(os.sep, "/")
+    assert {"en": f"All {len(CLASS)} scores", "ja": f"{len(CLASS)} 人全員の得点"}[language] in said
+    assert bool(re.search("[ぁ-んァ-ヶ一-龠]", said)) == (language == "ja")
+
+
+def played(course):
+    """Everybody's marks as they should be, without the course, whose commands speak the demo's language."""
+    assert course._environment["AUTOGRADER_LANG"] == i18n.current_language()
+    marks = {}
+    for student in CLASS:
+        scores = {exercise: 0.0 if exercise in student.loses else points for exercise, points in POINTS.items()}
+        marks[student.id] = Marks(scores, student.by_hand, [" ".join([student.unreadable, *student.mended])])
+    return marks
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_students_of_an_edition_write_in_its_language(language):
+    assignment = command.edition(language)
+    release = json.loads((COURSE / "release" / assignment / NOTEBOOK).read_text(encoding="utf-8"))
+    for student in READABLE:
+        answers = {name: source_of(cell_of(student.notebook(release), name)) for name in student.answers}
+        prose = [answers[name] for name in answers.keys() & {"depth_study_findings"}]
+        words = [span.text for name in answers.keys() & CODE.keys() for span in spans(answers[name])]
+        foreign = [text for text in words if JAPANESE.search(re.sub(r"\{[^}]*\}", "", text))]
+        assert all(bool(JAPANESE.search(text)) == (language == "ja") for text in prose)
+        assert bool(foreign) == (language == "ja" and bool(words))
 
 
 def test_the_demo_keeps_noise_in_its_logs(demo):

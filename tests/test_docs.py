@@ -19,7 +19,7 @@ from autograder.nbgrader_plugins.zip_input import SafeExtractor
 
 messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
 
-GUIDES = [COURSE / "README.md", *sorted((COURSE / "docs").glob("*.md"))]
+GUIDES = [*sorted(COURSE.glob("*.md")), *sorted((COURSE / "docs").glob("*.md"))]
 FENCED = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```$")
 
 
@@ -48,6 +48,15 @@ def test_a_thing_has_one_name_in_japanese():
     for page in (catalogue, *(COURSE / "docs").glob("*.ja.md"), COURSE / "source" / "gradient_pathology.py"):
         text = page.read_text(encoding="utf-8")
         assert re.findall("フォルダ(?!ー)|コースのフォルダー|受け渡しのフォルダー", text) == [], page.name
+
+
+@pytest.mark.parametrize("guide", ["instructor.md", "instructor.ja.md"])
+def test_the_package_is_built_where_it_can_be_built(guide):
+    text = (COURSE / "docs" / guide).read_text(encoding="utf-8")
+    lines = [line.strip() for _language, block in FENCED.findall(text) for line in block.splitlines()]
+    before = lines[: next(place for place, line in enumerate(lines) if line.startswith("pip wheel"))]
+    folder = [line for line in before if re.match(r"cd |git clone", line)][-1]
+    assert folder == "cd gradient-pathology" and (COURSE / "pyproject.toml").is_file()
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
@@ -143,6 +152,18 @@ def python(words: list[str], _whole: bool) -> None:
     """The script is there, or the module."""
     script = words[1].replace(".", "/") if words[0] == "-m" else words[0]
     assert any((COURSE / f"{script}{end}").exists() for end in ("", ".py")) or words[1] in ("venv", "autograder")
+
+
+def test_public_ci_runs_what_the_readme_says():
+    """With make where it is, and by hand on Windows."""
+    workflow = (COURSE / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    readme = (COURSE / "README.md").read_text(encoding="utf-8")
+    with_make, by_hand, *_others = (block for _language, block in FENCED.findall(readme))
+    for block in (with_make, by_hand):
+        for line in block.splitlines():
+            command = re.split(r"\s+#", line)[0].removeprefix("make ").replace("python3", "python")
+            windows = command.replace(".venv/bin/pip", ".venv/bin/python -m pip").replace("/bin/", "\\Scripts\\")
+            assert re.search(rf"(?m)- run: (?:make (?:PYTHON=python )?)?{re.escape(windows)}$", workflow), command
 
 
 def options_of(words: list[str]) -> set[str]:

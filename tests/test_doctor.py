@@ -13,16 +13,14 @@ from conftest import COURSE
 from autograder import cli, doctor
 from autograder.__main__ import main
 from autograder.doctor import Finding, State
-from autograder.i18n import use_language
+from autograder.i18n import choose_language
 from autograder.worker.host import HostBroken
 from autograder.worker.isolation import Level
 
 
 @pytest.fixture(autouse=True)
 def in_english():
-    use_language("en")
-    yield
-    use_language(None)
+    choose_language("en")
 
 
 def test_this_installation_is_in_order_and_written_to_a_file(tmp_path, capsys):
@@ -155,7 +153,7 @@ def test_why_isolation_is_weak_is_said_where_others_are_graded_and_nowhere_else(
     monkeypatch.setattr(doctor, "trial", lambda _host: Finding("trial check", State.OK, ""))
     isolation, _trial = doctor.workers(tmp_path)
     assert (isolation.state, isolation.seen) == (State.OK, "basic; for your own notebook any level will do.")
-    (tmp_path / "nbgrader_config.py").touch()
+    make_course(tmp_path)
     isolation, _trial = doctor.workers(tmp_path)
     assert isolation.state is State.LOOK and "PermissionError" in isolation.seen and "pyseccomp" in isolation.seen
     monkeypatch.setattr(doctor, "_version", lambda _name: None)
@@ -175,28 +173,105 @@ def test_the_command_begins_where_a_missing_package_is_noticed():
     assert script.load() is main
 
 
-def test_outside_a_course_folder_instructors_are_told_where_to_go(tmp_path):
-    findings = {f.what: f for f in doctor.nbgrader(tmp_path)}
-    assert findings["course folder"].state is State.LOOK and "exchange folder" not in findings
+def make_course(folder, exchange=None):
+    """What tells an instructor's folder: nbgrader's settings and source/."""
+    lines = ["c = get_config()", *([f"c.Exchange.root = {str(exchange)!r}"] if exchange else [])]
+    (folder / "nbgrader_config.py").write_text("\n".join(lines))
+    (folder / "source").mkdir()
+    folder.chmod(0o700)
+    return folder
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_a_student_who_has_nbgrader_needs_nothing_of_an_instructors(monkeypatch, tmp_path, config):
+    if config:  # as on a hub, for the exchange
+        (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
+    has = {"nbgrader", "numpy"}  # nothing else of the extra
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: version(name) if name in has else None)
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _name: ["numpy", "landlockpy; extra == 'instructor'"])
+    monkeypatch.setattr(doctor.shutil, "which", lambda *_arguments, **_more: None)  # no alembic
+    (line,) = doctor.nbgrader(tmp_path)
+    assert line.state is State.OK and "run this in the course folder" in line.seen
+    assert doctor.packages(grades=doctor.grades_in(tmp_path)).state is State.OK
+    if not config:
+        make_course(tmp_path)
+        findings = {f.what: f.state for f in doctor.nbgrader(tmp_path)}
+        assert findings["alembic"] is State.WRONG
+        assert doctor.packages(grades=doctor.grades_in(tmp_path)).state is State.WRONG
 
 
 def test_a_course_without_reference_is_wrong(tmp_path):
-    (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
-    findings = {f.what: f for f in doctor.nbgrader(tmp_path)}
+    findings = {f.what: f for f in doctor.nbgrader(make_course(tmp_path))}
     assert findings["reference/"].state is State.WRONG
 
 
+def exchange(course):
+    return {f.what: f for f in doctor.nbgrader(course)}["exchange folder"]
+
+
 def test_the_exchange_is_the_one_of_the_configuration(tmp_path):
-    config = tmp_path / "nbgrader_config.py"
-    config.write_text(f"c = get_config()\nc.Exchange.root = {str(tmp_path / 'new' / 'exchange')!r}\n")
-    found = doctor.exchange(config)
-    assert (found.state, found.seen) == (State.OK, str(tmp_path / "new" / "exchange"))
+    for name in ("new", "closed", "broken"):
+        (tmp_path / name).mkdir()
+    course = make_course(tmp_path / "new", tmp_path / "new" / "exchange")
+    assert (exchange(course).state, exchange(course).seen) == (State.OK, str(course / "exchange"))
     (tmp_path / "file").touch()
-    config.write_text(f"c = get_config()\nc.Exchange.root = {str(tmp_path / 'file')!r}\n")
-    assert doctor.exchange(config).state is State.LOOK
-    config.write_text("1 / 0\n")
-    found = doctor.exchange(config)
+    assert exchange(make_course(tmp_path / "closed", tmp_path / "file")).state is State.LOOK
+    broken = make_course(tmp_path / "broken")
+    (broken / "nbgrader_config.py").write_text("1 / 0\n")
+    found = {f.what: f for f in doctor.nbgrader(broken)}["nbgrader_config.py"]
     assert found.state is State.WRONG and "division by zero" in found.seen
+
+
+def rights(course):
+    return {f.what: f for f in doctor.nbgrader(course)}["rights"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+@pytest.mark.parametrize("mode", [0o755, 0o711, 0o777, 0o750, 0o733])
+@pytest.mark.parametrize("inside", [False, True], ids=["exchange elsewhere", "exchange inside"])
+def test_a_course_folder_that_is_open_to_others_is_named_with_the_command_that_closes_it(
+    tmp_path, monkeypatch, mode, inside
+):
+    monkeypatch.setattr(doctor, "_is_own_group", lambda _path: False)
+    course = tmp_path / "our course"
+    course.mkdir()
+    make_course(course, course / "exchange" if inside else tmp_path / "exchange")
+    for name in ("reference", "submitted", "exchange"):
+        (course / name).mkdir()
+        (course / name).chmod(0o777)
+    (course / "gradebook.db").touch(0o644)
+    assert rights(course).state is State.OK, "nobody else can get in"
+    course.chmod(mode)
+    found = rights(course)
+    assert found.state is State.LOOK
+    assert (
+        all(name in found.seen for name in ("reference", "submitted", "gradebook.db")) and "exchange" not in found.seen
+    )
+    command = found.advice.removeprefix("Run: ")
+    assert command.startswith("chmod go-rw" if inside else "chmod 700")
+    subprocess.run(["sh", "-c", command], check=True)
+    assert rights(course).state is State.OK
+    assert (course / "exchange").stat().st_mode & 0o777 == 0o777
+    assert not inside or course.stat().st_mode & 0o011 == mode & 0o011, "students still get to the exchange"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+def test_a_group_that_shares_the_course_may_look_into_it(tmp_path):
+    course = make_course(tmp_path)
+    (course / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.groupshared = True\n")
+    course.chmod(0o770)
+    assert rights(course).state is State.OK
+    course.chmod(0o775)
+    assert rights(course).advice == f"Run: chmod 770 {course}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
+def test_an_exchange_that_would_come_to_lie_in_a_closed_folder_is_spoken_of(tmp_path):
+    course = make_course(tmp_path, tmp_path / "exchange")
+    course.chmod(0o755)
+    found = rights(course)
+    assert found.advice.startswith(f"Run: chmod 700 {course}") and "NBGRADER_EXCHANGE" in found.advice
 
 
 def test_why_a_level_is_not_to_be_had_is_said():

@@ -381,6 +381,9 @@ class ForgedHost:
     def reap(self):
         pass
 
+    def computing_seconds(self):
+        return float("nan")
+
 
 replies = st.one_of(
     odd_data,

@@ -1,7 +1,9 @@
 """`autograder grade`: a whole class, as nbgrader would grade it."""
 
+import html
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -27,9 +29,24 @@ from tests.class_folder import (
     many,
     total,
 )
-from tests.sample_class import CLASS, hurried
+from tests.sample_class import CLASS, CODE, Student, cell_of, hurried
 
 FEW = tuple(hurried(s) for s in CLASS if s.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
+OWN_PLOT = "plt.plot([3, 1, 2])\nplt.show()"
+
+
+def write_below(notebook):
+    """A plot and findings in cells of the student's own, below those that ask for them."""
+    for name, cell in (
+        ("depth_study_plot", {"cell_type": "code", "outputs": [], "execution_count": None, "source": OWN_PLOT}),
+        ("depth_study_findings", {"cell_type": "markdown", "source": "深いほど勾配が消える。"}),
+    ):
+        place = notebook["cells"].index(cell_of(notebook, name))
+        notebook["cells"].insert(place + 1, {"id": f"own-{name}", "metadata": {}, **cell})
+    return notebook
+
+
+BESIDE = Student("wada", "answers below the cells that ask for them", dict(CODE), mishap=write_below)
 
 
 def nbgrader(course, *arguments):
@@ -46,9 +63,9 @@ def nbgrader(course, *arguments):
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory):
     """The same class graded by our command, and by nbgrader's with our plug-ins."""
-    ours = make_course(tmp_path_factory.mktemp("ours"), FEW)
+    ours = make_course(tmp_path_factory.mktemp("ours"), (*FEW, BESIDE))
     grade(ours, "--json", str(ours / "results.json"))
-    theirs = make_course(tmp_path_factory.mktemp("theirs"), FEW)
+    theirs = make_course(tmp_path_factory.mktemp("theirs"), (*FEW, BESIDE))
     nbgrader(theirs, "generate_assignment", ASSIGNMENT)
     (theirs / "autograde.log").write_text(nbgrader(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
     return ours, theirs
@@ -58,7 +75,7 @@ def test_the_gradebook_is_as_nbgrader_makes_it(both_ways):
     ours, theirs = both_ways
     assert grades_in(ours / "gradebook.db") == grades_in(theirs / "gradebook.db")
     assert comments_in(ours / "gradebook.db") == comments_in(theirs / "gradebook.db")
-    assert len(grades_in(ours / "gradebook.db")) == len(FEW)
+    assert len(grades_in(ours / "gradebook.db")) == len((*FEW, BESIDE))
 
 
 def test_executed_notebooks_are_as_nbgrader_makes_them(both_ways):
@@ -75,7 +92,7 @@ def test_executed_notebooks_are_as_nbgrader_makes_them(both_ways):
                     holder[key] = "".join(holder[key])
         return cell
 
-    for student in FEW:
+    for student in (*FEW, BESIDE):
         one, other = (executed(course, student.id) for course in both_ways)
         assert [essence(lines_joined(c)) for c in one["cells"]] == [essence(lines_joined(c)) for c in other["cells"]]
 
@@ -113,17 +130,58 @@ def test_the_stand_in_for_an_unreadable_notebook_says_why_first_and_nothing_is_r
 
 def test_who_needs_a_look_is_named_however_often_one_grades(both_ways):
     said = grade(both_ways[0]).stdout
-    assert f"0 graded, {len(FEW)} unchanged, 2 to look at" in said
-    assert "tanaka" in said and "ueda" in said
+    assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
+    assert "tanaka" in said and "ueda" in said and "wada" in said
+
+
+def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(both_ways):
+    for course in both_ways:
+        grades, comments = (found(course / "gradebook.db")["wada"] for found in (grades_in, comments_in))
+        assert grades["depth_study_plot"] == grades["depth_study_findings"] == (None, None, True)
+        assert "「plt.plot([3, 1, 2])」" in comments["depth_study_plot"]
+        assert "「深いほど勾配が消える。」" in comments["depth_study_findings"]
+        own = next(cell for cell in executed(course, "wada")["cells"] if "".join(cell["source"]) == OWN_PLOT)
+        assert any("image/png" in output.get("data", {}) for output in own["outputs"]), "whoever grades sees the plot"
+    said = grade(both_ways[0]).stdout
+    assert "深いほど勾配が消える。" in said
+    assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
+
+
+def feedback_page(course, student):
+    """What stands on the page, without tags."""
+    nbgrader(course, "generate_feedback", ASSIGNMENT, f"--student={student}", "--force")
+    page = (course / "feedback" / student / ASSIGNMENT / NOTEBOOK).with_suffix(".html").read_text(encoding="utf-8")
+    return html.unescape(re.sub(r"<[^>]*>", "", page[page.index("<body") :]))
+
+
+def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(both_ways):
+    for course in both_ways:
+        page = feedback_page(course, "wada")
+        assert "(得点: 36.0 / 40.0、このうち 4.0 点は未採点です（人が採点します）)" in page
+        assert page.count("未採点: 2.0 点（人が採点します）") == 4  # at the top and at the cell, of both
+        assert "depth_study (得点: 6.0 / 6.0)" in page and "0.0 / 2.0" not in page
+    with sqlite3.connect(both_ways[0] / "gradebook.db") as database:
+        database.execute(
+            "UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE auto_score IS NULL AND cell_id IN "
+            "(SELECT id FROM base_cell WHERE name = 'depth_study_plot')"
+        )
+    page = feedback_page(both_ways[0], "wada")
+    assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
+    assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
+
+
+def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(both_ways):
+    page = feedback_page(both_ways[0], "nagai")
+    assert "depth_study_plot (得点: 0.0 / 2.0)" in page and "未採点" not in page
 
 
 def test_nbgrader_goes_on_from_there(both_ways):
     ours, _theirs = both_ways
     nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[st]a*")
     nbgrader(ours, "export")
-    assert sorted(page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")) == ["saito", "tanaka"]
+    assert {"saito", "tanaka"} <= {page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")}
     grades = (ours / "grades.csv").read_text(encoding="utf-8").splitlines()
-    assert len(grades) == 1 + len(FEW)
+    assert len(grades) == 1 + len((*FEW, BESIDE))
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +265,30 @@ def test_one_student_alone(course):
     assert "0 graded, 1 unchanged" in grade(course, "--student", "s00001").stdout
     done = grade(course, "--student", "nobody", check=False)
     assert done.returncode == 2 and "Nothing is handed in" in done.stderr
+
+
+def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(both_ways):
+    said = grade(both_ways[0]).stdout.splitlines()
+    grades = grades_in(both_ways[0] / "gradebook.db")
+    points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
+    waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
+    assert said[-2].startswith(f"Mean: {sum(points) / len(points):.2f} of 40 points, {len(points)} students")
+    assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
+    assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
+
+
+def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tmp_path):
+    course = make_course(tmp_path / "course", ())
+    for command in ("grade", "report"):
+        done = subprocess.run(
+            [sys.executable, "-m", "autograder", command, "wrong", "--course", str(course)],
+            env=environment(course),
+            capture_output=True,
+            text=True,
+        )
+        line = f"There is no assignment wrong here. There are: {ASSIGNMENT}.\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+    assert not (course / "gradebook.db").exists() and not (course / "results.db").exists()
 
 
 @pytest.mark.parametrize(

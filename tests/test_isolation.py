@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -13,14 +15,17 @@ import pytest
 from autograder import wire
 from autograder.grading import grade_submission
 from autograder.submission import submission_of
-from autograder.worker import frames, host, isolation
+from autograder.worker import frames, host, isolation, privileges
 from autograder.worker.folder import clear, is_too_full
 from autograder.worker.host import Host, HostBroken, HostLost
 from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
-from tests.conftest import code_cell, small_notebook
+from tests.conftest import COURSE, code_cell, small_notebook
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
+of_root = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None, reason="not root on Linux"
+)
 
 
 def available(level):
@@ -152,11 +157,86 @@ def test_a_level_that_is_not_there_says_why(monkeypatch):
 def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
     monkeypatch.setattr(host, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
     with pytest.raises(HostBroken, match="students' code could still read"):
-        Host(Level.STRONG if os.geteuid() else Level.FULL, guarded=(isolation.Path("/tmp"),))
+        Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
 
 
-@linux
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="not root")
+ONLY_SETUID = "-all,+setuid,+setgid"
+CONTAINER = "-sys_admin,-dac_read_search"
+"""What is missing where root works in a container (Docker's default, among others)."""
+
+
+def as_root_with(capabilities, source, *arguments):
+    """What `source` prints where root has only these capabilities, in the form that setpriv knows."""
+    line = [sys.executable, "-c", textwrap.dedent(source), *map(str, arguments)]
+    limited = ["setpriv", f"--bounding-set={capabilities}", *line] if capabilities else line
+    done = subprocess.run(limited, cwd=COURSE, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@of_root
+@pytest.mark.parametrize(
+    ("capabilities", "uid", "reads", "held"),
+    [
+        ("", "61200", "closed", [privileges.DAC_READ_SEARCH]),
+        (CONTAINER, "61200", "closed", [privileges.DAC_OVERRIDE]),
+        (ONLY_SETUID, "0", "closed", []),
+        ("-all", "0", "closed", []),
+        ("", "61200", "open", []),
+        (ONLY_SETUID, "61200", "open", []),
+    ],
+)
+def test_root_gives_up_all_but_what_reading_python_takes(capabilities, uid, reads, held, tmp_path):
+    """Where Python lies in a folder that is closed to others, as below /root, and where it does not."""
+    for folder, mode in ((tmp_path, 0o755), *((parent, 0o755) for parent in tmp_path.parents[:-2])):
+        folder.chmod(mode)
+    for name, mode in (("closed", 0o700), ("open", 0o755)):
+        (tmp_path / name).mkdir(mode)
+        (tmp_path / name).chmod(mode)
+    source = """
+        import os, sys
+        from autograder.worker import privileges
+        privileges.drop(61200, [sys.argv[1]])
+        assert os.listdir(sys.argv[1]) == []
+        assert len(set(os.getresuid())) == 1
+        print(os.getuid(), *privileges._held())
+    """
+    assert as_root_with(capabilities, source, tmp_path / reads) == [uid, *map(str, held)]
+
+
+@of_root
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no command unshare")
+def test_root_of_a_container_that_has_one_user_alone_is_held_as_that_user():
+    source = "from autograder.worker import privileges; privileges.drop(61200, ['/']); print(privileges._held())"
+    line = ["unshare", "--map-root-user", sys.executable, "-c", source]
+    done = subprocess.run(line, cwd=COURSE, capture_output=True, text=True, timeout=60)
+    if "unshare failed" in done.stderr:
+        pytest.skip("no user namespaces here")
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+
+
+@of_root
+@pytest.mark.parametrize("capabilities", ["", CONTAINER, ONLY_SETUID, "-all"])
+def test_root_grades_with_whatever_capabilities_it_has_and_its_workers_read_nothing_of_the_course(capabilities):
+    source = f"""
+        from pathlib import Path
+        from autograder.worker.host import Host
+        from tests.test_isolation import outputs_of
+        tries = "import os, ctypes, struct\\n"
+        tries += "for path in ('/etc/shadow', '/root', {str(COURSE)!r} + '/reference', '/proc/1/environ'):\\n"
+        tries += "    for act in (open, os.listdir, os.unlink, lambda p: open(p, 'a')):\\n"
+        tries += "        try: act(path)\\n"
+        tries += "        except OSError: continue\\n"
+        tries += "        print('GOT', path)"
+        with Host(guarded=(Path({str(COURSE / "reference")!r}),)) as on:
+            outputs, result = outputs_of(tries, on)
+            print(on.level, result.score, outputs)
+    """
+    level, score, outputs = as_root_with(capabilities, source)
+    assert level in ("strong", "full") and (score, outputs) == ("36.0", "[]")
+
+
+@of_root
 def test_root_never_runs_others_code_as_root():
     with Host(guarded=(isolation.Path(__file__).parent,)) as on:
         outputs, _result = outputs_of("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())", on)

@@ -436,7 +436,7 @@ def scores(folder) -> dict[str, dict[str, float]]:
 def course(tmp_path_factory):
     """A course folder whose gradebook knows the assignment."""
     folder = tmp_path_factory.mktemp("course") / "course"
-    make_folder(folder)
+    make_folder(folder, "gradient-pathology")
     subprocess.run(
         nbgrader_command("generate_assignment", "gradient-pathology"),
         cwd=folder,

@@ -11,7 +11,8 @@ from autograder.i18n import speaking
 from autograder.layers import Layer
 from autograder.notebook import Report, judge_here, waiting_for
 from autograder.results import Outcome
-from autograder.worker.limits import Limits
+from autograder.unchanged import Stops, parts_of
+from autograder.worker.limits import Limits, time_limit
 
 BATCH_NORM = "batch_norm"
 
@@ -125,6 +126,88 @@ def test_an_endless_loop_is_stopped(monkeypatch):
     assert "loop that never ends" in repr(report)
     assert "in line 2 of the cell: while True: sum([])" in repr(report)
     assert "stopped</span>" in report._repr_html_() and "raised an error" not in report._repr_html_()
+
+
+class Waits:
+    """The computing time that code was given, in order."""
+
+    def __init__(self, monkeypatch):
+        self.given = []
+        monkeypatch.setattr("autograder.unchanged.time_limit", self)
+        monkeypatch.setattr("autograder.notebook.Limits", lambda: Limits(probe_seconds=0.2))
+        monkeypatch.setattr(Limits, "after_a_stop", lambda limits: Limits(probe_seconds=0.1))
+        monkeypatch.setattr("autograder.notebook._stops", Stops())
+        monkeypatch.setattr("autograder.worker.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
+
+    def __call__(self, seconds):
+        self.given.append(seconds)
+        return time_limit(seconds)
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    return Waits(monkeypatch)
+
+
+LOOP = "def clip_gradients(layers, max_norm=1.0):\n    while True: sum([])"
+
+
+def test_an_endless_loop_is_waited_for_once_while_the_code_is_unchanged(waits):
+    names = from_a_cell(LOOP)
+    first = repr(check_in(names, "clip_gradients"))
+    again = repr(check_in(names, "clip_gradients"))
+    exec("result = hint('clip_gradients')", shown := {**names, "hint": autograder.hint})
+    run_again = repr(check_in(from_a_cell(LOOP), "clip_gradients"))
+    assert waits.given == [0.2], "the same cell run again makes the same code"
+    assert again == run_again and again != first
+    for text in (first, again):
+        assert "after 0 s of computing" in text and "in line 2 of the cell: while True: sum([])" in text
+    assert "It was not run again" in again and "It was not run again" not in first
+    assert "Is it a loop?" in repr(shown["result"])
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [
+        (LOOP, LOOP.replace("while", "if") + "\n    return 0.0, 1.0"),
+        ("def go():\n    while True: pass\ndef clip_gradients(*a):\n    return go()", "def go(): return 0.0, 1.0"),
+        ("STEPS = 10**9\ndef clip_gradients(*a):\n    for _ in range(STEPS): pass", "STEPS = 3"),
+        ("ON = {1: 1}\ndef clip_gradients(*a):\n    while ON: pass", "ON.clear()"),
+        ("class On:\n    at = True\ndef clip_gradients(*a):\n    while On.at: pass", "On.at = False"),
+        ("def clip_gradients(*a, ON=[1]):\n    while ON: pass", "clip_gradients.__kwdefaults__['ON'].clear()"),
+        (
+            "def make(on):\n    return lambda *a: [0 for _ in iter(on, 0)]\nclip_gradients = make(int('1').bit_length)",
+            "0",
+        ),
+    ],
+    ids=["function", "helper", "number", "dict", "class", "default", "closure"],
+)
+def test_code_that_may_have_changed_is_run_again(waits, source, change):
+    names = from_a_cell(source)
+    check_in(names, "clip_gradients")
+    exec(change, names)
+    check_in(names, "clip_gradients")
+    assert len(waits.given) == 2
+
+
+def test_what_uses_stopped_code_is_given_less(waits):
+    names = {"np": np, "Layer": Layer}
+    exec(
+        UNBIASED.replace("        mean, var = self.running_mean", "        while True: pass\n        mean, var = 0"),
+        names,
+    )
+    for part in ("forward", "backward", "inference", "forward"):
+        text = repr(check_in(names, f"batch_norm_{part}"))
+    assert waits.given == [0.2, 0.1, 0.1] and "not run again" in text
+    exec(LOOP, names)
+    text = repr(check_in(names, "clip_gradients"))
+    assert waits.given[3:] == [0.2] and "less than usual" not in text
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_ordinary_code_is_known_again(exercise, reference):
+    one, other = (namespace_of(exercise.solution, reference=reference) for _ in range(2))
+    assert parts_of(one, exercise.defines) == parts_of(other, exercise.defines) is not None
 
 
 def test_a_check_leaves_the_notebook_as_it_was(reference, capsys):

@@ -10,8 +10,8 @@ from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture
 
 from autograder import cli
 from autograder.exercises import hand_graded
-from autograder.i18n import use_language
-from autograder.pack import package_of, write_zip
+from autograder.pack import hand_graded_state, package_of, write_zip
+from tests.sample_class import Student, cell_of, reference
 
 RELEASE = COURSE / "release"
 PLOT, FINDINGS = hand_graded(ASSIGNMENT)
@@ -20,8 +20,6 @@ PLOT, FINDINGS = hand_graded(ASSIGNMENT)
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    yield
-    use_language(None)
 
 
 @pytest.fixture
@@ -130,7 +128,7 @@ def test_archives_of_other_times_are_no_news(write_notebook, tmp_path):
 
 
 def test_a_renamed_notebook_is_spoken_of_in_its_language_and_by_its_name(write_notebook, monkeypatch, capsys):
-    monkeypatch.setenv("AUTOGRADER_LANG", "ja")
+    monkeypatch.setenv("LANGUAGE", "ja")
     write_notebook(finished(), "mine.ipynb")
     with pytest.raises(SystemExit) as ending:
         cli.main(["pack"])
@@ -181,6 +179,31 @@ def test_the_hand_graded_cells_are_those_of_the_release(edition):
     cells = json.loads((RELEASE / edition / NB).read_text(encoding="utf-8"))["cells"]
     marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
     assert hand_graded(ASSIGNMENT) == tuple(m["grade_id"] for m in marks if m.get("grade") and m.get("solution"))
+
+
+def without_marks(notebook):
+    """As editors leave it that drop all metadata and ids."""
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id", None)
+    return notebook
+
+
+@pytest.mark.parametrize("edition", ["gradient-pathology", "gradient-pathology-en"])
+@pytest.mark.parametrize("lose", [without_marks, lambda notebook: notebook], ids=["without marks", "as it is"])
+def test_hand_graded_cells_are_seen_as_grading_sees_them(edition, lose):
+    def release():
+        return json.loads((RELEASE / edition / NB).read_text(encoding="utf-8"))
+
+    assert hand_graded_state(lose(release()), ASSIGNMENT) == ([], [PLOT, FINDINGS])
+    students = Student("s", "", answers={PLOT: reference(PLOT), FINDINGS: "The gradients vanish."})
+    assert hand_graded_state(lose(students.notebook(release())), ASSIGNMENT) == ([], [])
+
+
+def test_a_hand_graded_cell_that_was_deleted_is_missing():
+    notebook = json.loads((RELEASE / ASSIGNMENT / NB).read_text(encoding="utf-8"))
+    notebook["cells"].remove(cell_of(notebook, PLOT))
+    assert hand_graded_state(notebook, ASSIGNMENT) == ([PLOT], [FINDINGS])
 
 
 def test_what_is_missing_or_wrong_is_named_and_packed_all_the_same(write_notebook, pack):

@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 from conftest import small_notebook, solution_lines
 
-from autograder.exercises import assignments
+import autograder
+from autograder import mending
+from autograder.exercises import assignments, releases
 from autograder.submission import source_of
 from source import release
 from source.release import COURSE, NOTEBOOK
@@ -42,6 +46,15 @@ def test_the_release_is_what_nbgrader_makes_of_the_source(tmp_path):
     for notebook in made:
         committed = COURSE / "release" / notebook.relative_to(tmp_path)
         assert committed.read_bytes() == notebook.read_bytes(), f"{committed} is old: run `make notebooks`"
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_package_knows_the_marked_cells_of_the_release(assignment):
+    notebook = COURSE / "release" / assignment / NOTEBOOK
+    known = release.place_of_marked_cells(assignment).read_text(encoding="utf-8")
+    assert known == release.marked_cells(notebook), "they are old: run `make notebooks`"
+    released = mending.released_in({"cells": cells_of(assignment)})
+    assert mending.released_in(releases("gradient-pathology")[assignment]) == released and released
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
@@ -79,6 +92,32 @@ def wheel(tmp_path_factory):
     subprocess.run(build, cwd=COURSE, check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
     return path
+
+
+def test_the_version_stands_in_one_place(wheel):
+    project = tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "version" not in project and project["dynamic"] == ["version"]
+    assert wheel.name.startswith(f"gradient_pathology-{autograder.__version__}-")
+    assert metadata_of(wheel)["Version"] == autograder.__version__
+    texts = [path.read_text(encoding="utf-8") for path in (COURSE / "autograder").rglob("*.py")]
+    assert sum(f'"{autograder.__version__}"' in text for text in texts) == 1
+
+
+def test_the_students_package_carries_its_license_and_says_that_it_is_typed(wheel):
+    metadata = metadata_of(wheel)
+    assert (metadata["License-Expression"], metadata.get_all("License-File")) == ("MIT", ["LICENSE"])
+    assert metadata["Project-URL"] is None, "no address is made up"
+    with zipfile.ZipFile(wheel) as package:
+        assert package.read("autograder/py.typed") == b""
+        (license_,) = (name for name in package.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        assert package.read(license_) == (COURSE / "LICENSE").read_bytes()
+    assert "the gradient-pathology authors" in (COURSE / "LICENSE").read_text(encoding="utf-8")
+
+
+def metadata_of(wheel):
+    with zipfile.ZipFile(wheel) as package:
+        (name,) = (name for name in package.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(package.read(name))
 
 
 def test_the_students_package_holds_no_solution(wheel, secret_lines):

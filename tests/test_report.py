@@ -16,6 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from autograder import cli
+from autograder.cli.report import FORMATS
 from autograder.grading.course import Course, CourseError
 from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class, result_of
 from autograder.grading.store import ResultStore
@@ -24,11 +26,12 @@ from autograder.oracle import known_mistakes
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
+from autograder.report.class_report import FILES
 from autograder.report.class_words import causes_in_words, ending, endings
 from autograder.report.statistics import discrimination, item_statistics
 from autograder.report.words import headline
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.worker import client
+from autograder.worker import client, limits
 from tests import report_class as made_of
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
 
@@ -248,7 +251,9 @@ def test_a_cause_from_an_older_kit_is_told():
 
 
 @pytest.mark.parametrize(("edition", "spoken"), [("en", "ja"), ("ja", "en")])
-def test_students_read_the_language_of_their_notebook_and_instructors_their_own(tmp_path, edition, spoken):
+def test_a_report_is_in_the_assignments_language_and_the_page_in_one_that_was_asked_for(
+    tmp_path, edition, spoken, monkeypatch
+):
     (tmp_path / "nbgrader_config.py").write_text("")
     source = tmp_path / "source" / ASSIGNMENT / "gradient_pathology.ipynb"
     source.parent.mkdir(parents=True)
@@ -258,17 +263,28 @@ def test_students_read_the_language_of_their_notebook_and_instructors_their_own(
     with ResultStore(tmp_path) as store:
         store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult({found.id: found}))
         store.put(ASSIGNMENT, "s2", "digest", "full", SubmissionResult(message="why"))
-    with speaking(spoken):
-        record = read_class(Course(tmp_path), ASSIGNMENT)
-        _head, judged, unreadable = csv.reader(io.StringIO(exports.moodle_csv(record), newline=""))
-        (test,) = json.loads(exports.gradescope_results(record)["s1.json"])["tests"]
-        page = Page(class_page(record))
-        instructors = _(CHECKS[0][1].sentence).replace("`", "")
-    with speaking(edition):
-        assert judged[-1] == headline(found)
-        assert unreadable[-1] == f"{_('The notebook could not be graded.')} / why"
-        assert test["name"] == f"{found.id}: {_(CHECKS[0][1].sentence)}"
-    assert any(row[0] == instructors for rows in page.sections.values() for row in rows)
+
+    def written(name):
+        return (tmp_path / "report" / ASSIGNMENT / name).read_text(encoding="utf-8")
+
+    monkeypatch.setenv("AUTOGRADER_LANG", spoken)
+    for asked, language in (([], edition), (["--lang", spoken], spoken)):
+        with speaking(None), pytest.raises(SystemExit) as ending:
+            formats = "html,moodle,gradescope,junit"
+            cli.main(["report", ASSIGNMENT, "--course", str(tmp_path), "--format", formats, *asked])
+        assert ending.value.code == 0
+        _head, judged, unreadable = csv.reader(io.StringIO(written("moodle.csv"), newline=""))
+        (test,) = json.loads(written("gradescope/s1.json"))["tests"]
+        with speaking(edition):  # which students read
+            assert judged[-1] == headline(found)
+            assert unreadable[-1] == f"{_('The notebook could not be graded.')} / why"
+            assert test["name"] == f"{found.id}: {_(CHECKS[0][1].sentence)}"
+        page = Page(written("report.html"))
+        with speaking(language):
+            sentence = _(CHECKS[0][1].sentence).replace("`", "")
+            assert _("The notebook could not be graded.") in written("junit.xml")
+        assert any(row[0] == sentence for rows in page.sections.values() for row in rows)
+        assert f'<html lang="{language}">' in written("report.html")
 
 
 def test_the_page_names_who_needs_what(page):
@@ -328,7 +344,9 @@ def test_scores_are_counted_in_tenths():
 def test_what_the_runner_says_of_stopped_code_is_recognised_and_cannot_be_feigned(language):
     with speaking(language):
         for text, kind in (
-            (client._took_too_long(20.0), "time-out"),
+            (limits.took_too_long(20.0, on_the_clock=False), "time-out"),
+            (limits.took_too_long(80.0, on_the_clock=True), "time-out"),
+            (f"{limits.took_too_long(4.0, on_the_clock=False)}\n{limits.less_than_usual()}", "time-out"),
             (client._whole_took_too_long(), "time-out"),
             (client._ended(), "crash"),
             (client._unreadable(), "crash"),
@@ -471,6 +489,30 @@ def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
     assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
     assert "Without a score yet: 2." in done.stdout and "Waiting for hand grading: 1." in done.stdout
     assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
+    def report(*arguments):
+        done = run(made.folder, ASSIGNMENT, "--out", str(tmp_path), *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "not renewed" not in report()
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html"}
+    report("--format", "canvas,gradescope")
+    fresh = (tmp_path / "canvas.csv").read_bytes()
+    for name in ("canvas.csv", "report.html"):
+        (tmp_path / name).write_text("old")
+    (tmp_path / "gradescope" / "gone.json").write_text("old")
+    said = report()
+    assert (tmp_path / "canvas.csv").read_bytes() == fresh and (tmp_path / "report.html").read_text() != "old"
+    assert "From an earlier report, and not renewed: gradescope/gone.json." in said
+    assert not (tmp_path / "moodle.csv").exists()
+    assert "not renewed: report.html, canvas.csv, gradescope." in report("--format", "moodle")
+
+
+def test_formats_have_one_name_each():
+    assert FORMATS == tuple(FILES)
 
 
 @pytest.mark.parametrize(

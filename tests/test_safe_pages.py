@@ -267,7 +267,7 @@ def test_figures_are_described_in_the_notebooks_language(page):
 
 
 def test_a_comment_is_shown_without_what_it_carried(feedback):
-    footer = feedback[feedback.index("Comments:") :].split("</div>")[0]
+    footer = feedback[feedback.index(i18n._("Comments:")) :].split("</div>")[0]
     assert "a comment" in footer and "<script" not in footer and "onerror" not in footer and "src" not in footer
 
 
@@ -276,6 +276,43 @@ def test_a_comment_is_shown_without_what_it_carried(feedback):
 
 def markdown(source, attachments=None):
     return markdown2html({"cell": {"attachments": attachments} if attachments else {}}, source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<img alt="plot" src="attachment:図 1.png" width="30%">',
+        "text <IMG width=30% SRC=attachment:%E5%9B%B3%201.png alt=plot> text",
+        "<div><img src=' Attachment:図 1.png' alt='plot' width='30%' onerror='student()'></div>",
+        '| a |\n|---|\n| <img src="attachment:&#x56f3; 1.png" alt="plot" width="30%"> |',
+    ],
+)
+@pytest.mark.parametrize("mime", ["image/png", "image/jpeg", "image/gif"])
+def test_an_attached_picture_is_shown_by_an_html_tag_too(source, mime):
+    page = Page(markdown(source, {"図 1.png": {mime: PNG}}))
+    assert page.of("img") == [{"src": f"data:{mime};base64,{PNG}", "alt": "plot", "width": "30%"}]
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        {"other.png": {"image/png": PNG}},
+        {"a.png": {"image/svg+xml": PNG}},
+        {"a.png": {"text/html": "<script>student()</script>"}},
+        {"a.png": {"image/png": '" onerror="student()'}},
+        {"a.png": {"image/png": "https://student.example/p.png"}},
+    ],
+    ids=["another", "svg", "html", "quotes", "address"],
+)
+def test_what_is_no_attached_picture_leaves_its_description(attachments):
+    assert Page(markdown('<img src="attachment:a.png" alt="plot">', attachments)).of("img") == [{"alt": "plot"}]
+    assert Page(clean_html('<img src="attachment:a.png" alt="plot">')).of("img") == [{"alt": "plot"}]
+    assert "href" not in markdown('<a href="attachment:a.png">x</a>', attachments)
+
+
+def test_one_picture_named_again_and_again_does_not_fill_the_page():
+    for source in ("![p](attachment:a.png) " * 900, '<img src="attachment:a.png" alt="p"> ' * 900):
+        assert len(markdown(source, {"a.png": {"image/png": "A" * 2**20}})) < 2**20
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,31 @@
 """The process that runs students' code: outputs, limits, restarts, and how little a worker is believed."""
 
+import math
 import os
+import re
+import socket
+import struct
 import sys
+import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
-from conftest import UNBIASED, code_cell, small_notebook
+from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
 from autograder import wire
 from autograder.exercises import exercise
+from autograder.exercises.exercise import Stopped
 from autograder.grading import grade_submission
+from autograder.i18n import speaking
 from autograder.oracle import recorded
 from autograder.results import Outcome
 from autograder.submission import submission_of
-from autograder.worker import client
-from autograder.worker.client import Figures, run_submission
+from autograder.worker import client, frames
+from autograder.worker.client import Figures, WorkerDied, run_submission
 from autograder.worker.host import Host, HostBroken
-from autograder.worker.limits import Limits, OutOfTime, time_limit
+from autograder.worker.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
 
 QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
 FOREVER = """
@@ -215,6 +223,168 @@ def test_a_broken_installation_is_no_students_fault(monkeypatch):
         Host()
 
 
+# --- time -------------------------------------------------------------------------------------------------------------
+
+HAS_TIMERS = pytest.mark.skipif(sys.platform == "win32", reason="no interval timers on Windows")
+MEASURED = pytest.mark.skipif(sys.platform != "linux", reason="only there is computing measured from outside")
+LOOP = "def clip_gradients(layers, max_norm=1.0):\n    while True: pass"
+
+
+def seen_of(*names, limits=QUICK, extra=(), host=None, **solutions):
+    """What is observed of the exercises `names` alone, on their public cases, and the cells' outputs."""
+    submission = submission_of(small_notebook(extra=[code_cell(cell) for cell in extra], **solutions), "test")
+    cases = {name: [expectation.case for expectation in recorded(exercise(name))] for name in names}
+    with speaking("en"):
+        run = run_submission(submission, cases, limits=limits, host=host)
+    return run
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """(cell or exercise, seconds of computing that it was given), in order."""
+    found, run = [], client.Worker._run
+
+    def watched(worker, message, seconds, *most_text):
+        what = message["probe"]["exercise"] if "probe" in message else message["cell"]["source"]
+        found.append((what, seconds))
+        return run(worker, message, seconds, *most_text)
+
+    monkeypatch.setattr(client.Worker, "_run", watched)
+    return found
+
+
+@HAS_TIMERS
+def test_waiting_is_no_computing():
+    nap = SOLUTIONS["clip_gradients"] + "\nimport time\nright = clip_gradients\n"
+    nap += "def clip_gradients(*arguments, **named):\n    time.sleep(0.1)\n    return right(*arguments, **named)"
+    run = seen_of("clip_gradients", limits=Limits(probe_seconds=1.5), clip_gradients=nap)
+    cases = len(recorded(exercise("clip_gradients")))
+    assert 1.5 < 0.1 * cases < 1.5 * CLOCK_FACTOR, "it sleeps longer than it may compute"
+    assert len(run.observations["clip_gradients"]) == cases
+
+
+@MEASURED
+def test_a_machine_that_is_busy_with_others_takes_no_points():
+    with Host() as host:
+        tree = psutil.Process(host._process.pid)
+        before = {process.pid for process in tree.children(recursive=True)}
+
+        def hold_up():
+            while not (new := [p for p in tree.children(recursive=True) if p.pid not in before]):
+                time.sleep(0.01)
+            time.sleep(0.3)
+            new[0].suspend()
+            time.sleep(2.5)
+            new[0].resume()
+
+        other = threading.Thread(target=hold_up)
+        other.start()
+        busy = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\nprint('done')"
+        run = seen_of("clip_gradients", limits=QUICK, extra=[busy], host=host)
+        other.join()
+    assert [output["text"] for outputs in run.outputs.values() for output in outputs] == ["done\n"]
+    assert not isinstance(run.observations["clip_gradients"], str)
+
+
+@MEASURED
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+        "sum(range(10**12))",
+        "import signal\n    for timer in range(3): signal.setitimer(timer, 0)\n    while True: pass",
+    ],
+    ids=["what swallows its end", "native code", "timers switched off"],
+)
+def test_code_that_does_not_stop_by_itself_is_killed_soon_after(body, monkeypatch):
+    monkeypatch.setattr(client, "CLOCK_FACTOR", 100.0)  # so that the clock has no say, however busy the machine is
+    source = f"def clip_gradients(layers, max_norm=1.0):\n    {body}"
+    run = seen_of("clip_gradients", "gradient_profile", limits=Limits(probe_seconds=1.0), clip_gradients=source)
+    reason = run.observations["clip_gradients"]
+    assert isinstance(reason, Stopped)
+    computed = int(re.fullmatch(r"Your code was stopped after (\d+) s of computing\. Is there .*", reason)[1])
+    assert 1 <= computed <= 1 + GRACE_SECONDS + 1
+    assert not isinstance(run.observations["gradient_profile"], str)
+
+
+def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
+    ours, theirs = socket.socketpair()
+    looks, ended = [], threading.Event()
+
+    def look():
+        looks.append(time.monotonic())
+        if len(looks) == 2:
+            raise WorkerDied("looped")
+
+    def drip():
+        theirs.sendall(struct.pack(">I", 1000))
+        while not ended.wait(0.05):
+            theirs.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    with ours, theirs, pytest.raises(WorkerDied):
+        try:
+            frames.receive(ours, 60.0, look)
+        finally:
+            ended.set()
+            dripping.join()
+    assert looks[1] - looks[0] >= frames.LOOK_SECONDS
+
+
+def test_code_that_only_waits_is_stopped_by_the_clock():
+    source = "import time\ndef clip_gradients(layers, max_norm=1.0):\n    time.sleep(1000)"
+    run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=source)
+    assert run.observations["clip_gradients"].startswith(f"Your code was stopped after {0.5 * CLOCK_FACTOR:.0f} s on")
+
+
+def test_where_computing_cannot_be_measured_the_clock_ends_what_does_not_stop(monkeypatch):
+    monkeypatch.setattr(Host, "computing_seconds", lambda host: math.nan)
+    run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=FOREVER)
+    assert "s on the clock" in run.observations["clip_gradients"]
+
+
+@HAS_TIMERS
+def test_an_endless_loop_costs_its_time_once(given, monkeypatch):
+    short = Limits(cell_seconds=0.5, probe_seconds=0.6)
+    monkeypatch.setattr(Limits, "after_a_stop", lambda limits: short)
+    through = "def through():\n    return clip_gradients([])"
+    run = seen_of(
+        *("clip_gradients", "gradient_profile"),
+        limits=Limits(cell_seconds=1.0, probe_seconds=1.2),
+        extra=["1 + 1", through, "through()", "clip_gradients([])", "gradient_slope([1.0, 2.0])"],
+        clip_gradients=LOOP,
+    )
+    assert given[-7:] == [
+        ("1 + 1", 1.0),
+        (through, 1.0),
+        ("through()", 1.0),
+        ("clip_gradients([])", 0.5),
+        ("gradient_slope([1.0, 2.0])", 1.0),
+        ("clip_gradients", 0.6),
+        ("gradient_profile", 1.2),
+    ]
+    sentence, why = run.observations["clip_gradients"].split("\n")
+    assert sentence.startswith("Your code was stopped after") and why.startswith("That is less than usual")
+    assert not isinstance(run.observations["gradient_profile"], str)
+
+
+@HAS_TIMERS
+def test_checks_of_one_class_share_one_wait(given, monkeypatch):
+    monkeypatch.setattr(Limits, "after_a_stop", lambda limits: Limits(probe_seconds=0.5))
+    loop = UNBIASED.replace("        mean, var = self.running_mean", "        while True: pass\n        mean, var = 0")
+    assert loop != UNBIASED
+    names = [f"batch_norm_{part}" for part in ("backward", "forward", "inference")]
+    seen_of(*names, limits=Limits(probe_seconds=1.0), batch_norm=loop)
+    assert given[-3:] == list(zip(names, (1.0, 0.5, 0.5)))
+
+
+def test_what_uses_stopped_code_keeps_time_that_right_code_does_not_need():
+    assert Limits().after_a_stop() == Limits(cell_seconds=5.0, probe_seconds=2.0)
+    assert Limits(cell_seconds=60.0, probe_seconds=30.0).after_a_stop() == Limits(cell_seconds=30.0, probe_seconds=6.0)
+    assert Limits(cell_seconds=1.0, probe_seconds=1.0).after_a_stop() == Limits(cell_seconds=1.0, probe_seconds=1.0)
+
+
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +397,23 @@ def test_time_limit_stops_a_loop_that_swallows_exceptions():
                     time.sleep(0.01)
                 except Exception:
                     pass
+
+
+@HAS_TIMERS
+def test_a_limit_within_another_leaves_that_one_as_it_was(monkeypatch):
+    monkeypatch.setattr("autograder.worker.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
+    start = time.process_time()
+    with pytest.raises(OutOfTime):
+        with time_limit(0.2):
+            with time_limit(5.0):
+                pass
+            while True:
+                pass
+    assert 0.2 <= time.process_time() - start < 2.0
+    with speaking("en"), pytest.raises(OutOfTime, match="after 0 s of computing"):
+        with time_limit(0.2), time_limit(1000.0):
+            while True:
+                pass
 
 
 def test_recorded_cases_survive_the_wire():
@@ -250,6 +437,6 @@ def test_recorded_cases_survive_the_wire():
 )
 def test_the_grader_does_not_wait_for_a_process_that_stays(source):
     start = time.monotonic()
-    by_exercise, _graded = scores(Limits(cell_seconds=2.0), extra=[code_cell(source)])
+    by_exercise, _graded = scores(Limits(cell_seconds=1.0), extra=[code_cell(source)])
     assert sum(by_exercise.values()) == 36
     assert time.monotonic() - start < 15, "the child sleeps for 20 s"

@@ -19,7 +19,7 @@ import numpy as np
 
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, keep_random_state
-from autograder.i18n import use_language
+from autograder.i18n import choose_language
 from autograder.judge import judge
 from autograder.numeric import watch
 from autograder.oracle import Expectation, Reference, trials
@@ -191,7 +191,7 @@ def _audit_seed_here(seed: int) -> Audit:
 
 def audit_seed(material: Material, seed: int) -> Audit:
     """The audit on one seed."""
-    use_language("en")  # an audit is for authors; looking up the language thousands of times costs, too
+    choose_language("en")  # an audit is for authors; looking up the language thousands of times costs, too
     found = Audit(seeds=1)
     in_matrix = seed < MATRIX_SEEDS
     for solution, exercises in material.by_solution().items():

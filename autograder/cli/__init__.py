@@ -11,8 +11,8 @@ import sys
 from autograder import __version__
 from autograder.cli import audit, check, completion, doctor, grade, pack, report
 from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
-from autograder.cli.options import add_lang, language_in
-from autograder.i18n import _, use_language
+from autograder.cli.options import add_lang
+from autograder.i18n import _, choose_language, language_in
 from autograder.oracle import NoReference
 from autograder.report.text import printable
 from autograder.submission import UnreadableNotebook
@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with one of the codes of `autograder.cli.exits`."""
     language = language_in(arguments)
     if language:
-        use_language(language)
+        choose_language(language)
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character (an old Windows code page) gets "?" instead of an error.
+        stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     options.lang = language  # wherever it stood
-    for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a mark (an old Windows code page) gets "?" instead of an error.
-        stream.reconfigure(errors="replace")
     try:
         sys.exit(options.run(options))
     except (UnreadableNotebook, UnusablePath, HostBroken, NoReference) as error:

@@ -45,8 +45,7 @@ def _once(options: argparse.Namespace) -> int:
         unread = SubmissionResult(message=str(error))
         write_json(options.json, results_file(path.stem, "none", {path.stem: unread}))
         raise
-    if submission.language and not options.lang:
-        use_language(submission.language)
+    use_language(submission.language)
     with running_notebook():
         graded = grade_submission(submission, files=files_beside(path))
     result = graded.result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import Any
@@ -50,10 +51,13 @@ def run(options: argparse.Namespace) -> int:
     target = options.json and options.json.resolve()
     try:
         course = Course(options.course)
+        if not course.has(options.assignment):
+            raise course.unknown(options.assignment)
         print(_("Grading {name}: looking for what is new or changed ...").format(name=options.assignment), flush=True)
         from autograder.grading.classwork import grade_class  # which takes seconds
         from autograder.grading.job import Settings
-        from autograder.report.classwork import ClassProgress, print_summary, write_results
+        from autograder.grading.records import read_class
+        from autograder.report.classwork import ClassProgress, print_next, print_summary, write_results
 
         with Host(guarded=guarded_folders(course.folder)) as host:
             level = host.level
@@ -73,5 +77,7 @@ def run(options: argparse.Namespace) -> int:
             write_results(target, course, options.assignment)
         except OSError as error:
             raise UnusablePath(f"{target}: {error.strerror or error}") from error
-    print_summary(summary, course)
+    print_summary(summary)
+    with contextlib.suppress(CourseError):  # nobody has a score yet
+        print_next(read_class(course, options.assignment), options.course)
     return NOT_FULL if summary.broken else FULL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,6 @@ def add_json(command: argparse.ArgumentParser) -> None:
 def add_lang(command: argparse.ArgumentParser) -> None:
     """`--lang en`."""
     command.add_argument("--lang", choices=LANGUAGES, help=_("the language of the messages"))
-
-
-def language_in(arguments: list[str] | None) -> str | None:
-    """What `--lang` says in a command line, asked before the parser is made, whose help speaks that language too."""
-    alone = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    add_lang(alone)
-    with contextlib.suppress(argparse.ArgumentError):  # the parser will say it
-        return alone.parse_known_args(arguments)[0].lang
-    return None
 
 
 def add_course(command: argparse.ArgumentParser) -> None:

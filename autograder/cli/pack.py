@@ -41,8 +41,7 @@ def run(options: argparse.Namespace) -> int:
     candidates = [options.notebook] if options.notebook else _notebooks_here()
     path = candidates[0]
     package = package_of(path, tuple(options.add), options.out or (options.student and Path(f"{options.student}.zip")))
-    if package.submission.language and not options.lang:
-        use_language(package.submission.language)
+    use_language(package.submission.language)
     for note in [] if options.notebook else notes_on_choice(Path(), Path(package.name).stem, candidates):
         print(printable(note))
     lost = set(options.add) - set(package.files)

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
 from autograder.cli.options import add_course
-from autograder.i18n import _
+from autograder.i18n import _, speaking
 from autograder.report.text import printable
 
 FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
@@ -29,9 +29,10 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--format",
         type=_formats,
-        default=("html",),
         metavar="FORMATS",
-        help=_("one or more of {formats}").format(formats=",".join(FORMATS)),
+        help=_("one or more of {formats}; if not given, html and all that is there from earlier").format(
+            formats=",".join(FORMATS)
+        ),
     )
     command.set_defaults(run=run)
 
@@ -40,18 +41,24 @@ def run(options: argparse.Namespace) -> int:
     """Write a page on how a class did, in a course folder, and its grades for other systems."""
     from autograder.grading.course import Course, CourseError
     from autograder.grading.records import read_class
-    from autograder.report.class_report import write_report
+    from autograder.report.class_report import formats_in, not_renewed, write_report
 
     folder = options.out and options.out.resolve()
     try:
         course = Course(options.course)
         record = read_class(course, options.assignment)
-        written = write_report(record, options.format, folder or course.folder / "report" / options.assignment)
+        folder = folder or course.folder / "report" / options.assignment
+        formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
+        with speaking(options.lang or record.language):
+            written = write_report(record, formats, folder)
     except (CourseError, OSError) as error:
         print(printable(str(error)), file=sys.stderr)
         return UNUSABLE
     for path in written:
         print(printable(str(path)))
+    old = not_renewed(record, formats, folder)
+    if old:
+        print(printable(_("From an earlier report, and not renewed: {files}.").format(files=", ".join(old))))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
         print(_("Without a score yet: {n}. The page names them; the other files leave them out.").format(n=left_out))

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import resources
+from typing import Any
 
 from autograder.exercises.exercise import Exercise
 
@@ -63,6 +66,17 @@ def hand_graded(assignment: str) -> tuple[str, ...]:
     """grade_ids of the assignment's cells that a person grades."""
     package = importlib.import_module(f"{__name__}.{assignment.replace('-', '_')}")
     return getattr(package, "HAND_GRADED", ())
+
+
+@cache
+def releases(assignment: str) -> dict[str, dict[str, Any]]:
+    """Edition ("gradient-pathology-en") -> a notebook of nothing but the marked cells that its students get.
+
+    `python source/release.py` writes them, into the folder `released` of the assignment.
+    """
+    files = resources.files(f"{__name__}.{assignment.replace('-', '_')}").joinpath("released")
+    found = sorted(files.iterdir(), key=lambda file: file.name) if files.is_dir() else []
+    return {file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8")) for file in found}
 
 
 @cache

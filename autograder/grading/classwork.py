@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.grading import process
-from autograder.grading.course import Course, CourseError, Handed, edition_metadata
+from autograder.grading.course import Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.records import result_of
 from autograder.grading.store import ResultStore
-from autograder.i18n import _
+from autograder.i18n import _, current_language
 from autograder.reading import as_text
 from autograder.results import Outcome, SubmissionResult
 from autograder.worker.folder import scratch_folder
@@ -78,7 +78,8 @@ def grade_class(
                 _("Nothing is handed in for {name}: there is no {folder}.").format(name=assignment, folder=folder)
             )
         metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
-        prepared = Assignment(gradebook.notebook, gradebook.released, metadata)
+        given = given_texts(course.directory, assignment, gradebook.notebook)
+        prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
         settled, known = settings_digest(settings, prepared), store.contents(assignment)
         digests: dict[str, str] = {}
 
@@ -93,7 +94,8 @@ def grade_class(
                     yield handed
 
         longest = 2 * settings.limits.total_seconds + 60.0
-        with Pool(max(1, min(jobs, len(handed_in))), longest, process.prepare, settings, prepared, scratch) as pool:
+        needed = (settings, prepared, scratch, current_language())
+        with Pool(max(1, min(jobs, len(handed_in))), longest, process.prepare, *needed) as pool:
             progress(summary, len(handed_in))
             for handed, done in pool.map(process.grade, changed()):
                 digest = digests.pop(handed.student)
@@ -118,5 +120,9 @@ def _note(summary: Summary, student: str, done: GradedFolder) -> None:
 def _look(summary: Summary, student: str, result: SubmissionResult) -> None:
     if result.status == "failed":
         summary.looks[student] = result.message
-    elif any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
-        summary.looks[student] = _("A check failed through a fault of its own.")
+        return
+    reasons = list(result.looks)
+    if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
+        reasons.append(_("A check failed through a fault of its own."))
+    if reasons:
+        summary.looks[student] = " ".join(reasons)

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autograder.cells import grade_id_of, source_of
 from autograder.i18n import _
 from autograder.reading import as_text
 from autograder.submission import language_of
@@ -51,10 +52,30 @@ def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str
     Args:
         directory: nbgrader's CourseDirectory.
     """
-    path = Path(directory.format_path(directory.source_directory, ".", assignment)) / f"{notebook}.ipynb"
+    metadata = _read(directory, directory.source_directory, assignment, notebook).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ...]:
+    """The texts of the cells that students get without a mark: prose, code for all, experiments.
+
+    They are those of the instructor's version, and of the release, which may have been handed out before that changed.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+    """
+    steps = (directory.source_directory, directory.release_directory)
+    versions = (_read(directory, step, assignment, notebook).get("cells") for step in steps)
+    cells = [cell for version in versions if isinstance(version, list) for cell in version]
+    return tuple(dict.fromkeys(source_of(cell) for cell in cells if isinstance(cell, dict) and not grade_id_of(cell)))
+
+
+def _read(directory: Any, step: str, assignment: str, notebook: str) -> dict[str, Any]:
+    """A notebook of the course's own as it lies in the folder for `step`; empty where it cannot be read."""
+    path = Path(directory.format_path(step, ".", assignment)) / f"{notebook}.ipynb"
     with contextlib.suppress(OSError, ValueError):
-        metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-        return metadata if isinstance(metadata, dict) else {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
     return {}
 
 
@@ -96,6 +117,21 @@ class Course:
         """The URL of the gradebook."""
         return self.directory.db_url
 
+    def assignments(self) -> list[str]:
+        """The names of the assignments that have an instructor's version here."""
+        folder = self.source("_").parent
+        return sorted({path.parent.name for path in folder.glob("*/*.ipynb")}) if folder.is_dir() else []
+
+    def has(self, assignment: str) -> bool:
+        """Whether there is an instructor's version, or something was handed in, which the gradebook may know."""
+        return self.source(assignment).is_dir() or any(self.handed_in(assignment))
+
+    def unknown(self, assignment: str) -> CourseError:
+        """The error that there is no such assignment, with the names of those there are."""
+        known = self.assignments()
+        there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
+        return CourseError(_("There is no assignment {name} here. {there}").format(name=assignment, there=there))
+
     def source(self, assignment: str) -> Path:
         """The folder of the instructor's version."""
         return Path(self.directory.format_path(self.directory.source_directory, ".", assignment))
@@ -133,11 +169,7 @@ class Course:
         from nbgrader.coursedir import CourseDirectory
 
         if not self.source(assignment).is_dir():
-            raise CourseError(
-                _("There is no assignment {name} here: {folder} does not exist.").format(
-                    name=assignment, folder=self.source(assignment)
-                )
-            )
+            raise self.unknown(assignment)
         directory = CourseDirectory(config=self.config, assignment_id=assignment)
         released = Path(directory.format_path(directory.release_directory, ".", assignment))
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".release-") as aside:

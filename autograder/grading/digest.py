@@ -28,7 +28,11 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
         _add(digest, path.name.encode(), path.read_bytes())
     options = {"figures": settings.figures, "limits": asdict(settings.limits)}
     released = [asdict(cell) for cell in assignment.released.values()]
-    _add(digest, Reference(settings.course).secret(), json.dumps([options, released], sort_keys=True).encode())
+    _add(
+        digest,
+        Reference(settings.course).secret(),
+        json.dumps([options, released, assignment.given], sort_keys=True).encode(),
+    )
     return digest.digest()
 
 

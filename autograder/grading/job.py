@@ -6,13 +6,22 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
 from autograder.grading import Graded, grade_submission
+from autograder.grading.by_hand import (
+    Beside,
+    answers_beside,
+    by_hand,
+    comment_on,
+    places_of,
+    reason_to_look,
+    untouched,
+)
 from autograder.grading.course import Handed, guarded_folders
 from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.i18n import _, speaking
@@ -45,11 +54,13 @@ class Assignment:
         notebook: the name of its notebook, without ".ipynb".
         released: its graded and read-only cells by grade_id.
         metadata: the notebook metadata of the instructor's version.
+        given: the texts of its other cells.
     """
 
     notebook: str
     released: dict[str, ReleasedCell]
     metadata: dict[str, Any]
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,20 +105,23 @@ class Grader:
                 path, notebook, notes = self._read(handed)
             except UnreadableNotebook as error:
                 return self._refuse(handed, str(error).replace(str(handed.folder) + os.sep, ""))
-        submission = submission_of(notebook, self._assignment.notebook)
+        released = self._assignment.released
+        beside = answers_beside(notebook["cells"], released, self._assignment.given)
+        submission = submission_of(notebook, self._assignment.notebook).showing(places_of(beside))
         files = files_beside(path)
         with speaking(submission.language):
             graded = grade_submission(
                 submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
             )
             _fill(notebook, cell_outputs(submission, graded))
-            said = comments(submission, graded.result.checks, notes)
+            said = {**self._responses(notebook, beside), **comments(submission, graded.result.checks, notes)}
+            looks = (reason_to_look(beside),) if beside else ()
         self._write(handed, notebook, notes)
         return GradedFolder(
-            replace(graded.result, mended=tuple(notes)),
+            replace(graded.result, mended=tuple(notes), looks=looks),
             graded.isolation,
-            {**self._by_hand(notebook), **_automatic(submission, graded)},
-            {**self._responses(notebook), **said},
+            {**self._by_hand(notebook, beside), **_automatic(submission, graded)},
+            said,
         )
 
     def close(self) -> None:
@@ -149,35 +163,29 @@ class Grader:
     def _language(self) -> str | None:
         return language_of({"metadata": self._assignment.metadata})
 
-    def _by_hand(self, notebook: dict[str, Any]) -> dict[str, float | None]:
-        """Cells that a person grades: 0 where nothing was written, otherwise not yet known."""
-        untouched = self._untouched(notebook)
+    def _by_hand(
+        self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]] = {}
+    ) -> dict[str, float | None]:
+        """Cells that a person grades: 0 where nothing was written, there or beside, otherwise not yet known."""
+        empty = self._untouched(notebook)
+        graded = by_hand(self._assignment.released)
         return {
-            name: 0.0 if name in untouched and not cell.task else None
-            for name, cell in self._assignment.released.items()
-            if (cell.grade and cell.solution) or cell.task
+            name: 0.0 if name in empty and not cell.task and name not in beside else None
+            for name, cell in graded.items()
         }
 
-    def _responses(self, notebook: dict[str, Any]) -> dict[str, str | None]:
-        """The comments that nbgrader gives to solution cells."""
-        untouched = self._untouched(notebook)
-        return {
-            name: "No response." if name in untouched and not cell.task else None
-            for name, cell in self._assignment.released.items()
-            if cell.solution or cell.task
-        }
+    def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
+        """The comments of solution cells, in the students' language: nbgrader's, and where an answer stands beside."""
+        empty = self._untouched(notebook)
+        with speaking(self._language):
+            return {
+                name: _("No response.") if name in empty and not cell.task else None
+                for name, cell in self._assignment.released.items()
+                if cell.solution or cell.task
+            } | {name: comment_on(places) for name, places in beside.items()}
 
     def _untouched(self, notebook: dict[str, Any]) -> set[str]:
-        sources = {
-            cell["metadata"]["nbgrader"]["grade_id"]: cell["source"]
-            for cell in notebook["cells"]
-            if "nbgrader" in cell["metadata"]
-        }
-        return {
-            name
-            for name, cell in self._assignment.released.items()
-            if "".join(sources.get(name, cell.source)) == cell.source
-        }
+        return untouched(notebook["cells"], self._assignment.released)
 
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes

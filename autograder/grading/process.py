@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
+from autograder.i18n import choose_language
 
 
 class _Process:
@@ -18,8 +19,13 @@ class _Process:
     grader: Grader | None = None
 
 
-def prepare(settings: Settings, assignment: Assignment, scratch: Path) -> None:
-    """Get this process ready; its temporary files go to `scratch`."""
+def prepare(settings: Settings, assignment: Assignment, scratch: Path, language: str) -> None:
+    """Get this process ready; its temporary files go to `scratch`.
+
+    Args:
+        language: what is spoken where the assignment names no language.
+    """
+    choose_language(language)
     _Process.settings, _Process.assignment = settings, assignment
     tempfile.tempdir = str(scratch)
     Finalize(None, _close, exitpriority=0)

@@ -158,11 +158,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
         stored = _stored(course.folder, assignment)
     book = _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
-        raise CourseError(
-            _("There is no assignment {name} here: {folder} does not exist.").format(
-                name=assignment, folder=course.source(assignment)
-            )
-        )
+        raise course.unknown(assignment)
     students = tuple(
         StudentRecord(
             book.people.get(student, Person(student)),
@@ -193,7 +189,7 @@ def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, 
 def result_of(data: dict[str, Any]) -> SubmissionResult:
     """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
     checks = {name: ExerciseResult(name, _items(name, entry["items"])) for name, entry in data["checks"].items()}
-    return SubmissionResult(checks, data["message"], tuple(data["mended"]))
+    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data.get("looks", ())))
 
 
 def sentences_of(exercise_id: str) -> dict[str, str]:

@@ -13,11 +13,14 @@ from traitlets import Bool, Float, UseEnum
 
 from autograder.beside import files_beside
 from autograder.grading import grade_submission
-from autograder.grading.course import guarded_folders
+from autograder.grading.by_hand import Beside, answers_beside, comment_on, places_of, reason_to_look
+from autograder.grading.course import given_texts, guarded_folders
 from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
-from autograder.i18n import speaking
+from autograder.grading.gradebook import released_cells
+from autograder.i18n import _, speaking
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
 from autograder.oracle import Reference
+from autograder.report.text import printable
 from autograder.results import SubmissionResult
 from autograder.submission import language_of, submission_of
 from autograder.worker.client import Figures
@@ -32,9 +35,13 @@ class RunInWorker(NbGraderPreprocessor):
     Test cells themselves are never executed: what stands in them, or what a student's code prints, decides nothing.
     """
 
-    cell_seconds = Float(Limits.cell_seconds, help="Wall time for one cell.").tag(config=True)
-    probe_seconds = Float(Limits.probe_seconds, help="Wall time for one exercise's checks.").tag(config=True)
-    total_seconds = Float(Limits.total_seconds, help="Wall time for one submission.").tag(config=True)
+    cell_seconds = Float(Limits.cell_seconds, help="Computing time for one cell; four times that on the clock.").tag(
+        config=True
+    )
+    probe_seconds = Float(
+        Limits.probe_seconds, help="Computing time for one exercise's checks; four times that on the clock."
+    ).tag(config=True)
+    total_seconds = Float(Limits.total_seconds, help="Time on the clock for one submission.").tag(config=True)
     figures = UseEnum(Figures, Figures.BY_HAND, help="Which cells' figures are drawn: none, by-hand, all.").tag(
         config=True
     )
@@ -49,15 +56,29 @@ class RunInWorker(NbGraderPreprocessor):
             with speaking(language_of(nb)):
                 outputs, resources["autograder"] = unread_outputs(nb), SubmissionResult(message=reason)
         else:
-            outputs, resources["autograder"] = self._grade(nb, resources["nbgrader"])
+            resources["autograder_beside"] = beside = self._beside(nb, resources["nbgrader"])
+            outputs, resources["autograder"] = self._grade(nb, resources["nbgrader"], places_of(beside))
         for index, found in outputs.items():
             nb.cells[index].outputs = [from_dict(output) for output in found]
         return nb, resources
 
-    def _grade(self, nb: NotebookNode, names: dict[str, str]) -> tuple[dict[int, list], SubmissionResult]:
+    def _beside(self, nb: NotebookNode, names: dict[str, str]) -> dict[str, tuple[Beside, ...]]:
+        """Where answers to empty cells that are graded by hand may be."""
+        given = given_texts(CourseDirectory(config=self.config), names["assignment"], names["notebook"])
+        with Gradebook(names["db_url"]) as gradebook:
+            released = released_cells(gradebook.find_notebook(names["notebook"], names["assignment"]))
+        beside = answers_beside(nb.cells, released, given)
+        if beside:
+            with speaking(language_of(nb)):
+                self.log.warning("%s: %s", names["student"], printable(reason_to_look(beside)))
+        return beside
+
+    def _grade(
+        self, nb: NotebookNode, names: dict[str, str], shown: set[int]
+    ) -> tuple[dict[int, list], SubmissionResult]:
         """The outputs of cells, and the result."""
         course = Path.cwd()  # nbgrader works in the course folder
-        submission = submission_of(nb, names["notebook"])
+        submission = submission_of(nb, names["notebook"]).showing(shown)
         limits = Limits(
             cell_seconds=self.cell_seconds, probe_seconds=self.probe_seconds, total_seconds=self.total_seconds
         )
@@ -77,21 +98,27 @@ class RunInWorker(NbGraderPreprocessor):
 
 
 class WriteComments(NbGraderPreprocessor):
-    """Writes each exercise's report as the comment of its solution cell, where feedback pages show comments."""
+    """Writes each exercise's report as the comment of its solution cell, where feedback pages show comments.
+
+    An empty cell that is graded by hand, and has what may be the answer beside it, waits for a person.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Write the comments that SaveAutoGrades, which runs before, has just reset."""
-        names = resources["nbgrader"]
+        """Write the comments and scores that SaveAutoGrades, which runs before, has just reset."""
+        names, beside = resources["nbgrader"], resources.get("autograder_beside", {})
         with Gradebook(names["db_url"]) as gradebook, speaking(language_of(nb)):
-            entries = gradebook.find_submission_notebook(
-                names["notebook"], names["assignment"], names["student"]
-            ).comments
+            notebook = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
+            entries = notebook.comments
+            for grade in notebook.grades:
+                if grade.name in beside:
+                    grade.auto_score, grade.needs_manual_grade = None, True
             if read_unreadable(nb):
                 found = dict.fromkeys((entry.name for entry in entries), unread_comment())
             else:
                 submission = submission_of(nb, names["notebook"])
                 found = comments(submission, resources["autograder"].checks, read_mended(nb))
+                found |= {name: comment_on(places) for name, places in beside.items()}
             for entry in entries:
-                entry.auto_comment = found.get(entry.name, entry.auto_comment)
+                entry.auto_comment = found.get(entry.name) or _(entry.auto_comment or "") or None  # "No response."
             gradebook.db.commit()
         return nb, resources

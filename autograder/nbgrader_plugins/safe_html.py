@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -88,6 +88,13 @@ ID_PREFIX = "text-"
 """Before every id, so that none is that of a score or a comment: formgrader finds these by id."""
 
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+PHOTOS = IMAGES[:3]
+"""Those that can be attached and shown by an HTML tag: nothing but pixels is in them."""
+
+_EMBEDDED = re.compile(rf"data:({'|'.join(map(re.escape, IMAGES))});base64,[A-Za-z0-9+/=\s]*")
+_ATTACHED = re.compile(r"\s*attachment:", re.IGNORECASE)
+_SRC = (None, "src")
+
 DATA = {*IMAGES, "text/plain", "text/html", "text/markdown", "text/latex"}
 """What outputs may hold."""
 
@@ -100,6 +107,9 @@ MAX_MARKDOWN = 50_000
 MAX_MARKS = 1000
 """The same for tags and environments: the time that parsers take grows with the square of their number."""
 
+MAX_PICTURES = 50 * 2**20
+"""Characters of attached pictures in a cell."""
+
 # --- filters ----------------------------------------------------------------------------------------------------------
 
 
@@ -108,13 +118,19 @@ def markdown2html(context: Any, source: str) -> str:
     """Markdown as harmless HTML."""
     attachments = context.get("cell", {}).get("attachments", {})
     if attachments:
-        return _clean_markdown(source, _pictures(attachments))
+        pictures = _pictures(attachments)
+        return _clean_markdown(source, {} if _is_too_much(source, pictures) else pictures)
     return _clean_plain_markdown(source)
 
 
 def clean_html(source: str) -> str:
     """HTML without what could run, load or hide something."""
     return _cleaner().clean(str(source))
+
+
+def _clean_with_pictures(source: str, attachments: dict[str, dict[str, str]]) -> str:
+    """The same, with the cell's own pictures where `<img src="attachment:...">` names one."""
+    return _new_cleaner(partial(_Attached, attachments=attachments)).clean(source)
 
 
 def highlight_code(source: str, language: str | None = None, metadata: Any = None) -> str:
@@ -134,7 +150,8 @@ def _clean_markdown(source: str, attachments: dict[str, dict[str, str]]) -> str:
     if len(text) > MAX_MARKDOWN or max(text.count("<"), text.count("\\begin")) > MAX_MARKS:
         return _as_it_stands(source[:MAX_MARKDOWN])
     try:
-        return clean_html(MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(source))
+        page = MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(source)
+        return _clean_with_pictures(page, attachments) if attachments else clean_html(page)
     except Exception:  # the parsers have no common class for what they choke on, and a page must not fail for it
         return _as_it_stands(source)
 
@@ -160,6 +177,12 @@ class _Renderer(IPythonRenderer):
         return super().image(text, url, title)
 
 
+def _is_too_much(source: str, pictures: dict[str, dict[str, str]]) -> bool:
+    """Whether pictures would fill the page: each time that one is named, it is put in once more."""
+    largest = max((len(content) for bundle in pictures.values() for content in bundle.values()), default=0)
+    return len(re.findall("attachment:", source, re.IGNORECASE)) * largest > MAX_PICTURES
+
+
 def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
     """The images among a cell's attachments, each in one format."""
     found = {}
@@ -176,12 +199,16 @@ def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
 
 @cache
 def _cleaner() -> Cleaner:
+    return _new_cleaner(_Attached)
+
+
+def _new_cleaner(attached: Callable[..., Filter]) -> Cleaner:
     return Cleaner(
         tags=TAGS,
         attributes=_is_allowed,
-        protocols={"http", "https", "mailto", "data"},
+        protocols={"http", "https", "mailto", "data", "attachment"},
         css_sanitizer=_PlainCSS(allowed_css_properties=PROPERTIES),
-        filters=[_OwnNames],
+        filters=[_OwnNames, attached],
     )
 
 
@@ -189,8 +216,7 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
     if name in ("class", "id", "style", "title"):
         return True
     if (tag, name) == ("img", "src"):
-        kinds = "|".join(re.escape(mime) for mime in IMAGES)
-        return bool(re.fullmatch(rf"data:({kinds});base64,[A-Za-z0-9+/=\s]*", value))
+        return bool(_EMBEDDED.fullmatch(value) or _ATTACHED.match(value))  # what is attached is put in later
     if (tag, name) == ("a", "href"):
         # No paths: formgrader serves what a student handed in, scripts too, beside the page.
         return bool(re.match(r"https?://|mailto:|#", value, re.IGNORECASE))
@@ -199,6 +225,33 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
     if (name, value) in (("role", "img"), ("role", "group"), ("scope", "col")):
         return True
     return name in ("aria-label", "lang") or (tag, name) in {("img", "alt"), ("td", "align"), ("th", "align")}
+
+
+class _Attached(Filter):
+    """Puts the pictures that are attached to a cell in the place of their names."""
+
+    def __init__(self, source: Any, attachments: dict[str, dict[str, str]] = {}) -> None:
+        super().__init__(source)
+        self._attachments = attachments
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for token in super().__iter__():
+            if token["type"] in ("StartTag", "EmptyTag") and token["name"] == "img":
+                self._embed(token["data"])
+            yield token
+
+    def _embed(self, attributes: dict[tuple[str | None, str], str]) -> None:
+        source = attributes.get(_SRC, "")
+        if not (found := _ATTACHED.match(source)):
+            return
+        name = html.unescape(source[found.end() :])  # bleach leaves entities as they are
+        bundle = self._attachments.get(name) or self._attachments.get(unquote(name)) or {}
+        pictures = (f"data:{mime};base64,{content}" for mime, content in bundle.items() if mime in PHOTOS)
+        picture = next((uri for uri in pictures if _EMBEDDED.fullmatch(uri)), None)
+        if picture is None:
+            del attributes[_SRC]  # what the student says of the picture stays
+        else:
+            attributes[_SRC] = picture
 
 
 class _OwnNames(Filter):

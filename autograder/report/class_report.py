@@ -6,16 +6,42 @@ from pathlib import Path
 
 from autograder.grading.records import ClassRecord
 from autograder.report.class_page import class_page
-from autograder.report.exports import write_exports
+from autograder.report.exports import gradescope_results, write_exports
+
+FILES = {
+    "html": "report.html",
+    "canvas": "canvas.csv",
+    "moodle": "moodle.csv",
+    "gradescope": "gradescope",
+    "junit": "junit.xml",
+}
+"""Format -> the file or folder it is written to."""
+
+
+def formats_in(folder: Path) -> tuple[str, ...]:
+    """The formats that were written into `folder` before."""
+    return tuple(name for name, file in FILES.items() if (folder / file).exists())
+
+
+def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[str]:
+    """What lies in `folder` from an earlier report and is not of `formats`, or of somebody who has no score now."""
+    old = [FILES[name] for name in formats_in(folder) if name not in formats]
+    if "gradescope" in formats:
+        results = folder / FILES["gradescope"]
+        gone = {path.name for path in results.glob("*.json")} - set(gradescope_results(record))
+        old += [f"{results.name}/{name}" for name in sorted(gone)]
+    return old
 
 
 def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[Path]:
     """Write each of `formats` ("html", or one of `write_exports`) into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [_page(record, folder) if name == "html" else write_exports(record, name, folder) for name in formats]
+    return [
+        _page(record, folder / FILES[name]) if name == "html" else write_exports(record, name, folder / FILES[name])
+        for name in formats
+    ]
 
 
-def _page(record: ClassRecord, folder: Path) -> Path:
-    target = folder / "report.html"
+def _page(record: ClassRecord, target: Path) -> Path:
     target.write_text(class_page(record), encoding="utf-8", newline="\n")
     return target

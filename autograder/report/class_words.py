@@ -12,6 +12,7 @@ from autograder.i18n import LANGUAGES, _, current_language, speaking
 from autograder.judge import alternatives
 from autograder.oracle import known_mistakes
 from autograder.results import Outcome
+from autograder.worker.limits import took_too_long
 
 
 def standing_word(standing: Standing) -> str:
@@ -45,7 +46,8 @@ def ending(message: str) -> str | None:
     A stored result keeps the sentence alone, in the student's language. What student code raises itself is told
     in another sentence around it, so nobody can feign an ending.
     """
-    return next((kind for kind, pattern in _endings() if pattern.fullmatch(message)), None)
+    first = message.split("\n")[0]
+    return next((kind for kind, pattern in _endings() if pattern.fullmatch(first)), None)
 
 
 @cache
@@ -53,8 +55,15 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
     found = []
     for language in LANGUAGES:
         with speaking(language):
-            sentences = (  # of autograder.worker.client
-                ("time-out", _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?")),
+            sentences = (  # of autograder.worker, and of an older kit
+                ("time-out", took_too_long(0, on_the_clock=False)),
+                ("time-out", took_too_long(0, on_the_clock=True)),
+                (
+                    "time-out",
+                    _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?").format(
+                        seconds=0
+                    ),
+                ),
                 ("time-out", _("The notebook as a whole took too long.")),
                 (
                     "crash",
@@ -66,7 +75,7 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
                 ("crash", _("What came back from your code could not be read.")),
             )
         for kind, sentence in sentences:
-            pattern = re.escape(sentence).replace(re.escape("{seconds:.0f}"), r"\d+")
+            pattern = re.escape(sentence).replace("0", r"\d+")
             found.append((kind, re.compile(pattern)))
     return found
 
@@ -95,6 +104,7 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
         yield _("The results store has a result, but the gradebook has no submission; run autograder grade.")
     if result.message:  # unreadable, or cells of the assignment are gone
         yield result.message
+    yield from result.looks
     broken = [
         f"{name}: {item.id}"
         for name, found in result.checks.items()

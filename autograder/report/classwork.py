@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.table import Table
 from autograder import __version__
 from autograder.grading.classwork import Summary
 from autograder.grading.course import Course
+from autograder.grading.records import ClassRecord
 from autograder.grading.store import ResultStore
 from autograder.i18n import _
 from autograder.report.text import printable
@@ -60,8 +63,8 @@ class ClassProgress:
         self._bar.update(self._task, completed=done, total=total, rate=rate, looks=looks)
 
 
-def print_summary(summary: Summary, course: Course) -> None:
-    """Who was mended, who needs a look, and where things are."""
+def print_summary(summary: Summary) -> None:
+    """Who was mended, who needs a look, and how many were graded."""
     console = Console(highlight=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
@@ -79,7 +82,21 @@ def print_summary(summary: Summary, course: Course) -> None:
             broken=len(summary.broken),
         )
     )
-    console.print(_("The grades are in nbgrader's gradebook. Go on with formgrader, generate_feedback or export."))
+
+
+def print_next(record: ClassRecord, folder: Path) -> None:
+    """How the class stands in nbgrader's gradebook, and the command that says more."""
+    scores = [student.score for student in record.students if student.score is not None]
+    waiting = sum(bool(student.waiting) for student in record.students)
+    line = _("Mean: {mean:.2f} of {max:g} points, {n} students with a score").format(
+        mean=fmean(scores), max=record.max, n=len(scores)
+    )
+    if waiting:
+        line += _("; waiting for hand grading, in formgrader: {n}").format(n=waiting)
+    words = ["autograder", "report", record.assignment, *([] if folder == Path() else ["--course", str(folder)])]
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(escape(line + "."))
+    console.print(escape(_("Next: {command}").format(command=printable(shlex.join(words)))))
 
 
 def write_results(target: Path, course: Course, assignment: str) -> None:

@@ -1,6 +1,6 @@
 """A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML.
 
-What goes on to students is in the language of their notebooks, the rest in the one that is spoken now.
+What goes on to students is in the language of their notebooks; the rest is in the language spoken now.
 """
 
 from __future__ import annotations
@@ -99,19 +99,20 @@ def junit_xml(record: ClassRecord) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
-def write_exports(record: ClassRecord, format: str, folder: Path) -> Path:
-    """Write one of the formats "canvas", "moodle", "gradescope" and "junit" into `folder`; gives the file or folder."""
+def write_exports(record: ClassRecord, format: str, target: Path) -> Path:
+    """Write one of the formats "canvas", "moodle", "gradescope" (a folder) and "junit" to `target`, and give that."""
     match format:
         case "gradescope":
-            target = folder / "gradescope"
             target.mkdir(exist_ok=True)
             for name, content in gradescope_results(record).items():
                 (target / name).write_text(content + "\n", encoding="utf-8", newline="")
             return target
-        case "canvas" | "moodle":
-            target, content = folder / f"{format}.csv", {"canvas": canvas_csv, "moodle": moodle_csv}[format](record)
+        case "canvas":
+            content = canvas_csv(record)
+        case "moodle":
+            content = moodle_csv(record)
         case "junit":
-            target, content = folder / "junit.xml", junit_xml(record)
+            content = junit_xml(record)
         case _:
             raise ValueError(f"unknown format {format!r}")
     target.write_text(content, encoding="utf-8", newline="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 
 from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message, without_repeats
@@ -34,6 +35,12 @@ def exercise_text(result: ExerciseResult, width: int = 0) -> str:
 def printable(text: str) -> str:
     """`text` without the control characters by which a student's output could drive a terminal or reorder a line."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "", text)
+
+
+def say(text: str) -> None:
+    """Print `text`; what stdout cannot show becomes "?", for a student's notebook must not fail over it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def _broken(line: str, width: int) -> str:

@@ -3,20 +3,31 @@ misbehaves."""
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from autograder import wire
+from autograder.cells import names_in
 from autograder.exercises.exercise import Exercise, Observation, Stopped
 from autograder.i18n import _, current_language
 from autograder.submission import Cell, Submission
 from autograder.worker import frames
 from autograder.worker.host import START_SECONDS, Host, HostLost, shared_host
-from autograder.worker.limits import GRACE_SECONDS, MIME_TYPES, MOST_OUTPUTS, Limits
+from autograder.worker.limits import (
+    CLOCK_FACTOR,
+    GRACE_SECONDS,
+    MIME_TYPES,
+    MOST_OUTPUTS,
+    Limits,
+    less_than_usual,
+    took_too_long,
+)
 
 MOST_HOSTS = 3
 """How often one submission is begun anew because the warm parent was gone; after that it counts as its own doing."""
@@ -58,7 +69,8 @@ def run_submission(
     """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
     A cell that kills the process or will not stop is left out when a new worker takes over; an exercise that does
-    so loses its own observations only.
+    so loses its own observations only. What may come to code that was stopped for its time already gets the short
+    limits of `Limits.after_a_stop`, so that an endless loop is waited for once.
 
     Args:
         cases: exercise id -> the cases to probe it on.
@@ -83,7 +95,10 @@ class _Running:
     ) -> None:
         self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
         self._deadline = time.monotonic() + limits.total_seconds
+        self._submission = submission
         self._cells = submission.cells_to_run()
+        self._asked_for = {exercise.defines for exercise in submission.exercises}
+        self._stopped: set[str] = set()
         self._answers = {exercise.solution for exercise in submission.exercises}
         self._waiting = [exercise for exercise in submission.exercises if exercise.id in cases]
         self._fatal: set[int] = set()
@@ -114,7 +129,8 @@ class _Running:
                 self._run.outputs[cell.index] = [_error_output(_whole_took_too_long())]
                 continue
             try:
-                self._run.outputs[cell.index] = worker.run_cell(cell, self._wants_figures(cell))
+                with self._limited(worker, frozenset().union(*names_in(cell.source))):
+                    self._run.outputs[cell.index] = worker.run_cell(cell, self._wants_figures(cell))
             except WorkerDied as death:
                 self._fatal.add(cell.index)
                 self._run.outputs[cell.index] = [_error_output(str(death))]
@@ -122,8 +138,9 @@ class _Running:
         return True
 
     def _wants_figures(self, cell: Cell) -> bool:
-        """With BY_HAND, nbgrader's cells that no exercise judges: somebody will look at them to grade them."""
-        by_hand = cell.grade_id is not None and cell.grade_id not in self._answers
+        """With BY_HAND, cells that somebody will look at to grade them: nbgrader's that no exercise judges, and others
+        that may hold the answer to one of these."""
+        by_hand = cell.shown or (cell.grade_id is not None and cell.grade_id not in self._answers)
         return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
 
     def _probe(self, worker: Worker) -> None:
@@ -131,12 +148,24 @@ class _Running:
         while self._waiting:
             exercise = self._waiting[0]
             try:
-                observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
+                with self._limited(worker, [exercise.defines]):
+                    observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
             except WorkerDied as death:
                 observations[exercise.id] = Stopped(death)
                 del self._waiting[0]
                 return
             del self._waiting[0]
+
+    @contextmanager
+    def _limited(self, worker: Worker, names: Iterable[str]) -> Iterator[None]:
+        """Run code that uses `names` in the body: at short limits where an earlier stop may have been their doing."""
+        asked_for = self._asked_for & self._submission.names_behind(names)
+        worker.stopped_before = not self._stopped.isdisjoint(asked_for)
+        try:
+            yield
+        finally:
+            if worker.overran:
+                self._stopped |= asked_for
 
     def _give_up(self, reason: str) -> None:
         for exercise in self._waiting:
@@ -145,10 +174,17 @@ class _Running:
 
 
 class Worker:
-    """One worker, with a folder of `files` that is gone afterwards. HostLost may come from anything it does."""
+    """One worker, with a folder of `files` that is gone afterwards. HostLost may come from anything it does.
+
+    Attributes:
+        stopped_before: whether what is run next uses code that was stopped once already.
+        overran: whether what was run last took all its time.
+    """
 
     def __init__(self, host: Host, limits: Limits, deadline: float, files: Mapping[str, bytes] = {}) -> None:
         self._host, self._limits, self._deadline, self._files = host, limits, deadline, files
+        self.stopped_before = self.overran = False
+        self._why_short = ""
 
     def __enter__(self) -> Worker:
         self._connection = self._host.start()
@@ -166,19 +202,20 @@ class Worker:
 
     def run_cell(self, cell: Cell, figures: bool) -> list[dict[str, Any]]:
         """The outputs of `cell`. Raises WorkerDied."""
-        seconds = self._allow(self._limits.cell_seconds)
+        seconds = self._allow("cell_seconds")
         request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
-        reply = self._request(request, seconds, wire.MAX_BYTES)
+        reply = self._run(request, seconds, wire.MAX_BYTES)
         return _accepted(reply.get("outputs"), self._limits)
 
     def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
         """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
-        seconds = self._allow(self._limits.probe_seconds)
+        seconds, start = self._allow("probe_seconds"), time.monotonic()
         records = [wire.to_record(case) for case in cases]
         request = {"exercise": exercise.id, "cases": records, "seconds": seconds}
-        reply = self._request({"probe": request}, seconds)
+        reply = self._run({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
-            return Stopped(_took_too_long(self._limits.probe_seconds))
+            computed = time.monotonic() - start < CLOCK_FACTOR * seconds
+            return Stopped(self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed))
         if reply.get("too_large") is True:
             return _("Your code returned more data than can be looked at.")
         if type(reply.get("broke")) is str:
@@ -191,28 +228,68 @@ class Worker:
             pass
         return _unreadable()
 
-    def _allow(self, seconds: float) -> float:
-        """What is left of the whole budget; a little even when it is used up, so that good work still counts."""
-        return max(1.0, min(seconds, self._deadline - time.monotonic()))
+    def _allow(self, limit: str) -> float:
+        """Computing time under `limit`, one of `Limits`, within what is left for all.
 
-    def _request(self, message: dict[str, Any], seconds: float, most_text: int = wire.MAX_TEXT) -> dict[str, Any]:
-        """The reply to `message`. Sending, waiting and reading what came all count against `seconds`."""
-        deadline = time.monotonic() + seconds + GRACE_SECONDS
+        It is a little even when all is used up, so that good work still counts.
+        """
+        seconds = getattr(self._limits.after_a_stop() if self.stopped_before else self._limits, limit)
+        left = (self._deadline - time.monotonic()) / CLOCK_FACTOR
+        self._why_short = ""
+        if left < seconds:
+            self._why_short = _whole_took_too_long()
+        elif seconds < getattr(self._limits, limit):
+            self._why_short = less_than_usual()
+        return min(seconds, max(left, 1.0))
+
+    def _run(self, message: dict[str, Any], seconds: float, most_text: int = wire.MAX_TEXT) -> dict[str, Any]:
+        """The reply to `message`, for which the worker may compute for `seconds`.
+
+        It is to stop by itself then; what it computes is measured from outside too.
+        """
+        start, before = time.monotonic(), self._host.computing_seconds()
+
+        def look() -> None:
+            computed = self._host.computing_seconds() - before
+            if computed > seconds + GRACE_SECONDS:
+                raise WorkerDied(self._took_too_long(computed, on_the_clock=False))
+
+        try:
+            return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, most_text, look)
+        finally:
+            waited = time.monotonic() - start
+            computed = self._host.computing_seconds() - before
+            # Where nobody can tell computing time, it is at most the time on the clock.
+            took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
+            self.overran = took_all or waited >= CLOCK_FACTOR * seconds
+
+    def _request(
+        self,
+        message: dict[str, Any],
+        seconds: float,
+        most_text: int = wire.MAX_TEXT,
+        look: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
+        """The reply to `message`. Sending, waiting and reading what came all count against `seconds` on the clock."""
+        deadline = time.monotonic() + seconds
         try:
             frames.send(self._connection, wire.pack(message), deadline - time.monotonic())
-            reply = wire.unpack(frames.receive(self._connection, deadline - time.monotonic()), most_text)
+            reply = wire.unpack(frames.receive(self._connection, deadline - time.monotonic(), look), most_text)
         except TimeoutError:
-            raise WorkerDied(_took_too_long(seconds)) from None
+            raise WorkerDied(self._took_too_long(seconds, on_the_clock=True)) from None
         except wire.WireError:
             raise WorkerDied(_unreadable()) from None
         except frames.Closed:
             self._host.reap()  # which tells whether the worker alone is gone
             raise WorkerDied(_ended()) from None
         if time.monotonic() > deadline:
-            raise WorkerDied(_took_too_long(seconds))
+            raise WorkerDied(self._took_too_long(seconds, on_the_clock=True))
         if type(reply) is not dict:
             raise WorkerDied(_unreadable())
         return reply
+
+    def _took_too_long(self, seconds: float, on_the_clock: bool) -> str:
+        return "\n".join(filter(None, [took_too_long(seconds, on_the_clock), self._why_short]))
 
 
 def _ended() -> str:
@@ -221,10 +298,6 @@ def _ended() -> str:
 
 def _unreadable() -> str:
     return _("What came back from your code could not be read.")
-
-
-def _took_too_long(seconds: float) -> str:
-    return _("Your code was stopped after {seconds:.0f} s. Is there a loop that never ends?").format(seconds=seconds)
 
 
 def _whole_took_too_long() -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
 import site
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -139,6 +141,23 @@ class Host:
             if self._answer() != b"k":
                 self.close()  # its folder cannot be cleared: leave it behind, with the folder
 
+    def computing_seconds(self) -> float:
+        """What the worker computed so far, in user and system mode; nan where that cannot be told.
+
+        Raises:
+            HostLost: the warm parent was gone; the next start brings up a new one.
+        """
+        if not FORKS or self._process is None:
+            return math.nan
+        try:
+            self._control.settimeout(ORDER_SECONDS)
+            self._control.send(b"c")
+        except OSError as error:
+            self.close()
+            raise HostLost from error
+        (seconds,) = struct.unpack("d", self._answer(struct.calcsize("d")))
+        return seconds
+
     def close(self) -> None:
         """End the warm parent and its worker, and delete the folder."""
         if self._control is not None:
@@ -155,12 +174,12 @@ class Host:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._control = self._process = self._scratch = None
 
-    def _answer(self) -> bytes:
+    def _answer(self, size: int = 1) -> bytes:
         try:
-            answer = self._control.recv(1)
+            answer = self._control.recv(size)
         except OSError:
             answer = b""
-        if not answer:
+        if len(answer) != size:
             self.close()
             raise HostLost
         return answer

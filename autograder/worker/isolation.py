@@ -47,8 +47,8 @@ def readable_paths() -> list[Path]:
     """Files and folders that students' code may read at `strong` and `full`: Python and what it needs."""
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()]
     python += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    if site.ENABLE_USER_SITE:
-        python.append(site.getusersitepackages())
+    # Those of the user, the system and other environments, which a .pth file may name; no folder of somebody's own.
+    python += [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
     package = Path(autograder.__file__).parent
     paths = dict.fromkeys([*map(Path, python), package, *map(Path, _SYSTEM)])
     return [path for path in paths if path.exists()]

@@ -18,7 +18,7 @@ import numpy as np
 from autograder import wire
 from autograder.exercises import exercise
 from autograder.exercises.exercise import RANDOM_STATE, Exercise, Implementation, keep_random_state
-from autograder.i18n import use_language
+from autograder.i18n import choose_language
 from autograder.worker import frames, limits
 from autograder.worker.limits import Limits, OutOfTime, time_limit
 from autograder.worker.shell import CellShell
@@ -28,7 +28,7 @@ def serve(connection: socket.socket, shell: CellShell, address_space: int) -> No
     """Answer requests until the connection ends."""
     greeting = wire.unpack(frames.receive(connection))
     allowed = Limits(**greeting["limits"])
-    use_language(greeting["language"])
+    choose_language(greeting["language"])
     limits.confine(allowed, address_space)
     sys.path.append(os.getcwd())  # last: a module beside the notebook can be imported, and hides no installed one
     random.seed(RANDOM_STATE)

@@ -1,0 +1,87 @@
+"""The feedback page in the notebook's language, on which what waits for a person is open, and not 0 points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbgrader.server_extensions.formgrader
+from nbconvert.exporters import HTMLExporter
+from nbformat.notebooknode import NotebookNode
+from nbgrader import preprocessors, utils
+from nbgrader.api import Grade
+from traitlets.config import Config
+
+from autograder.cells import CHECK_PREFIX
+from autograder.i18n import _, speaking
+from autograder.submission import language_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+NBGRADERS_TEMPLATES = Path(nbgrader.server_extensions.formgrader.__file__).parent / "templates"
+
+
+class FeedbackExporter(HTMLExporter):
+    """Fills the kit's own template, which rests on nbgrader's."""
+
+    def __init__(self, config: Config | None = None, **more: Any) -> None:
+        config = Config() if config is None else config.copy()
+        page = config.FeedbackExporter
+        page.template_name = "course_feedback"
+        page.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS_TEMPLATES)]
+        page.extra_template_paths = [*config.HTMLExporter.get("extra_template_paths", []), str(NBGRADERS_TEMPLATES)]
+        super().__init__(config=config, **more)
+
+
+class Standings(preprocessors.GetGrades):
+    """Says of every graded cell, and of all together, how they stand, in words for the page."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put the words into the metadata of `nb` and into `resources`."""
+        self._open = 0.0
+        with speaking(language_of(nb)):
+            nb, resources = super().preprocess(nb, resources)
+            names = resources["nbgrader"]
+            names["standing"] = _score(names["score"], names["max_score"])
+            if self._open:
+                still = _("still open, to be graded by hand: {points} of these points").format(
+                    points=_round(self._open)
+                )
+                names["standing"] = _("{standing}; {still}").format(standing=names["standing"], still=still)
+            names["penalty"] = _("Late submission penalty (Score: -{points})").format(
+                points=_round(names["late_penalty"])
+            )
+            names["comments"], names["top"] = _("Comments:"), _("Top")
+        return nb, resources
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put the words on one cell into its metadata."""
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        mark = cell.metadata.get("nbgrader", {})
+        mark.update(dict.fromkeys(("label", "title", "standing"), ""))  # whatever the student may have put there
+        if utils.is_solution(cell):
+            mark["label"] = _("Your answer")
+        elif utils.is_task(cell):
+            mark["label"] = _("Task")
+        elif utils.is_grade(cell):
+            mark["label"] = _("Checks")
+        if utils.is_grade(cell) or utils.is_task(cell):
+            mark["title"] = mark["grade_id"].removeprefix(CHECK_PREFIX)
+            mark["standing"] = self._standing(mark["grade_id"])
+        return cell, resources
+
+    def _standing(self, name: str) -> str:
+        grade: Grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        if not (grade.needs_manual_grade and grade.manual_score is None):
+            return _score(grade.score, grade.max_score)
+        self._open += grade.max_score
+        return _("Still open, to be graded by hand: {points} points").format(points=_round(grade.max_score))
+
+
+def _score(points: float, most: float) -> str:
+    return _("Score: {points} / {max}").format(points=_round(points), max=_round(most))
+
+
+def _round(points: float) -> float:
+    return round(float(points), 2)
