@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from autograder.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
-from autograder.exercises.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError, Waits
+from autograder.exercises.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.i18n import _, current_language
 from autograder.results import ExerciseResult, Item, Outcome
 from autograder.wire import Raised
@@ -19,13 +19,14 @@ MOST_REASON = 3000
 
 @dataclass(frozen=True)
 class Trial:
-    """One case, with what was seen of the student's implementation and what of the reference's.
+    """One case of `group`, with what was seen of the student's implementation and what of the reference's.
 
     Attributes:
         public: whether the case is among the recorded ones that every student has. Of a hidden case a message gives
             the title alone.
     """
 
+    group: str
     case: Any
     seen: Observation
     expected: Observation
@@ -43,7 +44,7 @@ class _Finding:
 
 
 def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
-    """All checks of `exercise` over all `trials`.
+    """All checks of `exercise`, each over the `trials` of its own groups.
 
     Args:
         mistakes: fingerprints of known mistakes, by which a cause is found for checks that fail; they are of the public
@@ -52,19 +53,17 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
     Raises:
         ValueError: there is nothing to judge; a verdict on nothing would be full marks.
     """
-    if not trials or not exercise.checks:
-        raise ValueError(f"nothing to judge in {exercise.id}: {len(trials)} trials, {len(exercise.checks)} checks")
+    if not exercise.checks:
+        raise ValueError(f"nothing to judge in {exercise.id}: it has no checks")
     diagnosis = _Diagnosis([trial for trial in trials if trial.public], mistakes)
     items: dict[str, Item] = {}
     for check in exercise.checks:
+        own = [trial for trial in trials if trial.group in check.on]
+        if not own:
+            raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
         unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
-        items[check.id] = _judge_check(check, trials, unmet, diagnosis)
+        items[check.id] = _judge_check(check, own, unmet, diagnosis)
     return ExerciseResult(exercise.id, tuple(items.values()))
-
-
-def falls_short(exercise: Exercise, trials: Sequence[Trial]) -> bool:
-    """Whether something is not as it should be, so that a further look may tell why."""
-    return not judge(exercise, trials).full
 
 
 def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
@@ -84,12 +83,14 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
     missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
     if missing and not failures:
         return item(Outcome.NOT_ATTEMPTED, 0.0, message=missing[0].message)
+    if unmet and unmet[0].outcome is Outcome.NOT_ATTEMPTED:
+        return item(Outcome.NOT_ATTEMPTED, 0.0, message=unmet[0].message)
     if unmet:
         return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
         # The case that costs most decides; among equals the first, and public cases come first.
         worst = min(failures, key=lambda failure: failure.share)
-        causes = diagnosis.causes()
+        causes = diagnosis.causes(check)
         words = _cause_in_words(causes)
         return item(
             worst.outcome,
@@ -106,17 +107,17 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
 
 
 class _Diagnosis:
-    """Finds known mistakes behind a check that has just failed, from what it read of the public trials."""
+    """Finds known mistakes behind a check that has just failed, from what it read of its public trials."""
 
     def __init__(self, trials: Sequence[Trial], mistakes: Sequence[Fingerprint]) -> None:
         self._trials = trials
         self._mistakes = mistakes
 
-    def causes(self) -> list[Fingerprint]:
-        """The mistakes that explain what the last check read, best first; empty where none does."""
+    def causes(self, check: Check) -> list[Fingerprint]:
+        """The mistakes that explain what `check` has just read, best first; empty where none does."""
         if not self._mistakes:
             return []
-        reads = [set(trial.seen.read) for trial in self._trials]
+        reads = [set(trial.seen.read) if trial.group in check.on else set() for trial in self._trials]
         return explain(reads, self._departures, self._mistakes)
 
     @cached_property
@@ -144,8 +145,6 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         check.test(trial.case, trial.seen, trial.expected)
     except StudentError as error:
         return _student_error(trial, error.raised)
-    except Waits as waits:
-        return _Finding(Outcome.BLOCKED, str(waits))
     except Failed as failed:
         picture = failed.picture if trial.public else ()
         return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share, picture)

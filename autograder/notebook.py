@@ -6,15 +6,15 @@ import difflib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from autograder.exercises import assignments, in_lesson_order
-from autograder.exercises.exercise import Exercise, Implementation, Stopped
+from autograder.exercises.exercise import Exercise, Implementation, Stopped, keep_random_state
 from autograder.hints import Hint, Hints
 from autograder.i18n import _
 from autograder.judge import interrupted, judge, with_line
-from autograder.oracle import known_mistakes, look, recorded, trials
+from autograder.oracle import known_mistakes, recorded, trials
 from autograder.report.html import exercise_html
 from autograder.report.overview import overview_html, overview_text
 from autograder.report.text import exercise_text, say
@@ -109,13 +109,9 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         return interrupted(wanted, error)
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
-    bodies = iter((wanted.id, f"{wanted.id}, further"))
-
-    def limited() -> AbstractContextManager[None]:
-        return _stops.limited(next(bodies), lambda: parts_of(namespace, wanted.defines), Limits())
-
     try:
-        seen = look(wanted, implementation, expectations, limited)
+        with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
+            seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error))
     except KeyboardInterrupt as error:  # without the way through the kit, which says nothing

@@ -16,7 +16,11 @@ inside reaches half of it (400 draws), where a prediction lies 20 standard devia
 
 
 def central_differences(
-    f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, upstream: np.ndarray, step: np.ndarray | float
+    f: Callable[[np.ndarray], np.ndarray],
+    x: np.ndarray,
+    upstream: np.ndarray,
+    step: np.ndarray | float,
+    by_row: bool = False,
 ) -> np.ndarray:
     """The gradient of sum(upstream * f(x)) with respect to x, by central differences.
 
@@ -26,6 +30,8 @@ def central_differences(
         upstream: dL/df.
         step: the half width of each difference, broadcast against `x`. 1e-5 times the spread of a column keeps the
             error of a float64 function near 1e-10 of the gradient's scale.
+        by_row: whether the elements of a row of `x` move together, for functions no column of which depends on another
+            one: the last axis of `x` is that of the columns, and so is that of what `f` returns.
 
     Returns:
         An array of `x`'s shape. The outputs are subtracted before they are weighted, which loses fewer digits than
@@ -33,14 +39,15 @@ def central_differences(
     """
     gradient = np.zeros(x.shape)
     steps = np.broadcast_to(step, x.shape)
-    for index in np.ndindex(x.shape):
+    summed = tuple(range(upstream.ndim - 1)) if by_row else None
+    for index in np.ndindex(x.shape[:-1] if by_row else x.shape):
         above, below = x.copy(), x.copy()
         above[index] += steps[index]
         below[index] -= steps[index]
         width = above[index] - below[index]
         # Copies: f may hand out the same buffer every time.
         difference = np.array(f(above), dtype=float) - np.array(f(below), dtype=float)
-        gradient[index] = np.sum(upstream * difference) / width
+        gradient[index] = np.sum(upstream * difference, axis=summed) / width
     return gradient
 
 

@@ -11,8 +11,7 @@ import hmac
 import importlib.util
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,8 +24,7 @@ from autograder.diagnosis import Fingerprint, departures, sketches_of
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.i18n import _
-from autograder.judge import Trial, falls_short
-from autograder.worker.limits import OutOfTime
+from autograder.judge import Trial
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -37,8 +35,9 @@ class NoReference(Exception):
 
 @dataclass(frozen=True)
 class Expectation:
-    """A case and what the reference showed on it."""
+    """A case of `group` and what the reference showed on it."""
 
+    group: str
     case: Any
     expected: Observation
     public: bool
@@ -49,8 +48,8 @@ def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
     """The public cases of `exercise`."""
     data = wire.unpack((RECORDINGS / f"{exercise.id}.msgpack").read_bytes())
     return tuple(
-        Expectation(exercise.case(**case), Observation.from_data(expected), public=True)
-        for case, expected in zip(data["cases"], data["expected"], strict=True)
+        Expectation(group, exercise.case(**case), Observation.from_data(expected), public=True)
+        for group, case, expected in zip(data["groups"], data["cases"], data["expected"], strict=True)
     )
 
 
@@ -63,27 +62,7 @@ def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
 
 def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:
     """Each expectation with what was seen of the student's implementation."""
-    return [Trial(e.case, s, e.expected, e.public) for e, s in zip(expectations, seen, strict=True)]
-
-
-def look(
-    exercise: Exercise,
-    implementation: Implementation,
-    expectations: Sequence[Expectation],
-    limited: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> list[Observation]:
-    """What is seen of `implementation`, here in this process; by the further probe only where something falls short.
-
-    Args:
-        limited: raises `OutOfTime` in the body of what it gives, for each of the two probes. Without the further one,
-            what was seen before still counts.
-    """
-    with keep_random_state(), limited():
-        seen = [exercise.observe(implementation, expectation.case, further=False) for expectation in expectations]
-    if exercise.probe_further and falls_short(exercise, trials(expectations, seen)):
-        with suppress(OutOfTime), keep_random_state(), limited():
-            return [s.joined(exercise.observe_further(implementation, e.case)) for s, e in zip(seen, expectations)]
-    return seen
+    return [Trial(e.group, e.case, s, e.expected, e.public) for e, s in zip(expectations, seen, strict=True)]
 
 
 class Reference:
@@ -117,18 +96,14 @@ class Reference:
             self._modules[exercise.solution] = Implementation(vars(module))
         return self._modules[exercise.solution]
 
-    def expect(
-        self, exercise: Exercise, cases: list[Any], public: bool = False, further: bool = True
-    ) -> list[Expectation]:
-        """What the reference shows on `cases`, and nothing of how: exceptions lose their source line.
-
-        Args:
-            further: whether `probe_further` is asked too: of the reference, no verdict needs it, a diagnosis does.
-        """
+    def expect(self, exercise: Exercise, rng: np.random.Generator, public: bool = False) -> list[Expectation]:
+        """Cases drawn from `rng` and what the reference shows on them, nothing of how: exceptions lose their source."""
         implementation = self.implementation(exercise)
         with keep_random_state():
-            seen = [exercise.observe(implementation, case, further) for case in cases]
-        return [Expectation(case, _without_source(s), public) for case, s in zip(cases, seen)]
+            return [
+                Expectation(group, case, _without_source(exercise.observe(implementation, case)), public)
+                for group, case in exercise.draw(rng)
+            ]
 
     def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
         """The public cases, and private ones drawn from a secret and the submission's content.
@@ -138,14 +113,15 @@ class Reference:
         key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
         seed = list(hmac.new(self.secret(), key, hashlib.sha256).digest())
         rng = np.random.default_rng(seed)
-        return [*recorded(exercise), *self.expect(exercise, exercise.draw(rng), further=False)]
+        return [*recorded(exercise), *self.expect(exercise, rng)]
 
     def record(self, exercise: Exercise) -> bytes:
         """The content of the recording of `exercise`: the public cases and what the reference shows on them."""
         rng = np.random.default_rng([76, *exercise.id.encode()])
-        expectations = self.expect(exercise, exercise.draw(rng), public=True)
+        expectations = self.expect(exercise, rng, public=True)
         return wire.pack(
             {
+                "groups": [e.group for e in expectations],
                 "cases": [wire.to_record(e.case) for e in expectations],
                 "expected": [e.expected.to_data() for e in expectations],
             }

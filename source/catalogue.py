@@ -63,7 +63,7 @@ def messages() -> Iterator[Source]:
         for check in exercise.checks:
             yield Source(check.sentence, file, f"{exercise.id}: what the check {check.id} demands")
         for seed in SEEDS:
-            for case in exercise.draw(np.random.default_rng(seed)):
+            for _group, case in exercise.draw(np.random.default_rng(seed)):
                 yield Source(case.title, file, f"{exercise.id}: the title of a case")
 
 

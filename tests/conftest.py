@@ -151,15 +151,6 @@ UNBIASED = (
 """A BatchNorm with a wrong forward, which divides by N - 1, and the backward that fits it."""
 
 
-TIRED = UNBIASED.replace(
-    "        mean, var = self.running_mean",
-    "        self.calls = getattr(self, 'calls', 0) + 1\n"
-    "        while self.calls > 60: pass\n"
-    "        mean, var = self.running_mean",
-)
-"""The same; forward never ends when one layer is asked as often as for a numerical gradient."""
-
-
 def solution_lines() -> set[str]:
     """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
     solved, given = set(), set()

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 import io
 import json
 import subprocess
@@ -16,7 +15,7 @@ from conftest import COURSE, EXERCISES
 from autograder import cli, wire
 from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
 from autograder.diagnosis import PROJECTIONS, departures, explain, sketches_of
-from autograder.exercises.exercise import Implementation
+from autograder.exercises.exercise import Exercise, Implementation
 from autograder.judge import judge
 from autograder.oracle import RECORDINGS, known_mistakes, recorded, trials
 from reference.misconceptions.clip_gradients import clip
@@ -28,17 +27,16 @@ CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exe
 @pytest.fixture(scope="module", autouse=True)
 def looked_at_once():
     """What an implementation shows on a case is looked at once; whatever checks there are judge it anew."""
-    module = importlib.import_module(Implementation.__module__)
-    seen, look = {}, module._look
+    seen, observe = {}, Exercise.observe
 
-    def remembered(probe, implementation, case):
-        key = probe, implementation, wire.pack(wire.to_record(case))
+    def remembered(exercise, implementation, case):
+        key = exercise.id, implementation, wire.pack(wire.to_record(case))
         if key not in seen:
-            seen[key] = look(probe, implementation, case)
+            seen[key] = observe(exercise, implementation, case)
         return seen[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_look", remembered)
+        patch.setattr(Exercise, "observe", remembered)
         yield
 
 
@@ -135,8 +133,7 @@ def test_what_is_drawn_without_the_seed_is_told_although_it_never_shows_the_same
         return study(depths, lambda depth, rng: build_network(depth, np.random.default_rng()), *args, **settings)
 
     causes = told("depth_study", unseeded)
-    assert causes.pop("structure", None) is None
-    assert set(causes.values()) == {("depth-unseeded",)} and len(causes) == 6
+    assert set(causes.values()) == {("depth-unseeded",)} and len(causes) == 8
 
 
 def test_a_right_solution_is_told_no_cause(material):

@@ -57,7 +57,7 @@ def test_translations_name_the_same_code():
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_sentences_and_titles_are_in_the_catalogue(exercise):
     known = translations()
-    private = [case for seed in range(100, 110) for case in exercise.draw(np.random.default_rng(seed))]
+    private = [case for seed in range(100, 110) for _group, case in exercise.draw(np.random.default_rng(seed))]
     public = [expectation.case for expectation in recorded(exercise)]
     wanted = {check.sentence for check in exercise.checks} | {case.title for case in private + public}
     assert sorted(text for text in wanted if not known.get(text)) == []

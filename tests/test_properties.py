@@ -23,7 +23,7 @@ quick = draws(25, suppress=(HealthCheck.function_scoped_fixture,))
 @quick
 @given(seed=st.integers(0, 2**63))
 def test_the_reference_keeps_every_promise_on_any_seed(exercise, reference, seed):
-    expectations = reference.expect(exercise, exercise.draw(np.random.default_rng(seed)))
+    expectations = reference.expect(exercise, np.random.default_rng(seed))
     implementation = reference.implementation(exercise)
     seen = [exercise.observe(implementation, expectation.case) for expectation in expectations]
     assert judge(exercise, trials(expectations, seen)).full
@@ -34,7 +34,7 @@ def test_the_reference_keeps_every_promise_on_any_seed(exercise, reference, seed
 @given(seed=st.integers(0, 2**63))
 def test_nothing_drawn_is_outside_what_the_notebook_promises(exercise, seed):
     """N >= 2 in training, gamma never 0, |mean| / sd at most 100, max_norm positive and finite, steps >= 1."""
-    for case in exercise.draw(np.random.default_rng(seed)):
+    for _group, case in exercise.draw(np.random.default_rng(seed)):
         batches = [*getattr(case, "batches", []), *getattr(case, "training", [])]
         batches += [getattr(case, name) for name in ("first", "second") if hasattr(case, name)]
         for batch in batches:
@@ -104,7 +104,7 @@ def test_no_observation_breaks_a_check(exercise, data):
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_an_observation_of_nothing_earns_nothing(exercise):
-    nothing = [Trial(e.case, Observation({}), e.expected) for e in recorded(exercise)]
+    nothing = [Trial(e.group, e.case, Observation({}), e.expected) for e in recorded(exercise)]
     assert judge(exercise, nothing).score == 0
 
 

@@ -45,7 +45,7 @@ def expectations(exercise_id, seed):
     wanted = exercise(exercise_id)
     if seed is None:
         return list(recorded(wanted))
-    return REFERENCE.expect(wanted, wanted.draw(np.random.default_rng(seed)))
+    return REFERENCE.expect(wanted, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("seed", [None, *SEEDS])
@@ -619,15 +619,6 @@ def last_norms_repeat_those_before(*args, **settings):
 
 
 @rare("depth_study")
-def hundred_steps_at_most(*args, **settings):
-    def hold(run):
-        run["loss"][100:] = run["loss"][99:100]
-        return run
-
-    return changed(hold)(*args, **settings)
-
-
-@rare("depth_study")
 def stops_where_the_loss_stands_still(*args, **settings):
     def hold(run):
         still = np.flatnonzero(np.abs(np.diff(run["loss"])) < 3e-5)
@@ -650,7 +641,7 @@ def every_other_layer_is_linear(depths, build_network, X, t, lr=0.1, steps=200, 
         layers, losses, norms = build_network(depth, np.random.default_rng(seed)), [], []
         for _ in range(steps):
             losses.append(forward_backward(layers, X, t)[0])
-            norms.append([np.linalg.norm(layer.grads["W"]) if layer.grads else 0.0 for layer in layers[::2]])
+            norms.append([np.linalg.norm(layer.grads.get("W", 0.0)) for layer in layers[::2]])
             norms[-1] = (norms[-1] + [0.0] * depth)[:depth]
             for layer in layers:
                 for name, gradient in layer.grads.items():
@@ -843,13 +834,6 @@ class one_answer_for_each_record(GradientMonitor):
     def detect_problems(self, *args, **thresholds):
         known = self.__dict__.setdefault("known", {})
         return known.setdefault(len(self.history), super().detect_problems(*args, **thresholds))
-
-
-@rare("gradient_monitor")
-class infinite_only_above_the_threshold(GradientMonitor):
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        found = super().detect_problems(vanish_threshold, explode_threshold)
-        return [p for p in found if not p.norm == np.inf or p.norm > explode_threshold]
 
 
 @rare("gradient_monitor")

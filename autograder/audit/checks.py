@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Exercise, Implementation
+from autograder.exercises.exercise import Exercise, Implementation, keep_random_state
 from autograder.i18n import choose_language
 from autograder.judge import judge
 from autograder.numeric import watch
-from autograder.oracle import Expectation, Reference, look, trials
+from autograder.oracle import Expectation, Reference, trials
 from autograder.results import ExerciseResult, Outcome
 
 Check = str
@@ -196,7 +196,7 @@ def audit_seed(material: Material, seed: int) -> Audit:
     in_matrix = seed < MATRIX_SEEDS
     for solution, exercises in material.by_solution().items():
         rng = np.random.default_rng(seed)
-        expected = {e.id: material.reference.expect(e, e.draw(rng)) for e in exercises}
+        expected = {e.id: material.reference.expect(e, rng) for e in exercises}
         for mistake in material.mistakes:
             if mistake.solution == solution:
                 named = {check.split(".")[0] for check in mistake.fails}
@@ -254,6 +254,7 @@ def _judge(
     exercise: Exercise, implementation: Implementation, expected: list[Expectation]
 ) -> tuple[ExerciseResult, list[float]]:
     """The result, and the largest error of every comparison as a multiple of the tolerance."""
-    seen = look(exercise, implementation, expected)
+    with keep_random_state():
+        seen = [exercise.observe(implementation, expectation.case) for expectation in expected]
     with watch() as errors:
         return judge(exercise, trials(expected, seen)), errors

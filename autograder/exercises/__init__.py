@@ -104,4 +104,6 @@ def _exercises_in(package_name: str) -> list[Exercise]:
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package_name}.{info.name}")
         found += [value for value in vars(module).values() if isinstance(value, Exercise)]
+    for exercise in found:
+        exercise.require_complete()
     return found

@@ -3,8 +3,9 @@
     observations = probe(implementation, case)
 
 A case holds inputs; a probe exercises an implementation on a case and yields `(name, value)` pairs of what it saw; a
-check is a test over one case and two observations of it, the student's and the reference's. Nothing here knows
-whether the implementation is a student's, the reference or a known wrong one.
+check is a test over one case and two observations of it, the student's and the reference's. Cases come in groups, and
+a check is judged on its own groups only. Nothing here knows whether the implementation is a student's, the reference
+or a known wrong one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import inspect
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,13 +76,6 @@ class Observation:
             return self.stopped
         return self.values[name] if type(self.values[name]) is Raised else None
 
-    def joined(self, further: Observation) -> Observation:
-        """This observation with what `further` adds; nothing that is here already changes, in value or order.
-
-        One that an exception ended stays as it is.
-        """
-        return self if self.stopped else Observation({**self.values, **further.values, **self.values}, further.stopped)
-
     def to_data(self) -> dict[str, Any]:
         """This observation for the wire."""
         return {"values": self.values, "stopped": self.stopped}
@@ -124,10 +118,6 @@ class Failed(AssertionError):
         self.picture = picture
 
 
-class Waits(Exception):
-    """A check says nothing yet: what it rests on does not hold. The message says what that is."""
-
-
 @dataclass(frozen=True)
 class Check:
     """One promise an implementation must keep; `test(case, seen, expected)` raises where it does not.
@@ -136,17 +126,20 @@ class Check:
         id: unique within the exercise.
         sentence: what a student reads, in English (the test's docstring).
         points: what it is worth.
+        on: the groups of cases it is judged on.
         needs: ids of checks of the same exercise without which this one says nothing.
     """
 
     id: str
     sentence: str
     points: float
+    on: tuple[str, ...]
     needs: tuple[str, ...]
     test: Callable[[Any, Observation, Observation], None]
 
 
 Probe = Callable[[Implementation, Any], Iterator[tuple[str, Any]]]
+Draw = Callable[[np.random.Generator], Sequence[Any]]
 
 
 @dataclass(eq=False)
@@ -155,66 +148,101 @@ class Exercise:
 
     Attributes:
         id: the name in `check("...")`; the test cell's grade_id is `check_<id>`.
-        solution: grade_id of the cell the student fills in.
-        defines: the name that cell must define.
         case: the frozen dataclass of inputs; its `title` says what is special about it.
-        draw: makes all cases of one run from a random generator.
+        groups: name -> what draws the cases of that group from a random generator.
         probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
         title: what students read beside the id, in English; the catalogue holds the translation.
-        probe_further: a second part of the probe, for what a check compares with nothing of the reference's and wants
-            to know only of an implementation that is not right.
+        solution: grade_id of the cell the student fills in; the exercise's own id by default.
+        defines: the name that cell must define; that of the cell by default.
         checks: in the order students see them.
     """
 
     id: str
-    solution: str
-    defines: str
     case: type
-    draw: Callable[[np.random.Generator], list[Any]]
+    groups: Mapping[str, Draw]
     probe: Probe
     title: str = ""
-    probe_further: Probe | None = None
+    solution: str = ""
+    defines: str = ""
     checks: list[Check] = field(default_factory=list)
 
-    def check(self, points: float, needs: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
-        """Register a test function `test_<id>`, whose docstring is the sentence a student reads."""
+    def __post_init__(self) -> None:
+        self.solution = self.solution or self.id
+        self.defines = self.defines or self.solution
+
+    def check(
+        self, points: float, on: str | tuple[str, ...], needs: tuple[str, ...] = ()
+    ) -> Callable[[Callable], Callable]:
+        """Register a test function `test_<id>`, whose docstring is the sentence a student reads.
+
+        Args:
+            points: what it is worth.
+            on: the group or groups of cases it is judged on.
+            needs: ids of checks above it without which it says nothing; it is then reported as waiting.
+
+        Raises:
+            ValueError: there is no such group, or no such check above.
+        """
+        groups = (on,) if isinstance(on, str) else on
 
         def register(test: Callable) -> Callable:
             name = test.__name__.removeprefix("test_")
-            self.checks.append(Check(name, inspect.getdoc(test) or name, points, needs, test))
+            self._require_known("group", groups, self.groups)
+            self._require_known("check", needs, [check.id for check in self.checks])
+            if not groups:
+                raise ValueError(f"{self.id}.{name} is judged on no group of cases")
+            self.checks.append(Check(name, inspect.getdoc(test) or name, points, groups, needs, test))
             return test
 
         return register
+
+    def _require_known(self, what: str, names: Sequence[str], known: Collection[str]) -> None:
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"{self.id} has no {what} {unknown[0]!r}; there are: {', '.join(known)}")
+
+    def require_complete(self) -> None:
+        """Raise ValueError where a group has no cases, or no check is judged on it."""
+        judged = {group for check in self.checks for group in check.on}
+        idle = [group for group in self.groups if group not in judged]
+        if idle:
+            raise ValueError(f"no check of {self.id} is judged on the group {idle[0]!r}")
+        self.draw(np.random.default_rng(0))
+
+    def draw(self, rng: np.random.Generator) -> list[tuple[str, Any]]:
+        """(group, case) of every case of one run.
+
+        Raises:
+            ValueError: a group has no cases.
+        """
+        drawn: list[tuple[str, Any]] = []
+        for group, cases_of in self.groups.items():
+            cases = cases_of(rng)
+            if not cases:
+                raise ValueError(f"the group {group!r} of {self.id} has no cases")
+            drawn += [(group, case) for case in cases]
+        return drawn
 
     @property
     def points(self) -> float:
         """What all checks are worth together."""
         return sum(check.points for check in self.checks)
 
-    def observe(self, implementation: Implementation, case: Any, further: bool = True) -> Observation:
-        """What `probe` and, with `further`, `probe_further` see of `implementation` on `case`.
+    def observe(self, implementation: Implementation, case: Any) -> Observation:
+        """What `probe` sees of `implementation` on `case`.
 
         Values are copied as they are yielded, so that code which reuses its arrays cannot change them later. What the
         code prints or warns is dropped, and the global random state is put back, see `keep_random_state`.
         """
-        seen = _look(self.probe, implementation, case)
-        return seen.joined(self.observe_further(implementation, case)) if further and not seen.stopped else seen
-
-    def observe_further(self, implementation: Implementation, case: Any) -> Observation:
-        """What `probe_further` alone sees; nothing where there is none."""
-        return _look(self.probe_further, implementation, case) if self.probe_further else Observation({})
-
-
-def _look(probe: Probe, implementation: Implementation, case: Any) -> Observation:
-    values: dict[str, Any] = {}
-    with _quiet(), keep_random_state():
-        np.random.seed(RANDOM_STATE)
-        try:
-            for name, value in probe(implementation, case):
-                values[name] = simplify(value)
-        except (Exception, SystemExit, GeneratorExit) as error:
-            return Observation(values, Raised.of(error))
-    return Observation(values)
+        values: dict[str, Any] = {}
+        with _quiet(), keep_random_state():
+            np.random.seed(RANDOM_STATE)
+            try:
+                for name, value in self.probe(implementation, case):
+                    values[name] = simplify(value)
+            except (Exception, SystemExit, GeneratorExit) as error:
+                return Observation(values, Raised.of(error))
+        return Observation(values)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

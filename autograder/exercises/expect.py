@@ -106,6 +106,18 @@ def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     return np.array_equal(one, other, equal_nan=True)
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two pieces of plain data are equal by value: NaN equals NaN, and a NumPy number equals a Python one."""
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    numbers = (int, float, np.number, np.ndarray)
+    if isinstance(one, numbers) and isinstance(other, numbers):
+        return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fc")
+    return type(one) is type(other) and one == other
+
+
 def describe(name: str, mismatch: Mismatch) -> str:
     """A mismatch in words: where, what was seen and expected, how far off, how many, and any regularity."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name

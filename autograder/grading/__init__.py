@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import _
-from autograder.judge import falls_short, interrupted, judge
+from autograder.judge import interrupted, judge
 from autograder.oracle import Expectation, Reference, known_mistakes, recorded, trials
 from autograder.results import ExerciseResult, SubmissionResult
 from autograder.submission import CHECK_PREFIX, Submission
@@ -62,15 +62,7 @@ def grade_submission(
     if reference:  # the limit is for one draw of cases, and there are two
         limits = replace(limits, probe_seconds=2 * limits.probe_seconds)
     cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
-    run = run_submission(
-        submission,
-        cases,
-        figures,
-        limits,
-        host,
-        files,
-        look_further=lambda exercise, seen: falls_short(exercise, trials(expected[exercise.id], seen)),
-    )
+    run = run_submission(submission, cases, figures, limits, host, files)
     run.observations = explain_unrun(submission, run.outputs, run.observations)
     checks = {e.id: _judge(e, expected[e.id], run).scaled_to(submission.points[e.id]) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)

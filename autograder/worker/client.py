@@ -65,7 +65,6 @@ def run_submission(
     limits: Limits = Limits(),
     host: Host | None = None,
     files: Mapping[str, bytes] = {},
-    look_further: Callable[[Exercise, list[Observation]], bool] = lambda exercise, seen: True,
 ) -> Run:
     """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
@@ -78,10 +77,8 @@ def run_submission(
         figures: which figures are drawn.
         host: where workers come from; None for the one that this process shares.
         files: name -> content of what lies beside the notebook; it is put into the worker's folder first.
-        look_further: whether the further probe of an exercise is wanted, after what was seen of it; asked only where
-            there is one.
     """
-    return _Running(submission, cases, figures, limits, host or shared_host(), files, look_further).run()
+    return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
 
 
 class _Running:
@@ -95,10 +92,8 @@ class _Running:
         limits: Limits,
         host: Host,
         files: Mapping[str, bytes],
-        look_further: Callable[[Exercise, list[Observation]], bool],
     ) -> None:
         self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
-        self._look_further = look_further
         self._deadline = time.monotonic() + limits.total_seconds
         self._submission = submission
         self._cells = submission.cells_to_run()
@@ -152,16 +147,11 @@ class _Running:
         observations = self._run.observations
         while self._waiting:
             exercise = self._waiting[0]
-            cases = self._cases[exercise.id]
             try:
                 with self._limited(worker, [exercise.defines]):
-                    observations[exercise.id] = seen = worker.probe(exercise, cases)
-                    if exercise.probe_further and not isinstance(seen, str) and self._look_further(exercise, seen):
-                        further = worker.probe(exercise, cases, further=True)
-                        if not isinstance(further, str):
-                            observations[exercise.id] = [s.joined(f) for s, f in zip(seen, further, strict=True)]
+                    observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
             except WorkerDied as death:
-                observations.setdefault(exercise.id, Stopped(death))
+                observations[exercise.id] = Stopped(death)
                 del self._waiting[0]
                 return
             del self._waiting[0]
@@ -217,14 +207,11 @@ class Worker:
         reply = self._run(request, seconds, wire.MAX_BYTES)
         return _accepted(reply.get("outputs"), self._limits)
 
-    def probe(self, exercise: Exercise, cases: list[Any], further: bool = False) -> list[Observation] | str:
-        """What is seen of `exercise` on `cases`, or why nothing is; with `further`, by its further probe alone.
-
-        Raises WorkerDied.
-        """
+    def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
+        """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
         seconds, start = self._allow("probe_seconds"), time.monotonic()
         records = [wire.to_record(case) for case in cases]
-        request = {"exercise": exercise.id, "cases": records, "seconds": seconds, "further": further}
+        request = {"exercise": exercise.id, "cases": records, "seconds": seconds}
         reply = self._run({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds

@@ -10,7 +10,6 @@ import os
 import random
 import socket
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +52,8 @@ def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[
             return {"written": _write(Path(name), content)}
         case {"cell": cell}:
             return {"outputs": shell.run(**cell, limits=allowed)}
-        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds, "further": further}}:
-            return _probe(exercise(name), shell.user_ns, cases, seconds, further)
+        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds}}:
+            return _probe(exercise(name), shell.user_ns, cases, seconds)
         case {"trial": paths}:
             return {"possible": _possible(paths)}
 
@@ -67,14 +66,11 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _probe(
-    wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float, further: bool
-) -> dict[str, Any]:
-    look = wanted.observe_further if further else partial(wanted.observe, further=False)
+def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     implementation = Implementation(namespace)
     try:
         with keep_random_state(), time_limit(seconds):
-            observations = [look(implementation, wanted.case(**case)).to_data() for case in cases]
+            observations = [wanted.observe(implementation, wanted.case(**case)).to_data() for case in cases]
     except OutOfTime:
         return {"out_of_time": True}
     except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code

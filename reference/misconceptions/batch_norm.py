@@ -12,13 +12,16 @@ bank = Bank("batch_norm", "BatchNorm")
 STANDARDISES = "batch_norm_forward.standardises"
 AFFINE = "batch_norm_forward.gamma_and_beta"
 SMALL_SPREAD = "batch_norm_forward.small_spread"
+CONSTANT = "batch_norm_forward.constant_columns"
 INPUT_STAYS = "batch_norm_forward.input_stays"
 DBETA = "batch_norm_backward.dbeta"
 DGAMMA = "batch_norm_backward.dgamma"
 DX = "batch_norm_backward.dx"
+OWN_FORWARD = "batch_norm_backward.own_forward"
 REPEATABLE = "batch_norm_backward.repeatable"
 RUNNING = "batch_norm_inference.running_statistics"
 PREDICTION = "batch_norm_inference.prediction"
+SINGLE_ROW = "batch_norm_inference.single_row"
 LEARNS_NOTHING = "batch_norm_inference.prediction_learns_nothing"
 PREDICTION_BACKWARD = "batch_norm_inference.backward_of_prediction"
 
@@ -363,7 +366,7 @@ class InvertedFlag(Staged):
 
 @bank.add(
     "eps-forgotten",
-    fails=(SMALL_SPREAD, DX, PREDICTION),
+    fails=(SMALL_SPREAD, CONSTANT, DX),
     cause=("eps is left out.", "eps が入っていません。"),
     hint=(
         "What does your output become when a feature never varies?",
@@ -1126,7 +1129,7 @@ class AddedUp(Staged):
 
 @bank.add(
     "statistics-as-constants",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The batch's mean and variance are treated as constants in backward.",
         "逆伝播で、バッチの平均と分散を定数として扱っています。",
@@ -1140,7 +1143,7 @@ class Constants(Staged):
 
 @bank.add(
     "mean-path-missing",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient that flows through the mean is missing.", "平均を通る勾配が抜けています。"),
     hint=(
         "If every dout of a column is equal, what must dx be?",
@@ -1154,7 +1157,7 @@ class NoMeanPath(Staged):
 
 @bank.add(
     "variance-path-missing",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient that flows through the variance is missing.", "分散を通る勾配が抜けています。"),
     hint=(
         "If x is stretched a little, does the output change, and does your dx know?",
@@ -1168,7 +1171,7 @@ class NoVariancePath(Staged):
 
 @bank.add(
     "mean-path-sign",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient through the mean has the wrong sign.", "平均を通る勾配の符号が逆です。"),
     hint=("Which way does y move when the mean grows?", "平均が大きくなると、y はどちらへ動きますか？"),
 )
@@ -1179,7 +1182,7 @@ class MeanPathSign(Staged):
 
 @bank.add(
     "variance-path-sign",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient through the variance has the wrong sign.", "分散を通る勾配の符号が逆です。"),
     hint=("Which way does y move when the variance grows?", "分散が大きくなると、y はどちらへ動きますか？"),
 )
@@ -1190,7 +1193,7 @@ class VariancePathSign(Staged):
 
 @bank.add(
     "mean-path-summed",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradient through the mean grows with the size of the batch.",
         "平均を通る勾配が、バッチの大きさとともに大きくなります。",
@@ -1204,7 +1207,7 @@ class MeanPathSummed(Staged):
 
 @bank.add(
     "variance-path-summed",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradient through the variance grows with the size of the batch.",
         "分散を通る勾配が、バッチの大きさとともに大きくなります。",
@@ -1218,7 +1221,7 @@ class VariancePathSummed(Staged):
 
 @bank.add(
     "paths-summed",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradients through mean and variance grow with the size of the batch.",
         "平均を通る勾配も分散を通る勾配も、バッチの大きさとともに大きくなります。",
@@ -1238,7 +1241,7 @@ class PathsSummed(Staged):
 
 @bank.add(
     "dx-n-times-too-large",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "dx is too large by a factor that grows with the batch.",
         "dx が大きすぎます。その倍率は、バッチが大きいほど大きくなります。",
@@ -1255,7 +1258,7 @@ class NTimesDx(Staged):
 
 @bank.add(
     "dx-divided-by-n",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("dx is divided by N once more.", "dx を N でもう一度割っています。"),
     hint=("Who has divided by the batch size already?", "バッチの大きさで割る計算は、どこかでもう済んでいませんか？"),
 )
@@ -1266,7 +1269,7 @@ class DxOverN(Staged):
 
 @bank.add(
     "d-for-n-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "backward divides by the number of features.",
         "逆伝播で、特徴の数で割っています。",
@@ -1283,7 +1286,7 @@ class DForN(Staged):
 
 @bank.add(
     "paths-averaged-along-rows",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "backward averages along the rows, not down the columns.",
         "逆伝播で、列ごとではなく行に沿って平均しています。",
@@ -1300,7 +1303,7 @@ class PathsAlongRows(Staged):
 
 @bank.add(
     "n-minus-1-in-variance-path",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient through the variance divides by N - 1.", "分散を通る勾配で N - 1 で割っています。"),
     hint=("By what did your forward divide?", "順伝播では、何で割りましたか？"),
 )
@@ -1311,7 +1314,7 @@ class NMinus1InPath(Staged):
 
 @bank.add(
     "n-minus-1-std-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "backward divides by a standard deviation made with N - 1.",
         "逆伝播で、N - 1 で求めた標準偏差を使っています。",
@@ -1328,7 +1331,7 @@ class NMinus1StdInBackward(Staged):
 
 @bank.add(
     "variance-path-doubled",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient through the variance is twice too large.", "分散を通る勾配が 2 倍になっています。"),
     hint=(
         "Which factors come out when you differentiate the square, and which when you differentiate the root?",
@@ -1342,7 +1345,7 @@ class VariancePathDoubled(Staged):
 
 @bank.add(
     "variance-path-halved",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("The gradient through the variance is half of what it should be.", "分散を通る勾配が半分になっています。"),
     hint=(
         "Which factors come out when you differentiate the square, and which when you differentiate the root?",
@@ -1356,7 +1359,7 @@ class VariancePathHalved(Staged):
 
 @bank.add(
     "variance-path-with-centred-x",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradient through the variance has the wrong unit: it grows with the spread of x.",
         "分散を通る勾配の単位が合わず、x のばらつきとともに大きくなります。",
@@ -1370,7 +1373,7 @@ class VariancePathWithCentred(Staged):
 
 @bank.add(
     "variance-path-with-x",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradient through the variance uses x as it came in.",
         "分散を通る勾配に、入力されたままの x を使っています。",
@@ -1387,7 +1390,7 @@ class VariancePathWithX(Staged):
 
 @bank.add(
     "exponent-of-variance",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The variance stands with a wrong power in the gradient through it.",
         "分散を通る勾配で、分散の指数が違っています。",
@@ -1401,7 +1404,7 @@ class ExponentOfVariance(Staged):
 
 @bank.add(
     "paths-not-summed-over-batch",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "The gradients of mean and variance are not summed over the batch.",
         "平均と分散の勾配を、バッチについて合計していません。",
@@ -1421,7 +1424,7 @@ class PathsPerExample(Staged):
 
 @bank.add(
     "dout-summed-too-early",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "dout is summed over the batch before the direct path is taken, so all rows of dx look alike.",
         "dout を先にバッチで合計しているので、例ごとの違いが消えています。",
@@ -1438,7 +1441,7 @@ class SummedTooEarly(Staged):
 
 @bank.add(
     "gamma-missing-in-dx",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("gamma is missing in dx.", "dx に gamma が入っていません。"),
     hint=("Does your dx change when gamma doubles?", "gamma を 2 倍にすると、dx は変わりますか？"),
 )
@@ -1449,7 +1452,7 @@ class NoGammaInDx(Staged):
 
 @bank.add(
     "gamma-in-direct-path-only",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "gamma multiplies the direct path alone, not those through mean and variance.",
         "gamma を直通の道だけに掛けていて、平均と分散の道に掛けていません。",
@@ -1466,7 +1469,7 @@ class GammaInDirectPathOnly(Staged):
 
 @bank.add(
     "gamma-missing-in-variance-path",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("gamma is missing in the path through the variance.", "分散を通る道に gamma が入っていません。"),
     hint=(
         "If gamma doubles, does every term of your dx double?",
@@ -1480,7 +1483,7 @@ class NoGammaInVariancePath(Staged):
 
 @bank.add(
     "gamma-averaged-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "backward uses the average of gamma for all columns.",
         "逆伝播で、すべての列に gamma の平均を使っています。",
@@ -1494,7 +1497,7 @@ class GammaAveragedInBackward(Staged):
 
 @bank.add(
     "gamma-without-sign-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("backward uses the absolute value of gamma.", "逆伝播で gamma の絶対値を使っています。"),
     hint=(
         "If gamma is negative, which way does y go when x grows?",
@@ -1508,7 +1511,7 @@ class AbsoluteGammaInBackward(Staged):
 
 @bank.add(
     "not-divided-by-std-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("dx is not divided by the standard deviation.", "dx を標準偏差で割っていません。"),
     hint=("If x is measured in metres, in which unit is dx?", "x の単位がメートルなら、dx の単位は何ですか？"),
 )
@@ -1519,7 +1522,7 @@ class NotDividedInBackward(Staged):
 
 @bank.add(
     "divided-by-variance-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("dx is divided by the variance.", "dx を分散で割っています。"),
     hint=("If x is measured in metres, in which unit is dx?", "x の単位がメートルなら、dx の単位は何ですか？"),
 )
@@ -1530,7 +1533,7 @@ class VarianceInBackward(Staged):
 
 @bank.add(
     "multiplied-by-std-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("dx is multiplied by the standard deviation.", "dx に標準偏差を掛けています。"),
     hint=(
         "If a column is spread wider, does y react more or less to one of its elements?",
@@ -1620,7 +1623,7 @@ class OtherXHatInVariancePath(Staged):
 
 @bank.add(
     "operator-slip-in-dx",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "A bracket of the compact formula ends too early, so 1 / std multiplies the first terms alone.",
         "まとめた式のかっこが早く閉じていて、1 / 標準偏差が最初の項だけに掛かっています。",
@@ -1676,7 +1679,7 @@ class BackwardReturnsNothing(Staged):
 
 @bank.add(
     "running-statistics-in-backward",
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=(
         "backward of a training batch divides by the running standard deviation.",
         "訓練時の逆伝播で、移動統計量の標準偏差を使っています。",
@@ -2218,8 +2221,24 @@ class BatchUnlessOneRow(Staged):
 
 
 @bank.add(
+    "single-row-refused",
+    fails=(SINGLE_ROW,),
+    cause=("A single row is refused, also in prediction.", "推論のときも、1 行だけの入力を受けつけていません。"),
+    hint=(
+        "Which of the two modes needs several rows to compute statistics from?",
+        "統計量を計算するために複数の行が必要なのは、2 つのモードのどちらですか？",
+    ),
+)
+class SingleRowRefused(Staged):
+    def is_training(self):
+        if len(self.x) < 2:
+            raise ValueError("a batch needs two rows")
+        return super().is_training()
+
+
+@bank.add(
     "prediction-without-gamma-and-beta",
-    fails=(PREDICTION,),
+    fails=(PREDICTION, SINGLE_ROW),
     cause=("Predictions leave out gamma and beta.", "推論のとき、gamma と beta を使っていません。"),
     hint=("What has the layer learnt besides the statistics?", "層が学んだのは、統計量だけでしょうか？"),
 )
@@ -2377,24 +2396,6 @@ class BiasCorrected(Staged):
 class TrainingBackward(Staged):
     def dx_of_prediction(self, dout):
         return self.dx(dout)
-
-
-@bank.add(
-    "backward-reads-flag-now",
-    fails=(PREDICTION_BACKWARD,),
-    cause=(
-        "backward goes by `training` as it is now, not as it was in the last forward.",
-        "backward が、最後の forward のときではなく、いまの `training` を見ています。",
-    ),
-    hint=(
-        "What if `training` is switched between forward and backward?",
-        "forward と backward の間に `training` が切りかわったら、どうなりますか？",
-    ),
-)
-class FlagNow(Staged):
-    def backward(self, dout):
-        self.trained = self.training
-        return super().backward(dout)
 
 
 @bank.add(
@@ -2561,7 +2562,7 @@ class LibraryConventions(UnbiasedVariance, MomentumExchanged):
 @bank.add(
     "mean-path-and-gamma-missing",
     pair=True,
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("dx lacks both the path through the mean and gamma.", "dx に、平均を通る道も gamma も入っていません。"),
     hint=(
         "Does your dx react to gamma, and does each of its columns sum to zero?",
@@ -2682,7 +2683,7 @@ class BatchInPredictionMomentumExchanged(BatchInPrediction, MomentumExchanged):
 @bank.add(
     "eps-and-gamma-missing-in-backward",
     pair=True,
-    fails=(DX,),
+    fails=(DX, OWN_FORWARD),
     cause=("backward leaves out eps and gamma.", "逆伝播に eps も gamma も入っていません。"),
     hint=(
         "Which of the numbers that forward used does your backward not see?",

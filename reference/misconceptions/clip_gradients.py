@@ -12,13 +12,15 @@ from reference.misconceptions import Bank
 
 bank = Bank("clip_gradients", "clip_gradients")
 
-NORM, ALIKE, COEF, SMALL, EMPTY, NONFINITE, PARAMS = (
+CLIPS, NORM, ALIKE, COEF, SMALL, NONE, EMPTY, NONFINITE, PARAMS = (
     f"clip_gradients.{check}"
     for check in (
+        "clips",
         "total_norm",
         "scales_all_alike",
         "coefficient",
         "small_stay",
+        "none_skipped",
         "nothing_to_clip",
         "nonfinite",
         "parameters_stay",
@@ -364,7 +366,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-none-crashes",
-    fails=(ALIKE, EMPTY),
+    fails=(NONE, EMPTY),
     cause=("Entries that are None are squared like arrays.", "None の勾配も、配列と同じように二乗しようとしています。"),
     hint=(
         "What does layer.grads hold before the first backward?",
@@ -377,7 +379,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-every-layer-has-weights",
-    fails=(NORM, ALIKE, EMPTY),
+    fails=(CLIPS, NORM, ALIKE),
     cause=(
         'grads["W"] and grads["b"] are read from every layer.',
         'どの層からも grads["W"] と grads["b"] を読もうとしています。',
@@ -393,7 +395,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-none-becomes-zeros",
-    fails=(ALIKE,),
+    fails=(NONE,),
     cause=("Entries that are None are replaced by zeros.", "None の勾配を 0 の配列に置き換えています。"),
     hint=(
         "Is a gradient that was never computed the same as a gradient of zero?",
@@ -408,7 +410,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-none-dropped",
-    fails=(ALIKE,),
+    fails=(NONE,),
     cause=(
         "The new grads lack the names whose gradient is None.",
         "作り直した grads から、None だった名前が消えています。",
@@ -461,7 +463,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-loop-variable-rebound",
-    fails=(ALIKE, SMALL),
+    fails=(CLIPS, ALIKE),
     cause=(
         "Scaled copies are made, but not put back into layer.grads.",
         "縮めた配列を作っていますが、layer.grads に戻していません。",
@@ -608,7 +610,7 @@ def _(layers, max_norm=1.0):
 
 @bank.add(
     "clip-scales-parameters",
-    fails=(ALIKE, PARAMS),
+    fails=(CLIPS, ALIKE),
     cause=("Parameters are scaled instead of gradients.", "勾配ではなくパラメータを縮めています。"),
     hint=("What is to be clipped: params or grads?", "クリッピングするのは params と grads のどちらでしょうか？"),
 )

@@ -13,15 +13,16 @@ from reference.misconceptions import Bank
 
 bank = Bank("depth_study", "depth_study")
 
-STRUCTURE, FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, OVERFLOW = (
+FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, DEPTHS, PARAMETERS, OVERFLOW = (
     f"depth_study.{check}"
     for check in (
-        "structure",
         "initial_loss",
         "initial_gradients",
         "loss_curve",
         "gradient_curves",
         "settings",
+        "depths",
+        "all_parameters",
         "overflow",
     )
 )
@@ -113,7 +114,7 @@ def changed(change: Callable) -> Callable:
 
 @bank.add(
     "depth-one-generator-for-all",
-    fails=(FIRST_LOSS, FIRST_NORMS, SETTINGS),
+    fails=(DEPTHS,),
     cause=(
         "One random generator is used up by all depths in turn.",
         "1 つの乱数生成器を、すべての深さで使い回しています。",
@@ -195,7 +196,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-network-for-all",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("All depths train one and the same network.", "すべての深さで、同じ 1 つのネットワークを学習しています。"),
     hint=(
         "How many layers has the network that you train for the second depth?",
@@ -222,7 +223,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-counts-one-less",
-    fails=(STRUCTURE,),
+    fails=(FIRST_NORMS,),
     cause=("The network has one Linear layer too many.", "Linear 層が 1 つ多いネットワークを作っています。"),
     hint=(
         "How many Linear layers does a network of depth 5 have here?",
@@ -253,7 +254,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-linear-layers-only-updated",
-    fails=(SETTINGS,),
+    fails=(PARAMETERS,),
     cause=("Only Linear layers are updated.", "Linear 層のパラメータだけを更新しています。"),
     hint=(
         "Which other layers can have parameters?",
@@ -266,7 +267,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-only-w-and-b-updated",
-    fails=(SETTINGS,),
+    fails=(PARAMETERS,),
     cause=('Only parameters named "W" and "b" are updated.', '"W" と "b" という名前のパラメータだけを更新しています。'),
     hint=(
         "What are the parameters of a normalisation layer called?",
@@ -454,7 +455,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-mean-over-examples-only",
-    fails=(FIRST_LOSS, FIRST_NORMS, SETTINGS),
+    fails=(SETTINGS,),
     cause=(
         "The loss is divided by N, not by the number of all elements.",
         "損失を全要素の数ではなく、N だけで割っています。",
@@ -566,7 +567,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-targets-flattened",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The targets are flattened to one dimension.", "目標 t を 1 次元に平らにしています。"),
     hint=("What are the shapes of y and t?", "y と t の shape は、それぞれどうなっているでしょうか？"),
 )
@@ -786,27 +787,8 @@ def _(*args, **settings):
 
 
 @bank.add(
-    "depth-norms-of-every-layer-with-w",
-    fails=(STRUCTURE,),
-    cause=(
-        'Every layer with a "W" is counted, Linear or not.',
-        'Linear でなくても、"W" を持つ層をすべて数えています。',
-    ),
-    hint=(
-        "Is every layer with a parameter W a Linear layer?",
-        "W というパラメータを持つ層は、すべて Linear 層だと言えるでしょうか？",
-    ),
-)
-def _(*args, **settings):
-    def every_w(layers, norms):
-        return [np.linalg.norm(layer.grads["W"]) for layer in layers if "W" in layer.grads]
-
-    return study(*args, measure=measuring(every_w), **settings)
-
-
-@bank.add(
     "depth-one-norm-a-step",
-    fails=(STRUCTURE, FIRST_NORMS),
+    fails=(FIRST_NORMS,),
     cause=("Only the mean norm over all layers is recorded.", "全部の層の平均ノルムだけを記録しています。"),
     hint=(
         "Can your record show which layer's gradient vanishes?",
@@ -844,7 +826,7 @@ def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
 
 @bank.add(
     "depth-keys-are-words",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The keys of the result are strings.", "結果の辞書のキーが文字列になっています。"),
     hint=(
         "With which key will the plot look for depth 5?",
@@ -857,7 +839,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-other-names",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("The entries have other names than the specification says.", "結果の中の名前が、仕様と違っています。"),
     hint=(
         "How does the specification spell the two names?",
@@ -872,7 +854,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-only-last",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("The result holds the last depth alone.", "結果に最後の深さだけが入っています。"),
     hint=(
         "Where is the dict created: before or inside the loop over depths?",
@@ -885,7 +867,7 @@ def _(depths, *args, **settings):
 
 @bank.add(
     "depth-only-first",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("The function returns after the first depth.", "最初の深さが終わったところで return しています。"),
     hint=(
         "How far is your return statement indented?",
@@ -898,7 +880,7 @@ def _(depths, *args, **settings):
 
 @bank.add(
     "depth-lists-shared",
-    fails=(STRUCTURE,),
+    fails=(DEPTHS,),
     cause=("All depths append to the same lists.", "すべての深さの記録が、同じリストに追加されています。"),
     hint=(
         "What is in your lists when the second depth begins?",
@@ -918,7 +900,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-norms-transposed",
-    fails=(STRUCTURE,),
+    fails=(FIRST_NORMS,),
     cause=(
         "grad_norms has one row a layer, not one row a step.",
         "grad_norms の行がステップではなく、層になっています。",
@@ -934,7 +916,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-last-loss-only",
-    fails=(STRUCTURE, FIRST_LOSS),
+    fails=(FIRST_LOSS,),
     cause=("Only the last loss is kept.", "最後の損失だけを残しています。"),
     hint=(
         "Can a curve be drawn from what you return?",
@@ -947,7 +929,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-list-of-runs",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("A list is returned instead of a dict.", "辞書ではなくリストを返しています。"),
     hint=(
         "How does one find the run of depth 20 in your result?",
@@ -960,7 +942,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-returns-nothing",
-    fails=(STRUCTURE, FIRST_LOSS, FIRST_NORMS),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=("Nothing is returned.", "何も返していません。"),
     hint=("Where does your function return its result?", "関数の結果は、どこで return しているでしょうか？"),
 )
@@ -970,7 +952,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-steps-ignored",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS, FIRST_NORMS),
     cause=(
         "There are always 200 steps; the argument is not used.",
         "いつも 200 ステップで、引数 steps が使われていません。",
@@ -986,7 +968,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-one-record-too-many",
-    fails=(STRUCTURE,),
+    fails=(FIRST_LOSS,),
     cause=("There is one record more than there are steps.", "記録がステップ数より 1 つ多くなっています。"),
     hint=(
         "How many records are there with steps=1?",
@@ -1002,7 +984,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-stops-at-overflow",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=("Training stops when the loss is no longer finite.", "損失が有限でなくなると、学習を打ち切っています。"),
     hint=(
         "How long is the record of a training that overflows?",
@@ -1015,7 +997,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-raises-at-overflow",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=(
         "An exception is raised when the loss is no longer finite.",
         "損失が有限でなくなると、例外を送出しています。",
@@ -1036,7 +1018,7 @@ def _(*args, **settings):
 
 @bank.add(
     "depth-overflowing-run-left-out",
-    fails=(STRUCTURE, OVERFLOW),
+    fails=(OVERFLOW,),
     cause=(
         "A depth whose training overflows is left out of the result.",
         "オーバーフローした深さを、結果から除いています。",
@@ -1077,7 +1059,7 @@ def _(*args, **settings):
 @bank.add(
     "depth-one-generator-and-weights-only",
     pair=True,
-    fails=(FIRST_LOSS, LOSSES, SETTINGS),
+    fails=(DEPTHS, LOSSES, SETTINGS),
     cause=(
         "All depths share one generator, and only weights are updated.",
         "すべての深さで乱数生成器を使い回し、しかも W だけを更新しています。",
@@ -1123,7 +1105,7 @@ def _(*args, **settings):
 @bank.add(
     "depth-linear-only-and-learning-rate-fixed",
     pair=True,
-    fails=(SETTINGS,),
+    fails=(PARAMETERS, SETTINGS),
     cause=(
         "Only Linear layers are updated, always with a learning rate of 0.1.",
         "Linear 層だけを、いつも学習率 0.1 で更新しています。",

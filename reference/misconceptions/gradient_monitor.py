@@ -12,8 +12,8 @@ from reference.misconceptions import Bank
 
 bank = Bank("gradient_monitor", "GradientMonitor")
 
-KINDS, NONFINITE, THRESHOLDS, NEWEST = (
-    f"gradient_monitor.{check}" for check in ("kinds", "nonfinite", "thresholds", "newest")
+KINDS, NONFINITE, THRESHOLDS, NEWEST, HEALTHY, STAYS = (
+    f"gradient_monitor.{check}" for check in ("kinds", "nonfinite", "thresholds", "newest", "healthy", "history_stays")
 )
 
 
@@ -357,7 +357,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-no-record-crashes",
-    fails=(NEWEST,),
+    fails=(HEALTHY,),
     cause=(
         "The newest record is read even when there is none.",
         "記録がないときにも、最後の記録を読もうとしています。",
@@ -397,7 +397,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-older-records-dropped",
-    fails=(NEWEST,),
+    fails=(STAYS,),
     cause=("Older records are removed from history.", "古い記録を history から消しています。"),
     hint=(
         "What can plot() still show after you asked for problems?",
@@ -412,7 +412,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-history-sorted",
-    fails=(NEWEST,),
+    fails=(STAYS,),
     cause=("history itself is sorted by epoch.", "history そのものをエポックの順に並べ替えています。"),
     hint=(
         "Is history still in the order in which the records were added?",
@@ -428,7 +428,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-record-used-up",
-    fails=(NEWEST,),
+    fails=(STAYS,),
     cause=("The newest record is taken out of history (pop).", "最後の記録を history から取り出しています（pop）。"),
     hint=(
         "What does history hold after you asked, and what if you ask again?",
@@ -457,7 +457,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-history-shared",
-    fails=(NEWEST,),
+    fails=(HEALTHY,),
     cause=(
         "history belongs to the class, so that all monitors share it.",
         "history がクラスのもので、すべてのモニターが共有しています。",
@@ -575,7 +575,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-none-when-healthy",
-    fails=(NEWEST,),
+    fails=(HEALTHY,),
     cause=("A healthy network gives None.", "健康なネットワークに対して None を返しています。"),
     hint=(
         "Can `for problem in monitor.detect_problems()` run on your answer for a healthy network?",
@@ -589,7 +589,7 @@ class _(Steps):
 
 @bank.add(
     "monitor-none-without-record",
-    fails=(NEWEST,),
+    fails=(HEALTHY,),
     cause=("Without a record the answer is None.", "記録がないとき、None を返しています。"),
     hint=(
         "Which list says that there is no problem?",

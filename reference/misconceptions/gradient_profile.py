@@ -11,8 +11,9 @@ from reference.misconceptions import Bank
 
 bank = Bank("gradient_profile", "gradient_slope")
 
-LINE, SCATTER, ZEROS, NONFINITE, INPUT = (
-    f"gradient_profile.{check}" for check in ("line", "scatter", "zeros", "nonfinite", "input_stays")
+DEPENDS, LINE, SCATTER, ZEROS, NONFINITE, INPUT = (
+    f"gradient_profile.{check}"
+    for check in ("depends_on_norms", "line", "scatter", "zeros", "nonfinite", "input_stays")
 )
 TINY = np.finfo(float).tiny
 
@@ -234,7 +235,7 @@ def _(delta_norms):
 
 @bank.add(
     "slope-both-coefficients",
-    fails=(LINE, SCATTER, INPUT),
+    fails=(DEPENDS, LINE, SCATTER),
     cause=("Slope and intercept are returned together.", "傾きと切片を一緒に返しています。"),
     hint=("How many numbers should come back?", "戻り値は、数いくつでしょうか？"),
 )

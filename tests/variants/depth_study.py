@@ -234,6 +234,34 @@ def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0
     return results
 
 
+def _with_norms(norms_of):
+    def study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+        results = {}
+        for depth in depths:
+            layers = build_network(depth, np.random.default_rng(seed))
+            run = results[depth] = {"loss": [], "grad_norms": []}
+            for _ in range(steps):
+                run["loss"].append(forward_backward(layers, X, t)[0])
+                run["grad_norms"].append(norms_of(layers))
+                _descend(layers, lr)
+        return results
+
+    return study
+
+
+layers_with_a_weight = _with_norms(lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if "W" in x.grads])
+gradients_that_are_there = _with_norms(
+    lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if x.grads.get("W") is not None]
+)
+
+
+def defaults_decided_inside(depths, build_network, X, t, lr=None, steps=None, seed=None):
+    """The signature does not say what is done where nothing is passed."""
+    given = {"lr": lr, "steps": steps, "seed": seed}
+    settings = {"lr": 0.1, "steps": 200, "seed": 0} | {k: v for k, v in given.items() if v is not None}
+    return layers_with_a_weight(depths, build_network, X, t, **settings)
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -250,5 +278,10 @@ VARIANTS = {
         in_a_class,
         single_precision_record,
         stops_when_all_is_nan,
+        defaults_decided_inside,
     )
+}
+VARIANTS |= {
+    "layers_with_a_weight": layers_with_a_weight,
+    "gradients_that_are_there": gradients_that_are_there,
 }

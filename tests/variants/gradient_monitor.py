@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.layers import Problem
+from autograder.layers import Linear, Problem
 from reference.gradient_pathology.gradient_monitor import GradientMonitor
 
 DEFINES = "GradientMonitor"
@@ -187,6 +187,14 @@ class ByCounting(GradientMonitor):
         return problems
 
 
+class NumpyNorms(GradientMonitor):
+    """`record` keeps NumPy's numbers as they are."""
+
+    def record(self, epoch, layers):
+        linears = [x for x in layers if isinstance(x, Linear) and x.grads["W"] is not None]
+        self.history.append((epoch, {f"Linear_{i}": np.linalg.norm(x.grads["W"]) for i, x in enumerate(linears)}))
+
+
 VARIANTS = {
     monitor.__name__: monitor
     for monitor in (
@@ -200,5 +208,6 @@ VARIANTS = {
         Generated,
         Bisected,
         ByCounting,
+        NumpyNorms,
     )
 }

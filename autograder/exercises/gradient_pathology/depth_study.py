@@ -6,8 +6,10 @@ depth does to the loss is checked here: with plain gradient descent a deeper net
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import inspect
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,105 +27,111 @@ class Study:
     """One call of `depth_study`.
 
     Attributes:
-        aspect: "training", "settings" or "overflow".
         network: keyword arguments of `build_deep_network`; a network of depth 1 is a single Linear.
-        shared_scale: whether a layer with parameters of its own, which is no Linear, stands before each activation.
-        settings: those of lr, steps and seed that are passed.
+        normalised: whether a layer with gamma and beta stands before each activation.
+        settings: those of lr, steps and seed that are passed; `steps` always is, since 200 take their time.
     """
 
     title: str
-    aspect: str
     depths: list[int]
     X: np.ndarray
     t: np.ndarray
     network: dict[str, Any]
-    shared_scale: bool = False
+    normalised: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """How many updates the call asks for."""
-        return self.settings.get("steps", 200)
+        return self.settings["steps"]
 
 
-class SharedScale(Layer):
-    """y = W x + shift, one factor and one shift for all features: a layer with a parameter `W` that is not Linear.
+class Scale(Layer):
+    """y = gamma x + beta for each feature, a normalisation layer as far as training is concerned.
 
-    As BatchNorm does, it computes something else, x, when it predicts.
+    As BatchNorm does, it computes something else when it predicts: x.
     """
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.params = {"W": np.array([1.1]), "shift": np.array([-0.1])}
-        self.grads = {"W": None, "shift": None}
+        self.params = {"gamma": np.full(n_features, 1.1), "beta": np.full(n_features, -0.1)}
+        self.grads = {"gamma": None, "beta": None}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.cache["x"] = x
-        return x * self.params["W"] + self.params["shift"] if self.training else x
+        return x * self.params["gamma"] + self.params["beta"] if self.training else x
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        self.grads = {"W": np.array([np.vdot(dout, self.cache["x"])]), "shift": np.array([dout.sum()])}
-        return dout * self.params["W"]
+        self.grads = {"gamma": (dout * self.cache["x"]).sum(axis=0), "beta": dout.sum(axis=0)}
+        return dout * self.params["gamma"]
 
 
-def draw(rng: np.random.Generator) -> list[Study]:
-    """Small studies: a learnable task, settings away from their defaults, and a run that overflows."""
+def study(
+    rng: np.random.Generator,
+    title: str,
+    depths: list[int],
+    n: int = 20,
+    outputs: int = 1,
+    normalised: bool = False,
+    network: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Study:
+    """A small task that can be learnt."""
+    X = rng.uniform(-1, 1, (n, 2))
+    # Neither centred nor of spread 1: whoever rescales them computes another loss.
+    t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, outputs) * X[:, 1:] ** 2
+    network = {"width": 6, "out_features": outputs, "activation": "tanh"} | (network or {})
+    return Study(title, depths, X, t, network, normalised, settings)
 
-    def case(
-        title: str,
-        aspect: str,
-        depths: list[int],
-        n: int = 20,
-        shared_scale: bool = False,
-        outputs: int = 1,
-        settings: dict[str, Any] | None = None,
-        **network: Any,
-    ) -> Study:
-        X = rng.uniform(-1, 1, (n, 2))
-        # Neither centred nor of spread 1: whoever rescales them computes another loss.
-        t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, outputs) * X[:, 1:] ** 2
-        network = {"width": 6, "out_features": outputs, **network}
-        return Study(title, aspect, depths, X, t, network, shared_scale, settings or {})
 
-    def seed() -> int:
-        return int(rng.integers(1, 1000))
+def any_seed(rng: np.random.Generator) -> int:
+    """A seed that is not the default."""
+    return int(rng.integers(1, 1000))
 
-    single = {"steps": 1, "seed": seed()}
+
+def draw_training(rng: np.random.Generator) -> list[Study]:
+    """One depth at a time, settings passed."""
     return [
-        case("two depths", "training", [2, 4], activation="tanh", settings={"lr": 0.1, "steps": 8, "seed": seed()}),
-        case("lr, steps and seed left at their defaults", "training", [1]),  # 200 steps: of as little as can be
-        case(
-            "layers that have parameters and are not Linear",
-            "settings",
-            [5, 3],
-            shared_scale=True,
-            outputs=2,
-            activation="tanh",
-            settings={"lr": 0.05, "steps": 10, "seed": seed()},
-        ),
-        case("many examples", "training", [2], n=150, activation="tanh", settings={"steps": 4, "seed": seed()}),
-        case("ten layers", "training", [10], activation="sigmoid", settings={"lr": 0.5, "steps": 6, "seed": seed()}),
-        case("lr is 0", "settings", [3], activation="tanh", settings={"lr": 0.0, "steps": 3, "seed": seed()}),
-        case(
-            "a tiny learning rate",
-            "settings",
-            [2],
-            activation="tanh",
-            settings={"lr": 1e-6, "steps": 30, "seed": seed()},
-        ),
-        case("a single step", "settings", [4, 2], activation="relu", init="he", settings=single),
-        case(
-            "the same call with another network and other data", "settings", [4, 2], activation="tanh", settings=single
-        ),
-        case(  # a plain ReLU network would die of one such step and stay finite
-            "training that overflows",
-            "overflow",
-            [5],
-            activation="leaky_relu",
-            init="large",
-            settings={"lr": 50.0, "steps": 8, "seed": seed()},
-        ),
+        study(rng, "four layers", [4], lr=0.1, steps=8, seed=any_seed(rng)),
+        study(rng, "many examples", [2], n=150, lr=0.1, steps=4, seed=any_seed(rng)),
+        study(rng, "ten layers", [10], network={"activation": "sigmoid"}, lr=0.5, steps=6, seed=any_seed(rng)),
     ]
+
+
+def draw_settings(rng: np.random.Generator) -> list[Study]:
+    """Defaults, and settings that are easily taken for something else."""
+    return [
+        study(rng, "lr and seed left at their defaults", [3], steps=3),
+        study(rng, "lr is 0", [3], lr=0.0, steps=3, seed=any_seed(rng)),
+        study(rng, "a tiny learning rate", [2], lr=1e-6, steps=30, seed=any_seed(rng)),
+        study(rng, "two outputs, another learning rate", [3], outputs=2, lr=0.05, steps=5, seed=any_seed(rng)),
+    ]
+
+
+def draw_depths(rng: np.random.Generator) -> list[Study]:
+    """Several depths in one call, and another call that differs in nothing but the network and the data."""
+    single = {"lr": 0.1, "steps": 1, "seed": any_seed(rng)}
+    return [
+        study(rng, "two depths", [2, 4], lr=0.1, steps=5, seed=any_seed(rng)),
+        study(rng, "a single step", [5, 3], network={"activation": "relu", "init": "he"}, **single),
+        study(rng, "the same call with another network and other data", [5, 3], **single),
+    ]
+
+
+def draw_normalised(rng: np.random.Generator) -> list[Study]:
+    """Networks with layers that have parameters and are not Linear."""
+    title = "normalisation layers before the activations"
+    return [study(rng, title, [4], normalised=True, lr=0.05, steps=8, seed=any_seed(rng))]
+
+
+def draw_overflow(rng: np.random.Generator) -> list[Study]:
+    """A learning rate far too large."""
+    # A plain ReLU network would die of one such step and stay finite.
+    network = {"activation": "leaky_relu", "init": "large"}
+    return [study(rng, "training that overflows", [5], network=network, lr=50.0, steps=8, seed=any_seed(rng))]
+
+
+DEFAULT_STEPS = 200
 
 
 def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, Any]]:
@@ -132,18 +140,31 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
     def build_network(depth: int, rng: np.random.Generator) -> list[Layer]:
         if depth == 1:
             return [Linear(case.X.shape[1], case.network["out_features"], rng=rng)]
-        norm = SharedScale if case.shared_scale else None
+        norm = Scale if case.normalised else None
         return build_deep_network(depth, norm=norm, rng=rng, **case.network)
 
-    def study(**settings: Any) -> Any:
+    def call(depths: list[int], **settings: Any) -> Any:
         data = case.X.copy(), case.t.copy()
-        return simplify(implementation.depth_study(list(case.depths), build_network, *data, **settings))
+        return simplify(implementation.depth_study(list(depths), build_network, *data, **settings))
 
-    result = study(**case.settings)
-    again = attempt(study, **{**case.settings, "steps": 1})
+    result = call(case.depths, **case.settings)
+    again = attempt(call, case.depths, **{**case.settings, "steps": 1})
     # Before "result": what is drawn without the seed never shows the same twice, and only this tells it from the rest.
     yield "starts alike", again if type(again) is Raised else _start_alike(case.depths, result, again)
     yield "result", result
+    if "lr" not in case.settings:
+        yield "default steps", _default_steps(implementation.depth_study, partial(call, [1]))
+
+
+def _default_steps(function: Any, call: Callable[[], Any]) -> int | Raised:
+    """How many steps are taken where none are asked for: by the signature or, where that says nothing, by trying."""
+    try:
+        default = inspect.signature(function).parameters["steps"].default
+    except (TypeError, ValueError, KeyError):
+        default = None
+    if type(default) is int and default == DEFAULT_STEPS:
+        return default
+    return attempt(lambda: len(call()[1]["loss"]))
 
 
 def _start_alike(depths: list[int], one: Any, other: Any) -> bool:
@@ -155,7 +176,19 @@ def _start_alike(depths: list[int], one: Any, other: Any) -> bool:
         return True
 
 
-depth_study = Exercise("depth_study", "depth_study", "depth_study", Study, draw, probe, title="A study of depth")
+depth_study = Exercise(
+    "depth_study",
+    Study,
+    {
+        "training": draw_training,
+        "settings": draw_settings,
+        "depths": draw_depths,
+        "normalised": draw_normalised,
+        "overflow": draw_overflow,
+    },
+    probe,
+    title="A study of depth",
+)
 
 
 CURVES = ("loss", "grad_norms")
@@ -201,6 +234,11 @@ def _compare(case: Study, seen: Observation, expected: Observation, which: str, 
         close(f'result[{depth}]["{what}"]', np.where(compared, got, 0.0), wanted, scale)
 
 
+def _compare_all(case: Study, seen: Observation, expected: Observation) -> None:
+    for curves in CURVES:
+        _compare(case, seen, expected, curves, ALL)
+
+
 def _before_overflow(wanted: np.ndarray) -> np.ndarray:
     """Which steps (steps,) come before the first value that is not finite, or would not be in a float32 record."""
     fits = np.abs(wanted.reshape(len(wanted), -1)) < np.finfo(np.float32).max
@@ -210,60 +248,63 @@ def _before_overflow(wanted: np.ndarray) -> np.ndarray:
 FIRST, LATER, ALL = slice(0, 1), slice(1, None), slice(None)
 
 
-@depth_study.check(points=0.5)
-def test_structure(case: Study, seen: Observation, expected: Observation) -> None:
-    """For every depth there are a loss of shape (steps,) and gradient norms of shape (steps, depth)."""
-    for _run in _runs(case, seen, expected):
-        pass
-
-
-@depth_study.check(points=0.75)
+@depth_study.check(points=0.75, on="training")
 def test_initial_loss(case: Study, seen: Observation, expected: Observation) -> None:
     """The first loss is that of the untrained network which `build_network` makes from the seed."""
-    if case.aspect != "overflow":
-        _compare(case, seen, expected, "loss", FIRST)
+    _compare(case, seen, expected, "loss", FIRST)
 
 
-@depth_study.check(points=1.0)
+@depth_study.check(points=1.0, on="training")
 def test_initial_gradients(case: Study, seen: Observation, expected: Observation) -> None:
     """The first gradient norms are those of its Linear layers' weights, input side first."""
-    if case.aspect != "overflow":
-        _compare(case, seen, expected, "grad_norms", FIRST)
+    _compare(case, seen, expected, "grad_norms", FIRST)
 
 
-@depth_study.check(points=1.25)
+@depth_study.check(points=1.25, on="training")
 def test_loss_curve(case: Study, seen: Observation, expected: Observation) -> None:
     """Every loss is taken before its update, and every update is one step of gradient descent."""
-    if case.aspect == "training":
-        _compare(case, seen, expected, "loss", LATER)
+    _compare(case, seen, expected, "loss", LATER)
 
 
-@depth_study.check(points=1.0)
+@depth_study.check(points=0.75, on="training")
 def test_gradient_curves(case: Study, seen: Observation, expected: Observation) -> None:
     """Gradient norms are taken at the same weights as the loss of that step."""
-    if case.aspect == "training":
-        _compare(case, seen, expected, "grad_norms", LATER)
+    _compare(case, seen, expected, "grad_norms", LATER)
 
 
-@depth_study.check(points=1.0)
+@depth_study.check(points=0.5, on="settings")
 def test_settings(case: Study, seen: Observation, expected: Observation) -> None:
-    """lr, steps and seed count, each depth starts anew, and every parameter of every layer is updated."""
-    if case.aspect == "settings":
-        _compare(case, seen, expected, "loss", ALL)
-        _compare(case, seen, expected, "grad_norms", ALL)
+    """lr, steps and seed count, and where they are left out they are 0.1, 200 and 0."""
+    _compare_all(case, seen, expected)
+    if "default steps" in expected.values and seen["default steps"] != expected["default steps"]:
+        raise Failed(
+            _("Without `steps`, {got} steps are taken, and not {wanted}.").format(
+                got=kind_of(seen["default steps"]), wanted=expected["default steps"]
+            )
+        )
 
 
-@depth_study.check(points=0.5)
+@depth_study.check(points=0.75, on="depths")
+def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
+    """Each depth starts anew from the seed, and has its own record under its own key."""
+    _compare_all(case, seen, expected)
+
+
+@depth_study.check(points=0.5, on="normalised")
+def test_all_parameters(case: Study, seen: Observation, expected: Observation) -> None:
+    """Every parameter of every layer is updated, gamma and beta too."""
+    _compare_all(case, seen, expected)
+
+
+@depth_study.check(points=0.5, on="overflow")
 def test_overflow(case: Study, seen: Observation, expected: Observation) -> None:
     """A training that overflows goes on and records what it sees."""
-    if case.aspect == "overflow":
-        _compare(case, seen, expected, "loss", ALL)
-        _compare(case, seen, expected, "grad_norms", ALL)
-        for depth, what, got, wanted in _runs(case, seen, expected):
-            if np.any(np.isfinite(got[-1]) & np.isnan(wanted[-1])):
-                raise Failed(
-                    _(
-                        'By its last step, the run of depth {depth} has overflowed, but result[{depth}]["{what}"] ends '
-                        "with a finite value."
-                    ).format(depth=depth, what=what)
-                )
+    _compare_all(case, seen, expected)
+    for depth, what, got, wanted in _runs(case, seen, expected):
+        if np.any(np.isfinite(got[-1]) & np.isnan(wanted[-1])):
+            raise Failed(
+                _(
+                    'By its last step, the run of depth {depth} has overflowed, but result[{depth}]["{what}"] ends '
+                    "with a finite value."
+                ).format(depth=depth, what=what)
+            )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
-from autograder.exercises.expect import close, kind_of, number
+from autograder.exercises.expect import close, kind_of, number, same
 from autograder.i18n import _
 from autograder.layers import Linear, ReLU
 from autograder.wire import simplify
@@ -25,7 +25,6 @@ class History:
     """What a monitor has recorded when it is asked.
 
     Attributes:
-        aspect: "kinds", "nonfinite", "thresholds" or "newest".
         records: (epoch, {layer name: gradient norm}), oldest first.
         thresholds: those that are passed.
         through_record: whether the norms come in through `record` and layers that have such gradients.
@@ -33,104 +32,121 @@ class History:
     """
 
     title: str
-    aspect: str
     records: list[tuple[int, dict[str, float]]]
     thresholds: dict[str, float] = field(default_factory=dict)
     through_record: bool = False
     by_position: bool = False
 
 
-def draw(rng: np.random.Generator) -> list[History]:
-    """Networks with one or several kinds of illness in any place, healthy ones, and thresholds of many sizes."""
+def norms(rng: np.random.Generator, *problems: tuple[int, float], n: int = N_LAYERS) -> dict[str, float]:
+    """Healthy norms of `n` layers, but for the `problems`: (layer, norm)."""
+    values = 10 ** rng.uniform(-4, 1, n)
+    for layer, value in problems:
+        values[layer] = value
+    return {f"Linear_{i}": float(value) for i, value in enumerate(values)}
 
-    def norms(*problems: tuple[int, float], n: int = N_LAYERS) -> dict[str, float]:
-        values = 10 ** rng.uniform(-4, 1, n)
-        for layer, value in problems:
-            values[layer] = value
-        return {f"Linear_{i}": float(value) for i, value in enumerate(values)}
 
-    def anywhere(*values: float) -> list[tuple[int, float]]:
-        """In other layers at every draw: answers learnt by heart do not fit."""
-        return [(int(layer), value) for layer, value in zip(rng.permutation(N_LAYERS), values)]
+def anywhere(rng: np.random.Generator, *values: float) -> list[tuple[int, float]]:
+    """Problems in other layers at every draw: answers learnt by heart do not fit."""
+    return [(int(layer), value) for layer, value in zip(rng.permutation(N_LAYERS), values)]
 
-    tiny, huge = 10 ** rng.uniform(-18, -9), 10 ** rng.uniform(4, 12)
-    below, above = rng.uniform(0.9, 0.98), rng.uniform(1.02, 1.1)
-    n = int(rng.integers(3, 40))
+
+def tiny(rng: np.random.Generator) -> float:
+    """The norm of a vanishing gradient."""
+    return 10 ** rng.uniform(-18, -9)
+
+
+def huge(rng: np.random.Generator) -> float:
+    """The norm of an exploding gradient."""
+    return 10 ** rng.uniform(4, 12)
+
+
+def epoch(rng: np.random.Generator) -> int:
+    """Some epoch in the middle of a training."""
+    return int(rng.integers(3, 40))
+
+
+def draw_kinds(rng: np.random.Generator) -> list[History]:
+    """Vanishing and exploding gradients in any place."""
+    n, low, high = epoch(rng), tiny(rng), huge(rng)
+    several = norms(rng, (1, low), (4, high), (2, 0.0), (7, 2 * high), (11, low))
     return [
-        History("one layer's gradient vanishes", "kinds", [(n, norms((0, tiny)))]),
-        History("a layer in the middle explodes", "kinds", [(n, norms((3, huge)))]),
-        History("several of both", "kinds", [(n, norms((1, tiny), (4, huge), (2, 0.0), (7, 2 * huge), (11, tiny)))]),
-        History(
-            "finite norms of any size",
-            "nonfinite",
-            [(n, norms(*anywhere(1e39, 1e200, 1e-290, np.finfo(float).max / 2)))],
-        ),
-        History("norms recorded from layers", "kinds", [(n, norms((0, tiny), (2, huge), n=3))], through_record=True),
-        History("a norm is NaN", "nonfinite", [(n, norms((5, np.nan)))]),
-        History(
-            "norms are NaN and infinite, others are ill too",
-            "nonfinite",
-            [(n, norms((0, huge), (3, np.inf), (5, tiny), (6, np.nan), (9, huge), (10, np.inf), (11, tiny)))],
-        ),
-        History(
-            "stricter thresholds",
-            "thresholds",
-            [(n, norms((1, 0.004), (4, 2.0), n=5) | {"Linear_0": 0.5, "Linear_2": 0.1, "Linear_3": 0.2})],
-            {"vanish_threshold": 0.01, "explode_threshold": 1.0},
-        ),
-        History(
-            "looser thresholds",
-            "thresholds",
-            [(n, norms(*anywhere(1e-9, 1e4, 1e-13)))],
-            {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
-        ),
+        History("one layer's gradient vanishes", [(n, norms(rng, (0, low)))]),
+        History("a layer in the middle explodes", [(n, norms(rng, (3, high)))]),
+        History("several of both", [(n, several)]),
+        History("norms recorded from layers", [(n, norms(rng, (0, low), (2, high), n=3))], through_record=True),
+    ]
+
+
+def draw_nonfinite(rng: np.random.Generator) -> list[History]:
+    """NaN and infinity, alone and among other problems; and norms that are finite, however large."""
+    n, low, high = epoch(rng), tiny(rng), huge(rng)
+    every_kind = norms(rng, (0, high), (3, np.inf), (5, low), (6, np.nan), (9, high), (10, np.inf), (11, low))
+    finite = norms(rng, *anywhere(rng, 1e39, 1e200, 1e-290, np.finfo(float).max / 2))
+    return [
+        History("a norm is NaN", [(n, norms(rng, (5, np.nan)))]),
+        History("norms are NaN and infinite, others are ill too", [(n, every_kind)]),
+        History("finite norms of any size", [(n, finite)]),
+    ]
+
+
+def draw_thresholds(rng: np.random.Generator) -> list[History]:
+    """Thresholds of many sizes, and norms near the defaults."""
+    n = epoch(rng)
+    below, above = rng.uniform(0.9, 0.98), rng.uniform(1.02, 1.1)
+    moderate = norms(rng, (1, 0.004), (4, 2.0), n=5) | {"Linear_0": 0.5, "Linear_2": 0.1, "Linear_3": 0.2}
+    loose = {"vanish_threshold": 1e-12, "explode_threshold": 1e6}
+    return [
+        History("stricter thresholds", [(n, moderate)], {"vanish_threshold": 0.01, "explode_threshold": 1.0}),
+        History("looser thresholds", [(n, norms(rng, *anywhere(rng, 1e-9, 1e4, 1e-13)))], loose),
         History(
             "thresholds passed by position",
-            "thresholds",
-            [(n, norms(*anywhere(1e-9, 1e4, 1e-13, 1e7)))],
-            {"vanish_threshold": 1e-12, "explode_threshold": 1e6},
+            [(n, norms(rng, *anywhere(rng, 1e-9, 1e4, 1e-13, 1e7)))],
+            loose,
             by_position=True,
         ),
         History(
             "both thresholds are 0",
-            "thresholds",
-            [(n, norms((1, 1e-9)))],
+            [(n, norms(rng, (1, 1e-9)))],
             {"vanish_threshold": 0.0, "explode_threshold": 0.0},
         ),
         History(
-            "no norm is too large",
-            "nonfinite",
-            [(n, norms((1, 1e-9), (3, 1e9), (4, np.inf)))],
-            {"explode_threshold": np.inf},
-        ),
-        History(
             "one threshold is 0, the other left at its default",
-            "thresholds",
-            [(n, norms((0, 1e-9), (3, 1e4), (5, 1e-13)))],
+            [(n, norms(rng, (0, 1e-9), (3, 1e4), (5, 1e-13)))],
             {"vanish_threshold": 0.0},
         ),
         History(
             "norms near the default thresholds",
-            "thresholds",
-            [(n, norms((0, above / 1e7), (2, below * 1e3), (3, below / 1e7), (5, above * 1e3)))],
+            [(n, norms(rng, (0, above / 1e7), (2, below * 1e3), (3, below / 1e7), (5, above * 1e3)))],
         ),
+    ]
+
+
+def draw_newest(rng: np.random.Generator) -> list[History]:
+    """Several records, of which only the last one counts."""
+    n, low, high = epoch(rng), tiny(rng), huge(rng)
+    in_order = norms(rng, (2, low), (4, high), (10, high), (11, low))
+    return [
         History(
-            "ill before, well now",
-            "newest",
-            [(n, norms((0, tiny), (3, huge))), (n + 1, norms((0, np.nan))), (n + 2, norms())],
+            "ill before, otherwise ill now",
+            [(n, norms(rng, (0, low), (3, high))), (n + 1, norms(rng, (1, low))), (n + 2, norms(rng, (5, high)))],
         ),
-        History("well before, ill now, epochs counted downwards", "newest", [(n + 9, norms()), (n, norms((3, tiny)))]),
-        History("two records of one epoch", "newest", [(n, norms((7, huge))), (n, norms((2, tiny), n=6))]),
-        History("the very first epoch", "newest", [(0, norms((3, huge)))]),
-        History(
-            "ill layers before and after the tenth",
-            "newest",
-            [(n, norms()), (n + 1, norms((2, tiny), (4, huge), (10, huge), (11, tiny)))],
-        ),
+        History("well before, ill now, epochs counted downwards", [(n + 9, norms(rng)), (n, norms(rng, (3, low)))]),
+        History("two records of one epoch", [(n, norms(rng, (7, high))), (n, norms(rng, (2, low), n=6))]),
+        History("the very first epoch", [(0, norms(rng, (3, high)))]),
+        History("ill layers before and after the tenth", [(n, norms(rng)), (n + 1, in_order)]),
+    ]
+
+
+def draw_healthy(rng: np.random.Generator) -> list[History]:
+    """Nothing to report."""
+    n = epoch(rng)
+    return [
         # After an ill network, of which a new monitor must know nothing.
-        History("nothing recorded yet", "newest", []),
-        History("a healthy network", "newest", [(n, norms())]),
-        History("a record without any gradient", "newest", [(n, {})]),
+        History("nothing recorded yet", []),
+        History("a healthy network", [(n, norms(rng))]),
+        History("ill before, well now", [(n, norms(rng, (0, tiny(rng)), (3, huge(rng)))), (n + 1, norms(rng))]),
+        History("a record without any gradient", [(n, {})]),
     ]
 
 
@@ -150,6 +166,7 @@ def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, 
             monitor.record(epoch, _layers_with(norms))
         else:
             monitor.history.append((epoch, dict(norms)))
+    yield "history before", monitor.history
     if case.thresholds:
         monitor.detect_problems()
     for answer in ANSWERS:
@@ -174,7 +191,18 @@ def _layers_with(norms: dict[str, float]) -> list[Any]:
 
 
 gradient_monitor = Exercise(
-    "gradient_monitor", "gradient_monitor", "GradientMonitor", History, draw, probe, title="A gradient monitor"
+    "gradient_monitor",
+    History,
+    {
+        "kinds": draw_kinds,
+        "nonfinite": draw_nonfinite,
+        "thresholds": draw_thresholds,
+        "newest": draw_newest,
+        "healthy": draw_healthy,
+    },
+    probe,
+    title="A gradient monitor",
+    defines="GradientMonitor",
 )
 
 
@@ -213,39 +241,45 @@ def _sorted(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(problems, key=lambda problem: (str(problem["layer"]), str(problem["kind"])))
 
 
-@gradient_monitor.check(points=1.0)
+@gradient_monitor.check(points=1.0, on="kinds")
 def test_kinds(case: History, seen: Observation, expected: Observation) -> None:
     """Vanishing and exploding gradients are found in whichever layers they are, each as a `Problem` with all fields."""
-    if case.aspect == "kinds":
-        _same_problems(seen, expected)
+    _same_problems(seen, expected)
 
 
-@gradient_monitor.check(points=1.0)
+@gradient_monitor.check(points=0.75, on="nonfinite")
 def test_nonfinite(case: History, seen: Observation, expected: Observation) -> None:
     """NaN and infinite norms are found, and their kind is "nonfinite"."""
-    if case.aspect == "nonfinite":
-        _same_problems(seen, expected, whole=False)
+    _same_problems(seen, expected, whole=False)
 
 
-@gradient_monitor.check(points=1.0)
+@gradient_monitor.check(points=1.0, on="thresholds")
 def test_thresholds(case: History, seen: Observation, expected: Observation) -> None:
     """The thresholds that are passed decide."""
-    if case.aspect == "thresholds":
-        _same_problems(seen, expected, whole=False)
+    _same_problems(seen, expected, whole=False)
 
 
-@gradient_monitor.check(points=1.0, needs=("kinds",))
+@gradient_monitor.check(points=0.75, on="newest")
 def test_newest(case: History, seen: Observation, expected: Observation) -> None:
-    """Only the newest record counts, in its order, and history stays; the list is empty without record or problem."""
-    if case.aspect == "newest":
-        container = seen[f"container of {ANSWERS[0]}"]
-        if container != "list":  # elsewhere it passes for one: one promise, one loss
-            raise Failed(_("detect_problems should return a list, but it is {kind}.").format(kind=container))
-        _same_problems(seen, expected, in_order=True)
-    elif seen.raised("history"):  # other checks speak of that
+    """Only the newest record counts, and its problems come as a list, in the order of the record."""
+    container = seen[f"container of {ANSWERS[0]}"]
+    if container != "list":  # elsewhere it passes for one: one promise, one loss
+        raise Failed(_("detect_problems should return a list, but it is {kind}.").format(kind=container))
+    _same_problems(seen, expected, in_order=True)
+
+
+@gradient_monitor.check(points=0.25, on="healthy", needs=("kinds",))
+def test_healthy(case: History, seen: Observation, expected: Observation) -> None:
+    """The list is empty without a record, and where no layer is ill."""
+    _same_problems(seen, expected)
+
+
+@gradient_monitor.check(points=0.25, on=("kinds", "nonfinite", "newest"), needs=("kinds",))
+def test_history_stays(case: History, seen: Observation, expected: Observation) -> None:
+    """Asking changes nothing: history stays, and the same question has the same answer."""
+    if seen.raised(ANSWERS[0]):  # another promise speaks of that
         return
-    first, again = (repr(seen[answer]) for answer in ANSWERS)  # equal, NaN included
-    if first != again:
+    if not same(*(seen[answer] for answer in ANSWERS)):
         raise Failed(_("When asked a second time, detect_problems answers something else."))
-    if repr(seen["history"]) != repr(expected["history"]):
+    if not same(seen["history before"], seen["history"]):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name="history"))

@@ -15,6 +15,16 @@ def _words(en: str, ja: str) -> Words:
 _CLIPPING = Guide(
     _words('Section 2.2, "Gradient clipping"', "セクション 2.2「勾配クリッピング」"),
     {
+        "clips": (
+            _words(
+                "Print one gradient of the caller before and after the call: is it the array that you changed?",
+                "呼び出し側の勾配を 1 つ、呼び出しの前と後で表示してください。書き換えたのは、その配列ですか。",
+            ),
+            _words(
+                "Which lines write into `layer.grads` or into its arrays, and which only give a name a new value?",
+                "`layer.grads` やその配列に書き込む行はどれですか。名前に新しい値を付けるだけの行はどれですか。",
+            ),
+        ),
         "total_norm": (
             _words(
                 "Look at where you walk through the layers: which arrays in `grads` do you meet, and which are "
@@ -53,6 +63,16 @@ _CLIPPING = Guide(
             _words(
                 "When does the specification multiply, and what is c otherwise?",
                 "仕様では、どんなときに掛け算をしますか。それ以外のとき c はいくつですか。",
+            ),
+        ),
+        "none_skipped": (
+            _words(
+                "Set one entry of `grads` to None and call your function: what changes beside that entry?",
+                "`grads` の 1 つを None にして関数を呼んでください。その要素のほかに、何が変わりますか。",
+            ),
+            _words(
+                "Where does your function ask whether a gradient is there, and what does it leave in its place?",
+                "勾配があるかどうかを、関数のどこで調べていますか。ないときは、そこに何を残しますか。",
             ),
         ),
         "nothing_to_clip": (
@@ -138,12 +158,42 @@ _MONITOR = Guide(
                 "層は記録の順番のままです。コードのどこかで並べ替えたり、まとめ直したりしていませんか。",
             ),
         ),
+        "healthy": (
+            _words(
+                "Ask a new monitor, and one whose only record is healthy: what comes back?",
+                "新しい monitor と、正常な記録だけを持つ monitor に尋ねてください。何が返りますか。",
+            ),
+            _words(
+                "What does your method return when it comes to its end without having found anything?",
+                "何も見つけずに最後まで来たとき、メソッドは何を返しますか。",
+            ),
+        ),
+        "history_stays": (
+            _words(
+                "Copy `history`, ask twice, and compare both answers and both histories.",
+                "`history` をコピーしておき、2 回尋ねて、答えと `history` をそれぞれ比べてください。",
+            ),
+            _words(
+                "Which of your lines change a list or a dictionary that they did not make?",
+                "自分で作っていないリストや辞書を変える行はどれですか。",
+            ),
+        ),
     },
 )
 
 _SLOPE = Guide(
     _words('Section 6.3, "Measuring the slope"', "セクション 6.3「坂を測る」"),
     {
+        "depends_on_norms": (
+            _words(
+                "Print what your function returns, and its type, for two different lists of norms.",
+                "違うノルムのリスト 2 つについて、関数の戻り値とその型を表示してください。",
+            ),
+            _words(
+                "A fit may give several numbers. Which one of them is the slope?",
+                "当てはめの結果は数が複数あることがあります。そのうち傾きはどれですか。",
+            ),
+        ),
         "line": (
             _words(
                 "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise?",
@@ -239,6 +289,16 @@ _FORWARD = Guide(
                 "x̂ の式で、ε は正確にはどこにありますか。層はどの ε を使っていますか。",
             ),
         ),
+        "constant_columns": (
+            _words(
+                "Make a column of equal values, and print its variance and your denominator.",
+                "値がすべて等しい列を作り、その分散と、あなたの分母を表示してください。",
+            ),
+            _words(
+                "What keeps the denominator of the formula away from 0?",
+                "式の分母が 0 にならないのは、何のおかげですか。",
+            ),
+        ),
         "input_stays": (
             _words(
                 "Keep a copy of x, call `forward(x)`, and compare.",
@@ -292,6 +352,16 @@ _BACKWARD = Guide(
                 "影響するのはどれかを書き出してください。",
             ),
         ),
+        "own_forward": (
+            _words(
+                "Move one x a little, and see by how much the sum of dout * y changes: that is its derivative.",
+                "x を 1 つ少しだけ動かし、dout * y の合計がどれだけ変わるかを見てください。それが微分です。",
+            ),
+            _words(
+                "Does your backward differentiate the very lines of your forward, or another formula?",
+                "あなたの backward は、あなたの forward の式そのものを微分していますか。それとも別の式ですか。",
+            ),
+        ),
         "repeatable": (
             _words(
                 "Call `backward(dout)` twice after one forward, and compare dx and both gradients.",
@@ -332,6 +402,16 @@ _INFERENCE = Guide(
                 "x̂ の式は同じで、μ と σ² の値だけが変わります。eps、γ、β はどうですか。",
             ),
         ),
+        "single_row": (
+            _words(
+                "Set `training = False`, and give your layer an array of shape (1, D).",
+                "`training = False` にして、形が (1, D) の配列を層に渡してください。",
+            ),
+            _words(
+                "Does anything in the prediction depend on how many rows there are?",
+                "推論の計算の中に、行の数によって変わるところはありますか。",
+            ),
+        ),
         "prediction_learns_nothing": (
             _words(
                 "Compare the running statistics before and after a forward with `training = False`.",
@@ -358,17 +438,11 @@ _INFERENCE = Guide(
 _DEPTH = Guide(
     _words('Section 8.2, "A study of depth"', "セクション 8.2「深さの研究」"),
     {
-        "structure": (
+        "initial_loss": (
             _words(
                 "Call your function with `steps=3` and two depths, and print keys and shapes of what comes back.",
                 "`steps=3` と 2 つの深さで関数を呼び、戻り値のキーと形を表示してください。",
             ),
-            _words(
-                "The specification gives a shape for each key: what do its rows count, and what its columns?",
-                "仕様には、キーごとに形が書いてあります。行は何を数え、列は何を数えますか。",
-            ),
-        ),
-        "initial_loss": (
             _words(
                 "Look at what happens before the first loss is recorded. Has anything been updated by then?",
                 "最初の損失を記録する前に何をしているかを見てください。その時点で、もう更新していませんか。",
@@ -419,6 +493,26 @@ _DEPTH = Guide(
                 "Every parameter of every layer counts. Which names may `params` hold beside `W` and `b`?",
                 "すべての層のすべてのパラメータが対象です。`params` には `W` と `b` のほかに、"
                 "どんな名前がありえますか。",
+            ),
+        ),
+        "depths": (
+            _words(
+                "Ask for two depths at once, then for the second alone: are its losses the same?",
+                "2 つの深さをまとめて調べ、次に 2 つ目だけを調べてください。損失は同じになりますか。",
+            ),
+            _words(
+                "What of one depth is still there when the next one begins?",
+                "次の深さが始まるとき、前の深さの何が残っていますか。",
+            ),
+        ),
+        "all_parameters": (
+            _words(
+                "Print the names in `params` of every layer of a network with normalisation layers.",
+                "正規化層のあるネットワークで、各層の `params` にある名前を表示してください。",
+            ),
+            _words(
+                "Which layers, and which names, does your update reach?",
+                "あなたの更新は、どの層の、どの名前に届いていますか。",
             ),
         ),
         "overflow": (

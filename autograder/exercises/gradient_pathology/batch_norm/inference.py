@@ -45,33 +45,47 @@ class Inference:
     momentum: float = 0.9
 
 
-def draw_inference(rng: np.random.Generator) -> list[Inference]:
-    """Short trainings with the default and with another momentum, then a batch or a single row to predict."""
+def inference(
+    rng: np.random.Generator,
+    title: str,
+    sizes: list[int],
+    rows: int,
+    spreads: tuple[float, ...],
+    momentum: float,
+    eps: float = 1e-5,
+) -> Inference:
+    """Training batches of these sizes, then `rows` to predict, the first of which lies far from what was learnt."""
+    d = len(spreads)
+    prediction = random_batch(rng, rows, spreads)
+    prediction["x"][0] += 20 * np.array(spreads)
+    return Inference(
+        title,
+        random_batches(rng, sizes, spreads),
+        prediction,
+        running_mean=rng.uniform(-2, 2, d) * spreads,
+        running_var=rng.uniform(0.5, 2, d) * np.square(spreads),
+        step=difference_step(spreads, eps),
+        eps=eps,
+        momentum=momentum,
+    )
 
-    def case(title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], momentum: float, eps: float = 1e-5):
-        d = len(spreads)
-        prediction = random_batch(rng, rows, spreads)
-        prediction["x"][0] += 20 * np.array(spreads)  # what is predicted may lie far from what was learnt
-        return Inference(
-            title,
-            random_batches(rng, sizes, spreads),
-            prediction,
-            running_mean=rng.uniform(-2, 2, d) * spreads,
-            running_var=rng.uniform(0.5, 2, d) * np.square(spreads),
-            step=difference_step(spreads, eps),
-            eps=eps,
-            momentum=momentum,
-        )
 
+def draw_batches(rng: np.random.Generator) -> list[Inference]:
+    """Short trainings with the default and with another momentum, then a batch to predict."""
     return [
-        case("three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
-        case("another momentum, then a single row", [8, 2], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
-        case("columns of very different spread", [7], 4, MIXED, momentum=0.1),
-        case("momentum is 0", [9, 5], 4, WIDE, momentum=0.0),
-        case("many columns", [9, 40], 7, WIDE * 4, momentum=0.8),
+        inference(rng, "three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
+        inference(rng, "another momentum", [8, 2], 4, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
+        inference(rng, "columns of very different spread", [7], 4, MIXED, momentum=0.1),
+        inference(rng, "momentum is 0", [9, 5], 4, WIDE, momentum=0.0),
+        inference(rng, "many columns", [9, 40], 7, WIDE * 4, momentum=0.8),
         # As many rows as in training: what is kept of it fits in shape.
-        case("another eps", [6, 6], 6, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
+        inference(rng, "another eps", [6, 6], 6, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
     ]
+
+
+def draw_row(rng: np.random.Generator) -> list[Inference]:
+    """A single row to predict."""
+    return [inference(rng, "a single row", [8, 5], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7)))]
 
 
 def probe_inference(implementation: Implementation, case: Inference) -> Iterator[tuple[str, Any]]:
@@ -105,7 +119,6 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
         x = batch["x"].copy()
         yield f"y {name}", predict(layer, batch, x)
         yield f"x {name}", x
-        yield f"first row {name}", predict(layer, batch, batch["x"][:1].copy())
         yield f"other parameters {name}", predict(layer, first, batch["x"][::-1].copy(), in_place=True)
         yield f"running_mean {name}", layer.running_mean
         yield f"running_var {name}", layer.running_var
@@ -116,30 +129,30 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
     yield "later y trained", predict(trained, batch, batch["x"].copy())
     for name, layer in (("trained", trained), ("loaded", loaded)):
         predict(layer, batch, batch["x"].copy())
-        run_forward(new, first, first["x"][::-1].copy())  # another layer's mode is its own
-        layer.training = True  # backward belongs to the last forward, which was a prediction
+        run_forward(new, first, first["x"][::-1].copy())  # another layer, whose mode is its own
         dout = batch["dout"].copy()
         yield f"dx {name}", layer.backward(dout)
         yield f"dout {name}", dout
         yield f"dgamma {name}", layer.grads.get("gamma")
         yield f"dbeta {name}", layer.grads.get("beta")
     for name, layer in (("trained", trained), ("new", new)):
+        layer.training = True
         run_forward(layer, first, first["x"].copy())
         yield f"dx in training, {name}", attempt(layer.backward, first["dout"].copy())
 
 
 batch_norm_inference = Exercise(
     "batch_norm_inference",
-    "batch_norm",
-    "BatchNorm",
     Inference,
-    draw_inference,
+    {"batches": draw_batches, "row": draw_row},
     probe_inference,
     title="BatchNorm inference",
+    solution="batch_norm",
+    defines="BatchNorm",
 )
 
 
-@batch_norm_inference.check(points=1.5)
+@batch_norm_inference.check(points=1.5, on="batches")
 def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     """Every training forward, and nothing else, moves `running_mean` and `running_var` by the share momentum leaves."""
     _judge_statistics(case, seen, expected)
@@ -179,9 +192,9 @@ def _either(case: Inference, seen: Observation, expected: Observation, judge: Ca
         judge("loaded")
 
 
-@batch_norm_inference.check(points=1.0)
+@batch_norm_inference.check(points=1.0, on="batches")
 def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
-    """With `training = False` the output comes from the running statistics, gamma, beta and eps; one row is enough."""
+    """With `training = False` the output comes from the running statistics, gamma, beta and eps."""
 
     if _holds(_judge_statistics, case, seen, expected):  # before the first prediction none can have moved them
         first = _("With training = False, forward(x)")
@@ -190,7 +203,6 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
     def judge(name: str) -> None:
         labels = {
             f"y {name}": _("With training = False, forward(x)"),
-            f"first row {name}": _("With training = False, forward(x) of a single row"),
             f"other parameters {name}": _("With training = False, after gamma and beta were changed, forward(x)"),
         }
         if name == "trained":
@@ -201,7 +213,18 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
     _either(case, seen, expected, judge)
 
 
-@batch_norm_inference.check(points=0.5)
+@batch_norm_inference.check(points=0.25, on="row")
+def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
+    """A single row is predicted like any other."""
+
+    def judge(name: str) -> None:
+        label = _("With training = False, forward(x) of a single row")
+        close_by_column(label, seen[f"y {name}"], expected[f"y {name}"], case.prediction)
+
+    _either(case, seen, expected, judge)
+
+
+@batch_norm_inference.check(points=0.5, on="batches")
 def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
     """Predicting changes neither running statistic."""
     _judge_what_stays(case, seen)
@@ -219,7 +242,7 @@ def _judge_what_stays(case: Inference, seen: Observation) -> None:
         unchanged(name, after_training, array(name, seen[f"{name} trained"], shape))
 
 
-@batch_norm_inference.check(points=1.0)
+@batch_norm_inference.check(points=0.75, on="batches")
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
 
