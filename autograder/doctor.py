@@ -329,7 +329,7 @@ def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
     if unavailable is None:
         seen = _("{level}; for your own notebook any level will do.").format(level=level)
         return Finding(_("isolation"), State.OK, seen)
-    sentence = _("{level} is not to be had: {reason}")
+    sentence = _("{level} is not available: {reason}")
     seen = "; ".join([level.value, *(sentence.format(level=name, reason=why) for name, why in unavailable.items())])
     if level is Level.BASIC:
         advice = _("Enough for your own notebook. To grade others', use Linux or a container, with bubblewrap.")

@@ -79,8 +79,10 @@ def _finding_all(init_notebooks: Callable[[Any], None]) -> Callable[[Any], None]
         course = converter.coursedir
         source = Path(course.format_path(course.source_directory, ".", course.assignment_id))
         names = [path.name for path in sorted(source.glob("*.ipynb")) if fnmatchcase(path.stem, course.notebook_id)]
-        pattern = course.format_path(course.submitted_directory, course.student_id, course.assignment_id)
-        folders = [folder for folder in glob.glob(pattern) if os.path.isdir(folder)]
+        # The student's id alone may be a pattern.
+        pattern = course.format_path(course.submitted_directory, course.student_id, glob.escape(course.assignment_id))
+        found = glob.glob(os.path.relpath(pattern, course.root), root_dir=course.root)
+        folders = [folder for path in found if os.path.isdir(folder := os.path.join(course.root, path))]
         if names and folders:
             converter.notebooks = []
             converter.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
