@@ -703,6 +703,7 @@ FORMAT = (
     Clumsy("crlf", "Windows line ends in the cells", every_cell(_with_crlf)),
     Clumsy("byte-order-mark", "UTF-8 with a byte order mark", lambda n: _text(n).encode("utf-8-sig")),
     Clumsy("utf-16", "UTF-16", lambda n: _text(n).encode("utf-16")),
+    Clumsy("shift-jis", "saved by an old editor", lambda n: _text(n).encode("cp932", "backslashreplace")),
     Clumsy("odd-numbers", "NaN and endless integers in metadata", _odd_numbers),
     Clumsy("half-a-character", "half an emoji in a cell", lambda n: json.dumps(also("x = '\ud83d'")(n))),
     Clumsy(
@@ -719,13 +720,6 @@ UNREADABLE = (
     Clumsy("empty", "an empty file", lambda n: "", honest=False, unreadable="empty"),
     Clumsy("cut-off", "half a file", lambda n: _text(n)[: len(_text(n)) // 2], honest=False, unreadable="JSON"),
     Clumsy("pdf", "a PDF", lambda n: b"%PDF-1.7\n\xe2\xe3\xcf\xd3", honest=False, unreadable="UTF-8"),
-    Clumsy(
-        "shift-jis",
-        "saved by an old editor",
-        lambda n: _text(n).encode("cp932", "replace"),
-        honest=False,
-        unreadable="UTF-8",
-    ),
     Clumsy("list", "a list", lambda n: "[1, 2]", honest=False, unreadable="notebook"),
     Clumsy("script", "the code without the notebook", lambda n: RIGHT["batch_norm"], honest=False, unreadable="JSON"),
     Clumsy("too-deep", "lists in lists in lists", lambda n: "[" * 100_000, honest=False, unreadable="JSON"),
