@@ -489,6 +489,7 @@ FILES = st.dictionaries(
 @draws(30, suppress=tuple(HealthCheck))
 @given(st.dictionaries(NAMES, st.tuples(STAMPS, FILES), max_size=3))
 @example({"\udcff": (b"\xff", {}), "x": (os.mkfifo, {"a\udcff.ipynb": None})})
+@example({"*": (None, {})})
 def test_no_hand_in_ends_grading_before_the_last_student(quick_course, grade_quickly, hand_ins):
     submitted = quick_course.folder / "submitted"
     shutil.rmtree(submitted, ignore_errors=True)

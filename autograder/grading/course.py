@@ -197,10 +197,13 @@ class Course:
         return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
-        """What was submitted, by student; `student` may be a pattern, where it is nobody's id as it stands."""
+        """What was submitted, by student; `student` may be a pattern, where it is nobody's id as it stands.
+
+        "*" is everybody, even where somebody is called that.
+        """
         directory = self.directory
         submitted = directory.submitted_directory
-        if Path(directory.format_path(submitted, student, assignment)).is_dir():
+        if student != "*" and Path(directory.format_path(submitted, student, assignment)).is_dir():
             student = glob.escape(student)
         pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
         own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
