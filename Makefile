@@ -9,7 +9,7 @@ READY := .venv/ready
 
 help:
 	@echo 'make demo         the whole course once, on a class of sample students, into demo/'
-	@echo 'make test         the tests'
+	@echo 'make test         the tests, but for those that take long (WHICH=slow: these)'
 	@echo 'make bench        how long grading takes, beside stock nbgrader, into docs/ (an hour; QUICK=1: minutes, build/)'
 	@echo 'make notebooks    source/ and release/, from the lesson and the reference solutions'
 	@echo 'make recordings   what students'"'"' machines know of the reference'
@@ -21,7 +21,7 @@ demo: $(READY)
 	$(RUN) -m tests.demo
 
 test: $(READY)
-	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(WHICH),-m '$(WHICH)')
 
 bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)

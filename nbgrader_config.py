@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import autograder.nbgrader_plugins  # noqa: F401  (hand-ins under any name and with any time stamp are found)
+
 c = get_config()  # noqa: F821  (nbgrader puts it here)
 course = Path(__file__).resolve().parent
 
@@ -27,6 +29,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "autograder.nbgrader_plugins.stubs.ClearSolutions",  # in place of nbgrader.preprocessors.ClearSolutions
+    "autograder.nbgrader_plugins.contents.TellContents",  # before SaveCells: which exercises, worth what
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
@@ -38,11 +41,6 @@ c.GenerateAssignment.preprocessors = [
 ]
 
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
-c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.rename.before_autograde"  # notebooks of another name
-if "autograde" in sys.argv:  # before it passes over those whose notebook lies in a folder of its own
-    from autograder.nbgrader_plugins.rename import rename_all
-
-    rename_all(course)
 c.Autograde.sanitize_preprocessors = [
     "autograder.nbgrader_plugins.safe_html.SafeContent",  # first: all others count on well-formed cells
     "autograder.nbgrader_plugins.mend.Mend",  # before the others: a copied cell would stop the whole batch

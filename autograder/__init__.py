@@ -1,8 +1,9 @@
 """Auto-graded exercises on why gradients vanish, explode and stall.
 
-A student's notebook needs four names from here: `check`, which judges an exercise where it stands; `hint`, which
-helps on; `waiting_for`, which lets a cell stay quiet until the exercise it builds on is written; and `use_language`.
-The course library is `autograder.layers`.
+A student's notebook needs these names from here: `check`, which judges an exercise where it stands; `hint`, which
+helps on; `waiting_for`, which lets a cell stay quiet until the exercise it builds on is written; `use_language`; and,
+where an instructor has changed exercises or points, `use_exercises`, in a line that the release brings along. The
+course library is `autograder.layers`.
 """
 
 from importlib import import_module
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from autograder.i18n import use_language
 
 if TYPE_CHECKING:
-    from autograder.notebook import check, hint, waiting_for
+    from autograder.notebook import check, hint, use_exercises, waiting_for
 
 __version__ = "0.1.0"
-__all__ = ["check", "hint", "use_language", "waiting_for"]
+__all__ = ["check", "hint", "use_exercises", "use_language", "waiting_for"]
 
 
 def __dir__() -> list[str]:

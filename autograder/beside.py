@@ -6,11 +6,10 @@ The grader reads these files and sends their content to the worker, which opens 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.reading import MAX_NOTEBOOK_BYTES
+from autograder.reading import MAX_NOTEBOOK_BYTES, is_notebook_name, plain_content
 
 MAX_FILES = 50
 MAX_BYTES = 10 * 2**20
@@ -27,11 +26,11 @@ def files_beside(notebook: Path) -> dict[str, bytes]:
     """
     found: dict[str, bytes] = {}
     left = MAX_BYTES
-    text = (_content(notebook, MAX_NOTEBOOK_BYTES) or b"").decode("utf-8", "replace")
+    text = (plain_content(notebook, MAX_NOTEBOOK_BYTES) or b"").decode("utf-8", "replace")
     for path in sorted(_candidates(notebook.parent), key=lambda path: (path.stem not in text, path.name)):
         if len(found) == MAX_FILES:
             break
-        content = _content(path, left)
+        content = plain_content(path, left)
         if content is not None:
             found[path.name] = content
             left -= len(content)
@@ -51,18 +50,4 @@ def _candidates(folder: Path) -> Iterator[Path]:
 def _is_wanted(name: str) -> bool:
     # A name that is not printable may hold what no text can: half a character, for one.
     fits = name.isprintable() and len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES
-    return fits and not name.startswith(".") and not name.endswith(".ipynb")
-
-
-def _content(path: Path, most_bytes: int) -> bytes | None:
-    """What `path` holds; None where that is too much, or it is no plain file any more."""
-    try:
-        # What is a file now may be a link or a pipe a moment later.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            content = file.read(most_bytes + 1)
-    except OSError:
-        return None
-    return content if len(content) <= most_bytes else None
+    return fits and not name.startswith(".") and not is_notebook_name(name)

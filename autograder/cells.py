@@ -7,6 +7,7 @@ a release makes equal to the mark, and by what it does.
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import symtable
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,9 @@ from typing import Any
 from autograder.exercises import assignments
 
 CHECK_PREFIX = "check_"
+MOST_POINTS = 1e6
+"""More than any cell is worth."""
+
 MOST_PARSED_CHARS = 100_000
 """Of a cell that is longer, any word counts as a name it uses: parsing would take long."""
 
@@ -44,6 +48,60 @@ def grade_id_of(cell: Any) -> str | None:
     """nbgrader's name for the cell, from its metadata."""
     grade_id = metadata_of(cell, "nbgrader").get("grade_id")
     return grade_id if isinstance(grade_id, str) else None
+
+
+def released_cells_of(notebook: dict[str, Any]) -> dict[str, float | None]:
+    """grade_id of every cell that nbgrader knew in the release -> its points, or None; empty where nothing says so.
+
+    A release writes it into the notebook's metadata. In a student's copy it may say anything; for grading, `mend`
+    writes what the gradebook knows.
+    """
+    said = metadata_of(notebook, "autograder").get("cells")
+    if not isinstance(said, dict):
+        return {}
+    return {name: worth(value) for name, value in said.items() if isinstance(name, str)}
+
+
+def worth(value: Any) -> float | None:
+    """`value` as points; None if it is nothing of the kind."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_POINTS:
+        return float(value)
+    return None
+
+
+def checksum_of(cell: dict[str, Any]) -> str | None:
+    """nbgrader's checksum of a marked cell as it stands; None where its mark is no valid one.
+
+    The mark of a released cell holds the checksum that it had then.
+    """
+    mark = metadata_of(cell, "nbgrader")
+    grade, solution = bool(mark.get("grade")), bool(mark.get("solution"))
+    locked = not solution and (grade or bool(mark.get("locked")))
+    try:
+        points = [str(float(mark["points"]))] if grade else []
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    parts = [source_of(cell), str(cell.get("cell_type")), *map(str, (grade, solution, locked)), str(grade_id_of(cell))]
+    return hashlib.md5("".join(parts + points).encode("utf-8", "replace")).hexdigest()
+
+
+def is_as_given(cell: Any) -> bool:
+    """Whether the cell is as it was handed out: nbgrader left a checksum of that in its mark."""
+    handed_out = metadata_of(cell, "nbgrader").get("checksum")
+    return handed_out is not None and checksum_of(cell) == handed_out
+
+
+def is_answered(notebook: dict[str, Any]) -> bool:
+    """Whether anything is written in the notebook: a cell for answers is not as it was handed out."""
+    return any(_is_answer(cell) for cell in notebook["cells"] if isinstance(cell, dict))
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    mark = metadata_of(cell, "nbgrader")
+    if mark:
+        return mark.get("solution") is True and not is_as_given(cell)
+    source = source_of(cell)
+    return "raise NotImplementedError" not in source and any(defines(source, name) for name in defined_by().values())
 
 
 def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:

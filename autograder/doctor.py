@@ -21,8 +21,9 @@ from autograder.exercises import assignments
 from autograder.grading import grade_submission
 from autograder.grading.course import GUARDED
 from autograder.i18n import LANGUAGES, _, current_language, language_named
+from autograder.mending import released_in
 from autograder.results import Outcome
-from autograder.submission import submission_of
+from autograder.submission import CHECK_PREFIX, UnreadableNotebook, read_notebook, submission_of
 from autograder.worker.host import Host, HostBroken, shared_host
 from autograder.worker.isolation import Level
 
@@ -209,6 +210,7 @@ def nbgrader(course: Path) -> Iterator[Finding]:
     yield _alembic()
     yield Finding(_("course folder"), State.OK, str(course.resolve()))
     yield _reference(course)
+    yield from points_of_own(course)
     try:
         config = _load(course / CONFIG)
     except (Exception, SystemExit) as error:
@@ -238,6 +240,30 @@ def _reference(course: Path) -> Finding:
         return Finding("reference/", State.OK, _("It is there."))
     advice = _("Copy the folder from the kit: grading needs it.")
     return Finding("reference/", State.WRONG, _("It is not there."), advice)
+
+
+def points_of_own(course: Path) -> Iterator[Finding]:
+    """Where the instructor's notebooks are worth something else than the kit's, or hold other exercises."""
+    for path in sorted(course.glob("source/*/*.ipynb")):
+        try:
+            notebook = read_notebook(path)
+            assignment = submission_of(notebook, path.name).assignment
+        except UnreadableNotebook:
+            continue
+        kit = {CHECK_PREFIX + e.id: e.points for e in assignments()[assignment]}
+        here = {name: cell.points for name, cell in released_in(notebook).items() if name in kit and cell.grade}
+        if here == kit:
+            continue
+        changed = [
+            _("{cell} {points} (the kit's: {kit})").format(cell=name, points=f"{points:g}", kit=f"{kit[name]:g}")
+            for name, points in here.items()
+            if points is not None and points != kit[name]
+        ]
+        seen = "; ".join(changed + [_("{cell} is not there").format(cell=name) for name in kit if name not in here])
+        advice = _("If that is meant, make the text of the lesson say so, too, and run: {command}").format(
+            command=f"nbgrader generate_assignment {path.parent.name} --force"
+        )
+        yield Finding(_("points in {notebook}").format(notebook=f"source/{path.parent.name}"), State.LOOK, seen, advice)
 
 
 def rights(course: Path, config: Any) -> Finding:
@@ -329,7 +355,7 @@ def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
     if unavailable is None:
         seen = _("{level}; for your own notebook any level will do.").format(level=level)
         return Finding(_("isolation"), State.OK, seen)
-    sentence = _("{level} is not to be had: {reason}")
+    sentence = _("{level} is not available: {reason}")
     seen = "; ".join([level.value, *(sentence.format(level=name, reason=why) for name, why in unavailable.items())])
     if level is Level.BASIC:
         advice = _("Enough for your own notebook. To grade others', use Linux or a container, with bubblewrap.")

@@ -2,7 +2,8 @@
 
 `repair` makes a valid notebook of whatever has cells. `mend` then puts back what the assignment was released with, and
 leaves the student's answers as they are. Both change a notebook in place, as plain dicts, and give one sentence for
-each change that its student and instructor should know of. A notebook that has been mended needs no mending.
+each change that its student and instructor should know of. Where the assignment was changed after its release, the
+notebook follows without a word: that is no mistake of a student's. A notebook that has been mended needs no mending.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.cells import defined_by, defines, grade_id_of, metadata_of, recognise, source_of
+from autograder.cells import (
+    checksum_of,
+    defined_by,
+    defines,
+    grade_id_of,
+    metadata_of,
+    recognise,
+    released_cells_of,
+    source_of,
+)
 from autograder.i18n import _
 
 Cell = dict[str, Any]
@@ -107,8 +117,11 @@ def mend(
         What was mended, a sentence each.
     """
     notes = identify(notebook, released, kernelspec)
-    notes += _put_back(notebook["cells"], released)
+    notes += _put_back(notebook["cells"], released, released_cells_of(notebook))
     _settle_ids(notebook["cells"])
+    # What the assignment holds and is worth is the gradebook's to say, not the student's copy.
+    holds = {name: cell.points for name, cell in released.items()}
+    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
     return notes
 
 
@@ -119,7 +132,7 @@ def identify(
     notes = repair(notebook)
     cells = notebook["cells"]
     notes += _speak_python(notebook["metadata"], kernelspec)
-    notes += _drop_unknown_marks(cells, released)
+    notes += _drop_unknown_marks(cells, released, released_cells_of(notebook))
     notes += _keep_one_of_each(cells, released)
     notes += _restore(cells, released)
     recognised: list[str] = []
@@ -148,7 +161,7 @@ def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mappin
     mend(
         notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata.get("kernelspec")
     )
-    notebook["metadata"]["autograder"] = dict(metadata.get("autograder", {}))
+    notebook["metadata"]["autograder"] |= metadata.get("autograder", {})
     return notebook
 
 
@@ -272,9 +285,12 @@ def _speak_python(metadata: dict[str, Any], kernelspec: dict[str, Any] | None) -
     return [_("The notebook asked for a kernel of {language}; it was set back to Python.").format(language=language)]
 
 
-def _drop_unknown_marks(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
-    unknown = [cell for cell in cells if grade_id_of(cell) not in {None, *released}]
-    for cell in unknown:
+def _drop_unknown_marks(
+    cells: list[Cell], released: Mapping[str, ReleasedCell], came_with: Mapping[str, float | None]
+) -> list[str]:
+    dropped = [cell for cell in cells if grade_id_of(cell) not in {None, *released}]
+    unknown = [cell for cell in dropped if grade_id_of(cell) not in came_with]  # else the instructor removed it
+    for cell in dropped:
         del cell["metadata"]["nbgrader"]
     if not unknown:
         return []
@@ -328,9 +344,10 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
         if original is None:
             continue
         mark, name = cell["metadata"]["nbgrader"], original.grade_id
-        if any(key in mark and mark[key] != original.mark.get(key) for key in SETTINGS):
+        by_student = _was_changed_by_student(cell, original)
+        if by_student and any(key in mark and mark[key] != original.mark.get(key) for key in SETTINGS):
             notes.append(_("The settings of cell {name} were changed; they were put back.").format(name=name))
-        if original.locked and not original.is_untouched(cell["source"]):
+        if by_student and original.locked and not original.is_untouched(cell["source"]):
             notes.append(_restore_text(cells, cell, original))
         if original.locked:
             cell["source"] = original.source
@@ -340,9 +357,24 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
                 note = _("Cell {name} had become a cell of text; it is a code cell again.")
             else:
                 note = _("Cell {name} had become another kind of cell; it is a cell of text again.")
-            notes.append(note.format(name=name))
+            notes += [note.format(name=name)] if by_student else []
         cell["metadata"]["nbgrader"] = original.mark
     return notes
+
+
+def _was_changed_by_student(cell: Cell, original: ReleasedCell) -> bool:
+    """Whether what tells `cell` from `original` is its student's doing, and not that it came with an earlier release.
+
+    Its mark holds the checksum of the cell that was handed out. A read-only cell that is older than `original` must
+    still have that checksum; of a student's own text, older than `original`, the kind of cell alone can be told.
+    """
+    mark = cell["metadata"]["nbgrader"]
+    handed_out = mark.get("checksum")
+    if handed_out in (None, original.checksum):
+        return True
+    if original.locked:
+        return checksum_of(cell) != handed_out
+    return mark.get("cell_type", cell["cell_type"]) != cell["cell_type"]
 
 
 def _restore_text(cells: list[Cell], cell: Cell, original: ReleasedCell) -> str:
@@ -359,7 +391,9 @@ def _restore_text(cells: list[Cell], cell: Cell, original: ReleasedCell) -> str:
     ).format(name=original.grade_id)
 
 
-def _put_back(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
+def _put_back(
+    cells: list[Cell], released: Mapping[str, ReleasedCell], came_with: Mapping[str, float | None]
+) -> list[str]:
     """Cells without which the notebook cannot be graded come back as they were released."""
     notes = []
     before: list[ReleasedCell] = []
@@ -368,7 +402,8 @@ def _put_back(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[s
         if original.is_indispensable and grade_id not in places:
             cell = {"id": None, "metadata": {"nbgrader": original.mark}, "source": original.source}
             cells.insert(_place_of(original, before, places, len(cells)), _as_type(cell, original.cell_type))
-            notes.append(_("Cell {name} was missing; it was put back.").format(name=grade_id))
+            if not came_with or grade_id in came_with:  # else it is newer than the student's copy
+                notes.append(_("Cell {name} was missing; it was put back.").format(name=grade_id))
         before.append(original)
     return notes
 

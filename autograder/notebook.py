@@ -25,6 +25,19 @@ from autograder.wire import Raised
 from autograder.worker.limits import Limits, OutOfTime
 
 _hints = Hints()
+_points: dict[str, float] = {}
+"""What the exercises of this notebook are worth, as `use_exercises` was told; empty where the kit's own points hold."""
+
+
+def use_exercises(**points: float) -> None:
+    """Say which exercises this notebook holds and what they are worth, where an instructor has changed that.
+
+    A release says so in the cell that imports the kit. `check()` and `hint()` then go through these alone.
+    """
+    _points.clear()
+    _points.update(points)
+
+
 _stops = Stops()
 
 
@@ -86,6 +99,11 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     What was stopped for its time is not run again while its code is the same.
     """
     __tracebackhide__ = True
+    return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
+
+
+def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
+    __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
     if error is not None:
         return interrupted(wanted, error)
@@ -111,12 +129,15 @@ def waiting_for(name: str) -> Iterator[None]:
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
     """
-    awaited = next((exercise.defines for exercise in _named(name)), name)
+    named = _named(name)
+    awaited = next((exercise.defines for exercise in named), name)
     try:
         yield
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
+        if named and not any(map(_is_here, named)):  # nobody can write it: this notebook has no cell for it
+            return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
@@ -153,7 +174,12 @@ def _in_nbgrader() -> bool:
 def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
     """The exercises of the assignment that most of the notebook's names belong to, in the order of the lesson."""
     defined = {a: sum(e.defines in namespace for e in exercises) for a, exercises in assignments().items()}
-    return in_lesson_order(max(defined, key=defined.__getitem__))
+    return [e for e in in_lesson_order(max(defined, key=defined.__getitem__)) if _is_here(e)]
+
+
+def _is_here(candidate: Exercise) -> bool:
+    """Whether this notebook holds the exercise."""
+    return not _points or candidate.id in _points
 
 
 def _known(name: Any) -> Exercise:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import re
 import unicodedata
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, metadata_of, source_of
-from autograder.exercises import hand_graded, releases
+from autograder.cells import grade_id_of, is_as_given, source_of
+from autograder.exercises import releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
 from autograder.mending import ReleasedCell, identify, released_in
@@ -158,21 +157,22 @@ def _errors(graded: Graded) -> Iterator[str]:
 
 
 def _by_hand(package: Package) -> Iterator[str]:
-    missing, untouched = hand_graded_state(package.notebook, package.submission.assignment)
+    missing, untouched = hand_graded_state(package.notebook, package.submission)
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
         yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
 
 
-def hand_graded_state(notebook: dict[str, Any], assignment: str) -> tuple[list[str], list[str]]:
+def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
     """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
 
     A cell that lost its mark is there if grading will recognise it.
     """
-    wanted, given = hand_graded(assignment), {grade_id_of(cell) for cell in notebook["cells"] if _as_given(cell)}
-    released, cells = _identified(notebook, assignment)
-    found = {grade_id_of(cell): source_of(cell) for cell in cells}
+    wanted, given = submission.by_hand, {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
+    released, cells = _identified(notebook, submission.assignment)
+    present = [cell for cell in notebook["cells"] if isinstance(cell, dict)]  # an instructor's question, too
+    found = {grade_id_of(cell): source_of(cell) for cell in (*present, *cells)}
     missing = [name for name in wanted if name not in found]
     untouched = [
         name
@@ -193,18 +193,6 @@ def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, Re
         if fitting > most:
             best, most = (released, mended["cells"]), fitting
     return best
-
-
-def _as_given(cell: Any) -> bool:
-    """Whether the cell is as its own mark says that it was: nbgrader left a checksum of that, computed as follows."""
-    mark = metadata_of(cell, "nbgrader")
-    try:
-        worth = str(float(mark["points"]))
-    except (KeyError, TypeError, ValueError):
-        return False
-    grade, solution, locked = "True", "True", "False"  # what a cell is that students write and people grade
-    parts = [source_of(cell), str(cell.get("cell_type")), grade, solution, locked, str(grade_id_of(cell)), worth]
-    return hashlib.md5("".join(parts).encode("utf-8", "replace")).hexdigest() == mark.get("checksum")
 
 
 def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:

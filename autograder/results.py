@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -44,6 +44,11 @@ class Item:
     question: str = ""
 
     @property
+    def full(self) -> bool:
+        """Whether nothing is missing; an error of the checker's own costs nothing."""
+        return self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR)
+
+    @property
     def seen(self) -> str:
         """The message without cause and question."""
         return self.message.removesuffix(f"\n{self.cause}\n{self.question}") if self.cause else self.message
@@ -63,25 +68,43 @@ class Item:
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """All checks of one exercise."""
+    """All checks of one exercise.
+
+    Attributes:
+        worth: what the exercise is worth in the notebook; None where that is the sum of its items.
+    """
 
     id: str
     items: tuple[Item, ...]
+    worth: float | None = None
 
     @property
     def score(self) -> float:
         """Points earned, at least 0 and at most `max`."""
-        return min(float(sum(item.points for item in self.items)), self.max)
+        return self.max if self.full else min(float(sum(item.points for item in self.items)), self.max)
 
     @property
     def max(self) -> float:
         """Points possible."""
-        return float(sum(item.max for item in self.items))
+        return float(sum(item.max for item in self.items)) if self.worth is None else self.worth
 
     @property
     def full(self) -> bool:
         """Whether nothing is missing."""
-        return self.score == self.max
+        return all(item.full for item in self.items)
+
+    @property
+    def share(self) -> float:
+        """The part of the points that is earned."""
+        return self.score / self.max if self.max else float(self.full)
+
+    def scaled_to(self, points: float) -> ExerciseResult:
+        """The same verdicts where the exercise is worth `points`."""
+        if points == self.max:
+            return self
+        scale = points / self.max
+        items = (replace(item, points=item.points * scale, max=item.max * scale) for item in self.items)
+        return ExerciseResult(self.id, tuple(items), points)
 
     def to_json(self) -> dict[str, Any]:
         """The exercise as in a results file."""

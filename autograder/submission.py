@@ -6,15 +6,26 @@ import builtins
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autograder.cells import CHECK_PREFIX, defined_by, grade_id_of, metadata_of, names_in, recognise, source_of
-from autograder.exercises import assignments
+from autograder.cells import (
+    CHECK_PREFIX,
+    defined_by,
+    grade_id_of,
+    is_answered,
+    metadata_of,
+    names_in,
+    recognise,
+    released_cells_of,
+    source_of,
+    worth,
+)
+from autograder.exercises import assignments, hand_graded
 from autograder.exercises.exercise import Exercise
 from autograder.i18n import LANGUAGES, _
-from autograder.reading import UnreadableNotebook, as_text, read_notebook
+from autograder.reading import UnreadableNotebook, as_text, is_notebook_name, read_notebook
 
 __all__ = [
     "CHECK_PREFIX",
@@ -25,6 +36,8 @@ __all__ = [
     "choose_notebook",
     "digest",
     "language_of",
+    "no_notebook",
+    "notebooks_in",
     "notes_on_choice",
     "read_notebook",
     "source_of",
@@ -33,6 +46,9 @@ __all__ = [
 
 MAX_CANDIDATES = 20
 """How many files of a folder are looked into for the submission."""
+
+MAX_NAMED = 5
+"""How many files a message names where there is no notebook among them."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,11 @@ class Submission:
     Attributes:
         assignment: its name, such as "gradient-pathology", without the language edition.
         language: the edition's language, or None if the notebook does not say.
-        exercises: all exercises of the assignment, in the order of their test cells.
+        exercises: those exercises of the assignment that the instructor's notebook holds, in the order of their test
+            cells.
         missing: grade_ids of the assignment's cells that the notebook lacks.
+        points: what the exercises are worth, by id.
+        by_hand: grade_ids of the cells that a person grades.
     """
 
     assignment: str
@@ -74,6 +93,8 @@ class Submission:
     exercises: tuple[Exercise, ...]
     cells: tuple[Cell, ...]
     missing: tuple[str, ...]
+    points: dict[str, float] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -123,15 +144,24 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         UnreadableNotebook: it belongs to no assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
-    for assignment, exercises in assignments().items():
-        wanted = list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+    for assignment, known in assignments().items():
+        wanted = _cells_of(known)
         grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
         for index, grade_id in recognise(notebook["cells"], wanted).items():
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
-            missing = tuple(grade_id for grade_id in wanted if grade_id not in grade_ids)
-            return Submission(assignment, language_of(notebook), _in_notebook_order(exercises, cells), cells, missing)
+            points = _points_in(notebook, assignment)
+            exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
+            return Submission(
+                assignment,
+                language_of(notebook),
+                _in_notebook_order(exercises, cells),
+                cells,
+                tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
+                {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
+                _in_order_of(grade_ids, set(points).difference(wanted)),
+            )
     raise UnreadableNotebook(
         _(
             "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
@@ -141,41 +171,72 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
     )
 
 
-def choose_notebook(folder: Path, name: str) -> tuple[Path | None, list[str]]:
+def choose_notebook(folder: Path, name: str, wanted: Collection[str] = ()) -> tuple[Path | None, list[str]]:
     """Which file of a submitted folder is the submission: the first of `candidates_in`.
 
     Returns:
         The file, or None if there is no notebook, and what an instructor should know about the choice.
     """
-    candidates = candidates_in(folder, name)
+    candidates = candidates_in(folder, name, wanted)
     return (candidates[0], notes_on_choice(folder, name, candidates)) if candidates else (None, [])
 
 
-def candidates_in(folder: Path, name: str) -> list[Path]:
+def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list[Path]:
     """Which files of a submitted folder may be the submission, the likeliest first.
 
-    The one called `name`.ipynb alone; otherwise those that belong to an assignment, here or one folder down; otherwise
-    all notebooks, so that reading one says what is wrong. Of several the newest first. Links are never followed.
+    All notebooks there and one folder down, whatever their names: those first that can be read and belong to an
+    assignment, to this one, and are more than it was handed out; of several the newest, then the one called
+    `name`.ipynb. Where none can be graded, that one is first, so that reading it says what is wrong. Links are never
+    followed.
+
+    Args:
+        wanted: grade_ids of this assignment's cells; empty for any assignment.
     """
-    named = folder / f"{name}.ipynb"
-    if _is_plain_file(named):
-        return [named]
-    found = sorted(_notebooks_in(folder), key=lambda path: (-path.lstat().st_mtime, str(path)))[:MAX_CANDIDATES]
-    return [path for path in found if _belongs_here(path)] or found
+    found = notebooks_in(folder, name)
+    if len(found) > 1:
+        named = folder / f"{name}.ipynb"
+        merits = {path: _merit(path, wanted) for path in found}
+        found.sort(key=lambda path: (-merits[path], not merits[path] and path != named))
+    return found
+
+
+def notebooks_in(folder: Path, name: str) -> list[Path]:
+    """The same files, unread and the newest first; of too many, the one called `name`.ipynb is among those."""
+
+    def is_other(path: Path) -> bool:
+        return path != folder / f"{name}.ipynb"
+
+    def age(path: Path) -> tuple[float, bool, str]:
+        return -path.lstat().st_mtime, is_other(path), str(path)
+
+    found = sorted(_notebooks_in(folder), key=lambda path: (is_other(path), age(path)))[:MAX_CANDIDATES]
+    return sorted(found, key=age)
 
 
 def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
-    """What somebody should know about taking the first of the `candidates`; nothing where it is called `name`.ipynb."""
+    """What somebody should know about taking the first of the `candidates`; nothing where that is as it should be."""
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
+    if others:
+        note = _(
+            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
+            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
+        )
+        return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":
         return []
-    if not others:
-        return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
-    note = _(
-        "There is no {name}.ipynb but several other notebooks; the newest, {taken}, was taken, and not {others}. "
-        "Please look whether that is right."
+    return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+
+
+def no_notebook(folder: Path, name: str) -> str:
+    """What to say of a submitted folder without a notebook."""
+    names = [_shown(entry) for entry in _visible(folder) if entry.name != "timestamp.txt"]
+    if not names:
+        return _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(name=name)
+    if len(names) > MAX_NAMED:
+        names[MAX_NAMED:] = ["..."]
+    return _("There is no notebook in what was handed in, but {files}. Hand in {name}.ipynb.").format(
+        files=", ".join(names), name=name
     )
-    return [note.format(name=name, taken=taken, others=", ".join(others))]
 
 
 def language_of(notebook: dict[str, Any]) -> str | None:
@@ -196,6 +257,27 @@ def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterat
             source = source_of(cell)
             mark = metadata_of(cell, "autograder").get("experiment")
             yield Cell(index, source, grade_id, experiment=mark == digest(source))
+
+
+def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
+    """grade_ids of the cells that make up `exercises`."""
+    return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+
+
+def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
+    """grade_id -> points of the cells that have some: as the release says, or else as the kit and the cells do."""
+    released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
+    if released:
+        return released
+    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)  # whatever these are worth
+    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
+    marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
+    return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
+
+
+def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
+    """`names` as they stand in the notebook, those that do not at the end."""
+    return (*(name for name in grade_ids if name in names), *sorted(names.difference(grade_ids)))
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:
@@ -224,23 +306,33 @@ def _notebooks_in(folder: Path) -> Iterator[Path]:
     """The notebooks in `folder` and one folder down, without copies that programs keep for themselves."""
     for entry in _visible(folder):
         inside = _visible(Path(entry)) if entry.is_dir(follow_symlinks=False) else [entry]
-        yield from (Path(file) for file in inside if file.name.endswith(".ipynb") and _is_plain_file(Path(file)))
+        yield from (
+            Path(file) for file in inside if is_notebook_name(file.name) and file.is_file(follow_symlinks=False)
+        )
 
 
-def _visible(folder: Path) -> Iterable[os.DirEntry[str]]:
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
+        found = [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
     except OSError:
         return []
+    return sorted(found, key=lambda entry: entry.name)
 
 
-def _is_plain_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _shown(entry: os.DirEntry[str]) -> str:
+    name = as_text(entry.name)
+    if entry.is_symlink():
+        return _("{name} (a link)").format(name=name)
+    return f"{name}/" if entry.is_dir(follow_symlinks=False) else name
 
 
-def _belongs_here(path: Path) -> bool:
+def _merit(path: Path, wanted: Collection[str]) -> int:
+    """How much speaks for a file: it belongs to some assignment, to the one of `wanted`, and is answered."""
     try:
-        submission_of(read_notebook(path), path.name)
+        notebook = read_notebook(path)
+        submission = submission_of(notebook, path.name)
     except UnreadableNotebook:
-        return False
-    return True
+        return 0
+    if wanted and not any(cell.grade_id in wanted for cell in submission.cells):
+        return 1
+    return 3 if is_answered(notebook) else 2

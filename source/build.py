@@ -14,16 +14,19 @@ The lesson is a jupytext "percent" file. The header of a cell says what the cell
     # %% [markdown] solution="..." points=2           a written answer, graded by hand
     # %% check="clip_gradients"                       a test cell
 
-`build` is two steps: `read_cells` gives the cells with their ids, `notebook_of` adds what nbgrader and the grader
-read in their metadata. Ids come from the kind and place of a cell, never from its wording: the English edition, made
-between the two steps by source/translation.py, keeps them.
+In prose, `{{clip_gradients}}` stands for the points of that exercise or hand-graded cell, `{{batch_norm}}` for those of
+all exercises that share a solution, `{{all}}` for all there are, and `{{one + another}}` for a sum.
+
+`build` is three steps: `read_cells` gives the cells with their ids, `with_points` fills in points, `notebook_of` adds
+what nbgrader and the grader read in their metadata. Ids come from the kind and place of a cell, never from its wording:
+the English edition, made after the first step by source/translation.py, keeps them.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,9 @@ _LINE_END = re.compile(
     r"|(?<=[、。])\n(?=[a-zA-Z]|`(?!``)|\$(?!\$)|\*\*\S)",
     re.DOTALL | re.MULTILINE,
 )
+
+
+_POINTS = re.compile(r"\{\{(\w+(?: \+ \w+)*)\}\}")
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Cell:
 def build(edition: Edition = JAPANESE) -> NotebookNode:
     """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
     cells = read_cells(edition.text)
-    return notebook_of(translated(cells) if edition.language == "en" else cells, edition)
+    return notebook_of(with_points(translated(cells) if edition.language == "en" else cells), edition)
 
 
 def read_cells(text: Path) -> list[Cell]:
@@ -106,6 +112,27 @@ def read_cells(text: Path) -> list[Cell]:
     if repeated:
         raise ValueError(f"{text.name}: more than one cell is called {', '.join(repeated)}")
     return cells
+
+
+def with_points(cells: list[Cell]) -> list[Cell]:
+    """The cells, with points filled in where prose asks for them.
+
+    Raises:
+        ValueError: it asks for those of something that has none.
+    """
+    points: Counter[str] = Counter()
+    for cell in cells:
+        name = cell.id.removeprefix("check_")
+        for holder in {name, "all", exercise(name).solution if cell.kind == "check" else name}:
+            points[holder] += cell.points or 0
+
+    def filled(found: re.Match[str]) -> str:
+        names = found[1].split(" + ")
+        if any(not points[name] for name in names):
+            raise ValueError(f"{found[0]} is not worth any points")
+        return f"{sum(points[name] for name in names):g}"
+
+    return [cell if cell.is_code else replace(cell, source=_POINTS.sub(filled, cell.source)) for cell in cells]
 
 
 def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:

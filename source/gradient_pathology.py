@@ -39,16 +39,16 @@
 # %% [markdown]
 # ### 演習と採点のしかた
 #
-# 演習は全部で 40 点です。
+# 演習は全部で {{all}} 点です。
 #
 # | 演習 | 書くもの | 採点 | 点数 |
 # |---|---|---|---|
-# | 2.2 | 関数 `clip_gradients` | 自動 | 6 |
-# | 6.1 | クラス `GradientMonitor` | 自動 | 4 |
-# | 6.3（挑戦） | 関数 `gradient_slope` | 自動 | 4 |
-# | 8.1 | クラス `BatchNorm`（順伝播 4、逆伝播 8、推論 4） | 自動 | 16 |
-# | 8.2 | 関数 `depth_study` | 自動 | 6 |
-# | 8.2 | 図 2、考察 2 | 手動 | 4 |
+# | 2.2 | 関数 `clip_gradients` | 自動 | {{clip_gradients}} |
+# | 6.1 | クラス `GradientMonitor` | 自動 | {{gradient_monitor}} |
+# | 6.3（挑戦） | 関数 `gradient_slope` | 自動 | {{gradient_profile}} |
+# | 8.1 | クラス `BatchNorm`（順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}） | 自動 | {{batch_norm}} |
+# | 8.2 | 関数 `depth_study` | 自動 | {{depth_study}} |
+# | 8.2 | 図 {{depth_study_plot}}、考察 {{depth_study_findings}} | 手動 | {{depth_study_plot + depth_study_findings}} |
 #
 # 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
 # 2. 解答セルを実行します。
@@ -353,7 +353,7 @@ for step in range(6):
 #
 # $$\|g\| = \sqrt{\sum_{\text{層}} \sum_{\text{名前}} \sum_i g_i^2}, \qquad g \leftarrow c\, g, \qquad c = \min\left(1, \frac{\text{max\_norm}}{\|g\|}\right)$$
 #
-# #### 演習 2.2: `clip_gradients`（6 点、自動採点）
+# #### 演習 2.2: `clip_gradients`（{{clip_gradients}} 点、自動採点）
 #
 # `clip_gradients(layers, max_norm=1.0)` を書いてください。戻り値は `(total_norm, clip_coef)` です。
 #
@@ -860,7 +860,7 @@ plt.show()
 #
 # 学習中の各層の勾配ノルムを記録し、異常を知らせる道具を作ります。
 #
-# #### 演習 6.1: `GradientMonitor`（4 点、自動採点）
+# #### 演習 6.1: `GradientMonitor`（{{gradient_monitor}} 点、自動採点）
 #
 # `__init__`、`record`、`plot` は与えてあります（同じ意味で書き直しても、減点しません）。`history` は `(epoch, {層の名前: ノルム})` のリストで、勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は見ません。
 # `detect_problems(vanish_threshold=1e-7, explode_threshold=1e3)` を書いてください。
@@ -945,7 +945,7 @@ with waiting_for("gradient_monitor"):
 #
 # を当てはめた傾き $a$ なら安定します。$a$ は「1 層あたり何桁減るか」です。
 #
-# #### 演習 6.3（挑戦）: `gradient_slope`（4 点、自動採点）
+# #### 演習 6.3（挑戦）: `gradient_slope`（{{gradient_profile}} 点、自動採点）
 #
 # `gradient_slope(delta_norms)` を書いてください。戻り値は傾き $a$（`float` または `np.float64`）です。
 #
@@ -1266,22 +1266,22 @@ plt.show()
 #
 # $$\mu_j = \frac1N \sum_i x_{ij}, \qquad \sigma_j^2 = \frac1N \sum_i (x_{ij} - \mu_j)^2, \qquad \hat x_{ij} = \frac{x_{ij} - \mu_j}{\sqrt{\sigma_j^2 + \epsilon}}, \qquad y_{ij} = \gamma_j \hat x_{ij} + \beta_j$$
 #
-# #### 演習 8.1: `BatchNorm`（16 点、自動採点。順伝播 4、逆伝播 8、推論 4）
+# #### 演習 8.1: `BatchNorm`（{{batch_norm}} 点、自動採点。順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}）
 #
 # `forward` と `backward` を書いてください。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は与えてあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
 #
-# **仕様: 順伝播（4 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
+# **仕様: 順伝播（{{batch_norm_forward}} 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
 #
 # - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割る**（N-1 ではない）もので、`eps` は **根号の中** に足します。そのあと `gamma` と `beta` を使います。
 # - 値が一定の列では、出力は `beta` になります（NaN にしてはいけません）。
 #
-# **仕様: 逆伝播（8 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
+# **仕様: 逆伝播（{{batch_norm_backward}} 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
 #
 # - 訓練時の `forward` の微分です。$\mu$ と $\sigma^2$ も $x$ の関数であることに注意してください。上の式の微分であることと、あなた自身の `forward` の微分であることを、別々に調べます（後者は小さなバッチで）。
 # - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均にはしません）。呼ばれるたびに **上書き** し、足し込みません。
 # - 1 回の `forward` のあとに 2 回呼んでも、同じ結果になります。
 #
-# **仕様: 推論（4 点）**
+# **仕様: 推論（{{batch_norm_inference}} 点）**
 #
 # - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。その場で書き換えても、新しい配列を入れてもかまいません。
 # - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
@@ -1448,7 +1448,7 @@ with waiting_for("batch_norm"):
 #
 # > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、200 ステップ後の損失は深さの順に並ぶでしょうか。
 #
-# #### 演習 8.2: `depth_study`（6 点、自動採点）
+# #### 演習 8.2: `depth_study`（{{depth_study}} 点、自動採点）
 #
 # `depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0)` を書いてください。
 #
@@ -1468,7 +1468,7 @@ with waiting_for("batch_norm"):
 check("depth_study")
 
 # %% [markdown]
-# #### 図（2 点、手動採点）
+# #### 図（{{depth_study_plot}} 点、手動採点）
 #
 # 次の 2 つのネットワークを、深さ 5・10・20、課題 `X, t`、既定の学習率・ステップ数・シードで `depth_study` にかけ、結果を図にしてください。
 #
@@ -1494,7 +1494,7 @@ def build_sigmoid_bn(depth, rng):
 # %% solution="depth_study_plot" points=2
 
 # %% [markdown] solution="depth_study_findings" points=2
-# #### 考察（2 点、手動採点）
+# #### 考察（{{depth_study_findings}} 点、手動採点）
 #
 # 自分の図から分かったことを、200～400 字程度で書いてください。次の 3 つに触れてください。
 #

@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Self
 
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, FrameLocator, Locator, Page, expect, sync_playwright
 
 from source.release import COURSE, NOTEBOOK
 from tests.lab_server import PATIENCE, Server, is_root
@@ -60,6 +61,18 @@ def headless() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=not is_root())
         yield browser
         browser.close()
+
+
+@cache
+def why_not() -> str:
+    """Why no page can be opened here; "" if pages can."""
+    if chromium() is None:
+        return NO_BROWSER
+    try:
+        with headless():
+            return ""
+    except Error as error:  # in some containers, or where `chromium` only says how to install it
+        return f"Chromium does not start here: {error}"
 
 
 @dataclass

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from autograder import cli
+from autograder.i18n import choose_language, speaking, use_language
 from source.release import COURSE, NOTEBOOK, nbgrader_environment
 from tests.sample_class import CODE, Student, write_class
 
 ASSIGNMENT = "gradient-pathology"
+OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
+"""They are known, and may be graded where a machine has no better level of isolation."""
 
 
 def make_course(folder: Path, students: tuple[Student, ...], assignment: str = ASSIGNMENT) -> Path:
     """A course folder in which `students` have handed in."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(COURSE / "nbgrader_config.py", folder)
+    settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8")
+    (folder / "nbgrader_config.py").write_text(settings + OWN_NOTEBOOKS, encoding="utf-8")
     shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
     shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "reference" / "secret.txt").write_text("0" * 64, encoding="ascii")
@@ -42,18 +53,53 @@ def environment(course: Path) -> dict[str, str]:
     return nbgrader_environment(course) | {"AUTOGRADER_LANG": "en"}
 
 
-def grade(
-    course: Path, *options: str, check: bool = True, assignment: str = ASSIGNMENT
-) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Done:
+    """What a command ended with, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: str, environment: Mapping[str, str] = os.environ) -> Done:
+    """One of our commands, run in this process: a process of its own takes seconds to start."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(os.path.sep),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+        speaking(None),  # puts back the language that was spoken before
+    ):
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        choose_language(None)
+        use_language(None)
+        with pytest.raises(SystemExit) as ending:
+            cli.main([str(argument) for argument in arguments])
+    return Done(ending.value.code, *(stream.buffer.getvalue().decode("utf-8") for stream in streams))
+
+
+def grade(course: Path, *options: str, check: bool = True, assignment: str = ASSIGNMENT) -> Done:
     """`autograder grade` there."""
+    line = ("grade", assignment, "--course", str(course), "--allow-basic", *options)
+    done = command(*line, environment=environment(course))
+    assert not check or done.returncode == 0, done
+    return done
+
+
+def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of nbgrader's own commands there."""
     return subprocess.run(
-        [sys.executable, "-m", "autograder", "grade", assignment, "--course", str(course), *options],
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
         env=environment(course),
         capture_output=True,
         text=True,
-        encoding="utf-8",
-        check=check,
-        cwd=os.path.sep,
+        check=True,
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Implementation
 from autograder.i18n import choose_language, use_language
 from autograder.oracle import Reference
 from autograder.submission import source_of
+from autograder.worker.isolation import Level
 
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]
@@ -24,11 +26,11 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
-SLOW = (
+FIRST = (
     "hostile",
+    "demo",
     "clumsy",
     "exercises",
-    "demo",
     "audit",
     "author_guide",
     "browser",
@@ -40,6 +42,44 @@ SLOW = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
+SPREAD = ("test_hostile",)
+"""Each test of these files may run in another process."""
+
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=100)
+settings.register_profile("long", max_examples=10_000)
+settings.load_profile("ci" if "CI" in os.environ else "quick")  # unless --hypothesis-profile names another
+
+
+def draws(number: int, suppress: tuple[HealthCheck, ...] = ()) -> settings:
+    """Settings for a test that draws `number` examples in the profile `ci`, and more or fewer in others."""
+    number = max(1, number * settings.default.max_examples // 100)
+    return settings(max_examples=number, deadline=None, suppress_health_check=suppress)
+
+
+def why_no_bubblewrap() -> str:
+    """Why hostile notebooks cannot be tried here; "" if they can."""
+    from tests import outer_sandbox
+
+    return outer_sandbox.why_not()
+
+
+def why_no_browser() -> str:
+    """Why no page can be opened here; "" if pages can."""
+    from tests import browser
+
+    return browser.why_not()
+
+
+def levels(*chosen: Level) -> list:
+    """Isolation levels (all, unless chosen) as values of a parameter: the full one needs bubblewrap."""
+    needs = {Level.FULL: [pytest.mark.bubblewrap]}
+    return [pytest.param(level, marks=needs.get(level, [])) for level in chosen or Level]
+
+
+NEEDS: dict[str, Callable[[], str]] = {"bubblewrap": why_no_bubblewrap, "browser": why_no_browser}
+"""Marker -> why a test that has it cannot run on this machine; such a test is skipped, and never fails."""
+
 
 def pytest_configure() -> None:
     """Tests, and all that they start, speak English where they don't say otherwise, whoever runs them."""
@@ -49,8 +89,30 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring slow files to the front."""
-    places = {f"test_{name}": place for place, name in enumerate(SLOW)}
+    places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> object | None:
+    """With `--dist loadfile`, the tests of a file run in one process, but for files that share nothing and wait."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if Path(file).stem in SPREAD else file
+
+    return Scheduling(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a program that this machine lacks."""
+    for marker, why_not in NEEDS.items():
+        if item.get_closest_marker(marker) and (reason := why_not()):
+            pytest.skip(reason)
 
 
 def solution_source(name: str) -> str:

@@ -28,7 +28,10 @@ from rich.table import Table
 
 from autograder.cli.exits import OneLineParser
 from autograder.cli.options import add_lang
+from autograder.grading.course import guarded_folders
 from autograder.i18n import _, choose_language, current_language, language_in
+from autograder.worker.host import Host
+from autograder.worker.isolation import Level
 from source.build import EDITIONS
 from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
 from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class
@@ -142,18 +145,34 @@ def run_course(course: Course) -> dict[str, Marks]:
     hand_in(course)
 
     course.say(_("[bold]Grading[/]: autograde runs every notebook in a process of its own"))
-    log = course.nbgrader(
-        "autograde", assignment, "--RunInWorker.allow_basic=True", notebooks=len(CLASS)
-    )  # we know them
+    say_isolation(course)
+    # The notebooks are our own, so they may run where others' may not.
+    log = course.nbgrader("autograde", assignment, "--RunInWorker.allow_basic=True", notebooks=len(CLASS))
     course.nbgrader("generate_feedback", assignment, notebooks=len(CLASS))
     course.nbgrader("export")
     return read_marks(folder / "gradebook.db", assignment, log)
 
 
+def say_isolation(course: Course) -> None:
+    """How well students' code is kept to itself here, and why not better."""
+    with Host(guarded=guarded_folders(course.folder)) as host:
+        course.say(_("Isolation of students' code: {level}").format(level=f"[bold]{host.level}[/]"))
+        for level, reason in host.unavailable.items():
+            why = _("{level} is not available: {reason}").format(level=level, reason=reason)
+            course.say(f"[dim]{escape(why)}[/]")
+        if host.level is Level.BASIC:
+            course.say(
+                _(
+                    "[yellow]Here students' code could read and change your files.[/] The sample students' is our own, "
+                    "so the demo goes on; `autograder grade` would not."
+                )
+            )
+
+
 def hand_in(course: Course) -> None:
     """The students do their work, in students/, and hand it in; nbgrader collects it into submitted/."""
     students, assignment = course.folder / "students", course.assignment
-    write_class(course.folder / "release" / assignment / NOTEBOOK, students)
+    write_class(course.folder / "release" / assignment / NOTEBOOK, students, CLASS)
     if AT_THE_EXCHANGE:
         course.say(
             _(

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 UID = 61_000
@@ -20,10 +21,11 @@ OF_ROOT = ("SETUID", "SETGID", "CHOWN", "KILL", "DAC_OVERRIDE", "DAC_READ_SEARCH
 """The capabilities that root has in here; none of them reaches beyond the sandbox."""
 
 
+@cache
 def why_not() -> str:
     """Why there is no outer sandbox here; "" if there is."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
-        return "hostile notebooks are tried only in bubblewrap (Linux, command bwrap)"
+        return "bubblewrap is not installed (Linux, command bwrap)"
     done = subprocess.run([*_prefix(COURSE), "/bin/true"], capture_output=True, text=True)
     return f"bubblewrap does not work here: {done.stderr.strip()}" if done.returncode else ""
 

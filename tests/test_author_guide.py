@@ -117,6 +117,9 @@ class Copy:
         return submission["checks"][EXERCISE]["score"]
 
 
+carried_out = pytest.mark.slow  # all steps, an audit and several commands among them, in a copy of the repository
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Copy:
     """The copy after all steps of the guide."""
@@ -138,6 +141,7 @@ def test_every_block_of_the_example_is_carried_out_or_compared():
     assert compared == ["With this in the cell:"]
 
 
+@carried_out
 def test_the_audit_has_met_the_new_mistakes(copy):
     content = json.loads((copy.folder / "audit.json").read_text(encoding="utf-8"))
     assert content["passed"] and content["causes"]["passed"]
@@ -145,6 +149,7 @@ def test_the_audit_has_met_the_new_mistakes(copy):
     assert len(content["catches"]) == len(content["causes"]["right"]) == EXAMPLE.count("@bank.add(") > 0
 
 
+@carried_out
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
 def test_the_release_holds_the_new_exercise_and_no_solution(copy, edition):
     path = copy.folder / "release" / edition.assignment / NOTEBOOK
@@ -158,10 +163,12 @@ def test_the_release_holds_the_new_exercise_and_no_solution(copy, edition):
     assert not lines & ({line.strip() for line in solved.splitlines()} | solution_lines())
 
 
+@carried_out
 def test_everything_that_is_new_is_translated(copy):
     assert copy.run("python", "source/translation.py") == copy.run("python", "source/catalogue.py") == ""
 
 
+@carried_out
 def test_a_right_answer_has_all_points_and_a_wrong_one_is_told_what_the_guide_shows(copy):
     wrong = text_below("With this in the cell:")
     assert (copy.score(reference()), copy.score(wrong)) == (3.0, 0.0)

@@ -19,6 +19,8 @@ EXERCISES = {e.id: e for e in assignments()["gradient-pathology"] if e.solution 
 SEEDS = (11,)
 """Private draws; the public cases are left out, so that each draw must notice every mistake by itself."""
 
+judges_one_by_one = pytest.mark.slow  # what the audit judges too (tests/test_audit.py), on another draw
+
 MISTAKES = [pytest.param(mistake, id=mistake.id) for mistake in bank.misconceptions]
 
 
@@ -34,6 +36,7 @@ def result(exercise_id, implementation, seed):
     return judge(exercise, trials(expected, [exercise.observe(implementation, e.case) for e in expected]))
 
 
+@judges_one_by_one
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_loses_points_in_every_check_it_names(mistake, seed):
@@ -44,6 +47,7 @@ def test_a_mistake_loses_points_in_every_check_it_names(mistake, seed):
     assert set(mistake.fails) <= lost
 
 
+@judges_one_by_one
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_right_variant_has_full_marks(name, seed):

@@ -20,6 +20,8 @@ EXERCISES = {e.solution: e for e in assignments()["gradient-pathology"] if e.sol
 SEEDS = (21,)
 """Private draws; the public cases are left out, so that each draw must notice every mistake by itself."""
 
+judges_one_by_one = pytest.mark.slow  # what the audit judges too (tests/test_audit.py), on another draw
+
 MISTAKES = [mistake for bank in BANKS for mistake in bank.misconceptions]
 VARIANTS = [variant for variant in variants.variants() if variant.solution in EXERCISES]
 
@@ -40,6 +42,7 @@ def judged(candidate, seed):
     return judge(exercise, trials(expected, [exercise.observe(candidate.implementation, e.case) for e in expected]))
 
 
+@judges_one_by_one
 @pytest.mark.parametrize("seed", SEEDS)
 @by_id(MISTAKES)
 def test_a_mistake_loses_points_in_every_check_it_names(candidate, seed):
@@ -48,6 +51,7 @@ def test_a_mistake_loses_points_in_every_check_it_names(candidate, seed):
     assert set(candidate.fails) <= lost
 
 
+@judges_one_by_one
 @pytest.mark.parametrize("seed", SEEDS)
 @by_id(VARIANTS)
 def test_a_right_variant_has_full_marks(candidate, seed):

@@ -8,14 +8,14 @@ import subprocess
 import sys
 
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import code_cell, levels, small_notebook
 
 from autograder import beside
 from autograder.beside import files_beside
 from autograder.grading import grade_submission
+from autograder.reading import plain_content
 from autograder.submission import submission_of
 from autograder.worker.host import Host, HostBroken
-from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
 from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
@@ -58,7 +58,7 @@ def test_links_pipes_folders_notebooks_and_hidden_files_are_not(notebook):
 def test_a_file_that_became_a_link_is_not_followed(notebook):
     link = notebook.parent / "link.txt"
     link.symlink_to(notebook)
-    assert beside._content(link, 10) is None
+    assert plain_content(link, 10) is None
 
 
 def test_of_too_many_files_those_come_that_the_notebook_mentions(notebook):
@@ -99,7 +99,7 @@ print("done")
 """
 
 
-@pytest.fixture(params=list(Level))
+@pytest.fixture(params=levels())
 def host(request):
     try:
         with Host(request.param) as host:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -15,11 +14,9 @@ from source.release import NOTEBOOK
 from tests.browser import (
     DARK,
     LIGHT,
-    NO_BROWSER,
     Formgrader,
     OpenNotebook,
     Troubles,
-    chromium,
     headless,
     new_page,
     open_file,
@@ -33,7 +30,7 @@ from tests.colours import READABLE, contrast
 from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
 
-pytestmark = pytest.mark.skipif(chromium() is None and "CI" not in os.environ, reason=NO_BROWSER)
+pytestmark = pytest.mark.browser
 
 EPS = "eps does its work: columns with a tiny spread come out as the formula says, constant ones as beta."
 

@@ -277,7 +277,7 @@ def test_an_exchange_that_would_come_to_lie_in_a_closed_folder_is_spoken_of(tmp_
 def test_why_a_level_is_not_to_be_had_is_said():
     found = doctor.isolation(Level.STRONG, {Level.FULL: "bubblewrap is not installed"})
     assert found.state is State.OK
-    assert found.seen == "strong; full is not to be had: bubblewrap is not installed"
+    assert found.seen == "strong; full is not available: bubblewrap is not installed"
     found = doctor.isolation(Level.BASIC, {})
     assert found.state is State.LOOK and "bubblewrap" in found.advice
 

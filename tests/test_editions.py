@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ from autograder.grading import grade_submission
 from autograder.i18n import speaking
 from autograder.submission import read_notebook, submission_of
 from source import translation
-from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped
+from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped, with_points
 from source.release import COURSE, NOTEBOOK
 from source.translation import Untranslated, english_code, spans, translated
 
@@ -32,6 +33,34 @@ LENGTHS = {"depth_study_findings": ({"200", "400"}, {"100", "200"})}
 @pytest.mark.parametrize(("ja", "en"), CODE)
 def test_code_differs_in_comments_and_strings_only(ja, en):
     assert without_words(en.source) == without_words(ja.source)
+
+
+@pytest.mark.parametrize(
+    ("cells", "phrases"),
+    [
+        (
+            CELLS,
+            ("全部で 48.5 点", "| 12 |", "`clip_gradients`（12 点", "`BatchNorm`（17 点", "考察 2 | 手動 | 5.5 |"),
+        ),
+        (
+            ENGLISH_CELLS,
+            ("worth 48.5 points", "| 12 |", "`clip_gradients` (12 points", "`BatchNorm` (17 points", "by hand | 5.5 |"),
+        ),
+    ],
+    ids=["ja", "en"],
+)
+def test_prose_takes_its_points_from_what_the_cells_are_worth(cells, phrases):
+    worth = {"check_clip_gradients": 12, "check_batch_norm_forward": 5, "depth_study_plot": 3.5}
+    made = with_points([replace(cell, points=worth.get(cell.id, cell.points)) for cell in cells])
+    text = "\n".join(cell.source for cell in made if not cell.is_code)
+    assert [phrase for phrase in phrases if phrase not in text] == []
+    raw = "\n".join(cell.source for cell in cells if not cell.is_code)
+    assert not re.search(r"[（(]\d+ (点|points?)[、,）)]", raw), "points are not written out"
+
+
+def test_points_of_something_that_has_none_are_refused():
+    with pytest.raises(ValueError, match="clip_gradient}}"):
+        with_points([replace(next(c for c in CELLS if not c.is_code), source="{{clip_gradient}}"), *CELLS])
 
 
 def without_words(source):

@@ -1,6 +1,6 @@
 """Nothing that comes from a student breaks, holds up or bloats the process that judges it, whatever it is.
 
-Longer: AUTOGRADER_FUZZ=100 makes a hundred times as many examples. tests/fuzz/ has fuzzers guided by coverage.
+Longer: `pytest tests/test_fuzz.py --hypothesis-profile long`. tests/fuzz/ has fuzzers guided by coverage.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pathlib import PurePosixPath
 import msgpack
 import numpy as np
 import pytest
-from conftest import COURSE, EXERCISES
-from hypothesis import HealthCheck, given, settings
+from conftest import COURSE, EXERCISES, draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from autograder import wire
@@ -51,7 +51,6 @@ from autograder.worker.limits import Limits
 from tests.sample_class import RIGHT, Student
 from tests.wire_samples import MESSAGES, is_plain
 
-TIMES = int(os.environ.get("AUTOGRADER_FUZZ", "1"))
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
 ANSWERED = json.dumps(Student("s", "right", RIGHT).notebook(RELEASE), ensure_ascii=False)
@@ -64,8 +63,8 @@ SPARE = 4 * 2**20
 
 
 def fuzz(examples):
-    """Settings for `examples` draws, and more where that is asked for."""
-    return settings(max_examples=examples * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    """Draw about so many, however slow or odd the drawing is."""
+    return draws(examples, suppress=tuple(HealthCheck))
 
 
 def peak_of(function, *arguments):

@@ -17,7 +17,7 @@ from autograder.notebook import judge_here
 from autograder.oracle import recorded, trials
 from autograder.submission import submission_of
 from source.release import COURSE, NOTEBOOK
-from tests.hostile import ATTACKS, PLACEHOLDERS, THREATS, WRONG
+from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, THREATS, WALLS, WRONG, attackers
 from tests.hostile.forging import FORGED
 from tests.hostile.notebooks import CHILD, REFUSAL, TRY
 from tests.sample_class import POINTS
@@ -26,6 +26,7 @@ BY_ID = {attack.id: attack for attack in ATTACKS}
 RELEASE = json.loads((COURSE / "release" / "gradient-pathology" / NOTEBOOK).read_text(encoding="utf-8"))
 PATHS = {name: f"/nowhere/{name}" for name in PLACEHOLDERS} | {"grader_pid": "4194304"}
 HARD_TO_PARSE = "source-hard-to-parse"
+"""Its cells are there to be no good Python."""
 
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=list(BY_ID))
 
@@ -39,6 +40,12 @@ def test_there_are_many_attacks_of_every_kind_and_no_two_of_one_name():
     kinds = Counter(attack.threat for attack in ATTACKS)
     assert kinds.keys() == set(THREATS)
     assert all(number >= 10 for number in kinds.values()), kinds
+
+
+def test_every_attack_is_graded_and_those_on_walls_at_both_levels_and_by_root():
+    for way, threats in ((("full", False), THREATS), (("strong", False), WALLS), (("strong", True), WALLS)):
+        graded = [attack.id for *how, threat in CLASSES if tuple(how) == way for attack in attackers(threat)]
+        assert sorted(graded) == sorted(attack.id for attack in ATTACKS if attack.threat in threats)
 
 
 @every_attack
@@ -63,10 +70,8 @@ def test_an_attack_fits_the_released_notebook(attack):
     assert submission.missing == () and len(submission.exercises) == len(EXERCISES)
 
 
-@every_attack
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.id != HARD_TO_PARSE], ids=lambda a: a.id)
 def test_cells_are_python_as_jupyter_reads_it(attack):
-    if attack.id == HARD_TO_PARSE:
-        pytest.skip("its cells are there to be no good Python")
     aimed = attack.aimed_at(PATHS)
     for source in [*texts(attack), *texts(aimed)]:
         with warnings.catch_warnings(action="ignore"):

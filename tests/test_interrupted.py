@@ -16,7 +16,7 @@ import pytest
 
 from tests.class_folder import ASSIGNMENT, comments_in, environment, executed, grade, grades_in, make_course, many
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds its processes in /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="finds its processes in /proc")]
 
 KILLS = 20
 STUDENTS = 12
@@ -24,6 +24,7 @@ STUDENTS = 12
 
 def start(course: Path) -> subprocess.Popen[bytes]:
     line = [sys.executable, "-m", "autograder", "grade", ASSIGNMENT, "--course", str(course), "--jobs", "2"]
+    line += ["--allow-basic"]
     log = (course / "log.txt").open("wb")
     return subprocess.Popen(line, env=environment(course), stdout=log, stderr=log)
 

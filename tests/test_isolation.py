@@ -20,7 +20,7 @@ from autograder.worker.folder import clear, is_too_full
 from autograder.worker.host import Host, HostBroken, HostLost
 from autograder.worker.isolation import Level
 from autograder.worker.limits import Limits
-from tests.conftest import COURSE, code_cell, small_notebook
+from tests.conftest import COURSE, code_cell, levels, small_notebook
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
 of_root = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def outputs_of(source, on):
     return graded.run.outputs[index], graded.result
 
 
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", levels())
 def test_the_reference_has_full_marks_at_every_level(level):
     with available(level) as on:
         _outputs, result = outputs_of("pass", on)
@@ -52,7 +52,7 @@ def test_the_reference_has_full_marks_at_every_level(level):
 
 
 @linux
-@pytest.mark.parametrize("level", [Level.STRONG, Level.FULL])
+@pytest.mark.parametrize("level", levels(Level.STRONG, Level.FULL))
 def test_students_code_has_no_hand_on_anything_but_its_folder(level, tmp_path):
     (tmp_path / "other").write_text("not yours")
     tries = f"""
@@ -155,6 +155,7 @@ def test_a_level_that_is_not_there_says_why(monkeypatch):
 
 @linux
 def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
+    available(Level.STRONG).close()
     monkeypatch.setattr(host, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
     with pytest.raises(HostBroken, match="students' code could still read"):
         Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
@@ -218,6 +219,7 @@ def test_root_of_a_container_that_has_one_user_alone_is_held_as_that_user():
 @of_root
 @pytest.mark.parametrize("capabilities", ["", CONTAINER, ONLY_SETUID, "-all"])
 def test_root_grades_with_whatever_capabilities_it_has_and_its_workers_read_nothing_of_the_course(capabilities):
+    available(Level.STRONG).close()
     source = f"""
         from pathlib import Path
         from autograder.worker.host import Host

@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from datetime import datetime
 
 import nbformat
 import pytest
-from conftest import COURSE
-from hypothesis import HealthCheck, given, settings
+from conftest import COURSE, draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
@@ -21,13 +23,20 @@ from autograder.cells import defined_by, defines, grade_id_of
 from autograder.grading.gradebook import released_cells
 from autograder.mending import mend, released_in, repair
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
-from autograder.nbgrader_plugins.rename import before_autograde, rename_all
+from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
 from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import UnreadableNotebook, choose_notebook, read_notebook, source_of, submission_of
+from autograder.submission import (
+    UnreadableNotebook,
+    choose_notebook,
+    no_notebook,
+    read_notebook,
+    source_of,
+    submission_of,
+)
 from source.release import nbgrader_command, nbgrader_environment
 from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, code
 from tests.demo import make_folder
-from tests.sample_class import RIGHT, Student, cell_of
+from tests.sample_class import RIGHT, Student, cell_of, hurried
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
@@ -53,8 +62,62 @@ def handed_in(case: Clumsy, folder):
 
 
 def answered() -> dict:
-    """The released notebook with all right answers."""
-    return Student("s", "right", RIGHT).notebook(RELEASE)
+    """The released notebook with all right answers, of which the plot takes no time."""
+    return hurried(Student("s", "right", RIGHT)).notebook(RELEASE)
+
+
+def newer(**changes) -> dict:
+    """What cells were released as after an instructor changed some: grade_id -> fields."""
+    return RELEASED | {name: replace(RELEASED[name], checksum="new", **fields) for name, fields in changes.items()}
+
+
+NEWER = {
+    "check_clip_gradients": {"points": 12.0},
+    "depth_study_plot": {"points": 5.0, "source": "# another stub"},
+    "setup": {"source": RELEASED["setup"].source + "\nmore = 1"},
+    "clip_gradients": {"cell_type": "markdown"},
+}
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_what_the_instructor_changed_after_the_release_is_put_right_without_a_word(name):
+    notebook, released = answered(), newer(**{name: NEWER[name]})
+    assert mend(notebook, released) == []
+    cell = cell_of(notebook, name)
+    assert cell["metadata"]["nbgrader"] == released[name].mark and cell["cell_type"] == released[name].cell_type
+    assert not released[name].locked or source_of(cell) == released[name].source
+
+
+def test_a_cell_that_the_instructor_added_or_removed_after_the_release_is_no_fault_of_the_students():
+    notebook, released = answered(), newer()
+    gone = [released.pop(name) for name in ("check_gradient_profile", "gradient_profile")]
+    released["own"] = replace(RELEASED["depth_study_plot"], grade_id="own", points=3.0)
+    assert mend(notebook, released) == []
+    marks = {grade_id_of(cell) for cell in notebook["cells"]}
+    assert "own" in marks and marks.isdisjoint(cell.grade_id for cell in gone)
+    assert notebook["metadata"]["autograder"]["cells"]["own"] == 3.0
+
+
+@pytest.mark.parametrize("since", [{}, NEWER], ids=["as released", "changed since"])
+@pytest.mark.parametrize(
+    ("name", "settings", "source", "words"),
+    [
+        ("check_clip_gradients", {"points": 99}, None, "settings of cell check_clip_gradients"),
+        ("check_clip_gradients", {"checksum": "forged", "points": 99}, None, "settings of cell check_clip_gradients"),
+        ("check_clip_gradients", {}, "6.0", "read-only cell check_clip_gradients"),
+        ("setup", {}, "nothing = 0", "read-only cell setup"),
+        ("setup", {"locked": False}, None, "settings of cell setup"),
+    ],
+)
+def test_what_a_student_changed_is_said_whether_or_not_the_assignment_changed_since(
+    since, name, settings, source, words
+):
+    notebook = answered()
+    cell = cell_of(notebook, name)
+    cell["metadata"]["nbgrader"] |= settings
+    cell["source"] = cell["source"] if source is None else source
+    notes = mend(notebook, newer(**since))
+    assert any(words in note for note in notes) and all(name in note for note in notes)
 
 
 def mended(notebook: dict) -> list[str]:
@@ -296,7 +359,7 @@ def apply(notebook: dict, kind: str, place: int, *details) -> None:
         cells[place][key] = copy.deepcopy(value)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@draws(200, suppress=(HealthCheck.too_slow,))
 @given(st.lists(damage, max_size=60), st.booleans())
 def test_after_any_damage_every_graded_cell_is_there_exactly_once(damages, from_answers):
     notebook = answered() if from_answers else copy.deepcopy(RELEASE)
@@ -324,7 +387,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@draws(300)
 @given(st.lists(json_values, max_size=6), json_values)
 def test_any_list_of_anything_becomes_a_notebook(cells, metadata):
     mended({"cells": cells, "metadata": metadata})
@@ -341,18 +404,94 @@ def put(folder, name: str, content: bytes | None = None, age: int = 0):
     return path
 
 
-def test_the_file_with_the_right_name_is_the_submission_and_needs_no_note(tmp_path):
-    put(tmp_path, "newer.ipynb", age=-10)
+def test_a_lone_file_with_the_right_name_needs_no_note(tmp_path):
     named = put(tmp_path, "gradient_pathology.ipynb", b"cut off")
     assert choose_notebook(tmp_path, "gradient_pathology") == (named, [])
+
+
+STUB = (COURSE / "release" / "gradient-pathology" / "gradient_pathology.ipynb").read_bytes()
+
+
+def elsewhere() -> bytes:
+    """A notebook of another assignment of this kit: none of the cells that are asked for here."""
+    notebook = json.loads(STUB)
+    notebook["cells"] = [cell for cell in notebook["cells"] if grade_id_of(cell) == "gradient_monitor"]
+    return json.dumps(notebook).replace("raise NotImplementedError", "pass").encode()
+
+
+@pytest.mark.parametrize(
+    ("named", "other", "taken"),
+    [
+        (b"", "answered", "other"),
+        (b'{"cells": [', "answered", "other"),
+        (b"%PDF-1.7", "stub", "other"),
+        ("stub", "answered", "other"),
+        ("lost marks", "answered", "other"),
+        (b'{"cells": [], "nbformat": 4}', "stub", "other"),
+        ("elsewhere", "stub", "other"),
+        ("answered", "stub", "named"),
+        ("answered", b"", "named"),
+        ("stub", b"", "named"),
+        ("answered", "elsewhere", "named"),
+        ("answered", "answered", "other"),
+        ("stub", "stub", "other"),
+        (b"", b"{", "named"),
+    ],
+)
+def test_the_best_of_several_is_taken_whatever_its_name_and_the_rest_is_named(tmp_path, named, other, taken):
+    bare = json.loads(STUB)
+    for cell in bare["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id", None)
+    contents = {"answered": None, "stub": STUB, "elsewhere": elsewhere(), "lost marks": json.dumps(bare).encode()}
+    files = {
+        "named": put(tmp_path, "gradient_pathology.ipynb", contents.get(named, named), age=10),
+        "other": put(tmp_path, "gradient_pathology-Copy1.ipynb", contents.get(other, other)),
+    }
+    wanted = [f"check_{name}" for name in ("clip_gradients", "depth_study")] + ["clip_gradients", "depth_study"]
+    chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology", wanted)
+    assert chosen == files[taken]
+    assert "gradient_pathology.ipynb" in note and "gradient_pathology-Copy1.ipynb" in note and "Please look" in note
 
 
 @pytest.mark.parametrize("name", ["gradient_pathology (1).ipynb", "課題.ipynb", "提出/gradient_pathology.ipynb"])
 def test_a_renamed_notebook_is_found_and_named(tmp_path, name):
     path = put(tmp_path, name)
-    put(tmp_path, "homework_of_another_course.ipynb", b'{"cells": [], "nbformat": 4}')
     chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
-    assert chosen == path and name in note
+    assert chosen == path and name in note and "There is no gradient_pathology.ipynb" in note
+    put(tmp_path, "homework_of_another_course.ipynb", b'{"cells": [], "nbformat": 4}', age=-10)
+    chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
+    assert chosen == path and name in note and "homework_of_another_course.ipynb" in note
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gradient_pathology.ipynb.json",
+        "gradient_pathology.ipynb.txt",
+        "Gradient_Pathology.IPYNB",
+        "a.Ipynb.TXT",
+        "a.b.ipynb",
+    ]
+    + ["gradient_pathology.txt", "data.json", "ipynb", "a.ipynb.zip", "a.ipynb.json.txt", "a.ipynb_old", "a.ipynb\n"],
+)
+def test_a_name_is_a_notebooks_where_zip_collect_says_so(tmp_path, name):
+    try:
+        collected = safe_path(name).suffix == ".ipynb"
+    except Refused:
+        collected = False
+    path = put(tmp_path, name)
+    assert choose_notebook(tmp_path, "gradient_pathology")[0] == (path if collected else None)
+
+
+def test_where_no_notebook_is_found_the_files_that_are_there_are_named(tmp_path):
+    assert "but" not in no_notebook(tmp_path, "gradient_pathology")
+    for name in ("report.pdf", "data/numbers.csv", "timestamp.txt", ".DS_Store"):
+        put(tmp_path, name)
+    assert "but data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
+    for number in range(10):
+        put(tmp_path, f"{number}.png")
+    assert "but 0.png, 1.png, 2.png, 3.png, 4.png, .... Hand" in no_notebook(tmp_path, "gradient_pathology")
 
 
 def test_of_several_the_newest_is_taken_and_all_are_named(tmp_path):
@@ -406,7 +545,7 @@ def grade_with_nbgrader(folder, *options: str) -> str:
     """What `nbgrader autograde` says."""
     environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": "en"}
     done = subprocess.run(
-        nbgrader_command("autograde", "gradient-pathology", *options),
+        nbgrader_command("autograde", "gradient-pathology", "--RunInWorker.allow_basic=True", *options),
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -465,8 +604,8 @@ def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(c
     hand_in(course, "renamed", "gradient_pathology (1).ipynb", answered())
     hand_in(course, "tidy", "提出/gradient_pathology.ipynb", answered())
     said = grade_with_nbgrader(course)
-    for student in ("renamed", "tidy"):
-        assert f"{student}: There is no gradient_pathology.ipynb" in said
+    for student, taken in (("renamed", "gradient_pathology (1).ipynb"), ("tidy", "提出/gradient_pathology.ipynb")):
+        assert re.search(f"{student}: .*{re.escape(taken)}", said)
     first = scores(course)
     assert [sum(first[student].values()) for student in ("again", "renamed", "tidy")] == [36.0, 36.0, 36.0]
 
@@ -480,32 +619,37 @@ def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(c
     assert scores(course)["again"] == dict.fromkeys(CHECKS, 0.0)
 
 
-# --- renaming ---------------------------------------------------------------------------------------------------------
+def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
+    """What zip_collect and the exchange bring: names of all kinds, a stub beside answers, no notebook, odd times."""
+    release = json.loads(STUB)
+    hand_in(course, "extension", "gradient_pathology.ipynb.json", answered())
+    hand_in(course, "pdf", "report.pdf", answered())
+    hand_in(course, "beside", "gradient_pathology (1).ipynb", answered())
+    put(
+        course / "submitted" / "beside" / "gradient-pathology", "gradient_pathology.ipynb", json.dumps(release).encode()
+    )
+    hand_in(course, "later", "gradient_pathology (1).ipynb", release)
+    times = {"beside": b"handed in on paper", "later": "2027-01-15 23:00:00 Asia/Tokyo\0".encode("utf-16")}
+    for student, content in times.items():
+        put(course / "submitted" / student / "gradient-pathology", "timestamp.txt", content)
+    before = sorted((course / "submitted").rglob("*"))
+    said = grade_with_nbgrader(course)
+    assert sorted((course / "submitted").rglob("*")) == before
+    found = {student: sum(cells.values()) for student, cells in scores(course).items()}
+    assert [found[student] for student in ("extension", "pdf", "beside", "later")] == [36.0, 0.0, 36.0, 0.0]
+    assert re.search(r"pdf: .*report\.pdf", said)
+    assert re.search(r"beside: .*gradient_pathology \(1\)\.ipynb.*gradient_pathology\.ipynb", said)
+    assert "submitted/beside/gradient-pathology/timestamp.txt cannot be read" in said.replace(os.sep, "/")
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        stamps = {s.student.id: s.timestamp for s in gradebook.assignment_submissions("gradient-pathology")}
+    assert (stamps["beside"], stamps["later"]) == (None, datetime(2027, 1, 15, 14))
+
+    hand_in(course, "later", "gradient_pathology (2).ipynb", answered())
+    grade_with_nbgrader(course, "--student=later", "--force")
+    assert sum(scores(course)["later"].values()) == 36.0, "nothing of the first hand-in stands in its way"
 
 
-def test_a_renamed_notebook_is_copied_and_added_to_what_nbgrader_converts(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    put(tmp_path / "source" / "a", "gradient_pathology.ipynb")
-    renamed = put(tmp_path / "submitted" / "s" / "a", "mine.ipynb")
-    notebooks = ["submitted/s/a/mine.ipynb"]
-    before_autograde(assignment="a", student="*", notebooks=notebooks)
-    copied = tmp_path / "submitted" / "s" / "a" / "gradient_pathology.ipynb"
-    assert notebooks == ["submitted/s/a/mine.ipynb", "submitted/s/a/gradient_pathology.ipynb"]
-    assert copied.read_bytes() == renamed.read_bytes()
-    before_autograde(assignment="a", student="*", notebooks=notebooks)
-    assert len(notebooks) == 2
-
-
-def test_nothing_is_written_through_a_link(tmp_path):
-    put(tmp_path / "source" / "a", "gradient_pathology.ipynb")
-    folder = tmp_path / "submitted" / "s" / "a"
-    put(folder, "mine.ipynb")
-    try:
-        (folder / "gradient_pathology.ipynb").symlink_to(tmp_path / "elsewhere")
-    except OSError:
-        pytest.skip("this system lets nobody make links")
-    rename_all(tmp_path)
-    assert not (tmp_path / "elsewhere").exists()
+# --- notes ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_notebook_that_calls_itself_unreadable_is_none():

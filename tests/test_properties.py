@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import EXERCISES
-from hypothesis import HealthCheck, given, settings
+from conftest import EXERCISES, draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,7 +16,7 @@ from autograder.results import Outcome
 from autograder.wire import Opaque, Raised, simplify
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = draws(25, suppress=(HealthCheck.function_scoped_fixture,))
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
@@ -82,7 +82,7 @@ values = st.recursive(
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-@settings(max_examples=120, deadline=None)
+@draws(120)
 @given(data=st.data())
 def test_no_observation_breaks_a_check(exercise, data):
     """Whatever came back in place of any of the values: a verdict with a sentence, never an error of the grader."""

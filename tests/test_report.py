@@ -7,7 +7,6 @@ import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 from collections import Counter
 from html.parser import HTMLParser
@@ -33,6 +32,7 @@ from autograder.report.words import headline
 from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.worker import client, limits
 from tests import report_class as made_of
+from tests.class_folder import command
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
 
 CHECKS = [(exercise, check) for exercise in EXERCISES for check in exercise.checks]
@@ -379,6 +379,16 @@ def test_canvas_ids_are_numbers_and_others_are_sis_ids(lms_id, ids):
     assert row[1:4] == [*ids, "s1"]
 
 
+def test_an_id_that_begins_with_a_dash_is_written_as_it_is():
+    person = Person("-abc", "=1", "", "-abc@example.org", "-7x")
+    record = ClassRecord("a", 4.0, {}, (StudentRecord(person, SubmissionResult(message="unreadable")),))
+    *_head, row = csv.reader(io.StringIO(exports.canvas_csv(record)))
+    assert row[:4] == ["'=1", "", "-7x", "-abc"]
+    with speaking("en"):
+        *_head, row = csv.reader(io.StringIO(exports.moodle_csv(record)))
+    assert row[:2] == ["-abc", "-abc@example.org"]
+
+
 @pytest.mark.parametrize(
     ("points", "text"),
     [(40.0, "40"), (0.1 + 0.2, "0.3"), (5.6e-17, "0"), (-5.6e-17, "0"), (1234567.25, "1234567.25"), (2 / 3, "0.6667")],
@@ -470,14 +480,7 @@ def test_a_student_may_end_in_more_than_one_exercise(record):
 
 
 def run(course, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "autograder", "report", *arguments, "--course", str(course)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"AUTOGRADER_LANG": "en", "PYTHONUTF8": "1"},
-        timeout=120,
-    )
+    return command("report", *arguments, "--course", course, environment=os.environ | {"AUTOGRADER_LANG": "en"})
 
 
 def test_the_command_writes_what_it_is_asked_for(made, tmp_path):

@@ -26,7 +26,7 @@ from autograder.nbgrader_plugins.safe_html import (
     highlight_code,
     markdown2html,
 )
-from autograder.report.csv_safe import cell, neutral
+from autograder.report.csv_safe import cell, matched, neutral
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 HARMLESS = "no harm, and still there: $x < y$"
@@ -428,6 +428,21 @@ def test_no_cell_is_a_formula(text):
 )
 def test_numbers_and_names_stay(text):
     assert neutral(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["-abc", "-1-2", "+81-90", "@taro", "-x@example.org", "--", "-青木", "s1", "1001", "-5"]
+)
+def test_ids_that_another_system_looks_for_stay(text):
+    assert matched(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*FORMULAS[:10], "=abc", "-1+cmd|' /C calc'!A0", "-HYPERLINK(A1)", "@SUM(A1)", "-a;=1+1", "-a,b", "-a\tb", "-a b"],
+)
+def test_formulas_are_neutral_in_such_columns_too(text):
+    assert matched(text) == neutral(text) != text
 
 
 @pytest.mark.parametrize("text", ["", "a,b", 'say "x"', "two\nlines", "cr\rx", " x "])

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import EXERCISES, SETUP, code_cell, notebook_of, small_notebook
+from conftest import COURSE, EXERCISES, SETUP, code_cell, notebook_of, small_notebook
 
 from autograder.cells import defines, names_in
 from autograder.submission import UnreadableNotebook, digest, read_notebook, submission_of
@@ -165,3 +165,32 @@ def test_code_that_only_mentions_a_name_does_not_define_it(source):
 def test_code_that_would_overwhelm_a_parser_is_looked_through_all_the_same(source):
     assert not defines(source, "f")
     names_in(source)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, 7.0),  # no release says so: what stands in the cell
+        ({"check_clip_gradients": 12, "setup": None}, 12.0),
+        ({"check_clip_gradients": 0.5}, 0.5),
+        ({"check_clip_gradients": True}, 7.0),
+        ({"check_clip_gradients": float("nan")}, 7.0),
+        ({"check_clip_gradients": -1}, 7.0),
+        ({"check_clip_gradients": 10**400}, 7.0),
+        ("12", 7.0),
+        ([["check_clip_gradients", 12]], 7.0),
+    ],
+)
+def test_points_are_those_of_the_release_whatever_stands_in_a_students_metadata(said, expected):
+    notebook = small_notebook()
+    notebook["metadata"]["autograder"]["cells"] = said
+    (cell,) = [c for c in notebook["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "check_clip_gradients"]
+    cell["metadata"]["nbgrader"]["points"] = 7
+    submission = submission_of(notebook, "x")
+    assert submission.points["clip_gradients"] == expected
+    assert len(submission.exercises) == (7 if expected == 7.0 else 1)
+
+
+def test_the_instructors_notebook_needs_no_release_for_its_points():
+    notebook = json.loads((COURSE / "source/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
+    assert sum(submission_of(notebook, "x").points.values()) == 36

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from conftest import draws
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder import wire
 from autograder.wire import Opaque, Raised, WireError, pack, simplify, to_record, unpack
 
-quick = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+quick = draws(100, suppress=tuple(HealthCheck))
 
 
 def same(a, b):

@@ -25,6 +25,7 @@ from autograder.nbgrader_plugins.zip_input.archives import Budget, Unpacker, saf
 from autograder.nbgrader_plugins.zip_input.choice import assign
 from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
+from autograder.nbgrader_plugins.zip_input.released import Released, Worth
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
@@ -597,6 +598,208 @@ def test_who_is_not_in_the_roster_is_named_where_there_is_one():
     assert student_ids(owners.values())[1] == []
 
 
+# --- other words before the person, and other systems ---------------------------------------------------------------
+
+CLASS = Roster(
+    [
+        Person("taro", "Taro", "Suzuki", "taro@example.edu", "1001"),
+        Person("hanako", "Hanako", "Sato", "hanako@example.edu", "1002"),
+        Person("ken_ito", "Ken", "Ito", "ken@example.edu", "1003"),
+        Person("ito", "Mika", "Ito", "ito@example.edu", "1004"),
+        Person("ann", "Ann", "Smith-Jones"),
+        Person("jones", "", "Jones"),
+    ]
+)
+
+
+def collected(*paths, roster=CLASS, folder=Path()):
+    """What `students` says, in the order of the paths, None for what is not collected; and the warnings."""
+    owners, warnings = find_owners({folder / path: Path(path) for path in paths}, [NOTEBOOK], ASSIGNMENT, roster)
+    ids, more = student_ids(owners.values(), roster)
+    return [ids[owners[folder / path].key] if folder / path in owners else None for path in paths], warnings + more
+
+
+def blackboard(*heads):
+    return [f"{head}_attempt_2027-01-10-12-00-00_{NB}" for head in heads]
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected"),
+    [
+        (["HW1_ken_ito", "HW1_taro"], ["ken_ito", "taro"]),
+        (["HW1_ken_ito", "HW1_ito", "HW1_taro"], ["ken_ito", "ito", "taro"]),
+        (["HW_1_ken_ito", "HW_1_ito"], ["ken_ito", "ito"]),
+        (["HW_1_KEN_ITO", "HW_1_taro@example.edu"], ["ken_ito", "taro"]),
+        (["HW1_ken_ito"], ["ken_ito"]),  # the longest one of the roster's
+        (["HW1_ken_mori", "HW1_taro"], ["ken_mori", "taro"]),
+        (["HW1_a_ito", "HW1_taro"], ["a_ito", "taro"]),  # not ito, who has a shorter name than all begin with
+        (["HW1_ken_ito@example.edu", "HW1_taro"], ["ken_ito@example.edu", "taro"]),  # Mika's is another one
+        (["HW1_ken_ito", "HW2_ken_ito", "HW2_taro"], ["ken_ito", "ken_ito", "taro"]),
+    ],
+)
+def test_a_user_name_of_blackboards_may_hold_an_underscore(heads, expected):
+    assert collected(*blackboard(*heads))[0] == expected
+
+
+def test_who_could_be_two_of_blackboards_is_neither():
+    ids, (warning, *_) = collected(*blackboard("HW_ken_ito", "HW_ken_mori"))
+    assert ids[0] is None and "HW_ken_ito" in warning and "any of ito, ken_ito" in warning
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected", "assumed"),
+    [
+        (["HW1_ken_ito", "HW1_taro"], ["ken_ito", "taro"], []),
+        (["HW1_ito"], ["ito"], []),
+        (["HW1_ken_ito"], ["ito"], ["HW1_ken_ito → ito"]),
+        (["HW1_ken_ito@example.edu"], ["ken_ito@example.edu"], ["HW1_ken_ito@example.edu → ken_ito@example.edu"]),
+        (["HW_1_taro", "HW_1_ito"], ["taro", "ito"], ["HW_1_taro → taro", "HW_1_ito → ito"]),
+    ],
+)
+def test_without_a_roster_what_is_assumed_of_blackboards_names_is_said(heads, expected, assumed):
+    ids, warnings = collected(*blackboard(*heads), roster=NOBODY)
+    said = "The names of Blackboard do not say for certain where the user's begins. What was assumed: {}."
+    assert ids == expected and warnings == [said.format(", ".join(assumed))][: len(assumed)]
+
+
+GROUPS = "{}_12_assignsubmission_file_/x.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Group A-Taro Suzuki", "Group B-Hanako Sato"], ["taro", "hanako"]),
+        (["B-2-Ann Smith-Jones", "Default group-Sato Hanako"], ["ann", "hanako"]),
+        (["Ann Smith-Jones", "Taro Suzuki"], ["ann", "taro"]),
+        (["Ann Smith-Jones"], ["ann"]),
+        (["Bob Smith-Jones", "Taro Suzuki"], ["Bob Smith-Jones", "taro"]),  # no groups here: not Jones
+        (["Red-hanako", "Red-Taro Suzuki"], ["Red-hanako", "taro"]),  # a full name is no id
+    ],
+)
+def test_a_group_of_moodles_stands_before_the_name(names, expected):
+    paths = [GROUPS.format(name).replace("_12_", f"_{n}_") for n, name in enumerate(names)]
+    assert collected(*paths)[0] == expected
+
+
+def brightspace(name, time="Jan 5, 2027 1103 PM", user=12345):
+    return f"{user}-67890 - {name} - {time}"
+
+
+OF_NAMES = {
+    "Brightspace": "HW 1 Download/" + brightspace("{}", user="{n}") + f"/{NB}",
+    "Brightspace, files": brightspace("{}", user="{n}") + f" - {NB}",
+    "Teams": f"{{}}/Version 1/{NB}",
+    "SharePoint": f"Student Work/Submitted files/{{}}/HW 1/Version 2/{NB}",
+}
+
+
+@pytest.mark.parametrize("form", OF_NAMES.values(), ids=OF_NAMES)
+def test_who_is_named_in_full_is_looked_for_in_the_roster_and_else_nobody(form):
+    paths = [form.format(name, n=n) for n, name in enumerate(["Taro Suzuki", "Ann Smith-Jones", "Bob Mori"])]
+    ids, (warning,) = collected(*paths)
+    assert ids == ["taro", "ann", None] and warning.startswith(f"{paths[2]}: Bob Mori is not in the gradebook")
+    assert collected(paths[0])[0] == ["taro"]
+    assert collected(*paths, roster=NOBODY)[0] == ["Taro Suzuki", "Ann Smith-Jones", "Bob Mori"]
+    # Ids that grading made of such names are no roster.
+    assert collected(*paths, roster=Roster([Person("Taro Suzuki")]))[0][2] == "Bob Mori"
+
+
+@pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("Jan 5, 2027 1103 PM", datetime(2027, 1, 5, 23, 3)),
+        ("Jan 5, 2027 103 PM", datetime(2027, 1, 5, 13, 3)),
+        ("Dec 31, 2026 1200 AM", datetime(2026, 12, 31)),
+        ("5 janv. 2027 2303", None),
+    ],
+)
+def test_the_time_of_brightspace(written, time):
+    path = Path(brightspace("Taro Suzuki", written), NB)
+    owners, _ = find_owners({path: path}, [NOTEBOOK], ASSIGNMENT, CLASS)
+    assert (owners[path].student, owners[path].time) == ("Taro Suzuki", time)
+
+
+@pytest.mark.parametrize("place", ["HW_1/{}", "{}", "HW_1/Team 7/{}"])
+@pytest.mark.parametrize(
+    ("folder", "student"),
+    [
+        ("Suzuki_Taro_taro_123", "taro"),
+        ("Ito_Ken_ken_ito_124", "ken_ito"),
+        ("Ito_Mika_ito_125", "ito"),
+        ("Smith-Jones_Ann Maria_ann_126", "ann"),
+        ("Sato_Hanako_hs77_127", "hanako"),  # by the name
+        ("Mori_Bob_bob_128", None),
+        ("Doe_J_ken_ito_129", None),  # ken_ito, or ito and another first name
+    ],
+)
+def test_iliass_folders_end_in_the_user_name(place, folder, student):
+    other = "Suzuki_Taro_taro_123"
+    paths = list(dict.fromkeys(f"{place.format(name)}/{NB}" for name in (folder, other)))
+    ids, warnings = collected(*paths)
+    assert ids == [student, "taro"][: len(paths)] and len(warnings) == (student is None)
+
+
+SUBMITTERS = """\
+submission_1:
+  :submitters:
+  - :name: Taro Suzuki
+    :sid: '1001'
+    :email: t@example.com
+  :created_at: 2027-01-10 12:00:00.861687000 Z
+  :results: !ruby/hash:ActiveSupport::HashWithIndifferentAccess
+    output: |-
+      :submitters: [{:sid: '1002'}]
+submission_2:
+  :submitters:
+  - :name: Somebody
+    :sid:
+    :email: hanako@example.edu
+submission_3:
+  :submitters:
+  - :name: Ken Ito
+    :sid: '1003'
+  - :name: Mika Ito
+    :sid: '1004'
+submission_4:
+  :submitters:
+  - :name: Bob Mori
+    :sid: '7'
+submission_5:
+  :submitters: []
+"""
+
+
+def test_gradescope_says_whose_its_folders_are_in_a_file_beside_them(tmp_path):
+    export = tmp_path / "assignment_1_export"
+    export.mkdir()
+    (export / "submission_metadata.yml").write_text(SUBMITTERS)
+    (export / "submission_6").mkdir()  # what a student writes there counts for nothing
+    (export / "submission_6" / "submission_metadata.yml").write_text("submission_6: {':submitters': [{':sid': taro}]}")
+    paths = ["assignment_1_export/submission_metadata.yml", "assignment_1_export/submission_6/submission_metadata.yml"]
+    paths += [f"assignment_1_export/submission_{n}/{NB}" for n in range(1, 7)]
+    ids, warnings = collected(*paths, folder=tmp_path)
+    assert ids[2:] == ["taro", "hanako", None, None, None, None]
+    for n, said in [(3, "any of Ken Ito, Mika Ito"), (4, "Bob Mori is not"), (5, "submission_metadata.yml")]:
+        assert [line for line in warnings if f"submission_{n}/" in line and said in line]
+    ids, _ = collected(*paths, roster=NOBODY, folder=tmp_path)
+    assert ids[2:] == ["1001", "hanako@example.edu", None, "7", None, None]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[", "a: [*b]", "- 1", "submission_1: 1", "submission_1: {':submitters': x}", "\0"]
+)
+def test_without_that_file_nobody_is_guessed(tmp_path, content):
+    (tmp_path / "submission_metadata.yml").write_text(content)
+    ids, (warning,) = collected("submission_metadata.yml", f"submission_1/{NB}", folder=tmp_path)
+    assert ids == [None, None] and "submission_metadata.yml, which" in warning
+
+
+@pytest.mark.parametrize("name", ["my_train_data_1", "submission_7", "a_b_taro_5"])
+def test_folder_forms_of_systems_say_nothing_in_names_of_files(name):
+    assert collected(f"c/aoki/{name}.ipynb", f"c/baba/{name}.ipynb", roster=NOBODY)[0] == ["aoki", "baba"]
+    assert collected(f"taro/{name}.ipynb", f"hanako/{name}.ipynb")[0] == ["taro", "hanako"]
+
+
 # --- which of a student's notebooks -----------------------------------------------------------------------------------
 
 
@@ -605,11 +808,12 @@ def choose(tmp_path):
     """What is chosen of files, given as name -> (content, age in days)."""
 
     def run(files, notebooks=(NOTEBOOK,), roster=NOBODY):
+        now = time.time()
         for name, (content, age) in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
-            os.utime(path, (time.time() - age * 86400,) * 2)
+            os.utime(path, (now - age * 86400,) * 2)
         paths = [tmp_path / name for name in files]
         belongs = lambda path: "belongs" in path.read_text(encoding="utf-8")  # noqa: E731
         chosen, warnings = assign(paths, tmp_path, list(notebooks), ASSIGNMENT, belongs, roster)
@@ -618,15 +822,17 @@ def choose(tmp_path):
     return run
 
 
-def test_the_exact_name_comes_first(choose):
-    chosen, (warning,) = choose(
-        {f"c/aoki/{NB}": ("", 9), f"c/aoki/{NOTEBOOK} (1).ipynb": ("belongs", 1), f"c/b/{NB}": ("", 1)}
-    )
-    assert chosen == {f"c/aoki/{NB}": ("aoki", NOTEBOOK), f"c/b/{NB}": ("b", NOTEBOOK)}
-    assert f"{NOTEBOOK} (1).ipynb is not." in warning and "aoki" in warning
+def test_the_exact_name_wins_over_nothing_but_its_like(choose):
+    copy = f"c/aoki/{NOTEBOOK} (1).ipynb"
+    others = {f"c/b/{NB}": ("", 1)}
+    chosen, (warning,) = choose({f"c/aoki/{NB}": ("", 1), copy: ("belongs", 9)} | others)
+    assert chosen == {copy: ("aoki", NOTEBOOK), f"c/b/{NB}": ("b", NOTEBOOK)}
+    assert f"{NB} is not." in warning and "aoki" in warning
+    chosen, _ = choose({f"c/aoki/{NB}": ("belongs", 5), copy: ("belongs", 5)} | others)
+    assert f"c/aoki/{NB}" in chosen
 
 
-def test_then_the_one_that_belongs_to_the_assignment(choose):
+def test_the_one_that_belongs_to_the_assignment_comes_first(choose):
     chosen, (warning,) = choose({"c/aoki/x.ipynb": ("belongs", 9), "c/aoki/y.ipynb": ("", 1), "c/b/z.ipynb": ("", 1)})
     assert "c/aoki/x.ipynb" in chosen and "c/aoki/y.ipynb" not in chosen and "y.ipynb is not." in warning
 
@@ -654,6 +860,43 @@ def test_the_newest_does_not_decide_between_two_who_may_be_the_same(choose, othe
     assert chosen["hanako.ipynb"] == ("hanako", NOTEBOOK) and moodle in warning and other in warning
     chosen, _ = choose(files | {"花子 山田.ipynb": ("", 0)}, roster=Roster(PEOPLE))
     assert "hanako" not in {student for student, _ in chosen.values()}
+
+
+def test_of_versions_in_teams_the_last_counts(choose):
+    files = {f"Taro Suzuki/Version {n}/x.ipynb": ("belongs", n) for n in (2, 10, 9)}
+    chosen, _ = choose(files | {"Hanako Sato/Version 1/x.ipynb": ("", 1)}, roster=CLASS)
+    assert chosen["Taro Suzuki/Version 10/x.ipynb"] == ("taro", NOTEBOOK) and len(chosen) == 2
+
+
+RELEASED = [
+    {"cell_type": "code", "source": "# write", "metadata": {"nbgrader": {"grade_id": name}}}
+    for name in ("q1", "q2", "q3")
+]
+
+
+def test_what_a_notebook_is_worth(tmp_path):
+    def write(name, cells):
+        path = tmp_path / name
+        path.write_text(json.dumps(notebook_of(cells)) if isinstance(cells, list) else cells)
+        return path
+
+    def answered(cell, text="x = 1"):
+        return cell | {"source": text}
+
+    released = Released([write("released.ipynb", RELEASED)])
+    in_order = [
+        write("empty", ""),
+        write("other", [answered({"cell_type": "code", "metadata": {"nbgrader": {"grade_id": "z"}}})]),
+        write("one of three", RELEASED[:1]),
+        write("one of three, answered", [answered(RELEASED[0])]),
+        write("stub", RELEASED),
+        write("full", [answered(cell) for cell in RELEASED]),
+    ]
+    worths = [released.worth(path) for path in in_order]
+    assert worths == sorted(worths) and len(set(worths)) == len(worths)
+    lost = [{"cell_type": "code", "metadata": {}, "id": f"q{n}", "source": "y"} for n in (1, 2)]  # by Colab, say
+    assert released.worth(write("lost", lost)) == worths[-1]
+    assert released.worth(tmp_path / "missing") == worths[0] == Worth()
 
 
 def test_an_assignment_of_several_notebooks_takes_each_by_its_name(choose):
@@ -686,12 +929,12 @@ def zip_collect(tmp_path, monkeypatch, caplog):
     (tmp_path / "nbgrader_config.py").write_text(
         (COURSE / "nbgrader_config.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
-    (tmp_path / "source" / ASSIGNMENT).mkdir(parents=True)
-    (tmp_path / "source" / ASSIGNMENT / NB).write_text("{}")
-    archive = tmp_path / "downloaded" / ASSIGNMENT / "archive"
-    archive.mkdir(parents=True)
 
-    def run(files, *options):
+    def run(files, *options, assignment=ASSIGNMENT, released="{}"):
+        (tmp_path / "source" / assignment).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / assignment / NB).write_text(released)
+        archive = tmp_path / "downloaded" / assignment / "archive"
+        archive.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (archive / name).parent.mkdir(parents=True, exist_ok=True)
             (archive / name).write_bytes(content)
@@ -699,7 +942,7 @@ def zip_collect(tmp_path, monkeypatch, caplog):
         app = ZipCollectApp.instance()
         app.log = logging.getLogger("zip_collect")
         try:
-            app.initialize([ASSIGNMENT, *options])
+            app.initialize([assignment, *options])
             app.log = logging.getLogger("zip_collect")
             with caplog.at_level(logging.WARNING, "zip_collect"):
                 app.start()
@@ -743,6 +986,23 @@ def test_a_class_from_four_systems_is_collected(zip_collect, caplog):
         "goes by the id Ann O~27Lee",
     ):
         assert said in caplog.text
+
+
+@pytest.mark.parametrize("assignment", ["hw(7)", "課題７", "hw[7]", "hw ?", ASSIGNMENT])
+def test_the_notebook_of_this_assignment_is_taken_whatever_the_assignments_name(zip_collect, make_zip, assignment):
+    released = json.dumps(notebook_of(RELEASED))
+    done = json.dumps(notebook_of([cell | {"source": "x = 1"} for cell in RELEASED]))
+    other = json.dumps(notebook_of([cell | {"metadata": {"nbgrader": {"grade_id": "z"}}} for cell in RELEASED]))
+    archive = make_zip(
+        (of_date("taro/answers.ipynb", 2027, 1, 10), done),
+        (of_date("taro/week6.ipynb", 2027, 1, 12), other),
+        (of_date("taro/stub.ipynb", 2027, 1, 13), released),
+        (of_date(f"hanako/{NB}", 2027, 1, 10), ""),
+        (of_date(f"hanako/{NOTEBOOK} (1).ipynb", 2027, 1, 9), done),
+    ).read_bytes()
+    submitted = zip_collect({"class.zip": archive}, assignment=assignment, released=released)
+    notebooks = {name: text for name, text in submitted.items() if name.endswith(".ipynb")}
+    assert notebooks == dict.fromkeys((f"{name}/{assignment}/{NB}" for name in ("taro", "hanako")), done)
 
 
 def test_files_come_along_from_a_students_own_folder_only(zip_collect):

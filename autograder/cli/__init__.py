@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from autograder import __version__
-from autograder.cli import audit, check, completion, doctor, grade, pack, report
+from autograder.cli import audit, check, completion, doctor, grade, pack, report, roster
 from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
 from autograder.cli.options import add_lang
 from autograder.i18n import _, choose_language, language_in
@@ -18,7 +18,7 @@ from autograder.report.text import printable
 from autograder.submission import UnreadableNotebook
 from autograder.worker.host import HostBroken
 
-COMMANDS = (check, pack, doctor, grade, report, audit, completion)
+COMMANDS = (check, pack, doctor, roster, grade, report, audit, completion)
 """In the order in which `--help` names them: students' first."""
 
 

@@ -53,7 +53,7 @@ def _once(options: argparse.Namespace) -> int:
     print_submission(result, graded.cell_errors)
     if submission.missing:
         return UNUSABLE
-    return FULL if result.score == result.max else NOT_FULL
+    return FULL if all(check.full for check in result.checks.values()) else NOT_FULL
 
 
 def _watch(options: argparse.Namespace) -> int:

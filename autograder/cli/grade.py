@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     target = options.json and options.json.resolve()
     try:
         course = Course(options.course)
+        course.refuse_name(options.assignment)
         if not course.has(options.assignment):
             raise course.unknown(options.assignment)
         print(_("Grading {name}: looking for what is new or changed ...").format(name=options.assignment), flush=True)

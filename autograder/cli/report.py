@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out and options.out.resolve()
     try:
         course = Course(options.course)
+        course.refuse_name(options.assignment)
         record = read_class(course, options.assignment)
         folder = folder or course.folder / "report" / options.assignment
         formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))

@@ -64,7 +64,7 @@ def grade_submission(
     cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
     run = run_submission(submission, cases, figures, limits, host, files)
     run.observations = explain_unrun(submission, run.outputs, run.observations)
-    checks = {e.id: _judge(e, expected[e.id], run) for e in submission.exercises}
+    checks = {e.id: _judge(e, expected[e.id], run).scaled_to(submission.points[e.id]) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 
 

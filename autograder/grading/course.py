@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import logging
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ from autograder.submission import language_of
 
 GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""
+
+FROM_STUDENTS = ("submitted", "autograded", "feedback", "downloaded")
+"""Folders whose content students determine: no module is ever imported from there."""
 
 
 class CourseError(Exception):
@@ -44,6 +49,28 @@ class Handed:
 def guarded_folders(course: Path) -> tuple[Path, ...]:
     """Those of `GUARDED` that there are."""
     return tuple(folder for name in GUARDED if (folder := course.resolve() / name).is_dir())
+
+
+def refuse_elsewhere(directory: Any) -> None:
+    """See that nbgrader's gradebook lies in the course folder: in its address, ? and % are no part of the path.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+
+    Raises:
+        CourseError: it would lie elsewhere, and nobody asked for that.
+    """
+    from sqlalchemy.engine import make_url
+
+    wanted = Path(directory.root) / "gradebook.db"
+    found = make_url(directory.db_url).database
+    if directory.db_url == f"sqlite:///{wanted}" and found != str(wanted):
+        raise CourseError(
+            _(
+                "nbgrader would look for the gradebook of {folder} at {found}, for it misreads a path with ? or %. "
+                "Rename the folder."
+            ).format(folder=wanted.parent, found=found)
+        )
 
 
 def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str, Any]:
@@ -101,16 +128,43 @@ class Course:
         """nbgrader's settings here, a traitlets Config."""
         from nbgrader.apps import NbGrader
 
+        self._make_importable()
         app = NbGrader()
         app.load_config_file()
         return app.config
+
+    def _make_importable(self) -> None:
+        """Let the settings name plug-ins in modules beside nbgrader_config.py, as they can with nbgrader's commands."""
+        if str(self.folder) not in sys.path:
+            sys.path.append(str(self.folder))  # last: a module here hides no installed one
+        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # None: Python refuses to import it
 
     @cached_property
     def directory(self) -> Any:
         """nbgrader's CourseDirectory."""
         from nbgrader.coursedir import CourseDirectory
 
-        return CourseDirectory(config=self.config)
+        directory = CourseDirectory(config=self.config)
+        refuse_elsewhere(directory)
+        return directory
+
+    def refuse_name(self, assignment: str) -> None:
+        """See that nbgrader can work with an assignment of this name, and that it means a folder of the course.
+
+        Raises:
+            CourseError: it cannot.
+        """
+        folder = self.source(assignment)  # where nbgrader cannot work at all, this says so
+        if "+" in assignment:
+            raise CourseError(
+                _("nbgrader takes no + in the name of an assignment. Rename the folder {folder}.").format(folder=folder)
+            )
+        if assignment != assignment.strip() or assignment in ("", ".", "..") or set(assignment) & set("/\\\0"):
+            raise CourseError(
+                _("{name} cannot be the name of an assignment, which is that of a folder in source/.").format(
+                    name=f'"{assignment}"'
+                )
+            )
 
     @property
     def database(self) -> str:
@@ -143,16 +197,18 @@ class Course:
         return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
-        """What was submitted, by student; `student` may be a pattern."""
+        """What was submitted, by student; `student` may be a pattern, where it is nobody's id as it stands."""
         directory = self.directory
-        pattern = Path(directory.format_path(directory.submitted_directory, student, assignment))
-        whose = re.compile(
-            directory.format_path(directory.submitted_directory, "(?P<student>.*)", re.escape(assignment), escape=True)
-        )
+        submitted = directory.submitted_directory
+        if Path(directory.format_path(submitted, student, assignment)).is_dir():
+            student = glob.escape(student)
+        pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
+        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
-            if match and folder.is_dir():
+            if match:
                 name = match["student"]
                 target = directory.format_path(directory.autograded_directory, name, assignment)
                 yield Handed(name, folder, Path(target))
@@ -168,6 +224,16 @@ class Course:
         from nbgrader.converters import GenerateAssignment
         from nbgrader.coursedir import CourseDirectory
 
+        class GenerateThis(GenerateAssignment):
+            """Finds the notebooks of one assignment; nbgrader's own takes all names, of folders too, for patterns."""
+
+            def init_notebooks(self) -> None:
+                folder = self._format_source(assignment, ".")
+                found = sorted(glob.glob(os.path.join(glob.escape(folder), "*.ipynb")))
+                if not found:
+                    raise CourseError(_("There is no notebook in {folder}.").format(folder=os.path.normpath(folder)))
+                self.assignments, self.notebooks = {folder: found}, []
+
         if not self.source(assignment).is_dir():
             raise self.unknown(assignment)
         directory = CourseDirectory(config=self.config, assignment_id=assignment)
@@ -175,7 +241,7 @@ class Course:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".release-") as aside:
             if released.exists():
                 directory.release_directory = str(Path(aside).relative_to(self.folder))
-            converter = GenerateAssignment(coursedir=directory, config=self.config)
+            converter = GenerateThis(coursedir=directory, config=self.config)
             converter.log.setLevel(logging.ERROR)
             try:
                 converter.start()

@@ -12,9 +12,10 @@ import autograder
 from autograder.beside import files_beside
 from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
+from autograder.i18n import speaking
 from autograder.oracle import Reference
 from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import candidates_in
+from autograder.submission import no_notebook, notebooks_in
 
 PACKAGE = Path(autograder.__file__).parent
 
@@ -37,13 +38,20 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
 
 
 def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now."""
+    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now.
+
+    No notebook is parsed here, in the process that serves the class: of several, all count, and which is newer.
+    """
     digest = hashlib.sha256(settings)
-    found = candidates_in(handed.folder, notebook)
+    found = notebooks_in(handed.folder, notebook)
     _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
-    if found:
-        _add(digest, _content(found[0]))
-        for name, content in files_beside(found[0]).items():
+    if not found:
+        with speaking("en"):
+            _add(digest, no_notebook(handed.folder, notebook).encode())  # which names the files that are there
+    for path in found:
+        _add(digest, _content(path))
+    for path in {path.parent: path for path in reversed(found)}.values():
+        for name, content in files_beside(path).items():
             _add(digest, name.encode(), content)
     return digest.hexdigest()
 

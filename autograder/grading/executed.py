@@ -44,7 +44,7 @@ def comments(submission: Submission, results: dict[str, ExerciseResult], mended:
     for grade_id in dict.fromkeys(exercise.solution for exercise in submission.exercises):
         own = [results[exercise.id] for exercise in submission.exercises if exercise.solution == grade_id]
         found[grade_id] = "\n".join(line for result in own for line in _standing(result))
-    if mended:
+    if mended and found:
         first = next(iter(found))
         found[first] = "\n\n".join([found[first], *mended])
     return found

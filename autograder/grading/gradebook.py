@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +11,31 @@ from functools import wraps
 from typing import Any
 
 from nbformat.v4 import new_notebook
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+)
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import OperationalError, SAWarning
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.job import GradedFolder
+from autograder.grading.timestamp import read_timestamp
 from autograder.i18n import _
 from autograder.mending import ReleasedCell
 
 LOCKED_TRIES = 10
 """How often a gradebook that another program holds is tried; each try waits for 5 seconds."""
+
+
+class LatePolicyError(Exception):
+    """The course's late policy ended with an error; the message says which."""
 
 
 def silence_link_warnings() -> None:
@@ -72,6 +87,18 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _late_policy(course: Course) -> AssignLatePenalties:
+    """nbgrader's late penalties by the policy that nbgrader_config.py names."""
+    try:
+        quiet = logging.getLogger(f"{__name__}.late")  # it warns of every late student, at every run
+        quiet.setLevel(logging.ERROR)
+        return AssignLatePenalties(config=course.config, log=quiet)
+    except Exception as error:  # whatever an instructor's own module raises when it is imported
+        raise CourseError(
+            _("The late policy that nbgrader_config.py names cannot be used: {reason}").format(reason=error)
+        ) from error
+
+
 class ClassGradebook:
     """nbgrader's gradebook, open to save what comes of one assignment's submissions.
 
@@ -84,11 +111,12 @@ class ClassGradebook:
         """Open the gradebook; an assignment that it does not know is generated first.
 
         Raises:
-            CourseError: the assignment is not there, or is none of this kit's.
+            CourseError: the assignment is not there, or is none of this kit's; or there is no such late policy.
         """
         self._course, self._assignment = course, assignment
         self._gradebook: Gradebook | None = None
         silence_link_warnings()
+        self._late_policy = _late_policy(course)
         self._gradebook = self._open()
 
     def __enter__(self) -> ClassGradebook:
@@ -111,34 +139,78 @@ class ClassGradebook:
         """Save a submission's scores and comments, as nbgrader's autograde would; what people gave by hand stays."""
         gradebook = self._gradebook
         gradebook.update_or_create_student(handed.student)
-        stamp = self._course.directory.get_existing_timestamp(str(handed.folder))
-        times = {"timestamp": stamp} if stamp else {}
-        submission = gradebook.update_or_create_submission(self._assignment, handed.student, **times)
+        submission = gradebook.update_or_create_submission(self._assignment, handed.student)
         (notebook,) = submission.notebooks
         for grade in notebook.grades:
             grade.auto_score = graded.scores.get(self._name_of(grade))
             grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
         for comment in notebook.comments:
             comment.auto_comment = graded.comments.get(self._name_of(comment))
-        late = submission.total_seconds_late > 0
-        notebook.late_submission_penalty = None
         gradebook.db.commit()
-        if late:
-            self._penalise(handed)
         gradebook.db.expunge_all()  # what is saved need not stay in memory
+
+    @_patient
+    def penalise(self, handed: Handed) -> bool:
+        """Save when a saved submission was handed in, and the penalty by today's due date and policy.
+
+        Returns:
+            Whether the time or the penalty is another than before.
+
+        Raises:
+            LatePolicyError: the policy failed; the penalty stays as it was.
+        """
+        gradebook = self._gradebook
+        submission = gradebook.find_submission(self._assignment, handed.student)
+        (notebook,) = submission.notebooks
+        before = submission.timestamp, notebook.late_submission_penalty or 0.0
+        submission.timestamp = read_timestamp(handed.folder)[0]
+        late = submission.total_seconds_late > 0
+        if not late:
+            notebook.late_submission_penalty = None
+        gradebook.db.commit()
+        try:
+            if late:
+                self._apply_policy(handed)
+                gradebook.db.refresh(notebook)
+            return before != (submission.timestamp, notebook.late_submission_penalty or 0.0)
+        finally:
+            gradebook.db.expunge_all()
+
+    def forget(self) -> None:
+        """Leave unsaved what `save` could not bring to an end."""
+        self._gradebook.db.rollback()
+        self._gradebook.db.expunge_all()
+
+    @_patient
+    def students(self) -> set[str]:
+        """The ids of everybody in the gradebook."""
+        return {id for (id,) in self._gradebook.db.query(Student.id)}
+
+    @_patient
+    def submitters(self) -> set[str]:
+        """The ids of those whose submission has been graded."""
+        query = self._gradebook.db.query(SubmittedAssignment.student_id)
+        own = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        return {id for (id,) in own.filter(Assignment.name == self._assignment)}
 
     def _name_of(self, entry: Grade | Comment) -> str:
         """The cell that an entry is about. To ask the entry itself takes a query, for every cell of every student."""
         return self._names.get(entry.cell_id) or entry.name
 
-    def _penalise(self, handed: Handed) -> None:
+    def _apply_policy(self, handed: Handed) -> None:
         names = {
             "notebook": self.notebook,
             "assignment": self._assignment,
             "student": handed.student,
             "db_url": self._course.database,
         }
-        AssignLatePenalties(config=self._course.config).preprocess(new_notebook(), {"nbgrader": names})
+        try:
+            self._late_policy.preprocess(new_notebook(), {"nbgrader": names})
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # an instructor's own plug-in
+            reason = f"{type(error).__name__}: {error}"
+            raise LatePolicyError(_("The late policy ended with an error: {reason}").format(reason=reason)) from error
 
     @_patient
     def _open(self) -> Gradebook:
@@ -149,6 +221,9 @@ class ClassGradebook:
             try:
                 notebooks = gradebook.find_assignment(self._assignment).notebooks
             except MissingEntry:
+                gradebook.close()
+                continue
+            if not notebooks and not generate:  # no more is known than its due date
                 gradebook.close()
                 continue
             if len(notebooks) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from autograder.grading.executed import cell_outputs, comments, unread_comment, 
 from autograder.i18n import _, speaking
 from autograder.mending import ReleasedCell, mend, stand_in
 from autograder.oracle import Reference
+from autograder.reading import is_notebook_name
 from autograder.results import SubmissionResult
 from autograder.submission import (
     CHECK_PREFIX,
@@ -34,6 +36,7 @@ from autograder.submission import (
     UnreadableNotebook,
     choose_notebook,
     language_of,
+    no_notebook,
     read_notebook,
     submission_of,
 )
@@ -130,13 +133,9 @@ class Grader:
 
     def _read(self, handed: Handed) -> tuple[Path, dict[str, Any], list[str]]:
         """Which file was taken, its notebook, mended, and what an instructor should know. Raises UnreadableNotebook."""
-        path, notes = choose_notebook(handed.folder, self._assignment.notebook)
+        path, notes = choose_notebook(handed.folder, self._assignment.notebook, self._assignment.released)
         if path is None:
-            raise UnreadableNotebook(
-                _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(
-                    name=self._assignment.notebook
-                )
-            )
+            raise UnreadableNotebook(no_notebook(handed.folder, self._assignment.notebook))
         notebook = read_notebook(path)
         submission_of(notebook, path.name)  # another assignment's is not made into this one
         return path, notebook, notes + self._mend(notebook)
@@ -156,7 +155,8 @@ class Grader:
         own = self._assignment.metadata
         notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
         if "autograder" in own:
-            notebook["metadata"]["autograder"] = dict(own["autograder"])
+            holds = notebook["metadata"]["autograder"]["cells"]
+            notebook["metadata"]["autograder"] = {**own["autograder"], "cells": holds}
         return notes
 
     @property
@@ -210,13 +210,17 @@ def _automatic(submission: Submission, graded: Graded) -> dict[str, float | None
 
 
 def _copy_other_files(folder: Path, target: Path) -> None:
-    """Copy what lies beside the notebook (the time stamp, data), but no link or device and nothing huge."""
+    """Copy what lies beside the notebook (the time stamp, data), but no link or device and nothing huge.
+
+    What cannot be copied stays in submitted/: the grade does not rest on it.
+    """
     left = MOST_COPIED_BYTES
-    for path in sorted(folder.iterdir()):
-        kind = path.lstat()
-        if stat.S_ISREG(kind.st_mode) and path.suffix != ".ipynb" and kind.st_size <= left:
-            left -= kind.st_size
-            copy = target / path.name
-            copy.unlink(missing_ok=True)
-            shutil.copyfile(path, copy, follow_symlinks=False)
-            copy.chmod(0o444)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            kind = path.lstat()
+            if stat.S_ISREG(kind.st_mode) and not is_notebook_name(path.name) and kind.st_size <= left:
+                left -= kind.st_size
+                copy = target / path.name
+                copy.unlink(missing_ok=True)
+                shutil.copyfile(path, copy, follow_symlinks=False)
+                copy.chmod(0o444)

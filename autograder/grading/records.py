@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from autograder.exercises import UnknownExercise, exercise
-from autograder.grading.course import Course, CourseError
+from autograder.grading.course import Course, CourseError, refuse_elsewhere
 from autograder.grading.store import FILE_NAME, ResultStore
 from autograder.i18n import _, speaking
 from autograder.reading import as_text
@@ -182,13 +182,17 @@ def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, 
         return {}
     with ResultStore(folder) as store:
         return {
-            student: (result_of(json.loads(text)), isolation) for student, isolation, text in store.results(assignment)
+            student: (result_of(json.loads(text)), isolation)
+            for student, isolation, text in store.results(assignment, done=True)
         }
 
 
 def result_of(data: dict[str, Any]) -> SubmissionResult:
     """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
-    checks = {name: ExerciseResult(name, _items(name, entry["items"])) for name, entry in data["checks"].items()}
+    checks = {
+        name: ExerciseResult(name, _items(name, entry["items"]), entry.get("max"))
+        for name, entry in data["checks"].items()
+    }
     return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data.get("looks", ())))
 
 
@@ -238,6 +242,7 @@ def _booked(course: Course, assignment: str) -> _Book:
 @contextmanager
 def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
     """nbgrader's gradebook, or None where there is none yet."""
+    refuse_elsewhere(directory)
     url = make_url(directory.db_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():  # opening would make it
         yield None

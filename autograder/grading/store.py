@@ -15,6 +15,8 @@ from typing import Any
 from autograder.results import SubmissionResult
 
 FILE_NAME = "results.db"
+NOT_DONE = ""
+"""The digest of a submission that the grader could not bring to an end."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS result (
@@ -55,9 +57,14 @@ class ResultStore:
         query = "SELECT result FROM result WHERE assignment = ? AND student = ?"
         return self._database.execute(query, [assignment, student]).fetchone()[0]
 
-    def results(self, assignment: str) -> Iterator[tuple[str, str, str]]:
-        """(student, isolation, result as JSON) of everybody, by student, a row at a time."""
-        query = "SELECT student, isolation, result FROM result WHERE assignment = ? ORDER BY student"
+    def put_failure(self, assignment: str, student: str, isolation: str, message: str) -> None:
+        """Say in place of a result why there is none: the submission is graded again next time."""
+        self.put(assignment, student, NOT_DONE, isolation, SubmissionResult(message=message))
+
+    def results(self, assignment: str, done: bool = False) -> Iterator[tuple[str, str, str]]:
+        """(student, isolation, result as JSON), by student, a row at a time: of everybody, or of those who are done."""
+        query = "SELECT student, isolation, result FROM result WHERE assignment = ?"
+        query += f" AND content != '{NOT_DONE}'" * done + " ORDER BY student"
         yield from self._database.execute(query, [assignment])
 
     def __enter__(self) -> ResultStore:

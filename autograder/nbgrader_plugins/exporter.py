@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import from_dict
@@ -14,6 +15,7 @@ from autograder.cells import metadata_of
 from autograder.grading.course import edition_metadata
 from autograder.i18n import _, speaking
 from autograder.mending import repair
+from autograder.nbgrader_plugins.handed_in import taken_for
 from autograder.report.text import printable
 from autograder.submission import UnreadableNotebook, language_of, read_notebook, submission_of
 
@@ -25,16 +27,19 @@ class ForgivingNotebookExporter(NotebookExporter):
     graded. `resources["unreadable"]` tells it the reason, `resources["repaired"]` what was lost in a damaged file.
     """
 
-    def from_file(self, file_stream: TextIO, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-        """Convert the notebook in `file_stream`, an open file."""
-        path, names = Path(file_stream.name), resources["nbgrader"]
-        own = edition_metadata(CourseDirectory(config=self.config), names["assignment"], names["notebook"])
+    def from_filename(self, filename: str, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        """Convert the notebook called `filename`, or the one that was handed in in its place."""
+        path, names = Path(filename), resources["nbgrader"]
+        directory = CourseDirectory(config=self.config)
+        own = edition_metadata(directory, names["assignment"], names["notebook"])
         with speaking(language_of({"metadata": own})):
             try:
-                notebook = _read(path)
-                resources["repaired"] = repair(notebook)
+                taken, notes = taken_for(path, directory, names)
+                notebook = _read(taken)
+                resources["repaired"] = notes + repair(notebook)
             except UnreadableNotebook as error:
-                reason = str(error).replace(str(path), path.name)  # the student need not know the instructor's folders
+                # The student need not know the instructor's folders.
+                reason = str(error).replace(str(path.parent) + os.sep, "")
                 self.log.error("%s: %s", names["student"], printable(reason))
                 resources["unreadable"] = reason
                 notebook = new_notebook()

@@ -18,6 +18,7 @@ from autograder.grading.course import given_texts, guarded_folders
 from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.grading.gradebook import released_cells
 from autograder.i18n import _, speaking
+from autograder.nbgrader_plugins.handed_in import submitted_file
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
 from autograder.oracle import Reference
 from autograder.report.text import printable
@@ -85,16 +86,11 @@ class RunInWorker(NbGraderPreprocessor):
         host = shared_host(guarded_folders(course), self.figures is not Figures.NONE, own_code=False)
         if host.level is Level.BASIC and not self.allow_basic:
             raise HostBroken(too_weak(host, "--RunInWorker.allow_basic=True"))
-        files = files_beside(self._handed_in(names))
+        # The student's file: the copy in autograded/ may lie beside copies of what links had pointed to.
+        files = files_beside(submitted_file(CourseDirectory(config=self.config), names))
         with speaking(submission.language):
             graded = grade_submission(submission, Reference(course), self.figures, limits, host, files)
             return cell_outputs(submission, graded), graded.result
-
-    def _handed_in(self, names: dict[str, str]) -> Path:
-        """The student's file: the copy in autograded/ may lie beside copies of what links had pointed to."""
-        directory = CourseDirectory(config=self.config)
-        folder = directory.format_path(directory.submitted_directory, names["student"], names["assignment"])
-        return Path(folder) / f"{names['notebook']}.ipynb"
 
 
 class WriteComments(NbGraderPreprocessor):

@@ -55,12 +55,11 @@ class ClassProgress:
 
     def update(self, summary: Summary, total: int) -> None:
         """Show `summary` of `total` submissions."""
-        done = summary.graded + summary.unchanged + len(summary.broken)
         elapsed = self._bar.tasks[0].elapsed or 0.0
         rate = _("{rate:.1f} a second").format(rate=summary.graded / elapsed) if elapsed else ""
         look = len(summary.looks) + len(summary.broken)
         looks = _("{n} to look at").format(n=look) if look else ""
-        self._bar.update(self._task, completed=done, total=total, rate=rate, looks=looks)
+        self._bar.update(self._task, completed=summary.done, total=total, rate=rate, looks=looks)
 
 
 def print_summary(summary: Summary) -> None:
@@ -71,9 +70,14 @@ def print_summary(summary: Summary) -> None:
         (_("Put right before grading"), mended),
         (_("Please look at these by hand"), summary.looks),
         (_("Not graded, through a fault of the grader; run the command again"), summary.broken),
+        (_("Graded before, and no longer handed in; the grades stay"), summary.gone),
     ):
         if lines:
             console.print(_table(title, lines))
+    if summary.penalised:
+        console.print(
+            _("Not graded again, but with another late penalty or time of handing in: {n}.").format(n=summary.penalised)
+        )
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
             graded=summary.graded,

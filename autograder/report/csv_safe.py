@@ -16,10 +16,23 @@ _FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\ufeff\u200b'\"]*[=+\-@＝＋－＠
 decimal sign is a comma, cells end at semicolons, and quotes within one do not hold it together."""
 
 
+_HARMLESS = re.compile(r"[-+@][\w.@-]*")
+"""What does nothing even if it is taken for a formula: a call needs brackets, another program or file | or !."""
+
+
 def neutral(text: str) -> str:
     """`text`, with an apostrophe before whatever a spreadsheet could take for a formula; numbers stay numbers."""
     text = text.replace("\0", "")
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
+
+
+def matched(text: str) -> str:
+    """`text` for a column by which another system finds somebody, letter by letter: only what could do harm is altered.
+
+    An id such as "-abc" would lead to nobody with an apostrophe before it. A spreadsheet that takes it for a formula
+    shows an error in that cell, and does nothing.
+    """
+    return text if _HARMLESS.fullmatch(text) else neutral(text)
 
 
 def cell(text: str) -> str:

@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 from autograder.grading.records import ClassRecord, StudentRecord
 from autograder.i18n import _, speaking
 from autograder.report.class_words import standing_word
-from autograder.report.csv_safe import neutral
+from autograder.report.csv_safe import matched, neutral
 from autograder.report.text import printable
 from autograder.report.words import headline, outcome_word
 from autograder.results import Item, Outcome
@@ -49,7 +49,7 @@ def canvas_csv(record: ClassRecord) -> str:
         person = student.person
         ids = [person.lms_id, ""] if re.fullmatch("[0-9]*", person.lms_id) else ["", person.lms_id]
         rows.append([person.name or person.id, *ids, person.id, "", _number(score)])
-    return _csv([header, *rows])
+    return _csv([header, *rows], matched_columns=range(1, 4))
 
 
 def moodle_csv(record: ClassRecord) -> str:
@@ -65,7 +65,7 @@ def moodle_csv(record: ClassRecord) -> str:
     with speaking(record.language):
         for student, score in _scored(record):
             rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
-    return _csv(rows)
+    return _csv(rows, matched_columns=range(2))
 
 
 def gradescope_results(record: ClassRecord) -> dict[str, str]:
@@ -128,9 +128,12 @@ def _number(value: float) -> str:
     return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
-def _csv(rows: Iterable[list[str]]) -> str:
+def _csv(rows: Iterable[list[str]], matched_columns: Container[int]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows([neutral(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows(
+        [matched(cell) if column in matched_columns else neutral(cell) for column, cell in enumerate(row)]
+        for row in rows
+    )
     return text.getvalue()
 
 

@@ -60,7 +60,7 @@ def exercise_html(result: ExerciseResult) -> str:
     shared = shared_message(result)
     name = f" ({escape(title(result))})" if title(result) else ""
     head = (
-        f"<p><strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.score / result.max)} "
+        f"<p><strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.share)} "
         f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
     )
     rows = [_row(item, with_details=not shared) for item in without_repeats(result)]

@@ -36,12 +36,12 @@ def overview_html(results: Sequence[ExerciseResult]) -> str:
     rows = [
         (
             f"<code>{escape(result.id)}</code> {escape(title(result))}",
-            f"{bar(result.score / result.max)} {points(result.score, result.max)}",
+            f"{bar(result.share)} {points(result.score, result.max)}",
             escape(standing(result)),
         )
         for result in results
     ]
-    head = f"<p><strong>{escape(_headline(results))}</strong> {bar(_score(results) / _max(results))}</p>"
+    head = f"<p><strong>{escape(_headline(results))}</strong> {bar(_score(results) / (_max(results) or 1.0))}</p>"
     body = head + table((_("Exercise"), _("Points"), _("State")), rows) + f"<p>{escape(_advice(results))}</p>"
     return card(_("Your progress"), body)
 
@@ -61,7 +61,7 @@ def _advice(results: Sequence[ExerciseResult]) -> str:
 
 def _text_bar(result: ExerciseResult) -> str:
     # Rounded down, so that a full bar is a full score.
-    filled = math.floor(BAR * result.score / result.max)
+    filled = math.floor(BAR * result.share)
     return "█" * filled + "░" * (BAR - filled)
 
 

@@ -62,7 +62,8 @@ def item_statistics(results: Sequence[SubmissionResult], exercise: str, check: s
     item = np.array([earned for (earned, _max), _score in rows])
     rest = np.array([score - earned for (earned, _max), score in rows])
     maxima = np.array([most for (_earned, most), _score in rows])
-    return ItemStatistics(float(maxima[-1]), len(rows), float(np.mean(item / maxima)), discrimination(item, rest))
+    shares = np.divide(item, maxima, out=np.zeros(len(item)), where=maxima > 0)  # an exercise may have no points
+    return ItemStatistics(float(maxima[-1]), len(rows), float(np.mean(shares)), discrimination(item, rest))
 
 
 def _points(result: SubmissionResult, exercise: str, check: str | None) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""All hostile notebooks as one class, graded as any other: `python -c CODE FOLDER LEVEL`, with `START` as the code.
+"""Hostile notebooks as a class, graded as any other: `python -c CODE FOLDER LEVEL [ATTACK ...]`, CODE being `START`.
 
 Meant for the inside of `tests.outer_sandbox`. FOLDER holds a course (tests.class_folder.make_course) and is the only
 place to write in. Writes FOLDER/trial.json: what came of every attack, and every trace that any of them left.
@@ -50,7 +50,7 @@ def main() -> None:
     found: dict[str, Any] = {"attacks": scene.grade(chosen, level), "seconds": time.monotonic() - started}
     found["traces"] = scene.traces()
     # A page is made of the executed notebook alone and outside of any worker: one level tells about both.
-    found["pages"] = scene.pages() if level is Level.FULL else []
+    found["pages"] = scene.pages(chosen) if level is Level.FULL else []
     (folder / "trial.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
@@ -122,12 +122,14 @@ class Scene:
         found += [f"the secret is in {path}" for path in self._holding_the_secret()]
         return found
 
-    def pages(self) -> list[str]:
+    def pages(self, attacks: list[Attack]) -> list[str]:
         """Markup and control characters of attacks on feedback pages."""
+        if not (shown := {attack.id for attack in attacks if attack.threat == "page" or attack.id in SLOW_PAGES}):
+            return []
         from nbgrader.converters import GenerateFeedback
         from nbgrader.coursedir import CourseDirectory
 
-        others = {attack.id for attack in ATTACKS if attack.threat != "page" and attack.id not in SLOW_PAGES}
+        others = {attack.id for attack in attacks} - shown
         directory = CourseDirectory(
             config=self.course.config, assignment_id=ASSIGNMENT, student_id_exclude=",".join(others)
         )

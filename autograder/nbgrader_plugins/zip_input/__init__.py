@@ -18,8 +18,8 @@ from autograder.grading.course import CourseError
 from autograder.grading.records import read_people
 from autograder.nbgrader_plugins.zip_input.archives import MB, Budget, Unpacker, is_junk
 from autograder.nbgrader_plugins.zip_input.choice import Choice, assign, files_along
+from autograder.nbgrader_plugins.zip_input.released import Released
 from autograder.nbgrader_plugins.zip_input.roster import Roster
-from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 
 
 class SafeExtractor(ExtractorPlugin):
@@ -86,9 +86,11 @@ class NotebookCollector(FileNameCollectorPlugin):
         """The notebooks to collect, and whose the files beside them are."""
         app = self.parent
         course, assignment = app.coursedir, app.coursedir.assignment_id
-        folders = (course.release_directory, course.source_directory)
-        names = (find_all_notebooks(course.format_path(folder, ".", assignment)) for folder in folders)
-        notebooks = [os.path.splitext(name)[0] for name in next(filter(None, names), [])]
+        folders = [course.format_path(f, ".", assignment) for f in (course.release_directory, course.source_directory)]
+        folder = next(filter(find_all_notebooks, folders), folders[0])
+        names = find_all_notebooks(folder)
+        released = Released(Path(folder, name) for name in names)
+        notebooks = [os.path.splitext(name)[0] for name in names]
         root = Path(app._format_collect_path(app.extracted_directory))
         files = sorted(path for path in root.rglob("*") if path.is_file())
         try:
@@ -96,17 +98,7 @@ class NotebookCollector(FileNameCollectorPlugin):
         except CourseError as error:  # with ids of another kind, everything would have to be collected again
             app.fail(str(error))
         packed = getattr(app.extractor_plugin_inst, "packed", {})
-        choices, warnings = assign(
-            files, root, notebooks, assignment, lambda path: belongs(path, assignment), roster, packed
-        )
+        choices, warnings = assign(files, root, notebooks, assignment, released.worth, roster, packed)
         for warning in warnings:
             self.log.warning("%s", warning)
         return choices, files_along(choices, notebooks, roster)
-
-
-def belongs(path: Path, assignment: str) -> bool:
-    """Whether `path` is a notebook of `assignment`, in any language edition."""
-    try:
-        return assignment.startswith(submission_of(read_notebook(path), path.name).assignment)
-    except UnreadableNotebook:
-        return False

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from autograder.i18n import _
+from autograder.reading import folded
 
 MB = 2**20
 RATIO = 200
@@ -313,11 +314,6 @@ def is_junk(path: PurePosixPath) -> bool:
 def shown(name: str) -> str:
     """`name` on one line, with whatever a terminal would obey made visible."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:150])
-
-
-def folded(name: object) -> str:
-    """A name as the pickiest file system compares it: case and width make no difference."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).casefold())
 
 
 def _decoded(raw: bytes) -> str:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 from types import MappingProxyType
+from typing import Any
 
 from autograder.beside import files_beside
 from autograder.i18n import _
 from autograder.nbgrader_plugins.zip_input.archives import Packed, is_junk, shown
 from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
-from autograder.nbgrader_plugins.zip_input.names import COPY, Owner, all_meant
+from autograder.nbgrader_plugins.zip_input.names import COPY, TEAMS, Owner, version_in
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
+from autograder.nbgrader_plugins.zip_input.people import all_meant
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 
 TIMESTAMP = "timestamp.txt"
@@ -47,7 +49,7 @@ def assign(
     root: Path,
     notebooks: list[str],
     assignment: str,
-    belongs: Callable[[Path], bool],
+    worth: Callable[[Path], Any],
     roster: Roster = NOBODY,
     packed: Mapping[Path, Packed] = MappingProxyType({}),
 ) -> tuple[dict[Path, Choice], list[str]]:
@@ -55,7 +57,7 @@ def assign(
 
     Args:
         notebooks: names of the assignment's notebooks, without extension.
-        belongs: whether the notebook in a file is one of the assignment's.
+        worth: how good a notebook of the assignment's is in a file: of several, the best one counts.
         roster: who is in the course.
         packed: file -> what the archive it was in says of it.
 
@@ -95,7 +97,7 @@ def assign(
                 ).format(paths=_listed(paths, root), student=student)
             )
             continue
-        best = _best(by_hand or paths, owners, notebook, belongs)
+        best = _best(by_hand or paths, root, owners, notebook, worth)
         owner = owners[best]
         in_own_folder = owner.place < len(best.relative_to(root).parts) - 1
         chosen[best] = Choice(student, notebook, owner.time, _seconds(packed.get(best), owner), in_own_folder)
@@ -113,14 +115,18 @@ def _listed(paths: Iterable[Path], root: Path) -> str:
     return ", ".join(shown(str(path.relative_to(root))) for path in paths)
 
 
-def _best(paths: list[Path], owners: dict[Path, Owner], notebook: str, belongs: Callable[[Path], bool]) -> Path:
+def _best(
+    paths: list[Path], root: Path, owners: dict[Path, Owner], notebook: str, worth: Callable[[Path], Any]
+) -> Path:
+    """The best of one student's files: by what is in it, then by when it was handed in, then by its name."""
     if len(paths) == 1:
         return paths[0]
 
-    def merits(path: Path) -> tuple[bool, bool, float]:
+    def merits(path: Path) -> tuple[Any, ...]:
         owner = owners[path]
+        version = version_in(path.relative_to(root), owner.place) if owner.system == TEAMS else 0
         time = owner.time.timestamp() if owner.time else path.stat().st_mtime
-        return (owner.file or path.stem) == notebook, belongs(path), time
+        return worth(path), version, time, (owner.file or path.stem) == notebook
 
     return max(paths, key=merits)
 
@@ -160,7 +166,7 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
     def names_a_stranger(path: Path, student: str) -> bool:
         return any(
             (match.id if (match := owner.found_in(roster)) else safe_id(owner.student)) != student
-            for owner in all_meant(path.stem, notebooks, roster)
+            for owner in all_meant(path.stem, True, notebooks, roster)
         )
 
     return {

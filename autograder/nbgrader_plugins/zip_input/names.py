@@ -3,23 +3,80 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
+from typing import Literal
 
 from autograder.nbgrader_plugins.zip_input.roster import Match, Roster
 
+
+@dataclass(frozen=True)
+class Form:
+    """How one learning management system writes whose something is.
+
+    Attributes:
+        pattern: what it writes in the name of a file, without extension, or of a folder: `key`, which tells a person
+            from all others, and in it `student`; also `name`, `number`, `time`, and `file`, the student's own words.
+        files: whether it names files so, and not folders alone.
+        time: how it writes the time, as `strptime` reads it.
+        before: what words may stand before the person in `student`, which `told_apart` takes off: those of an
+            "assignment" or a full "name" before a user name, or of a "group" before a full name.
+        strict: whether somebody who is not in the roster is nobody: what it writes of them could be no id.
+    """
+
+    pattern: str
+    files: bool = True
+    time: str = ""
+    before: Literal["", "group", "assignment", "name"] = ""
+    strict: bool = False
+
+
 FORMS = {
-    # "Full Name_123456_assignsubmission_file_" as a folder, or before the file's own name. The number is
-    # another one in every assignment.
-    "Moodle": r"(?P<key>(?P<student>.+?)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
-    # "Assignment_userid_attempt_2026-11-01-12-00-00_nb.ipynb".
-    "Blackboard": r"(?P<key>.+?_(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
+    # "Full Name_123456_assignsubmission_file_" as a folder, or before the file's own name, and where groups hand in
+    # "Group A-Full Name_123456_…". The number is another one in every assignment (moodle/moodle,
+    # mod/assign/locallib.php, `download_submissions`: of the group and the name, _ becomes a blank).
+    "Moodle": Form(
+        r"(?P<key>(?P<student>.+?)_\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?",
+        before="group",
+    ),
+    # "Assignment_userid_attempt_2026-11-01-12-00-00_nb.ipynb"; either of the first two may hold a _.
+    "Blackboard": Form(
+        r"(?P<key>(?P<student>.+?_.+?))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+))?",
+        time="%Y-%m-%d-%H-%M-%S",
+        before="assignment",
+    ),
     # "lastnamefirstname_LATE_12345_67890_nb.ipynb"; the first number is the user's.
-    "Canvas": r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?!attempt_\d{4}-)(?P<file>.+)",
+    "Canvas": Form(r"(?P<key>(?P<student>[^_]+)(?:_late)?_(?P<number>\d+))_\d+_(?!attempt_\d{4}-)(?P<file>.+)"),
     # A folder "Lastname, Firstname(userid)", in one that is named after the assignment.
-    "Sakai": r"(?P<key>(?P<name>[^,()]+,[^()]*)\((?P<student>[^()]+)\))",
+    "Sakai": Form(r"(?P<key>(?P<name>[^,()]+,[^()]*)\((?P<student>[^()]+)\))"),
+    # A folder "12345-67890 - Full Name - Jan 5, 2027 1103 PM", or that before the file's own name.
+    "Brightspace": Form(
+        r"(?P<key>\d+-\d+ ?- ?(?P<student>.+?)) ?- ?(?P<time>[^-]*\b(?:19|20)\d\d\b[^-]*?)(?: ?- ?(?P<file>.+))?",
+        time="%b %d, %Y %I%M %p",
+        strict=True,
+    ),
+    # A folder "Lastname_Firstname_login_123", in ASCII (ILIAS-eLearning/ILIAS, `getDirectoryNameFromUserData`); where
+    # teams hand in, in one that is called "Team 7". Archives of the systems above, unpacked, may look alike.
+    "ILIAS": Form(
+        r"(?!.*_(?:attempt|assignsubmission)_)(?![^_]+_(?:late_)?\d+_\d+_)(?P<key>(?P<student>[^_]*_[^_]*_.+)_\d+)",
+        files=False,
+        before="name",
+        strict=True,
+    ),
+    # A folder "submission_123456"; a file beside it says whose it is.
+    "Gradescope": Form(r"(?P<key>(?P<student>submission_\d+))", files=False, strict=True),
 }
 """What systems write in the name of a file or folder. After the first that fits come the student's own words."""
+TEAMS = "Teams"
+"""Microsoft's writes a folder with the full name, in it one for the assignment or none, and in that "Version 1"."""
+_TEAMS_FOLDER = re.compile(r"version (?P<number>\d+)|(?:submitted|working) files|student work", re.IGNORECASE)
+"""The folders that it adds to these."""
+_ILIAS_TEAM = re.compile(r"team \d+", re.IGNORECASE)
+"""The folder around those of ILIAS, where teams hand in."""
+STRICT = {TEAMS, *(system for system, form in FORMS.items() if form.strict)}
+"""The systems whose people are looked for in the roster alone, where there is one."""
 COPY_OF_FILE = r"[ _]?\(\d+\)|[-_ ]+copy ?\d*|のコピー|[-_ ]+コピー"
 """What browsers and systems add to the name of a file that they have met before."""
 COPY = rf"(?:{COPY_OF_FILE}|-\d+)*"
@@ -39,6 +96,8 @@ class Owner:
         number: Canvas's number for the person.
         system: the learning management system that wrote the path; "" where people did.
         place: which part of the path says all this, from 0.
+        others: ids of all in the roster who may be meant, where these are several: it is nobody's then.
+        assumed: whether it is a guess where in the path the person begins.
     """
 
     key: str
@@ -49,47 +108,55 @@ class Owner:
     number: str = ""
     system: str = ""
     place: int = 0
+    others: tuple[str, ...] = ()
+    assumed: bool = False
 
     def found_in(self, roster: Roster) -> Match | None:
         """Who in the roster this is, if anybody."""
         return roster.find(self.student, self.name, self.number)
 
 
-def system_of(names: set[str]) -> str | None:
-    """The learning management system that wrote most of the names, if that is one for certain."""
-    counts = {system: sum(by_system(system, name, False) is not None for name in names) for system in FORMS}
+def system_of(names: Mapping[str, bool]) -> str | None:
+    """The learning management system that wrote most of the names, if that is one for certain.
+
+    Args:
+        names: name -> whether it is a file's.
+    """
+    counts = {
+        system: sum(by_system(system, name, is_file) is not None for name, is_file in names.items()) for system in FORMS
+    }
     most = max(counts.values())
     likely = [system for system, count in counts.items() if count == most]
     return likely[0] if len(likely) == 1 and 2 * most > len(names) else None
 
 
 def by_system(system: str, text: str, is_file: bool) -> Owner | None:
-    """The owner that a learning management system wrote into the name of a file, without extension, or of a folder."""
-    found = re.fullmatch(FORMS[system], text, re.IGNORECASE | re.DOTALL)
-    if not found:
+    """The owner that a learning management system wrote into the name of a file, without extension, or of a folder.
+
+    Words that stand before the person are part of `student` still.
+    """
+    form = FORMS[system]
+    found = re.fullmatch(form.pattern, text, re.IGNORECASE | re.DOTALL)
+    if not found or (is_file and not form.files):
         return None
     groups = found.groupdict(default="")
     student, number = groups["student"].strip(), groups.get("number", "")
-    name = groups.get("name", "" if system == "Blackboard" else student)
+    name = groups.get("name", "" if form.before in ("assignment", "name") else student)
     file = groups.get("file", "") if is_file else ""
     if number:
         student = f"{student}_{number}"
     # Canvas's key leaves out whether it came late.
     key = student if number else groups["key"]
-    return Owner(key, student, file, _time(groups.get("time")), name, number, system)
+    return Owner(key, student, file, _time(groups.get("time", ""), form.time), name, number, system)
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: str, form: str) -> datetime | None:
+    if "%I%M" in form:  # strptime takes 103 for 10:03
+        text = re.sub(r"\b(\d\d\d)(?= [AP]M)", r"0\1", text)
     try:
-        return datetime.strptime(text, "%Y-%m-%d-%H-%M-%S") if text else None
+        return datetime.strptime(text.strip(), form) if text else None
     except ValueError:
         return None
-
-
-def all_meant(text: str, notebooks: list[str], roster: Roster) -> list[Owner]:
-    """Everybody who may be meant by the name of a file, without extension, or of a folder."""
-    owners = [by_system(system, text, False) for system in FORMS] + [by_person(text, notebooks, roster)]
-    return [owner for owner in owners if owner]
 
 
 def by_person(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
@@ -100,3 +167,16 @@ def by_person(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
             return Owner(found["student"], found["student"], found["file"])
     original = re.fullmatch(rf"(?s)(.+?)(?:{COPY_OF_FILE})*", stem)[1]
     return next((Owner(name, name) for name in (stem, original) if roster.find(name)), None)
+
+
+def says_nothing(path: PurePath, place: int) -> bool:
+    """Whether the folder at `place` is one that a system adds, and that says nothing of whose it is."""
+    folder, below = path.parts[place : place + 2]
+    in_ilias = _ILIAS_TEAM.fullmatch(folder) and by_system("ILIAS", below, place + 2 == len(path.parts))
+    return bool(in_ilias or _TEAMS_FOLDER.fullmatch(folder))
+
+
+def version_in(path: PurePath, place: int) -> int:
+    """Which version Teams says that a file below the folder at `place` is; 0 if nothing says it."""
+    found = [_TEAMS_FOLDER.fullmatch(part) for part in path.parts[place + 1 : -1]]
+    return max((int(match["number"]) for match in found if match and match["number"]), default=0)

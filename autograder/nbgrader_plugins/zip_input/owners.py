@@ -8,12 +8,24 @@ nothing where a folder, an archive or a system says whose it is.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from autograder.i18n import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
-from autograder.nbgrader_plugins.zip_input.names import Owner, all_meant, by_person, by_system, system_of
+from autograder.nbgrader_plugins.zip_input.gradescope import METADATA, submitters
+from autograder.nbgrader_plugins.zip_input.names import (
+    STRICT,
+    TEAMS,
+    Owner,
+    by_person,
+    by_system,
+    says_nothing,
+    system_of,
+    version_in,
+)
+from autograder.nbgrader_plugins.zip_input.people import all_meant, told_apart
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 
 
@@ -38,7 +50,45 @@ def find_owners(
         for path, below in paths.items()
         if path.suffix == ".ipynb" and path not in owners
     ]
-    return {path: owner for path, owner in owners.items() if path not in unclear}, warnings
+    owners = {
+        path: replace(owner, system=TEAMS) if not owner.system and version_in(paths[path], owner.place) else owner
+        for path, owner in owners.items()
+        if path not in unclear
+    }
+    nobodys = {path: why for path, owner in owners.items() if (why := _why_nobodys(owner, roster))}
+    warnings += [f"{shown(str(paths[path]))}: {why}" for path, why in nobodys.items() if path.suffix == ".ipynb"]
+    warnings += _assumptions(owners[path] for path in owners if path not in nobodys)
+    return {path: owner for path, owner in owners.items() if path not in nobodys}, warnings
+
+
+def _why_nobodys(owner: Owner, roster: Roster) -> str:
+    """Why a file with this owner is not collected, or ""."""
+    if owner.others:
+        reason = _("this may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
+    elif owner.system == "Gradescope" and owner.student == owner.key:
+        reason = _(
+            "nothing says whose it is: {file}, which Gradescope puts beside these folders, is missing or does not name "
+            "anybody. It was not collected."
+        ).format(file=METADATA)
+    elif owner.system in STRICT and roster.is_filled and not owner.found_in(roster):
+        reason = _("{name} is not in the gradebook, or could be more than one there; it was not collected.")
+        reason = reason.format(name=shown(owner.name or owner.student))
+    else:
+        return ""
+    return f"{reason} " + _("Put the notebook into archive/ as <id in the gradebook>.ipynb and collect again.")
+
+
+def _assumptions(owners: Iterable[Owner]) -> list[str]:
+    read: dict[str, dict[str, str]] = defaultdict(dict)
+    for owner in owners:
+        if owner.assumed:
+            read[owner.system][owner.key] = owner.student
+    return [
+        _("The names of {system} do not say for certain where the user's begins. What was assumed: {read}.").format(
+            system=system, read=", ".join(f"{shown(key)} → {shown(student)}" for key, student in people.items())
+        )
+        for system, people in read.items()
+    ]
 
 
 class _Tree:
@@ -49,10 +99,14 @@ class _Tree:
 
     def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
         self._paths, self._notebooks, self._roster = paths, notebooks, roster
-        transparent = {assignment, "submitted"}
+        self._submitters = submitters(paths)
         self._parts = {
             path: [
-                *((place, part) for place, part in enumerate(below.parts[:-1]) if part not in transparent),
+                *(
+                    (place, part)
+                    for place, part in enumerate(below.parts[:-1])
+                    if part not in (assignment, "submitted") and not says_nothing(below, place)
+                ),
                 (len(below.parts) - 1, below.stem),
             ]
             for path, below in paths.items()
@@ -124,24 +178,41 @@ class _Tree:
             owner
             for here, part in self._parts[path]
             if here > place
-            for owner in all_meant(part, self._notebooks, self._roster)
+            for owner in all_meant(part, here == len(self._paths[path].parts) - 1, self._notebooks, self._roster)
         ]
         return {match.id for owner in owners if (match := owner.found_in(self._roster))}
 
     def _owners_at(self, depth: int, paths: list[Path]) -> dict[Path, Owner]:
         """Owners that the names at this depth give: as one system writes them, if most are so, or as people do."""
-        here = {path: self._parts[path][depth] for path in paths if depth < len(self._parts[path])}
-        names = {part for path, (_place, part) in here.items() if path.suffix == ".ipynb"}
-        system = system_of(names or {part for _place, part in here.values()})
+        here = {
+            path: (*self._parts[path][depth], depth == len(self._parts[path]) - 1)
+            for path in paths
+            if depth < len(self._parts[path])
+        }
+        names = {part: is_file for path, (_place, part, is_file) in here.items() if path.suffix == ".ipynb"}
+        system = system_of(names or {part: is_file for _place, part, is_file in here.values()})
         owners = {}
-        for path, (place, part) in here.items():
-            is_file = depth == len(self._parts[path]) - 1
-            owner = by_system(system, part, is_file) if system else None
-            if owner is None and path.suffix == ".ipynb":
+        if system:
+            written = {path: by_system(system, part, is_file) for path, (_place, part, is_file) in here.items()}
+            owners = told_apart({path: owner for path, owner in written.items() if owner}, self._roster)
+        for path, (_place, part, is_file) in here.items():
+            if path not in owners and path.suffix == ".ipynb":
                 owner = by_person(part, self._notebooks, self._roster) if is_file else Owner(part, part)
-            if owner:
-                owners[path] = replace(owner, place=place)
-        return owners
+                if owner:
+                    owners[path] = owner
+        owners = {path: replace(owner, place=here[path][0]) for path, owner in owners.items()}
+        return {path: self._submitted(path, o) if o.system == "Gradescope" else o for path, o in owners.items()}
+
+    def _submitted(self, path: Path, owner: Owner) -> Owner:
+        """The owner of a file in a folder of Gradescope's, whose name is a number alone."""
+        people = self._submitters.get(PurePath(*self._paths[path].parts[: owner.place + 1]), [])
+        if len(people) > 1:
+            return replace(owner, others=tuple(person.get("name") or person.get("sid", "") for person in people))
+        for person in people:
+            ids = [text for key in ("sid", "email", "name") if (text := person.get(key))]
+            known = (text for text in ids if self._roster.find(text))
+            return replace(owner, student=next(known, ids[0] if ids else owner.key), name=person.get("name", ""))
+        return owner
 
     def _depth(self, paths: list[Path]) -> int:
         """How deep names of students stand in a folder at the top: below folders that everybody's work lies in."""
@@ -149,7 +220,7 @@ class _Tree:
         depth = 1
         while all(depth + 1 < len(self._parts[path]) for path in notebooks):
             names = {self._parts[path][depth][1] for path in notebooks}
-            if len(names) > 1 or self._roster.find(*names) or system_of(names):
+            if len(names) > 1 or self._roster.find(*names) or system_of(dict.fromkeys(names, False)):
                 break
             inside = self._owners_at(depth + 1, paths)
             if len({owner.key for owner in inside.values()}) < 2 and "Sakai" not in _systems(inside):

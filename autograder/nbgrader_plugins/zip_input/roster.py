@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autograder.grading.records import Person
-from autograder.nbgrader_plugins.zip_input.archives import folded
+from autograder.reading import folded
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,18 @@ class Match:
 
 
 class Roster:
-    """The people in the gradebook, found by what tells one from all others there."""
+    """The people in the gradebook, found by what tells one from all others there.
+
+    Attributes:
+        people: id -> person.
+        is_filled: whether somebody filled it in; grading alone adds ids without names.
+    """
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         people = list(people)
         self._names = _index((name, person) for person in people for name in _full_names(person))
         self._numbers = _index((person.lms_id, person) for person in people)
+        self.is_filled = any(p.first_name or p.last_name or p.email or p.lms_id for p in people)
         self.people = {person.id: person for person in people if not self._is_leftover(person)}
         self._ids = _index((folded(text), person) for person in self.people.values() for text in _ids(person))
 

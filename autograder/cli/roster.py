@@ -1,0 +1,74 @@
+"""`autograder roster`: who is in the course, from the file of a spreadsheet or a learning management system."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.options import add_course
+from autograder.i18n import _
+from autograder.report.text import printable
+
+MOST_NAMED = 10
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    command = commands.add_parser(
+        "roster",
+        help=_("tell the gradebook who is in the course, from a CSV file (in a course folder)"),
+        description=_(run.__doc__),
+        example='autograder roster students.csv --id "Student ID"',
+    )
+    command.add_argument("file", type=Path, metavar="FILE", help=_("the list, saved as CSV or as text with tabs"))
+    command.add_argument("--id", default="", metavar="HEADING", help=_("the column with the ids, if not the usual one"))
+    command.add_argument("--encoding", default="", metavar="NAME", help=_("of the text, if it is not guessed right"))
+    add_course(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell the gradebook who is in the course, from a CSV file: all of it or nothing, and nobody is taken out."""
+    from autograder.grading.course import Course, CourseError
+    from autograder.grading.roster import UnusableRoster, import_roster, read_roster
+
+    path = options.file.resolve()
+    try:
+        course = Course(options.course)
+        roster = read_roster(path, options.id, options.encoding)
+        imported = import_roster(course, roster)
+    except UnusableRoster as error:
+        print(printable(_("Nothing was imported from {file}:").format(file=options.file)), file=sys.stderr)
+        for line in error.lines:
+            print(printable(f"  {line}"), file=sys.stderr)
+        return UNUSABLE
+    except CourseError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return UNUSABLE
+    _tell(roster, imported)
+    return FULL
+
+
+def _tell(roster: Any, imported: Any) -> None:
+    fields = ", ".join(f"{field} = {heading}" for field, heading in roster.columns.items())
+    print(printable(_("Columns: {fields}").format(fields=fields)))
+    if roster.encoding != "utf-8":
+        first = next((person for person in roster.people if not person.name.isascii()), roster.people[0])
+        line = _("Read as {encoding}; does the name look right? {id}: {name}")
+        print(printable(line.format(encoding=roster.encoding, id=first.id, name=first.name)))
+    if roster.left_out:
+        print(printable(_("Left out, as these are not students: {names}").format(names=_named(roster.left_out))))
+    line = _("Added: {added}. Updated: {updated}. As they were: {unchanged}.")
+    counts = {name: len(getattr(imported, name)) for name in ("added", "updated", "unchanged")}
+    print(line.format(**counts))
+    if imported.others:
+        line = _("In the gradebook, but not in this file: {ids}. They stay.")
+        print(printable(line.format(ids=_named(imported.others))))
+
+
+def _named(names: tuple[str, ...]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join([*names[:MOST_NAMED], *([_("and {n} more").format(n=more)] if more > 0 else [])])

@@ -1,0 +1,43 @@
+"""Students' ids that people take for the same, and that a gradebook does not."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from autograder.i18n import _
+
+
+def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """id -> the others that differ from it in nothing but case, Unicode form and blanks; only where there are any."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(ids)):
+        alike[_seen(name)].append(name)
+    groups = [names for names in alike.values() if len(names) > 1]
+    return {name: tuple(other for other in names if other != name) for names in groups for name in names}
+
+
+def note_on(name: str, others: Iterable[str]) -> str:
+    """What to say of a hand-in of `name`, whom these others may be."""
+    return _(
+        'It was graded as the work of "{name}". There is also "{others}", and the two differ only in {difference}. If '
+        "they are one person, rename the folder in submitted/ to the id in the roster, and grade again."
+    ).format(name=name, others='", "'.join(others), difference=_difference([name, *others]))
+
+
+def _seen(name: str) -> str:
+    """`name` as it looks: without case, width, and what is blank or invisible."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(c for c in folded if unicodedata.category(c)[0] not in "ZC")
+
+
+def _difference(names: list[str]) -> str:
+    def are_one(form: str, fold: bool) -> bool:
+        return len({unicodedata.normalize(form, name.casefold() if fold else name) for name in names}) == 1
+
+    if are_one("NFC", fold=False):
+        return _("how their characters are composed (Unicode NFC and NFD)")
+    if are_one("NFKC", fold=False):
+        return _("the width of characters")
+    return _("capitals") if are_one("NFC", fold=True) else _("blanks, capitals or the form of characters")

@@ -1,0 +1,104 @@
+"""When something was handed in: nbgrader keeps it in a file beside the notebook, which anybody may have written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import warnings
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from dateutil import parser, tz
+
+from autograder.i18n import _
+from autograder.reading import as_text, decoded, plain_content
+
+TIMESTAMP = "timestamp.txt"
+EXAMPLE = "2027-01-15 23:00:00 Asia/Tokyo"
+MOST_BYTES = 1000
+MOST_SHOWN = 60
+
+_YEARS = range(1970, 9999)
+"""Others cannot be meant, and the last ones cannot be shown in every time zone."""
+
+_DEFAULTS = (datetime(2001, 1, 1), datetime(2002, 2, 2))
+"""What the parser takes a year, month or day from that the text does not say: then two times come out."""
+
+_ZONE = re.compile(r"(?s)(?P<time>.*\S)\s+(?P<zone>[A-Za-z]\w*(?:[/+-][\w+-]+)*)")
+_ZONES_OF_THEIR_OWN = {"JST": "Asia/Tokyo"}
+"""Abbreviations that mean one zone here, and that the database of zones does not have."""
+
+
+def read_timestamp(folder: Path) -> tuple[datetime | None, str]:
+    """When what lies in `folder` was handed in, as nbgrader's gradebook keeps it: in UTC, without a zone.
+
+    A time without a zone is in UTC, as nbgrader has it.
+
+    Returns:
+        The time, or None; and why there is none although there is a file for it, or "".
+    """
+    path = folder / TIMESTAMP
+    try:
+        path.lstat()
+    except OSError:
+        return None, ""
+    content = plain_content(path, MOST_BYTES)
+    if content is None:
+        return None, _problem(path, _("it is a folder or a link, or too large"))
+    try:
+        text = unicodedata.normalize("NFKC", decoded(content)).strip("\0\ufeff \t\r\n")
+    except UnicodeDecodeError:
+        return None, _problem(path, _("it is not text"))
+    if not text:
+        return None, _problem(path, _("it is empty"))
+    try:
+        return time_of(text), ""
+    except ValueError:
+        shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+        return None, _problem(path, _('it says "{text}"').format(text=as_text(" ".join(shown.split()))))
+
+
+def time_of(text: str) -> datetime:
+    """The time that `text` says, in UTC and without a zone.
+
+    Raises:
+        ValueError: it says none, not all of one, or one that cannot be.
+    """
+    zone, found = None, _ZONE.fullmatch(text)
+    if found:
+        zone = _zone(found["zone"])
+    try:
+        first, second = (_parsed(found["time"] if zone else text, default) for default in _DEFAULTS)
+        time = first.replace(tzinfo=first.tzinfo or zone or UTC).astimezone(UTC).replace(tzinfo=None)
+    except Exception as error:  # dateutil has no common class for what it meets with
+        raise ValueError(text) from error
+    if first != second or time.year not in _YEARS:
+        raise ValueError(text)
+    return time
+
+
+def _parsed(text: str, default: datetime) -> datetime:
+    def zone_of(name: str | None, offset: int | None) -> tzinfo | None:
+        if offset is not None:
+            return tz.tzoffset(name, offset)
+        zone = _zone(name) if name else None
+        if name and zone is None:
+            raise ValueError(name)
+        return zone
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return parser.parse(text, default=default, tzinfos=zone_of)
+
+
+def _zone(name: str) -> tzinfo | None:
+    return tz.gettz(_ZONES_OF_THEIR_OWN.get(name, name))
+
+
+def _problem(path: Path, seen: str) -> str:
+    if path.is_relative_to(Path.cwd()):  # the course folder, in all commands
+        path = path.relative_to(Path.cwd())
+    return _(
+        "The time in {path} cannot be read ({seen}), so the submission has none. Write it there like "
+        "{example}, or delete the file, and grade again."
+    ).format(path=as_text(str(path)), seen=seen, example=EXAMPLE)

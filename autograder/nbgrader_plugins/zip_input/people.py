@@ -1,0 +1,78 @@
+"""Whom the names that a learning management system wrote mean: other words may stand before the person.
+
+"HW_1_ken_ito" may be the user ken_ito's, ito's or 1_ken_ito's, and "Red-Ann Smith-Jones" is Ann Smith-Jones's of the
+group Red. All names of a download tell it together, and with the roster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autograder.nbgrader_plugins.zip_input.names import FORMS, Owner, by_person, by_system
+from autograder.nbgrader_plugins.zip_input.roster import Roster
+
+
+def told_apart(owners: Mapping[Path, Owner], roster: Roster) -> dict[Path, Owner]:
+    """`owners`, by one system and of one download, without the words before the person."""
+    students = sorted({owner.student for owner in owners.values()})
+    tell = {"assignment": _after_assignment, "group": _after_group, "name": _after_name}
+    return {
+        path: tell[before](owner, students, roster) if (before := FORMS[owner.system].before) else owner
+        for path, owner in owners.items()
+    }
+
+
+def all_meant(text: str, is_file: bool, notebooks: list[str], roster: Roster) -> list[Owner]:
+    """Everybody who may be meant by the name of a file, without extension, or of a folder, whatever is beside it."""
+    written = [owner for system in FORMS if (owner := by_system(system, text, is_file))]
+    owners = [told_apart({Path(): replace(owner, file="")}, roster)[Path()] for owner in written]
+    by_hand = by_person(text, notebooks, roster)
+    return [*owners, by_hand] if by_hand else owners
+
+
+def _after_assignment(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
+    """The user name after the assignment's, with a _ between them.
+
+    The assignment's is at most what all names begin with: a user name that is shorter is nobody's here, were it in the
+    roster. Where only one name is there, the longest user name that is in the roster counts.
+    """
+    words = owner.student.split("_")
+    shared = len(os.path.commonprefix([student.split("_")[:-1] for student in students])) if len(students) > 1 else 0
+    places = range(1, (shared or len(words) - 1) + 1)
+    users = {place: "_".join(words[place:]) for place in places}
+    ids = {place: match.id for place in places if (match := roster.find(users[place])) and match.by_id}
+    if len(set(ids.values())) > 1 and shared:
+        return replace(owner, student=users[places[-1]], others=tuple(sorted(set(ids.values()))))
+    # An e-mail address is not cut: what is left of it could be somebody else's.
+    place = min(ids, default=places[0] if "@" in owner.student and not shared else places[-1])
+    return replace(owner, student=users[place], assumed=len(places) > 1 and not (ids and (shared or place == 1)))
+
+
+def _after_group(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
+    """The full name after a group's, with a - between them, which both names may hold as well.
+
+    Where groups hand in, a group's stands before every name.
+    """
+    if owner.found_in(roster) or not all("-" in student for student in students):
+        return owner
+    words = owner.student.split("-")
+    names = ("-".join(words[place:]).strip() for place in range(1, len(words)))
+    name = next((name for name in names if roster.find("", name)), None)
+    return replace(owner, student=name, name=name) if name else owner
+
+
+def _after_name(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
+    """The user name after the last name and the first, with a _ between all of them, which each may hold as well."""
+    words = owner.student.split("_")
+    read = [
+        replace(owner, student="_".join(words[place:]), name=" ".join(words[:place])) for place in range(2, len(words))
+    ]
+    fit = [found for found in read if (match := found.found_in(roster)) and match.by_id]
+    agreed = [found for found in fit if roster.find("", found.name)]
+    ids = {found.found_in(roster).id for found in agreed or fit}
+    if len(ids) > 1:
+        return replace(read[-1], others=tuple(sorted(ids)))
+    return (agreed or fit or [replace(read[-1], assumed=len(read) > 1)])[0]

@@ -1,0 +1,74 @@
+"""The notebook that an assignment was released as, by which a student's notebook of any name is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.cells import CHECK_PREFIX, grade_id_of, recognise, source_of
+from autograder.submission import UnreadableNotebook, read_notebook, submission_of
+
+
+@dataclass(frozen=True, order=True)
+class Worth:
+    """How good a notebook of an assignment's is in a file; the better of two is the greater one.
+
+    Attributes:
+        readable: whether it is a notebook at all.
+        belonging: 2 where at least half of the assignment's graded cells are in it, 1 where some are, else 0.
+        answered: whether one of these holds something else than what was released.
+    """
+
+    readable: bool = False
+    belonging: int = 0
+    answered: bool = False
+
+
+class Released:
+    """The notebooks of an assignment, as they were released or else as the instructor has them.
+
+    Args:
+        paths: the notebooks; what cannot be read is left out.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._sources: dict[str, str] = {}
+        for path in paths:
+            try:
+                self._sources |= _graded(read_notebook(path)["cells"])
+            except UnreadableNotebook:
+                continue
+
+    def worth(self, path: Path) -> Worth:
+        """What the file `path` is worth."""
+        try:
+            notebook = read_notebook(path)
+        except UnreadableNotebook:
+            return Worth()
+        found = _graded(notebook["cells"], self._sources)
+        mine = found.keys() & self._sources.keys()
+        belonging = (len(mine) > 0) + (2 * len(mine) >= len(self._sources))
+        if not self._sources:
+            belonging = _is_of_this_kit(notebook, path.name)
+        return Worth(True, belonging, any(found[name] != self._sources[name] for name in mine))
+
+
+def _is_of_this_kit(notebook: dict[str, Any], name: str) -> bool:
+    try:
+        submission_of(notebook, name)
+    except UnreadableNotebook:
+        return False
+    return True
+
+
+def _graded(cells: list[Any], wanted: Iterable[str] = ()) -> dict[str, str]:
+    """grade_id -> text of the cells that nbgrader has marked, or that lost their mark and are of those `wanted`."""
+    lost = recognise(cells, wanted)
+    names = {index: grade_id_of(cell) or lost.get(index) for index, cell in enumerate(cells)}
+    return {
+        name: "" if name.startswith(CHECK_PREFIX) else source_of(cells[index]).strip()
+        for index, name in names.items()
+        if name and isinstance(cells[index], dict)
+    }
