@@ -160,7 +160,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
                 cells,
                 tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
                 {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
-                _in_order_of(grade_ids, set(points).difference(wanted)),
+                _in_order_of([*grade_ids, *hand_graded(assignment)], set(points).difference(wanted)),
             )
     raise UnreadableNotebook(
         _(
@@ -276,8 +276,8 @@ def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
 
 
 def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
-    """`names` as they stand in the notebook, those that do not at the end."""
-    return (*(name for name in grade_ids if name in names), *sorted(names.difference(grade_ids)))
+    """`names` as they come in `grade_ids`, those that do not at the end."""
+    return tuple(dict.fromkeys([*(name for name in grade_ids if name in names), *sorted(names)]))
 
 
 def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:

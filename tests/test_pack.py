@@ -11,6 +11,7 @@ from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture
 from autograder import cli
 from autograder.exercises import hand_graded
 from autograder.pack import hand_graded_state, package_of, write_zip
+from autograder.submission import submission_of
 from tests.sample_class import Student, cell_of, reference
 
 RELEASE = COURSE / "release"
@@ -195,15 +196,19 @@ def test_hand_graded_cells_are_seen_as_grading_sees_them(edition, lose):
     def release():
         return json.loads((RELEASE / edition / NB).read_text(encoding="utf-8"))
 
-    assert hand_graded_state(lose(release()), ASSIGNMENT) == ([], [PLOT, FINDINGS])
+    assert state_of(lose(release())) == ([], [PLOT, FINDINGS])
     students = Student("s", "", answers={PLOT: reference(PLOT), FINDINGS: "The gradients vanish."})
-    assert hand_graded_state(lose(students.notebook(release())), ASSIGNMENT) == ([], [])
+    assert state_of(lose(students.notebook(release()))) == ([], [])
+
+
+def state_of(notebook):
+    return hand_graded_state(notebook, submission_of(notebook, NB))
 
 
 def test_a_hand_graded_cell_that_was_deleted_is_missing():
     notebook = json.loads((RELEASE / ASSIGNMENT / NB).read_text(encoding="utf-8"))
     notebook["cells"].remove(cell_of(notebook, PLOT))
-    assert hand_graded_state(notebook, ASSIGNMENT) == ([PLOT], [FINDINGS])
+    assert state_of(notebook) == ([PLOT], [FINDINGS])
 
 
 def test_what_is_missing_or_wrong_is_named_and_packed_all_the_same(write_notebook, pack):
