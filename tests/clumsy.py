@@ -719,7 +719,7 @@ FORMAT = (
 UNREADABLE = (
     Clumsy("empty", "an empty file", lambda n: "", honest=False, unreadable="empty"),
     Clumsy("cut-off", "half a file", lambda n: _text(n)[: len(_text(n)) // 2], honest=False, unreadable="JSON"),
-    Clumsy("pdf", "a PDF", lambda n: b"%PDF-1.7\n\xe2\xe3\xcf\xd3", honest=False, unreadable="UTF-8"),
+    Clumsy("pdf", "a PDF", lambda n: b"%PDF-1.7\n\xe2\xe3\xcf\xd3", honest=False, unreadable="JSON"),
     Clumsy("list", "a list", lambda n: "[1, 2]", honest=False, unreadable="notebook"),
     Clumsy("script", "the code without the notebook", lambda n: RIGHT["batch_norm"], honest=False, unreadable="JSON"),
     Clumsy("too-deep", "lists in lists in lists", lambda n: "[" * 100_000, honest=False, unreadable="JSON"),
