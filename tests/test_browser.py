@@ -32,7 +32,7 @@ from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
 
 pytestmark = pytest.mark.browser
 
-EPS = "eps does its work: columns with a tiny spread come out as the formula says, constant ones as beta."
+EPS = "eps does its work: columns with a tiny spread come out as the formula says."
 
 
 @pytest.fixture(scope="module")
