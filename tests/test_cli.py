@@ -401,7 +401,7 @@ def test_pytest_shows_one_test_a_check(write_notebook, tmp_path):
 def test_pytest_tells_once_why_an_exercise_was_stopped(write_notebook, tmp_path):
     ends = "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)"
     notebook = write_notebook(small_notebook(clip_gradients=ends))
-    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "clip", cwd=tmp_path)
+    _code, text = pytest_on("--submission", notebook.name, "--pyargs", "autograder", "-k", "clip", "-rN", cwd=tmp_path)
     promises = next(len(e.checks) for e in EXERCISES if e.id == "clip_gradients")
     assert f"{promises} failed" in text
     assert text.count("ended the Python process") == 1 and text.count("The same as above.") == promises - 1
