@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.beside import files_beside
-from autograder.cells import grade_id_of, is_as_given, source_of
+from autograder.cells import grade_id_of, is_as_given, metadata_of, source_of
 from autograder.exercises import releases
 from autograder.grading import Graded, grade_submission
 from autograder.i18n import _
@@ -169,15 +169,17 @@ def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple
 
     A cell that lost its mark is there if grading will recognise it.
     """
-    wanted, given = submission.by_hand, {grade_id_of(cell) for cell in notebook["cells"] if is_as_given(cell)}
+    wanted, marks = submission.by_hand, [(cell, metadata_of(cell, "nbgrader")) for cell in notebook["cells"]]
+    given = {mark.get("grade_id") for cell, mark in marks if mark.get("solution") is True and is_as_given(cell)}
     released, cells = _identified(notebook, submission.assignment)
     present = [cell for cell in notebook["cells"] if isinstance(cell, dict)]  # an instructor's question, too
     found = {grade_id_of(cell): source_of(cell) for cell in (*present, *cells)}
     missing = [name for name in wanted if name not in found]
+    empty = {name: cell for name, cell in released.items() if cell.solution}  # a task is answered in other cells
     untouched = [
         name
         for name in wanted
-        if name in given or (name in found and name in released and released[name].is_untouched(found[name]))
+        if name in given or (name in found and name in empty and empty[name].is_untouched(found[name]))
     ]
     return missing, untouched
 

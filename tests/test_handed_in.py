@@ -122,6 +122,9 @@ def test_what_editors_shells_and_nbgrader_write_is_read_with_its_zone(stamped, c
         (b"\xff\xfe", "empty"),
         (b"\x81\xff\x00", "not text"),
         (b"1" * 900, "..."),
+        (b"2027-01-15 23:00:00 " + b"A" * 900, "AAA"),  # no system has a file of such a name
+        (b"1 A" + b"-" * 900 + b"!", "---"),  # nor may any text take longer to read than it is long
+        (b"1 A" + b"/-" * 400 + b"!", "/-"),
         (b" " * 10_000, "too large"),
     ],
 )

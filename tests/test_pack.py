@@ -9,6 +9,7 @@ from conftest import COURSE, code_cell, small_notebook
 from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
 
 from autograder import cli
+from autograder.cells import checksum_of
 from autograder.exercises import hand_graded
 from autograder.pack import hand_graded_state, package_of, write_zip
 from autograder.submission import submission_of
@@ -209,6 +210,21 @@ def test_a_hand_graded_cell_that_was_deleted_is_missing():
     notebook = json.loads((RELEASE / ASSIGNMENT / NB).read_text(encoding="utf-8"))
     notebook["cells"].remove(cell_of(notebook, PLOT))
     assert state_of(notebook) == ([PLOT], [FINDINGS])
+
+
+def test_what_students_do_not_write_in_is_never_called_empty():
+    """An instructor's own test cell is locked, and a task is answered in other cells."""
+    notebook = json.loads((RELEASE / ASSIGNMENT / NB).read_text(encoding="utf-8"))
+    for name, mark in (("own_test", {"locked": True, "grade": True}), ("own_task", {"locked": True, "task": True})):
+        mark = {"grade": False, "solution": False, "task": False, **mark, "grade_id": name, "points": 1}
+        cell = {"cell_type": "markdown", "metadata": {"nbgrader": mark}, "source": "Look."}
+        mark |= {"schema_version": 3, "cell_type": "markdown"}
+        mark["checksum"] = checksum_of(cell)
+        notebook["cells"].append(cell)
+    contents = notebook["metadata"]["autograder"]["cells"]
+    contents |= {"own_test": 1.0, "own_task": 1.0}
+    assert {"own_test", "own_task"} <= set(submission_of(notebook, NB).by_hand)
+    assert state_of(notebook) == ([], [PLOT, FINDINGS])
 
 
 def test_what_is_missing_or_wrong_is_named_and_packed_all_the_same(write_notebook, pack):

@@ -155,6 +155,15 @@ def test_what_is_left_out_is_told(read):
     assert read(LISTS["Canvas"][0]).left_out == ("Points Possible", "Student, Test")
 
 
+def test_ids_are_looked_at_as_they_are_imported(faults):
+    """Brightspace writes a # before them."""
+    heading = "OrgDefinedId,Username,Last Name,First Name\n"
+    (empty,) = faults(f"{heading}#s1,#,Suzuki,Taro\n")
+    assert "there is nothing in Username" in empty
+    (hidden,) = faults(f"{heading}#s1,#.hid,Suzuki,Taro\n")
+    assert "'.hid' cannot be an id" in hidden
+
+
 def test_the_column_of_the_ids_may_be_named(read, faults):
     text = LISTS["Blackboard"][0]
     assert read(text, id_column="student id").people == (Person("s1", "Taro", "Suzuki"),)

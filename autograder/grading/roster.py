@@ -114,8 +114,8 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
         if _is_no_student(cells, heading):
             left_out.append(cells["name"])
             continue
-        fault = _fault_of(cells["id"], heading["id"])
         person = _person(cells)
+        fault = _fault_of(person.id, heading["id"])
         line, before = people.setdefault(person.id, (number, person)) if person.id else (number, person)
         if not fault and before != person:
             fault = _("{id} is somebody else in row {other}").format(id=person.id, other=line)

@@ -24,7 +24,7 @@ _YEARS = range(1970, 9999)
 _DEFAULTS = (datetime(2001, 1, 1), datetime(2002, 2, 2))
 """What the parser takes a year, month or day from that the text does not say: then two times come out."""
 
-_ZONE = re.compile(r"(?s)(?P<time>.*\S)\s+(?P<zone>[A-Za-z]\w*(?:[/+-][\w+-]+)*)")
+_ZONE = re.compile(r"(?s)(?P<time>.*\S)\s+(?P<zone>[A-Za-z][\w/+-]*)")
 _ZONES_OF_THEIR_OWN = {"JST": "Asia/Tokyo"}
 """Abbreviations that mean one zone here, and that the database of zones does not have."""
 
@@ -64,10 +64,9 @@ def time_of(text: str) -> datetime:
     Raises:
         ValueError: it says none, not all of one, or one that cannot be.
     """
-    zone, found = None, _ZONE.fullmatch(text)
-    if found:
-        zone = _zone(found["zone"])
     try:
+        found = _ZONE.fullmatch(text)
+        zone = _zone(found["zone"]) if found else None
         first, second = (_parsed(found["time"] if zone else text, default) for default in _DEFAULTS)
         time = first.replace(tzinfo=first.tzinfo or zone or UTC).astimezone(UTC).replace(tzinfo=None)
     except Exception as error:  # dateutil has no common class for what it meets with
