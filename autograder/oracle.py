@@ -87,7 +87,7 @@ class Reference:
         """The reference solution of `exercise`."""
         if exercise.solution not in self._modules:
             package = next(name for name, exercises in assignments().items() if exercise in exercises)
-            path = self.folder / package.replace("-", "_") / f"{exercise.solution}.py"
+            path = self.folder / package.replace("-", "_") / exercise.solution / "solution.py"
             if not path.is_file():
                 raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
             spec = importlib.util.spec_from_file_location(f"reference_{exercise.solution}", path)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 from autograder.exercises import assignments
 from autograder.oracle import RECORDINGS, Reference, recorded
-from reference.misconceptions import misconceptions
+from reference import bank
 
 
 def main() -> None:
     """Write, for each exercise, its public cases with what the reference shows, and the fingerprints of mistakes."""
     reference = Reference(Path(__file__).parents[1])
-    bank = misconceptions()
     for exercises in assignments().values():
         for exercise in exercises:
             (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
             recorded.cache_clear()
-            mistakes = [mistake for mistake in bank if mistake.solution == exercise.solution]
+            mistakes = [mistake for mistake in bank.mistakes() if mistake.solution == exercise.solution]
             (RECORDINGS / f"{exercise.id}.mistakes.msgpack").write_bytes(reference.fingerprint(exercise, mistakes))
 
 

@@ -161,7 +161,7 @@ def unwrapped(markdown: str) -> str:
 
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
-    return (REFERENCE / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
+    return (REFERENCE / name / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
 
 
 def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:

@@ -18,8 +18,8 @@ from autograder.exercises import exercise  # noqa: E402
 from autograder.i18n import LANGUAGES, speaking  # noqa: E402
 from autograder.notebook import judge_here  # noqa: E402
 from autograder.report.text import exercise_text  # noqa: E402
-from reference.gradient_pathology.batch_norm import BatchNorm  # noqa: E402
-from reference.misconceptions import misconceptions  # noqa: E402
+from reference.bank import mistakes  # noqa: E402
+from reference.gradient_pathology.batch_norm.solution import BatchNorm  # noqa: E402
 
 INTRODUCTION = {
     "en": "# What `check` says\n\nTen kinds of answers, as a student sees them in a console; in Jupyter as cards.",
@@ -64,7 +64,7 @@ EXAMPLES: list[tuple[str, str, dict[str, str]]] = [
 
 def page(language: str) -> str:
     """The page in `language`."""
-    bank = {mistake.id: mistake for mistake in misconceptions()}
+    bank = {mistake.id: mistake for mistake in mistakes()}
     parts = [INTRODUCTION[language]]
     with speaking(language):
         for number, (exercise_id, example, title) in enumerate(EXAMPLES, start=1):

@@ -18,6 +18,7 @@ from autograder.submission import source_of
 from autograder.worker.isolation import Level
 
 COURSE = Path(__file__).resolve().parents[1]
+REFERENCE = COURSE / "reference" / "gradient_pathology"
 EXERCISES = assignments()["gradient-pathology"]
 SETUP = """\
 import matplotlib.pyplot as plt
@@ -117,7 +118,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def solution_source(name: str) -> str:
     """The reference's text of the solution cell `name`."""
-    return (COURSE / "reference" / "gradient_pathology" / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n")[1]
+    return REFERENCE.joinpath(name, "solution.py").read_text(encoding="utf-8").split("\n# %%\n")[1]
 
 
 SOLUTIONS = {exercise.solution: solution_source(exercise.solution) for exercise in EXERCISES}
@@ -166,7 +167,7 @@ def solution_lines() -> set[str]:
 
 def _texts_with_solutions() -> Iterator[str]:
     """The reference's files, and all cells of the instructor's notebooks in both languages."""
-    for path in (COURSE / "reference").glob("gradient_pathology/*.py"):
+    for path in REFERENCE.glob("*/solution.py"):
         yield path.read_text(encoding="utf-8")
     for path in (COURSE / "source").glob("*/gradient_pathology.ipynb"):
         yield from (source_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])

@@ -18,8 +18,8 @@ from autograder.diagnosis import PROJECTIONS, departures, explain, sketches_of
 from autograder.exercises.exercise import Exercise, Implementation
 from autograder.judge import judge
 from autograder.oracle import RECORDINGS, known_mistakes, recorded, trials
-from reference.misconceptions.clip_gradients import clip
-from reference.misconceptions.depth_study import study
+from reference.gradient_pathology.clip_gradients.mistakes import clip
+from reference.gradient_pathology.depth_study.mistakes import study
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exercise.checks]
 

@@ -74,6 +74,7 @@ class Copy:
             case [name] if step.heading.startswith("New file"):
                 path = self.folder / name
                 assert not path.exists()
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(step.text, encoding="utf-8")
             case [name] if step.heading.startswith("At the end of"):
                 with (self.folder / name).open("a", encoding="utf-8") as file:
@@ -132,7 +133,7 @@ def copy(tmp_path_factory) -> Copy:
 
 
 def reference() -> str:
-    return text_below("New file `reference/gradient_pathology/").split("# %%\n")[1]
+    return text_below(f"New file `reference/gradient_pathology/{EXERCISE}/solution.py`").split("# %%\n")[1]
 
 
 def test_every_block_of_the_example_is_carried_out_or_compared():

@@ -20,7 +20,7 @@ from autograder.report.overview import next_exercise, overview_html, overview_te
 from autograder.report.text import exercise_text
 from autograder.report.words import MARKS, outcome_word, title
 from autograder.results import ExerciseResult, Item, Outcome
-from reference.misconceptions import misconceptions
+from reference.bank import mistakes
 from tests.colours import contrast
 
 ASSIGNMENT = "gradient-pathology"
@@ -247,7 +247,7 @@ def test_without_any_style_the_same_words_stand_in_the_same_order():
 
 
 def test_a_real_mistake_fills_the_card():
-    mistake = next(m for m in misconceptions() if m.id == "eps-outside-root")
+    mistake = next(m for m in mistakes() if m.id == "eps-outside-root")
     wanted = next(e for e in EXERCISES if e.id == "batch_norm_forward")
     result = judge_here(wanted, {"BatchNorm": mistake.implementation.BatchNorm})
     item = next(item for item in result.items if item.question)

@@ -17,11 +17,11 @@ from autograder.judge import judge
 from autograder.layers import Problem, forward_backward
 from autograder.oracle import Reference, recorded, trials
 from autograder.results import Outcome
-from reference.gradient_pathology.batch_norm import BatchNorm
-from reference.gradient_pathology.clip_gradients import clip_gradients
-from reference.gradient_pathology.depth_study import depth_study
-from reference.gradient_pathology.gradient_monitor import GradientMonitor
-from reference.gradient_pathology.gradient_profile import gradient_slope
+from reference.gradient_pathology.batch_norm.solution import BatchNorm
+from reference.gradient_pathology.clip_gradients.solution import clip_gradients
+from reference.gradient_pathology.depth_study.solution import depth_study
+from reference.gradient_pathology.gradient_monitor.solution import GradientMonitor
+from reference.gradient_pathology.gradient_profile.solution import gradient_slope
 
 REFERENCE = Reference(Path(__file__).parents[1])
 SEEDS = (31,)

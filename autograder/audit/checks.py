@@ -1,6 +1,6 @@
 """Tests the checks: every known mistake must lose points in the checks it names, every right solution must lose none.
 
-The wrong ones are the course's `reference/misconceptions`, the right but unusual ones its `tests/variants`. Each is
+The wrong ones are the course's mistakes and the right but unusual ones its variants, both in `reference/`. Each is
 judged on cases drawn from many seeds, beside the reference and an empty notebook.
 """
 
@@ -133,8 +133,9 @@ class Material:
             sys.path.insert(0, str(course))
         every = [exercise for exercises in assignments().values() for exercise in exercises]
         self._cells = {exercise.solution for exercise in every if not only or exercise.id in only}
-        self.mistakes = self._taking_part(importlib.import_module("reference.misconceptions").misconceptions())
-        self.variants = self._taking_part(importlib.import_module("tests.variants").variants())
+        bank = importlib.import_module("reference.bank")
+        self.mistakes = self._taking_part(bank.mistakes())
+        self.variants = self._taking_part(bank.variants())
 
     def _taking_part(self, candidates: list[Any]) -> list[Any]:
         return [candidate for candidate in candidates if candidate.solution in self._cells]

@@ -779,8 +779,9 @@ put_in_front()
                 sys.path[:0] = ["{course}", "{course}/reference", "{course}/reference/gradient_pathology"]
                 solved = {}
                 for name in ("clip_gradients", "gradient_monitor", "gradient_profile", "batch_norm", "depth_study"):
-                    path = "{course}/reference/gradient_pathology/" + name + ".py"
-                    for module in (name, "gradient_pathology." + name, "reference.gradient_pathology." + name):
+                    path = "{course}/reference/gradient_pathology/" + name + "/solution.py"
+                    for parent in ("", "gradient_pathology.", "reference.gradient_pathology."):
+                        module = parent + name + ".solution"
                         found = tried("import " + module, importlib.import_module, module)
                         solved.update(vars(found) if found else {})
                     solved.update(tried("run " + path, runpy.run_path, path) or {})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograder.layers import Linear, Problem
-from reference.gradient_pathology.gradient_monitor import GradientMonitor
+from reference.gradient_pathology.gradient_monitor.solution import GradientMonitor
 
 DEFINES = "GradientMonitor"
 

@@ -1,0 +1,104 @@
+"""The bank: every known wrong and every right but unusual implementation, each written down once.
+
+A solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.py` with
+`mistakes.toml`, and `variants.py`. The code of a mistake is written on top of the reference: it shows the mistake
+and nothing else. Its entry in the TOML file says which checks must take points for it, and what a student is told:
+
+    [clip-root-forgotten]
+    fails = ["clip_gradients.total_norm"]
+    cause.en = "The sum of squares is used without its root."
+    hint.en = "If every gradient doubles, by how much does your total_norm grow?"
+
+One without a cause is judged by the audit, and explains nothing to anybody.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.exercises.exercise import Implementation
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One known mistake.
+
+    Attributes:
+        id: a few words with dashes, unique.
+        solution: grade_id of the solution cell it stands in.
+        implementation: the code.
+        fails: the checks that must take points for it, as "exercise.check".
+        cause: one sentence that says what was done, by language ("en", "ja").
+        hint: one question that points to it and gives no formula, by language.
+        pair: whether it is two others at once.
+    """
+
+    id: str
+    solution: str
+    implementation: Implementation
+    fails: tuple[str, ...]
+    cause: dict[str, str] = field(default_factory=dict)
+    hint: dict[str, str] = field(default_factory=dict)
+    pair: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One right but unusual implementation of the solution cell `solution`."""
+
+    id: str
+    solution: str
+    implementation: Implementation
+
+
+class Bank:
+    """The mistakes of one solution cell; `@bank.add(id)` decorates the function or class that makes one.
+
+    Raises:
+        ValueError: a mistake has no entry in mistakes.toml.
+    """
+
+    def __init__(self, file: str, defines: str) -> None:
+        """`file` is `__file__` of a module mistakes.py, and `defines` the name that the solution cell defines."""
+        self._folder, self._defines = Path(file).parent, defines
+        self._entries = tomllib.loads((self._folder / "mistakes.toml").read_text(encoding="utf-8"))
+        self.mistakes: list[Mistake] = []
+
+    def add(self, id: str) -> Callable[[Any], Any]:
+        """Add a mistake."""
+        if id not in self._entries:
+            raise ValueError(f"{self._folder / 'mistakes.toml'} has no entry [{id}]")
+        entry = self._entries[id]
+
+        def register(code: Any) -> Any:
+            about = {"fails": tuple(entry["fails"]), **{name: entry[name] for name in entry.keys() - {"fails"}}}
+            self.mistakes.append(Mistake(id, self._folder.name, Implementation({self._defines: code}), **about))
+            return code
+
+        return register
+
+
+def mistakes() -> list[Mistake]:
+    """All known mistakes of all assignments."""
+    return [mistake for module in _modules("mistakes") for mistake in module.bank.mistakes]
+
+
+def variants() -> list[Variant]:
+    """All right but unusual implementations; a module variants.py has them in a dict, by id."""
+    return [
+        Variant(name, Path(module.__file__).parent.name, Implementation({module.DEFINES: code}))
+        for module in _modules("variants")
+        for name, code in module.VARIANTS.items()
+    ]
+
+
+def _modules(name: str) -> list[Any]:
+    paths = sorted(path.relative_to(FOLDER).with_suffix("") for path in FOLDER.glob(f"*/*/{name}.py"))
+    return [importlib.import_module(".".join(("reference", *path.parts))) for path in paths]

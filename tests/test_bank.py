@@ -1,0 +1,62 @@
+"""The bank of known mistakes and right variants: what it is made of. `tests/test_audit.py` judges all of it."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from autograder.exercises import assignments
+from autograder.exercises.exercise import Implementation
+from autograder.judge import judge
+from autograder.oracle import trials
+from reference import bank
+from reference.gradient_pathology.batch_norm.mistakes import Staged
+from reference.gradient_pathology.clip_gradients.mistakes import clip
+from reference.gradient_pathology.depth_study.mistakes import study
+from reference.gradient_pathology.gradient_monitor.mistakes import Steps
+from reference.gradient_pathology.gradient_profile.mistakes import slope
+
+EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]
+BASES = {
+    "batch_norm": Staged,
+    "clip_gradients": clip,
+    "depth_study": study,
+    "gradient_monitor": Steps,
+    "gradient_profile": slope,
+}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=[exercise.id for exercise in EXERCISES])
+def test_what_mistakes_are_built_on_is_right(exercise, reference):
+    expected = reference.expect(exercise, np.random.default_rng(21))
+    base = Implementation({exercise.defines: BASES[exercise.solution]})
+    assert judge(exercise, trials(expected, [exercise.observe(base, e.case) for e in expected])).full
+
+
+def test_ids_are_unique_and_no_text_is_without_a_mistake():
+    mistakes = bank.mistakes()
+    assert max(Counter(mistake.id for mistake in mistakes).values()) == 1
+    texts = [path.read_text(encoding="utf-8") for path in bank.FOLDER.glob("*/*/mistakes.toml")]
+    assert sorted(re.findall(r"^\[(.*)\]$", "\n".join(texts), re.M)) == sorted(mistake.id for mistake in mistakes)
+
+
+def test_every_check_is_named_by_a_mistake_and_mistakes_name_checks():
+    named = {name for mistake in bank.mistakes() for name in mistake.fails}
+    assert named == {f"{e.id}.{check.id}" for e in EXERCISES for check in e.checks}
+
+
+def test_who_tells_a_cause_tells_it_and_asks_in_both_languages():
+    for mistake in bank.mistakes():
+        assert mistake.fails, mistake.id
+        assert mistake.cause.keys() == mistake.hint.keys() and mistake.cause.keys() in ({"en", "ja"}, set()), mistake.id
+        assert all([*mistake.cause.values(), *mistake.hint.values()]), mistake.id
+        assert not mistake.hint or (mistake.hint["en"].endswith("?") and mistake.hint["ja"].endswith("？")), mistake.id
+
+
+def test_a_mistake_without_an_entry_is_said(tmp_path):
+    (tmp_path / "mistakes.toml").write_text('[known]\nfails = ["x.y"]\n')
+    mistakes = bank.Bank(str(tmp_path / "mistakes.py"), "f")
+    mistakes.add("known")(len)
+    with pytest.raises(ValueError, match=r"mistakes\.toml has no entry \[unknown\]"):
+        mistakes.add("unknown")
