@@ -73,6 +73,11 @@ def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
     return ExerciseResult(exercise.id, tuple(items))
 
 
+def falls_short(check: Check, trial: Trial) -> bool:
+    """Whether `check` is not content with what was seen in `trial`."""
+    return _try(check, trial) is not None
+
+
 def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagnosis: _Diagnosis) -> Item:
     findings = [finding for trial in trials if (finding := _try(check, trial)) is not None]
     failures = [f for f in findings if f.outcome in (Outcome.FAILED, Outcome.RAISED)]

@@ -9,7 +9,9 @@ and nothing else. Its entry in the TOML file says which checks must take points 
     cause.en = "The sum of squares is used without its root."
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
-One without a cause is judged by the audit, and explains nothing to anybody.
+One without a cause is judged by the audit, and explains nothing to anybody. `touches` says what one mistake may cost:
+a third of an exercise where it touches a detail, as most do; two thirds where it touches its "core"; more only where it
+leaves nothing that works ("all").
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Mistake:
         cause: one sentence that says what was done, by language ("en", "ja").
         hint: one question that points to it and gives no formula, by language.
         pair: whether it is two others at once.
+        touches: "detail", "core" or "all" of an exercise.
     """
 
     id: str
@@ -47,6 +50,7 @@ class Mistake:
     cause: dict[str, str] = field(default_factory=dict)
     hint: dict[str, str] = field(default_factory=dict)
     pair: bool = False
+    touches: str = "detail"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from autograder.exercises import assignments
 from autograder.exercises.exercise import Exercise, Implementation, keep_random_state
 from autograder.i18n import choose_language
-from autograder.judge import judge
+from autograder.judge import Trial, falls_short, judge
 from autograder.numeric import watch
 from autograder.oracle import Expectation, Reference, trials
 from autograder.results import ExerciseResult, Outcome
@@ -31,6 +31,10 @@ Check = str
 MATRIX_SEEDS = 10
 """On so many seeds a mistake is judged by every exercise of its cell; on the others by those it names, which is what
 decides. So the matrix costs little."""
+
+
+MOST = {"detail": 1 / 3, "core": 2 / 3, "all": 1.0}
+"""The share of an exercise's points that one mistake may cost, by what it touches."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Audit:
         checks: the full names of all checks.
         catches: by mistake, on how many of the first `MATRIX_SEEDS` seeds each check took points from it.
         named: by mistake, the checks it names.
+        touches: by mistake, what of its exercise it touches; see `MOST`. Two mistakes at once are left out.
+        costs: by mistake, the largest share of the points that it lost, by exercise.
+        caught_by: by mistake, the cases that caught it, seed by seed.
+        cases: all cases, as "exercise: title".
         smallest_wrong: the smallest error by which a numeric check caught a mistake, as a multiple of the tolerance.
         largest_right: the largest error of a right implementation, likewise.
         right: how many right implementations took part, the reference included.
@@ -69,6 +77,10 @@ class Audit:
     checks: list[Check] = field(default_factory=list)
     named: dict[str, tuple[Check, ...]] = field(default_factory=dict)
     catches: dict[str, dict[Check, int]] = field(default_factory=dict)
+    touches: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
+    caught_by: dict[str, list[set[str]]] = field(default_factory=dict)
+    cases: list[str] = field(default_factory=list)
     survivors: list[Survivor] = field(default_factory=list)
     false_rejects: list[FalseReject] = field(default_factory=list)
     smallest_wrong: tuple[float, str] = (math.inf, "")
@@ -77,8 +89,9 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether no mistake got by, no right solution was rejected, and no check is idle."""
-        return not (self.survivors or self.false_rejects or self.idle_checks())
+        """Whether no mistake got by or costs too much, no right solution was rejected, and no check is idle."""
+        wrong = self.survivors or self.false_rejects or self.idle_checks() or self.too_costly() or self.caught_once()
+        return not wrong
 
     def idle_checks(self) -> list[Check]:
         """Checks that no mistake names."""
@@ -88,6 +101,30 @@ class Audit:
         """Mistakes that no other check ever takes points from."""
         return [mistake for mistake, caught in self.catches.items() if set(caught) == {check}]
 
+    def too_costly(self) -> list[tuple[str, str, float]]:
+        """(mistake, exercise, share) of every mistake that costs more of an exercise than it may."""
+        return [
+            (mistake, exercise, share)
+            for mistake, touched in self.touches.items()
+            for exercise, share in self.costs.get(mistake, {}).items()
+            if share > MOST[touched] + 1e-9
+        ]
+
+    def caught_once(self) -> dict[str, str]:
+        """Mistake -> the case that alone caught it, on some seed."""
+        return {
+            mistake: case
+            for mistake in self.touches
+            for cases in self.caught_by.get(mistake, [])
+            if len(cases) == 1
+            for case in cases
+        }
+
+    def spare_cases(self) -> list[str]:
+        """Cases that may go, each for itself: two others catch every mistake on every seed."""
+        needed = {case for every in self.caught_by.values() for cases in every if len(cases) < 3 for case in cases}
+        return [case for case in self.cases if case not in needed]
+
     def add(self, other: Audit) -> None:
         """Take in what was found on other seeds."""
         self.seeds += other.seeds
@@ -95,6 +132,13 @@ class Audit:
             mine = self.catches.setdefault(mistake, {})
             for check, times in caught.items():
                 mine[check] = mine.get(check, 0) + times
+        for mistake, shares in other.costs.items():
+            mine = self.costs.setdefault(mistake, {})
+            for exercise, share in shares.items():
+                mine[exercise] = max(mine.get(exercise, 0.0), share)
+        for mistake, cases in other.caught_by.items():
+            self.caught_by.setdefault(mistake, []).extend(cases)
+        self.cases = list(dict.fromkeys(self.cases + other.cases))
         self.survivors += other.survivors
         self.false_rejects += other.false_rejects
         self.smallest_wrong = min(self.smallest_wrong, other.smallest_wrong)
@@ -112,6 +156,10 @@ class Audit:
             "idle_checks": self.idle_checks(),
             "only_caught_by": {check: self.only_caught_by(check) for check in self.checks},
             "catches": self.catches,
+            "costs": self.costs,
+            "too_costly": self.too_costly(),
+            "caught_once": self.caught_once(),
+            "spare_cases": self.spare_cases(),
             "smallest_wrong": {"error": self.smallest_wrong[0], "mistake": self.smallest_wrong[1]},
             "largest_right": {"error": self.largest_right[0], "implementation": self.largest_right[1]},
         }
@@ -162,6 +210,7 @@ def audit_checks(
         checks=[f"{e.id}.{c.id}" for exercises in material.by_solution().values() for e in exercises for c in e.checks],
         named={mistake.id: mistake.fails for mistake in material.mistakes},
         catches={mistake.id: {} for mistake in material.mistakes},
+        touches={mistake.id: mistake.touches for mistake in material.mistakes if not mistake.pair},
         right=len(material.variants) + len(material.by_solution()),
     )
     for done, part in enumerate(_each_seed(course, only, material, seeds, jobs), start=1):
@@ -198,6 +247,7 @@ def audit_seed(material: Material, seed: int) -> Audit:
     for solution, exercises in material.by_solution().items():
         rng = np.random.default_rng(seed)
         expected = {e.id: material.reference.expect(e, rng) for e in exercises}
+        found.cases += [_case_name(e, expectation) for e in exercises for expectation in expected[e.id]]
         for mistake in material.mistakes:
             if mistake.solution == solution:
                 named = {check.split(".")[0] for check in mistake.fails}
@@ -219,20 +269,40 @@ def _audit_mistake(
 ) -> set[Check]:
     """The checks that took points from `mistake`."""
     caught: set[Check] = set()
+    cases: set[str] = set()
+    costs = found.costs[mistake.id] = {}
     for exercise in exercises:
-        result, errors = _judge(exercise, mistake.implementation, expected[exercise.id])
-        caught |= {f"{exercise.id}.{item.id}" for item in result.items if item.points < item.max}
+        result, errors, judged = _judge(exercise, mistake.implementation, expected[exercise.id])
+        short = [item for item in result.items if item.points < item.max]
+        caught |= {f"{exercise.id}.{item.id}" for item in short}
+        cases |= _cases_that_catch(exercise, mistake.fails, judged)
+        costs[exercise.id] = 1 - result.score / result.max
         worst = max(errors, default=math.inf)
         if worst > 1 and any(name in mistake.fails for name in caught if name.startswith(f"{exercise.id}.")):
             found.smallest_wrong = min(found.smallest_wrong, (worst, mistake.id))
+    found.caught_by[mistake.id] = [cases]
     found.survivors += [Survivor(mistake.id, check, seed) for check in mistake.fails if check not in caught]
     return caught
+
+
+def _cases_that_catch(exercise: Exercise, checks: Collection[Check], judged: list[Trial]) -> set[str]:
+    return {
+        _case_name(exercise, trial)
+        for check in exercise.checks
+        if f"{exercise.id}.{check.id}" in checks
+        for trial in judged
+        if trial.group in check.on and falls_short(check, trial)
+    }
+
+
+def _case_name(exercise: Exercise, of: Trial | Expectation) -> str:
+    return f"{exercise.id}: {of.case.title}"
 
 
 def _audit_right(
     found: Audit, name: str, implementation: Implementation, exercise: Exercise, expected: list[Expectation], seed: int
 ) -> None:
-    result, errors = _judge(exercise, implementation, expected)
+    result, errors, _trials = _judge(exercise, implementation, expected)
     found.false_rejects += [
         FalseReject(name, f"{exercise.id}.{item.id}", seed, item.message)
         for item in result.items
@@ -243,7 +313,7 @@ def _audit_right(
 
 def _audit_stub(found: Audit, exercise: Exercise, expected: list[Expectation], seed: int) -> None:
     """Nothing written must earn nothing."""
-    result, _errors = _judge(exercise, Implementation({}), expected)
+    result, _errors, _trials = _judge(exercise, Implementation({}), expected)
     found.survivors += [
         Survivor("an empty notebook", f"{exercise.id}.{item.id}", seed)
         for item in result.items
@@ -253,9 +323,10 @@ def _audit_stub(found: Audit, exercise: Exercise, expected: list[Expectation], s
 
 def _judge(
     exercise: Exercise, implementation: Implementation, expected: list[Expectation]
-) -> tuple[ExerciseResult, list[float]]:
-    """The result, and the largest error of every comparison as a multiple of the tolerance."""
+) -> tuple[ExerciseResult, list[float], list[Trial]]:
+    """The result, the largest error of every comparison as a multiple of the tolerance, and what was judged."""
     with keep_random_state():
         seen = [exercise.observe(implementation, expectation.case) for expectation in expected]
+    judged = trials(expected, seen)
     with watch() as errors:
-        return judge(exercise, trials(expected, seen)), errors
+        return judge(exercise, judged), errors, judged

@@ -29,9 +29,19 @@ def print_audit(audit: Audit, console: Console) -> None:
         )
     for check in audit.idle_checks():
         console.print(f"[red]idle check[/] {check}: no known mistake names it")
+    for mistake, exercise, share in audit.too_costly():
+        console.print(
+            f"[red]too costly[/] {mistake} loses {share:.0%} of {exercise}, and touches {_touched(audit, mistake)}"
+        )
+    for mistake, case in audit.caught_once().items():
+        console.print(f"[red]caught once[/] {mistake}, by one case alone: {case}")
+    for case in audit.spare_cases():
+        console.print(f"spare case {case}: two others catch every mistake")
     console.print(
         f"{len(audit.named)} mistakes and {audit.right} right implementations on {audit.seeds} seeds: "
-        f"{len(audit.survivors)} survivors, {len(audit.false_rejects)} false rejects"
+        f"{len(audit.survivors)} survivors, {len(audit.false_rejects)} false rejects, "
+        f"{len(audit.too_costly())} too costly; {len(audit.cases)} cases, {len(audit.caught_once())} mistakes caught "
+        "by one of them alone"
     )
     (wrong, mistake), (right, implementation) = audit.smallest_wrong, audit.largest_right
     console.print(
@@ -68,6 +78,10 @@ def _cell(audit: Audit, mistake: str, check: str) -> str:
     times, seeds = audit.catches[mistake].get(check, 0), min(audit.seeds, MATRIX_SEEDS)
     mark = "█" if times == seeds else f"{times / seeds:.0%}" if times else "·"
     return f"[bold]{mark}[/]" if check in audit.named[mistake] else f"[dim]{mark}[/]"
+
+
+def _touched(audit: Audit, mistake: str) -> str:
+    return {"detail": "a detail", "core": "the core", "all": "everything"}[audit.touches[mistake]]
 
 
 def _checks_table(audit: Audit) -> Table:
