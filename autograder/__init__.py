@@ -9,10 +9,10 @@ course library is `autograder.layers`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autograder.i18n import use_language
+from autograder.locale import use_language
 
 if TYPE_CHECKING:
-    from autograder.notebook import check, hint, use_exercises, waiting_for
+    from autograder.student.notebook import check, hint, use_exercises, waiting_for
 
 __version__ = "0.1.0"
 __all__ = ["check", "hint", "use_exercises", "use_language", "waiting_for"]
@@ -26,4 +26,4 @@ def __getattr__(name: str) -> Any:
     """What a notebook needs, imported when it is asked for: the command has a word to say where numpy is missing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("autograder.notebook"), name)
+    return getattr(import_module("autograder.student.notebook"), name)

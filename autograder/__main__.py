@@ -10,7 +10,7 @@ def main() -> None:
 
         run()
     except ModuleNotFoundError as error:
-        from autograder.i18n import _, language_in, speaking
+        from autograder.locale import _, language_in, speaking
 
         with speaking(language_in(None)):
             line = _(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.i18n import _
+from autograder.locale import _
 
 __all__ = [
     "Layer",

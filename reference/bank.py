@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.exercises.exercise import Implementation
+from autograder.checks.exercise import Implementation
 
 FOLDER = Path(__file__).parent
 

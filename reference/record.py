@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from autograder.exercises import assignments
-from autograder.oracle import RECORDINGS, Reference, recorded
+from autograder.exercises.recorded import RECORDINGS, recorded
+from autograder.grading.reference import Reference
 from reference import bank
 
 

@@ -34,8 +34,8 @@ import jupytext
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.exercises import exercise
-from autograder.submission import digest
+from autograder.checks import exercise
+from autograder.notebooks.submission import digest
 from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated
 

@@ -15,9 +15,9 @@ COURSE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(COURSE))
 
 from autograder.exercises import exercise  # noqa: E402
-from autograder.i18n import LANGUAGES, speaking  # noqa: E402
-from autograder.notebook import judge_here  # noqa: E402
+from autograder.locale import LANGUAGES, speaking  # noqa: E402
 from autograder.report.text import exercise_text  # noqa: E402
+from autograder.student.notebook import judge_here  # noqa: E402
 from reference.bank import mistakes  # noqa: E402
 from reference.gradient_pathology.batch_norm.solution import BatchNorm  # noqa: E402
 

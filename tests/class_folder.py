@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from autograder import cli
-from autograder.i18n import choose_language, speaking, use_language
+from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, NOTEBOOK, nbgrader_environment
 from tests.sample_class import CODE, Student, write_class
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from autograder.checks.exercise import Implementation
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Implementation
-from autograder.i18n import choose_language, use_language
-from autograder.oracle import Reference
-from autograder.submission import source_of
-from autograder.worker.isolation import Level
+from autograder.grading.reference import Reference
+from autograder.locale import choose_language, use_language
+from autograder.notebooks.submission import source_of
+from autograder.sandbox.isolation import Level
 
 COURSE = Path(__file__).resolve().parents[1]
 REFERENCE = COURSE / "reference" / "gradient_pathology"

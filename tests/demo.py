@@ -29,9 +29,9 @@ from rich.table import Table
 from autograder.cli.exits import OneLineParser
 from autograder.cli.options import add_lang
 from autograder.grading.course import guarded_folders
-from autograder.i18n import _, choose_language, current_language, language_in
-from autograder.worker.host import Host
-from autograder.worker.isolation import Level
+from autograder.locale import _, choose_language, current_language, language_in
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
 from source.build import EDITIONS
 from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
 from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class

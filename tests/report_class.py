@@ -15,11 +15,11 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
+from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import assignments
+from autograder.exercises.recorded import known_mistakes
 from autograder.grading.store import ResultStore
-from autograder.oracle import known_mistakes
-from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.worker import client, limits
+from autograder.sandbox import client, limits
 from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"

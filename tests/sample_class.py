@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograder.submission import language_of
+from autograder.notebooks.submission import language_of
 from source.build import SOURCE, solution_text
 from source.translation import JAPANESE, english_code, read_catalogue
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from conftest import COURSE, EXERCISES
 
-from autograder import cli, wire
-from autograder.audit.checks import Audit, Material, audit_checks, audit_seed
-from autograder.diagnosis import PROJECTIONS, departures, explain, sketches_of
-from autograder.exercises.exercise import Exercise, Implementation
-from autograder.judge import judge
-from autograder.oracle import RECORDINGS, known_mistakes, recorded, trials
+from autograder import cli
+from autograder.checks import encoding, values
+from autograder.checks.diagnosis import PROJECTIONS, departures, explain, sketches_of
+from autograder.checks.exercise import Exercise, Implementation
+from autograder.checks.judge import judge
+from autograder.exercises.recorded import RECORDINGS, known_mistakes, recorded, trials
+from reference.audit.checks import Audit, Material, audit_checks, audit_seed
 from reference.gradient_pathology.clip_gradients.mistakes import clip
 from reference.gradient_pathology.depth_study.mistakes import study
 
@@ -30,7 +31,7 @@ def looked_at_once():
     seen, observe = {}, Exercise.observe
 
     def remembered(exercise, implementation, case):
-        key = exercise.id, implementation, wire.pack(wire.to_record(case))
+        key = exercise.id, implementation, encoding.pack(values.to_record(case))
         if key not in seen:
             seen[key] = observe(exercise, implementation, case)
         return seen[key]
@@ -146,7 +147,7 @@ def test_a_right_solution_is_told_no_cause(material):
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_a_fingerprint_gives_no_solution_away(exercise):
     """It holds names, forms and a few projections: of no array more than a handful of numbers, and no code."""
-    entries = wire.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
+    entries = encoding.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
     assert entries
     for entry in entries:
         assert set(entry) == {"id", "cause", "hint", "pair", "departures"}
@@ -171,7 +172,7 @@ def is_sketch(value):
 def test_recorded_fingerprints_are_up_to_date(material):
     for exercise in EXERCISES:
         own = [mistake for mistake in material.mistakes if mistake.solution == exercise.solution]
-        fresh = {entry["id"] for entry in wire.unpack(material.reference.fingerprint(exercise, own))}
+        fresh = {entry["id"] for entry in encoding.unpack(material.reference.fingerprint(exercise, own))}
         assert {mistake.id for mistake in known_mistakes(exercise)} == fresh
 
 

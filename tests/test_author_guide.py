@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import solution_lines
 
-from autograder.submission import source_of
+from autograder.notebooks.submission import source_of
 from source.build import EDITIONS
 from source.release import COURSE, NOTEBOOK
 

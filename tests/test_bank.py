@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from autograder.checks.exercise import Implementation
+from autograder.checks.judge import judge
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Implementation
-from autograder.judge import judge
-from autograder.oracle import trials
+from autograder.exercises.recorded import trials
 from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.gradient_pathology.clip_gradients.mistakes import clip

@@ -10,13 +10,13 @@ import sys
 import pytest
 from conftest import code_cell, levels, small_notebook
 
-from autograder import beside
-from autograder.beside import files_beside
-from autograder.grading import grade_submission
-from autograder.reading import plain_content
-from autograder.submission import submission_of
-from autograder.worker.host import Host, HostBroken
-from autograder.worker.limits import Limits
+from autograder.grading.grade_submission import grade_submission
+from autograder.notebooks import attachments as beside
+from autograder.notebooks.attachments import files_beside
+from autograder.notebooks.load import plain_content
+from autograder.notebooks.submission import submission_of
+from autograder.sandbox.fork_server import Host, HostBroken
+from autograder.sandbox.limits import Limits
 from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
 

@@ -8,9 +8,9 @@ import pytest
 from conftest import code_cell
 
 from autograder.grading.by_hand import answers_beside, comment_on, untouched
-from autograder.i18n import speaking
-from autograder.mending import mend, released_in
-from autograder.submission import source_of
+from autograder.locale import speaking
+from autograder.notebooks.mend import mend, released_in
+from autograder.notebooks.submission import source_of
 from source.release import COURSE, NOTEBOOK
 from tests.sample_class import cell_of
 

@@ -9,17 +9,17 @@ import pytest
 from conftest import COURSE, EXERCISES, namespace_of
 
 import autograder
+from autograder.checks.numeric import SHADES
+from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.exercises import Guide, assignments, guide, guides, in_lesson_order
-from autograder.hints import Hints, hints_for
-from autograder.i18n import LANGUAGES, speaking
+from autograder.locale import LANGUAGES, speaking
 from autograder.nbgrader_plugins.safe_html import clean_html
-from autograder.notebook import Overview, judge_here
-from autograder.numeric import SHADES
 from autograder.report.html import exercise_html
 from autograder.report.overview import next_exercise, overview_html, overview_text
 from autograder.report.text import exercise_text
 from autograder.report.words import MARKS, outcome_word, title
-from autograder.results import ExerciseResult, Item, Outcome
+from autograder.student.hints import Hints, hints_for
+from autograder.student.notebook import Overview, judge_here
 from reference.bank import mistakes
 from tests.colours import contrast
 

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from autograder import i18n
+from autograder import locale as i18n
 from autograder.exercises import assignments
-from autograder.i18n import _, choose_language, current_language, speaking, use_language
-from autograder.oracle import recorded
+from autograder.exercises.recorded import recorded
+from autograder.locale import _, choose_language, current_language, speaking, use_language
 from source.catalogue import CATALOGUE, ROOT, marked, messages, translations, update
 
 EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]

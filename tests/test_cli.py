@@ -17,7 +17,7 @@ from conftest import EXERCISES, code_cell, small_notebook
 import autograder
 from autograder import check, cli, waiting_for
 from autograder.__main__ import main
-from autograder.i18n import LANGUAGES, speaking
+from autograder.locale import LANGUAGES, speaking
 from autograder.report.console import running_notebook
 from source.catalogue import translations
 
@@ -358,7 +358,6 @@ def test_nor_does_a_notebook_fail_there_that_is_run_as_a_script(encoding, monkey
 @pytest.mark.parametrize(("language", "words"), [("en", "is missing"), ("ja", "がありません")])
 def test_a_package_that_is_missing_is_named_in_the_language_asked_for(language, words, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
-    monkeypatch.delitem(sys.modules, "autograder.completion", raising=False)
     monkeypatch.setattr(sys, "argv", ["autograder", "completion", "bash", "--lang", language])
     with pytest.raises(SystemExit) as ending:
         main()

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 import pytest
 from conftest import code_cell, small_notebook
 
-from autograder.grading.classwork import grade_class
 from autograder.grading.course import Course
+from autograder.grading.grade_class import grade_class
 from autograder.grading.job import Settings
 from autograder.grading.store import ResultStore
-from autograder.i18n import speaking
-from autograder.submission import UnreadableNotebook, read_notebook, submission_of
-from autograder.worker.client import Figures, run_submission
-from autograder.worker.host import Host
-from autograder.worker.limits import Limits
+from autograder.locale import speaking
+from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
+from autograder.sandbox.client import Figures, run_submission
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.limits import Limits
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course, total
 from tests.clumsy import CLUMSY, READABLE, UNREADABLE

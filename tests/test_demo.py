@@ -17,10 +17,10 @@ from conftest import solution_lines
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import i18n
+from autograder import locale as i18n
+from autograder.checks.results import Outcome
+from autograder.notebooks.submission import read_notebook, source_of, submission_of
 from autograder.report.words import MARKS, points
-from autograder.results import Outcome
-from autograder.submission import read_notebook, source_of, submission_of
 from source.release import COURSE, NOTEBOOK
 from source.translation import JAPANESE, spans
 from tests import demo as command

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 from conftest import COURSE
 
-from autograder import cli, doctor
+from autograder import cli
 from autograder.__main__ import main
-from autograder.doctor import Finding, State
-from autograder.i18n import choose_language
-from autograder.worker.host import HostBroken
-from autograder.worker.isolation import Level
+from autograder.cli import environment as doctor
+from autograder.cli.environment import Finding, State
+from autograder.locale import choose_language
+from autograder.sandbox.fork_server import HostBroken
+from autograder.sandbox.isolation import Level
 
 
 @pytest.fixture(autouse=True)
@@ -138,9 +139,20 @@ def test_a_language_without_messages_is_worth_a_look(monkeypatch):
     assert found.state is State.LOOK and "ja, en" in found.advice
 
 
+def have_installed(monkeypatch, is_there):
+    """Of what is installed, only packages of whose name `is_there` can be found."""
+    version = metadata.version
+
+    def installed(name):
+        if not is_there(name):
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", installed)
+
+
 def test_students_need_no_nbgrader(monkeypatch, tmp_path):
-    version = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "nbgrader" else version(name))
+    have_installed(monkeypatch, lambda name: name != "nbgrader")
     findings = {f.what: f for f in doctor.examine(tmp_path)}
     assert findings["nbgrader"].state is State.OK and "only instructors need it" in findings["nbgrader"].seen
     assert not {"alembic", "course folder", "reference/"} & set(findings)
@@ -156,7 +168,7 @@ def test_why_isolation_is_weak_is_said_where_others_are_graded_and_nowhere_else(
     make_course(tmp_path)
     isolation, _trial = doctor.workers(tmp_path)
     assert isolation.state is State.LOOK and "PermissionError" in isolation.seen and "pyseccomp" in isolation.seen
-    monkeypatch.setattr(doctor, "_version", lambda _name: None)
+    have_installed(monkeypatch, lambda name: name != "nbgrader")
     assert next(doctor.workers(tmp_path)).state is State.OK
 
 
@@ -187,8 +199,7 @@ def test_a_student_who_has_nbgrader_needs_nothing_of_an_instructors(monkeypatch,
     if config:  # as on a hub, for the exchange
         (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
     has = {"nbgrader", "numpy"}  # nothing else of the extra
-    version = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: version(name) if name in has else None)
+    have_installed(monkeypatch, has.__contains__)
     monkeypatch.setattr(doctor.metadata, "requires", lambda _name: ["numpy", "landlockpy; extra == 'instructor'"])
     monkeypatch.setattr(doctor.shutil, "which", lambda *_arguments, **_more: None)  # no alembic
     (line,) = doctor.nbgrader(tmp_path)

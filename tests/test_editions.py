@@ -9,9 +9,9 @@ from dataclasses import replace
 import nbformat
 import pytest
 
-from autograder.grading import grade_submission
-from autograder.i18n import speaking
-from autograder.submission import read_notebook, submission_of
+from autograder.grading.grade_submission import grade_submission
+from autograder.locale import speaking
+from autograder.notebooks.submission import read_notebook, submission_of
 from source import translation
 from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped, with_points
 from source.release import COURSE, NOTEBOOK

@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from conftest import SOLUTIONS
 
-from autograder import wire
+from autograder.checks import encoding, values
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, Stopped, StudentError
+from autograder.checks.expect import same
+from autograder.checks.judge import MOST_REASON, Trial, interrupted, judge
+from autograder.checks.numeric import central_differences
+from autograder.checks.results import Outcome
+from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, Stopped, StudentError
-from autograder.exercises.expect import same
-from autograder.i18n import speaking
-from autograder.judge import MOST_REASON, Trial, interrupted, judge
+from autograder.exercises.recorded import RECORDINGS, recorded, trials
+from autograder.grading.reference import Reference
 from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
-from autograder.numeric import central_differences
-from autograder.oracle import Reference, recorded, trials
-from autograder.results import Outcome
-from autograder.wire import Opaque, Raised
+from autograder.locale import speaking
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["gradient-pathology"]}
 REFERENCE = Reference(Path(__file__).parents[1])
@@ -140,13 +141,13 @@ def test_a_message_quotes_only_so_much_of_what_an_answer_holds():
 def test_the_recording_is_what_the_reference_shows(name):
     """Numerically: another processor may round another way."""
     stored, fresh = (
-        wire.unpack(data) for data in (recording_file(name).read_bytes(), REFERENCE.record(EXERCISES[name]))
+        encoding.unpack(data) for data in (recording_file(name).read_bytes(), REFERENCE.record(EXERCISES[name]))
     )
     assert_same_numbers(stored, fresh)
 
 
 def recording_file(name):
-    return Path(wire.__file__).parent / "recordings" / f"{name}.msgpack"
+    return RECORDINGS / f"{name}.msgpack"
 
 
 def assert_same_numbers(a, b):
@@ -188,8 +189,8 @@ def test_a_check_has_a_sentence_points_and_known_needs(name, check):
 def test_drawing_depends_on_the_seed_alone(name):
     draw = EXERCISES[name].draw
     drawn = (draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
-    one, same, other = ([wire.to_record(case) for _group, case in cases] for cases in drawn)
-    assert wire.pack(one) == wire.pack(same) != wire.pack(other)
+    one, same, other = ([values.to_record(case) for _group, case in cases] for cases in drawn)
+    assert encoding.pack(one) == encoding.pack(same) != encoding.pack(other)
     assert [case["title"] for case in one] == [case["title"] for case in other]
 
 
@@ -1719,7 +1720,7 @@ def test_a_strange_value_among_right_ones_breaks_nothing(name, value):
 def test_an_observation_survives_the_wire(name):
     for e in expectations(name, SEEDS[0]):
         data = e.expected.to_data()
-        assert_same_numbers(Observation.from_data(wire.unpack(wire.pack(data))).to_data(), data)
+        assert_same_numbers(Observation.from_data(encoding.unpack(encoding.pack(data))).to_data(), data)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"values": []}, {"values": {}, "stopped": "KeyError"}])

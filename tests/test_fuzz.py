@@ -30,24 +30,25 @@ from conftest import COURSE, EXERCISES, draws
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from autograder import wire
-from autograder.cells import names_in
-from autograder.exercises.exercise import Observation
-from autograder.judge import judge
-from autograder.mending import mend, released_in
+from autograder.checks import encoding, values
+from autograder.checks.encoding import WireError, pack, unpack
+from autograder.checks.exercise import Observation
+from autograder.checks.judge import judge
+from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.checks.values import simplify
+from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
-from autograder.oracle import known_mistakes, recorded, trials
-from autograder.reading import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
+from autograder.notebooks.cells import names_in
+from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
+from autograder.notebooks.mend import mend, released_in
+from autograder.notebooks.submission import digest, submission_of
 from autograder.report.csv_safe import cell as csv_cell
 from autograder.report.csv_safe import neutral
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text, printable
-from autograder.results import ExerciseResult, Item, Outcome
-from autograder.submission import digest, submission_of
-from autograder.wire import WireError, pack, simplify, unpack
-from autograder.worker import frames
-from autograder.worker.client import MIME_TYPES, MOST_OUTPUTS, Worker, WorkerDied, _accepted
-from autograder.worker.limits import Limits
+from autograder.sandbox import frames
+from autograder.sandbox.client import MIME_TYPES, MOST_OUTPUTS, Worker, WorkerDied, _accepted
+from autograder.sandbox.limits import Limits
 from tests.sample_class import RIGHT, Student
 from tests.wire_samples import MESSAGES, is_plain
 
@@ -180,7 +181,7 @@ def list_of(n):
 
 def in_extensions(depth, message):
     for _ in range(depth):
-        message = msgpack.packb([msgpack.ExtType(wire._TUPLE, message)])
+        message = msgpack.packb([msgpack.ExtType(encoding._TUPLE, message)])
     return message
 
 
@@ -205,7 +206,7 @@ HEAVY = {
 def test_no_message_takes_long_or_much_memory(message):
     start = time.process_time()
     with_error, peak = peak_of(unpack, message)
-    assert peak < 10 * wire.MAX_BYTES
+    assert peak < 10 * values.MAX_BYTES
     assert time.process_time() - start < 20  # measured: 1.5 s, most of it tracing
 
 
@@ -217,8 +218,8 @@ def test_what_msgpack_makes_objects_of_is_refused(payload):
 
 
 def test_what_is_sent_can_always_be_read():
-    many_keys = {i: i for i in range(wire.MAX_NUMBER_KEYS + 1)}
-    assert unpack(pack(simplify([many_keys, {str(i): i for i in many_keys}])))[0] == wire.Opaque("dict")
+    many_keys = {i: i for i in range(values.MAX_NUMBER_KEYS + 1)}
+    assert unpack(pack(simplify([many_keys, {str(i): i for i in many_keys}])))[0] == values.Opaque("dict")
     del many_keys[0]
     assert unpack(pack(simplify(many_keys))) == many_keys
 
@@ -270,7 +271,7 @@ def test_any_stream_is_a_message_or_closed(stream, cuts):
     ("chunks", "pause", "error"),
     [
         ([b"\xff\xff\xff\xff"], 0.0, frames.Closed),
-        ([struct.pack(">I", wire.MAX_BYTES + 1)], 0.0, frames.Closed),
+        ([struct.pack(">I", values.MAX_BYTES + 1)], 0.0, frames.Closed),
         ([struct.pack(">I", 100), *[b"x"] * 20], 0.1, TimeoutError),
         ([b"\x00", b"\x00", b"\x00", b"\x64", *[b"x"] * 16], 0.1, TimeoutError),
         ([struct.pack(">I", 100)], 0.0, TimeoutError),
@@ -309,9 +310,9 @@ odd = st.one_of(
             np.bool_(True),
         ]
         + [
-            wire.Opaque("set"),
-            wire.Raised("E", (), "x"),
-            wire.Raised("N", ("NotDefined",), "x"),
+            values.Opaque("set"),
+            values.Raised("E", (), "x"),
+            values.Raised("N", ("NotDefined",), "x"),
             np.full((3, 4), np.inf),
         ]
         + [np.array([1j, np.nan]), np.zeros(3, bool), np.arange(5, dtype=np.uint8), {"W": np.zeros(2)}, [1, "a", None]]
@@ -633,8 +634,8 @@ def test_no_source_crashes_the_interpreter_that_looks_at_it():
     """In a process of its own: what overflows a parser's stack would take these tests along."""
     program = """
 import sys
-from autograder.cells import defines, names_in
-from autograder.unrun import _syntax_error
+from autograder.notebooks.cells import defines, names_in
+from autograder.notebooks.undefined import _syntax_error
 sys.stdout.reconfigure(errors="replace")
 for line in sys.stdin:
     source = eval(line)

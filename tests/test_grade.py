@@ -14,10 +14,10 @@ import pytest
 
 from autograder.grading.course import Handed
 from autograder.grading.digest import content_digest
-from autograder.grading.executed import unread_comment
-from autograder.i18n import speaking
-from autograder.worker.host import Host
-from autograder.worker.isolation import Level
+from autograder.locale import speaking
+from autograder.report.executed import unread_comment
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,

@@ -21,20 +21,23 @@ from conftest import code_cell, draws, small_notebook
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
-from autograder.grading import Graded, classwork, job
-from autograder.grading.classwork import grade_class
+from autograder.checks.judge import interrupted
+from autograder.checks.results import SubmissionResult
+from autograder.cli.class_table import write_results
+from autograder.grading import grade_class as classwork
+from autograder.grading import job
 from autograder.grading.course import Course, CourseError
+from autograder.grading.grade_class import grade_class
+from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader, Settings
 from autograder.grading.lookalike import lookalikes, note_on
-from autograder.grading.records import Standing, read_class
+from autograder.grading.read_class import read_class
 from autograder.grading.timestamp import TIMESTAMP, read_timestamp
-from autograder.judge import interrupted
-from autograder.reading import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
-from autograder.report.classwork import write_results
-from autograder.results import SubmissionResult
-from autograder.submission import submission_of
-from autograder.worker.isolation import Level
+from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
+from autograder.notebooks.submission import submission_of
+from autograder.report.class_record import Standing
+from autograder.sandbox.isolation import Level
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, total
 from tests.sample_class import CODE, Student

@@ -11,11 +11,11 @@ import pytest
 from conftest import EXERCISES, SETUP
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.exercises.exercise import Observation
-from autograder.judge import judge
-from autograder.notebook import judge_here
-from autograder.oracle import recorded, trials
-from autograder.submission import submission_of
+from autograder.checks.exercise import Observation
+from autograder.checks.judge import judge
+from autograder.exercises.recorded import recorded, trials
+from autograder.notebooks.submission import submission_of
+from autograder.student.notebook import judge_here
 from source.release import COURSE, NOTEBOOK
 from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, THREATS, WALLS, WRONG, attackers
 from tests.hostile.forging import FORGED

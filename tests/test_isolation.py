@@ -12,14 +12,14 @@ import time
 
 import pytest
 
-from autograder import wire
-from autograder.grading import grade_submission
-from autograder.submission import submission_of
-from autograder.worker import frames, host, isolation, privileges
-from autograder.worker.folder import clear, is_too_full
-from autograder.worker.host import Host, HostBroken, HostLost
-from autograder.worker.isolation import Level
-from autograder.worker.limits import Limits
+from autograder.checks import encoding
+from autograder.grading.grade_submission import grade_submission
+from autograder.notebooks.submission import submission_of
+from autograder.sandbox import frames, host, isolation, privileges
+from autograder.sandbox.folder import clear, is_too_full
+from autograder.sandbox.fork_server import Host, HostBroken, HostLost
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
 from tests.conftest import COURSE, code_cell, levels, small_notebook
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
@@ -196,7 +196,7 @@ def test_root_gives_up_all_but_what_reading_python_takes(capabilities, uid, read
         (tmp_path / name).chmod(mode)
     source = """
         import os, sys
-        from autograder.worker import privileges
+        from autograder.sandbox import privileges
         privileges.drop(61200, [sys.argv[1]])
         assert os.listdir(sys.argv[1]) == []
         assert len(set(os.getresuid())) == 1
@@ -208,7 +208,7 @@ def test_root_gives_up_all_but_what_reading_python_takes(capabilities, uid, read
 @of_root
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no command unshare")
 def test_root_of_a_container_that_has_one_user_alone_is_held_as_that_user():
-    source = "from autograder.worker import privileges; privileges.drop(61200, ['/']); print(privileges._held())"
+    source = "from autograder.sandbox import privileges; privileges.drop(61200, ['/']); print(privileges._held())"
     line = ["unshare", "--map-root-user", sys.executable, "-c", source]
     done = subprocess.run(line, cwd=COURSE, capture_output=True, text=True, timeout=60)
     if "unshare failed" in done.stderr:
@@ -222,7 +222,7 @@ def test_root_grades_with_whatever_capabilities_it_has_and_its_workers_read_noth
     available(Level.STRONG).close()
     source = f"""
         from pathlib import Path
-        from autograder.worker.host import Host
+        from autograder.sandbox.fork_server import Host
         from tests.test_isolation import outputs_of
         tries = "import os, ctypes, struct\\n"
         tries += "for path in ('/etc/shadow', '/root', {str(COURSE)!r} + '/reference', '/proc/1/environ'):\\n"
@@ -254,8 +254,8 @@ def test_a_host_that_does_not_answer_is_lost_and_comes_again():
         with pytest.raises(HostLost):
             on.start()
         with on.start() as worker:
-            frames.send(worker, wire.pack({"limits": vars(Limits()), "language": "en"}), 10.0)
-            assert wire.unpack(frames.receive(worker, 10.0)) == {"ready": True}
+            frames.send(worker, encoding.pack({"limits": vars(Limits()), "language": "en"}), 10.0)
+            assert encoding.unpack(frames.receive(worker, 10.0)) == {"ready": True}
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------

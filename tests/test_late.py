@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from autograder.grading.classwork import grade_class
 from autograder.grading.course import Course, CourseError
+from autograder.grading.grade_class import grade_class
 from autograder.grading.job import Settings
-from autograder.worker.isolation import Level
+from autograder.sandbox.isolation import Level
 from tests.class_folder import ASSIGNMENT, grade, make_course, many, nbgrader
 
 DUE, LATER = "2027-01-15 23:59:00 Asia/Tokyo", "2027-01-20 23:59:00 Asia/Tokyo"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder import layers as library
-from autograder.i18n import speaking
+from autograder.checks.numeric import central_differences
 from autograder.layers import (
     ACTIVATIONS,
     Layer,
@@ -20,7 +20,7 @@ from autograder.layers import (
     build_deep_network,
     forward_backward,
 )
-from autograder.numeric import central_differences
+from autograder.locale import speaking
 
 STEP = 1e-5
 TOLERANCE = 1e-9

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 
-from autograder.cells import defined_by, defines, grade_id_of
 from autograder.grading.gradebook import released_cells
-from autograder.mending import mend, released_in, repair
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
 from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
-from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import (
+from autograder.notebooks.cells import defined_by, defines, grade_id_of
+from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
+from autograder.notebooks.mend import mend, released_in
+from autograder.notebooks.repair import repair
+from autograder.notebooks.submission import (
     UnreadableNotebook,
     choose_notebook,
     no_notebook,

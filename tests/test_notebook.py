@@ -7,12 +7,12 @@ import pytest
 from conftest import EXERCISES, UNBIASED, namespace_of
 
 import autograder
-from autograder.i18n import speaking
+from autograder.checks.results import Outcome
 from autograder.layers import Layer
-from autograder.notebook import Report, judge_here, waiting_for
-from autograder.results import Outcome
-from autograder.unchanged import Stops, parts_of
-from autograder.worker.limits import Limits, time_limit
+from autograder.locale import speaking
+from autograder.sandbox.limits import Limits, time_limit
+from autograder.student.notebook import Report, judge_here, waiting_for
+from autograder.student.stops import Stops, parts_of
 
 BATCH_NORM = "batch_norm"
 
@@ -119,7 +119,7 @@ def test_who_interrupts_a_check_sees_their_own_line_and_nothing_of_the_kit():
 
 
 def test_an_endless_loop_is_stopped(monkeypatch):
-    monkeypatch.setattr("autograder.notebook.Limits", lambda: Limits(probe_seconds=0.3))
+    monkeypatch.setattr("autograder.student.notebook.Limits", lambda: Limits(probe_seconds=0.3))
 
     source = "def clip_gradients(layers, max_norm=1.0):\n    while True: sum([])"
     report = check_in(from_a_cell(source), "clip_gradients")
@@ -133,11 +133,11 @@ class Waits:
 
     def __init__(self, monkeypatch):
         self.given = []
-        monkeypatch.setattr("autograder.unchanged.time_limit", self)
-        monkeypatch.setattr("autograder.notebook.Limits", lambda: Limits(probe_seconds=0.2))
+        monkeypatch.setattr("autograder.student.stops.time_limit", self)
+        monkeypatch.setattr("autograder.student.notebook.Limits", lambda: Limits(probe_seconds=0.2))
         monkeypatch.setattr(Limits, "after_a_stop", lambda limits: Limits(probe_seconds=0.1))
-        monkeypatch.setattr("autograder.notebook._stops", Stops())
-        monkeypatch.setattr("autograder.worker.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
+        monkeypatch.setattr("autograder.student.notebook._stops", Stops())
+        monkeypatch.setattr("autograder.sandbox.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
 
     def __call__(self, seconds):
         self.given.append(seconds)

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from autograder.i18n import speaking
-from autograder.numeric import TOLERANCE, central_differences, compare
+from autograder.checks.numeric import TOLERANCE, central_differences, compare
+from autograder.locale import speaking
 
 EXPECTED = np.array([[1.0, 2.0, -4.0], [3.0, -1.0, 2.0]])
 SCALE = 4.0

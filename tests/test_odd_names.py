@@ -13,8 +13,8 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.cli import main
 from autograder.grading.course import Course, CourseError
-from autograder.grading.records import read_people
-from autograder.i18n import speaking
+from autograder.grading.read_class import read_people
+from autograder.locale import speaking
 
 ODD = "hw[7] ? 課題"
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from conftest import COURSE, SETUP
 
-import autograder.notebook
-from autograder.doctor import State, points_of_own
-from autograder.exercises import exercise
+import autograder.student.notebook
+from autograder.checks import exercise
+from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.cli.environment import State, points_of_own
 from autograder.grading.course import Course
-from autograder.grading.records import read_class
-from autograder.notebook import check, judge_here, use_exercises, waiting_for
+from autograder.grading.read_class import read_class
 from autograder.report.overview import overview_html, overview_text
-from autograder.results import ExerciseResult, Item, Outcome
+from autograder.student.notebook import check, judge_here, use_exercises, waiting_for
 from source.release import NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,
@@ -206,7 +206,7 @@ def test_doctor_says_where_points_are_not_the_kits(course, monkeypatch):
 def kernel(course, monkeypatch):
     """The released setup cell has run here, in English."""
     monkeypatch.setenv("AUTOGRADER_LANG", "en")
-    monkeypatch.setattr(autograder.notebook, "_points", {})
+    monkeypatch.setattr(autograder.student.notebook, "_points", {})
     setup = "".join(cell_of(json.loads(course.release.read_text(encoding="utf-8")), "setup")["source"])
     assert "\nown_constant = 1\n" in setup
     exec(setup[setup.index("\nown_constant") :], {})
@@ -258,7 +258,7 @@ def test_full_marks_are_exactly_the_points_of_the_cell(points):
 
 
 def test_the_points_that_a_kernel_was_told_may_change(monkeypatch):
-    monkeypatch.setattr(autograder.notebook, "_points", {})
+    monkeypatch.setattr(autograder.student.notebook, "_points", {})
     use_exercises(clip_gradients=12, depth_study=1)
     use_exercises(clip_gradients=3)
     assert [(result.id, result.max) for result in check().results] == [("clip_gradients", 3)]

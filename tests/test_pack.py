@@ -9,10 +9,10 @@ from conftest import COURSE, code_cell, small_notebook
 from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
 
 from autograder import cli
-from autograder.cells import checksum_of
 from autograder.exercises import hand_graded
-from autograder.pack import hand_graded_state, package_of, write_zip
-from autograder.submission import submission_of
+from autograder.notebooks.cells import checksum_of
+from autograder.notebooks.submission import submission_of
+from autograder.student.pack import hand_graded_state, package_of, write_zip
 from tests.sample_class import Student, cell_of, reference
 
 RELEASE = COURSE / "release"

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder import numeric
-from autograder.diagnosis import alike, sketch
-from autograder.exercises.exercise import Implementation, Observation
-from autograder.judge import Trial, judge
-from autograder.oracle import known_mistakes, recorded, trials
-from autograder.results import Outcome
-from autograder.wire import Opaque, Raised, simplify
+from autograder.checks import numeric
+from autograder.checks.diagnosis import alike, sketch
+from autograder.checks.exercise import Implementation, Observation
+from autograder.checks.judge import Trial, judge
+from autograder.checks.results import Outcome
+from autograder.checks.values import Opaque, Raised, simplify
+from autograder.exercises.recorded import known_mistakes, recorded, trials
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 quick = draws(25, suppress=(HealthCheck.function_scoped_fixture,))

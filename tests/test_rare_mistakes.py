@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from autograder.exercises import exercise
-from autograder.exercises.exercise import Implementation
-from autograder.judge import judge
+from autograder.checks import exercise
+from autograder.checks.exercise import Implementation
+from autograder.checks.judge import judge
+from autograder.checks.results import Outcome
+from autograder.exercises.recorded import recorded, trials
+from autograder.grading.reference import Reference
 from autograder.layers import Problem, forward_backward
-from autograder.oracle import Reference, recorded, trials
-from autograder.results import Outcome
 from reference.gradient_pathology.batch_norm.solution import BatchNorm
 from reference.gradient_pathology.clip_gradients.solution import clip_gradients
 from reference.gradient_pathology.depth_study.solution import depth_study

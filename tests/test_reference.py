@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograder.checks.numeric import central_differences
 from autograder.exercises import assignments
+from autograder.grading.reference import Reference
 from autograder.layers import ACTIVATIONS, Linear, Problem, build_deep_network
-from autograder.numeric import central_differences
-from autograder.oracle import Reference
 
 EXACT = 1e-12
 """Share of the natural scale. Two correct float64 forms of these formulas differ by 4e-14 of it at most (200 seeds)."""

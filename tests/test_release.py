@@ -14,9 +14,9 @@ import pytest
 from conftest import small_notebook, solution_lines
 
 import autograder
-from autograder import mending
 from autograder.exercises import assignments, releases
-from autograder.submission import source_of
+from autograder.notebooks import repair as mending
+from autograder.notebooks.submission import source_of
 from source import release
 from source.release import COURSE, NOTEBOOK
 
@@ -124,7 +124,7 @@ def test_the_students_package_holds_no_solution(wheel, secret_lines):
     with zipfile.ZipFile(wheel) as package:
         names = package.namelist()
         assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"autograder"}
-        assert any(name.startswith("autograder/recordings/") for name in names)
+        assert any(name.startswith("autograder/exercises/recordings/") for name in names)
         for name in names:
             assert not leaked(package.read(name).decode("utf-8", "replace"), secret_lines), name
 

@@ -16,21 +16,22 @@ import numpy as np
 import pytest
 
 from autograder import cli
+from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.cli.report import FORMATS
+from autograder.exercises.recorded import known_mistakes
 from autograder.grading.course import Course, CourseError
-from autograder.grading.records import ClassRecord, Person, Standing, StudentRecord, read_class, result_of
+from autograder.grading.read_class import read_class, result_of
 from autograder.grading.store import ResultStore
-from autograder.i18n import LANGUAGES, _, speaking
-from autograder.oracle import known_mistakes
+from autograder.locale import LANGUAGES, _, speaking
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
+from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord
 from autograder.report.class_report import FILES
 from autograder.report.class_words import causes_in_words, ending, endings
 from autograder.report.statistics import discrimination, item_statistics
 from autograder.report.words import headline
-from autograder.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.worker import client, limits
+from autograder.sandbox import client, limits
 from tests import report_class as made_of
 from tests.class_folder import command
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook

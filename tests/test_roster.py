@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from autograder.cli import main
 from autograder.grading.course import Course, CourseError
-from autograder.grading.records import Person, read_people
+from autograder.grading.read_class import read_people
 from autograder.grading.roster import Imported, RosterFile, UnusableRoster, import_roster, lookalikes, read_roster
-from autograder.i18n import speaking
+from autograder.locale import speaking
+from autograder.report.class_record import Person
 
 TARO = Person("taro", "Taro", "Suzuki", "taro@example.edu", "1001")
 PLAIN = "id,first_name,last_name,email,lms_user_id\r\ntaro,Taro,Suzuki,taro@example.edu,1001\r\n"

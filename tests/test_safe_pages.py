@@ -17,7 +17,7 @@ from conftest import COURSE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from traitlets.config import PyFileConfigLoader
 
-from autograder import i18n
+from autograder import locale as i18n
 from autograder.nbgrader_plugins.safe_html import (
     ID_PREFIX,
     MAX_MARKDOWN,

@@ -5,8 +5,8 @@ import json
 import pytest
 from conftest import COURSE, EXERCISES, SETUP, code_cell, notebook_of, small_notebook
 
-from autograder.cells import defines, names_in
-from autograder.submission import UnreadableNotebook, digest, read_notebook, submission_of
+from autograder.notebooks.cells import defines, names_in
+from autograder.notebooks.submission import UnreadableNotebook, digest, read_notebook, submission_of
 
 
 def read(path):

@@ -5,17 +5,17 @@ import sys
 import pytest
 from conftest import EXERCISES, code_cell, small_notebook
 
-from autograder.exercises import exercise
-from autograder.exercises.exercise import Implementation
-from autograder.i18n import speaking
-from autograder.judge import interrupted
-from autograder.notebook import check, judge_here
-from autograder.oracle import recorded
-from autograder.results import Outcome
-from autograder.submission import submission_of
-from autograder.unrun import explain_unrun
-from autograder.worker.client import run_submission
-from autograder.worker.limits import Limits
+from autograder.checks import exercise
+from autograder.checks.exercise import Implementation
+from autograder.checks.judge import interrupted
+from autograder.checks.results import Outcome
+from autograder.exercises.recorded import recorded
+from autograder.locale import speaking
+from autograder.notebooks.submission import submission_of
+from autograder.notebooks.undefined import explain_unrun
+from autograder.sandbox.client import run_submission
+from autograder.sandbox.limits import Limits
+from autograder.student.notebook import check, judge_here
 
 CLIP = exercise("clip_gradients")
 STUB = "def clip_gradients(layers, max_norm=1.0):\n    raise NotImplementedError\n"

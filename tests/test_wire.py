@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder import wire
-from autograder.wire import Opaque, Raised, WireError, pack, simplify, to_record, unpack
+from autograder.checks import encoding, values
+from autograder.checks.encoding import WireError, pack, unpack
+from autograder.checks.values import Opaque, Raised, simplify, to_record
 
 quick = draws(100, suppress=tuple(HealthCheck))
 
@@ -269,8 +270,8 @@ def depth_of(value):
 
 @pytest.mark.parametrize("kind", [list, tuple])
 def test_deep_nests_are_cut(kind):
-    assert depth_of(sent(nested(wire.MAX_DEPTH, kind))) == (wire.MAX_DEPTH, 0)
-    assert depth_of(sent(nested(5000, kind))) == (wire.MAX_DEPTH, Opaque(kind.__name__))
+    assert depth_of(sent(nested(values.MAX_DEPTH, kind))) == (values.MAX_DEPTH, 0)
+    assert depth_of(sent(nested(5000, kind))) == (values.MAX_DEPTH, Opaque(kind.__name__))
 
 
 def test_what_holds_itself_is_cut():
@@ -284,18 +285,18 @@ def test_what_holds_itself_is_cut():
 
 def test_a_few_lists_that_hold_one_another_do_not_grow_without_end():
     value = [0] * 10
-    for _ in range(wire.MAX_DEPTH - 1):
+    for _ in range(values.MAX_DEPTH - 1):
         value = [value] * 10  # 10^16 items, if all were copied
     start = time.process_time()
     data = pack(simplify(value))
-    assert len(data) <= wire.MAX_BYTES
+    assert len(data) <= values.MAX_BYTES
     assert time.process_time() - start < 10  # measured: 0.3 s
 
 
 TOO_LARGE = {
-    "list": [0] * (wire.MAX_ITEMS + 1),
-    "tuple": (0,) * (wire.MAX_ITEMS + 1),
-    "dict": dict.fromkeys(range(wire.MAX_ITEMS + 1)),
+    "list": [0] * (values.MAX_ITEMS + 1),
+    "tuple": (0,) * (values.MAX_ITEMS + 1),
+    "dict": dict.fromkeys(range(values.MAX_ITEMS + 1)),
     "ndarray of shape (2097153,)": np.zeros(2**21 + 1),
     "ndarray of shape (1000000, 1000000)": np.broadcast_to(1.0, (10**6, 10**6)),
 }
@@ -307,12 +308,12 @@ def test_what_is_too_large_is_named_and_its_neighbours_arrive(name):
 
 
 def test_the_largest_list_arrives():
-    assert len(sent([0] * wire.MAX_ITEMS)) == wire.MAX_ITEMS
+    assert len(sent([0] * values.MAX_ITEMS)) == values.MAX_ITEMS
 
 
 def test_long_texts_are_cut():
-    assert len(sent("あ" * 10**6)) == wire.MAX_TEXT
-    assert len(sent(type("C" * 10**6, (), {})()).type) <= wire.MAX_NAME
+    assert len(sent("あ" * 10**6)) == values.MAX_TEXT
+    assert len(sent(type("C" * 10**6, (), {})()).type) <= values.MAX_NAME
 
 
 def test_many_large_values_together_still_make_one_message():
@@ -322,7 +323,7 @@ def test_many_large_values_together_still_make_one_message():
     assert type(got[-1]) is Opaque
 
 
-@pytest.mark.parametrize("value", [object(), {1}, b"x" * (wire.MAX_BYTES + 1), 2**70, nested(5000), np.zeros(2**22)])
+@pytest.mark.parametrize("value", [object(), {1}, b"x" * (values.MAX_BYTES + 1), 2**70, nested(5000), np.zeros(2**22)])
 def test_what_was_not_simplified_cannot_be_sent(value):
     with pytest.raises(WireError):
         pack(value)
@@ -335,7 +336,7 @@ def ext(code, *parts):
     return msgpack.ExtType(code, msgpack.packb(list(parts)))
 
 
-def array_message(dtype="<f8", shape=(1,), data=bytes(8), code=wire._ARRAY):
+def array_message(dtype="<f8", shape=(1,), data=bytes(8), code=encoding._ARRAY):
     head = struct.pack(f"<4sB{len(shape)}q", dtype.encode(), len(shape), *shape)
     return msgpack.packb(msgpack.ExtType(code, head + data))
 
@@ -348,10 +349,10 @@ MALFORMED = {
     "broken UTF-8": b"\xa2\xff\xff",
     "list as a key": b"\x81\x90\x01",
     "unknown extension": msgpack.packb(msgpack.ExtType(99, b"\x90")),
-    "array without a shape": msgpack.packb(msgpack.ExtType(wire._ARRAY, struct.pack("<4sB", b"<f8", 2))),
-    "array of a dtype alone": msgpack.packb(msgpack.ExtType(wire._ARRAY, b"<f8")),
-    "extension of nothing": msgpack.packb(msgpack.ExtType(wire._ARRAY, b"")),
-    "extension that is no list": msgpack.packb(msgpack.ExtType(wire._TUPLE, b"\x01")),
+    "array without a shape": msgpack.packb(msgpack.ExtType(encoding._ARRAY, struct.pack("<4sB", b"<f8", 2))),
+    "array of a dtype alone": msgpack.packb(msgpack.ExtType(encoding._ARRAY, b"<f8")),
+    "extension of nothing": msgpack.packb(msgpack.ExtType(encoding._ARRAY, b"")),
+    "extension that is no list": msgpack.packb(msgpack.ExtType(encoding._TUPLE, b"\x01")),
     "array of objects": array_message("|O"),
     "array of strings": array_message("<U2"),
     "array of bytes": array_message("|V8"),
@@ -366,13 +367,15 @@ MALFORMED = {
     "huge shape without elements": array_message(shape=(0, -(2**63)), data=b""),
     "negative shape": array_message(shape=(-1, -1)),
     "too many dimensions": array_message(shape=(1,) * 17),
-    "scalar with a shape": array_message(code=wire._SCALAR),
-    "complex of text": msgpack.packb(ext(wire._COMPLEX, "1", "2")),
-    "opaque of a number": msgpack.packb(ext(wire._OPAQUE, 1)),
-    "raised without bases": msgpack.packb(ext(wire._RAISED, "E", [], "m", 1, "s")),
-    "raised with a base that is none": msgpack.packb(ext(wire._RAISED, "E", ext(wire._TUPLE, 1), "m", 1, "s")),
-    "raised in a line that is none": msgpack.packb(ext(wire._RAISED, "E", ext(wire._TUPLE, "E"), "m", None, "s")),
-    "too long": b"\xc4\x00" * (wire.MAX_BYTES // 2 + 1),
+    "scalar with a shape": array_message(code=encoding._SCALAR),
+    "complex of text": msgpack.packb(ext(encoding._COMPLEX, "1", "2")),
+    "opaque of a number": msgpack.packb(ext(encoding._OPAQUE, 1)),
+    "raised without bases": msgpack.packb(ext(encoding._RAISED, "E", [], "m", 1, "s")),
+    "raised with a base that is none": msgpack.packb(ext(encoding._RAISED, "E", ext(encoding._TUPLE, 1), "m", 1, "s")),
+    "raised in a line that is none": msgpack.packb(
+        ext(encoding._RAISED, "E", ext(encoding._TUPLE, "E"), "m", None, "s")
+    ),
+    "too long": b"\xc4\x00" * (values.MAX_BYTES // 2 + 1),
     "lists in lists": b"\x91" * 100_000 + b"\x01",
 }
 
@@ -386,12 +389,12 @@ def test_a_malformed_message_is_refused(message):
 def extensions_in_extensions(depth):
     message = b"\x91\x01"
     for _ in range(depth):
-        message = msgpack.packb([msgpack.ExtType(wire._TUPLE, message)])
+        message = msgpack.packb([msgpack.ExtType(encoding._TUPLE, message)])
     return message
 
 
 def test_extensions_may_not_nest_without_end():
-    assert unpack(extensions_in_extensions(wire.MAX_DEPTH)) != []
+    assert unpack(extensions_in_extensions(values.MAX_DEPTH)) != []
     with pytest.raises(WireError, match="deep"):
         unpack(extensions_in_extensions(5000))
 
@@ -402,10 +405,10 @@ def list_of(n):
 
 
 def lists_in_lists():
-    claims = list_of(wire.MAX_ITEMS) * 1000
+    claims = list_of(values.MAX_ITEMS) * 1000
     message = claims
     for _ in range(20):
-        message = claims + msgpack.packb(msgpack.ExtType(wire._TUPLE, message))
+        message = claims + msgpack.packb(msgpack.ExtType(encoding._TUPLE, message))
     return message
 
 
@@ -414,8 +417,8 @@ BOMBS = {
     "a list claims four billion items": list_of(2**32 - 1),
     "a map claims four billion items": b"\xdf" + struct.pack(">I", 2**32 - 1),
     "a text claims four billion bytes": b"\xdb" + struct.pack(">I", 2**32 - 1),
-    "millions of empty maps": list_of(100) + (list_of(wire.MAX_ITEMS) + b"\x80" * wire.MAX_ITEMS) * 100,
-    "millions of small numbers": list_of(100) + (list_of(wire.MAX_ITEMS) + b"\x01" * wire.MAX_ITEMS) * 100,
+    "millions of empty maps": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x80" * values.MAX_ITEMS) * 100,
+    "millions of small numbers": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x01" * values.MAX_ITEMS) * 100,
 }
 
 
@@ -427,7 +430,7 @@ def test_a_small_message_cannot_take_much_memory_or_time(message):
         unpack(message)
     seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10 * wire.MAX_BYTES
+    assert peak < 10 * values.MAX_BYTES
     assert seconds < 10  # measured: 0.2 s without tracing
 
 

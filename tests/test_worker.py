@@ -14,18 +14,17 @@ import psutil
 import pytest
 from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
-from autograder import wire
-from autograder.exercises import exercise
-from autograder.exercises.exercise import Stopped
-from autograder.grading import grade_submission
-from autograder.i18n import speaking
-from autograder.oracle import recorded
-from autograder.results import Outcome
-from autograder.submission import submission_of
-from autograder.worker import client, frames
-from autograder.worker.client import Figures, WorkerDied, run_submission
-from autograder.worker.host import Host, HostBroken
-from autograder.worker.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
+from autograder.checks import encoding, exercise, values
+from autograder.checks.exercise import Stopped
+from autograder.checks.results import Outcome
+from autograder.exercises.recorded import recorded
+from autograder.grading.grade_submission import grade_submission
+from autograder.locale import speaking
+from autograder.notebooks.submission import submission_of
+from autograder.sandbox import client, frames
+from autograder.sandbox.client import Figures, WorkerDied, run_submission
+from autograder.sandbox.fork_server import Host, HostBroken
+from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
 
 QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
 FOREVER = """
@@ -401,7 +400,7 @@ def test_time_limit_stops_a_loop_that_swallows_exceptions():
 
 @HAS_TIMERS
 def test_a_limit_within_another_leaves_that_one_as_it_was(monkeypatch):
-    monkeypatch.setattr("autograder.worker.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
+    monkeypatch.setattr("autograder.sandbox.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
     start = time.process_time()
     with pytest.raises(OutOfTime):
         with time_limit(0.2):
@@ -418,7 +417,7 @@ def test_a_limit_within_another_leaves_that_one_as_it_was(monkeypatch):
 
 def test_recorded_cases_survive_the_wire():
     for expectation in recorded(exercise("clip_gradients")):
-        record = wire.unpack(wire.pack(wire.to_record(expectation.case)))
+        record = encoding.unpack(encoding.pack(values.to_record(expectation.case)))
         again = type(expectation.case)(**record)
         np.testing.assert_equal(again.grads, expectation.case.grads)
 

@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import COURSE, notebook_of, small_notebook
 
-from autograder.grading.records import Person
-from autograder.i18n import speaking
+from autograder.locale import speaking
 from autograder.nbgrader_plugins import zip_input
 from autograder.nbgrader_plugins.zip_input.archives import Budget, Unpacker, safe_path
 from autograder.nbgrader_plugins.zip_input.choice import assign
@@ -27,6 +26,7 @@ from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
 from autograder.nbgrader_plugins.zip_input.released import Released, Worth
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.report.class_record import Person
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 NB = f"{NOTEBOOK}.ipynb"

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder import wire
-from autograder.wire import Opaque, Raised, pack, simplify
+from autograder.checks import values
+from autograder.checks.encoding import pack
+from autograder.checks.values import Opaque, Raised, simplify
 
 VALUES = (
     None,
@@ -29,14 +30,14 @@ MESSAGES = tuple(pack(simplify(value)) for value in VALUES)
 PLAIN = (type(None), bool, int, float, complex, str, bytes, Raised, Opaque, np.ndarray)
 
 
-def is_plain(value: Any, depth: int = 2 * wire.MAX_DEPTH) -> bool:
+def is_plain(value: Any, depth: int = 2 * values.MAX_DEPTH) -> bool:
     """Whether `value` is in the data model and within its caps."""
     kind = type(value)
     if kind in (list, tuple, dict):
         inner = [*value, *value.values()] if kind is dict else value
-        return depth > 0 and len(value) <= wire.MAX_ITEMS and all(is_plain(item, depth - 1) for item in inner)
+        return depth > 0 and len(value) <= values.MAX_ITEMS and all(is_plain(item, depth - 1) for item in inner)
     if kind is np.ndarray:
-        return value.dtype.kind in "biufc" and value.nbytes <= wire.MAX_BYTES
+        return value.dtype.kind in "biufc" and value.nbytes <= values.MAX_BYTES
     if kind is Raised:
-        return len(value.type) <= wire.MAX_NAME and len(value.message) <= 2000 and len(value.source) <= 300
+        return len(value.type) <= values.MAX_NAME and len(value.message) <= 2000 and len(value.source) <= 300
     return kind in PLAIN or isinstance(value, np.number | np.bool_)

@@ -12,11 +12,11 @@ from autograder import __version__
 from autograder.cli import audit, check, completion, doctor, grade, pack, report, roster
 from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
 from autograder.cli.options import add_lang
-from autograder.i18n import _, choose_language, language_in
-from autograder.oracle import NoReference
+from autograder.grading.reference import NoReference
+from autograder.locale import _, choose_language, language_in
+from autograder.notebooks.submission import UnreadableNotebook
 from autograder.report.text import printable
-from autograder.submission import UnreadableNotebook
-from autograder.worker.host import HostBroken
+from autograder.sandbox.fork_server import HostBroken
 
 COMMANDS = (check, pack, doctor, roster, grade, report, audit, completion)
 """In the order in which `--help` names them: students' first."""

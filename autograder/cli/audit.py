@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from autograder.checks import exercise
 from autograder.cli.exits import FULL, NOT_FULL
 from autograder.cli.options import add_json, at_least_one, write_json
-from autograder.exercises import UnknownExercise, exercise
-from autograder.i18n import _
+from autograder.exercises import UnknownExercise
+from autograder.locale import _
 
 
 def add(commands: Any) -> None:
@@ -37,9 +38,9 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from autograder.audit.causes import audit_causes
-    from autograder.audit.checks import Material, audit_checks
-    from autograder.report.audit import print_audit, print_causes
+    from reference.audit.causes import audit_causes
+    from reference.audit.checks import Material, audit_checks
+    from reference.audit.report import print_audit, print_causes
 
     console = Console()
     with Progress(

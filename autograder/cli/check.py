@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.beside import files_beside
+from autograder.checks.results import SubmissionResult, results_file
 from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
 from autograder.cli.options import add_json, write_json
-from autograder.grading import grade_submission
-from autograder.i18n import _, use_language
+from autograder.grading.grade_submission import grade_submission
+from autograder.locale import _, use_language
+from autograder.notebooks.attachments import files_beside
+from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
 from autograder.report.console import print_submission, running_notebook
 from autograder.report.text import printable
-from autograder.results import SubmissionResult, results_file
-from autograder.submission import UnreadableNotebook, read_notebook, submission_of
 
 
 def add(commands: Any) -> None:
@@ -62,7 +62,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from autograder.watch import saves
+    from autograder.cli.saves import saves
 
     console = Console(highlight=False)
     try:

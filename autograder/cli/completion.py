@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 from autograder.cli.exits import FULL
-from autograder.i18n import _
+from autograder.locale import _
 
 SHELLS = ("bash", "zsh")
+
+COMPLETED = {"NOTEBOOK": "FILE", "FILE": "FILE", "NAME": "FILE", "DIR": "DIRECTORY", "FOLDER": "DIRECTORY"}
+"""By metavar, what of shtab a shell offers; words that are chosen from a list it offers by itself."""
 
 
 def add(commands: Any) -> None:
@@ -26,7 +30,27 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a script by which a shell completes the words of this command."""
     from autograder.cli import parser
-    from autograder.completion import script
 
     print(script(parser(), options.shell))
     return FULL
+
+
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The completion script of `parser` for `shell`, one of those that shtab knows.
+
+    It is a static one, since asking Python at every Tab is slow.
+    """
+    import shtab
+
+    for action in _actions(parser):
+        if action.metavar in COMPLETED:
+            action.complete = getattr(shtab, COMPLETED[action.metavar])
+    return shtab.complete(parser, shell)
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:  # argparse offers no public way; shtab reads the same attribute
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from autograder import __version__
 from autograder.cli.exits import FULL, NOT_FULL
 from autograder.cli.options import add_course, add_json, write_json
-from autograder.i18n import _
+from autograder.locale import _
+
+if TYPE_CHECKING:
+    from autograder.cli.environment import Finding
 
 
 def add(commands: Any) -> None:
@@ -26,9 +30,39 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say line by line whether the installation is in order, and what to do where it is not."""
-    from autograder.doctor import State, examine
-    from autograder.report.doctor import print_findings
+    from autograder.cli.environment import State, examine
 
     findings = print_findings(examine(options.course))
     write_json(options.json, {"kit": __version__, "findings": [finding.to_json() for finding in findings]})
     return NOT_FULL if any(finding.state is State.WRONG for finding in findings) else FULL
+
+
+def print_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Print each finding as it comes in, and a last line on all; gives them back."""
+    from rich.cells import set_cell_size
+    from rich.console import Console
+    from rich.text import Text
+
+    from autograder.cli.environment import State
+    from autograder.report.text import printable
+
+    looks = {
+        State.OK: (_("ok"), "green"),
+        State.LOOK: (_("look"), "yellow"),
+        State.WRONG: (_("wrong"), "red"),
+    }
+    console, seen = Console(highlight=False), []
+    for finding in findings:
+        seen.append(finding)
+        word, colour = looks[finding.state]
+        line = Text(set_cell_size(word, 8), colour)
+        line.append(printable(f"{finding.what}: {finding.seen}"), "default")
+        console.print(line, soft_wrap=True)
+        if finding.advice:
+            console.print(Text(printable(f"        → {finding.advice}")), soft_wrap=True)
+    wrong = sum(finding.state is State.WRONG for finding in seen)
+    if wrong:
+        console.print(_("Wrong: {n}. The lines with an arrow say what to do.").format(n=wrong), soft_wrap=True)
+    else:
+        console.print(_("Everything that is needed works."), soft_wrap=True)
+    return seen

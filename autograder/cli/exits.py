@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from autograder.i18n import _
+from autograder.locale import _
 
 FULL, NOT_FULL, UNUSABLE = 0, 1, 2
 """Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
 from autograder.cli.options import add_course, add_json, at_least_one
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.report.text import printable
-from autograder.worker.client import Figures
-from autograder.worker.host import Host, HostBroken, too_weak
-from autograder.worker.isolation import Level
+from autograder.sandbox.client import Figures
+from autograder.sandbox.fork_server import Host, HostBroken, too_weak
+from autograder.sandbox.isolation import Level
 
 
 def add(commands: Any) -> None:
@@ -55,10 +55,10 @@ def run(options: argparse.Namespace) -> int:
         if not course.has(options.assignment):
             raise course.unknown(options.assignment)
         print(_("Grading {name}: looking for what is new or changed ...").format(name=options.assignment), flush=True)
-        from autograder.grading.classwork import grade_class  # which takes seconds
+        from autograder.cli.class_table import ClassProgress, print_next, print_summary, write_results
+        from autograder.grading.grade_class import grade_class  # which takes seconds
         from autograder.grading.job import Settings
-        from autograder.grading.records import read_class
-        from autograder.report.classwork import ClassProgress, print_next, print_summary, write_results
+        from autograder.grading.read_class import read_class
 
         with Host(guarded=guarded_folders(course.folder)) as host:
             level = host.level

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.cli.exits import UnusablePath
-from autograder.i18n import LANGUAGES, _
+from autograder.locale import LANGUAGES, _
 
 
 def add_json(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
 from autograder.cli.options import new_file
-from autograder.i18n import _, use_language
+from autograder.locale import _, use_language
 from autograder.report.text import printable
 
 
@@ -34,9 +34,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the zip file to upload: the notebook and the files that it uses, with a word on what is not done yet."""
-    from autograder.pack import not_done, package_of, write_zip
+    from autograder.notebooks.submission import notes_on_choice
     from autograder.report.console import running_notebook
-    from autograder.submission import notes_on_choice
+    from autograder.student.pack import not_done, package_of, write_zip
 
     candidates = [options.notebook] if options.notebook else _notebooks_here()
     path = candidates[0]
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _notebooks_here() -> list[Path]:
     """Which notebooks of this folder may be meant, the likeliest first."""
     from autograder.exercises import assignments
-    from autograder.submission import candidates_in
+    from autograder.notebooks.submission import candidates_in
 
     candidates = candidates_in(Path(), next(iter(assignments())).replace("-", "_"))
     if not candidates:

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
 from autograder.cli.options import add_course
-from autograder.i18n import _, speaking
+from autograder.locale import _, speaking
 from autograder.report.text import printable
 
 FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a page on how a class did, in a course folder, and its grades for other systems."""
     from autograder.grading.course import Course, CourseError
-    from autograder.grading.records import read_class
+    from autograder.grading.read_class import read_class
     from autograder.report.class_report import formats_in, not_renewed, write_report
 
     folder = options.out and options.out.resolve()

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.cli.exits import FULL, UNUSABLE
 from autograder.cli.options import add_course
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.report.text import printable
 
 MOST_NAMED = 10

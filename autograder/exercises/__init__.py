@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from autograder.exercises.exercise import Exercise
+from autograder.checks.exercise import Exercise
 
 
 class UnknownExercise(KeyError):

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.cells import grade_id_of, source_of
-from autograder.i18n import _
-from autograder.mending import ReleasedCell
+from autograder.locale import _
+from autograder.notebooks.cells import grade_id_of, source_of
+from autograder.notebooks.mend import ReleasedCell
 
 LONGEST_WORDS = 60
 """Characters of a cell's text that are quoted."""

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from autograder.cells import grade_id_of, source_of
-from autograder.i18n import _
-from autograder.reading import as_text
-from autograder.submission import language_of
+from autograder.locale import _
+from autograder.notebooks.cells import grade_id_of, source_of
+from autograder.notebooks.load import as_text
+from autograder.notebooks.submission import language_of
 
 GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""

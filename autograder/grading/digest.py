@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import autograder
-from autograder.beside import files_beside
 from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
-from autograder.i18n import speaking
-from autograder.oracle import Reference
-from autograder.reading import MAX_NOTEBOOK_BYTES
-from autograder.submission import no_notebook, notebooks_in
+from autograder.grading.reference import Reference
+from autograder.locale import speaking
+from autograder.notebooks.attachments import files_beside
+from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
+from autograder.notebooks.submission import no_notebook, notebooks_in
 
 PACKAGE = Path(autograder.__file__).parent
 

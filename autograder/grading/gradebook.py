@@ -27,8 +27,8 @@ from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.job import GradedFolder
 from autograder.grading.timestamp import read_timestamp
-from autograder.i18n import _
-from autograder.mending import ReleasedCell
+from autograder.locale import _
+from autograder.notebooks.mend import ReleasedCell
 
 LOCKED_TRIES = 10
 """How often a gradebook that another program holds is tried; each try waits for 5 seconds."""

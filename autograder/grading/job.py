@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autograder.beside import files_beside
-from autograder.grading import Graded, grade_submission
+from autograder.checks.results import SubmissionResult
 from autograder.grading.by_hand import (
     Beside,
     answers_beside,
@@ -24,13 +23,13 @@ from autograder.grading.by_hand import (
     untouched,
 )
 from autograder.grading.course import Handed, guarded_folders
-from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
-from autograder.i18n import _, speaking
-from autograder.mending import ReleasedCell, mend, stand_in
-from autograder.oracle import Reference
-from autograder.reading import is_notebook_name
-from autograder.results import SubmissionResult
-from autograder.submission import (
+from autograder.grading.grade_submission import Graded, grade_submission
+from autograder.grading.reference import Reference
+from autograder.locale import _, speaking
+from autograder.notebooks.attachments import files_beside
+from autograder.notebooks.load import is_notebook_name
+from autograder.notebooks.mend import ReleasedCell, mend, stand_in
+from autograder.notebooks.submission import (
     CHECK_PREFIX,
     Submission,
     UnreadableNotebook,
@@ -40,10 +39,11 @@ from autograder.submission import (
     read_notebook,
     submission_of,
 )
-from autograder.worker.client import Figures
-from autograder.worker.host import Host
-from autograder.worker.isolation import Level
-from autograder.worker.limits import Limits
+from autograder.report.executed import cell_outputs, comments, unread_comment, unread_outputs
+from autograder.sandbox.client import Figures
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
 
 MOST_COPIED_BYTES = 50 * 2**20
 """What of a student's other files goes to autograded/; larger ones stay in submitted/."""
@@ -116,7 +116,7 @@ class Grader:
             graded = grade_submission(
                 submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
             )
-            _fill(notebook, cell_outputs(submission, graded))
+            _fill(notebook, cell_outputs(submission, graded.run.outputs, graded.result.checks))
             said = {**self._responses(notebook, beside), **comments(submission, graded.result.checks, notes)}
             looks = (reason_to_look(beside),) if beside else ()
         self._write(handed, notebook, notes)

@@ -6,7 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from autograder.i18n import _
+from autograder.locale import _
 
 
 def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:

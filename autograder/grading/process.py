@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, GradedFolder, Grader, Settings
-from autograder.i18n import choose_language
+from autograder.locale import choose_language
 
 
 class _Process:

@@ -21,9 +21,10 @@ from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import Course, CourseError
 from autograder.grading.gradebook import silence_link_warnings
-from autograder.grading.records import Person, read_people
-from autograder.i18n import _
-from autograder.reading import folded
+from autograder.grading.read_class import read_people
+from autograder.locale import _
+from autograder.notebooks.load import folded
+from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
 HEADER_ROWS = 30

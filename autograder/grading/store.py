@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autograder.results import SubmissionResult
+from autograder.checks.results import SubmissionResult
 
 FILE_NAME = "results.db"
 NOT_DONE = ""

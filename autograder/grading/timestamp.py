@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dateutil import parser, tz
 
-from autograder.i18n import _
-from autograder.reading import as_text, decoded, plain_content
+from autograder.locale import _
+from autograder.notebooks.load import as_text, decoded, plain_content
 
 TIMESTAMP = "timestamp.txt"
 EXAMPLE = "2027-01-15 23:00:00 Asia/Tokyo"

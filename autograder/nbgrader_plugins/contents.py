@@ -13,9 +13,9 @@ from typing import Any
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.cells import metadata_of
 from autograder.exercises import assignments
-from autograder.submission import UnreadableNotebook, submission_of
+from autograder.notebooks.cells import metadata_of
+from autograder.notebooks.submission import UnreadableNotebook, submission_of
 
 _IMPORTS_KIT = re.compile(r"(?m)^(from autograder import|import autograder\b)")
 

@@ -11,13 +11,13 @@ from nbformat.notebooknode import from_dict
 from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 
-from autograder.cells import metadata_of
 from autograder.grading.course import edition_metadata
-from autograder.i18n import _, speaking
-from autograder.mending import repair
+from autograder.locale import _, speaking
 from autograder.nbgrader_plugins.handed_in import taken_for
+from autograder.notebooks.cells import metadata_of
+from autograder.notebooks.repair import repair
+from autograder.notebooks.submission import UnreadableNotebook, language_of, read_notebook, submission_of
 from autograder.report.text import printable
-from autograder.submission import UnreadableNotebook, language_of, read_notebook, submission_of
 
 
 class ForgivingNotebookExporter(NotebookExporter):

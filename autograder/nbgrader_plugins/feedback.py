@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nbgrader.exchange.default import ExchangeReleaseFeedback
 
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
 
 FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")

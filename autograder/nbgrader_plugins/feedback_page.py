@@ -12,9 +12,9 @@ from nbgrader import preprocessors, utils
 from nbgrader.api import Grade
 from traitlets.config import Config
 
-from autograder.cells import CHECK_PREFIX
-from autograder.i18n import _, speaking
-from autograder.submission import language_of
+from autograder.locale import _, speaking
+from autograder.notebooks.cells import CHECK_PREFIX
+from autograder.notebooks.submission import language_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBGRADERS_TEMPLATES = Path(nbgrader.server_extensions.formgrader.__file__).parent / "templates"

@@ -19,10 +19,10 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 
-from autograder.cells import grade_id_of
 from autograder.grading.timestamp import read_timestamp
+from autograder.notebooks.cells import grade_id_of
+from autograder.notebooks.submission import UnreadableNotebook, choose_notebook, no_notebook, read_notebook
 from autograder.report.text import printable
-from autograder.submission import UnreadableNotebook, choose_notebook, no_notebook, read_notebook
 
 
 def replace_methods() -> None:

@@ -14,11 +14,11 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.grading.gradebook import released_cells
-from autograder.i18n import speaking
-from autograder.mending import mend, stand_in
+from autograder.locale import speaking
 from autograder.nbgrader_plugins.notes import write_notes
+from autograder.notebooks.mend import mend, stand_in
+from autograder.notebooks.submission import language_of
 from autograder.report.text import printable
-from autograder.submission import language_of
 
 
 class Mend(NbGraderPreprocessor):

@@ -11,23 +11,23 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, UseEnum
 
-from autograder.beside import files_beside
-from autograder.grading import grade_submission
+from autograder.checks.results import SubmissionResult
 from autograder.grading.by_hand import Beside, answers_beside, comment_on, places_of, reason_to_look
 from autograder.grading.course import given_texts, guarded_folders
-from autograder.grading.executed import cell_outputs, comments, unread_comment, unread_outputs
+from autograder.grading.grade_submission import grade_submission
 from autograder.grading.gradebook import released_cells
-from autograder.i18n import _, speaking
+from autograder.grading.reference import Reference
+from autograder.locale import _, speaking
 from autograder.nbgrader_plugins.handed_in import submitted_file
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable
-from autograder.oracle import Reference
+from autograder.notebooks.attachments import files_beside
+from autograder.notebooks.submission import language_of, submission_of
+from autograder.report.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.report.text import printable
-from autograder.results import SubmissionResult
-from autograder.submission import language_of, submission_of
-from autograder.worker.client import Figures
-from autograder.worker.host import HostBroken, shared_host, too_weak
-from autograder.worker.isolation import Level
-from autograder.worker.limits import Limits
+from autograder.sandbox.client import Figures
+from autograder.sandbox.fork_server import HostBroken, shared_host, too_weak
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
 
 
 class RunInWorker(NbGraderPreprocessor):
@@ -90,7 +90,7 @@ class RunInWorker(NbGraderPreprocessor):
         files = files_beside(submitted_file(CourseDirectory(config=self.config), names))
         with speaking(submission.language):
             graded = grade_submission(submission, Reference(course), self.figures, limits, host, files)
-            return cell_outputs(submission, graded), graded.result
+            return cell_outputs(submission, graded.run.outputs, graded.result.checks), graded.result
 
 
 class WriteComments(NbGraderPreprocessor):

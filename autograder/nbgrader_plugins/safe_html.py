@@ -27,8 +27,8 @@ from nbformat.notebooknode import NotebookNode
 from pygments.token import STANDARD_TYPES
 from traitlets import Bool
 
-from autograder.i18n import _, speaking
-from autograder.submission import language_of
+from autograder.locale import _, speaking
+from autograder.notebooks.submission import language_of
 
 TAGS = ALLOWED_TAGS | {
     "br",

@@ -8,7 +8,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader import preprocessors
 from traitlets import Dict
 
-from autograder.submission import language_of
+from autograder.notebooks.submission import language_of
 
 
 class ClearSolutions(preprocessors.ClearSolutions):

@@ -15,15 +15,15 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.grading.records import ClassRecord, Standing, StudentRecord, sentences_of
-from autograder.i18n import _, current_language
+from autograder.checks.results import Item, Outcome, SubmissionResult
+from autograder.locale import _, current_language
+from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
+from autograder.report.class_record import ClassRecord, Standing, StudentRecord, sentences_of
 from autograder.report.class_words import causes_in_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
-from autograder.results import Item, Outcome, SubmissionResult
-from autograder.submission import CHECK_PREFIX
 
 MOST_CAUSES = 20
 """Rarer ones say little about a class."""

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from autograder.i18n import _
+from autograder.locale import _
 
 BINS = 10
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autograder.grading.records import ClassRecord
 from autograder.report.class_page import class_page
+from autograder.report.class_record import ClassRecord
 from autograder.report.exports import gradescope_results, write_exports
 
 FILES = {

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from autograder.exercises import UnknownExercise, exercise
-from autograder.grading.records import Standing, StudentRecord
-from autograder.i18n import LANGUAGES, _, current_language, speaking
-from autograder.judge import alternatives
-from autograder.oracle import known_mistakes
-from autograder.results import Outcome
-from autograder.worker.limits import took_too_long
+from autograder.checks import exercise
+from autograder.checks.judge import alternatives
+from autograder.checks.results import Outcome
+from autograder.exercises import UnknownExercise
+from autograder.exercises.recorded import known_mistakes
+from autograder.locale import LANGUAGES, _, current_language, speaking
+from autograder.report.class_record import Standing, StudentRecord
+from autograder.sandbox.limits import took_too_long
 
 
 def standing_word(standing: Standing) -> str:
@@ -55,7 +56,7 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
     found = []
     for language in LANGUAGES:
         with speaking(language):
-            sentences = (  # of autograder.worker, and of an older kit
+            sentences = (  # of autograder.sandbox, and of an older kit
                 ("time-out", took_too_long(0, on_the_clock=False)),
                 ("time-out", took_too_long(0, on_the_clock=True)),
                 (

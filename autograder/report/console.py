@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.i18n import _
+from autograder.checks.results import Outcome, SubmissionResult
+from autograder.locale import _
 from autograder.report.text import exercise_text, printable
 from autograder.report.words import MARKS, points, standing
-from autograder.results import Outcome, SubmissionResult
 
 _STYLES = {
     Outcome.PASSED: "green",

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from autograder.grading.records import ClassRecord, StudentRecord
-from autograder.i18n import _, speaking
+from autograder.checks.results import Item, Outcome
+from autograder.locale import _, speaking
+from autograder.report.class_record import ClassRecord, StudentRecord
 from autograder.report.class_words import standing_word
 from autograder.report.csv_safe import matched, neutral
 from autograder.report.text import printable
 from autograder.report.words import headline, outcome_word
-from autograder.results import Item, Outcome
 
 LONGEST_NAME = 80
 """Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""

@@ -17,8 +17,9 @@ from __future__ import annotations
 import html
 import re
 
-from autograder.i18n import _, current_language
-from autograder.numeric import SHADES
+from autograder.checks.numeric import SHADES
+from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.locale import _, current_language
 from autograder.report.words import (
     MARKS,
     legend,
@@ -29,7 +30,6 @@ from autograder.report.words import (
     title,
     without_repeats,
 )
-from autograder.results import ExerciseResult, Item, Outcome
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
 """With white on them, and beside white and near-black pages alike, these can be told."""

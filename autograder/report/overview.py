@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autograder.i18n import _
+from autograder.checks.results import ExerciseResult
+from autograder.locale import _
 from autograder.report.html import bar, card, escape, table
 from autograder.report.words import points, standing, title
-from autograder.results import ExerciseResult
 
 BAR = 10
 """Characters of a bar in text."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.results import ExerciseResult, SubmissionResult
+from autograder.checks.results import ExerciseResult, SubmissionResult
 
 FEWEST = 3
 """Between two students every correlation is 1 or -1."""

@@ -6,8 +6,8 @@ import re
 import sys
 import textwrap
 
+from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message, without_repeats
-from autograder.results import ExerciseResult, Item, Outcome
 
 
 def exercise_text(result: ExerciseResult, width: int = 0) -> str:

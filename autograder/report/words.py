@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autograder.exercises import UnknownExercise, exercise
-from autograder.i18n import _
-from autograder.numeric import SHADES
-from autograder.results import ExerciseResult, Item, Outcome
+from autograder.checks import exercise
+from autograder.checks.numeric import SHADES
+from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.exercises import UnknownExercise
+from autograder.locale import _
 
 MARKS = {
     Outcome.PASSED: "✓",

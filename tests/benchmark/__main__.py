@@ -25,8 +25,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from autograder.reading import read_notebook
-from autograder.submission import source_of
+from autograder.notebooks.load import read_notebook
+from autograder.notebooks.submission import source_of
 from source.release import COURSE, NOTEBOOK, nbgrader_command
 from tests.benchmark import inside
 from tests.benchmark.classes import Folders, students

@@ -16,23 +16,23 @@ from unittest import mock
 
 import psutil
 
-import autograder.grading
-import autograder.grading.classwork
+import autograder.grading.grade_class
+import autograder.grading.grade_submission
 import autograder.grading.job
 from autograder.exercises import assignments
-from autograder.grading import grade_submission
 from autograder.grading.course import Course, guarded_folders
 from autograder.grading.digest import settings_digest
+from autograder.grading.grade_submission import grade_submission
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, Grader, Settings
+from autograder.grading.reference import Reference
 from autograder.grading.store import ResultStore
-from autograder.oracle import Reference
-from autograder.reading import read_notebook
-from autograder.submission import submission_of
-from autograder.worker.client import Worker
-from autograder.worker.host import Host, HostBroken
-from autograder.worker.isolation import Level
-from autograder.worker.limits import Limits
+from autograder.notebooks.load import read_notebook
+from autograder.notebooks.submission import submission_of
+from autograder.sandbox.client import Worker
+from autograder.sandbox.fork_server import Host, HostBroken
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
 from source.release import NOTEBOOK
 from tests.benchmark.measure import tree
 from tests.class_folder import ASSIGNMENT
@@ -44,14 +44,14 @@ Tick = Callable[[], None]
 """Called after every round."""
 
 PHASES = (
-    ("digest: changed since last time?", autograder.grading.classwork, "content_digest"),
+    ("digest: changed since last time?", autograder.grading.grade_class, "content_digest"),
     ("read and mend the notebook", Grader, "_read"),
     ("expected values from the reference", Reference, "expectations"),
     ("worker: start", Worker, "__enter__"),
     ("worker: the student's cells", Worker, "run_cell"),
     ("worker: probes", Worker, "probe"),
     ("worker: end", Worker, "__exit__"),
-    ("judge", autograder.grading, "judge"),
+    ("judge", autograder.grading.grade_submission, "judge"),
     ("reports", autograder.grading.job, "cell_outputs"),
     ("comments", autograder.grading.job, "comments"),
     ("write the executed notebook", Grader, "_write"),
@@ -124,7 +124,7 @@ def phases(folder: Path, tick: Tick) -> list[dict[str, Spent]]:
             for handed in course.handed_in(ASSIGNMENT):
                 watch.spent.clear()
                 # Through the modules, where the stopwatch has put itself.
-                digest = autograder.grading.classwork.content_digest(settled, handed, prepared.notebook)
+                digest = autograder.grading.grade_class.content_digest(settled, handed, prepared.notebook)
                 graded = grader.grade(handed)
                 gradebook.save(handed, graded)
                 store.put(ASSIGNMENT, handed.student, digest, graded.isolation, graded.result)

@@ -10,8 +10,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
-    from autograder import mending, reading
-    from autograder.submission import submission_of
+    from autograder.notebooks import load as reading
+    from autograder.notebooks import repair as mending
+    from autograder.notebooks.submission import submission_of
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT
 from tests.fuzz.start import fuzz

@@ -9,14 +9,14 @@ import atheris
 import numpy as np
 
 with atheris.instrument_imports(include=["autograder"]):
-    from autograder import wire
+    from autograder.checks import encoding, values
+    from autograder.checks.exercise import Observation
+    from autograder.checks.judge import judge
+    from autograder.checks.results import Outcome
     from autograder.exercises import assignments
-    from autograder.exercises.exercise import Observation
-    from autograder.judge import judge
-    from autograder.oracle import known_mistakes, recorded, trials
+    from autograder.exercises.recorded import known_mistakes, recorded, trials
     from autograder.report.html import exercise_html
     from autograder.report.text import exercise_text
-    from autograder.results import Outcome
 from tests.fuzz.start import fuzz
 
 EXERCISES = assignments()["gradient-pathology"]
@@ -49,8 +49,8 @@ class Forger:
     def _any(self) -> Any:
         size = self._choices.ConsumeIntInRange(0, 4)
         some: list[Any] = [None, True, {}, [], (), np.nan, np.inf, 2**62, 1j, np.zeros((0, 3)), np.float64(1e300)]
-        some += [self._choices.ConsumeUnicodeNoSurrogates(size), self._choices.ConsumeFloat(), wire.Opaque("set")]
-        some += [wire.Raised("E", ("NotDefined",)[: size % 2], "x"), np.full((size,) * size, True), {1: 2, "a": []}]
+        some += [self._choices.ConsumeUnicodeNoSurrogates(size), self._choices.ConsumeFloat(), values.Opaque("set")]
+        some += [values.Raised("E", ("NotDefined",)[: size % 2], "x"), np.full((size,) * size, True), {1: 2, "a": []}]
         return some[self._choices.ConsumeIntInRange(0, len(some) - 1)]
 
 
@@ -60,7 +60,7 @@ def one_input(data: bytes) -> None:
     expectations = recorded(exercise)
     replies = [forger.forged(expectation.expected.to_data()) for expectation in expectations]
     try:
-        seen = [Observation.from_data(reply) for reply in wire.unpack(wire.pack(wire.simplify(replies)))]
+        seen = [Observation.from_data(reply) for reply in encoding.unpack(encoding.pack(values.simplify(replies)))]
     except (ValueError, KeyError):
         return
     result = judge(exercise, trials(expectations, seen), known_mistakes(exercise))

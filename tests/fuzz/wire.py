@@ -7,19 +7,19 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
-    from autograder import wire
+    from autograder.checks import encoding, values
 from tests.fuzz.start import fuzz
 from tests.wire_samples import MESSAGES, is_plain
 
 
 def one_input(data: bytes) -> None:
     try:
-        value = wire.unpack(data)
-    except wire.WireError:
+        value = encoding.unpack(data)
+    except encoding.WireError:
         return
     assert is_plain(value)
-    plain = wire.simplify(value)
-    assert wire.pack(wire.simplify(wire.unpack(wire.pack(plain)))) == wire.pack(plain)
+    plain = values.simplify(value)
+    assert encoding.pack(values.simplify(encoding.unpack(encoding.pack(plain)))) == encoding.pack(plain)
 
 
 if __name__ == "__main__":

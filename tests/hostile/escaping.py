@@ -258,9 +258,9 @@ ESCAPES = (
             cell(
                 r"""
                 import importlib.util, json, py_compile
-                import autograder, autograder.wire, numpy
+                import autograder, autograder.checks.encoding, numpy
                 open("poison.py", "w").write("raise SystemExit('poisoned')\n")
-                for module in (autograder, autograder.wire, numpy, json, os):
+                for module in (autograder, autograder.checks.encoding, numpy, json, os):
                     path = module.__file__
                     for optimization in ("", 1, 2):
                         cached = importlib.util.cache_from_source(path, optimization=optimization)
@@ -268,7 +268,7 @@ ESCAPES = (
                             "poison.py", cached, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH))
                     tried(path, lambda: open(path, "a").write("\n# poisoned\n"))
                     tried("beside", lambda: open(os.path.join(os.path.dirname(path), "hostile.py"), "w").close())
-                folder = os.path.join(os.path.dirname(autograder.__file__), "recordings")
+                folder = os.path.join(os.path.dirname(autograder.__file__), "exercises", "recordings")
                 tried("recordings", lambda: [open(os.path.join(folder, name), "ab").write(b"x") for name in os.listdir(folder)])
                 tried("executable", lambda: open(sys.executable, "ab").write(b"x"))
                 """,
@@ -291,7 +291,7 @@ ESCAPES = (
                 folders = [mpl.get_configdir(), mpl.get_cachedir(), os.environ.get("MPLCONFIGDIR", ""),
                            str(Path.home() / ".cache"), os.environ.get("XDG_CACHE_HOME", ""), "/var/cache/fontconfig"]
                 try:
-                    from autograder.worker import host
+                    from autograder.sandbox import host
                     folders.append(str(host._font_cache()))
                 except BaseException as error:
                     print(error)

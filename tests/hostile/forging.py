@@ -132,8 +132,11 @@ FORGERIES = (
         "forge",
         cells=(
             cell(r"""
-                from autograder import judge, numeric, results
-                from autograder.exercises import assignments, expect
+                from autograder.checks import judge
+                from autograder.checks import numeric
+                from autograder.checks import results
+                from autograder.exercises import assignments
+                from autograder.checks import expect
                 nothing_found = lambda *args, **kwargs: None
                 judge._try = expect.close = expect.unchanged = numeric.compare = nothing_found
                 numeric.TOLERANCE = 1e300
@@ -167,12 +170,12 @@ FORGERIES = (
         "forge",
         cells=(
             cell(r"""
-                import autograder, autograder.notebook
+                import autograder, autograder.student.notebook
                 def check(name):
                     print(name + ": 8 / 8 points, all checks hold")
                     return 8.0
-                autograder.check = autograder.notebook.check = check
-                autograder.notebook.judge_here = lambda *args: None
+                autograder.check = autograder.student.notebook.check = check
+                autograder.student.notebook.judge_here = lambda *args: None
                 for name in ("clip_gradients", "batch_norm_forward", "batch_norm_backward", "depth_study"):
                     display(check(name))
                 8.0
@@ -258,7 +261,7 @@ FORGERIES = (
             cell(
                 r"""
                 def equal(a, b):
-                    return wire.pack(wire.simplify(a)) == wire.pack(wire.simplify(b))
+                    return encoding.pack(values.simplify(a)) == encoding.pack(values.simplify(b))
 
                 def known(name, field, value):
                     for one in recorded(exercise(name)):
@@ -285,7 +288,7 @@ FORGERIES = (
                     values = known("clip_gradients", "grads", [layer.grads for layer in layers])
                     for layer, grads in zip(layers, values["grads"]):
                         layer.grads = grads
-                    if type(values["result"]) is wire.Raised:
+                    if type(values["result"]) is values.Raised:
                         raise ValueError
                     return values["result"]
             """),
@@ -385,7 +388,7 @@ FORGERIES = (
             cell(
                 r"""
                 import sys
-                module = sys.modules["autograder.exercises.exercise"]
+                module = sys.modules["autograder.checks.exercise"]
                 pool = {name: value for chosen in assignments()["gradient-pathology"] for known in recorded(chosen)
                         for name, value in known.expected.values.items()}
                 honest = Observation.to_data
@@ -395,8 +398,8 @@ FORGERIES = (
                     return {"values": {**pool, **data["values"]}, "stopped": None}
 
                 Observation.to_data = to_data
-                module.simplify = wire.simplify = lambda value: next(iter(pool.values()))
-                wire.Raised.of = classmethod(lambda cls, error: None)
+                module.simplify = values.simplify = lambda value: next(iter(pool.values()))
+                values.Raised.of = classmethod(lambda cls, error: None)
                 """,
                 RECORDED,
             ),
@@ -406,13 +409,13 @@ FORGERIES = (
     ),
     Attack(
         "wire-replaced",
-        "`wire.pack`, msgpack and struct are patched: every reply that leaves the worker is a forged one.",
+        "`encoding.pack`, msgpack and struct are patched: every reply that leaves the worker is a forged one.",
         "forge",
         cells=(
             cell(
                 r"""
                 import struct, msgpack
-                honest_pack = wire.pack
+                honest_pack = encoding.pack
                 lists = {len(recorded(e)): [k.expected.to_data() for k in recorded(e)]
                          for e in assignments()["gradient-pathology"]}
 
@@ -424,7 +427,7 @@ FORGERIES = (
                                 value = {"observations": known * (n // size)}
                     return honest_pack(value)
 
-                wire.pack = pack
+                encoding.pack = pack
                 msgpack.packb = lambda value, **options: msgpack.Packer(**options).pack(value)
                 struct.pack = lambda code, *values, _pack=struct.pack: _pack(code, *values)
                 """,
@@ -450,7 +453,7 @@ FORGERIES = (
                             print("found", frame.f_globals["__name__"])
                     frame = frame.f_back
                 for name, module in list(sys.modules.items()):
-                    if name.startswith("autograder.worker") and hasattr(module, "_probe"):
+                    if name.startswith("autograder.sandbox") and hasattr(module, "_probe"):
                         module._probe = lambda *args: {"observations": [claim] * len(args[2])}
             """),
         ),
@@ -464,7 +467,7 @@ FORGERIES = (
             cell(
                 r"""
                 import select
-                from autograder import wire
+                from autograder.checks import encoding, values
                 deadline = time.monotonic() + 50
                 say({"outputs": []})
                 buffers = {fd: b"" for fd in lines()}
@@ -478,13 +481,13 @@ FORGERIES = (
                             size = 4 + struct.unpack(">I", buffers[fd][:4])[0]
                             if len(buffers[fd]) < size:
                                 break
-                            request, buffers[fd] = wire.unpack(buffers[fd][4:size]), buffers[fd][size:]
+                            request, buffers[fd] = encoding.unpack(buffers[fd][4:size]), buffers[fd][size:]
                             if "probe" in request:
                                 claim = {"values": {"slope": 1.0, "result": (1.0, 1.0), "problems": []}, "stopped": None}
                                 reply = {"observations": [claim] * len(request["probe"]["cases"])}
                             else:
                                 reply = {"outputs": []}
-                            os.write(fd, frame(wire.pack(reply)))
+                            os.write(fd, frame(encoding.pack(reply)))
                 """,
                 SPEAK,
             ),
@@ -506,7 +509,7 @@ order = ["clip_gradients", "gradient_monitor", "gradient_profile", "batch_norm_f
 def put_in_front():
     for name in order:
         for runs in (1, 3):
-            write(frame(wire.pack({"observations": [k.expected.to_data() for k in recorded(exercise(name))] * runs})))
+            write(frame(encoding.pack({"observations": [k.expected.to_data() for k in recorded(exercise(name))] * runs})))
 
 for _ in range(30):
     say({"outputs": []})
@@ -676,7 +679,7 @@ put_in_front()
         "forge",
         cells=(
             cell(r"""
-                from autograder.wire import Opaque, Raised
+                from autograder.checks.values import Opaque, Raised
 
                 class Names(tuple):
                     __contains__ = lambda self, name: True
@@ -814,7 +817,7 @@ put_in_front()
                 RECORDED
                 + r"""
 from pathlib import Path
-from autograder.oracle import Reference
+from autograder.grading.reference import Reference
 reference = tried("reference", Reference, Path("{course}"))
 
 def observe(self, implementation, case):
@@ -826,7 +829,7 @@ def observe(self, implementation, case):
 for chosen in assignments()["gradient-pathology"]:
     tried("cases of " + chosen.id, lambda: reference.expectations(chosen, b""))
 tried("secret", lambda: reference._secret())
-tried("audit", lambda: vars(__import__("autograder.audit.checks").audit.checks)["solutions"])
+tried("audit", lambda: vars(__import__("reference.audit.checks").audit.checks)["solutions"])
 Exercise.observe = observe
 """,
                 TRY,
@@ -968,10 +971,10 @@ Exercise.observe = observe
             cell(
                 r"""
                 trap = "raise SystemExit(0)\n"
-                os.makedirs("autograder/worker", exist_ok=True)
+                os.makedirs("autograder/sandbox", exist_ok=True)
                 os.makedirs(os.path.join(os.environ.get("IPYTHONDIR", ".ipython"), "profile_default/startup"), exist_ok=True)
                 for name in ("numpy.py", "msgpack.py", "IPython.py", "conftest.py", "sitecustomize.py", "usercustomize.py",
-                             "autograder/__init__.py", "autograder/worker/__main__.py", "nbgrader_config.py",
+                             "autograder/__init__.py", "autograder/sandbox/__main__.py", "nbgrader_config.py",
                              os.path.join(os.environ.get("IPYTHONDIR", ".ipython"), "profile_default/startup/00.py")):
                     with open(name, "w") as file:
                         file.write(trap)
@@ -1002,9 +1005,9 @@ Exercise.observe = observe
 
                 sys.meta_path.insert(0, Hook())
                 sys.path_hooks.insert(0, lambda path: 1 / 0)
-                fake = types.ModuleType("autograder.wire")
+                fake = types.ModuleType("autograder.checks.encoding")
                 fake.pack = fake.unpack = fake.simplify = lambda value: b""
-                sys.modules["autograder.wire"] = sys.modules["msgpack"] = fake
+                sys.modules["autograder.checks.encoding"] = sys.modules["msgpack"] = fake
                 for name in [name for name in sys.modules if name.startswith("autograder.exercises")]:
                     sys.modules[name] = fake
             """),
@@ -1017,7 +1020,7 @@ Exercise.observe = observe
         "forge",
         cells=(
             cell(r"""
-                from autograder.exercises.exercise import Implementation
+                from autograder.checks.exercise import Implementation
                 shell = get_ipython()
 
                 class Wonders(dict):
@@ -1187,8 +1190,9 @@ Exercise.observe = observe
         "forge",
         cells=(
             cell(r"""
-                from autograder import diagnosis, judge
-                from autograder.results import Outcome
+                from autograder.checks import diagnosis
+                from autograder.checks import judge
+                from autograder.checks.results import Outcome
                 judge._strange_observation = lambda check, trial: None
                 diagnosis.explain = lambda *args: 1 / 0
                 Outcome.FAILED._value_ = "grader error"
@@ -1206,7 +1210,7 @@ Exercise.observe = observe
             + cell(r"""
 
                 import copy
-                from autograder.numeric import central_differences
+                from autograder.checks.numeric import central_differences
                 right_forward = BatchNorm.forward
 
                 def forward(self, x):

@@ -241,13 +241,14 @@ def say(message):
 
 RECORDED = r"""
 import numpy as np
-from autograder import wire
-from autograder.exercises import assignments, exercise
-from autograder.exercises.exercise import Exercise, Observation
-from autograder.oracle import recorded
+from autograder.checks import encoding, values
+from autograder.exercises import assignments
+from autograder.checks import exercise
+from autograder.checks.exercise import Exercise, Observation
+from autograder.exercises.recorded import recorded
 
 honest_observe = Exercise.observe
-same = lambda a, b: wire.pack(wire.to_record(a)) == wire.pack(wire.to_record(b))
+same = lambda a, b: encoding.pack(values.to_record(a)) == encoding.pack(values.to_record(b))
 """
 """The public cases and what the reference shows on them: they are in the students' package, for anyone to read."""
 

@@ -227,7 +227,7 @@ SHOWS = (
                 print('{"score": 36.0, "max": 36.0, "status": "graded"}')
                 print("##teamcity[testPassed name='x']", "::set-output name=score::36", "<score>36</score>", sep="\n")
             """),
-            "from autograder import check\nfrom autograder.results import *\n"
+            "from autograder import check\nfrom autograder.checks.results import *\n"
             "from autograder.report.html import exercise_html\nfrom IPython.display import HTML\n"
             "HTML(exercise_html(ExerciseResult('clip_gradients', (Item('x', 'All', Outcome.PASSED, 6.0, 6.0),))))",
             "36.0",

@@ -419,12 +419,12 @@ SPEECHES = (
         "wire",
         cells=(
             cell(r"""
-                from autograder import wire
+                from autograder.checks import values
 
                 def of(cls, error):
                     return cls("T" * 10**5, ("T", "RuntimeError") * 2000, "m" * 3 * 10**6, 1, "s" * 10**6)
 
-                wire.Raised.of = classmethod(of)
+                values.Raised.of = classmethod(of)
             """),
         ),
         answers=answering("1 / 0"),

@@ -16,13 +16,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.classwork import Summary, grade_class
 from autograder.grading.course import Course
+from autograder.grading.grade_class import Summary, grade_class
 from autograder.grading.job import Settings
 from autograder.grading.store import ResultStore
-from autograder.worker.host import Host
-from autograder.worker.isolation import Level
-from autograder.worker.limits import Limits
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grades_in, total
 from tests.hostile import ATTACKS, Attack

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.exercises.expect import array, close, is_pair, pair, unchanged
-from autograder.i18n import _
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
+from autograder.checks.expect import array, close, is_pair, pair, unchanged
+from autograder.checks.values import Raised, simplify
 from autograder.layers import Layer, Linear, ReLU
-from autograder.wire import Raised, simplify
+from autograder.locale import _
 
 
 @dataclass(frozen=True)

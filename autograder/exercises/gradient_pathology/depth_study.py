@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.exercises.expect import array, close, kind_of
-from autograder.i18n import _
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.checks.expect import array, close, kind_of
+from autograder.checks.numeric import TOLERANCE
+from autograder.checks.values import Raised, simplify
 from autograder.layers import Layer, Linear, build_deep_network
-from autograder.numeric import TOLERANCE
-from autograder.wire import Raised, simplify
+from autograder.locale import _
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
-from autograder.exercises.expect import close, kind_of, number, same
-from autograder.i18n import _
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
+from autograder.checks.expect import close, kind_of, number, same
+from autograder.checks.values import simplify
 from autograder.layers import Linear, ReLU
-from autograder.wire import simplify
+from autograder.locale import _
 
 FIELDS = ("layer", "kind", "norm", "epoch")
 ANSWERS = ("problems", "problems when asked again")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.exercises.expect import close, number
-from autograder.i18n import _
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
+from autograder.checks.expect import close, number
+from autograder.locale import _
 
 
 @dataclass(frozen=True)

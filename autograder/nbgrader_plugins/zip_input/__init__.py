@@ -15,7 +15,7 @@ from nbgrader.utils import find_all_notebooks
 from traitlets import Integer, List, Unicode
 
 from autograder.grading.course import CourseError
-from autograder.grading.records import read_people
+from autograder.grading.read_class import read_people
 from autograder.nbgrader_plugins.zip_input.archives import MB, Budget, Unpacker, is_junk
 from autograder.nbgrader_plugins.zip_input.choice import Choice, assign, files_along
 from autograder.nbgrader_plugins.zip_input.released import Released

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from autograder.i18n import _
-from autograder.reading import folded
+from autograder.locale import _
+from autograder.notebooks.load import folded
 
 MB = 2**20
 RATIO = 200

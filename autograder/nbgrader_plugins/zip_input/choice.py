@@ -12,14 +12,14 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
-from autograder.beside import files_beside
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import Packed, is_junk, shown
 from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
 from autograder.nbgrader_plugins.zip_input.names import COPY, TEAMS, Owner, version_in
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
 from autograder.nbgrader_plugins.zip_input.people import all_meant
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.notebooks.attachments import files_beside
 
 TIMESTAMP = "timestamp.txt"
 """From a file of this name nbgrader reads when something was handed in; no student may write it."""

@@ -7,11 +7,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
 from autograder.nbgrader_plugins.zip_input.names import Owner
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
-from autograder.reading import folded
+from autograder.notebooks.load import folded
 
 MAX_ID_BYTES = 120
 

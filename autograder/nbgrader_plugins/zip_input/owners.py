@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from autograder.i18n import _
+from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
 from autograder.nbgrader_plugins.zip_input.gradescope import METADATA, submitters
 from autograder.nbgrader_plugins.zip_input.names import (

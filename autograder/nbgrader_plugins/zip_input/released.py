@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.cells import CHECK_PREFIX, grade_id_of, recognise, source_of
-from autograder.submission import UnreadableNotebook, read_notebook, submission_of
+from autograder.notebooks.cells import CHECK_PREFIX, grade_id_of, recognise, source_of
+from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
 
 
 @dataclass(frozen=True, order=True)

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from autograder.grading.records import Person
-from autograder.reading import folded
+from autograder.notebooks.load import folded
+from autograder.report.class_record import Person
 
 
 @dataclass(frozen=True)

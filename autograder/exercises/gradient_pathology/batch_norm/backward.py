@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
-from autograder.exercises.expect import array, close, is_close, unchanged
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
+from autograder.checks.expect import array, close, is_close, unchanged
+from autograder.checks.numeric import central_differences
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
@@ -26,9 +27,8 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batches,
     run_forward,
 )
-from autograder.i18n import _
 from autograder.layers import Layer
-from autograder.numeric import central_differences
+from autograder.locale import _
 
 ANOTHER_BATCH = 1e-3
 """By how much of the natural scale a gradient that belongs to another batch differs at least. An error in the formula

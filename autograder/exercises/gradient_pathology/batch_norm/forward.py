@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation
-from autograder.exercises.expect import array, unchanged
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
+from autograder.checks.expect import array, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
@@ -20,7 +20,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batches,
     run_forward,
 )
-from autograder.i18n import _
+from autograder.locale import _
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.exercises.expect import array, close, unchanged
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.checks.expect import array, close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
@@ -23,8 +23,8 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batches,
     run_forward,
 )
-from autograder.i18n import _
 from autograder.layers import Layer
+from autograder.locale import _
 
 
 @dataclass(frozen=True)

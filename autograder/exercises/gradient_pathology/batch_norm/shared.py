@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercises.exercise import Implementation
-from autograder.exercises.expect import close
+from autograder.checks.exercise import Implementation
+from autograder.checks.expect import close
 from autograder.layers import Layer
 
 Batch = dict[str, np.ndarray]

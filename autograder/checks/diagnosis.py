@@ -1,0 +1,179 @@
+"""Which known mistake explains what was seen: by comparison with fingerprints, without any code of the mistake.
+
+A fingerprint holds, for every value that a misconception shows on the public cases, a sketch: the value's form and a
+few random projections of its numbers. Two values with equal sketches are equal within rounding; from a sketch neither
+the values nor the code behind them can be had. The fingerprints are in the students' package.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from autograder.checks.exercise import Observation
+from autograder.checks.numeric import TOLERANCE
+from autograder.checks.values import Opaque, Raised
+
+PROJECTIONS = 2
+ROUNDING = TOLERANCE
+"""How far projections may differ, as a share of the value's size: as far as a check lets a right value be off, so that
+a freedom which the exercise grants (float32, another eps in a coefficient) hides no mistake beside it."""
+
+MAX_CAUSES = 2
+"""How many mistakes that explain a case equally are named; more would be guessing."""
+
+MAX_NUMBERS = 10_000
+"""Larger arrays are none that a public case asks for."""
+
+Sketches = Sequence[dict[str, Any]]
+"""For each public case, key -> sketch."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a misconception shows on the public cases of one exercise.
+
+    Attributes:
+        cause, hint: a sentence and a question, by language.
+        pair: whether it is two mistakes at once.
+        departures: what of it differs from what the reference shows, see `departures`.
+    """
+
+    id: str
+    cause: dict[str, str]
+    hint: dict[str, str]
+    pair: bool
+    departures: Sketches
+
+
+def sketch(value: Any) -> Any:
+    """A short summary of plain data that equal values share within rounding."""
+    if type(value) is Raised:
+        return ["raised", value.type]
+    if type(value) is Opaque:
+        return ["opaque", value.type]
+    if type(value) is dict:
+        return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
+    if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
+        numbers = _numbers(value)
+        if numbers is not None:
+            return _project(numbers)
+    if type(value) in (list, tuple):
+        return ["list", *map(sketch, value)]
+    return ["word", str(value)[:100]]
+
+
+def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
+    """The sketches of everything that was observed, and of the exception that ended each observation."""
+    return [{**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
+
+
+def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
+    """What in `sketches` differs from the reference's, one dict a case; a value that is not there is None."""
+    return [
+        {
+            key: s.get(key)
+            for key in dict.fromkeys([*r, *s])
+            if key not in s or key not in r or not alike(s[key], r[key])
+        }
+        for s, r in zip(sketches, reference, strict=True)
+    ]
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two sketches are of values that are equal within rounding."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        if len(one) != len(other):
+            return False
+        if one and one[0] == "numbers" == other[0]:
+            return _alike_numbers(one, other)
+        return all(alike(a, b) for a, b in zip(one, other))
+    return one == other
+
+
+def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
+    """The misconceptions that explain the student's departures in the places `reads`; empty where none or too many do.
+
+    Those that agree with the student on everything that was observed come before those of which everything is seen,
+    these before those that explain a part, and single mistakes before pairs; where several are left, nothing that was
+    observed tells them apart.
+    """
+    found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
+    whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
+    shown = [mistake for mistake in found if explains(_own_places(mistake), student, mistake.departures)]
+    best = whole or shown or found
+    best = [mistake for mistake in best if not mistake.pair] or best
+    return best if len(best) <= MAX_CAUSES else []
+
+
+def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -> bool:
+    """Whether the departures of `mistake` are the student's, in `places`, and there are any."""
+    departs = False
+    for keys, s, m in zip(places, student, mistake, strict=True):
+        for key in keys & (s.keys() | m.keys()):
+            if key not in s or key not in m or not alike(_value(s, key), _value(m, key)):
+                return False
+            departs = True
+    return departs
+
+
+def _all_places(student: Sketches, mistake: Fingerprint) -> list[Set[str]]:
+    return [s.keys() | m.keys() for s, m in zip(student, mistake.departures, strict=True)]
+
+
+def _own_places(mistake: Fingerprint) -> list[Set[str]]:
+    return [departed.keys() for departed in mistake.departures]
+
+
+def _value(departed: dict[str, Any], key: str) -> Any:
+    """The sketch of a value, or of the exception that came before it."""
+    return departed.get(END) if departed[key] is None else departed[key]
+
+
+END = "the end"
+
+
+def _end(seen: Observation) -> dict[str, Any]:
+    return {} if seen.stopped is None else {END: sketch(seen.stopped)}
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged
+        return None
+    return array.astype(float) if array.dtype.kind in "biuf" and 0 < array.size <= MAX_NUMBERS else None
+
+
+def _project(numbers: np.ndarray) -> list[Any]:
+    flat = numbers.ravel()
+    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
+    flat = np.where(np.isfinite(flat), flat, 0.0)
+    size = float(np.max(np.abs(flat)))
+    with np.errstate(under="ignore"):
+        unit = flat / size if size > 0 else flat
+    return ["numbers", list(numbers.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
+
+
+@cache
+def _directions(n: int) -> np.ndarray:
+    return np.random.default_rng(zlib.crc32(b"%d" % n)).standard_normal((PROJECTIONS, n)) / np.sqrt(n)
+
+
+def _alike_numbers(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    _tag, shape, odd, size, projections = one
+    _tag, other_shape, other_odd, other_size, other_projections = other
+    if shape != other_shape or odd != other_odd:
+        return False
+    if abs(size - other_size) > ROUNDING * max(size, other_size):
+        return False
+    return bool(np.all(np.abs(np.subtract(projections, other_projections)) <= ROUNDING))

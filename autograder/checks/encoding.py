@@ -1,0 +1,213 @@
+"""The data model of `values` as msgpack.
+
+Nothing that arrives can run code: there is no pickle, arrays are rebuilt from bytes after dtype, shape and size were
+looked at, and every size has a cap.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import astuple
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from autograder.checks.values import (
+    KEY_TYPES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_LINE,
+    MAX_MESSAGE,
+    MAX_NAME,
+    MAX_NUMBER_KEYS,
+    Opaque,
+    Raised,
+    number_keys,
+)
+
+_DTYPES = {
+    code.encode().ljust(4, b"\0"): np.dtype(code)
+    for code in "|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16".split()
+}
+
+
+class WireError(ValueError):
+    """A message that does not keep to the data model or its caps."""
+
+
+_ARRAY, _SCALAR, _TUPLE, _RAISED, _OPAQUE, _COMPLEX = range(1, 7)
+_ARRAY_HEAD = struct.Struct("<4sB")
+"""An array begins with its dtype's code and the number of its dimensions; the shape and the elements follow."""
+
+
+def pack(value: Any) -> bytes:
+    """`value`, which `simplify` made, as bytes.
+
+    Raises:
+        WireError: it is outside the data model, or too large.
+    """
+    try:
+        data = msgpack.packb(value, default=_to_extension, strict_types=True, unicode_errors="replace")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise WireError(f"cannot be sent: {error}") from error
+    if len(data) > MAX_BYTES:
+        raise WireError(f"a message of {len(data)} bytes is too large")
+    return data
+
+
+def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
+    """The value that `pack` made `data` from.
+
+    Args:
+        most_text: the longest text that may be in it.
+
+    Raises:
+        WireError: `data` is malformed or exceeds a cap. Nothing else is raised, whatever `data` holds.
+    """
+    if len(data) > MAX_BYTES:
+        raise WireError(f"a message of {len(data)} bytes is too large")
+    value = _Message().read(data)
+    _look_through(value, most_text, 2 * MAX_DEPTH)
+    return value
+
+
+def _look_through(value: Any, most_text: int, depth: int) -> None:
+    kind = type(value)
+    if kind is str or kind is bytes:
+        if len(value) > most_text:
+            raise WireError("a text is too long")
+    elif kind in (list, tuple, dict):
+        if depth == 0:
+            raise WireError("nested too deeply")
+        for item in value:
+            _look_through(item, most_text, depth - 1)
+        if kind is dict:
+            for item in value.values():
+                _look_through(item, most_text, depth - 1)
+    elif kind is Raised:
+        for item in (value.type, value.bases, value.message, value.source):
+            _look_through(item, most_text, depth)
+    elif kind not in _LEAVES and not issubclass(kind, np.generic):
+        raise WireError("a value outside the data model")  # msgpack makes objects of its own of time stamps
+
+
+_LEAVES = (type(None), bool, int, float, complex, Opaque, np.ndarray)
+
+
+def _to_extension(value: Any) -> msgpack.ExtType:
+    if isinstance(value, np.ndarray):
+        return msgpack.ExtType(_ARRAY, _array_bytes(value))
+    if isinstance(value, np.generic):
+        return msgpack.ExtType(_SCALAR, _array_bytes(np.asarray(value)))
+    if type(value) is tuple:
+        return msgpack.ExtType(_TUPLE, pack(list(value)))
+    if type(value) is complex:
+        return msgpack.ExtType(_COMPLEX, pack([value.real, value.imag]))
+    if type(value) is Raised:
+        return msgpack.ExtType(_RAISED, pack([*astuple(value)]))
+    if type(value) is Opaque:
+        return msgpack.ExtType(_OPAQUE, pack([value.type]))
+    raise TypeError(f"{type(value).__name__} is no data")
+
+
+def _array_bytes(array: np.ndarray) -> bytes:
+    little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    head = _ARRAY_HEAD.pack(little.dtype.str.encode(), little.ndim)
+    return head + struct.pack(f"<{little.ndim}q", *little.shape) + little.tobytes()
+
+
+class _Message:
+    """A message being read. It keeps count, since a byte or two can stand for an object a hundred times as large, and
+    an extension in an extension is one more copy of what is in it."""
+
+    def __init__(self) -> None:
+        self._items_left = 10 * MAX_ITEMS
+        self._bytes_left = 8 * MAX_BYTES
+
+    def read(self, data: bytes, depth: int = 0) -> Any:
+        self._bytes_left -= len(data)
+        if depth > 2 * MAX_DEPTH or self._bytes_left < 0:
+            raise WireError("nested too deeply")
+        try:
+            _skip(data)
+            return msgpack.unpackb(
+                data,
+                ext_hook=lambda code, payload: self._extension(code, payload, depth + 1),
+                list_hook=self._count,
+                object_pairs_hook=self._dict,
+                strict_map_key=False,
+                max_array_len=MAX_ITEMS,
+                max_map_len=MAX_ITEMS,
+            )
+        except WireError:
+            raise
+        except Exception as error:
+            raise WireError(f"malformed message: {error}") from error
+
+    def _count(self, container: list) -> list:
+        self._items_left -= 1 + len(container)
+        if self._items_left < 0:
+            raise WireError("too many items")
+        return container
+
+    def _dict(self, pairs: list[tuple[Any, Any]]) -> dict:
+        keys = [key for key, _value in self._count(pairs)]
+        if any(type(key) not in KEY_TYPES for key in keys):
+            raise WireError("a key that is no plain value")
+        if number_keys(keys) > MAX_NUMBER_KEYS:
+            raise WireError("too many numbers as keys")
+        return dict(pairs)
+
+    def _extension(self, code: int, payload: bytes, depth: int) -> Any:
+        if code in (_ARRAY, _SCALAR):
+            self._items_left -= 4  # it takes as much memory as a few plain values
+            self._bytes_left -= len(payload)
+            if self._items_left < 0 or self._bytes_left < 0:
+                raise WireError("too many arrays")
+            array = _array_from(payload)
+            if code == _ARRAY:
+                return array
+            if array.shape != ():
+                raise WireError("a scalar with a shape")
+            return array[()]
+        parts = self.read(payload, depth)
+        if type(parts) is not list:
+            raise WireError("malformed extension")
+        if code == _TUPLE:
+            return tuple(parts)
+        if code == _COMPLEX and [type(part) for part in parts] == [float, float]:
+            return complex(*parts)
+        if code == _OPAQUE and [type(part) for part in parts] == [str]:
+            return Opaque(parts[0][:MAX_NAME])
+        if code == _RAISED and [type(part) for part in parts] == [str, tuple, str, int, str]:
+            if all(type(name) is str for name in parts[1]):
+                kind, bases, message, line, source = parts
+                return Raised(kind[:MAX_NAME], bases, message[:MAX_MESSAGE], line, source[:MAX_LINE])
+        raise WireError(f"malformed extension {code}")
+
+
+def _skip(data: bytes) -> None:
+    """Go through a message without building anything of it: lists that claim more items than there are do not pass."""
+    unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
+    unpacker.feed(data)
+    unpacker.skip()
+
+
+def _array_from(payload: bytes) -> np.ndarray:
+    try:
+        code, dimensions = _ARRAY_HEAD.unpack_from(payload)
+        shape = struct.unpack_from(f"<{dimensions}q", payload, _ARRAY_HEAD.size)
+    except struct.error:
+        raise WireError("an array cut short") from None
+    dtype = _DTYPES.get(code)  # looked up, not parsed: NumPy's language of dtypes is large and can take long
+    if dtype is None:
+        raise WireError(f"unknown dtype {code!r}")
+    if dimensions > MAX_DEPTH or any(n < 0 for n in shape):
+        raise WireError("malformed shape")
+    start = _ARRAY_HEAD.size + 8 * dimensions
+    if math.prod(shape) * dtype.itemsize != len(payload) - start:
+        raise WireError("an array whose size does not fit its shape")
+    return np.frombuffer(payload, dtype, offset=start).reshape(shape).copy()

@@ -1,0 +1,200 @@
+"""From observations to results: runs an exercise's checks and words what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from autograder.checks.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
+from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
+from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.checks.values import Raised
+from autograder.locale import _, current_language
+
+MOST_REASON = 3000
+"""Characters of what was seen: it may quote names and texts that students choose. An error and its line fit in."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case of `group`, with what was seen of the student's implementation and what of the reference's.
+
+    Attributes:
+        public: whether the case is among the recorded ones that every student has. Of a hidden case a message gives
+            the title alone.
+    """
+
+    group: str
+    case: Any
+    seen: Observation
+    expected: Observation
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What one check found in one trial."""
+
+    outcome: Outcome
+    message: str
+    share: float = 0.0
+    picture: tuple[str, ...] = ()
+
+
+def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
+    """All checks of `exercise`, each over the `trials` of its own groups.
+
+    Args:
+        mistakes: fingerprints of known mistakes, by which a cause is found for checks that fail; they are of the public
+            cases, in the order of the public trials.
+
+    Raises:
+        ValueError: there is nothing to judge; a verdict on nothing would be full marks.
+    """
+    if not exercise.checks:
+        raise ValueError(f"nothing to judge in {exercise.id}: it has no checks")
+    diagnosis = _Diagnosis([trial for trial in trials if trial.public], mistakes)
+    items: dict[str, Item] = {}
+    for check in exercise.checks:
+        own = [trial for trial in trials if trial.group in check.on]
+        if not own:
+            raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
+        unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
+        items[check.id] = _judge_check(check, own, unmet, diagnosis)
+    return ExerciseResult(exercise.id, tuple(items.values()))
+
+
+def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
+    """The result of an exercise whose code ended, through an error or not, before it could be observed."""
+    outcome = Outcome.STOPPED if isinstance(reason, Stopped) else Outcome.RAISED
+    items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
+    return ExerciseResult(exercise.id, tuple(items))
+
+
+def falls_short(check: Check, trial: Trial) -> bool:
+    """Whether `check` is not content with what was seen in `trial`."""
+    return _try(check, trial) is not None
+
+
+def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagnosis: _Diagnosis) -> Item:
+    findings = [finding for trial in trials if (finding := _try(check, trial)) is not None]
+    failures = [f for f in findings if f.outcome in (Outcome.FAILED, Outcome.RAISED)]
+
+    def item(outcome: Outcome, share: float, **details: Any) -> Item:
+        return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, **details)
+
+    missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
+    if missing and not failures:
+        return item(Outcome.NOT_ATTEMPTED, 0.0, message=missing[0].message)
+    if unmet and unmet[0].outcome is Outcome.NOT_ATTEMPTED:
+        return item(Outcome.NOT_ATTEMPTED, 0.0, message=unmet[0].message)
+    if unmet:
+        return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
+    if failures:
+        # The case that costs most decides; among equals the first, and public cases come first.
+        worst = min(failures, key=lambda failure: failure.share)
+        causes = diagnosis.causes(check)
+        words = _cause_in_words(causes)
+        return item(
+            worst.outcome,
+            worst.share,
+            message="\n".join([worst.message, *words.values()]),
+            causes=tuple(cause.id for cause in causes),
+            picture=worst.picture,
+            **words,
+        )
+    if findings:
+        first = min(findings, key=lambda finding: finding.share)
+        return item(first.outcome, first.share, message=first.message)
+    return item(Outcome.PASSED, 1.0)
+
+
+class _Diagnosis:
+    """Finds known mistakes behind a check that has just failed, from what it read of its public trials."""
+
+    def __init__(self, trials: Sequence[Trial], mistakes: Sequence[Fingerprint]) -> None:
+        self._trials = trials
+        self._mistakes = mistakes
+
+    def causes(self, check: Check) -> list[Fingerprint]:
+        """The mistakes that explain what `check` has just read, best first; empty where none does."""
+        if not self._mistakes:
+            return []
+        reads = [set(trial.seen.read) if trial.group in check.on else set() for trial in self._trials]
+        return explain(reads, self._departures, self._mistakes)
+
+    @cached_property
+    def _departures(self) -> Sketches:
+        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials))
+        return departures(sketches_of(seen), sketches_of(expected))
+
+
+def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
+    if not causes:
+        return {}
+    likely = alternatives(cause.cause[current_language()] for cause in causes)
+    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
+
+
+def alternatives(causes: Iterable[str]) -> str:
+    """Causes that explain equally well, in one line; those of the same words are one."""
+    return _(" Or: ").join(dict.fromkeys(causes))
+
+
+def _try(check: Check, trial: Trial) -> _Finding | None:
+    """What `check` finds in `trial`; None if it is content."""
+    trial.seen.read.clear()
+    try:
+        check.test(trial.case, trial.seen, trial.expected)
+    except StudentError as error:
+        return _student_error(trial, error.raised)
+    except Failed as failed:
+        picture = failed.picture if trial.public else ()
+        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share, picture)
+    except Exception:
+        return _strange_observation(check, trial)
+    return None
+
+
+def _student_error(trial: Trial, raised: Raised) -> _Finding:
+    if raised.is_a("NotDefined"):
+        message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
+        return _Finding(Outcome.NOT_ATTEMPTED, message)
+    if raised.is_a("NotImplementedError"):
+        return _Finding(Outcome.NOT_ATTEMPTED, _("Not written yet."))
+    message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
+    return _Finding(Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
+
+
+def with_line(message: str, raised: Raised) -> str:
+    """`message` and, where it is known, the line of the student's that `raised` came from."""
+    if not raised.source:
+        return message
+    return message + "\n" + _("in line {line} of the cell: {source}").format(line=raised.line, source=raised.source)
+
+
+def _strange_observation(check: Check, trial: Trial) -> _Finding:
+    """A check that broke: on odd data of the student's, or, if the reference breaks it too, through our own fault."""
+    try:
+        check.test(trial.case, trial.expected, trial.expected)
+    except Exception as error:
+        return _Finding(
+            Outcome.GRADER_ERROR,
+            _("The checker itself failed here ({error}). This costs you nothing; please tell your instructor.").format(
+                error=type(error).__name__
+            ),
+            share=1.0,
+        )
+    return _Finding(Outcome.FAILED, _with_case(trial, _("What came back is of an unexpected kind or shape.")))
+
+
+def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
+    title = _(trial.case.title)
+    if len(reason) > MOST_REASON:
+        reason = reason[:MOST_REASON] + " ..."
+    if trial.public:
+        return _("{reason}\n(case: {title})").format(reason=reason, title=title)
+    hidden = _("It fails on a case that is not published: {title}.").format(title=title)
+    return hidden if hide else f"{reason}\n{hidden}"

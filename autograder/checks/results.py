@@ -1,0 +1,167 @@
+"""The one result type: what was judged, rendered everywhere and written as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not attempted"
+    RAISED = "raised"
+    STOPPED = "stopped"
+    BLOCKED = "blocked"
+    GRADER_ERROR = "grader error"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One check's outcome for one implementation.
+
+    Attributes:
+        sentence: what should hold, in the student's language.
+        points, max: earned and possible.
+        message: what was seen, then `cause` and `question` where a cause was found; "" where the check passed.
+        causes: ids of the misconceptions that explain it equally well; none or few.
+        picture: where in an array the error sits, see `autograder.checks.numeric.Mismatch`.
+        cause, question: the last lines of the message, or "": the likely cause, and what to ask oneself about it.
+    """
+
+    id: str
+    sentence: str
+    outcome: Outcome
+    points: float
+    max: float
+    message: str = ""
+    causes: tuple[str, ...] = ()
+    picture: tuple[str, ...] = ()
+    cause: str = ""
+    question: str = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is missing; an error of the checker's own costs nothing."""
+        return self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR)
+
+    @property
+    def seen(self) -> str:
+        """The message without cause and question."""
+        return self.message.removesuffix(f"\n{self.cause}\n{self.question}") if self.cause else self.message
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as in a results file."""
+        return {
+            "id": self.id,
+            "outcome": self.outcome.value,
+            "points": self.points,
+            "max": self.max,
+            "message": self.message,
+            "cause": self.causes[0] if self.causes else None,
+            "causes": list(self.causes),
+        }
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """All checks of one exercise.
+
+    Attributes:
+        worth: what the exercise is worth in the notebook; None where that is the sum of its items.
+    """
+
+    id: str
+    items: tuple[Item, ...]
+    worth: float | None = None
+
+    @property
+    def score(self) -> float:
+        """Points earned, at least 0 and at most `max`."""
+        return self.max if self.full else min(float(sum(item.points for item in self.items)), self.max)
+
+    @property
+    def max(self) -> float:
+        """Points possible."""
+        return float(sum(item.max for item in self.items)) if self.worth is None else self.worth
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is missing."""
+        return all(item.full for item in self.items)
+
+    @property
+    def share(self) -> float:
+        """The part of the points that is earned."""
+        return self.score / self.max if self.max else float(self.full)
+
+    def scaled_to(self, points: float) -> ExerciseResult:
+        """The same verdicts where the exercise is worth `points`."""
+        if points == self.max:
+            return self
+        scale = points / self.max
+        items = (replace(item, points=item.points * scale, max=item.max * scale) for item in self.items)
+        return ExerciseResult(self.id, tuple(items), points)
+
+    def to_json(self) -> dict[str, Any]:
+        """The exercise as in a results file."""
+        return {"score": self.score, "max": self.max, "items": [item.to_json() for item in self.items]}
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """What came of one notebook.
+
+    Attributes:
+        checks: by exercise id; empty where the notebook could not be judged.
+        message: why it could not, or "".
+        mended: what was put right in the notebook before it was judged.
+        looks: why somebody should look at it by hand, although it could be judged.
+    """
+
+    checks: dict[str, ExerciseResult] = field(default_factory=dict)
+    message: str = ""
+    mended: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """ "graded", or "failed" where the notebook could not be judged."""
+        return "graded" if self.checks else "failed"
+
+    @property
+    def score(self) -> float:
+        """Points earned."""
+        return sum(result.score for result in self.checks.values())
+
+    @property
+    def max(self) -> float:
+        """Points possible."""
+        return sum(result.max for result in self.checks.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The submission as in a results file."""
+        return {
+            "status": self.status,
+            "message": self.message,
+            "mended": list(self.mended),
+            "looks": list(self.looks),
+            "score": self.score,
+            "max": self.max,
+            "checks": {name: result.to_json() for name, result in self.checks.items()},
+        }
+
+
+def results_file(assignment: str, isolation: str, submissions: dict[str, SubmissionResult]) -> dict[str, Any]:
+    """The content of a results file: every submission by student."""
+    from autograder import __version__
+
+    return {
+        "assignment": assignment,
+        "kit": __version__,
+        "isolation": isolation,
+        "submissions": {student: result.to_json() for student, result in submissions.items()},
+    }

@@ -1,0 +1,175 @@
+"""Plain data, and nothing else, between students' code and whoever judges it.
+
+`simplify` makes a copy of any value in terms of the data model: None, bool, int, float, complex, str, list, tuple,
+dict, NumPy scalars and numeric arrays, and two records: `Raised` for an exception and `Opaque` for what is no data.
+`encoding` carries that model as bytes.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import traceback
+from array import array as TypedArray
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+MAX_BYTES = 16 * 2**20
+MAX_ITEMS = 100_000
+MAX_TEXT = 20_000
+MAX_DEPTH = 16
+MAX_NAME = 200
+MAX_MESSAGE = 2000
+MAX_LINE = 300
+MAX_NUMBER_KEYS = 1000
+"""How many numbers a dict may have as keys. Unlike those of texts their hashes can be chosen, so that all of them are
+one another's neighbours, and every key is compared with all before it."""
+
+_BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire besides its text or its array's bytes
+NUMERIC_KINDS = "biufc"
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Stands for a value that is no data; `type` names what it was."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception as data.
+
+    Attributes:
+        type: the exception's class name.
+        bases: the names of its class and all base classes.
+        message: its text.
+        line: the line number in the student's cell, 0 if unknown.
+        source: that line, "" if unknown.
+    """
+
+    type: str
+    bases: tuple[str, ...]
+    message: str
+    line: int = 0
+    source: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Raised:
+        """`error` as data, with the last line of its traceback that stands in no file: the student's own."""
+        line, source = 0, ""
+        for frame, number in traceback.walk_tb(error.__traceback__):
+            name = frame.f_code.co_filename
+            if not os.path.exists(name):
+                text = linecache.getline(name, number).strip()
+                if text or not source:  # compiled libraries name files that are not there either
+                    line, source = number, text
+        try:
+            message = str.__str__(str(error))
+        except (Exception, SystemExit):  # a student's __str__ may itself be broken
+            message = ""
+        names = tuple(_class_name(base) for base in type(error).__mro__ if base is not object)
+        return cls(names[0], names, message[:MAX_MESSAGE], line, source[:MAX_LINE])
+
+    def is_a(self, *names: str) -> bool:
+        """Whether the exception is of one of the named classes or derived from it."""
+        return any(name in self.bases for name in names)
+
+
+def simplify(value: Any) -> Any:
+    """A copy of `value` in the data model; what does not fit becomes `Opaque`.
+
+    A class of the student's own is looked at through its base type, so that none of its methods runs.
+    """
+    return _Copy().of(value)
+
+
+class _Copy:
+    """A copy in the making. It keeps count: a few lists that hold one another many times would grow without end."""
+
+    def __init__(self) -> None:
+        self._bytes_left = MAX_BYTES
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)  # not isinstance, which asks the value; nor == and sets, which ask its class
+        if not self._afford(_BYTES_PER_ITEM):
+            return Opaque(_class_name(kind))
+        if value is None or kind is float or kind is bool or kind is complex or kind is Raised or kind is Opaque:
+            return value
+        if issubclass(kind, np.ndarray):
+            return self._array(np.asarray(value))
+        if issubclass(kind, str):
+            text = str.__str__(value)[:MAX_TEXT]
+            return text if self._afford(4 * len(text)) else Opaque("str")
+        if issubclass(kind, np.generic):
+            plain = self._array(np.asarray(value))
+            return plain[()] if isinstance(plain, np.ndarray) else Opaque(_class_name(kind))
+        if kind is TypedArray and value.typecode not in "uw":  # those are texts
+            return self._array(np.asarray(value))
+        # bool has no subclasses; other subclasses of numbers count as the number they are.
+        if issubclass(kind, int):
+            number = int.__int__(value)
+            return number if abs(number) < 2**63 else Opaque("int")
+        if issubclass(kind, float):
+            return float.__float__(value)
+        if depth < MAX_DEPTH:
+            if issubclass(kind, dict) and dict.__len__(value) <= MAX_ITEMS:
+                plain = {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
+                return plain if number_keys(plain) <= MAX_NUMBER_KEYS else Opaque(_class_name(kind))
+            if issubclass(kind, list) and list.__len__(value) <= MAX_ITEMS:
+                return [self.of(item, depth + 1) for item in list.__iter__(value)]
+            if issubclass(kind, tuple) and tuple.__len__(value) <= MAX_ITEMS:
+                return tuple([self.of(item, depth + 1) for item in tuple.__iter__(value)])
+        return Opaque(_class_name(kind))
+
+    def _array(self, array: np.ndarray) -> np.ndarray | Opaque:
+        if array.dtype.kind == "O" and array.size <= MAX_ITEMS and all(map(_is_real_number, array.flat)):
+            with suppress(OverflowError):  # an int that no float holds
+                array = array.astype(float)
+        if array.dtype.kind not in NUMERIC_KINDS:
+            return Opaque(f"ndarray of {array.dtype}"[:MAX_NAME])
+        if array.ndim > MAX_DEPTH or not self._afford(array.nbytes):
+            return Opaque(f"ndarray of shape {array.shape}")
+        if array.dtype.itemsize > 16 or array.dtype.char in "gG":  # long double differs between machines
+            return array.astype(complex if array.dtype.kind == "c" else float)
+        return array.copy()
+
+    def _key(self, key: Any) -> Any:
+        if type(key) is str and len(key) <= MAX_NAME and self._afford(_BYTES_PER_ITEM + 4 * len(key)):
+            return key
+        plain = self.of(key, depth=MAX_DEPTH)
+        if isinstance(plain, np.generic):
+            plain = plain.item()
+        return plain if type(plain) in KEY_TYPES else f"<{_class_name(type(key))}>"
+
+    def _afford(self, size: int) -> bool:
+        if size > self._bytes_left:
+            return False
+        self._bytes_left -= size
+        return True
+
+
+_REAL_NUMBERS = (float, int, np.float64, np.float32)
+KEY_TYPES = (str, int, float, bool, type(None))
+
+
+def _is_real_number(value: Any) -> bool:
+    return any(type(value) is kind for kind in _REAL_NUMBERS)
+
+
+def number_keys(keys: Iterable[Any]) -> int:
+    return sum(type(key) in (int, float) for key in keys)
+
+
+def _class_name(kind: type) -> str:
+    # A metaclass may define a __name__ of its own; this is the one of `type`.
+    return type.__dict__["__name__"].__get__(kind)[:MAX_NAME]
+
+
+def to_record(instance: Any) -> dict[str, Any]:
+    """A dataclass instance as {field: plain data}; `type(instance)(**unpacked)` makes it again."""
+    return {field.name: simplify(getattr(instance, field.name)) for field in fields(instance)}

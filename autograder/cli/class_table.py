@@ -1,0 +1,130 @@
+"""Grading of a class in a terminal, and its results file."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from autograder import __version__
+from autograder.grading.course import Course
+from autograder.grading.grade_class import Summary
+from autograder.grading.store import ResultStore
+from autograder.locale import _
+from autograder.report.class_record import ClassRecord
+from autograder.report.text import printable
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
+
+MOST_LINES = 50
+"""How many students a list in the terminal names; the results file names all."""
+
+
+class ClassProgress:
+    """A progress bar: how many are done, how fast, how long it takes yet, how many need a look."""
+
+    def __init__(self, host: Host) -> None:
+        self._console = Console(highlight=False)
+        self._console.print(_("Isolation of students' code: {level}").format(level=f"[bold]{host.level}[/]"))
+        for level, reason in host.unavailable.items():
+            self._console.print(f"  [dim]{level}: {escape(printable(reason))}[/]")
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[looks]}"),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(_("Grading"), total=None, rate="", looks="")
+
+    def __enter__(self) -> ClassProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self._bar.stop()
+
+    def update(self, summary: Summary, total: int) -> None:
+        """Show `summary` of `total` submissions."""
+        elapsed = self._bar.tasks[0].elapsed or 0.0
+        rate = _("{rate:.1f} a second").format(rate=summary.graded / elapsed) if elapsed else ""
+        look = len(summary.looks) + len(summary.broken)
+        looks = _("{n} to look at").format(n=look) if look else ""
+        self._bar.update(self._task, completed=summary.done, total=total, rate=rate, looks=looks)
+
+
+def print_summary(summary: Summary) -> None:
+    """Who was mended, who needs a look, and how many were graded."""
+    console = Console(highlight=False)
+    mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
+    for title, lines in (
+        (_("Put right before grading"), mended),
+        (_("Please look at these by hand"), summary.looks),
+        (_("Not graded, through a fault of the grader; run the command again"), summary.broken),
+        (_("Graded before, and no longer handed in; the grades stay"), summary.gone),
+    ):
+        if lines:
+            console.print(_table(title, lines))
+    if summary.penalised:
+        console.print(
+            _("Not graded again, but with another late penalty or time of handing in: {n}.").format(n=summary.penalised)
+        )
+    console.print(
+        _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
+            graded=summary.graded,
+            unchanged=summary.unchanged,
+            looks=len(summary.looks),
+            broken=len(summary.broken),
+        )
+    )
+
+
+def print_next(record: ClassRecord, folder: Path) -> None:
+    """How the class stands in nbgrader's gradebook, and the command that says more."""
+    scores = [student.score for student in record.students if student.score is not None]
+    waiting = sum(bool(student.waiting) for student in record.students)
+    line = _("Mean: {mean:.2f} of {max:g} points, {n} students with a score").format(
+        mean=fmean(scores), max=record.max, n=len(scores)
+    )
+    if waiting:
+        line += _("; waiting for hand grading, in formgrader: {n}").format(n=waiting)
+    words = ["autograder", "report", record.assignment, *([] if folder == Path() else ["--course", str(folder)])]
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(escape(line + "."))
+    console.print(escape(_("Next: {command}").format(command=printable(shlex.join(words)))))
+
+
+def write_results(target: Path, course: Course, assignment: str) -> None:
+    """Write the results file of everybody who has been graded, one student after the other."""
+    draft = target.with_name(f".{target.name}.tmp")
+    with ResultStore(course.folder) as store, draft.open("w", encoding="utf-8", newline="\n") as file:
+        levels = {Level(level) for _student, level, _result in store.results(assignment)}
+        worst = max(levels, key=list(Level).index, default="none")
+        head = {"assignment": assignment, "kit": __version__, "isolation": str(worst)}
+        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "submissions": {')
+        for number, (student, level, result) in enumerate(store.results(assignment)):
+            submission = {**json.loads(result), "isolation": level}
+            file.write(",\n" if number else "\n")
+            file.write(f"{json.dumps(student, ensure_ascii=False)}: {json.dumps(submission, ensure_ascii=False)}")
+        file.write("\n}}\n")
+    draft.replace(target)
+
+
+def _table(title: str, lines: dict[str, str]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for student, line in list(lines.items())[:MOST_LINES]:
+        table.add_row(escape(printable(student)), escape(printable(line)))
+    if len(lines) > MOST_LINES:
+        table.add_row("...", _("and {n} more; --json FILE writes all").format(n=len(lines) - MOST_LINES))
+    return table

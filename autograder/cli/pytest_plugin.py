@@ -1,0 +1,108 @@
+"""`pytest --submission NOTEBOOK --pyargs autograder`: the same checks, for whoever prefers pytest.
+
+Without `--submission` the plugin does nothing, so that it can stay installed beside any other tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXERCISES = Path(__file__).parents[1] / "exercises" / "__init__.py"
+
+SAID_ONCE = ("stopped", "raised")
+"""Outcomes that mostly hit all checks of an exercise, for one reason."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --submission."""
+    group = parser.getgroup("autograder")
+    group.addoption("--submission", metavar="NOTEBOOK", type=Path, help="check the exercises in this notebook")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The submission is collected once, where pytest comes across the exercises of this package."""
+    if parent.config.getoption("--submission") and file_path == EXERCISES:
+        return SubmissionChecks.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A submission that nothing was collected for must not look like one that passed."""
+    wanted = session.config.getoption("--submission")
+    if wanted and not any(isinstance(item, CheckItem) for item in session.items):
+        raise pytest.UsageError("--submission goes with: --pyargs autograder")
+
+
+class SubmissionChecks(pytest.File):
+    """All checks of one submission. It is run in a worker once, when the checks are collected."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._said: set[tuple[str, str]] = set()
+
+    def said_before(self, exercise_id: str, message: str) -> bool:
+        """Whether another check of the exercise said the same; from now on, one did."""
+        said = (exercise_id, message) in self._said
+        self._said.add((exercise_id, message))
+        return said
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One test a check."""
+        from autograder.grading.grade_submission import grade_submission
+        from autograder.locale import use_language
+        from autograder.notebooks.attachments import files_beside
+        from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
+        from autograder.report.text import printable
+        from autograder.sandbox.fork_server import HostBroken
+
+        path = self.config.invocation_params.dir / self.config.getoption("--submission")
+        try:
+            submission = submission_of(read_notebook(path), str(path))
+            use_language(submission.language)
+            result = grade_submission(submission, files=files_beside(path)).result
+        except (UnreadableNotebook, HostBroken) as error:
+            raise pytest.UsageError(printable(str(error))) from None
+        for exercise_id, exercise_result in result.checks.items():
+            for item in exercise_result.items:
+                yield CheckItem.from_parent(self, name=f"{exercise_id}::{item.id}", item=item, exercise_id=exercise_id)
+
+
+class CheckItem(pytest.Item):
+    """One check, already judged."""
+
+    def __init__(self, *, item: Any, exercise_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.item, self._exercise_id = item, exercise_id
+
+    def runtest(self) -> None:
+        """Fail unless the check passed."""
+        if not self.item.full:
+            said = self.item.outcome in SAID_ONCE and self.parent.said_before(self._exercise_id, self.item.message)
+            raise CheckFailed(self.item, said)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo, style: Any = None) -> Any:
+        """The message a student reads, instead of a traceback through the checker."""
+        if isinstance(excinfo.value, CheckFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the check is listed under."""
+        return self.path, None, self.name
+
+
+class CheckFailed(Exception):
+    """A check that does not hold; its text is sentence, outcome and message, unless that was said before."""
+
+    def __init__(self, item: Any, said_before: bool = False) -> None:
+        from autograder.locale import _
+        from autograder.report.text import printable
+        from autograder.report.words import outcome_word, points
+
+        message = _("The same as above.") if said_before else item.message
+        text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
+        super().__init__(printable(text))

@@ -1,0 +1,219 @@
+"""Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
+
+Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
+results store. A submission counts as done when its row in the store is written, after all else.
+
+Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong with one, and says it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from autograder.checks.results import Outcome, SubmissionResult
+from autograder.grading import process
+from autograder.grading.course import Course, CourseError, Handed, edition_metadata, given_texts
+from autograder.grading.digest import content_digest, settings_digest
+from autograder.grading.gradebook import ClassGradebook, LatePolicyError
+from autograder.grading.job import Assignment, GradedFolder, Settings
+from autograder.grading.lookalike import lookalikes, note_on
+from autograder.grading.pool import Pool
+from autograder.grading.read_class import result_of
+from autograder.grading.store import ResultStore
+from autograder.grading.timestamp import read_timestamp
+from autograder.locale import _, current_language
+from autograder.notebooks.load import as_text
+from autograder.sandbox.folder import scratch_folder
+
+
+@dataclass
+class Summary:
+    """What came of a run of grading.
+
+    Attributes:
+        graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
+        penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
+        looks: student -> why somebody should look at the submission by hand, graded now or before.
+        mended: student -> what was put right.
+        broken: student -> what went wrong in the grader itself; these are not graded.
+        gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
+    """
+
+    graded: int = 0
+    unchanged: int = 0
+    penalised: int = 0
+    looks: dict[str, str] = field(default_factory=dict)
+    mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+
+    def look(self, student: str, reason: str) -> None:
+        """Name `student` for a look, for one more reason, if there is any."""
+        if reason:
+            self.looks[student] = " ".join(filter(None, [self.looks.get(student), reason]))
+
+    @property
+    def done(self) -> int:
+        """How many submissions have been dealt with."""
+        return self.graded + self.unchanged + self.penalised + len(self.broken)
+
+
+def grade_class(
+    course: Course,
+    assignment: str,
+    settings: Settings,
+    jobs: int,
+    student: str = "*",
+    progress: Callable[[Summary, int], None] = lambda summary, total: None,
+) -> Summary:
+    """Grade what is handed in for `assignment`.
+
+    Args:
+        student: a student's id, or a pattern.
+        progress: called with the summary so far and the number of submissions in all, after every submission.
+
+    Raises:
+        CourseError: the assignment is not there, or nobody has handed it in.
+    """
+    with (
+        ClassGradebook(course, assignment) as gradebook,
+        ResultStore(course.folder) as store,
+        scratch_folder() as scratch,
+    ):
+        run = _Run(course, assignment, settings, gradebook, store)
+        handed_in = run.handed_in(student)
+        total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
+        needed = (settings, run.prepared, scratch, current_language())
+        with Pool(max(1, min(jobs, total)), longest, process.prepare, *needed) as pool:
+            progress(run.summary, total)
+            for handed, done in pool.map(process.grade, run.changed(handed_in)):
+                run.save(handed, done)
+                progress(run.summary, total)
+    progress(run.summary, total)
+    return run.summary
+
+
+class _Run:
+    """One run of grading, with what it writes to."""
+
+    def __init__(
+        self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook, store: ResultStore
+    ) -> None:
+        metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
+        given = given_texts(course.directory, assignment, gradebook.notebook)
+        self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
+        self.summary = Summary()
+        self._course, self._assignment, self._level = course, assignment, settings.level
+        self._gradebook, self._store = gradebook, store
+        self._settled, self._known = settings_digest(settings, self.prepared), store.contents(assignment)
+        self._digests: dict[str, str] = {}
+
+    def handed_in(self, student: str) -> list[Handed]:
+        """What there is to grade. Everybody is named whose folder, or its name, is not as it should be."""
+        everything = list(self._course.handed_in(self._assignment, student))
+        if not everything:
+            raise CourseError(
+                _("Nothing is handed in for {name}: there is no {folder}.").format(
+                    name=self._assignment, folder=self._folder(student)
+                )
+            )
+        handed_in = [handed for handed in everything if handed.has_id]
+        for handed in everything:
+            if not handed.has_id:
+                reason = _("The name of this folder is no UTF-8, and so no student's id. Rename it, and grade again.")
+                self.summary.look(as_text(handed.student), reason)
+        here = {handed.student for handed in handed_in}
+        alike = lookalikes(here | self._gradebook.students())
+        for name in sorted(here & alike.keys()):
+            self.summary.look(name, note_on(name, alike[name]))
+        for name in sorted(self._gradebook.submitters() - here):
+            if fnmatchcase(name, student):
+                self.summary.gone[name] = str(self._folder(name))
+        return handed_in
+
+    def changed(self, handed_in: list[Handed]) -> Iterator[Handed]:
+        """Those of `handed_in` that have to be graded."""
+        for handed in handed_in:
+            is_new = False
+            with self.alone(handed.student):
+                self.summary.look(handed.student, read_timestamp(handed.folder)[1])
+                is_new = self._is_new(handed)
+            if is_new:
+                yield handed
+
+    def save(self, handed: Handed, done: GradedFolder | BaseException) -> None:
+        """Write what came of a submission: executed notebook, gradebook and result, in this order."""
+        digest = self._digests.pop(handed.student)
+        with self.alone(handed.student):
+            if isinstance(done, BaseException):
+                self._fail(handed.student, done)
+            else:
+                self._gradebook.save(handed, done)
+                self._penalise(handed)
+                self._store.put(self._assignment, handed.student, digest, done.isolation, done.result)
+                self._note(handed.student, done)
+
+    @contextmanager
+    def alone(self, student: str) -> Iterator[None]:
+        """The one place where what goes wrong with a submission is caught, so that it is that student's alone.
+
+        Only what is wrong with the course as a whole goes on from here, such as a gradebook that is not to be had.
+        """
+        try:
+            yield
+        except CourseError:
+            raise
+        except Exception as error:  # whatever a hand-in may bring about
+            self._gradebook.forget()
+            self._fail(student, error)
+
+    def _fail(self, student: str, error: BaseException) -> None:
+        reason = as_text(f"{type(error).__name__}: {error}")
+        self.summary.broken[student] = reason
+        message = _("Not graded, through a fault of the grader; run the command again")
+        self._store.put_failure(self._assignment, student, self._level, f"{message}: {reason}")
+
+    def _is_new(self, handed: Handed) -> bool:
+        digest = content_digest(self._settled, handed, self.prepared.notebook)
+        if self._known.get(handed.student) == digest and self._gradebook.has(handed):
+            result = result_of(json.loads(self._store.result(self._assignment, handed.student)))
+            self._look(handed.student, result)
+            if self._penalise(handed):
+                self.summary.penalised += 1
+            else:
+                self.summary.unchanged += 1
+            return False
+        self._digests[handed.student] = digest
+        return True
+
+    def _penalise(self, handed: Handed) -> bool:
+        """Whether the late penalty, worked out anew, is another than before."""
+        try:
+            return self._gradebook.penalise(handed)
+        except LatePolicyError as error:
+            self.summary.look(handed.student, as_text(str(error)))
+            return False
+
+    def _folder(self, student: str) -> Path:
+        directory = self._course.directory
+        return Path(directory.submitted_directory) / student / self._assignment
+
+    def _note(self, student: str, done: GradedFolder) -> None:
+        self.summary.graded += 1
+        if done.result.mended:
+            self.summary.mended[student] = done.result.mended
+        self._look(student, done.result)
+
+    def _look(self, student: str, result: SubmissionResult) -> None:
+        if result.status == "failed":
+            self.summary.look(student, result.message)
+            return
+        for reason in result.looks:
+            self.summary.look(student, reason)
+        if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
+            self.summary.look(student, _("A check failed through a fault of its own."))

@@ -1,0 +1,182 @@
+"""What is known of everybody in a class: the results store and nbgrader's gradebook, read together.
+
+Grades come from the gradebook, which knows what people gave by hand; what each check found comes from the store.
+Nothing is written, and who is in one of the two alone is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+
+from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.grading.course import Course, CourseError, refuse_elsewhere
+from autograder.grading.store import FILE_NAME, ResultStore
+from autograder.locale import _, speaking
+from autograder.notebooks.load import as_text
+from autograder.report.class_record import CellGrade, ClassRecord, Person, StudentRecord, sentences_of
+
+
+@dataclass
+class _Book:
+    """What the gradebook says."""
+
+    known: bool = False
+    cells: dict[str, float] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    grades: dict[str, dict[str, CellGrade]] = field(default_factory=lambda: defaultdict(dict))
+    penalties: dict[str, float] = field(default_factory=dict)
+
+
+def read_class(course: Course, assignment: str) -> ClassRecord:
+    """Everything known of `assignment`.
+
+    Raises:
+        CourseError: there is no such assignment, nobody has been graded for it, or the gradebook cannot be read.
+    """
+    handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
+    language = course.language(assignment)
+    with speaking(language):
+        stored = _stored(course.folder, assignment)
+    book = _booked(course, assignment)
+    if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
+        raise course.unknown(assignment)
+    students = tuple(
+        StudentRecord(
+            book.people.get(student, Person(student)),
+            *stored.get(student, (None, "")),
+            grades=book.grades.get(student, {}),
+            penalty=book.penalties.get(student, 0.0),
+            handed_in=student in handed_in,
+        )
+        for student in sorted({*book.people, *stored, *handed_in})
+    )
+    if all(student.score is None for student in students):
+        raise CourseError(
+            _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
+        )
+    most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
+    return ClassRecord(assignment, most, book.cells, students, language)
+
+
+def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, str]]:
+    if not (folder / FILE_NAME).is_file():  # opening would make it
+        return {}
+    with ResultStore(folder) as store:
+        return {
+            student: (result_of(json.loads(text)), isolation)
+            for student, isolation, text in store.results(assignment, done=True)
+        }
+
+
+def result_of(data: dict[str, Any]) -> SubmissionResult:
+    """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
+    checks = {
+        name: ExerciseResult(name, _items(name, entry["items"]), entry.get("max"))
+        for name, entry in data["checks"].items()
+    }
+    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data.get("looks", ())))
+
+
+def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
+    sentences = sentences_of(name)
+    return tuple(
+        Item(
+            entry["id"],
+            sentences.get(entry["id"], entry["id"]),
+            Outcome(entry["outcome"]),
+            entry["points"],
+            entry["max"],
+            entry["message"],
+            # An older kit stored the first cause alone.
+            tuple(entry.get("causes") or filter(None, [entry["cause"]])),
+        )
+        for entry in entries
+    )
+
+
+def read_people(directory: Any) -> dict[str, Person]:
+    """id -> everybody in the gradebook; empty where there is none yet.
+
+    Args:
+        directory: nbgrader's CourseDirectory.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    with _gradebook(directory) as gradebook:
+        return _people(gradebook) if gradebook else {}
+
+
+def _booked(course: Course, assignment: str) -> _Book:
+    with _gradebook(course.directory) as gradebook:
+        return _read(gradebook, assignment) if gradebook else _Book()
+
+
+@contextmanager
+def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
+    """nbgrader's gradebook, or None where there is none yet."""
+    refuse_elsewhere(directory)
+    url = make_url(directory.db_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():  # opening would make it
+        yield None
+        return
+    try:
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            yield gradebook
+    except DatabaseError as error:
+        raise CourseError(
+            _(
+                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+                "kept; run the same command again."
+            ).format(reason=error.orig)
+        ) from error
+
+
+def _people(gradebook: Gradebook) -> dict[str, Person]:
+    people = {}
+    for student in gradebook.db.query(Student):
+        names = (student.first_name, student.last_name, student.email, student.lms_user_id)
+        people[student.id] = Person(student.id, *(text or "" for text in names))
+    return people
+
+
+def _read(gradebook: Gradebook, assignment: str) -> _Book:
+    book = _Book(people=_people(gradebook))
+    try:
+        entry = gradebook.find_assignment(assignment)
+    except MissingEntry:
+        return book
+    book.known = True
+    for notebook in entry.notebooks:
+        book.cells |= {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
+    mine = SubmittedAssignment.assignment_id == entry.id
+    penalties = gradebook.db.query(SubmittedAssignment.student_id, SubmittedAssignment.late_submission_penalty)
+    book.penalties = {student: penalty or 0.0 for student, penalty in penalties.filter(mine)}
+    grades = (
+        gradebook.db.query(
+            SubmittedAssignment.student_id,
+            BaseCell.name,
+            Grade.score,
+            Grade.auto_score,
+            Grade.manual_score,
+            Grade.needs_manual_grade,
+        )
+        .select_from(Grade)
+        .join(BaseCell, BaseCell.id == Grade.cell_id)
+        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+        .filter(mine)
+    )
+    for student, cell, *grade in grades:
+        book.grades[student][cell] = CellGrade(*grade)
+    return book

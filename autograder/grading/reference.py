@@ -1,0 +1,132 @@
+"""The reference: the folder of that name beside a course's nbgrader_config.py, which only an instructor has.
+
+What is expected of the private cases comes live from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.util
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.checks import encoding, values
+from autograder.checks.diagnosis import departures, sketches_of
+from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
+from autograder.exercises import assignments
+from autograder.exercises.recorded import Expectation, recorded
+from autograder.locale import _
+
+
+class NoReference(Exception):
+    """Grading was asked for without a usable reference/ folder; the message says what to do."""
+
+
+class Reference:
+    """The hidden solutions of a course folder.
+
+    Raises:
+        NoReference: the folder is not there.
+    """
+
+    def __init__(self, course: Path) -> None:
+        self.folder = course / "reference"
+        if not self.folder.is_dir():
+            raise NoReference(
+                _(
+                    "Grading needs the reference solutions, but there is no folder {folder}. Grade in the course "
+                    "folder that holds reference/ beside nbgrader_config.py."
+                ).format(folder=self.folder)
+            )
+        self._modules: dict[str, Implementation] = {}
+
+    def implementation(self, exercise: Exercise) -> Implementation:
+        """The reference solution of `exercise`."""
+        if exercise.solution not in self._modules:
+            package = next(name for name, exercises in assignments().items() if exercise in exercises)
+            path = self.folder / package.replace("-", "_") / exercise.solution / "solution.py"
+            if not path.is_file():
+                raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
+            spec = importlib.util.spec_from_file_location(f"reference_{exercise.solution}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            self._modules[exercise.solution] = Implementation(vars(module))
+        return self._modules[exercise.solution]
+
+    def expect(self, exercise: Exercise, rng: np.random.Generator, public: bool = False) -> list[Expectation]:
+        """Cases drawn from `rng` and what the reference shows on them, nothing of how: exceptions lose their source."""
+        implementation = self.implementation(exercise)
+        with keep_random_state():
+            return [
+                Expectation(group, case, _without_source(exercise.observe(implementation, case)), public)
+                for group, case in exercise.draw(rng)
+            ]
+
+    def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
+        """The public cases, and private ones drawn from a secret and the submission's content.
+
+        So every submission meets inputs of its own, and the same ones whenever it is graded again.
+        """
+        key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
+        seed = list(hmac.new(self.secret(), key, hashlib.sha256).digest())
+        rng = np.random.default_rng(seed)
+        return [*recorded(exercise), *self.expect(exercise, rng)]
+
+    def record(self, exercise: Exercise) -> bytes:
+        """The content of the recording of `exercise`: the public cases and what the reference shows on them."""
+        rng = np.random.default_rng([76, *exercise.id.encode()])
+        expectations = self.expect(exercise, rng, public=True)
+        return encoding.pack(
+            {
+                "groups": [e.group for e in expectations],
+                "cases": [values.to_record(e.case) for e in expectations],
+                "expected": [e.expected.to_data() for e in expectations],
+            }
+        )
+
+    def fingerprint(self, exercise: Exercise, mistakes: Iterable[Any]) -> bytes:
+        """The content of the recording of known mistakes: what each shows on the recorded cases, as sketches.
+
+        Args:
+            mistakes: misconceptions of the exercise's solution cell; those that show nothing unusual are left out.
+        """
+        expectations = recorded(exercise)
+        right = sketches_of(expectation.expected for expectation in expectations)
+        found = []
+        for mistake in mistakes:
+            observed = [exercise.observe(mistake.implementation, e.case) for e in expectations]
+            departed = departures(sketches_of(map(_without_source, observed)), right)
+            if any(departed):
+                about = {name: getattr(mistake, name) for name in ("id", "cause", "hint", "pair")}
+                found.append({**about, "departures": departed})
+        return encoding.pack(found)
+
+    def secret(self) -> bytes:
+        """This course's secret, made on first use and never committed."""
+        path = self.folder / "secret.txt"
+        if not path.exists():
+            # Written aside and renamed, so that two graders that start together agree on one.
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_text(secrets.token_hex(32), encoding="ascii")
+            draft.chmod(0o600)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_bytes()
+
+
+def _without_source(observation: Observation) -> Observation:
+    def strip(value: Any) -> Any:
+        return replace(value, message="", line=0, source="") if type(value) is values.Raised else value
+
+    return Observation({name: strip(value) for name, value in observation.values.items()}, strip(observation.stopped))

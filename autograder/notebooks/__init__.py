@@ -1,0 +1,1 @@
+"""A notebook as data: read, put right, told apart."""

@@ -1,0 +1,263 @@
+"""Reads a notebook file, with json: nbformat's import alone takes longer than a check may.
+
+What comes back is nested dicts and lists with a list of cells, safe to write as UTF-8 again. Its cells may still be
+odd; `autograder.notebooks.repair` repairs them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import os
+import re
+import stat
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from autograder.locale import _
+
+MAX_NOTEBOOK_BYTES = 50 * 2**20
+MAX_DEPTH = 100
+"""How deep a notebook may be nested; plots that are stored as JSON reach about 30."""
+
+MAX_BRACKETS = 1_000_000
+"""How many lists and dicts a notebook may hold beside its outputs, brackets in its texts included: one of 3 bytes takes
+70 in memory."""
+
+MAX_STEPS = 1_000_000
+"""How many brackets of outputs are looked at one by one, to find where they end: a second's work."""
+
+MAX_DIGITS = 300
+"""Integers longer than that mean nothing in a notebook; millions of digits would hold the reader up."""
+
+
+_NOTEBOOK_NAME = re.compile(r"\.ipynb(?:\.(?:json|txt))?\Z", re.IGNORECASE)
+"""The end of a notebook's name; browsers add an extension of their own."""
+
+_CONFLICT_BEGINS, _CONFLICT_ENDS = re.compile(r"(?m)^<{7}\s"), re.compile(r"(?m)^>{7}\s")
+
+
+class UnreadableNotebook(Exception):
+    """There is no submission in this file; the message says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(as_text(message))
+
+
+def as_text(name: str) -> str:
+    """`name` with "?" for what is no character: files from another system may have names that are no UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def folded(name: object) -> str:
+    """A name as the pickiest file system compares it: case, width and composition make no difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).casefold())
+
+
+def is_notebook_name(name: str) -> bool:
+    """Whether a file of this name is a notebook, however its extension is written."""
+    return _NOTEBOOK_NAME.search(name.rstrip(". ")) is not None
+
+
+def plain_content(path: Path, most_bytes: int) -> bytes | None:
+    """What `path` holds; None where that is too much, or it is no plain file any more."""
+    try:
+        # What is a file now may be a link or a pipe a moment later.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            content = file.read(most_bytes + 1)
+    except OSError:
+        return None
+    return content if len(content) <= most_bytes else None
+
+
+def decoded(content: bytes) -> str:
+    """The text in `content`: UTF-8, or what editors and shells on Windows write, UTF-16 and Shift-JIS.
+
+    Raises:
+        UnicodeDecodeError: it is none of these.
+    """
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return content.decode("utf-32").rstrip("\0")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").rstrip("\0")
+    zeros = [byte == 0 for byte in content[:2]]
+    if any(zeros) and not all(zeros):  # UTF-16 without a mark: the first character is in ASCII
+        return content.decode("utf-16-be" if zeros[0] else "utf-16-le").rstrip("\0")
+    try:
+        return content.decode("utf-8-sig").rstrip("\0")
+    except UnicodeDecodeError as error:
+        try:
+            return content.decode("cp932").rstrip("\0")
+        except UnicodeDecodeError:
+            raise error from None
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """The notebook in `path`, of format 4: nested dicts and lists.
+
+    Numbers that JSON does not have (NaN, 1e999) become None, and halves of characters "?". Outputs that hold more lists
+    and dicts than a notebook may are left out: whoever reads a submission makes them anew.
+
+    Raises:
+        UnreadableNotebook: it is no readable notebook.
+    """
+    text = _read_text(path)
+    if _brackets(text) > MAX_BRACKETS:
+        text = _without_outputs(text)
+    if _brackets(text) > MAX_BRACKETS:
+        raise UnreadableNotebook(
+            _("{path} holds more than a notebook should. Clear all outputs, save, and try again.").format(path=path)
+        )
+    notebook = _parse(text, path)
+    if _depth(notebook) > MAX_DEPTH:
+        raise UnreadableNotebook(
+            _("{path} is nested too deeply for a notebook. Open it in Jupyter, save it, and try again.").format(
+                path=path
+            )
+        )
+    if isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list) and "cells" not in notebook:
+        notebook = _from_format_3(notebook, path)
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise UnreadableNotebook(
+            _("{path} is no Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
+        )
+    return notebook
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UnreadableNotebook(_("{path} is no file. Hand in the notebook itself.").format(path=path))
+        with path.open("rb") as file:
+            content = file.read(MAX_NOTEBOOK_BYTES + 1)
+    except OSError as error:
+        raise UnreadableNotebook(
+            _("{path} cannot be read: {reason}.").format(path=path, reason=error.strerror or error)
+        ) from error
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        raise UnreadableNotebook(
+            _("{path} is larger than {limit} MB. Clear all outputs, save, and try again.").format(
+                path=path, limit=MAX_NOTEBOOK_BYTES // 2**20
+            )
+        )
+    try:
+        return decoded(content)
+    except UnicodeDecodeError as error:
+        raise UnreadableNotebook(
+            _("{path} is no notebook: its content is not text in UTF-8. {advice}").format(path=path, advice=_own_copy())
+        ) from error
+
+
+def _own_copy() -> str:
+    """What to do about a file that Jupyter cannot open either."""
+    return _("Make sure that your own copy opens in Jupyter, and hand that in again.")
+
+
+def _parse(text: str, path: Path) -> Any:
+    if not text.strip():
+        raise UnreadableNotebook(_("{path} is empty. {advice}").format(path=path, advice=_own_copy()))
+    try:
+        notebook = json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=lambda _name: None)
+        if re.search(r"\\u[dD][89a-fA-F]", text):  # half of a character, unless the other half follows
+            notebook = json.loads(json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        conflict = _CONFLICT_BEGINS.search(text)
+        if conflict and _CONFLICT_ENDS.search(text, conflict.end()):
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise UnreadableNotebook(
+                _(
+                    "{path} holds the marks of a Git conflict, the first in line {line} (<<<<<<<). Choose one of the "
+                    "two versions, make sure that it opens in Jupyter, and hand that in again."
+                ).format(path=path, line=line)
+            ) from error
+        raise UnreadableNotebook(
+            _(
+                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). {advice}"
+            ).format(path=path, advice=_own_copy())
+        ) from error
+    return notebook
+
+
+def _decimal(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if len(text) <= MAX_DIGITS else None
+
+
+def _depth(value: Any) -> int:
+    """How deep `value` is nested, up to a little more than is allowed."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        children = [v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
+        level = [child for values in children for child in values]
+    return depth
+
+
+def _from_format_3(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The notebook as IPython kept it until 2015, converted."""
+    import nbformat
+
+    try:
+        return nbformat.convert(nbformat.from_dict({"metadata": {}, "nbformat_minor": 0, **notebook, "nbformat": 3}), 4)
+    except Exception as error:  # nbformat has no common class for what it finds wrong
+        raise UnreadableNotebook(
+            _("{path} is damaged: {reason}. Open it in Jupyter, save it, and try again.").format(
+                path=path, reason=str(error).split("\n")[0][:200]
+            )
+        ) from error
+
+
+# --- reading past outputs ---------------------------------------------------------------------------------------------
+
+_SCALARS = r'[^\[\]{}"]++|"(?:[^"\\]++|\\.)*+"'
+
+
+def _nested(levels: int) -> str:
+    """A pattern for what lies between two brackets: texts, numbers, and lists and dicts of so many levels.
+
+    It never goes back, so that it takes no memory, and looks at each character once a level at most.
+    """
+    return rf"(?:{_SCALARS}|[\[{{]{_nested(levels - 1)}[\]}}])*+" if levels else rf"(?:{_SCALARS})*+"
+
+
+_SHALLOW = re.compile(_nested(3), re.DOTALL)
+_OUTPUTS = re.compile(r'"outputs"\s*+:\s*+\[')
+"""Where a key "outputs" has a list; in a text, its quotation marks would be escaped."""
+
+
+def _brackets(text: str) -> int:
+    return text.count("[") + text.count("{")
+
+
+def _without_outputs(text: str) -> str:
+    """`text` with empty lists of outputs; as it is from where one is nested too deeply, or is too much."""
+    kept, place, left = [], 0, MAX_STEPS
+    while found := _OUTPUTS.search(text, place):
+        end, left = _end_of_list(text, found.end(), left)
+        if end is None:
+            break
+        kept += [text[place : found.end()], "]"]
+        place = end
+    return "".join([*kept, text[place:]])
+
+
+def _end_of_list(text: str, place: int, left: int) -> tuple[int | None, int]:
+    """Where the list that is open at `place` ends, None if it does not; and how many of `left` steps are left."""
+    depth = 1
+    while 0 < depth < MAX_DEPTH and left:
+        place = _SHALLOW.match(text, place).end()
+        bracket = text[place : place + 1]
+        if not bracket or bracket == '"':  # the text is cut off
+            return None, left
+        depth += 1 if bracket in "[{" else -1
+        place, left = place + 1, left - 1
+    return (place if depth == 0 else None), left

@@ -1,0 +1,364 @@
+"""Puts right what happens to notebooks on their way back: lost marks, copied, split and deleted cells.
+
+`mend` puts back what the assignment was released with, and leaves the student's answers as they are. It changes a
+notebook in place, as a plain dict, and gives one sentence for each change that its student and instructor should know
+of. Where the assignment was changed after its release, the notebook follows without a word: that is no mistake of a
+student's. A notebook that has been mended needs no mending.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.locale import _
+from autograder.notebooks.cells import (
+    checksum_of,
+    defined_by,
+    defines,
+    grade_id_of,
+    metadata_of,
+    recognise,
+    released_cells_of,
+    source_of,
+)
+from autograder.notebooks.repair import Cell, as_type, repair, settle_ids
+
+PYTHON = {"display_name": "Python 3", "language": "python", "name": "python3"}
+"""The kernel of a notebook whose own is not known."""
+
+SETTINGS = ("grade", "solution", "locked", "task", "points")
+"""What a student could change to a cell's, or their own, disadvantage; checksums change whenever a course does."""
+
+
+@dataclass(frozen=True)
+class ReleasedCell:
+    """What a cell of the assignment was released as.
+
+    Attributes:
+        grade_id: nbgrader's name for it.
+        cell_type: "code" or "markdown".
+        source: its text.
+        locked: whether students may not change it.
+        grade: whether it has points, given automatically or by hand.
+        solution: whether students write in it.
+        task: whether it sets a task, graded by hand, that is answered in other cells.
+        points: what it is worth, or None.
+        checksum: nbgrader's, of the released cell.
+    """
+
+    grade_id: str
+    cell_type: str
+    source: str
+    locked: bool = False
+    grade: bool = False
+    solution: bool = False
+    task: bool = False
+    points: float | None = None
+    checksum: str | None = None
+
+    @property
+    def is_setup(self) -> bool:
+        """Whether it is code that later cells need."""
+        return self.locked and not self.grade and self.cell_type == "code"
+
+    @property
+    def is_indispensable(self) -> bool:
+        """Whether a notebook without it cannot be graded."""
+        return self.grade or self.task or self.is_setup
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """nbgrader's metadata for it."""
+        mark = {"schema_version": 3, "grade_id": self.grade_id, "cell_type": self.cell_type, "checksum": self.checksum}
+        mark |= {"locked": self.locked, "grade": self.grade, "solution": self.solution, "task": self.task}
+        return mark if self.points is None else mark | {"points": self.points}
+
+    def is_untouched(self, source: str) -> bool:
+        """Whether `source` is its text, but for white space."""
+        return "".join(source.split()) == "".join(self.source.split())
+
+
+def released_in(notebook: dict[str, Any]) -> dict[str, ReleasedCell]:
+    """grade_id -> the cell, of a notebook as it is handed out; a gradebook says the same."""
+    found = {}
+    for cell in notebook["cells"]:
+        mark = metadata_of(cell, "nbgrader")
+        if mark:
+            flags = {key: bool(mark.get(key)) for key in ("locked", "grade", "solution", "task")}
+            found[mark["grade_id"]] = ReleasedCell(
+                mark["grade_id"],
+                cell["cell_type"],
+                source_of(cell),
+                **flags,
+                points=mark.get("points"),
+                checksum=mark.get("checksum"),
+            )
+    return found
+
+
+def mend(
+    notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
+) -> list[str]:
+    """Put `notebook` right, in place.
+
+    Args:
+        notebook: as `read_notebook` gives it.
+        released: what its cells were released as, in their order.
+        kernelspec: the released notebook's.
+
+    Returns:
+        What was mended, a sentence each.
+    """
+    notes = identify(notebook, released, kernelspec)
+    notes += _put_back(notebook["cells"], released, released_cells_of(notebook))
+    settle_ids(notebook["cells"])
+    # What the assignment holds and is worth is the gradebook's to say, not the student's copy.
+    holds = {name: cell.points for name, cell in released.items()}
+    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
+    return notes
+
+
+def identify(
+    notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
+) -> list[str]:
+    """The first part of `mend`: every cell that is there and can be told carries its mark; none is put back."""
+    notes = repair(notebook)
+    cells = notebook["cells"]
+    notes += _speak_python(notebook["metadata"], kernelspec)
+    notes += _drop_unknown_marks(cells, released, released_cells_of(notebook))
+    notes += _keep_one_of_each(cells, released)
+    notes += _restore(cells, released)
+    recognised: list[str] = []
+    while found := _recognise(cells, released, recognised):
+        for index, grade_id in found.items():
+            cells[index]["metadata"]["nbgrader"] = released[grade_id].mark
+        recognised += found.values()
+        notes += _restore(cells, released)
+    if recognised:
+        notes.append(
+            _("Cells had lost their labels and were recognised by what is in them: {names}.").format(
+                names=", ".join(name for name in released if name in recognised)
+            )
+        )
+    return notes
+
+
+def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook in the place of one that cannot be read: `reason`, and below it the cells that have points.
+
+    Args:
+        released: what the assignment's cells were released as, in their order.
+        metadata: the released notebook's.
+    """
+    notebook: dict[str, Any] = {"cells": [{"cell_type": "markdown", "source": reason}]}
+    mend(
+        notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata.get("kernelspec")
+    )
+    notebook["metadata"]["autograder"] |= metadata.get("autograder", {})
+    return notebook
+
+
+def _speak_python(metadata: dict[str, Any], kernelspec: dict[str, Any] | None) -> list[str]:
+    language = metadata["language_info"]["name"]
+    metadata["language_info"] = {"name": "python"}
+    metadata["kernelspec"] = dict(kernelspec or PYTHON)
+    if re.match("i?python", language.lower()):
+        return []
+    return [_("The notebook asked for a kernel of {language}; it was set back to Python.").format(language=language)]
+
+
+def _drop_unknown_marks(
+    cells: list[Cell], released: Mapping[str, ReleasedCell], came_with: Mapping[str, float | None]
+) -> list[str]:
+    dropped = [cell for cell in cells if grade_id_of(cell) not in {None, *released}]
+    unknown = [cell for cell in dropped if grade_id_of(cell) not in came_with]  # else the instructor removed it
+    for cell in dropped:
+        del cell["metadata"]["nbgrader"]
+    if not unknown:
+        return []
+    return [_("Labels of graded cells that the assignment does not have were removed: {n}.").format(n=len(unknown))]
+
+
+def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
+    """Where a cell was copied or split, one stays the graded one; the others run as the student's own."""
+    notes = []
+    for grade_id, original in released.items():
+        twins = [cell for cell in cells if grade_id_of(cell) == grade_id]
+        if len(twins) < 2:
+            continue
+        kept = _one_that_counts(twins, original)
+        others = [cell for cell in twins if cell is not kept]
+        for cell in others:
+            del cell["metadata"]["nbgrader"]
+        # A copy that nobody wrote in holds nothing, and run last it would undo the answer.
+        empty = {id(cell) for cell in others if not _is_answer(cell, original)}
+        cells[:] = [cell for cell in cells if id(cell) not in empty]
+        if original.locked:
+            note = _("Cell {name} stood in the notebook {n} times; one is enough.")
+        else:
+            note = _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.")
+        notes.append(note.format(name=grade_id, n=len(twins)))
+    return notes
+
+
+def _one_that_counts(twins: list[Cell], original: ReleasedCell) -> Cell:
+    if original.locked:
+        return next((cell for cell in twins if original.is_untouched(cell["source"])), twins[-1])
+    wanted = defined_by().get(original.grade_id)
+
+    def fit(place: int) -> tuple[bool, bool, bool, int]:
+        cell = twins[place]
+        does_it = wanted is not None and defines(cell["source"], wanted)
+        return _is_answer(cell, original), cell["cell_type"] == original.cell_type, does_it, place
+
+    return twins[max(range(len(twins)), key=fit)]
+
+
+def _is_answer(cell: Cell, original: ReleasedCell) -> bool:
+    return bool(cell["source"].strip()) and not original.is_untouched(cell["source"])
+
+
+def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
+    """Every marked cell gets its settings and type back; a locked one its text, too."""
+    notes = []
+    for cell in list(cells):
+        original = released.get(grade_id_of(cell) or "")
+        if original is None:
+            continue
+        mark, name = cell["metadata"]["nbgrader"], original.grade_id
+        by_student = _was_changed_by_student(cell, original)
+        if by_student and any(key in mark and mark[key] != original.mark.get(key) for key in SETTINGS):
+            notes.append(_("The settings of cell {name} were changed; they were put back.").format(name=name))
+        if by_student and original.locked and not original.is_untouched(cell["source"]):
+            notes.append(_restore_text(cells, cell, original))
+        if original.locked:
+            cell["source"] = original.source
+        if cell["cell_type"] != original.cell_type:
+            as_type(cell, original.cell_type)
+            if original.cell_type == "code":
+                note = _("Cell {name} had become a cell of text; it is a code cell again.")
+            else:
+                note = _("Cell {name} had become another kind of cell; it is a cell of text again.")
+            notes += [note.format(name=name)] if by_student else []
+        cell["metadata"]["nbgrader"] = original.mark
+    return notes
+
+
+def _was_changed_by_student(cell: Cell, original: ReleasedCell) -> bool:
+    """Whether what tells `cell` from `original` is its student's doing, and not that it came with an earlier release.
+
+    Its mark holds the checksum of the cell that was handed out. A read-only cell that is older than `original` must
+    still have that checksum; of a student's own text, older than `original`, the kind of cell alone can be told.
+    """
+    mark = cell["metadata"]["nbgrader"]
+    handed_out = mark.get("checksum")
+    if handed_out in (None, original.checksum):
+        return True
+    if original.locked:
+        return checksum_of(cell) != handed_out
+    return mark.get("cell_type", cell["cell_type"]) != cell["cell_type"]
+
+
+def _restore_text(cells: list[Cell], cell: Cell, original: ReleasedCell) -> str:
+    """What the student wrote into a locked cell moves to a cell of its own, below."""
+    lines = {line.strip() for line in cell["source"].splitlines()}
+    given = {line.strip() for line in original.source.splitlines()}
+    if not any(line and not line.startswith("#") for line in lines - given):
+        return _("The read-only cell {name} was changed; it was put back.").format(name=original.grade_id)
+    own = {**cell, "id": None, "metadata": {}}
+    place = next(index for index, other in enumerate(cells) if other is cell)
+    cells.insert(place + 1, own)
+    return _(
+        "The read-only cell {name} was changed; it was put back, and what you wrote there stands in a cell below it."
+    ).format(name=original.grade_id)
+
+
+def _put_back(
+    cells: list[Cell], released: Mapping[str, ReleasedCell], came_with: Mapping[str, float | None]
+) -> list[str]:
+    """Cells without which the notebook cannot be graded come back as they were released."""
+    notes = []
+    before: list[ReleasedCell] = []
+    for grade_id, original in released.items():
+        places = {grade_id_of(cell): index for index, cell in enumerate(cells)}
+        if original.is_indispensable and grade_id not in places:
+            cell = {"id": None, "metadata": {"nbgrader": original.mark}, "source": original.source}
+            cells.insert(_place_of(original, before, places, len(cells)), as_type(cell, original.cell_type))
+            if not came_with or grade_id in came_with:  # else it is newer than the student's copy
+                notes.append(_("Cell {name} was missing; it was put back.").format(name=grade_id))
+        before.append(original)
+    return notes
+
+
+def _place_of(original: ReleasedCell, before: list[ReleasedCell], places: dict[str | None, int], end: int) -> int:
+    """After the released cell that preceded it; setup comes before all that may need it, but for earlier setup."""
+    present = [cell for cell in reversed(before) if cell.grade_id in places]
+    if original.is_setup:
+        return max((places[cell.grade_id] + 1 for cell in present if cell.is_setup), default=0)
+    return places[present[0].grade_id] + 1 if present else end
+
+
+# --- cells that lost their marks --------------------------------------------------------------------------------------
+
+
+def _recognise(cells: list[Cell], released: Mapping[str, ReleasedCell], recognised: list[str]) -> dict[int, str]:
+    """Which unmarked cells are which released ones; `recognised` names those that were found before."""
+    if found := recognise(cells, released):
+        return found
+    places = {grade_id: index for index, cell in enumerate(cells) if (grade_id := grade_id_of(cell)) is not None}
+    free = {index: cell for index, cell in enumerate(cells) if grade_id_of(cell) is None}
+    lost = [original for grade_id, original in released.items() if grade_id not in places]
+    for original in lost:
+        index = _by_text(free, original)
+        if index is not None:
+            return {index: original.grade_id}
+    for original in lost:
+        index = _by_neighbours(cells, list(released), original, {name: places[name] for name in recognised})
+        if index in free:
+            return {index: original.grade_id}
+    return {}
+
+
+def _by_text(free: dict[int, Cell], original: ReleasedCell) -> int | None:
+    """The last cell that begins as the released one does, or names it; a locked one must be the same throughout."""
+    alike = [index for index, cell in free.items() if original.is_untouched(cell["source"])]
+    if not (original.grade and original.solution):
+        return alike[0] if alike else None
+    mention = re.compile(rf"""(["']){re.escape(original.grade_id)}\1""")
+    beginning = _first_line(original.source)
+    answers = [
+        index
+        for index, cell in free.items()
+        if cell["cell_type"] == original.cell_type
+        and _is_answer(cell, original)
+        and (_first_line(cell["source"]) == beginning or mention.search(cell["source"]))
+    ]
+    return max(answers or alike, default=None)
+
+
+def _by_neighbours(
+    cells: list[Cell], order: list[str], original: ReleasedCell, recognised: dict[str, int]
+) -> int | None:
+    """The cell directly before or after a released neighbour that had lost its mark and its id as well.
+
+    Beside a cell that kept either, one that has neither is somebody's own.
+    """
+    if not (original.grade and original.solution):
+        return None
+    place = order.index(original.grade_id)
+    for neighbours, step in ((order[place + 1 : place + 2], -1), (order[max(place - 1, 0) : place], 1)):
+        for name in neighbours:
+            index = recognised.get(name)
+            if index is None or cells[index]["id"] == name or not 0 <= index + step < len(cells):
+                continue
+            cell = cells[index + step]
+            if cell["cell_type"] == original.cell_type and cell["source"].strip():
+                return index + step
+    return None
+
+
+def _first_line(source: str) -> str:
+    return next((line.strip() for line in source.splitlines() if line.strip()), "")

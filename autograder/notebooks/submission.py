@@ -1,0 +1,338 @@
+"""A student's notebook as data: which file it is, what it holds for the grader, and which of its cells have to run."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from autograder.checks.exercise import Exercise
+from autograder.exercises import assignments, hand_graded
+from autograder.locale import LANGUAGES, _
+from autograder.notebooks.cells import (
+    CHECK_PREFIX,
+    defined_by,
+    grade_id_of,
+    is_answered,
+    metadata_of,
+    names_in,
+    recognise,
+    released_cells_of,
+    source_of,
+    worth,
+)
+from autograder.notebooks.load import UnreadableNotebook, as_text, is_notebook_name, read_notebook
+
+__all__ = [
+    "CHECK_PREFIX",
+    "Cell",
+    "Submission",
+    "UnreadableNotebook",
+    "candidates_in",
+    "choose_notebook",
+    "digest",
+    "language_of",
+    "no_notebook",
+    "notebooks_in",
+    "notes_on_choice",
+    "read_notebook",
+    "source_of",
+    "submission_of",
+]
+
+MAX_CANDIDATES = 20
+"""How many files of a folder are looked into for the submission."""
+
+MAX_NAMED = 5
+"""How many files a message names where there is no notebook among them."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell.
+
+    Attributes:
+        index: its place among all cells of the notebook.
+        grade_id: nbgrader's name for it, or None.
+        experiment: whether it is a demonstration of the lesson that the student has not altered.
+        shown: whether a person will look at it although it has no name.
+    """
+
+    index: int
+    source: str
+    grade_id: str | None
+    experiment: bool
+    shown: bool = False
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it is one of the notebook's test cells."""
+        return self.grade_id is not None and self.grade_id.startswith(CHECK_PREFIX)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a notebook holds for the grader.
+
+    Attributes:
+        assignment: its name, such as "gradient-pathology", without the language edition.
+        language: the edition's language, or None if the notebook does not say.
+        exercises: those exercises of the assignment that the instructor's notebook holds, in the order of their test
+            cells.
+        missing: grade_ids of the assignment's cells that the notebook lacks.
+        points: what the exercises are worth, by id.
+        by_hand: grade_ids of the cells that a person grades.
+    """
+
+    assignment: str
+    language: str | None
+    exercises: tuple[Exercise, ...]
+    cells: tuple[Cell, ...]
+    missing: tuple[str, ...]
+    points: dict[str, float] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        """What tells this submission from others: the source of its code."""
+        return "\0".join(cell.source for cell in self.cells).encode("utf-8", "replace")
+
+    def check_cell(self, exercise: Exercise) -> Cell | None:
+        """The test cell of `exercise`, or None."""
+        return next((cell for cell in self.cells if cell.grade_id == CHECK_PREFIX + exercise.id), None)
+
+    def showing(self, indices: Collection[int]) -> Submission:
+        """The same submission, of which a person will look at the cells with these `indices`."""
+        cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
+        return replace(self, cells=tuple(cells))
+
+    def cells_to_run(self) -> list[Cell]:
+        """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
+        chosen: dict[int, Cell] = {}
+        makers = _makers(cell for cell in self.cells if cell.experiment)
+        made = set(dir(builtins))
+        needed = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
+        while needed:
+            chosen |= {cell.index: cell for cell in needed}
+            names = [names_in(cell.source) for cell in needed]
+            made.update(*(makes for makes, _uses in names))
+            unresolved = set().union(*(uses for _makes, uses in names)) - made
+            needed = [cell for name in unresolved for cell in makers.get(name, ()) if cell.index not in chosen]
+        return [chosen[index] for index in sorted(chosen)]
+
+    def names_behind(self, names: Iterable[str]) -> set[str]:
+        """All names that code which uses `names` may come to, through the cells that make them."""
+        makers = _makers(self.cells)
+        found, new = set(), set(names)
+        while new:
+            found |= new
+            cells = {cell.index: cell for name in new for cell in makers.get(name, ())}
+            new = set().union(*(made | used for made, used in (names_in(c.source) for c in cells.values()))) - found
+        return found
+
+
+def submission_of(notebook: dict[str, Any], name: str) -> Submission:
+    """The submission that `notebook` holds; `name` is for messages.
+
+    Cells that have lost their marks are recognised by their ids and by what they do.
+
+    Raises:
+        UnreadableNotebook: it belongs to no assignment of this kit.
+    """
+    edition = metadata_of(notebook, "autograder").get("assignment")
+    for assignment, known in assignments().items():
+        wanted = _cells_of(known)
+        grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
+        for index, grade_id in recognise(notebook["cells"], wanted).items():
+            grade_ids[index] = grade_id
+        if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
+            cells = tuple(_code_cells(notebook, grade_ids))
+            points = _points_in(notebook, assignment)
+            exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
+            return Submission(
+                assignment,
+                language_of(notebook),
+                _in_notebook_order(exercises, cells),
+                cells,
+                tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
+                {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
+                _in_order_of([*grade_ids, *hand_graded(assignment)], set(points).difference(wanted)),
+            )
+    raise UnreadableNotebook(
+        _(
+            "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
+            "Was the right file chosen? If cells were pasted into a new notebook, download the assignment again and "
+            "paste your answers into its cells."
+        ).format(name=name, known=", ".join(assignments()))
+    )
+
+
+def choose_notebook(folder: Path, name: str, wanted: Collection[str] = ()) -> tuple[Path | None, list[str]]:
+    """Which file of a submitted folder is the submission: the first of `candidates_in`.
+
+    Returns:
+        The file, or None if there is no notebook, and what an instructor should know about the choice.
+    """
+    candidates = candidates_in(folder, name, wanted)
+    return (candidates[0], notes_on_choice(folder, name, candidates)) if candidates else (None, [])
+
+
+def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list[Path]:
+    """Which files of a submitted folder may be the submission, the likeliest first.
+
+    All notebooks there and one folder down, whatever their names: those first that can be read and belong to an
+    assignment, to this one, and are more than it was handed out; of several the newest, then the one called
+    `name`.ipynb. Where none can be graded, that one is first, so that reading it says what is wrong. Links are never
+    followed.
+
+    Args:
+        wanted: grade_ids of this assignment's cells; empty for any assignment.
+    """
+    found = notebooks_in(folder, name)
+    if len(found) > 1:
+        named = folder / f"{name}.ipynb"
+        merits = {path: _merit(path, wanted) for path in found}
+        found.sort(key=lambda path: (-merits[path], not merits[path] and path != named))
+    return found
+
+
+def notebooks_in(folder: Path, name: str) -> list[Path]:
+    """The same files, unread and the newest first; of too many, the one called `name`.ipynb is among those."""
+
+    def is_other(path: Path) -> bool:
+        return path != folder / f"{name}.ipynb"
+
+    def age(path: Path) -> tuple[float, bool, str]:
+        return -path.lstat().st_mtime, is_other(path), str(path)
+
+    found = sorted(_notebooks_in(folder), key=lambda path: (is_other(path), age(path)))[:MAX_CANDIDATES]
+    return sorted(found, key=age)
+
+
+def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
+    """What somebody should know about taking the first of the `candidates`; nothing where that is as it should be."""
+    taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
+    if others:
+        note = _(
+            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
+            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
+        )
+        return [note.format(taken=taken, others=", ".join(others))]
+    if taken == f"{name}.ipynb":
+        return []
+    return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+
+
+def no_notebook(folder: Path, name: str) -> str:
+    """What to say of a submitted folder without a notebook."""
+    names = [_shown(entry) for entry in _visible(folder) if entry.name != "timestamp.txt"]
+    if not names:
+        return _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(name=name)
+    if len(names) > MAX_NAMED:
+        names[MAX_NAMED:] = ["..."]
+    return _("There is no notebook in what was handed in, but {files}. Hand in {name}.ipynb.").format(
+        files=", ".join(names), name=name
+    )
+
+
+def language_of(notebook: dict[str, Any]) -> str | None:
+    """The language of the notebook's edition, or None if it does not say."""
+    language = metadata_of(notebook, "autograder").get("language")
+    return language if language in LANGUAGES else None
+
+
+def digest(source: str) -> str:
+    """What an experiment cell is recognised by while nobody has altered it."""
+    return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterator[Cell]:
+    for index, (cell, grade_id) in enumerate(zip(notebook["cells"], grade_ids, strict=True)):
+        # A solution counts as code, whatever a slip of the keyboard made of its cell.
+        if isinstance(cell, dict) and (cell.get("cell_type") == "code" or grade_id in defined_by()):
+            source = source_of(cell)
+            mark = metadata_of(cell, "autograder").get("experiment")
+            yield Cell(index, source, grade_id, experiment=mark == digest(source))
+
+
+def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
+    """grade_ids of the cells that make up `exercises`."""
+    return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
+
+
+def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
+    """grade_id -> points of the cells that have some: as the release says, or else as the kit and the cells do."""
+    released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
+    if released:
+        return released
+    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)  # whatever these are worth
+    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
+    marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
+    return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
+
+
+def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
+    """`names` as they come in `grade_ids`, those that do not at the end."""
+    return tuple(dict.fromkeys([*(name for name in grade_ids if name in names), *sorted(names)]))
+
+
+def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:
+    places = {cell.grade_id: cell.index for cell in cells}
+    return tuple(sorted(exercises, key=lambda e: places.get(CHECK_PREFIX + e.id, float("inf"))))
+
+
+def _is_edition_of(edition: Any, assignment: str) -> bool:
+    """Whether a notebook's own word for its assignment means `assignment`, in whatever language."""
+    return edition in (assignment, *(f"{assignment}-{language}" for language in LANGUAGES))
+
+
+def _makers(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Which of `cells` make each name."""
+    makers: dict[str, list[Cell]] = {}
+    for cell in cells:
+        for name in names_in(cell.source)[0]:
+            makers.setdefault(name, []).append(cell)
+    return makers
+
+
+# --- which file of a folder is the submission -------------------------------------------------------------------------
+
+
+def _notebooks_in(folder: Path) -> Iterator[Path]:
+    """The notebooks in `folder` and one folder down, without copies that programs keep for themselves."""
+    for entry in _visible(folder):
+        inside = _visible(Path(entry)) if entry.is_dir(follow_symlinks=False) else [entry]
+        yield from (
+            Path(file) for file in inside if is_notebook_name(file.name) and file.is_file(follow_symlinks=False)
+        )
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        found = [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError:
+        return []
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _shown(entry: os.DirEntry[str]) -> str:
+    name = as_text(entry.name)
+    if entry.is_symlink():
+        return _("{name} (a link)").format(name=name)
+    return f"{name}/" if entry.is_dir(follow_symlinks=False) else name
+
+
+def _merit(path: Path, wanted: Collection[str]) -> int:
+    """How much speaks for a file: it belongs to some assignment, to the one of `wanted`, and is answered."""
+    try:
+        notebook = read_notebook(path)
+        submission = submission_of(notebook, path.name)
+    except UnreadableNotebook:
+        return 0
+    if wanted and not any(cell.grade_id in wanted for cell in submission.cells):
+        return 1
+    return 3 if is_answered(notebook) else 2

@@ -1,0 +1,134 @@
+"""Why an exercise's name is not there: the error with which its cell ended before it could define it.
+
+To IPython a cell with a syntax error leaves no trace in the namespace, so that it looks like a cell that was never
+written. Its error stands in the outputs of a clean run, and in the history of a notebook that is open.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograder.checks.exercise import Exercise, Observation
+from autograder.checks.judge import with_line
+from autograder.checks.values import Raised
+from autograder.locale import _
+from autograder.notebooks.cells import defines
+from autograder.notebooks.submission import Submission
+
+Outputs = Sequence[Mapping[str, Any]]
+"""What one cell put out, in the notebook format."""
+
+Observations = dict[str, list[Observation] | str]
+"""By exercise id, what was observed, or a sentence that says why nothing was."""
+
+
+def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], observations: Observations) -> Observations:
+    """`observations`, but where a name is missing and its cell ended with an error, a sentence that tells the error.
+
+    Args:
+        outputs: by cell index, what a clean run of the submission put out.
+    """
+    explained = dict(observations)
+    for exercise in submission.exercises:
+        if _is_undefined(exercise, observations.get(exercise.id, "")):
+            error = _error_in_outputs(submission, exercise, outputs)
+            if error is not None:
+                explained[exercise.id] = _sentence(exercise, error)
+    return explained
+
+
+def unrun_here(exercise: Exercise, namespace: Mapping[str, Any]) -> str | None:
+    """Why the newest run of the exercise's cell in this IPython session came to nothing; None if it did not.
+
+    A syntax error counts even where an older definition is still there: what stands in the notebook is what is graded.
+    """
+    history = namespace.get("In")
+    cells = history if isinstance(history, list) and "get_ipython" in namespace else []
+    candidates = (cell for cell in reversed(cells) if isinstance(cell, str) and exercise.defines in cell)
+    newest = next((cell for cell in candidates if defines(cell, exercise.defines)), None)
+    if newest is None:
+        return None
+    error = _syntax_error(newest)
+    if error is not None:
+        return _sentence(exercise, error)
+    if exercise.defines in namespace:
+        return None
+    return _sentence(exercise, _last_error_of(newest))
+
+
+def _is_undefined(exercise: Exercise, seen: list[Observation] | str) -> bool:
+    values = [value for o in seen for value in (o.stopped, *o.values.values())] if isinstance(seen, list) else []
+    return any(type(v) is Raised and v.is_a("NotDefined") and v.message == exercise.defines for v in values)
+
+
+def _error_in_outputs(submission: Submission, exercise: Exercise, outputs: Mapping[int, Outputs]) -> Raised | None:
+    """The error of the last cell that should have defined the exercise's name and ended with one."""
+    for cell in reversed(submission.cells):
+        if cell.grade_id == exercise.solution or defines(cell.source, exercise.defines):
+            for output in outputs.get(cell.index, ()):
+                if output["output_type"] == "error":
+                    return _raised(output, cell.source)
+    return None
+
+
+def _raised(output: Mapping[str, Any], source: str) -> Raised:
+    """The exception that an output of type "error" tells of."""
+    if output["ename"] in ("SyntaxError", "IndentationError", "TabError"):
+        error = _syntax_error(source)
+        if error is not None:
+            return error
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output["traceback"]))
+    frames = re.findall(r"Cell In\[(\d+)\],? line (\d+)", text)
+    own = [int(line) for cell, line in frames if cell == frames[0][0]]  # the others are functions of other cells
+    return _at_line(output["ename"], output["evalue"], own[-1] if own else 0, source)
+
+
+def _syntax_error(source: str) -> Raised | None:
+    """The syntax error of a cell, in Python's own words: IPython calls a bracket left open "incomplete input"."""
+    python = re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", source)  # line magics and shell escapes
+    try:
+        ast.parse(python)
+    except SyntaxError as error:
+        return _at_line(type(error).__name__, error.msg, error.lineno or 0, source)
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return None
+
+
+def _last_error_of(source: str) -> Raised | None:
+    """The exception that this session showed last, if it came from the cell with this text."""
+
+    def is_the_cell(filename: str | None) -> bool:
+        return "".join(linecache.getlines(filename or "")).strip() == source.strip()
+
+    error = getattr(sys, "last_value", None)
+    if isinstance(error, SyntaxError) and is_the_cell(error.filename):  # one that is found after parsing
+        return _at_line(type(error).__name__, error.msg, error.lineno or 0, source)
+    if isinstance(error, BaseException):
+        frames = traceback.walk_tb(error.__traceback__)
+        if any(is_the_cell(frame.f_code.co_filename) for frame, _line in frames):
+            return Raised.of(error)
+    return None
+
+
+def _at_line(kind: str, message: str, line: int, source: str) -> Raised:
+    lines = source.splitlines()
+    text = lines[line - 1].strip()[:300] if 0 < line <= len(lines) else ""
+    return Raised(kind, (kind,), message, line, text)
+
+
+def _sentence(exercise: Exercise, error: Raised | None) -> str:
+    if error is None:
+        return _("`{name}` is not there: its cell ended with an error. Run the cell again to see the error.").format(
+            name=exercise.defines
+        )
+    sentence = _("The cell with `{name}` did not run: {type}: {message}").format(
+        name=exercise.defines, type=error.type, message=error.message or "-"
+    )
+    return with_line(sentence, error)

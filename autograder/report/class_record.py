@@ -1,0 +1,126 @@
+"""What is known of everybody in a class, as reports show it: points, and what each check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autograder.checks.results import SubmissionResult
+from autograder.exercises import UnknownExercise, exercise
+from autograder.locale import _
+
+
+class Standing(StrEnum):
+    """How far a student's submission has come."""
+
+    JUDGED = "judged"
+    UNREADABLE = "unreadable"
+    WITHOUT_RESULT = "graded, but not in the results store"
+    NOT_GRADED = "handed in, not graded"
+    ABSENT = "not handed in"
+
+
+@dataclass(frozen=True)
+class CellGrade:
+    """What the gradebook says of one cell; `waits` is true where a person has to look."""
+
+    score: float
+    auto: float | None
+    manual: float | None
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """A student as in the gradebook; `lms_id` is the number a learning management system has for them."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    lms_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """ "Last, First", or what there is of it."""
+        return ", ".join(part for part in (self.last_name, self.first_name) if part)
+
+
+@dataclass(frozen=True)
+class StudentRecord:
+    """One student and their submission.
+
+    Attributes:
+        result: what the checks found, or None where the results store has nothing.
+        isolation: the level at which the code ran, or "".
+        grades: cell -> grade; empty where the gradebook has no submission.
+        penalty: what the gradebook takes off for being late.
+        handed_in: whether there is a folder in submitted/.
+    """
+
+    person: Person
+    result: SubmissionResult | None = None
+    isolation: str = ""
+    grades: dict[str, CellGrade] = field(default_factory=dict)
+    penalty: float = 0.0
+    handed_in: bool = False
+
+    @property
+    def id(self) -> str:
+        """The student's id."""
+        return self.person.id
+
+    @property
+    def booked(self) -> bool:
+        """Whether the gradebook has points for the submission."""
+        return any(grade.auto is not None or grade.manual is not None for grade in self.grades.values())
+
+    @property
+    def score(self) -> float | None:
+        """Points in all, as `nbgrader export` gives them; the automatic ones where the gradebook has none."""
+        if self.booked:
+            return max(0.0, sum(grade.score for grade in self.grades.values()) - self.penalty)
+        return None if self.result is None else self.result.score
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The cells that a person has to grade."""
+        return tuple(name for name, grade in self.grades.items() if grade.waits) if self.booked else ()
+
+    @property
+    def standing(self) -> Standing:
+        """How far it has come."""
+        if self.result is not None:
+            return Standing.JUDGED if self.result.checks else Standing.UNREADABLE
+        if self.booked:
+            return Standing.WITHOUT_RESULT
+        return Standing.NOT_GRADED if self.handed_in else Standing.ABSENT
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """Everybody who is in the gradebook, has handed in, or has a result; by id.
+
+    Attributes:
+        max: the points of the assignment.
+        cells: graded cell -> its points, in the gradebook's order; empty where the gradebook does not know them.
+        language: the students', in which the sentences of their results are; None where nothing says which.
+    """
+
+    assignment: str
+    max: float
+    cells: dict[str, float]
+    students: tuple[StudentRecord, ...]
+    language: str | None = None
+
+    def having(self, *standings: Standing) -> list[StudentRecord]:
+        """Those whose submission has come so far."""
+        return [student for student in self.students if student.standing in standings]
+
+
+def sentences_of(exercise_id: str) -> dict[str, str]:
+    """Check -> what it demands, in the language that is spoken now; empty for an older kit's exercise."""
+    try:
+        return {check.id: _(check.sentence) for check in exercise(exercise_id).checks}
+    except UnknownExercise:
+        return {}

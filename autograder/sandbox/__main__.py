@@ -1,0 +1,234 @@
+"""The warm parent: `python -m autograder.sandbox`, started by `autograder.sandbox.fork_server` and by nobody else.
+
+It imports what notebooks need, once, and then forks a worker for every submission, so that one is ready in
+milliseconds and nothing that a student's code does outlives it. Where processes cannot be forked safely (macOS,
+Windows) it becomes a worker itself. It never holds an expected value, a seed or a score.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import math
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.sandbox import frames
+from autograder.sandbox.folder import clear, is_too_full
+
+LOOK_SECONDS = 0.2
+"""How often the parent looks whether a worker fills its folder."""
+
+
+def main() -> None:
+    """Get ready, then serve the grader until it is gone."""
+    control = _control_socket()
+    settings = json.loads(frames.receive(control))
+    box = Path(settings["box"])
+    ready: dict[str, Any] = {"ready": True}
+    try:
+        if settings["uid"] is not None:
+            _drop_privileges(settings["uid"], box)
+        _enter(box)
+        shell = _warm_shell(settings["figures"])
+        address_space, rules = _lock_down(settings, box)
+    except Exception as error:  # said to the grader, which then tries a lower level
+        ready = {"ready": False, "reason": f"{type(error).__name__}: {error}"[:2000]}
+    frames.send(control, json.dumps(ready).encode())
+    if not ready["ready"]:
+        return
+    prepared = _Prepared(shell, address_space, rules, box, settings)
+    if settings["forks"]:
+        clear(box)  # what the imports left
+        gc.freeze()
+        _Parent(control, prepared).run()
+    else:
+        _become_worker(control, prepared)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What every worker starts with.
+
+    Attributes:
+        shell: runs cells.
+        address_space: bytes that the libraries take.
+        rules: the system call filter, or None where there is none.
+        box: the folder in which workers have theirs.
+        settings: the grader's.
+    """
+
+    shell: Any
+    address_space: int
+    rules: Any
+    box: Path
+    settings: dict[str, Any]
+
+
+class _Parent:
+    """Answers the grader: `f` and a socket fork a worker for it, `r` ends the worker and clears its folder, `c` asks
+    for the worker's computing time."""
+
+    def __init__(self, control: socket.socket, prepared: _Prepared) -> None:
+        self._control, self._prepared, self._box = control, prepared, prepared.box
+        self._worker: int | None = None
+
+    def run(self) -> None:
+        """Until the grader closes its end."""
+        try:
+            while order := self._next_order():
+                match order:
+                    case b"f", [descriptor]:
+                        self._fork(descriptor)
+                        self._control.send(b"k")
+                    case b"r", []:
+                        self._reap()
+                        self._control.send(b"k" if clear(self._box) else b"d")
+                    case b"c", []:
+                        self._control.send(struct.pack("d", self._computing_seconds()))
+        finally:
+            self._reap()
+            clear(self._box)
+
+    def _next_order(self) -> tuple[bytes, list[int]] | None:
+        while not select.select([self._control], [], [], LOOK_SECONDS if self._worker else None)[0]:
+            settings = self._prepared.settings
+            if is_too_full(self._box, settings["folder_bytes"], settings["folder_entries"]):
+                os.kill(self._worker, signal.SIGKILL)
+        order, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
+        return (order, descriptors) if order else None
+
+    def _fork(self, descriptor: int) -> None:
+        parent = os.getpid()
+        self._worker = os.fork()
+        if self._worker:
+            os.close(descriptor)
+            return
+        try:
+            from autograder.sandbox.lockdown import die_with_parent
+
+            os.setsid()
+            die_with_parent(parent)
+            self._control.close()
+            connection = socket.socket(fileno=descriptor)
+            _become_worker(connection, self._prepared)
+        finally:
+            os._exit(0)
+
+    def _computing_seconds(self) -> float:
+        """What the worker computed so far, in user and system mode; nan where that cannot be told."""
+        try:
+            # The number of another process's clock, as in clock_getcpuclockid(3): /proc may not be there.
+            return time.clock_gettime(~self._worker << 3 | 2)
+        except (OSError, TypeError):  # TypeError: there is no worker
+            return math.nan
+
+    def _reap(self) -> None:
+        if self._worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._worker, signal.SIGKILL)
+                # At the basic level students' code can start processes; those that stay in its session go with it.
+                os.killpg(self._worker, signal.SIGKILL)
+            os.waitpid(self._worker, 0)
+            self._worker = None
+
+
+def _become_worker(connection: socket.socket, prepared: _Prepared) -> None:
+    from autograder.sandbox.serve import serve
+
+    _enter(prepared.box)
+    os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
+    if prepared.rules is not None:
+        from autograder.sandbox.lockdown import copy_without_permissions, filter_system_calls
+
+        filter_system_calls(prepared.rules)
+        copy_without_permissions()
+    with contextlib.suppress(frames.Closed):
+        serve(connection, prepared.shell, prepared.address_space)
+
+
+def _control_socket() -> socket.socket:
+    """The socket to the grader, moved away from where student code reads and prints."""
+    if sys.platform == "win32":
+        control = socket.fromshare(sys.stdin.buffer.read())
+    else:
+        control = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    return control
+
+
+def _drop_privileges(uid: int, box: Path) -> None:
+    from autograder.sandbox import privileges
+
+    box.chmod(0o777)  # made by root, used by the user that this process becomes
+    privileges.drop(uid, [Path(sys.prefix, "lib"), Path(sys.base_prefix, "lib"), Path(__file__).parent, box])
+
+
+def _enter(box: Path) -> None:
+    """Make the worker's folder anew and go there."""
+    folder = box / "work"
+    folder.mkdir(exist_ok=True)
+    os.chdir(folder)
+
+
+def _warm_shell(figures: bool) -> Any:
+    """Import everything that student code could need from outside its folder, and make the shell that runs cells."""
+    import matplotlib.pyplot
+    import matplotlib_fontja  # noqa: F401
+    import matplotlib_inline.backend_inline  # noqa: F401
+    import numpy.random  # noqa: F401  (which `import numpy` leaves for later)
+    from IPython.core.pylabtools import print_figure
+
+    import autograder.sandbox.serve
+    from autograder import check  # noqa: F401  (what a notebook imports)
+    from autograder.exercises import assignments
+
+    assignments()
+    # A course folder on the import path (an editable install) would let student code import the reference.
+    sys.path[:] = [entry for entry in sys.path if not (Path(entry) / "reference").exists()]
+    sys.dont_write_bytecode = True
+    shell = autograder.sandbox.serve.CellShell.instance()
+    shell.enable_matplotlib("inline")
+    if figures:
+        figure = matplotlib.pyplot.figure()
+        figure.gca().set_title("0")
+        print_figure(figure, fmt="png", bbox_inches="tight")  # which loads what drawing loads first
+        matplotlib.pyplot.close(figure)
+    return shell
+
+
+def _lock_down(settings: dict[str, Any], box: Path) -> tuple[int, Any]:
+    """Apply the level's restrictions that workers inherit.
+
+    Returns:
+        The address space that the libraries take, and the system call filter that is each worker's own, if any.
+    """
+    from autograder.sandbox import limits, lockdown
+
+    size, rules = limits.address_space(), None
+    if sys.platform == "linux":
+        lockdown.hide_memory()
+        with contextlib.suppress(FileNotFoundError):
+            threads = len(os.listdir("/proc/self/task"))
+            if settings["forks"] and threads != 1:
+                raise RuntimeError(f"the warm parent has {threads} threads; a fork of it would not be sound")
+    if settings["level"] != "basic":
+        rules = lockdown.system_call_filter()
+        lockdown.restrict_files(map(Path, settings["readable"]), writable=box)
+    return size, rules
+
+
+if __name__ == "__main__":
+    main()

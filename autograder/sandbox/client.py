@@ -1,0 +1,357 @@
+"""Running one submission: cells and probes are asked of a worker, which is believed nothing and stopped when it
+misbehaves."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from autograder.checks import encoding, values
+from autograder.checks.exercise import Exercise, Observation, Stopped
+from autograder.locale import _, current_language
+from autograder.notebooks.cells import names_in
+from autograder.notebooks.submission import Cell, Submission
+from autograder.sandbox import frames
+from autograder.sandbox.fork_server import START_SECONDS, Host, HostLost, shared_host
+from autograder.sandbox.limits import (
+    CLOCK_FACTOR,
+    GRACE_SECONDS,
+    MIME_TYPES,
+    MOST_OUTPUTS,
+    Limits,
+    less_than_usual,
+    took_too_long,
+)
+
+MOST_HOSTS = 3
+"""How often one submission is begun anew because the warm parent was gone; after that it counts as its own doing."""
+
+
+class Figures(StrEnum):
+    """Which cells' figures are drawn; drawing one takes longer than all checks together."""
+
+    NONE = "none"
+    BY_HAND = "by-hand"
+    ALL = "all"
+
+
+class WorkerDied(Exception):
+    """A worker was stopped or ended by itself; the message tells a student."""
+
+
+@dataclass
+class Run:
+    """What came of running a submission.
+
+    Attributes:
+        outputs: by cell index, outputs in the notebook format.
+        observations: by exercise id, one for each case, or a sentence that says why there are none.
+    """
+
+    outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    observations: dict[str, list[Observation] | str] = field(default_factory=dict)
+
+
+def run_submission(
+    submission: Submission,
+    cases: dict[str, list[Any]],
+    figures: Figures = Figures.NONE,
+    limits: Limits = Limits(),
+    host: Host | None = None,
+    files: Mapping[str, bytes] = {},
+) -> Run:
+    """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
+
+    A cell that kills the process or will not stop is left out when a new worker takes over; an exercise that does
+    so loses its own observations only. What may come to code that was stopped for its time already gets the short
+    limits of `Limits.after_a_stop`, so that an endless loop is waited for once.
+
+    Args:
+        cases: exercise id -> the cases to probe it on.
+        figures: which figures are drawn.
+        host: where workers come from; None for the one that this process shares.
+        files: name -> content of what lies beside the notebook; it is put into the worker's folder first.
+    """
+    return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
+
+
+class _Running:
+    """One submission on its way through as many workers as it takes."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        cases: dict[str, list[Any]],
+        figures: Figures,
+        limits: Limits,
+        host: Host,
+        files: Mapping[str, bytes],
+    ) -> None:
+        self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
+        self._deadline = time.monotonic() + limits.total_seconds
+        self._submission = submission
+        self._cells = submission.cells_to_run()
+        self._asked_for = {exercise.defines for exercise in submission.exercises}
+        self._stopped: set[str] = set()
+        self._answers = {exercise.solution for exercise in submission.exercises}
+        self._waiting = [exercise for exercise in submission.exercises if exercise.id in cases]
+        self._fatal: set[int] = set()
+        self._run = Run()
+
+    def run(self) -> Run:
+        """All cells, then all exercises; a new worker after each that died."""
+        lost = 0
+        while True:
+            try:
+                with Worker(self._host, self._limits, self._deadline, self._files) as worker:
+                    if self._run_cells(worker):
+                        self._probe(worker)
+            except HostLost:
+                lost += 1
+                if lost >= MOST_HOSTS:
+                    self._give_up(Stopped(_ended()))
+            if not self._waiting:
+                return self._run
+
+    def _run_cells(self, worker: Worker) -> bool:
+        """Whether the worker has come through all cells."""
+        for cell in self._cells:
+            if cell.index in self._fatal:
+                continue
+            if time.monotonic() > self._deadline and cell.grade_id not in self._answers:
+                # Only what may earn points is still run, so that no number of slow cells makes a grader wait for long.
+                self._run.outputs[cell.index] = [_error_output(_whole_took_too_long())]
+                continue
+            try:
+                with self._limited(worker, frozenset().union(*names_in(cell.source))):
+                    self._run.outputs[cell.index] = worker.run_cell(cell, self._wants_figures(cell))
+            except WorkerDied as death:
+                self._fatal.add(cell.index)
+                self._run.outputs[cell.index] = [_error_output(str(death))]
+                return False
+        return True
+
+    def _wants_figures(self, cell: Cell) -> bool:
+        """With BY_HAND, cells that somebody will look at to grade them: nbgrader's that no exercise judges, and others
+        that may hold the answer to one of these."""
+        by_hand = cell.shown or (cell.grade_id is not None and cell.grade_id not in self._answers)
+        return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
+
+    def _probe(self, worker: Worker) -> None:
+        observations = self._run.observations
+        while self._waiting:
+            exercise = self._waiting[0]
+            try:
+                with self._limited(worker, [exercise.defines]):
+                    observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
+            except WorkerDied as death:
+                observations[exercise.id] = Stopped(death)
+                del self._waiting[0]
+                return
+            del self._waiting[0]
+
+    @contextmanager
+    def _limited(self, worker: Worker, names: Iterable[str]) -> Iterator[None]:
+        """Run code that uses `names` in the body: at short limits where an earlier stop may have been their doing."""
+        asked_for = self._asked_for & self._submission.names_behind(names)
+        worker.stopped_before = not self._stopped.isdisjoint(asked_for)
+        try:
+            yield
+        finally:
+            if worker.overran:
+                self._stopped |= asked_for
+
+    def _give_up(self, reason: str) -> None:
+        for exercise in self._waiting:
+            self._run.observations.setdefault(exercise.id, reason)
+        self._waiting = []
+
+
+class Worker:
+    """One worker, with a folder of `files` that is gone afterwards. HostLost may come from anything it does.
+
+    Attributes:
+        stopped_before: whether what is run next uses code that was stopped once already.
+        overran: whether what was run last took all its time.
+    """
+
+    def __init__(self, host: Host, limits: Limits, deadline: float, files: Mapping[str, bytes] = {}) -> None:
+        self._host, self._limits, self._deadline, self._files = host, limits, deadline, files
+        self.stopped_before = self.overran = False
+        self._why_short = ""
+
+    def __enter__(self) -> Worker:
+        self._connection = self._host.start()
+        try:
+            self._request({"limits": asdict(self._limits), "language": current_language()}, START_SECONDS)
+            for name, content in self._files.items():
+                self._request({"file": {"name": name, "content": content}}, START_SECONDS)
+        except WorkerDied as death:
+            raise HostLost from death  # no line of the student's has run yet
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self._connection.close()
+        self._host.reap()
+
+    def run_cell(self, cell: Cell, figures: bool) -> list[dict[str, Any]]:
+        """The outputs of `cell`. Raises WorkerDied."""
+        seconds = self._allow("cell_seconds")
+        request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
+        reply = self._run(request, seconds, values.MAX_BYTES)
+        return _accepted(reply.get("outputs"), self._limits)
+
+    def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
+        """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
+        seconds, start = self._allow("probe_seconds"), time.monotonic()
+        records = [values.to_record(case) for case in cases]
+        request = {"exercise": exercise.id, "cases": records, "seconds": seconds}
+        reply = self._run({"probe": request}, seconds)
+        if reply.get("out_of_time") is True:
+            computed = time.monotonic() - start < CLOCK_FACTOR * seconds
+            return Stopped(self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed))
+        if reply.get("too_large") is True:
+            return _("Your code returned more data than can be looked at.")
+        if type(reply.get("broke")) is str:
+            return _("Your code raised {type}: {message}").format(type=reply["broke"][:60], message="-")
+        try:
+            observations = [Observation.from_data(data) for data in reply["observations"]]
+            if len(observations) == len(cases):
+                return observations
+        except (KeyError, TypeError, ValueError):
+            pass
+        return _unreadable()
+
+    def _allow(self, limit: str) -> float:
+        """Computing time under `limit`, one of `Limits`, within what is left for all.
+
+        It is a little even when all is used up, so that good work still counts.
+        """
+        seconds = getattr(self._limits.after_a_stop() if self.stopped_before else self._limits, limit)
+        left = (self._deadline - time.monotonic()) / CLOCK_FACTOR
+        self._why_short = ""
+        if left < seconds:
+            self._why_short = _whole_took_too_long()
+        elif seconds < getattr(self._limits, limit):
+            self._why_short = less_than_usual()
+        return min(seconds, max(left, 1.0))
+
+    def _run(self, message: dict[str, Any], seconds: float, most_text: int = values.MAX_TEXT) -> dict[str, Any]:
+        """The reply to `message`, for which the worker may compute for `seconds`.
+
+        It is to stop by itself then; what it computes is measured from outside too.
+        """
+        start, before = time.monotonic(), self._host.computing_seconds()
+
+        def look() -> None:
+            computed = self._host.computing_seconds() - before
+            if computed > seconds + GRACE_SECONDS:
+                raise WorkerDied(self._took_too_long(computed, on_the_clock=False))
+
+        try:
+            return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, most_text, look)
+        finally:
+            waited = time.monotonic() - start
+            computed = self._host.computing_seconds() - before
+            # Where nobody can tell computing time, it is at most the time on the clock.
+            took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
+            self.overran = took_all or waited >= CLOCK_FACTOR * seconds
+
+    def _request(
+        self,
+        message: dict[str, Any],
+        seconds: float,
+        most_text: int = values.MAX_TEXT,
+        look: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
+        """The reply to `message`. Sending, waiting and reading what came all count against `seconds` on the clock."""
+        deadline = time.monotonic() + seconds
+        try:
+            frames.send(self._connection, encoding.pack(message), deadline - time.monotonic())
+            reply = encoding.unpack(frames.receive(self._connection, deadline - time.monotonic(), look), most_text)
+        except TimeoutError:
+            raise WorkerDied(self._took_too_long(seconds, on_the_clock=True)) from None
+        except encoding.WireError:
+            raise WorkerDied(_unreadable()) from None
+        except frames.Closed:
+            self._host.reap()  # which tells whether the worker alone is gone
+            raise WorkerDied(_ended()) from None
+        if time.monotonic() > deadline:
+            raise WorkerDied(self._took_too_long(seconds, on_the_clock=True))
+        if type(reply) is not dict:
+            raise WorkerDied(_unreadable())
+        return reply
+
+    def _took_too_long(self, seconds: float, on_the_clock: bool) -> str:
+        return "\n".join(filter(None, [took_too_long(seconds, on_the_clock), self._why_short]))
+
+
+def _ended() -> str:
+    return _("Your code ended the Python process (a crash, a call such as os._exit, or too many or too large files).")
+
+
+def _unreadable() -> str:
+    return _("What came back from your code could not be read.")
+
+
+def _whole_took_too_long() -> str:
+    return _("The notebook as a whole took too long.")
+
+
+def _error_output(message: str) -> dict[str, Any]:
+    return {"output_type": "error", "ename": "Stopped", "evalue": message, "traceback": [message]}
+
+
+_OUTPUT_FIELDS = {
+    "stream": {"name": str, "text": str},
+    "display_data": {"data": dict, "metadata": dict},
+    "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
+    "error": {"ename": str, "evalue": str, "traceback": list},
+}
+
+
+def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
+    """Those of a worker's claimed outputs that have the form of one, as far as the caps allow.
+
+    The worker's shell keeps to the same caps; what comes here may have been written past it.
+    """
+    kept, texts, images = [], 2 * limits.text_chars, limits.image_bytes
+    for output in outputs if type(outputs) is list else []:
+        if not _is_output(output):
+            continue
+        for text in _texts_of(output):
+            texts -= len(text)
+        images -= len(output.get("data", {}).get("image/png", ""))
+        if texts < 0 or images < 0 or len(kept) >= MOST_OUTPUTS:
+            break
+        kept.append(output)
+    return kept
+
+
+def _is_output(output: Any) -> bool:
+    if type(output) is not dict or type(output.get("output_type")) is not str:
+        return False
+    wanted = _OUTPUT_FIELDS.get(output["output_type"])
+    if wanted is None or set(output) != {"output_type", *wanted}:
+        return False
+    if any(type(output[name]) is not kind for name, kind in wanted.items()) or output.get("metadata"):
+        return False
+    if output.get("name", "stdout") not in ("stdout", "stderr") or output.get("execution_count", 0) < 0:
+        return False
+    data = output.get("data", {})
+    if any(mime not in MIME_TYPES for mime in data):
+        return False
+    if any(type(text) is not str for text in [*data.values(), *output.get("traceback", [])]):
+        return False
+    return re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")) is not None
+
+
+def _texts_of(output: dict[str, Any]) -> list[str]:
+    data = [text for mime, text in output.get("data", {}).items() if mime != "image/png"]
+    return [*data, *output.get("traceback", []), *(output.get(name, "") for name in ("text", "ename", "evalue"))]

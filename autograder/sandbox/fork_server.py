@@ -1,0 +1,341 @@
+"""The trusted side of a warm parent: starts it at the best isolation level there is, and gets workers from it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import site
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autograder.checks import encoding
+from autograder.locale import _
+from autograder.sandbox import frames, lockdown
+from autograder.sandbox.isolation import Level, command, readable_paths, unprivileged_uid
+from autograder.sandbox.limits import Limits
+
+START_SECONDS = 60.0
+START_TRIES = 5
+ORDER_SECONDS = 10.0
+KILLED = (-9, 128 + 9)
+"""What a killed process ends with, and what bubblewrap does when the process in it was killed."""
+
+FORKS = sys.platform == "linux"
+"""Elsewhere a process that has run numerical libraries cannot be forked safely; every worker starts cold there."""
+
+KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTYPE")
+"""The environment variables that students' code inherits; tokens and keys stay out."""
+
+
+class HostBroken(Exception):
+    """Workers cannot be had as asked: a fault of the installation or the system, not of a student."""
+
+
+class HostLost(Exception):
+    """The warm parent is gone, and with it what its worker was doing; `Host.start` brings up a new one."""
+
+
+class Host:
+    """Where workers come from, one at a time, each with an empty folder.
+
+    Attributes:
+        level: how workers are isolated.
+        unavailable: why each better level is not to be had here.
+    """
+
+    def __init__(
+        self,
+        level: Level | None = None,
+        guarded: tuple[Path, ...] = (),
+        figures: bool = False,
+        own_code: bool = False,
+        limits: Limits = Limits(),
+    ) -> None:
+        """Start a warm parent.
+
+        Args:
+            level: the isolation level; None for the best that works here, which is found by trying.
+            guarded: folders that students' code must not be able to read.
+            figures: whether figures will be drawn.
+            own_code: whether whoever starts this checks their own notebook; only then may it run as root.
+
+        Raises:
+            HostBroken: there is no such level here, or no worker at all; the message says why.
+        """
+        self._guarded = [str(path) for path in guarded]
+        self._figures, self._own_code, self._limits = figures, own_code, limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+        self._control: socket.socket | None = None
+        self.unavailable: dict[Level, str] = {}
+        if guarded and sys.platform == "linux":
+            lockdown.hide_memory()  # expected values are in this process
+        for candidate in Level if level is None else [level]:
+            self.level = candidate
+            reason = self._try()
+            if reason is None:
+                return
+            self.unavailable[candidate] = reason
+        reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
+        raise HostBroken(
+            _("The process that runs students' code does not start. It said:\n{details}").format(details=reasons)
+        )
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self.close()
+
+    def start(self) -> socket.socket:
+        """A connection to a new worker.
+
+        Raises:
+            HostLost: the warm parent was gone; the next start brings up a new one.
+        """
+        if self._process is None:
+            self._launch()
+        if not FORKS:
+            return self._control
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._control.settimeout(ORDER_SECONDS)
+                socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+            self._answer()
+        except HostLost:
+            ours.close()
+            raise
+        except OSError as error:
+            ours.close()
+            self.close()
+            raise HostLost from error
+        return ours
+
+    def reap(self) -> None:
+        """End the worker, whatever it does, and delete its folder.
+
+        Raises:
+            HostLost: the warm parent was gone; the next start brings up a new one.
+        """
+        if not FORKS:
+            self.close()
+        elif self._process is not None:
+            try:
+                self._control.settimeout(ORDER_SECONDS)
+                self._control.send(b"r")
+            except OSError as error:
+                self.close()
+                raise HostLost from error
+            if self._answer() != b"k":
+                self.close()  # its folder cannot be cleared: leave it behind, with the folder
+
+    def computing_seconds(self) -> float:
+        """What the worker computed so far, in user and system mode; nan where that cannot be told.
+
+        Raises:
+            HostLost: the warm parent was gone; the next start brings up a new one.
+        """
+        if not FORKS or self._process is None:
+            return math.nan
+        try:
+            self._control.settimeout(ORDER_SECONDS)
+            self._control.send(b"c")
+        except OSError as error:
+            self.close()
+            raise HostLost from error
+        (seconds,) = struct.unpack("d", self._answer(struct.calcsize("d")))
+        return seconds
+
+    def close(self) -> None:
+        """End the warm parent and its worker, and delete the folder."""
+        if self._control is not None:
+            self._control.close()  # upon which it clears up after itself and ends
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2.0 if FORKS else 0.0)
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.kill()
+            self._process.wait()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._control = self._process = self._scratch = None
+
+    def _answer(self, size: int = 1) -> bytes:
+        try:
+            answer = self._control.recv(size)
+        except OSError:
+            answer = b""
+        if len(answer) != size:
+            self.close()
+            raise HostLost
+        return answer
+
+    # --- starting ---
+
+    def _try(self) -> str | None:
+        """Why this level is not to be had here; None if it is, with the warm parent running."""
+        if self.level is not Level.BASIC and not FORKS:
+            return "only on Linux"
+        reason = ""
+        for self._with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
+            found = self._try_again_and_again()
+            if found is None:
+                return None
+            reason = found or reason
+        return reason or "it ended at once"
+
+    def _try_again_and_again(self) -> str | None:
+        """What `_try_once` finds; "" where the warm parent was lost every time."""
+        for _number in range(START_TRIES):
+            try:
+                return self._try_once()
+            except (HostLost, frames.Closed):  # something may kill it, which tells nothing of the level
+                self.close()
+        return ""
+
+    def _try_once(self) -> str | None:
+        """Why there is no warm parent that holds what its level promises; None if there is one, running."""
+        try:
+            self._launch()
+            possible = self._possible() if self.level is not Level.BASIC else []
+        except (HostBroken, FileNotFoundError) as error:
+            self.close()
+            return str(error)
+        if possible:
+            self.close()
+            return "students' code could still " + ", ".join(possible)
+        return None
+
+    def _possible(self) -> list[str]:
+        """What a trial worker manages to do that it must not."""
+        with tempfile.TemporaryDirectory() as outside, self.start() as worker:
+            greeting = {"limits": vars(self._limits), "language": "en"}
+            for message in (greeting, {"trial": [outside, *self._guarded]}):
+                frames.send(worker, encoding.pack(message), START_SECONDS)
+                reply = encoding.unpack(frames.receive(worker, START_SECONDS))
+        self.reap()
+        return reply["possible"]
+
+    def _launch(self) -> None:
+        uid = unprivileged_uid()
+        if uid is not None and self._own_code and self.level is Level.BASIC:
+            uid = None
+        self._scratch = Path(tempfile.mkdtemp(prefix="autograder-")).resolve()
+        self._scratch.chmod(0o711)
+        box = self._scratch / "box"
+        box.mkdir()
+        settings = {
+            "level": self.level.value,
+            "forks": FORKS,
+            "uid": uid,
+            "box": str(box),
+            "readable": [str(path) for path in [*readable_paths(), self._scratch / "matplotlib"]],
+            "figures": self._figures,
+            "folder_bytes": self._limits.folder_bytes,
+            "folder_entries": self._limits.folder_entries,
+        }
+        environment = _environment(self._scratch, box / "work")
+        line = command(self.level, self._scratch, box, self._limits.folder_bytes, self._with_proc)
+        with tempfile.TemporaryFile() as log:
+            self._process, self._control = _spawn(line, environment, log)
+            try:
+                frames.send(self._control, json.dumps(settings).encode(), START_SECONDS)
+                ready = json.loads(frames.receive(self._control, START_SECONDS))
+            except (frames.Closed, TimeoutError, ValueError) as error:
+                killed = self._was_killed()
+                self.close()
+                log.seek(0)
+                said = log.read()[-2000:].decode("utf-8", "replace").strip()
+                raise (HostBroken(said) if said and not killed else HostLost()) from error
+        if not ready.get("ready"):
+            self.close()
+            raise HostBroken(str(ready.get("reason")))
+
+    def _was_killed(self) -> bool:
+        """Whether somebody else ended the warm parent, which tells nothing of what works here."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        return self._process.returncode in KILLED
+
+
+def too_weak(host: Host, option: str) -> str:
+    """Why nothing is graded at the basic level unless `option` asks for it."""
+    reasons = "\n".join(f"{level}: {reason}" for level, reason in host.unavailable.items())
+    return _(
+        "Nothing was graded: on this system students' code could read and change your files while it runs. Grade on "
+        "Linux or in a container (the instructor guide says how), or accept that with {option}.\n{reasons}"
+    ).format(option=option, reasons=reasons)
+
+
+@cache
+def shared_host(guarded: tuple[Path, ...] = (), figures: bool = False, own_code: bool = True) -> Host:
+    """The host of this process for these settings, started when it is first asked for."""
+    host = Host(guarded=guarded, figures=figures, own_code=own_code)
+    atexit.register(host.close)
+    return host
+
+
+def _spawn(line: list[str], environment: dict[str, str], log: Any) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start the process `line` with a socket to it: as its stdin, or handed over through it on Windows."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        options: dict[str, Any] = {"env": environment, "stderr": log, "stdout": subprocess.DEVNULL, "cwd": os.path.sep}
+        if sys.platform == "win32":
+            process = subprocess.Popen(line, stdin=subprocess.PIPE, **options)
+            process.stdin.write(theirs.share(process.pid))
+            process.stdin.close()
+        else:
+            process = subprocess.Popen(line, stdin=theirs, start_new_session=True, **options)
+    return process, ours
+
+
+def _environment(scratch: Path, home: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    fonts = scratch / "matplotlib"
+    fonts.mkdir()
+    for font_list in _font_cache().glob("fontlist-*.json"):
+        shutil.copy(font_list, fonts)
+    return {
+        **kept,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "USER": "student",
+        "TMPDIR": str(home),
+        "IPYTHONDIR": str(home / ".ipython"),
+        "MPLCONFIGDIR": str(fonts),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUSERBASE": site.getuserbase(),
+        # One thread: sums come out the same, a class fills all cores anyway, and the warm parent can be forked.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+@cache
+def _font_cache() -> Path:
+    """A folder with matplotlib's list of fonts, which takes seconds to make: made once, here, and copied to workers."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    folder = Path(base) / "gradient-pathology" / "matplotlib"
+    if not list(folder.glob("fontlist-*.json")):
+        with contextlib.suppress(OSError):  # no home to write to: every worker then makes its own
+            folder.mkdir(parents=True, exist_ok=True)
+            line = [sys.executable, "-I", "-c", "import matplotlib.font_manager"]
+            subprocess.run(line, env={**os.environ, "MPLCONFIGDIR": str(folder)}, capture_output=True)
+    return folder

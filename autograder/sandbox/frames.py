@@ -1,0 +1,82 @@
+"""Messages over a socket: 4 bytes of length, big-endian, then as many bytes of `autograder.checks.encoding`."""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from autograder.checks.values import MAX_BYTES
+
+_CHUNK = 2**20
+
+LOOK_SECONDS = 0.25
+"""How often who waits for a message looks whether to wait on."""
+
+
+class Closed(Exception):
+    """The other side is gone, or speaks another language."""
+
+
+def send(connection: socket.socket, message: bytes, seconds: float = math.inf) -> None:
+    """Send one message.
+
+    Raises:
+        TimeoutError: the other side did not take it in time.
+        Closed: it is gone.
+    """
+    _set_timeout(connection, time.monotonic() + seconds)
+    try:
+        connection.sendall(struct.pack(">I", len(message)) + message)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise Closed(str(error)) from error
+
+
+def receive(connection: socket.socket, seconds: float = math.inf, look: Callable[[], None] | None = None) -> bytes:
+    """The next message, whole. `seconds` is for all of it: one that drips in is no way to gain time.
+
+    Args:
+        look: called again and again while it is waited for; what it raises ends the waiting.
+
+    Raises:
+        TimeoutError: it was not there in time.
+        Closed: the other side is gone, or announces a message that is too long.
+    """
+    deadline = time.monotonic() + seconds
+    (length,) = struct.unpack(">I", _exactly(connection, 4, deadline, look))
+    if length > MAX_BYTES:
+        raise Closed(f"a message of {length} bytes")
+    return _exactly(connection, length, deadline, look)
+
+
+def _exactly(connection: socket.socket, size: int, deadline: float, look: Callable[[], None] | None) -> bytes:
+    received = bytearray()
+    next_look = time.monotonic() + LOOK_SECONDS if look else math.inf
+    while len(received) < size:
+        if time.monotonic() >= next_look:
+            look()
+            next_look = time.monotonic() + LOOK_SECONDS
+        try:
+            _set_timeout(connection, min(deadline, next_look))
+            chunk = connection.recv(min(size - len(received), _CHUNK))
+        except TimeoutError:
+            if time.monotonic() >= deadline:
+                raise
+            continue
+        except OSError as error:
+            raise Closed(str(error)) from error
+        if not chunk:
+            raise Closed("end of stream")
+        received += chunk
+    return bytes(received)
+
+
+def _set_timeout(connection: socket.socket, deadline: float) -> None:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(None if math.isinf(left) else left)

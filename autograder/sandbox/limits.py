@@ -1,0 +1,160 @@
+"""What a student's code may take, and how a process holds itself to it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autograder.locale import _
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps on one submission.
+
+    Attributes:
+        cell_seconds, probe_seconds: computing time of one cell, and of all cases of one exercise. On the clock they may
+            take `CLOCK_FACTOR` times as long.
+        total_seconds: time on the clock of the whole submission, restarts included.
+        memory_bytes: address space on top of what the libraries take.
+        file_bytes: size of any file that is written.
+        folder_bytes, folder_entries: what the submission's folder may hold in all.
+        text_chars, image_bytes: what is kept of one cell's output.
+    """
+
+    cell_seconds: float = 10.0
+    probe_seconds: float = 10.0
+    total_seconds: float = 180.0
+    memory_bytes: int = 2 * 2**30
+    file_bytes: int = 16 * 2**20
+    folder_bytes: int = 64 * 2**20
+    folder_entries: int = 2000
+    text_chars: int = 100_000
+    image_bytes: int = 4 * 2**20
+
+    def after_a_stop(self) -> Limits:
+        """The limits of code that uses what has been stopped once already: right code needs far less than these."""
+        return replace(
+            self,
+            cell_seconds=min(self.cell_seconds, max(5.0, self.cell_seconds / 2)),
+            probe_seconds=min(self.probe_seconds, max(2.0, self.probe_seconds / 5)),
+        )
+
+
+CLOCK_FACTOR = 4.0 if hasattr(signal, "setitimer") else 1.0
+"""How many times its computing time code may take on the clock: it may wait for something, and a busy machine lets it
+wait. Without timers (Windows) computing time is not measured, and the clock alone counts."""
+
+MIME_TYPES = ("text/plain", "text/latex", "image/png")
+"""What is kept of a display: nothing that a browser would run."""
+
+MOST_OUTPUTS = 200
+"""How many outputs of one cell are kept."""
+
+GRACE_SECONDS = 2.0
+"""How long the trusted side waits after a limit that the code was to keep by itself, before it kills the process."""
+
+RING_AGAIN_SECONDS = 0.5
+"""How soon code that swallows `OutOfTime` meets the next one."""
+
+
+class OutOfTime(BaseException):
+    """Raised inside code that runs longer than it may. No Exception, so that `except Exception` lets it through.
+
+    The message is that of `took_too_long`.
+    """
+
+
+def took_too_long(seconds: float, on_the_clock: bool) -> str:
+    """What a student reads about code that was stopped after `seconds` of computing, or on the clock."""
+    if on_the_clock:
+        sentence = _(
+            "Your code was stopped after {seconds:.0f} s on the clock. Does it wait for something, or is there a loop "
+            "that never ends?"
+        )
+    else:
+        sentence = _("Your code was stopped after {seconds:.0f} s of computing. Is there a loop that never ends?")
+    return sentence.format(seconds=seconds)
+
+
+def less_than_usual() -> str:
+    """Why `Limits.after_a_stop` held."""
+    return _("That is less than usual: code that it uses had been stopped before.")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTime` in the body after `seconds` of computing, or `CLOCK_FACTOR` times as many on the clock.
+
+    A limit around this one holds on. Without a limit where there are no timers (Windows, threads).
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # Computing is that of the whole process, in user and system mode, so that waiting for a busy machine is none.
+    computing = _ringing(signal.ITIMER_PROF, signal.SIGPROF, time.process_time, seconds, on_the_clock=False)
+    waiting = _ringing(signal.ITIMER_REAL, signal.SIGALRM, time.monotonic, CLOCK_FACTOR * seconds, on_the_clock=True)
+    with computing, waiting:
+        yield
+
+
+@contextmanager
+def _ringing(timer: int, number: int, clock: Callable[[], float], seconds: float, on_the_clock: bool) -> Iterator[None]:
+    outer, _interval = signal.getitimer(timer)
+    seconds = min(seconds, outer or seconds)
+
+    def ring(signum: int, frame: Any) -> None:
+        left = seconds - (clock() - start)
+        if left > 0:  # systems count computing in ticks, and may ring a tenth too soon
+            signal.setitimer(timer, max(left, 0.001), RING_AGAIN_SECONDS)
+            return
+        raise OutOfTime(took_too_long(seconds, on_the_clock))
+
+    handler, start = signal.signal(number, ring), clock()
+    signal.setitimer(timer, seconds, RING_AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        left = max(outer - (clock() - start), 0.001) if outer else 0.0
+        signal.setitimer(timer, left, RING_AGAIN_SECONDS if outer else 0.0)
+        signal.signal(number, handler)
+
+
+def confine(limits: Limits, address_space: int) -> None:
+    """Hold this process to `limits` for good, as far as the system can.
+
+    Args:
+        address_space: bytes that it takes already.
+    """
+    if resource is None:
+        return
+    caps = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_CPU": int(limits.total_seconds) + 10,
+        "RLIMIT_FSIZE": limits.file_bytes,
+        "RLIMIT_NOFILE": 64,
+        "RLIMIT_MEMLOCK": 0,
+        "RLIMIT_AS": address_space + limits.memory_bytes,
+    }
+    for name, cap in caps.items():
+        # macOS has no working RLIMIT_AS, and a hard limit that is already lower stays.
+        with suppress(AttributeError, ValueError, OSError):
+            resource.setrlimit(getattr(resource, name), (cap, cap))
+
+
+def address_space() -> int:
+    """Bytes of address space this process takes now."""
+    with suppress(OSError):
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    return 2**30

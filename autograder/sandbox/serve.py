@@ -1,0 +1,102 @@
+"""What a worker does: runs cells and probes that it is asked for, and answers with plain data.
+
+The first message is `{"limits": ..., "language": ...}`; then each request, `{"file": ...}`, `{"cell": ...}`,
+`{"probe": ...}` or `{"trial": ...}`, is answered by one message.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.checks import encoding, exercise
+from autograder.checks.exercise import RANDOM_STATE, Exercise, Implementation, keep_random_state
+from autograder.locale import choose_language
+from autograder.sandbox import frames, limits
+from autograder.sandbox.limits import Limits, OutOfTime, time_limit
+from autograder.sandbox.shell import CellShell
+
+
+def serve(connection: socket.socket, shell: CellShell, address_space: int) -> None:
+    """Answer requests until the connection ends."""
+    greeting = encoding.unpack(frames.receive(connection))
+    allowed = Limits(**greeting["limits"])
+    choose_language(greeting["language"])
+    limits.confine(allowed, address_space)
+    sys.path.append(os.getcwd())  # last: a module beside the notebook can be imported, and hides no installed one
+    random.seed(RANDOM_STATE)
+    np.random.seed(RANDOM_STATE)
+    frames.send(connection, encoding.pack({"ready": True}))
+    while True:
+        try:
+            request = encoding.unpack(frames.receive(connection))
+        except frames.Closed:
+            return
+        try:
+            message = encoding.pack(_answer(request, shell, allowed))
+        except encoding.WireError:
+            message = encoding.pack({"too_large": True})
+        frames.send(connection, message)
+
+
+def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[str, Any]:
+    match request:
+        case {"file": {"name": name, "content": content}}:
+            return {"written": _write(Path(name), content)}
+        case {"cell": cell}:
+            return {"outputs": shell.run(**cell, limits=allowed)}
+        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds}}:
+            return _probe(exercise(name), shell.user_ns, cases, seconds)
+        case {"trial": paths}:
+            return {"possible": _possible(paths)}
+
+
+def _write(path: Path, content: bytes) -> bool:
+    try:
+        path.write_bytes(content)
+    except OSError:  # a name that this file system does not take; the cell that wants the file will say so
+        return False
+    return True
+
+
+def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    implementation = Implementation(namespace)
+    try:
+        with keep_random_state(), time_limit(seconds):
+            observations = [wanted.observe(implementation, wanted.case(**case)).to_data() for case in cases]
+    except OutOfTime:
+        return {"out_of_time": True}
+    except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code
+        return {"broke": type(error).__name__}
+    return {"observations": observations}
+
+
+def _possible(paths: list[str]) -> list[str]:
+    """Which acts that a locked-down process must not manage this one does manage, all of them harmless."""
+    acts = {
+        "start a process": _fork,
+        "open a socket": lambda: socket.socket().close(),
+        "signal another process": lambda: os.kill(os.getppid(), 0),
+        **{f"read {path}": lambda path=path: os.listdir(path) for path in paths},
+    }
+    possible = []
+    for name, act in acts.items():
+        try:
+            act()
+        except OSError:
+            continue
+        possible.append(name)
+    return possible
+
+
+def _fork() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)

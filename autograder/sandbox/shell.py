@@ -1,0 +1,179 @@
+"""An IPython shell that runs notebook cells and hands their outputs back as the notebook format has them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from typing import Any
+
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import print_figure
+from IPython.utils.text import LSString, SList
+
+from autograder.locale import _
+from autograder.sandbox.limits import MIME_TYPES, MOST_OUTPUTS, Limits, OutOfTime, time_limit
+
+
+class CellOutputs:
+    """Collects one cell's outputs in order, within caps."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.items: list[dict[str, Any]] = []
+        self._text_left = limits.text_chars
+        self._image_left = limits.image_bytes
+
+    def stream(self, name: str, text: str) -> None:
+        """Text that the cell printed."""
+        text = self._within_cap(text)
+        last = self.items[-1] if self.items else {}
+        if last.get("output_type") == "stream" and last["name"] == name:
+            last["text"] += text
+        elif text:
+            self.items.append({"output_type": "stream", "name": name, "text": text})
+
+    def display(self, data: dict[str, Any], execution_count: int | None = None) -> None:
+        """A displayed object, or with `execution_count` the cell's result."""
+        kept: dict[str, str] = {}
+        for mime, value in data.items():
+            if mime == "image/png" and isinstance(value, str) and len(value) <= self._image_left:
+                self._image_left -= len(value)
+                kept[mime] = value
+            elif mime in MIME_TYPES and mime != "image/png":
+                kept[mime] = self._within_cap(str(value))
+        if not kept or len(self.items) >= MOST_OUTPUTS:
+            return
+        if execution_count is None:
+            self.items.append({"output_type": "display_data", "data": kept, "metadata": {}})
+        else:
+            self.items.append(
+                {"output_type": "execute_result", "data": kept, "metadata": {}, "execution_count": execution_count}
+            )
+
+    def error(self, name: str, value: str, lines: list[str]) -> None:
+        """A traceback."""
+        self.items.append(
+            {
+                "output_type": "error",
+                "ename": name[:200],
+                "evalue": self._within_cap(value[:2000]),
+                "traceback": [self._within_cap(line) for line in lines],
+            }
+        )
+
+    @property
+    def has_error(self) -> bool:
+        """Whether it is said that the cell failed."""
+        return any(item["output_type"] == "error" for item in self.items)
+
+    def _within_cap(self, text: str) -> str:
+        if self._text_left <= 0:
+            return ""
+        if len(text) > self._text_left:
+            text = text[: self._text_left] + "\n" + _("... the rest of this output was cut off.") + "\n"
+            self._text_left = 0
+        else:
+            self._text_left -= len(text)
+        return text
+
+
+class _Stream(io.TextIOBase):
+    """What is written goes to the cell that runs now: a log handler keeps the stream that an earlier cell gave it."""
+
+    encoding = "UTF-8"
+
+    def __init__(self, name: str, shell: CellShell) -> None:
+        self._name, self._shell = name, shell
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._shell.outputs.stream(self._name, str.__str__(text))
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+
+class _Publisher(DisplayPublisher):
+    def publish(self, data: dict[str, Any], metadata: Any = None, **kwargs: Any) -> None:
+        self.shell.outputs.display(data)
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.shell.outputs.items.clear()
+
+
+class CellShell(InteractiveShell):
+    """Runs cells as a Jupyter kernel does: magics, top-level await, display and inline figures included."""
+
+    outputs: CellOutputs
+
+    def __init__(self, **kwargs: Any) -> None:
+        HistoryManager.enabled = False
+        super().__init__(display_pub_class=_Publisher, **kwargs)
+        self.display_pub = _Publisher(parent=self, shell=self)
+        self.displayhook.write_output_prompt = lambda: None
+        self.displayhook.write_format_data = lambda data, md=None: self.outputs.display(data, self.execution_count)
+        self.displayhook.finish_displayhook = lambda: None
+        # Whatever format the student asks for (svg, say), a figure also comes as PNG, which is what is kept. The format
+        # chosen for Figure itself goes first; nothing that is chosen removes what stands for its base class.
+        draw = partial(print_figure, fmt="png", base64=True, bbox_inches="tight")
+        self.display_formatter.formatters["image/png"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
+        self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
+
+    def system(self, cmd: str) -> None:
+        """Run `!command`; where no process may be started the cell goes on, as after a command that fails."""
+        try:
+            self.system_piped(cmd)
+        except OSError:
+            print(_("Shell commands are not run here."), file=sys.stderr)
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """The output of a command, for `lines = !command`."""
+        try:
+            return super().getoutput(cmd, split, depth + 1)
+        except OSError:
+            print(_("Shell commands are not run here."), file=sys.stderr)
+            return SList() if split else LSString("")
+
+    def run(self, source: str, figures: bool, seconds: float, limits: Limits) -> list[dict[str, Any]]:
+        """The outputs of one cell. Figures are drawn only where `figures`; a cell that takes too long is stopped."""
+        self.outputs = outputs = CellOutputs(limits)
+        self.display_formatter.formatters["image/png"].enabled = figures
+        before = sys.displayhook, sys.stdin
+        sys.stdin = io.StringIO()  # input() ends at once with EOFError
+        try:
+            with redirect_stdout(self._streams["stdout"]), redirect_stderr(self._streams["stderr"]):
+                try:
+                    with time_limit(seconds):
+                        result = self.run_cell(source, store_history=True)
+                    if isinstance(result.error_in_exec, OutOfTime) and not outputs.has_error:
+                        # It rang while IPython put a traceback into words: one of a million calls takes long.
+                        self._report_out_of_time(seconds)
+                except OutOfTime:
+                    self._report_out_of_time(seconds)
+                except BaseException as error:
+                    outputs.error(type(error).__name__, "", [])
+        finally:
+            sys.displayhook, sys.stdin = before
+        return outputs.items
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is no screen: figures are drawn inline, whatever `%matplotlib` asks for."""
+
+    def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
+        if issubclass(etype, OutOfTime):
+            self._report_out_of_time(None)
+        else:
+            try:
+                text = str(evalue)
+            except Exception:  # a student's __str__ may itself be broken
+                text = ""
+            self.outputs.error(etype.__name__, text, stb)
+
+    def _report_out_of_time(self, seconds: float | None) -> None:
+        text = _("This cell was stopped because it took too long. Is there a loop that never ends?")
+        self.outputs.error("TimeoutError", text, [f"TimeoutError: {text}"])

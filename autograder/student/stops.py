@@ -1,0 +1,168 @@
+"""Whether a notebook's code is what it was: an endless loop is waited for once, not at every `check` and `hint`."""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from autograder.checks.judge import with_line
+from autograder.checks.values import Raised
+from autograder.locale import _
+from autograder.sandbox.limits import Limits, OutOfTime, less_than_usual, time_limit
+
+Parts = list[tuple[str, Any]]
+"""What code consists of: code objects and constants, by name. Equal parts behave alike."""
+
+LIBRARIES = {"numpy", "matplotlib", "autograder", "builtins", *sys.stdlib_module_names}
+"""Code that students do not change."""
+
+MOST_PARTS = 1000
+
+_CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
+
+
+class _Unknown(Exception):
+    """The code uses something that may have changed unseen."""
+
+
+def parts_of(namespace: dict[str, Any], name: str) -> Parts | None:
+    """What the code of `namespace[name]` consists of, helpers included.
+
+    Returns:
+        None where equal parts would not mean equal code: it is not there, or uses data that can change in place.
+    """
+    if name not in namespace:
+        return None
+    walk = _Walk()
+    try:
+        walk.visit(name, namespace[name])
+    except Exception:  # _Unknown, or an odd object of the student's that raises when it is looked at
+        return None
+    return walk.parts
+
+
+class _Walk:
+    """Goes through a function or class and all that it uses."""
+
+    def __init__(self) -> None:
+        self.parts: Parts = []
+        self._seen: dict[int, Any] = {}  # with the objects, so that no other gets the same id
+
+    def visit(self, name: str, value: Any) -> None:
+        """Add the parts of `value`, which is called `name` where it is used."""
+        if id(value) in self._seen:
+            return
+        if len(self.parts) >= MOST_PARTS:
+            raise _Unknown
+        if type(value) in _CONSTANTS:
+            self.parts.append((name, (type(value), value)))
+            return
+        self._seen[id(value)] = value
+        if type(value) in (tuple, frozenset):
+            self.parts.append((name, (type(value), len(value))))
+            for item in value:
+                self.visit(name, item)
+        elif _is_of_a_library(value):
+            self.parts.append((name, value))
+        elif type(value) is types.FunctionType:
+            self._function(name, value)
+        elif isinstance(value, type):
+            self._class(name, value)
+        elif type(value) in (staticmethod, classmethod, types.MethodType):
+            self.visit(name, value.__func__)
+            self.visit(name, getattr(value, "__self__", None))
+        elif type(value) is property:
+            for function in (value.fget, value.fset, value.fdel):
+                self.visit(name, function)
+        elif type(value) is cached_property:
+            self.visit(name, value.func)
+        else:
+            raise _Unknown
+
+    def _function(self, name: str, function: types.FunctionType) -> None:
+        self.parts.append((name, function.__code__))
+        self.visit(f"{name} defaults", function.__defaults__)
+        self.visit(f"{name} defaults", tuple((function.__kwdefaults__ or {}).items()))
+        for free, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            try:
+                content = cell.cell_contents
+            except ValueError as error:
+                raise _Unknown from error
+            self.visit(free, content)
+        for used in _globals_in(function.__code__):
+            if used in function.__globals__:
+                self.visit(used, function.__globals__[used])
+            else:
+                self.parts.append((used, getattr(builtins, used, None)))
+
+    def _class(self, name: str, made: type) -> None:
+        self.parts.append((name, made.__qualname__))
+        for base in (type(made), *made.__bases__):
+            self.visit(f"{name} base", base)
+        for key, value in vars(made).items():
+            is_internal = key == "_abc_impl" or (key.startswith("__") and not _is_code(value))
+            if not is_internal:
+                self.visit(f"{name}.{key}", value)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, (types.FunctionType, staticmethod, classmethod, property))
+
+
+def _globals_in(code: types.CodeType) -> list[str]:
+    """The global names that `code`, or a function in it, reads."""
+    used = {i.argval: None for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            used |= dict.fromkeys(_globals_in(constant))
+    return list(used)
+
+
+def _is_of_a_library(value: Any) -> bool:
+    """Whether `value` is a module, class or function of one of LIBRARIES, under its own name there."""
+    if type(value) is types.ModuleType:
+        return value.__name__.partition(".")[0] in LIBRARIES
+    if type(value) is np.ufunc:
+        return True
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if type(module) is not str or type(name) is not str or module.partition(".")[0] not in LIBRARIES:
+        return False
+    return getattr(sys.modules.get(module), name, None) is value
+
+
+class Stops:
+    """Remembers which code was stopped for its time in this session."""
+
+    def __init__(self) -> None:
+        self._stopped: dict[str, tuple[Parts, str]] = {}
+
+    @contextmanager
+    def limited(self, what: str, parts: Callable[[], Parts | None], limits: Limits) -> Iterator[None]:
+        """Limit the time of the body, which does `what` with code that consists of `parts`.
+
+        Raises:
+            OutOfTime: it was stopped, now or before while the code was the same; the message tells a student.
+        """
+        now = parts() if self._stopped else None
+        known, reason = self._stopped.get(what, (None, ""))
+        if now is not None and now == known:
+            raise OutOfTime(f"{reason}\n" + _("It was not run again: the code is unchanged since then."))
+        again = now is not None and any(all(part in now for part in stopped) for stopped, _r in self._stopped.values())
+        try:
+            with time_limit((limits.after_a_stop() if again else limits).probe_seconds):
+                yield
+        except OutOfTime as error:
+            reason = f"{error}\n{less_than_usual()}" if again else str(error)
+            reason = with_line(reason, Raised.of(error))
+            now = parts()
+            if now is not None:
+                self._stopped[what] = now, reason
+            raise OutOfTime(reason) from None

@@ -1,0 +1,131 @@
+"""Tests the diagnosis: is the cause that a student is told the true one?
+
+Every known mistake is diagnosed twice on the public cases: with all fingerprints, and with its own left out, as a
+mistake that nobody has thought of. A cause counts as true if the mistake behind it shows the same as the diagnosed one
+wherever the failing check looked, on cases drawn from other seeds too. Fingerprints were never made of those, so what
+agrees on the public cases by chance is found out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.checks.diagnosis import Sketches, departures, explain, explains, sketches_of
+from autograder.checks.exercise import Check, Exercise, Failed, Observation, StudentError
+from autograder.exercises.recorded import known_mistakes, recorded
+from autograder.grading.reference import Reference
+from reference.audit.checks import Material
+
+FRESH_SEEDS = 3
+"""On so many other draws of cases a named cause has to hold."""
+
+
+@dataclass
+class CauseAudit:
+    """For each mistake, by what it was told: the ids of those told rightly, wrongly, or nothing.
+
+    Attributes:
+        right, wrong, none: with all fingerprints. Right is its own name among the causes, or one that is as true.
+        left_out_right, left_out_wrong, left_out_none: with its own fingerprint left out.
+    """
+
+    right: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    none: list[str] = field(default_factory=list)
+    left_out_right: list[str] = field(default_factory=list)
+    left_out_wrong: list[str] = field(default_factory=list)
+    left_out_none: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether 95 % are told rightly, and under 2 % of the left-out ones wrongly."""
+        n = len(self.right) + len(self.wrong) + len(self.none)
+        return len(self.right) >= 0.95 * n and not self.wrong and len(self.left_out_wrong) < 0.02 * n
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {**vars(self), "passed": self.passed}
+
+
+def audit_causes(material: Material) -> CauseAudit:
+    """Diagnose every mistake of the course, with its own fingerprint and without it."""
+    found = CauseAudit()
+    mistakes = {mistake.id: mistake for mistake in material.mistakes}
+    views = {
+        solution: [_View(exercise, material.reference) for exercise in exercises]
+        for solution, exercises in material.by_solution().items()
+    }
+    for mistake in material.mistakes:
+        for left_out in (False, True):
+            verdicts: set[str] = set()
+            for view in views[mistake.solution]:
+                verdicts |= set(view.verdicts(mistake, mistakes, left_out))
+            verdict = "wrong" if "wrong" in verdicts else "right" if "right" in verdicts else "none"
+            getattr(found, f"left_out_{verdict}" if left_out else verdict).append(mistake.id)
+    return found
+
+
+class _View:
+    """One exercise, with its public cases and some fresh ones, as all implementations of it are looked at."""
+
+    def __init__(self, exercise: Exercise, reference: Reference) -> None:
+        self._exercise = exercise
+        self._bank = known_mistakes(exercise)
+        public = list(recorded(exercise))
+        fresh = [
+            expectation
+            for seed in range(FRESH_SEEDS)
+            for expectation in reference.expect(exercise, np.random.default_rng([2, seed]))
+        ]
+        self._public, self._fresh = public, fresh
+        self._right, self._right_fresh = (sketches_of(e.expected for e in cases) for cases in (public, fresh))
+        self._seen: dict[str, tuple[list[Observation], Sketches]] = {}
+        self._seen_fresh: dict[str, tuple[list[Observation], Sketches]] = {}
+
+    def verdicts(self, mistake: Any, mistakes: dict[str, Any], left_out: bool) -> Iterable[str]:
+        """ "right", "wrong" or "none" for every failing check that `mistake` names."""
+        seen, departed = self._observe(mistake)
+        bank = [fingerprint for fingerprint in self._bank if not (left_out and fingerprint.id == mistake.id)]
+        for check in self._exercise.checks:
+            if f"{self._exercise.id}.{check.id}" not in mistake.fails:
+                continue
+            causes = [cause.id for cause in explain(_reads(check, self._public, seen), departed, bank)]
+            true = mistake.id in causes or any(self._holds(mistakes[cause], mistake, check) for cause in causes)
+            yield "none" if not causes else "right" if true else "wrong"
+
+    def _holds(self, cause: Any, mistake: Any, check: Check) -> bool:
+        """Whether `cause` shows the same as `mistake` on the fresh cases, wherever `check` looks."""
+        seen, departed = self._observe_fresh(mistake)
+        return explains(_reads(check, self._fresh, seen), departed, self._observe_fresh(cause)[1])
+
+    def _observe(self, mistake: Any) -> tuple[list[Observation], Sketches]:
+        if mistake.id not in self._seen:
+            self._seen[mistake.id] = self._observe_on(self._public, self._right, mistake)
+        return self._seen[mistake.id]
+
+    def _observe_fresh(self, mistake: Any) -> tuple[list[Observation], Sketches]:
+        """Only for those of whom it is asked: most are told their own name, or nothing."""
+        if mistake.id not in self._seen_fresh:
+            self._seen_fresh[mistake.id] = self._observe_on(self._fresh, self._right_fresh, mistake)
+        return self._seen_fresh[mistake.id]
+
+    def _observe_on(self, cases: list[Any], right: Sketches, mistake: Any) -> tuple[list[Observation], Sketches]:
+        seen = [self._exercise.observe(mistake.implementation, expectation.case) for expectation in cases]
+        return seen, departures(sketches_of(seen), right)
+
+
+def _reads(check: Check, expectations: list[Any], seen: list[Observation]) -> list[set[str]]:
+    """What `check` looks at in each case; nothing in those of other groups."""
+    reads = []
+    for expectation, observation in zip(expectations, seen, strict=True):
+        observation.read.clear()
+        if expectation.group in check.on:
+            with contextlib.suppress(Failed, StudentError):
+                check.test(expectation.case, observation, expectation.expected)
+        reads.append(set(observation.read))
+    return reads
