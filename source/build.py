@@ -34,7 +34,7 @@ import jupytext
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.checks import exercise
+from autograder.exercises import exercise
 from autograder.notebooks.submission import digest
 from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from autograder.checks import exercise
+from autograder.exercises import exercise
 from tests import outer_sandbox
 from tests.class_folder import make_course
 from tests.hostile import CLASSES, attackers, trial

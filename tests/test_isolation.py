@@ -15,7 +15,7 @@ import pytest
 from autograder.checks import encoding
 from autograder.grading.grade_submission import grade_submission
 from autograder.notebooks.submission import submission_of
-from autograder.sandbox import frames, host, isolation, privileges
+from autograder.sandbox import fork_server, frames, isolation, privileges
 from autograder.sandbox.folder import clear, is_too_full
 from autograder.sandbox.fork_server import Host, HostBroken, HostLost
 from autograder.sandbox.isolation import Level
@@ -156,7 +156,7 @@ def test_a_level_that_is_not_there_says_why(monkeypatch):
 @linux
 def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
     available(Level.STRONG).close()
-    monkeypatch.setattr(host, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
+    monkeypatch.setattr(fork_server, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
     with pytest.raises(HostBroken, match="students' code could still read"):
         Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
 
@@ -248,7 +248,7 @@ def test_root_never_runs_others_code_as_root():
 
 def test_a_host_that_does_not_answer_is_lost_and_comes_again():
     with Host(own_code=True) as on:
-        if not host.FORKS:
+        if not fork_server.FORKS:
             pytest.skip("every worker is a process of its own here")
         on._control.close()
         with pytest.raises(HostLost):

@@ -9,9 +9,10 @@ import pytest
 from conftest import COURSE, SETUP
 
 import autograder.student.notebook
-from autograder.checks import exercise
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.cli.environment import State, points_of_own
+from autograder.cli.course_folder import points_of_own
+from autograder.cli.findings import State
+from autograder.exercises import exercise
 from autograder.grading.course import Course
 from autograder.grading.read_class import read_class
 from autograder.report.overview import overview_html, overview_text

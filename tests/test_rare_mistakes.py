@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from autograder.checks import exercise
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
+from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Problem, forward_backward

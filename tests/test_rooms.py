@@ -1,4 +1,4 @@
-"""The rooms of the package: each imports from those below it alone, and none has a name at the top that is not public."""
+"""The rooms of the package: each imports from those below it alone, and only public names stand at the top."""
 
 import ast
 from collections.abc import Iterator

@@ -5,10 +5,10 @@ import sys
 import pytest
 from conftest import EXERCISES, code_cell, small_notebook
 
-from autograder.checks import exercise
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import interrupted
 from autograder.checks.results import Outcome
+from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
 from autograder.locale import speaking
 from autograder.notebooks.submission import submission_of

@@ -14,9 +14,10 @@ import psutil
 import pytest
 from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
-from autograder.checks import encoding, exercise, values
+from autograder.checks import encoding, values
 from autograder.checks.exercise import Stopped
 from autograder.checks.results import Outcome
+from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import speaking

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from autograder.checks import exercise
 from autograder.cli.exits import FULL, NOT_FULL
 from autograder.cli.options import add_json, at_least_one, write_json
-from autograder.exercises import UnknownExercise
+from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _
 
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from autograder.checks import exercise
 from autograder.checks.judge import alternatives
 from autograder.checks.results import Outcome
-from autograder.exercises import UnknownExercise
+from autograder.exercises import UnknownExercise, exercise
 from autograder.exercises.recorded import known_mistakes
 from autograder.locale import LANGUAGES, _, current_language, speaking
 from autograder.report.class_record import Standing, StudentRecord

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autograder.checks import exercise
 from autograder.checks.numeric import SHADES
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.exercises import UnknownExercise
+from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _
 
 MARKS = {

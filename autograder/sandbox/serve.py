@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks import encoding, exercise
+from autograder.checks import encoding
 from autograder.checks.exercise import RANDOM_STATE, Exercise, Implementation, keep_random_state
+from autograder.exercises import exercise
 from autograder.locale import choose_language
 from autograder.sandbox import frames, limits
 from autograder.sandbox.limits import Limits, OutOfTime, time_limit

@@ -291,8 +291,8 @@ ESCAPES = (
                 folders = [mpl.get_configdir(), mpl.get_cachedir(), os.environ.get("MPLCONFIGDIR", ""),
                            str(Path.home() / ".cache"), os.environ.get("XDG_CACHE_HOME", ""), "/var/cache/fontconfig"]
                 try:
-                    from autograder.sandbox import host
-                    folders.append(str(host._font_cache()))
+                    from autograder.sandbox import fork_server
+                    folders.append(str(fork_server._font_cache()))
                 except BaseException as error:
                     print(error)
                 for folder in filter(None, folders):

@@ -243,7 +243,7 @@ RECORDED = r"""
 import numpy as np
 from autograder.checks import encoding, values
 from autograder.exercises import assignments
-from autograder.checks import exercise
+from autograder.exercises import exercise
 from autograder.checks.exercise import Exercise, Observation
 from autograder.exercises.recorded import recorded
 
