@@ -12,6 +12,7 @@ from conftest import COURSE
 
 from autograder import cli
 from autograder.__main__ import main
+from autograder.cli import course_folder
 from autograder.cli import environment as doctor
 from autograder.cli.environment import Finding, State
 from autograder.locale import choose_language
@@ -244,7 +245,7 @@ def rights(course):
 def test_a_course_folder_that_is_open_to_others_is_named_with_the_command_that_closes_it(
     tmp_path, monkeypatch, mode, inside
 ):
-    monkeypatch.setattr(doctor, "_is_own_group", lambda _path: False)
+    monkeypatch.setattr(course_folder, "_is_own_group", lambda _path: False)
     course = tmp_path / "our course"
     course.mkdir()
     make_course(course, course / "exchange" if inside else tmp_path / "exchange")

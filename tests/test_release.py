@@ -15,7 +15,7 @@ from conftest import small_notebook, solution_lines
 
 import autograder
 from autograder.exercises import assignments, releases
-from autograder.notebooks import repair as mending
+from autograder.notebooks.mend import released_in
 from autograder.notebooks.submission import source_of
 from source import release
 from source.release import COURSE, NOTEBOOK
@@ -53,8 +53,8 @@ def test_the_package_knows_the_marked_cells_of_the_release(assignment):
     notebook = COURSE / "release" / assignment / NOTEBOOK
     known = release.place_of_marked_cells(assignment).read_text(encoding="utf-8")
     assert known == release.marked_cells(notebook), "they are old: run `make notebooks`"
-    released = mending.released_in({"cells": cells_of(assignment)})
-    assert mending.released_in(releases("gradient-pathology")[assignment]) == released and released
+    released = released_in({"cells": cells_of(assignment)})
+    assert released_in(releases("gradient-pathology")[assignment]) == released and released
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)

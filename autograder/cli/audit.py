@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from autograder.grading.reference import Reference
+
+    course = Reference(Path.cwd()).folder.parent  # an audit comes with the reference, which the kit itself is without
+    sys.path.insert(0, str(course))
     from reference.audit.causes import audit_causes
     from reference.audit.checks import Material, audit_checks
     from reference.audit.report import print_audit, print_causes
@@ -47,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
     ) as bar:
         task = bar.add_task("seeds", total=options.seeds)
         result = audit_checks(
-            Path.cwd(), options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
+            course, options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
         )
     print_audit(result, console)
-    causes = audit_causes(Material(Path.cwd(), options.exercise))
+    causes = audit_causes(Material(course, options.exercise))
     print_causes(causes, console)
     write_json(options.json, {**result.to_json(), "causes": causes.to_json()})
     return FULL if result.passed and causes.passed else NOT_FULL

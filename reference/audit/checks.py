@@ -6,10 +6,8 @@ judged on cases drawn from many seeds, beside the reference and an empty noteboo
 
 from __future__ import annotations
 
-import importlib
 import math
 import multiprocessing
-import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,7 @@ from autograder.exercises import assignments
 from autograder.exercises.recorded import Expectation, trials
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language
+from reference import bank
 
 Check = str
 """A check's full name, "exercise.check"."""
@@ -178,11 +177,8 @@ class Material:
 
     def __init__(self, course: Path, only: Collection[str] = ()) -> None:
         self.reference = Reference(course)
-        if str(course) not in sys.path:
-            sys.path.insert(0, str(course))
         every = [exercise for exercises in assignments().values() for exercise in exercises]
         self._cells = {exercise.solution for exercise in every if not only or exercise.id in only}
-        bank = importlib.import_module("reference.bank")
         self.mistakes = self._taking_part(bank.mistakes())
         self.variants = self._taking_part(bank.variants())
 

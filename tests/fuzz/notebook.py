@@ -11,14 +11,14 @@ import atheris
 
 with atheris.instrument_imports(include=["autograder"]):
     from autograder.notebooks import load as reading
-    from autograder.notebooks import repair as mending
+    from autograder.notebooks.mend import mend, released_in
     from autograder.notebooks.submission import submission_of
 from source.release import COURSE, NOTEBOOK
 from tests.class_folder import ASSIGNMENT
 from tests.fuzz.start import fuzz
 
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
-RELEASED = mending.released_in(RELEASE)
+RELEASED = released_in(RELEASE)
 FILE = Path(tempfile.mkdtemp()) / NOTEBOOK
 
 
@@ -35,10 +35,10 @@ def one_input(data: bytes) -> None:
         submission_of(notebook, "n").cells_to_run()
     except reading.UnreadableNotebook:
         return
-    mending.mend(notebook, RELEASED)
+    mend(notebook, RELEASED)
     submission_of(notebook, "n").cells_to_run()
     text = json.dumps(notebook, ensure_ascii=False, allow_nan=False).encode("utf-8")
-    assert mending.mend(notebook, RELEASED) == []
+    assert mend(notebook, RELEASED) == []
     assert notebook == json.loads(text)
 
 
