@@ -147,7 +147,9 @@ class Grader:
         _fill(notebook, unread_outputs(notebook))
         self._write(handed, notebook, [])
         checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
-        said = {name: unread_comment() for name, cell in released.items() if cell.solution or cell.task}
+        said: dict[str, str | None] = {
+            name: unread_comment() for name, cell in released.items() if cell.solution or cell.task
+        }
         result = SubmissionResult(message=reason)
         return GradedFolder(result, self._host.level, {**self._by_hand(notebook), **checks}, said)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Literal
 
 from autograder.locale import _
 
@@ -33,7 +34,7 @@ def _seen(name: str) -> str:
 
 
 def _difference(names: list[str]) -> str:
-    def are_one(form: str, fold: bool) -> bool:
+    def are_one(form: Literal["NFC", "NFKC"], fold: bool) -> bool:
         return len({unicodedata.normalize(form, name.casefold() if fold else name) for name in names}) == 1
 
     if are_one("NFC", fold=False):

@@ -254,7 +254,8 @@ def _end_of_list(text: str, place: int, left: int) -> tuple[int | None, int]:
     """Where the list that is open at `place` ends, None if it does not; and how many of `left` steps are left."""
     depth = 1
     while 0 < depth < MAX_DEPTH and left:
-        place = _SHALLOW.match(text, place).end()
+        shallow = _SHALLOW.match(text, place)
+        place = shallow.end() if shallow else place
         bracket = text[place : place + 1]
         if not bracket or bracket == '"':  # the text is cut off
             return None, left

@@ -205,8 +205,8 @@ def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
     properties = ET.SubElement(suite, "properties")
     for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
-    for group, *case in _cases(student):
-        _add_case(suite, f"{student.id}.{group}", *case)
+    for group, name, verdict, message, text in _cases(student):
+        _add_case(suite, f"{student.id}.{group}", name, verdict, message, text)
 
 
 def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:
