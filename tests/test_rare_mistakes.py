@@ -287,7 +287,8 @@ class InChunks(BatchNorm):
 
     def backward(self, dout):
         dx, total = [], {"gamma": 0.0, "beta": 0.0}
-        for i, self.cache in enumerate(self.chunks):
+        for i, chunk in enumerate(self.chunks):
+            self.cache = chunk
             dx.append(super().backward(dout[32 * i : 32 * (i + 1)]))
             total = {name: total[name] + self.grads[name] for name in total}
         self.grads = total
@@ -662,7 +663,7 @@ def eight_layers_at_most(depths, build_network, X, t, lr=0.1, steps=200, seed=0)
 
 @rare("depth_study")
 def depths_in_ascending_order(depths, *args, **settings):
-    return dict(zip(depths, depth_study(sorted(depths), *args, **settings).values()))
+    return dict(zip(depths, depth_study(sorted(depths), *args, **settings).values(), strict=True))
 
 
 @rare("depth_study")

@@ -189,7 +189,9 @@ def _write(course: Course, people: Sequence[Person]) -> None:
             with link.begin():
                 for person in people:
                     texts = (person.first_name, person.last_name, person.email, person.lms_id)
-                    gradebook.update_or_create_student(person.id, **{n: t for n, t in zip(NAMES, texts) if t})
+                    gradebook.update_or_create_student(
+                        person.id, **{n: t for n, t in zip(NAMES, texts, strict=True) if t}
+                    )
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
             _(
