@@ -25,7 +25,7 @@ def kind_of(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _("an array of shape {shape}").format(shape=value.shape)
     if type(value) in (list, tuple):
-        return _("a {type} of {n} items").format(type=type(value).__name__, n=len(value))
+        return _("a {type} of length {n}").format(type=type(value).__name__, n=len(value))
     if type(value) in (int, float, bool, str):
         return f"{type(value).__name__} {value!r:.60}"
     return type(value).__name__

@@ -144,7 +144,7 @@ def _checks(record: ClassRecord) -> Section:
         f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
     )
     notes = (
-        _("{n} submissions could be judged and count here. {legend}.").format(n=len(results), legend=legend),
+        _("Submissions that could be judged and count here: {n}. {legend}.").format(n=len(results), legend=legend),
         _(
             "Facility: the mean share of the points that was earned; 1.00 where everybody has them all. "
             "Discrimination: the corrected item-total correlation, that is Pearson's correlation over students between "
