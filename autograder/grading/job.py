@@ -146,7 +146,7 @@ class Grader:
         notebook = stand_in(reason, released, self._assignment.metadata)
         _fill(notebook, unread_outputs(notebook))
         self._write(handed, notebook, [])
-        checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
+        checks = {name: 0.0 for name, cell in released.items() if cell.is_automatic}
         said: dict[str, str | None] = {
             name: unread_comment() for name, cell in released.items() if cell.solution or cell.task
         }
