@@ -37,10 +37,20 @@ _CLIPPING = Guide(
                 "ノルムの式では、1 つの根号の中に和が 3 つあります。あなたの根号の中と外には何がありますか。",
             ),
         ),
-        "scales_all_alike": (
+        "factor": (
             _words(
                 "Look at where a gradient gets its new value, and print the joint norm before and after.",
                 "勾配に新しい値を入れるところを見てください。全体のノルムを、その前と後で表示してみましょう。",
+            ),
+            _words(
+                "Which two numbers stand in the formula of c, and which of them is above the line?",
+                "c の式にある 2 つの数は何ですか。分子にあるのはどちらですか。",
+            ),
+        ),
+        "scales_all_alike": (
+            _words(
+                "Divide every gradient after the call by the same gradient before it: which number comes out for each?",
+                "呼び出しの後の勾配を、前の同じ勾配で割ってみてください。それぞれいくつになりますか。",
             ),
             _words(
                 "The direction of g must stay: the formula of c holds the joint norm. How many values of c may "
@@ -190,14 +200,16 @@ _SLOPE = Guide(
                 "違うノルムのリスト 2 つについて、関数の戻り値とその型を表示してください。",
             ),
             _words(
-                "A fit may give several numbers. Which one of them is the slope?",
-                "当てはめの結果は数が複数あることがあります。そのうち傾きはどれですか。",
+                "Which of your lines look at the norms, and does what they find reach the answer?",
+                "ノルムを見ている行はどれですか。そこで得たものは、答えまで届いていますか。",
             ),
         ),
         "line": (
             _words(
-                "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise?",
-                "暗算できる 3 つのノルム 0.01、0.1、1 で試してください。1 歩ごとに何桁上がりますか。",
+                "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise? "
+                "Is your answer that one number?",
+                "暗算できる 3 つのノルム 0.01、0.1、1 で試してください。1 歩ごとに何桁上がりますか。"
+                "答えは、その数 1 つですか。",
             ),
             _words(
                 "The line is fitted to log10 of the norms over the layer number. Which logarithm, which axis, "
@@ -238,15 +250,24 @@ _SLOPE = Guide(
                 "数が有限かどうかを調べる NumPy の関数は何ですか。関数のどこで調べるべきですか。",
             ),
         ),
-        "input_stays": (
+        "list": (
             _words(
-                "Print the caller's array before and after the call, and the type of what you return.",
-                "渡した配列を呼び出しの前後で表示し、戻り値の型も見てください。",
+                "Call your function with `[0.01, 0.1, 1.0]` and with an array of these: where do the two part?",
+                "`[0.01, 0.1, 1.0]` と、それを配列にしたもので関数を呼んでください。どこから違ってきますか。",
             ),
             _words(
-                "Is your array the caller's own or a copy? And does the fit give one number or several?",
-                "使っている配列は、渡されたそのものですか、コピーですか。当てはめの結果は数 1 つですか、"
-                "いくつかありますか。",
+                "Which of your lines need an array, and where does the list become one?",
+                "配列でないと動かない行はどれですか。リストは、どこで配列になりますか。",
+            ),
+        ),
+        "input_stays": (
+            _words(
+                "Print the caller's array before and after the call.",
+                "渡した配列を、呼び出しの前後で表示してください。",
+            ),
+            _words(
+                "Is your array the caller's own or a copy?",
+                "使っている配列は、渡されたそのものですか、コピーですか。",
             ),
         ),
     },
