@@ -357,20 +357,36 @@ _BACKWARD = Guide(
                 "y = γ x̂ + β で、γ に掛かっているものは何ですか。バッチについて合計か平均かは、仕様に書いてあります。",
             ),
         ),
-        "dx": (
+        "dx_direct": (
             _words(
-                "Print the column sums of your dx: all should be 0 within rounding. If they are not, a path is "
-                "missing.",
-                "dx の列ごとの合計を表示してください。丸め誤差の範囲で 0 になるはずです。ならないなら、"
-                "道が足りません。",
+                "Print dx beside dout: by what is each column of dout multiplied?",
+                "dx を dout と並べて表示してください。dout の各列には何が掛かっていますか。",
             ),
             _words(
-                "Three paths lead from x to the loss: straight to x̂, through μ, through σ². Write down the "
-                "derivative along "
-                "each, then which of them touch all examples of the column.",
+                "y = γ x̂ + β, and x̂ is a fraction: what does each of the two formulas multiply dout by?",
+                "y = γ x̂ + β で、x̂ は分数です。この 2 つの式は、dout にそれぞれ何を掛けますか。",
+            ),
+        ),
+        "dx_through_mean": (
+            _words(
+                "Print the column sums of your dx: all should be 0 within rounding. If not, a path is missing.",
+                "dx の列ごとの合計を表示してください。丸め誤差の範囲で 0 のはずです。違うなら、道が足りません。",
+            ),
+            _words(
+                "Every x of a column is in μ. How much of μ is one x, and which x̂ does μ reach?",
+                "μ には列のすべての x が入っています。1 つの x は μ のどれだけを占め、μ はどの x̂ に影響しますか。",
+            ),
+        ),
+        "dx_through_variance": (
+            _words(
+                "Print the column sums of dx * x̂: where eps is small beside σ², they should be nearly 0.",
+                "dx * x̂ の列ごとの合計を表示してください。eps が σ² よりずっと小さければ、ほぼ 0 になるはずです。",
+            ),
+            _words(
+                "Three paths lead from x to the loss: straight to x̂, through μ, through σ². Write down the derivative "
+                "along each, then which of them touch all examples of the column.",
                 "x から損失までの道は 3 本です。x̂ への直通、μ を通る道、σ² を通る道。それぞれの微分と、"
-                "列のすべての例に"
-                "影響するのはどれかを書き出してください。",
+                "列のすべての例に影響するのはどれかを書き出してください。",
             ),
         ),
         "own_forward": (
@@ -389,10 +405,19 @@ _BACKWARD = Guide(
                 "1 回の順伝播のあとに `backward(dout)` を 2 回呼び、dx と 2 つの勾配を比べてください。",
             ),
             _words(
-                "What does backward write to, beside `grads`? Does it read what the last forward kept, or what "
-                "is there now?",
-                "逆伝播は `grads` のほかに何へ書き込みますか。読んでいるのは最後の順伝播が残した値ですか、"
-                "今の値ですか。",
+                "What does backward write to, beside `grads`? Which values are still the same at the second call?",
+                "逆伝播は `grads` のほかに何へ書き込みますか。2 回目の呼び出しでも同じままの値はどれですか。",
+            ),
+        ),
+        "last_forward": (
+            _words(
+                "Call forward with two batches, then `backward(dout)`: from which batch are the values that it reads?",
+                "2 つのバッチで順に forward を呼び、それから `backward(dout)` を呼びます。"
+                "読んでいる値は、どちらのバッチのものですか。",
+            ),
+            _words(
+                "Where does forward leave what backward needs? Is that place this layer's own, and new each time?",
+                "forward は、backward に必要なものをどこに残していますか。そこはこの層だけのもので、毎回変わりますか。",
             ),
         ),
     },
@@ -451,6 +476,16 @@ _INFERENCE = Guide(
             _words(
                 "Of the three paths from x to the loss, which are left when μ and σ² are constants?",
                 "μ と σ² が定数なら、x から損失までの 3 本の道のうち、どれが残りますか。",
+            ),
+        ),
+        "back_in_training": (
+            _words(
+                "Predict once, set `training = True` again, and compare a training step with that of a new layer.",
+                "一度推論してから `training = True` に戻し、訓練の 1 ステップを新しい層のものと比べてください。",
+            ),
+            _words(
+                "What does a prediction leave behind in the layer? What decides which branch runs next?",
+                "推論は層に何を残しますか。次にどちらの枝が実行されるかは、何で決まりますか。",
             ),
         ),
     },
