@@ -17,12 +17,12 @@ _CLIPPING = Guide(
     {
         "clips": (
             _words(
-                "Print one gradient of the caller before and after the call: is it the array that you changed?",
-                "呼び出し側の勾配を 1 つ、呼び出しの前と後で表示してください。書き換えたのは、その配列ですか。",
+                "Print what your function returns for large gradients, and one of them before and after the call.",
+                "大きな勾配について、関数の戻り値と、呼び出しの前後の勾配を 1 つ表示してください。",
             ),
             _words(
-                "Which lines write into `layer.grads` or into its arrays, and which only give a name a new value?",
-                "`layer.grads` やその配列に書き込む行はどれですか。名前に新しい値を付けるだけの行はどれですか。",
+                "Which of your lines measure the gradients, and which write into `layer.grads`?",
+                "勾配を測っている行はどれですか。`layer.grads` に書き込む行はどれですか。",
             ),
         ),
         "total_norm": (
@@ -39,12 +39,16 @@ _CLIPPING = Guide(
         ),
         "factor": (
             _words(
-                "Look at where a gradient gets its new value, and print the joint norm before and after.",
-                "勾配に新しい値を入れるところを見てください。全体のノルムを、その前と後で表示してみましょう。",
+                "Print one gradient of the caller before and after the call: is it the array that you changed, and by "
+                "which number was it multiplied?",
+                "呼び出し側の勾配を 1 つ、呼び出しの前と後で表示してください。書き換えたのは、その配列ですか。"
+                "何が掛けられていますか。",
             ),
             _words(
-                "Which two numbers stand in the formula of c, and which of them is above the line?",
-                "c の式にある 2 つの数は何ですか。分子にあるのはどちらですか。",
+                "Which lines write into `layer.grads` or into its arrays, and which only give a name a new value? And "
+                "which two numbers stand in the formula of c?",
+                "`layer.grads` やその配列に書き込む行はどれですか。名前に新しい値を付けるだけの行はどれですか。"
+                "また、c の式にある 2 つの数は何ですか。",
             ),
         ),
         "scales_all_alike": (

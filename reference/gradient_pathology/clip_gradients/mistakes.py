@@ -326,7 +326,7 @@ def _(layers, max_norm=1.0):
 @bank.add("clip-norm-rounded")
 def _(layers, max_norm=1.0):
     total, coefficient = clip(layers, max_norm)
-    return round(total, 2), coefficient
+    return round(total, 1), coefficient
 
 
 @bank.add("clip-coefficient-above-one")
