@@ -112,7 +112,10 @@ def draw_first(rng: np.random.Generator) -> list[Clipping]:
 
 def draw_empty(rng: np.random.Generator) -> list[Clipping]:
     """Nothing to clip."""
-    return [Clipping("no layer has parameters", [{}, {}], [{}, {}])]
+    return [
+        Clipping("no layer has parameters", [{}, {}], [{}, {}]),
+        clipping(rng, "every gradient is zero, as in a network of dead ReLUs", [LINEAR, {}], total=0.0),
+    ]
 
 
 def draw_nonfinite(rng: np.random.Generator) -> list[Clipping]:
@@ -280,7 +283,7 @@ def test_none_skipped(case: Clipping, seen: Observation, expected: Observation) 
 
 @clip_gradients.check(points=0.5, on=("first", "empty"), needs=("clips",))
 def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Without any gradient the answer is `(0.0, 1.0)`."""
+    """Without any gradient, or where all are zero, the answer is `(0.0, 1.0)`."""
     close("total_norm", _returned(seen, "total_norm"), 0.0)
     close("clip_coef", _returned(seen, "clip_coef"), 1.0)
 
