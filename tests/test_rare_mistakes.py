@@ -6,7 +6,6 @@ Each must lose points on every draw.
 
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,10 +18,8 @@ from autograder.exercises.recorded import recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Problem, forward_backward
 from reference.gradient_pathology.batch_norm.solution import BatchNorm
-from reference.gradient_pathology.clip_gradients.solution import clip_gradients
 from reference.gradient_pathology.depth_study.solution import depth_study
 from reference.gradient_pathology.gradient_monitor.solution import GradientMonitor
-from reference.gradient_pathology.gradient_profile.solution import gradient_slope
 
 REFERENCE = Reference(Path(__file__).parents[1])
 SEEDS = (31,)
@@ -57,168 +54,6 @@ def test_it_loses_points(exercise_id, code, seed):
     result = judge(judged_by, trials(expected, [judged_by.observe(implementation, e.case) for e in expected]))
     assert not result.full
     assert not any(item.outcome is Outcome.RAISED for item in result.items), "it runs, and is wrong"
-
-
-# --- clip_gradients --------------------------------------------------------------------------------------------------
-
-
-def with_grads(layers, change):
-    """Layers whose gradients are `change(gradient)`; None is left out."""
-    kept = [{n: change(g) for n, g in layer.grads.items() if g is not None} for layer in layers]
-    return [SimpleNamespace(grads={n: g for n, g in grads.items() if g is not None}) for grads in kept]
-
-
-@rare("clip_gradients")
-def first_eight_layers_only(layers, max_norm=1.0):
-    return clip_gradients(layers[:8], max_norm)
-
-
-@rare("clip_gradients")
-def through_flat_views(layers, max_norm=1.0):
-    """`ravel` is a view of a C-ordered array and a copy of any other."""
-    return clip_gradients(with_grads(layers, np.ravel), max_norm)
-
-
-@rare("clip_gradients")
-def small_arrays_only(layers, max_norm=1.0):
-    return clip_gradients(with_grads(layers, lambda g: g if g.size < 100 else None), max_norm)
-
-
-@rare("clip_gradients")
-def leaves_the_last_array(layers, max_norm=1.0):
-    found = [(layer, name) for layer in layers for name, g in layer.grads.items() if g is not None]
-    before = found[-1][0].grads[found[-1][1]].copy() if found else None
-    result = clip_gradients(layers, max_norm)
-    if found:
-        found[-1][0].grads[found[-1][1]] = before
-    return result
-
-
-@rare("clip_gradients")
-def layers_pile_up(layers, max_norm=1.0, known=[]):  # noqa: B006 - the mistake
-    finite = all(np.isfinite(g).all() for layer in layers for g in layer.grads.values() if g is not None)
-    if finite:
-        known += layers
-    return clip_gradients(known if finite else layers, max_norm)
-
-
-@rare("clip_gradients")
-def sign_of_infinity(layers, max_norm=1.0):
-    if any(np.isneginf(g).any() for layer in layers for g in layer.grads.values() if g is not None):
-        return 1.0, 1.0
-    return clip_gradients(layers, max_norm)
-
-
-@rare("clip_gradients")
-def limits_below_one_ignored(layers, max_norm=1.0):
-    return clip_gradients(layers, max(max_norm, 1.0))
-
-
-@rare("clip_gradients")
-def huge_norms_capped(layers, max_norm=1.0):
-    total_norm, clip_coef = clip_gradients(layers, max_norm)
-    return min(total_norm, 1e8), clip_coef
-
-
-@rare("clip_gradients")
-def two_layers_of_one_shape_count_once(layers, max_norm=1.0):
-    shapes = {tuple(g is None or g.shape for g in layer.grads.values()): layer for layer in layers}
-    return clip_gradients(list(shapes.values()), max_norm)
-
-
-@rare("clip_gradients")
-def stops_at_the_first_none(layers, max_norm=1.0):
-    for i, layer in enumerate(layers):
-        if any(g is None for g in layer.grads.values()):
-            return clip_gradients(layers[:i], max_norm)
-    return clip_gradients(layers, max_norm)
-
-
-@rare("clip_gradients")
-def norm_to_three_digits(layers, max_norm=1.0):
-    total_norm, clip_coef = clip_gradients(layers, max_norm)
-    return round(total_norm, 3), clip_coef
-
-
-def refusing(unsound):
-    """Clipping that raises where `unsound(layers)`, and else hides what is not finite from the reference."""
-
-    def clip(layers, max_norm=1.0):
-        if unsound(layers):
-            raise ValueError("not finite")
-        arrays = [g for layer in layers for g in layer.grads.values() if g is not None]
-        if not all(np.isfinite(g).all() for g in arrays):
-            return 1.0, 1.0
-        return clip_gradients(layers, max_norm)
-
-    return clip
-
-
-def sound(layers, names=None):
-    """Whether all gradients of these names are finite."""
-    grads = [(n, g) for layer in layers for n, g in layer.grads.items() if g is not None]
-    return all(np.isfinite(g).all() for n, g in grads if names is None or n in names)
-
-
-for name, unsound in {
-    "after_the_first_layer": lambda layers: not sound(layers[1:]),
-    "before_the_last_layer": lambda layers: not sound(layers[:-1]),
-    "in_weights": lambda layers: not sound(layers, ["W"]),
-    "in_all_but_gamma": lambda layers: not sound(layers, ["W", "b", "beta", "slope"]),
-    "as_an_infinite_sum": lambda layers: np.isinf(
-        sum(np.sum(g) for layer in layers for g in layer.grads.values() if g is not None)
-    ),
-}.items():
-    rare("clip_gradients", f"nonfinite_only_{name}")(refusing(unsound))
-
-
-@rare("clip_gradients")
-def each_layer_is_clipped_once(layers, max_norm=1.0):
-    new = [layer for layer in layers if not hasattr(layer, "clipped")]
-    answer = clip_gradients(new, max_norm)
-    for layer in new:
-        layer.clipped = True
-    return answer
-
-
-@rare("clip_gradients")
-def leaves_its_coefficient_among_the_gradients(layers, max_norm=1.0):
-    answer = clip_gradients(layers, max_norm)
-    for layer in layers:
-        layer.grads["clip_coef"] = answer[1]
-    return answer
-
-
-@rare("clip_gradients")
-def none_becomes_zero_where_nothing_is_clipped(layers, max_norm=1.0):
-    answer = clip_gradients(layers, max_norm)
-    for layer in layers:
-        if answer[1] == 1.0:
-            layer.grads = {n: np.zeros(2) if g is None else g for n, g in layer.grads.items()}
-    return answer
-
-
-@rare("clip_gradients")
-def a_thousandth_too_long_is_let_pass(layers, max_norm=1.0):
-    total, _coefficient = clip_gradients(layers, np.inf)
-    return (total, 1.0) if np.isclose(total, max_norm, rtol=1e-3) else clip_gradients(layers, max_norm)
-
-
-@rare("clip_gradients")
-def equal_gradients_count_once(layers, max_norm=1.0):
-    return clip_gradients(list({tuple(map(repr, layer.grads.values())): layer for layer in layers}.values()), max_norm)
-
-
-@rare("clip_gradients")
-def the_first_layer_speaks_for_all(layers, max_norm=1.0):
-    if layers and all(g is None for g in layers[0].grads.values()):
-        return 0.0, 1.0
-    return clip_gradients(layers, max_norm)
-
-
-@rare("clip_gradients")
-def layers_that_predict_are_left_out(layers, max_norm=1.0):
-    return clip_gradients([layer for layer in layers if layer.training], max_norm)
 
 
 # --- BatchNorm -------------------------------------------------------------------------------------------------------
@@ -851,47 +686,3 @@ class nonfinite_told_once(GradientMonitor):
 class a_tuple(GradientMonitor):
     def detect_problems(self, *args, **thresholds):
         return tuple(super().detect_problems(*args, **thresholds))
-
-
-# --- gradient_slope --------------------------------------------------------------------------------------------------
-
-
-for name, part in {
-    "last_20_layers": lambda norms: norms[-20:],
-    "first_50_layers": lambda norms: norms[:50],
-    "every_other_of_many": lambda norms: norms if len(norms) < 15 else norms[::2],
-    "zero_at_the_end_dropped": lambda norms: norms[:-1] if norms[-1] == 0 and len(norms) > 4 else norms,
-}.items():
-    rare("gradient_profile", name)(lambda delta_norms, part=part: gradient_slope(part(delta_norms)))
-
-
-for name, looked_for in {"nan": np.isnan, "infinity": np.isinf}.items():
-    for form in (list, np.ndarray):
-
-        def only_in_one_form(norms, looked_for=looked_for, form=form):
-            if isinstance(norms, form) and looked_for(norms).any():
-                return 0.0
-            return gradient_slope(norms)
-
-        rare("gradient_profile", f"{name}_passes_in_{form.__name__}")(only_in_one_form)
-
-
-@rare("gradient_profile")
-def input_overwritten_before_it_is_refused(delta_norms):
-    if not np.isfinite(delta_norms).all():
-        delta_norms[0] = 0.0
-    return gradient_slope(delta_norms)
-
-
-@rare("gradient_profile")
-def two_ends_of_three(delta_norms):
-    if len(delta_norms) == 3 and np.isfinite(delta_norms).all():
-        return float(np.log10(np.max(delta_norms) / np.min(delta_norms)))
-    return gradient_slope(delta_norms)
-
-
-@rare("gradient_profile")
-def by_length(delta_norms, known={}):  # noqa: B006 - the mistake
-    if not np.isfinite(delta_norms).all():
-        raise ValueError
-    return known.setdefault(len(delta_norms), gradient_slope(delta_norms))

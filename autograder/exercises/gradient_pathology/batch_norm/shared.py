@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.expect import close
+from autograder.checks.exercise import Failed, Implementation
+from autograder.checks.expect import array, close
 from autograder.layers import Layer
+from autograder.locale import _
 
 Batch = dict[str, np.ndarray]
 """One training or prediction step: the input `x` (N, D), the upstream gradient `dout` (N, D), and the parameters
@@ -87,6 +88,39 @@ def output_scale(expected: np.ndarray, batch: Batch) -> np.ndarray:
     For gamma is the size of what beta is added to, which a single value of the sum may hide.
     """
     return np.maximum(np.abs(expected).max(axis=0), np.abs(batch["gamma"]))
+
+
+def shown_x_hat(y: Any, batch: Batch) -> np.ndarray:
+    """The normalised x (N, D) that an output `y` shows: what gamma and beta were applied to.
+
+    Raises:
+        Failed: it is not an output that depends on x.
+    """
+    output = output_of(y, batch["x"])
+    return (output - batch["beta"]) / batch["gamma"]
+
+
+def output_of(y: Any, x: np.ndarray) -> np.ndarray:
+    """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
+    output = array("forward(x)", y, x.shape)
+    if np.array_equal(output, x):
+        raise Failed(_("forward(x) is x itself: nothing was normalised."))
+    if not np.isfinite(output).all():
+        raise Failed(_("forward(x) is not finite."))
+    if len(x) > 1 and not np.ptp(output, axis=0).all():
+        raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
+    return output
+
+
+def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:
+    """`judge` is content with one of the candidates; what it says of the first one is told otherwise."""
+    failures = []
+    for candidate in candidates:
+        try:
+            return judge(candidate)
+        except Failed as failed:
+            failures.append(failed)
+    raise failures[0]
 
 
 def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
