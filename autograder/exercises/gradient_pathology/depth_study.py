@@ -110,7 +110,7 @@ def draw_settings(rng: np.random.Generator) -> list[Study]:
 
 def draw_depths(rng: np.random.Generator) -> list[Study]:
     """Several depths in one call, and another call that differs in nothing but the network and the data."""
-    single = {"lr": 0.1, "steps": 1, "seed": any_seed(rng)}
+    single: dict[str, Any] = {"lr": 0.1, "steps": 1, "seed": any_seed(rng)}
     return [
         study(rng, "two depths", [2, 4], lr=0.1, steps=5, seed=any_seed(rng)),
         study(rng, "a single step", [5, 3], network={"activation": "relu", "init": "he"}, **single),

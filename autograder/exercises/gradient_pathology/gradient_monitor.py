@@ -48,7 +48,7 @@ def norms(rng: np.random.Generator, *problems: tuple[int, float], n: int = N_LAY
 
 def anywhere(rng: np.random.Generator, *values: float) -> list[tuple[int, float]]:
     """Problems in other layers at every draw: answers learnt by heart do not fit."""
-    return [(int(layer), value) for layer, value in zip(rng.permutation(N_LAYERS), values)]
+    return [(int(layer), value) for layer, value in zip(rng.permutation(N_LAYERS), values, strict=False)]
 
 
 def tiny(rng: np.random.Generator) -> float:

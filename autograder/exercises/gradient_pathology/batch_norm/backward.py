@@ -52,7 +52,8 @@ def backward(
     rng: np.random.Generator, title: str, sizes: tuple[int, int], spreads: tuple[float, ...], eps: float = 1e-5
 ) -> Backward:
     """Two batches of these sizes and column spreads."""
-    return Backward(title, *random_batches(rng, sizes, spreads), difference_step(spreads, eps), eps)
+    first, second = random_batches(rng, sizes, spreads)
+    return Backward(title, first, second, difference_step(spreads, eps), eps)
 
 
 def draw_batches(rng: np.random.Generator) -> list[Backward]:
