@@ -20,6 +20,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
     Batch,
+    column_slope,
     difference_step,
     either,
     natural_scale,
@@ -129,11 +130,11 @@ def _candidates(case: Backward, seen: Observation, expected: Observation, which:
         x_hat = shown_x_hat(seen["y" + which], batch)
     except Failed:
         return [right]
-    std = np.ptp(batch["x"], axis=0) / np.ptp(x_hat, axis=0)
+    slope = column_slope(batch["x"], x_hat)
     own = right | {"dgamma": (batch["dout"] * x_hat).sum(axis=0)}
-    if not np.allclose(std, 1, rtol=1e-3):  # a forward that divides by nothing has no dx of this kind
+    if not np.allclose(slope, 1, rtol=1e-3):  # a forward that divides by nothing has no dx of this kind
         dx_hat = batch["dout"] * batch["gamma"]
-        own["dx"] = (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)) / std
+        own["dx"] = (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)) * slope
     return [right, own]
 
 

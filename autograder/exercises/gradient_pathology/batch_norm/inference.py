@@ -19,6 +19,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     WIDE,
     Batch,
     close_by_column,
+    column_slope,
     difference_step,
     either,
     natural_scale,
@@ -226,8 +227,7 @@ def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndar
         x_hat = shown_x_hat(seen["y"], batch)
     except (Failed, StudentError):
         return []
-    centred = batch["x"] - batch["x"].mean(axis=0)
-    slope = (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
+    slope = column_slope(batch["x"], x_hat)
     return [{"dx": dout * batch["gamma"] * slope, "dgamma": (dout * x_hat).sum(axis=0), "dbeta": dout.sum(axis=0)}]
 
 

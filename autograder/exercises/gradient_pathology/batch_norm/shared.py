@@ -100,6 +100,12 @@ def shown_x_hat(y: Any, batch: Batch) -> np.ndarray:
     return (output - batch["beta"]) / batch["gamma"]
 
 
+def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """How steeply x_hat grows with x, by column: what normalising multiplies x by."""
+    centred = x - x.mean(axis=0)
+    return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
+
+
 def output_of(y: Any, x: np.ndarray) -> np.ndarray:
     """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
     output = array("forward(x)", y, x.shape)
