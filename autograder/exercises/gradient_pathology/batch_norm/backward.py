@@ -21,7 +21,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
     Batch,
-    difference_step,
+    column_slope,
     either,
     natural_scale,
     new_layer,
@@ -29,6 +29,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batches,
     run_forward,
     shown_x_hat,
+    spread_of,
 )
 from autograder.layers import Layer
 from autograder.locale import _
@@ -38,30 +39,28 @@ Gradients = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Backward:
-    """A batch and, for another layer, one more after it; `step` is the half width (D,) of differences in x."""
+    """A batch and, for another layer, one more after it."""
 
     title: str
     first: Batch
     second: Batch
-    step: np.ndarray
     eps: float = 1e-5
     momentum: float = 0.9
 
 
-def backward(
-    rng: np.random.Generator, title: str, sizes: tuple[int, int], spreads: tuple[float, ...], eps: float = 1e-5
-) -> Backward:
-    """Two batches of these sizes and column spreads."""
+def two_batches(rng: np.random.Generator, sizes: tuple[int, int], spreads: tuple[float, ...]) -> tuple[Batch, Batch]:
+    """One batch after the other, of these sizes."""
     first, second = random_batches(rng, sizes, spreads)
-    return Backward(title, first, second, difference_step(spreads, eps), eps)
+    return first, second
 
 
 def draw_batches(rng: np.random.Generator) -> list[Backward]:
     """Batches of N that differs from D: of 3 examples or fewer, next to nothing is left of dx."""
+    eps = float(rng.uniform(0.01, 0.05))
     return [
-        backward(rng, "columns of moderate spread", (6, 6), WIDE),
-        backward(rng, "columns of very different spread", (7, 4), MIXED),
-        backward(rng, "another eps", (8, 5), (0.1, 0.3, 1.0), eps=float(rng.uniform(0.01, 0.05))),
+        Backward("columns of moderate spread", *two_batches(rng, (6, 6), WIDE)),
+        Backward("columns of very different spread", *two_batches(rng, (7, 4), MIXED)),
+        Backward("another eps", *two_batches(rng, (8, 5), (0.1, 0.3, 1.0)), eps=eps),
     ]
 
 
@@ -69,7 +68,7 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     """Forward and backward, and backward again for another upstream gradient; then, in another layer, both, two more
     forwards and a backward. A third layer runs between those, as in every network."""
     first, second = case.first, case.second
-    layer, later, bystander, probed = (new_layer(implementation, case, len(case.step)) for _layer in range(4))
+    layer, later, bystander, probed = (new_layer(implementation, case, len(first["gamma"])) for _layer in range(4))
     x, dout = first["x"].copy(), first["dout"].copy()
     yield "y", run_forward(layer, first, x)
     yield "x after forward", x
@@ -106,7 +105,10 @@ def _numerical_gradients(layer: Layer, case: Backward) -> Iterator[tuple[str, An
     def with_input(x: np.ndarray) -> Any:
         return run_forward(layer, batch, x)
 
-    yield "numerical dx", central_differences(with_input, batch["x"], dout, case.step, by_row=True)
+    yield (
+        "numerical dx",
+        central_differences(with_input, batch["x"], dout, 1e-5 * spread_of(batch, case.eps), by_row=True),
+    )
     for name in ("gamma", "beta"):
         yield f"numerical d{name}", central_differences(with_parameter(name), batch[name], dout, 1e-5, by_row=True)
 
@@ -130,11 +132,11 @@ def _candidates(case: Backward, seen: Observation, expected: Observation, which:
         x_hat = shown_x_hat(seen["y" + which], batch)
     except Failed:
         return [right]
-    std = np.ptp(batch["x"], axis=0) / np.ptp(x_hat, axis=0)
+    slope = column_slope(batch["x"], x_hat)
     own = right | {"dgamma": (batch["dout"] * x_hat).sum(axis=0)}
-    if not np.allclose(std, 1, rtol=1e-3):  # a forward that divides by nothing has no dx of this kind
+    if not np.allclose(slope, 1, rtol=1e-3):  # a forward that divides by nothing has no dx of this kind
         dx_hat = batch["dout"] * batch["gamma"]
-        own["dx"] = (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)) / std
+        own["dx"] = (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)) * slope
     return [right, own]
 
 
@@ -145,8 +147,8 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
         name = _("After a forward with another batch, {name}").format(name=name)
 
     def judge(right: Any) -> None:
-        wanted = array(gradient, right[gradient], batch["x"].shape if gradient == "dx" else case.step.shape)
-        close(name, seen[gradient + which], wanted, natural_scale(gradient, batch, wanted, case.step))
+        wanted = array(gradient, right[gradient], batch["x" if gradient == "dx" else gradient[1:]].shape)
+        close(name, seen[gradient + which], wanted, natural_scale(gradient, batch, wanted, spread_of(batch, case.eps)))
 
     either(candidates, judge)
 
@@ -213,12 +215,13 @@ def _judge_sum(
     name: str, summand: Callable[..., np.ndarray], case: Backward, seen: Observation, expected: Observation
 ) -> None:
     """A column sum that shows one way through the batch is right beside what dx hands on of dout."""
+    spread = spread_of(case.first, case.eps)
     dx, factor, x_hat = _own_dx(case, seen, expected)
 
     def judge(right: Gradients) -> None:
         times = factor / _factor(right["dx"], case.first["dout"], x_hat)
         wanted = times * summand(right["dx"], x_hat).sum(axis=0)
-        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], case.step) * len(dx)
+        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], spread) * len(dx)
         zero = np.abs(wanted) < 1e-9 * scale  # but for rounding
         close(name, summand(dx, x_hat).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 

@@ -45,10 +45,10 @@ class Forward:
 def draw_plain(rng: np.random.Generator) -> list[Forward]:
     """gamma is 1 and beta 0: normalisation alone."""
     wide = [1e3 * spread for spread in WIDE]  # here not even the root of eps can be seen
-    few, many = random_batch(rng, 5, wide, affine=False), random_batch(rng, 40, wide, affine=False, outlier=True)
+    many = random_batch(rng, 40, [1.5 * spread for spread in wide], affine=False, outlier=True)
     return [
         Forward("gamma is 1 and beta is 0", [random_batch(rng, 8, wide, affine=False)]),
-        Forward("a few examples, then many with one of them far out", [few, many]),
+        Forward("a few examples, then many with one of them far out", [random_batch(rng, 5, wide, affine=False), many]),
     ]
 
 
@@ -126,7 +126,7 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
 def test_small_spread(case: Forward, seen: Observation, expected: Observation) -> None:
     """eps does its work: columns with a tiny spread come out as the formula says."""
     batch = case.batches[0]
-    y, wide = (array("forward(x)", seen[name], batch["x"].shape) for name in ("y0", "y_wide"))
+    y, wide = output_of(seen["y0"], batch["x"]), output_of(seen["y_wide"], WIDER * batch["x"])
     scale = output_scale(expected["y0"], batch)
     # eps narrows what comes out without it, by as much as the deviation says, the own or the true one.
     deviations = np.ptp(batch["x"], axis=0) / np.ptp(wide, axis=0), batch["x"].std(axis=0)

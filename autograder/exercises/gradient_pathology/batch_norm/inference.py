@@ -19,7 +19,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     WIDE,
     Batch,
     close_by_column,
-    difference_step,
+    column_slope,
     either,
     natural_scale,
     new_layer,
@@ -29,6 +29,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batches,
     run_forward,
     shown_x_hat,
+    spread_of,
 )
 from autograder.locale import _
 
@@ -42,34 +43,25 @@ class Inference:
     title: str
     training: list[Batch]
     prediction: Batch
-    step: np.ndarray
     eps: float = 1e-5
     momentum: float = 0.9
 
 
-def inference(
-    rng: np.random.Generator,
-    title: str,
-    sizes: list[int],
-    rows: int,
-    spreads: tuple[float, ...],
-    momentum: float,
-    eps: float = 1e-5,
-) -> Inference:
-    """Training batches of these sizes, then `rows` to predict, the first of which lies far from what was learnt."""
-    prediction = random_batch(rng, rows, spreads)
-    prediction["x"][0] += 20 * np.array(spreads)
-    step = difference_step(spreads, eps)
-    return Inference(title, random_batches(rng, sizes, spreads), prediction, step, eps, momentum)
-
-
 def draw_batches(rng: np.random.Generator) -> list[Inference]:
     """Short trainings with the defaults and with another momentum and eps, then a batch to predict."""
-    momentum, eps = rng.uniform(0.4, 0.7, 2), rng.uniform(0.01, 0.05, 2)
+
+    def inference(
+        title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], eps: float, momentum: float
+    ) -> Inference:
+        prediction = random_batch(rng, rows, spreads)
+        prediction["x"][0] += 20 * np.array(spreads)  # far from what was learnt
+        return Inference(title, random_batches(rng, sizes, spreads), prediction, eps, momentum)
+
+    others = rng.uniform((0.01, 0.4), (0.05, 0.7), (2, 2)).tolist()
     return [
-        inference(rng, "three training batches, then a batch", [6, 9, 7], 5, WIDE, 0.9),
-        inference(rng, "another momentum and eps", [8, 2], 4, (0.3, 1.0, 5.0), float(momentum[0]), float(eps[0])),
-        inference(rng, "columns of very different spread", [6, 6], 6, MIXED, float(momentum[1]), float(eps[1])),
+        inference("three training batches, then a batch", [6, 9, 7], 5, WIDE, 1e-5, 0.9),
+        inference("another momentum and eps", [8, 2], 4, (0.3, 1.0, 5.0), *others[0]),
+        inference("columns of very different spread", [6, 6], 6, MIXED, *others[1]),
     ]
 
 
@@ -234,8 +226,7 @@ def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndar
         x_hat = shown_x_hat(seen["y"], batch)
     except (Failed, StudentError):
         return []
-    centred = batch["x"] - batch["x"].mean(axis=0)
-    slope = (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
+    slope = column_slope(batch["x"], x_hat)
     return [{"dx": dout * batch["gamma"] * slope, "dgamma": (dout * x_hat).sum(axis=0), "dbeta": dout.sum(axis=0)}]
 
 
@@ -247,6 +238,11 @@ def test_back_in_training(case: Inference, seen: Observation, expected: Observat
     first = case.training[0]
     # What a training step gives is another exercise: it need only be what it is in a layer that has never predicted.
     label, new = _("Back in training after a prediction, {name}"), seen.values.get("dx new")
-    close_by_column(label.format(name="forward(x)"), seen["y back"], output_of(seen["y new"], first["x"]), first)
+    close_by_column(label.format(name="forward(x)"), seen["y back"], output_of(seen["y new"], first["x"][::-1]), first)
     if isinstance(new, np.ndarray) and new.shape == first["x"].shape and np.isfinite(new).all():
-        close(label.format(name="backward(dout)"), seen["dx back"], new, natural_scale("dx", first, new, case.step))
+        close(
+            label.format(name="backward(dout)"),
+            seen["dx back"],
+            new,
+            natural_scale("dx", first, new, spread_of(first, case.eps)),
+        )
