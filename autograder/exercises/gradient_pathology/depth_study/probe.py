@@ -150,9 +150,10 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
 
         data = case.X.copy(), case.t.copy()
         result = simplify(implementation.depth_study(list(case.depths), build_network, *data, **settings))
-        for depth, layers in networks.items():
-            _note(layers, states[depth], case.steps)
-        return result, draws, {depth: np.array(rows) for depth, rows in states.items() if rows}
+        used = {depth: rows for depth, rows in states.items() if rows}
+        for depth, rows in used.items():
+            _note(networks[depth], rows, case.steps)
+        return result, draws, {depth: np.array(rows) for depth, rows in used.items()}
 
     result, draws, states = call(**case.settings)
     again = attempt(lambda: call(**{**case.settings, "steps": 1})[1])

@@ -118,8 +118,9 @@ class Run:
     def _readings(self, what: str) -> Iterator[np.ndarray]:
         """What the curve may be: the reference's, or that of the student's own network, if it was trained otherwise."""
         yield self._right[what]
-        if not self.trained_right and self.own is not None:
-            yield getattr(self.own, what)
+        own = None if self.trained_right or self.own is None else getattr(self.own, what)
+        if own is not None and np.isfinite(own[0]).all():  # not so where no gradient was ever computed
+            yield own
 
     def _shift_from(self, what: str, wanted: np.ndarray) -> int | None:
         got = self.curve(what)
