@@ -368,6 +368,10 @@ NOTHING_FOUND = {
         "gradient_monitor",
         answering(lambda self, *thresholds, **named: [Problem("Linear_0", "vanishing", 0.0, 1)]),
     ),
+    "everything is NaN": (
+        "gradient_monitor",
+        answering(lambda self, *a, **k: [Problem(name, "nonfinite", np.nan, 0) for _, r in self.history for name in r]),
+    ),
     "yes": ("gradient_monitor", answering(lambda self, *thresholds, **named: True)),
     "the record": ("gradient_monitor", answering(lambda self, *thresholds, **named: self.history[-1:])),
 }
