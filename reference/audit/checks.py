@@ -133,9 +133,9 @@ class Audit:
             for check, times in caught.items():
                 mine[check] = mine.get(check, 0) + times
         for mistake, shares in other.costs.items():
-            mine = self.costs.setdefault(mistake, {})
+            costs = self.costs.setdefault(mistake, {})
             for exercise, share in shares.items():
-                mine[exercise] = max(mine.get(exercise, 0.0), share)
+                costs[exercise] = max(costs.get(exercise, 0.0), share)
         for mistake, cases in other.caught_by.items():
             self.caught_by.setdefault(mistake, []).extend(cases)
         self.cases = list(dict.fromkeys(self.cases + other.cases))
@@ -182,7 +182,7 @@ class Material:
         self.mistakes = self._taking_part(bank.mistakes())
         self.variants = self._taking_part(bank.variants())
 
-    def _taking_part(self, candidates: list[Any]) -> list[Any]:
+    def _taking_part(self, candidates: Iterable[Any]) -> list[Any]:
         return [candidate for candidate in candidates if candidate.solution in self._cells]
 
     def by_solution(self) -> dict[str, list[Exercise]]:

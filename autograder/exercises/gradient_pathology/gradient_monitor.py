@@ -135,7 +135,7 @@ def draw_newest(rng: np.random.Generator) -> list[History]:
     low, high, n = tiny(rng), huge(rng), epoch(rng)
     a, b, c, d = rng.permutation(range(1, 11))[:4]
     first = (n + 5, norms(rng, (a, high), (b, low))), (n + 6, norms(rng, (c, high)))
-    ill = norms(rng, (d, low), (rng.choice([0, 11]), high))
+    ill = norms(rng, (d, low), (int(rng.choice([0, 11])), high))
     return [
         history(rng, "a second training, well after an ill one", *first, (n, norms(rng))),
         history(rng, "a second training, otherwise ill than the first", *first, (n, ill)),
