@@ -43,9 +43,9 @@ def graded(tmp_path_factory):
         target = folder / "submitted" / case.id / ASSIGNMENT
         content = case.content(release if case.id == WITH_EXPERIMENTS else release | {"cells": tasks})
         content = content.replace(b"X, t),", b"X, t, steps=2),")  # a plot in a moment
-        for name, content in ((case.file, content), *case.beside):
+        for name, file in ((case.file, content), *case.beside):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / name).write_bytes(content)
+            (target / name).write_bytes(file)
     before, language = os.getcwd(), os.environ.get("AUTOGRADER_LANG")
     os.environ["AUTOGRADER_LANG"] = "en"  # grader processes inherit it
     try:

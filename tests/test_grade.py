@@ -259,7 +259,8 @@ def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(bot
     grades = grades_in(both_ways[0] / "gradebook.db")
     points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
     waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
-    assert said[-2].startswith(f"Mean: {sum(points) / len(points):.2f} of 40 points, {len(points)} students")
+    mean = sum(points) / len(points)
+    assert said[-2].startswith(f"Mean: {mean:.2f} of 40 points; students with a score: {len(points)}; ")
     assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
     assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
 

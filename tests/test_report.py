@@ -516,7 +516,7 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
 
 
 def test_formats_have_one_name_each():
-    assert FORMATS == tuple(FILES)
+    assert tuple(FILES) == FORMATS
 
 
 @pytest.mark.parametrize(

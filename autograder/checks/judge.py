@@ -127,7 +127,7 @@ class _Diagnosis:
 
     @cached_property
     def _departures(self) -> Sketches:
-        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials))
+        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials), strict=True)
         return departures(sketches_of(seen), sketches_of(expected))
 
 

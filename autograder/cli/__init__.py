@@ -6,6 +6,7 @@ What only one command needs is imported when it runs, so that `check` starts fas
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 from autograder import __version__
@@ -29,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
         choose_language(language)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a character (an old Windows code page) gets "?" instead of an error.
-        stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     options.lang = language  # wherever it stood
     try:

@@ -92,7 +92,7 @@ def print_next(record: ClassRecord, folder: Path) -> None:
     """How the class stands in nbgrader's gradebook, and the command that says more."""
     scores = [student.score for student in record.students if student.score is not None]
     waiting = sum(bool(student.waiting) for student in record.students)
-    line = _("Mean: {mean:.2f} of {max:g} points, {n} students with a score").format(
+    line = _("Mean: {mean:.2f} of {max:g} points; students with a score: {n}").format(
         mean=fmean(scores), max=record.max, n=len(scores)
     )
     if waiting:

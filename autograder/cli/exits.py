@@ -22,7 +22,8 @@ SAID_BY_ARGPARSE = (
 )
 """What argparse may say of a command line; the catalogue translates it."""
 
-argparse._ = _  # its own would ask for the language of the system, whatever AUTOGRADER_LANG and `--lang` say
+# Its own would ask for the language of the system, whatever AUTOGRADER_LANG and `--lang` say.
+argparse._ = _  # type: ignore[attr-defined]  # what it imports under that name is no public part of it
 
 
 class UnusablePath(Exception):

@@ -137,7 +137,8 @@ class Course:
         """Let the settings name plug-ins in modules beside nbgrader_config.py, as they can with nbgrader's commands."""
         if str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))  # last: a module here hides no installed one
-        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # None: Python refuses to import it
+        # None: Python refuses to import it.
+        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # type: ignore[arg-type]  # its type knows modules alone
 
     @cached_property
     def directory(self) -> Any:
@@ -235,7 +236,8 @@ class Course:
                 found = sorted(glob.glob(os.path.join(glob.escape(folder), "*.ipynb")))
                 if not found:
                     raise CourseError(_("There is no notebook in {folder}.").format(folder=os.path.normpath(folder)))
-                self.assignments, self.notebooks = {folder: found}, []
+                self.assignments: dict[str, list[str]] = {folder: found}
+                self.notebooks: list[str] = []
 
         if not self.source(assignment).is_dir():
             raise self.unknown(assignment)

@@ -114,7 +114,7 @@ class ClassGradebook:
             CourseError: the assignment is not there, or is none of this kit's; or there is no such late policy.
         """
         self._course, self._assignment = course, assignment
-        self._gradebook: Gradebook | None = None
+        self._gradebook: Any = None  # until it is open: opening it is tried again, too
         silence_link_warnings()
         self._late_policy = _late_policy(course)
         self._gradebook = self._open()

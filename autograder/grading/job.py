@@ -146,8 +146,10 @@ class Grader:
         notebook = stand_in(reason, released, self._assignment.metadata)
         _fill(notebook, unread_outputs(notebook))
         self._write(handed, notebook, [])
-        checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
-        said = {name: unread_comment() for name, cell in released.items() if cell.solution or cell.task}
+        checks = {name: 0.0 for name, cell in released.items() if cell.is_automatic}
+        said: dict[str, str | None] = {
+            name: unread_comment() for name, cell in released.items() if cell.solution or cell.task
+        }
         result = SubmissionResult(message=reason)
         return GradedFolder(result, self._host.level, {**self._by_hand(notebook), **checks}, said)
 

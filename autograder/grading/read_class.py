@@ -53,12 +53,14 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     students = tuple(
         StudentRecord(
             book.people.get(student, Person(student)),
-            *stored.get(student, (None, "")),
+            result,
+            isolation,
             grades=book.grades.get(student, {}),
             penalty=book.penalties.get(student, 0.0),
             handed_in=student in handed_in,
         )
         for student in sorted({*book.people, *stored, *handed_in})
+        for result, isolation in [stored.get(student, (None, ""))]
     )
     if all(student.score is None for student in students):
         raise CourseError(

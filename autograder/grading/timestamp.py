@@ -67,7 +67,7 @@ def time_of(text: str) -> datetime:
     try:
         found = _ZONE.fullmatch(text)
         zone = _zone(found["zone"]) if found else None
-        first, second = (_parsed(found["time"] if zone else text, default) for default in _DEFAULTS)
+        first, second = (_parsed(found["time"] if found and zone else text, default) for default in _DEFAULTS)
         time = first.replace(tzinfo=first.tzinfo or zone or UTC).astimezone(UTC).replace(tzinfo=None)
     except Exception as error:  # dateutil has no common class for what it meets with
         raise ValueError(text) from error

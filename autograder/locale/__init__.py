@@ -58,8 +58,8 @@ def speaking(language: str | None) -> Iterator[None]:
         choose_language(before)
 
 
-def _(message: str) -> str:
-    """The translation of `message`; the message itself where there is none."""
+def _(message: str | None) -> str:
+    """The translation of `message`; the message itself where there is none, and "" of nothing."""
     return _catalogue(current_language()).gettext(message) if message else ""
 
 

@@ -18,6 +18,8 @@ student's `nbgrader fetch_feedback` has, too."""
 class ReleaseFeedback(ExchangeReleaseFeedback):
     """Releases the pages that students can fetch, and names the others; nbgrader's own stops at the first of these."""
 
+    src_path: str
+
     def copy_files(self) -> None:
         """Put the pages into the exchange."""
         left = []

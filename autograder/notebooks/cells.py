@@ -20,9 +20,6 @@ CHECK_PREFIX = "check_"
 MOST_POINTS = 1e6
 """More than any cell is worth."""
 
-MOST_PARSED_CHARS = 100_000
-"""Of a cell that is longer, any word counts as a name it uses: parsing would take long."""
-
 MAX_PARSED = 200_000
 """Longer code is looked through, but not parsed: its syntax tree could take all memory."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +121,9 @@ def _distribution(record: ClassRecord) -> Section:
     if not record.max:
         return Section(title, notes=(_("None."),))
     counts, edges = score_bins(scores, record.max)
-    described = ", ".join(f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges, edges[1:], counts))
+    described = ", ".join(
+        f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
+    )
     return Section(
         title,
         figure=Markup(distribution_svg(scores, record.max)),
@@ -138,9 +140,11 @@ def _checks(record: ClassRecord) -> Section:
         *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
         *(Column(_COLUMN_MARKS[outcome], number=True) for outcome in Outcome),
     )
-    legend = ", ".join(f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome))
+    legend = ", ".join(
+        f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
+    )
     notes = (
-        _("{n} submissions could be judged and count here. {legend}.").format(n=len(results), legend=legend),
+        _("Submissions that could be judged and count here: {n}. {legend}.").format(n=len(results), legend=legend),
         _(
             "Facility: the mean share of the points that was earned; 1.00 where everybody has them all. "
             "Discrimination: the corrected item-total correlation, that is Pearson's correlation over students between "
@@ -270,7 +274,7 @@ def _everybody(record: ClassRecord) -> Section:
 
 
 def _section(
-    title: str, columns: tuple[Column, ...], rows: list[tuple[str, ...]], notes: Iterable[str] = ()
+    title: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]], notes: Iterable[str] = ()
 ) -> Section:
     return Section(title, columns, _rows(rows), tuple(notes) if rows else (_("None."),))
 

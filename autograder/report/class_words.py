@@ -84,8 +84,8 @@ def endings(student: StudentRecord) -> Iterator[tuple[str, str]]:
     """(exercise, "time-out" or "crash") for each exercise in which the student's code was stopped, or died."""
     for name, result in (student.result.checks if student.result else {}).items():
         ended = (Outcome.STOPPED, Outcome.RAISED)  # older kits had one word for both
-        kinds = {ending(item.message) for item in result.items if item.outcome in ended} - {None}
-        yield from ((name, kind) for kind in sorted(kinds))
+        kinds = {ending(item.message) for item in result.items if item.outcome in ended}
+        yield from ((name, kind) for kind in sorted(filter(None, kinds)))
 
 
 def reasons_to_look(student: StudentRecord) -> Iterator[str]:

@@ -308,7 +308,7 @@ def _error_output(message: str) -> dict[str, Any]:
     return {"output_type": "error", "ename": "Stopped", "evalue": message, "traceback": [message]}
 
 
-_OUTPUT_FIELDS = {
+_OUTPUT_FIELDS: dict[str, dict[str, type]] = {
     "stream": {"name": str, "text": str},
     "display_data": {"data": dict, "metadata": dict},
     "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
@@ -321,7 +321,8 @@ def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
 
     The worker's shell keeps to the same caps; what comes here may have been written past it.
     """
-    kept, texts, images = [], 2 * limits.text_chars, limits.image_bytes
+    kept: list[dict[str, Any]] = []
+    texts, images = 2 * limits.text_chars, limits.image_bytes
     for output in outputs if type(outputs) is list else []:
         if not _is_output(output):
             continue

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -169,8 +170,8 @@ def isolation(folder: Path, rounds: int, tick: Tick) -> dict[str, Samples]:
         for _round in range(rounds):
             for host in hosts:
                 own = found.setdefault(host.level.value, {"empty": [], "submission": []})
-                own["empty"].append(_milliseconds(lambda: _come_and_go(host)))
-                own["submission"].append(_milliseconds(lambda: grade_submission(submission, reference, host=host)))
+                own["empty"].append(_milliseconds(partial(_come_and_go, host)))
+                own["submission"].append(_milliseconds(partial(grade_submission, submission, reference, host=host)))
             tick()
     return found
 
@@ -210,7 +211,7 @@ def warm_checks(sources: list[str], rounds: int, tick: Tick) -> Samples:
     for number in range(rounds + 1):  # the first fills caches
         for exercise in assignments()[ASSIGNMENT]:
             line = compile(f"check({exercise.id!r})._repr_html_()", "<cell>", "eval")
-            taken = _milliseconds(lambda: eval(line, namespace))
+            taken = _milliseconds(partial(eval, line, namespace))
             if number:
                 found.setdefault(exercise.id, []).append(taken)
         tick()

@@ -51,7 +51,7 @@ class History:
 def history(rng: np.random.Generator, title: str, *records: tuple[int, Norms], **options: Any) -> History:
     """A case with these records. Where layers are ill differs from draw to draw: answers learnt by heart do not fit."""
     ill = 10 ** rng.uniform(-1, 0, rng.integers(4, N_LAYERS))
-    ill[[rng.integers(1, len(ill) - 1), -1]] = tiny(rng), huge(rng)
+    ill[[int(rng.integers(1, len(ill) - 1)), -1]] = tiny(rng), huge(rng)
     return History(title, list(records), named(*ill), **options)
 
 
@@ -93,7 +93,7 @@ def draw_ill(rng: np.random.Generator) -> list[History]:
             iter([0.0, *(tiny(rng) for _place in places)]),
         )  # a dead layer has a norm of 0
         values = [next(vanishing) if (i + start) % 2 else huge(rng) for i in range(n)]
-        return norms(rng, *zip(sorted(places), values))
+        return norms(rng, *zip(sorted(places), values, strict=True))
 
     titles = {"three layers are ill, one of them dead": 3, "five layers are ill": 5}
     return [history(rng, title, (epoch(rng), by_turns(n))) for title, n in titles.items()]
@@ -103,9 +103,13 @@ def draw_nonfinite(rng: np.random.Generator) -> list[History]:
     """NaN and infinity among other problems."""
     low, high = tiny(rng), huge(rng)
     one, two = (sorted(rng.choice(range(1, 11), n, replace=False)) for n in (2, 3))
-    every_kind = norms(rng, (0, high), *zip(two, (np.inf, np.nan, np.inf)), (11, low))
+    every_kind = norms(rng, (0, high), *zip(two, (np.inf, np.nan, np.inf), strict=True), (11, low))
     return [
-        history(rng, "one norm is NaN, one infinite", (epoch(rng), norms(rng, *zip(one, (np.nan, np.inf)), (11, low)))),
+        history(
+            rng,
+            "one norm is NaN, one infinite",
+            (epoch(rng), norms(rng, *zip(one, (np.nan, np.inf), strict=True), (11, low))),
+        ),
         history(rng, "norms are NaN and infinite, others are ill too", (epoch(rng), every_kind)),
     ]
 
@@ -221,7 +225,7 @@ def _found(answer: Any, record: Norms) -> dict[str, str]:
         parts = list(problem.values()) if type(problem) is dict else problem
         words = re.findall(r"\w+", str(parts)[:500])
         by_number = [name for i, name in enumerate(record) if str(i) == words[0]] if words else []
-        layer = next((word for word in words if word in record), *by_number or [None])
+        layer = next((word for word in words if word in record), by_number[0] if by_number else None)
         if layer is not None:
             found[layer] = next((word for word in words if word in KINDS), "")
     return found
@@ -356,4 +360,4 @@ def _same_history(got: Any, wanted: Any) -> bool:
     """Whether two histories have the same epochs, names and, within rounding, norms."""
     pairs = [(epoch, list(norms)) for epoch, norms in got] == [(epoch, list(norms)) for epoch, norms in wanted]
     norms = ([list(norms.values()) for _epoch, norms in history] for history in (got, wanted))
-    return pairs and all(is_close("", ours, theirs) for ours, theirs in zip(*norms))
+    return pairs and all(is_close("", ours, theirs) for ours, theirs in zip(*norms, strict=True))

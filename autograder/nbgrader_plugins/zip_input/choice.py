@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -64,7 +64,7 @@ def assign(
     Returns:
         The notebooks to collect, one for each student and each of the assignment's notebooks, and warnings.
     """
-    files = [path for path in files if not is_junk(PurePath(path.relative_to(root)))]
+    files = [path for path in files if not is_junk(path.relative_to(root))]
     owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment, roster)
     ids, renamed = student_ids(owners.values(), roster)
     warnings += renamed
