@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import assignments
 from autograder.exercises.recorded import known_mistakes
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import write_result
 from autograder.sandbox import client, limits
 from source.release import COURSE
 
@@ -32,7 +32,8 @@ BY_HAND = {"depth_study_plot": 2.0, "depth_study_findings": 2.0}
 POINTS = sum(check.points for exercise in EXERCISES for check in exercise.checks)
 STUDENTS = 200
 
-HOSTILE_ID = "=HYPERLINK(\"http://evil\")<script>alert('id')</script>"
+HOSTILE_ID = "=HYPERLINK('evil')&lt;" if os.name == "nt" else "=HYPERLINK(\"evil\")<script>alert('id')"
+"""As far as the name of a folder can be hostile."""
 HOSTILE_NAME = "</td><script>alert(1)</script>"
 HOSTILE_MESSAGE = 'Your code raised E: ]]>\x00\x1b[31m\ud7ff\uffff<img src="http://evil/x.png" onerror="alert(2)">&amp;'
 
@@ -66,13 +67,18 @@ def make_class(folder: Path, students: int = STUDENTS) -> MadeClass:
         if student not in (UNREADABLE, ABSENT, UNGRADED):
             made.judged[student] = _special(student, _result(random_))
             made.hand[student] = random_.choice([0.0, 1.0, 2.0, 3.0, 4.0])
-    with ResultStore(folder) as store:
-        for student, result in made.judged.items():
-            if student != NOT_STORED:
-                store.put(ASSIGNMENT, student, "digest", "basic" if student == SLOW else "full", result)
-        store.put(ASSIGNMENT, UNREADABLE, "digest", "full", SubmissionResult(message="This file is no notebook."))
+    for student, result in made.judged.items():
+        if student != NOT_STORED:
+            write(folder, student, result, "basic" if student == SLOW else "full")
+    write(folder, UNREADABLE, SubmissionResult(message="This file is no notebook."))
     _write_gradebook(made, ids)
     return made
+
+
+def write(folder: Path, student: str, result: SubmissionResult, isolation: str = "full") -> None:
+    """Put a result where grading would."""
+    (folder / "reference").mkdir(exist_ok=True)
+    write_result(folder, folder / "autograded" / student / ASSIGNMENT, "digest", isolation, result)
 
 
 def _result(random_: random.Random) -> SubmissionResult:

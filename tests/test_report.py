@@ -21,7 +21,6 @@ from autograder.cli.report import FORMATS
 from autograder.exercises.recorded import known_mistakes
 from autograder.grading.course import Course, CourseError
 from autograder.grading.read_class import read_class, result_of
-from autograder.grading.store import ResultStore
 from autograder.locale import LANGUAGES, _, speaking
 from autograder.report import exports
 from autograder.report.class_page import class_page
@@ -243,10 +242,10 @@ def test_the_page_counts_each_cause_once_a_student_and_alternatives_as_one(made,
     assert any(" Or: " in title for title, *_rest in rows)
 
 
-def test_a_cause_from_an_older_kit_is_told():
-    item = {"id": "norm", "outcome": "failed", "points": 0.0, "max": 1.0, "message": "", "cause": "gone"}
-    data = {"message": "", "mended": [], "checks": {"clip_gradients": {"items": [item, {**item, "cause": None}]}}}
-    first, second = result_of(data).checks["clip_gradients"].items
+def test_a_cause_that_this_kit_no_longer_knows_is_told():
+    items = (Item("norm", "", Outcome.FAILED, 0.0, 1.0, causes=("gone",)), Item("scale", "", Outcome.PASSED, 1.0, 1.0))
+    result = SubmissionResult({"clip_gradients": ExerciseResult("clip_gradients", items)})
+    first, second = result_of(result.to_json()).checks["clip_gradients"].items
     assert (first.causes, second.causes) == (("gone",), ())
     assert causes_in_words("clip_gradients", first.causes) == "gone"
 
@@ -261,9 +260,8 @@ def test_a_report_is_in_the_assignments_language_and_the_page_in_one_that_was_as
     source.write_text(json.dumps({"cells": [], "metadata": {"autograder": {"language": edition}}}), encoding="utf-8")
     item = Item(CHECKS[0][1].id, "", Outcome.FAILED, 0.0, 1.0)
     found = ExerciseResult(CHECKS[0][0].id, (item,))
-    with ResultStore(tmp_path) as store:
-        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult({found.id: found}))
-        store.put(ASSIGNMENT, "s2", "digest", "full", SubmissionResult(message="why"))
+    made_of.write(tmp_path, "s1", SubmissionResult({found.id: found}))
+    made_of.write(tmp_path, "s2", SubmissionResult(message="why"))
 
     def written(name):
         return (tmp_path / "report" / ASSIGNMENT / name).read_text(encoding="utf-8")
@@ -558,8 +556,7 @@ def test_an_assignment_without_points_is_reported(tmp_path):
 def test_a_folder_whose_name_is_no_text_is_named_and_the_class_reported(tmp_path):
     (tmp_path / "nbgrader_config.py").write_text("")
     os.makedirs(os.fsencode(tmp_path) + b"/submitted/" + "太郎".encode("shift_jis") + b"/" + ASSIGNMENT.encode())
-    with ResultStore(tmp_path) as store:
-        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult(message="unreadable"))
+    made_of.write(tmp_path, "s1", SubmissionResult(message="unreadable"))
     with speaking("en"):
         record = read_class(Course(tmp_path), ASSIGNMENT)
         text = class_page(record)

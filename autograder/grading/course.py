@@ -202,19 +202,22 @@ class Course:
         "*" is everybody, even where somebody is called that.
         """
         directory = self.directory
-        submitted = directory.submitted_directory
-        if student != "*" and Path(directory.format_path(submitted, student, assignment)).is_dir():
+        for name, folder in self.folders(directory.submitted_directory, assignment, student):
+            yield Handed(name, folder, Path(directory.format_path(directory.autograded_directory, name, assignment)))
+
+    def folders(self, step: str, assignment: str, student: str = "*") -> Iterator[tuple[str, Path]]:
+        """Students with their folders in the folder for `step`, such as submitted/, by student; as in `handed_in`."""
+        directory = self.directory
+        if student != "*" and Path(directory.format_path(step, student, assignment)).is_dir():
             student = glob.escape(student)
-        pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
-        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        pattern = Path(directory.format_path(step, student, glob.escape(assignment)))
+        own = directory.format_path(step, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
         whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
             if match:
-                name = match["student"]
-                target = directory.format_path(directory.autograded_directory, name, assignment)
-                yield Handed(name, folder, Path(target))
+                yield match["student"], folder
 
     def generate(self, assignment: str) -> None:
         """Tell the gradebook of `assignment`, by nbgrader's own generate_assignment.

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import autograder
-from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
 from autograder.grading.reference import Reference
 from autograder.locale import speaking
@@ -37,17 +36,17 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
     return digest.digest()
 
 
-def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now.
+def content_digest(settings: bytes, folder: Path, notebook: str) -> str:
+    """What one result rests on: `settings`, and the files handed in in `folder`; not the language that is spoken now.
 
     No notebook is parsed here, in the process that serves the class: of several, all count, and which is newer.
     """
     digest = hashlib.sha256(settings)
-    found = notebooks_in(handed.folder, notebook)
-    _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
+    found = notebooks_in(folder, notebook)
+    _add(digest, b"\0".join(os.fsencode(path.relative_to(folder)) for path in found))
     if not found:
         with speaking("en"):
-            _add(digest, no_notebook(handed.folder, notebook).encode())  # which names the files that are there
+            _add(digest, no_notebook(folder, notebook).encode())  # which names the files that are there
     for path in found:
         _add(digest, _content(path))
     for path in {path.parent: path for path in reversed(found)}.values():

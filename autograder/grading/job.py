@@ -25,9 +25,10 @@ from autograder.grading.by_hand import (
 from autograder.grading.course import Handed, guarded_folders
 from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.grading.reference import Reference
+from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result
 from autograder.locale import _, speaking
 from autograder.notebooks.attachments import files_beside
-from autograder.notebooks.load import is_notebook_name
+from autograder.notebooks.load import folded, is_notebook_name
 from autograder.notebooks.mend import ReleasedCell, mend, stand_in
 from autograder.notebooks.submission import (
     CHECK_PREFIX,
@@ -190,6 +191,7 @@ class Grader:
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes
         handed.target.mkdir(parents=True, exist_ok=True)
+        remove_result(handed.target)
         _copy_other_files(handed.folder, handed.target)
         target = handed.target / f"{self._assignment.notebook}.ipynb"
         draft = target.with_suffix(f".{os.getpid()}.tmp")
@@ -210,12 +212,13 @@ def _automatic(submission: Submission, graded: Graded) -> dict[str, float | None
 
 
 def _copy_other_files(folder: Path, target: Path) -> None:
-    """Copy what lies beside the notebook (the time stamp, data), but no link or device and nothing huge.
+    """Copy what lies beside the notebook (the time stamp, data), but no link or device, nothing huge and no result.
 
     What cannot be copied stays in submitted/: the grade does not rest on it.
     """
     left = MOST_COPIED_BYTES
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    files = sorted(folder.iterdir()) if folder.is_dir() else ()
+    for path in (path for path in files if folded(path.name) not in (DRAFT, FILE_NAME)):
         with contextlib.suppress(OSError):
             kind = path.lstat()
             if stat.S_ISREG(kind.st_mode) and not is_notebook_name(path.name) and kind.st_size <= left:

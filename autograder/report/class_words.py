@@ -93,15 +93,15 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
     result = student.result
     if student.standing is Standing.WITHOUT_RESULT:
         yield _(
-            "The gradebook has points, but the results store has nothing; was nbgrader autograde used? To have the "
-            "checks here too, run autograder grade."
+            "The gradebook has points, but autograded/ has no results of the checks; to have them here too, run "
+            "autograder grade."
         )
     if student.standing is Standing.NOT_GRADED:
         yield _("Handed in, but not graded yet; run autograder grade.")
     if result is None:
         return
     if not student.grades:
-        yield _("The results store has a result, but the gradebook has no submission; run autograder grade.")
+        yield _("There are results of the checks, but the gradebook has no submission; run autograder grade.")
     if result.message:  # unreadable, or cells of the assignment are gone
         yield result.message
     yield from result.looks
