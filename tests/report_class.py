@@ -15,11 +15,10 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import assignments
 from autograder.exercises.recorded import known_mistakes
 from autograder.grading.result_file import write_result
-from autograder.sandbox import client, limits
 from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
@@ -39,6 +38,9 @@ HOSTILE_MESSAGE = 'Your code raised E: ]]>\x00\x1b[31m\ud7ff\uffff<img src="http
 
 UNREADABLE, ABSENT, UNGRADED, NOT_STORED, NOT_BOOKED = "s000", "s001", "s002", "s003", "s004"
 SLOW, CRASHED, MENDED, BROKEN, LATE, OVERRULED, OPEN = "s005", "s006", "s007", "s008", "s009", "s010", "s011"
+
+
+ENDINGS = {SLOW: Ending.OUT_OF_TIME, CRASHED: Ending.PROCESS_ENDED}
 
 
 @dataclass
@@ -112,14 +114,14 @@ def _item(check, outcome: Outcome, share: float, message: str = "", causes: tupl
 
 def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
-        SLOW: (Outcome.STOPPED, 0.0, limits.took_too_long(20.0, on_the_clock=False)),
-        CRASHED: (Outcome.STOPPED, 0.0, client._ended()),
+        SLOW: (Outcome.STOPPED, 0.0, "Your code was stopped."),
+        CRASHED: (Outcome.STOPPED, 0.0, "Your code ended the Python process."),
         BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker itself failed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }
     if student in everything:
         items = tuple(_item(check, *everything[student]) for check in ODD.checks)
-        result.checks[ODD.id] = ExerciseResult(ODD.id, items)
+        result.checks[ODD.id] = ExerciseResult(ODD.id, items, ending=ENDINGS.get(student))
     mended = (f"<b>mended</b> {HOSTILE_NAME}", "Cell order.") if student == MENDED else ()
     return SubmissionResult(result.checks, mended=mended)
 

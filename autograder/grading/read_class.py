@@ -17,7 +17,7 @@ from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, Subm
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.grading.course import Course, CourseError, refuse_elsewhere
 from autograder.grading.result_file import stored_results
 from autograder.locale import _, speaking
@@ -73,7 +73,10 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
 def result_of(data: dict[str, Any]) -> SubmissionResult:
     """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
     checks = {
-        name: ExerciseResult(name, _items(name, entry["items"]), entry["max"]) for name, entry in data["checks"].items()
+        name: ExerciseResult(
+            name, _items(name, entry["items"]), entry["max"], Ending(entry["ending"]) if entry["ending"] else None
+        )
+        for name, entry in data["checks"].items()
     }
     return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data["looks"]))
 
