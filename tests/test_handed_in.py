@@ -36,7 +36,8 @@ from autograder.grading.job import Grader, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.read_class import read_class
 from autograder.grading.result_file import DRAFT, FILE_NAME, stored_results
-from autograder.grading.timestamp import TIMESTAMP, read_timestamp
+from autograder.grading.timestamp import read_timestamp
+from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
 from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
@@ -443,6 +444,16 @@ def test_a_result_counts_for_this_submission_of_this_course_only(quick_course, g
         (quick_course.folder / "solutions").rename(quick_course.folder / "reference")
         secret.with_name("aside").unlink()
         secret.write_text(before, encoding="ascii")
+
+
+@pytest.mark.parametrize("name", ["solution.py", "mistakes.toml"])
+def test_whoever_changes_the_reference_grades_everybody_anew(quick_course, grade_quickly, name):
+    hand_in(quick_course.folder, "one", {NOTEBOOK: SIX})
+    grade_quickly()
+    assert grade_quickly().unchanged == 1
+    path = next(quick_course.folder.glob(f"reference/**/clip_gradients/{name}"))
+    path.write_bytes(path.read_bytes() + b"\n# changed\n")
+    assert grade_quickly().graded == 1
 
 
 @pytest.mark.parametrize("name", [FILE_NAME, "RESULT.json", DRAFT, f"{FILE_NAME}/{FILE_NAME}"])

@@ -32,6 +32,16 @@ class CourseError(Exception):
     """This folder cannot be graded in; the message says what to do."""
 
 
+def unusable_gradebook(reason: object) -> CourseError:
+    """The error that the database of grades does not do what it is asked."""
+    return CourseError(
+        _(
+            "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+            "kept; run the same command again."
+        ).format(reason=reason)
+    )
+
+
 @dataclass(frozen=True)
 class Handed:
     """What one student handed in for an assignment: the folder in submitted/, and the one in autograded/ it goes to."""

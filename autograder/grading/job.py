@@ -111,6 +111,7 @@ class Grader:
                 return self._refuse(handed, str(error).replace(str(handed.folder) + os.sep, ""))
         released = self._assignment.released
         beside = answers_beside(notebook["cells"], released, self._assignment.given)
+        empty = untouched(notebook["cells"], released)
         submission = submission_of(notebook, self._assignment.notebook).showing(places_of(beside))
         files = files_beside(path)
         with speaking(submission.language):
@@ -118,13 +119,13 @@ class Grader:
                 submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
             )
             _fill(notebook, cell_outputs(submission, graded.run.outputs, graded.result.checks))
-            said = {**self._responses(notebook, beside), **comments(submission, graded.result.checks, notes)}
+            said = {**self._responses(empty, beside), **comments(submission, graded.result.checks, notes)}
             looks = (reason_to_look(beside),) if beside else ()
         self._write(handed, notebook, notes)
         return GradedFolder(
             replace(graded.result, mended=tuple(notes), looks=looks),
             graded.isolation,
-            {**self._by_hand(notebook, beside), **_automatic(submission, graded)},
+            {**self._by_hand(empty, beside), **_automatic(submission, graded)},
             said,
         )
 
@@ -149,8 +150,8 @@ class Grader:
         self._write(handed, notebook, [])
         checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
         said = {name: unread_comment() for name, cell in released.items() if cell.solution or cell.task}
-        result = SubmissionResult(message=reason)
-        return GradedFolder(result, self._host.level, {**self._by_hand(notebook), **checks}, said)
+        scores = {**self._by_hand(untouched(notebook["cells"], released)), **checks}
+        return GradedFolder(SubmissionResult(message=reason), self._host.level, scores, said)
 
     def _mend(self, notebook: dict[str, Any]) -> list[str]:
         own = self._assignment.metadata
@@ -164,29 +165,22 @@ class Grader:
     def _language(self) -> str | None:
         return language_of({"metadata": self._assignment.metadata})
 
-    def _by_hand(
-        self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]] = {}
-    ) -> dict[str, float | None]:
+    def _by_hand(self, empty: set[str], beside: Mapping[str, Collection[Beside]] = {}) -> dict[str, float | None]:
         """Cells that a person grades: 0 where nothing was written, there or beside, otherwise not yet known."""
-        empty = self._untouched(notebook)
         graded = by_hand(self._assignment.released)
         return {
             name: 0.0 if name in empty and not cell.task and name not in beside else None
             for name, cell in graded.items()
         }
 
-    def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
+    def _responses(self, empty: set[str], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
         """The comments of solution cells, in the students' language: nbgrader's, and where an answer stands beside."""
-        empty = self._untouched(notebook)
         with speaking(self._language):
             return {
                 name: _("No response.") if name in empty and not cell.task else None
                 for name, cell in self._assignment.released.items()
                 if cell.solution or cell.task
             } | {name: comment_on(places) for name, places in beside.items()}
-
-    def _untouched(self, notebook: dict[str, Any]) -> set[str]:
-        return untouched(notebook["cells"], self._assignment.released)
 
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.grading.course import Course, CourseError, refuse_elsewhere
+from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
 from autograder.grading.result_file import stored_results
 from autograder.locale import _, speaking
 from autograder.notebooks.load import as_text
@@ -127,12 +127,7 @@ def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
         with Gradebook(directory.db_url, directory.course_id) as gradebook:
             yield gradebook
     except DatabaseError as error:
-        raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
-                "kept; run the same command again."
-            ).format(reason=error.orig)
-        ) from error
+        raise unusable_gradebook(error.orig) from error
 
 
 def _people(gradebook: Gradebook) -> dict[str, Person]:

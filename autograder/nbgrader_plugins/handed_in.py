@@ -46,9 +46,9 @@ def taken_for(path: Path, directory: CourseDirectory, names: dict[str, str]) -> 
     if path.parent != folder:  # the copy in autograded/, which is ours
         return path, []
     chosen, notes = choose_notebook(folder, names["notebook"], _wanted(directory, names))
-    if chosen is None and not path.is_symlink():
+    if chosen is None:
         raise UnreadableNotebook(no_notebook(folder, names["notebook"]))
-    return chosen or path, notes
+    return chosen, notes
 
 
 def submitted_file(directory: CourseDirectory, names: dict[str, str]) -> Path:
