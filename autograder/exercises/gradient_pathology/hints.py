@@ -17,12 +17,12 @@ _CLIPPING = Guide(
     {
         "clips": (
             _words(
-                "Print one gradient of the caller before and after the call: is it the array that you changed?",
-                "呼び出し側の勾配を 1 つ、呼び出しの前と後で表示してください。書き換えたのは、その配列ですか。",
+                "Print what your function returns for large gradients, and one of them before and after the call.",
+                "大きな勾配について、関数の戻り値と、呼び出しの前後の勾配を 1 つ表示してください。",
             ),
             _words(
-                "Which lines write into `layer.grads` or into its arrays, and which only give a name a new value?",
-                "`layer.grads` やその配列に書き込む行はどれですか。名前に新しい値を付けるだけの行はどれですか。",
+                "Which of your lines measure the gradients, and which write into `layer.grads`?",
+                "勾配を測っている行はどれですか。`layer.grads` に書き込む行はどれですか。",
             ),
         ),
         "total_norm": (
@@ -37,10 +37,24 @@ _CLIPPING = Guide(
                 "ノルムの式では、1 つの根号の中に和が 3 つあります。あなたの根号の中と外には何がありますか。",
             ),
         ),
+        "factor": (
+            _words(
+                "Print one gradient of the caller before and after the call: is it the array that you changed, and by "
+                "which number was it multiplied?",
+                "呼び出し側の勾配を 1 つ、呼び出しの前と後で表示してください。書き換えたのは、その配列ですか。"
+                "何が掛けられていますか。",
+            ),
+            _words(
+                "Which lines write into `layer.grads` or into its arrays, and which only give a name a new value? And "
+                "which two numbers stand in the formula of c?",
+                "`layer.grads` やその配列に書き込む行はどれですか。名前に新しい値を付けるだけの行はどれですか。"
+                "また、c の式にある 2 つの数は何ですか。",
+            ),
+        ),
         "scales_all_alike": (
             _words(
-                "Look at where a gradient gets its new value, and print the joint norm before and after.",
-                "勾配に新しい値を入れるところを見てください。全体のノルムを、その前と後で表示してみましょう。",
+                "Divide every gradient after the call by the same gradient before it: which number comes out for each?",
+                "呼び出しの後の勾配を、前の同じ勾配で割ってみてください。それぞれいくつになりますか。",
             ),
             _words(
                 "The direction of g must stay: the formula of c holds the joint norm. How many values of c may "
@@ -190,14 +204,16 @@ _SLOPE = Guide(
                 "違うノルムのリスト 2 つについて、関数の戻り値とその型を表示してください。",
             ),
             _words(
-                "A fit may give several numbers. Which one of them is the slope?",
-                "当てはめの結果は数が複数あることがあります。そのうち傾きはどれですか。",
+                "Which of your lines look at the norms, and does what they find reach the answer?",
+                "ノルムを見ている行はどれですか。そこで得たものは、答えまで届いていますか。",
             ),
         ),
         "line": (
             _words(
-                "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise?",
-                "暗算できる 3 つのノルム 0.01、0.1、1 で試してください。1 歩ごとに何桁上がりますか。",
+                "Try three norms that you can do by heart: 0.01, 0.1, 1. By how many decades does each step rise? "
+                "Is your answer that one number?",
+                "暗算できる 3 つのノルム 0.01、0.1、1 で試してください。1 歩ごとに何桁上がりますか。"
+                "答えは、その数 1 つですか。",
             ),
             _words(
                 "The line is fitted to log10 of the norms over the layer number. Which logarithm, which axis, "
@@ -238,15 +254,24 @@ _SLOPE = Guide(
                 "数が有限かどうかを調べる NumPy の関数は何ですか。関数のどこで調べるべきですか。",
             ),
         ),
-        "input_stays": (
+        "list": (
             _words(
-                "Print the caller's array before and after the call, and the type of what you return.",
-                "渡した配列を呼び出しの前後で表示し、戻り値の型も見てください。",
+                "Call your function with `[0.01, 0.1, 1.0]` and with an array of these: where do the two part?",
+                "`[0.01, 0.1, 1.0]` と、それを配列にしたもので関数を呼んでください。どこから違ってきますか。",
             ),
             _words(
-                "Is your array the caller's own or a copy? And does the fit give one number or several?",
-                "使っている配列は、渡されたそのものですか、コピーですか。当てはめの結果は数 1 つですか、"
-                "いくつかありますか。",
+                "Which of your lines need an array, and where does the list become one?",
+                "配列でないと動かない行はどれですか。リストは、どこで配列になりますか。",
+            ),
+        ),
+        "input_stays": (
+            _words(
+                "Print the caller's array before and after the call.",
+                "渡した配列を、呼び出しの前後で表示してください。",
+            ),
+            _words(
+                "Is your array the caller's own or a copy?",
+                "使っている配列は、渡されたそのものですか、コピーですか。",
             ),
         ),
     },
@@ -336,20 +361,36 @@ _BACKWARD = Guide(
                 "y = γ x̂ + β で、γ に掛かっているものは何ですか。バッチについて合計か平均かは、仕様に書いてあります。",
             ),
         ),
-        "dx": (
+        "dx_direct": (
             _words(
-                "Print the column sums of your dx: all should be 0 within rounding. If they are not, a path is "
-                "missing.",
-                "dx の列ごとの合計を表示してください。丸め誤差の範囲で 0 になるはずです。ならないなら、"
-                "道が足りません。",
+                "Print dx beside dout: by what is each column of dout multiplied?",
+                "dx を dout と並べて表示してください。dout の各列には何が掛かっていますか。",
             ),
             _words(
-                "Three paths lead from x to the loss: straight to x̂, through μ, through σ². Write down the "
-                "derivative along "
-                "each, then which of them touch all examples of the column.",
+                "y = γ x̂ + β, and x̂ is a fraction: what does each of the two formulas multiply dout by?",
+                "y = γ x̂ + β で、x̂ は分数です。この 2 つの式は、dout にそれぞれ何を掛けますか。",
+            ),
+        ),
+        "dx_through_mean": (
+            _words(
+                "Print the column sums of your dx: all should be 0 within rounding. If not, a path is missing.",
+                "dx の列ごとの合計を表示してください。丸め誤差の範囲で 0 のはずです。違うなら、道が足りません。",
+            ),
+            _words(
+                "Every x of a column is in μ. How much of μ is one x, and which x̂ does μ reach?",
+                "μ には列のすべての x が入っています。1 つの x は μ のどれだけを占め、μ はどの x̂ に影響しますか。",
+            ),
+        ),
+        "dx_through_variance": (
+            _words(
+                "Print the column sums of dx * x̂: where eps is small beside σ², they should be nearly 0.",
+                "dx * x̂ の列ごとの合計を表示してください。eps が σ² よりずっと小さければ、ほぼ 0 になるはずです。",
+            ),
+            _words(
+                "Three paths lead from x to the loss: straight to x̂, through μ, through σ². Write down the derivative "
+                "along each, then which of them touch all examples of the column.",
                 "x から損失までの道は 3 本です。x̂ への直通、μ を通る道、σ² を通る道。それぞれの微分と、"
-                "列のすべての例に"
-                "影響するのはどれかを書き出してください。",
+                "列のすべての例に影響するのはどれかを書き出してください。",
             ),
         ),
         "own_forward": (
@@ -368,10 +409,19 @@ _BACKWARD = Guide(
                 "1 回の順伝播のあとに `backward(dout)` を 2 回呼び、dx と 2 つの勾配を比べてください。",
             ),
             _words(
-                "What does backward write to, beside `grads`? Does it read what the last forward kept, or what "
-                "is there now?",
-                "逆伝播は `grads` のほかに何へ書き込みますか。読んでいるのは最後の順伝播が残した値ですか、"
-                "今の値ですか。",
+                "What does backward write to, beside `grads`? Which values are still the same at the second call?",
+                "逆伝播は `grads` のほかに何へ書き込みますか。2 回目の呼び出しでも同じままの値はどれですか。",
+            ),
+        ),
+        "last_forward": (
+            _words(
+                "Call forward with two batches, then `backward(dout)`: from which batch are the values that it reads?",
+                "2 つのバッチで順に forward を呼び、それから `backward(dout)` を呼びます。"
+                "読んでいる値は、どちらのバッチのものですか。",
+            ),
+            _words(
+                "Where does forward leave what backward needs? Is that place this layer's own, and new each time?",
+                "forward は、backward に必要なものをどこに残していますか。そこはこの層だけのもので、毎回変わりますか。",
             ),
         ),
     },
@@ -430,6 +480,16 @@ _INFERENCE = Guide(
             _words(
                 "Of the three paths from x to the loss, which are left when μ and σ² are constants?",
                 "μ と σ² が定数なら、x から損失までの 3 本の道のうち、どれが残りますか。",
+            ),
+        ),
+        "back_in_training": (
+            _words(
+                "Predict once, set `training = True` again, and compare a training step with that of a new layer.",
+                "一度推論してから `training = True` に戻し、訓練の 1 ステップを新しい層のものと比べてください。",
+            ),
+            _words(
+                "What does a prediction leave behind in the layer? What decides which branch runs next?",
+                "推論は層に何を残しますか。次にどちらの枝が実行されるかは、何で決まりますか。",
             ),
         ),
     },
