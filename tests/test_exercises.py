@@ -3,7 +3,6 @@
 Each wrong implementation changes one thing of a right one, and its table names the checks that must take points for it.
 """
 
-import math
 import re
 from dataclasses import replace
 from functools import cache
@@ -23,8 +22,9 @@ from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
 from autograder.grading.reference import Reference
-from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
+from autograder.layers import Layer, Problem, forward_backward
 from autograder.locale import speaking
+from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["gradient-pathology"]}
@@ -261,281 +261,13 @@ def length(arrays):
     return float(np.sqrt(sum(np.sum(g**2) for g in arrays)))
 
 
-def update(layers, lr):
-    for layer in layers:
-        for name in layer.params:
-            layer.params[name] = layer.params[name] - lr * layer.grads[name]
-
-
-def training(
-    step=update,
-    record=forward_backward,
-    made=lambda build, depth, seed: build(depth, np.random.default_rng(seed)),
-    recorded_after=False,
-    options=lambda **kw: kw,
-    finish=lambda results: results,
-):
-    """depth_study in parts: how a network is made, what is recorded of a step, the update, the settings, the result."""
-
-    def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-        results, o = {}, options(lr=lr, steps=steps, seed=seed)
-        for depth in depths:
-            layers, rows = made(build_network, depth, o["seed"]), []
-            for _ in range(o["steps"]):
-                row = record(layers, X, t)
-                step(layers, o["lr"])
-                rows.append(record(layers, X, t) if recorded_after else row)
-            loss, norms = zip(*rows)
-            results[depth] = {"loss": np.array(loss), "grad_norms": np.array(norms)}
-        return finish(results)
-
-    return {"depth_study": depth_study}
-
-
-def one_network(build, depth, _seed, made=[]):
-    """The first network, for every depth."""
-    return made[0] if made else made.append(build(depth, np.random.default_rng(0))) or made[0]
-
-
-def one_generator():
-    """The generator is made once and not anew for each depth."""
-    rngs = {}
-    return lambda build, depth, seed: build(depth, rngs.setdefault(seed, np.random.default_rng(seed)))
-
-
-def recording(change):
-    """What `forward_backward` gives, changed."""
-    return lambda layers, X, t: change(*forward_backward(layers, X, t), layers)
-
-
-def all_norms(_loss, _norms, layers):
-    return _loss, [length(gradients([layer])) for layer in layers if isinstance(layer, Linear)]
-
-
-def update_linear(layers, lr):
-    update([layer for layer in layers if isinstance(layer, Linear)], lr)
-
-
-def update_known_names(layers, lr):
-    for layer in layers:
-        for name in ("W", "b", "gamma", "beta"):
-            if name in layer.params:
-                layer.params[name] = layer.params[name] - lr * layer.grads[name]
-
-
-def momentum_update(layers, lr):
-    for layer in layers:
-        layer.velocity = {k: 0.9 * getattr(layer, "velocity", {}).get(k, 0.0) + g for k, g in layer.grads.items()}
-        for name, v in layer.velocity.items():
-            layer.params[name] = layer.params[name] - lr * v
-
-
-def clipped_update(layers, lr):
-    clip(layers, 0.1)
-    update(layers, lr)
-
-
-def relabelled(results):
-    """The first depth's curves under every name."""
-    first = next(iter(results.values()))
-    return {
-        depth: {"loss": first["loss"], "grad_norms": np.resize(first["grad_norms"], run["grad_norms"].shape)}
-        for depth, run in results.items()
-    }
-
-
-def mapped(change):
-    return lambda results: {depth: change(run) for depth, run in results.items()}
-
-
-def invented(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    return {
-        d: {"loss": 1 / (1 + np.arange(steps)), "grad_norms": np.full((steps, d), 0.25) ** np.arange(d, 0, -1)}
-        for d in depths
-    }
-
-
-def stops_at_overflow(layers, X, t):
-    loss, norms = forward_backward(layers, X, t)
-    if not np.isfinite(loss) or not np.isfinite(norms).all():
-        raise OverflowError
-    return loss, norms
-
-
-def without_first_step(run):
-    return {k: np.vstack([v[1:], v[-1:]]) if v.ndim == 2 else np.append(v[1:], v[-1]) for k, v in run.items()}
-
-
-STUDY_MISTAKES = {
-    "one network for all": (training(made=lambda *a: one_network(*a)), {"depths"}),
-    "generator not made anew": (training(made=one_generator()), {"depths"}),
-    "global random numbers": (
-        training(made=lambda build, depth, seed: build(depth, np.random.default_rng(np.random.randint(10**6)))),
-        {"initial_loss", "settings"},
-    ),
-    "output side first": (
-        training(record=recording(lambda loss, norms, _: (loss, norms[::-1]))),
-        {"initial_gradients"},
-    ),
-    "norms sorted": (training(record=recording(lambda loss, norms, _: (loss, sorted(norms)))), {"initial_gradients"}),
-    "bias in the norm": (training(record=recording(all_norms)), {"initial_gradients", "gradient_curves"}),
-    "squared norms": (
-        training(record=recording(lambda loss, norms, _: (loss, np.square(norms)))),
-        {"initial_gradients"},
-    ),
-    "norms of the weights": (
-        training(
-            record=recording(lambda loss, _, ls: (loss, [length([x.params["W"]]) for x in ls if isinstance(x, Linear)]))
-        ),
-        {"initial_gradients"},
-    ),
-    "activations counted": (
-        training(record=recording(lambda loss, norms, ls: (loss, [0.0 if not x.params else 1.0 for x in ls]))),
-        {"initial_gradients"},
-    ),
-    "loss after the update": (training(recorded_after=True), {"initial_loss", "loss_curve", "initial_gradients"}),
-    "first step left out": (training(finish=mapped(without_first_step)), {"initial_loss", "loss_curve"}),
-    "norms after the update": (
-        training(finish=mapped(lambda run: run | {"grad_norms": without_first_step(run)["grad_norms"]})),
-        {"gradient_curves"},
-    ),
-    "half the loss": (
-        training(record=recording(lambda loss, norms, _: (loss / 2, norms))),
-        {"initial_loss", "loss_curve"},
-    ),
-    "biases not updated": (
-        training(
-            step=lambda layers, lr: [
-                x.params.update(W=x.params["W"] - lr * x.grads["W"]) for x in layers if "W" in x.params
-            ]
-        ),
-        {"loss_curve", "gradient_curves"},
-    ),
-    "Linear alone updated": (training(step=update_linear), {"all_parameters"}),
-    "uphill": (training(step=lambda layers, lr: update(layers, -lr)), {"loss_curve"}),
-    "with momentum": (training(step=momentum_update), {"loss_curve", "gradient_curves"}),
-    "with clipping": (training(step=clipped_update), {"loss_curve"}),
-    "lr ignored": (training(options=lambda **kw: kw | {"lr": 0.1}), {"settings"}),
-    "seed ignored": (training(options=lambda **kw: kw | {"seed": 0}), {"initial_loss", "settings"}),
-    "steps ignored": (training(options=lambda **kw: kw | {"steps": 200}), {"initial_loss", "initial_gradients"}),
-    "updates once too often": (
-        training(step=lambda layers, lr: (update(layers, lr), update(layers, lr))),
-        {"loss_curve"},
-    ),
-    "first depth relabelled": (training(finish=relabelled), {"depths"}),
-    "keys as text": (
-        training(finish=lambda results: {str(k): v for k, v in results.items()}),
-        {"initial_loss", "initial_gradients"},
-    ),
-    "a list of runs": (training(finish=lambda results: list(results.values())), {"initial_loss", "initial_gradients"}),
-    "loss alone": (training(finish=mapped(lambda run: {"loss": run["loss"]})), {"initial_gradients"}),
-    "last values alone": (
-        training(finish=mapped(lambda run: {k: v[-1] for k, v in run.items()})),
-        {"initial_loss", "initial_gradients"},
-    ),
-    "smoothed": (
-        training(finish=mapped(lambda run: run | {"loss": np.convolve(run["loss"], [0.5, 0.5])[: len(run["loss"])]})),
-        {"loss_curve"},
-    ),
-    "invented curves": ({"depth_study": invented}, {"initial_loss", "initial_gradients", "loss_curve", "settings"}),
-    "stops at overflow": (training(record=stops_at_overflow), {"overflow"}),
-    "NaN becomes zero": (
-        training(finish=mapped(lambda run: {k: np.where(np.abs(v) < 1e6, v, 0.0) for k, v in run.items()})),
-        {"overflow"},
-    ),
-}
-
-
-def monitoring(find=None, records=lambda history: history[-1:], problem=Problem, result=lambda found: found):
-    """GradientMonitor.detect_problems in parts: the illness of a norm, the records that count, the answer."""
-
-    def right(norm, low, high):
-        return (
-            "nonfinite"
-            if not np.isfinite(norm)
-            else "vanishing"
-            if norm < low
-            else "exploding"
-            if norm > high
-            else None
-        )
-
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        found = []
-        for epoch, norms in records(self.history):
-            for layer, norm in norms.items():
-                kind = (find or right)(norm, vanish_threshold, explode_threshold)
-                if kind:
-                    found.append(problem(layer, kind, norm, epoch))
-        return result(found)
-
-    return {"GradientMonitor": type("GradientMonitor", (Monitor,), {"detect_problems": detect_problems})}
-
-
-def seen_by(**rules):
-    """An illness by the first rule that holds."""
-    return lambda norm, low, high: next((kind for kind, rule in rules.items() if rule(norm, low, high)), None)
-
-
-BELOW, ABOVE, ODD = (lambda n, low, _: n < low), (lambda n, _, high: n > high), (lambda n, *_: not np.isfinite(n))
-MONITOR_MISTAKES = {
-    "NaN not seen": (monitoring(seen_by(vanishing=BELOW, exploding=ABOVE)), {"nonfinite"}),
-    "infinite explodes": (monitoring(seen_by(exploding=ABOVE, vanishing=BELOW, nonfinite=ODD)), {"nonfinite"}),
-    "only NaN": (
-        monitoring(seen_by(nonfinite=lambda n, *_: n != n, vanishing=BELOW, exploding=lambda n, _, h: h < n < np.inf)),
-        {"nonfinite"},
-    ),
-    "explosions not seen": (monitoring(seen_by(nonfinite=ODD, vanishing=BELOW)), {"kinds", "thresholds"}),
-    "kinds swapped": (monitoring(seen_by(nonfinite=ODD, exploding=BELOW, vanishing=ABOVE)), {"kinds"}),
-    "thresholds swapped": (
-        monitoring(lambda n, low, high: seen_by(nonfinite=ODD, vanishing=BELOW, exploding=ABOVE)(n, high, low)),
-        {"kinds"},
-    ),
-    "thresholds ignored": (
-        monitoring(seen_by(nonfinite=ODD, vanishing=lambda n, *_: n < 1e-7, exploding=lambda n, *_: n > 1e3)),
-        {"thresholds"},
-    ),
-    "one threshold ignored": (
-        monitoring(seen_by(nonfinite=ODD, vanishing=BELOW, exploding=lambda n, *_: n > 1e3)),
-        {"thresholds"},
-    ),
-    "zero is healthy": (
-        monitoring(seen_by(nonfinite=ODD, vanishing=lambda n, low, _: 0 < n < low, exploding=ABOVE)),
-        {"kinds"},
-    ),
-    "first record": (monitoring(records=lambda history: history[:1]), {"newest"}),
-    "all records": (monitoring(records=lambda history: history), {"newest"}),
-    "highest epoch": (
-        monitoring(records=lambda history: [max(history, key=lambda r: r[0])] if history else []),
-        {"newest"},
-    ),
-    "crashes without a record": (monitoring(records=lambda history: [history[-1]]), {"healthy"}),
-    "sorted": (monitoring(result=lambda found: sorted(found, key=lambda p: p.layer)), {"newest"}),
-    "first problem alone": (monitoring(result=lambda found: found[:1]), {"kinds"}),
-    "None where healthy": (monitoring(result=lambda found: found or None), {"healthy"}),
-    "sentences": (monitoring(result=lambda found: [str(p) for p in found]), {"kinds"}),
-    "a count": (monitoring(result=len), {"kinds", "newest"}),
-    "prints": (monitoring(result=lambda found: print(*found)), {"kinds", "newest", "history_stays"}),
-    "number of the layer": (monitoring(problem=lambda layer, *rest: Problem(int(layer[-1]), *rest)), {"kinds"}),
-    "epoch missing": (monitoring(problem=lambda layer, kind, norm, epoch: Problem(layer, kind, norm, 0)), {"kinds"}),
-    "norm missing": (monitoring(problem=lambda layer, kind, norm, epoch: Problem(layer, kind, None, epoch)), {"kinds"}),
-    "norm and epoch swapped": (
-        monitoring(problem=lambda layer, kind, norm, epoch: Problem(layer, kind, epoch, norm)),
-        {"kinds"},
-    ),
-}
-
-
 def table(exercise_id, mistakes):
     return [
         pytest.param(exercise_id, names, checks, id=f"{exercise_id}: {m}") for m, (names, checks) in mistakes.items()
     ]
 
 
-MISTAKES = [
-    *table("depth_study", STUDY_MISTAKES),
-    *table("gradient_monitor", MONITOR_MISTAKES),
-]
+MISTAKES = []
 
 
 @pytest.mark.parametrize("exercise_id, names, checks", MISTAKES)
@@ -547,107 +279,8 @@ def test_a_mistake_costs_points_where_it_should(exercise_id, names, checks):
 # --- right implementations, written in unusual ways ------------------------------------------------------------------
 
 
-class Recorder:
-    """A study written as a class, with its own loss and loops, in-place updates, and more keys than asked."""
-
-    def __init__(self, layers, X, t):
-        self.layers, self.X, self.t = layers, X, t
-
-    def step(self, lr):
-        h, loss = self.X, MSELoss()
-        for layer in self.layers:
-            h = layer.forward(h)
-        value, dout = loss.forward(h, self.t), loss.backward()
-        for layer in self.layers[::-1]:
-            dout = layer.backward(dout)
-        norms = [math.sqrt(np.sum(x.grads["W"] ** 2)) for x in self.layers if type(x).__name__ == "Linear"]
-        for layer in self.layers:
-            for name, g in layer.grads.items():
-                layer.params[name] -= lr * g
-        return float(value), norms
-
-
-def own_loop(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = {}
-    for depth in map(np.int64, sorted(depths, reverse=True)):
-        recorder = Recorder(build_network(depth, np.random.default_rng(seed)), X, t)
-        rows = [recorder.step(lr) for _ in range(steps)]
-        last, _ = forward_backward(recorder.layers, X, t)
-        results[depth] = {"loss": [r[0] for r in rows], "grad_norms": [r[1] for r in rows], "final_loss": last}
-    return results
-
-
-STUDY_VARIANTS = {
-    "every layer with a W": training(
-        record=recording(lambda loss, _, ls: (loss, [length([x.grads["W"]]) for x in ls if "W" in x.params]))
-    ),
-    "the lesson's names updated": training(step=update_known_names),
-    "own loop, lists, more keys": {"depth_study": own_loop},
-    "tuples": training(finish=mapped(lambda run: {k: tuple(v.tolist()) for k, v in run.items()})),
-    "more forward passes": training(record=lambda ls, X, t: [forward_backward(ls, X, t) for _ in range(3)][-1]),
-    "more depths than asked": {
-        "depth_study": lambda depths, *args, **kw: training()["depth_study"]([*depths, 6], *args, **kw)
-    },
-    "a key for the settings": training(finish=lambda results: results | {"settings": object()}),
-    "copies of every parameter in place": training(
-        step=lambda layers, lr: [np.copyto(v, v - lr * x.grads[k]) for x in layers for k, v in x.params.items()]
-    ),
-    "transposed in memory": training(
-        finish=mapped(lambda run: run | {"grad_norms": np.asfortranarray(run["grad_norms"])})
-    ),
-}
-
-
-class Finding:
-    """A problem of the student's own class, with one more field."""
-
-    def __init__(self, layer, kind, norm, epoch):
-        self.layer, self.kind, self.norm, self.epoch, self.advice = (
-            np.str_(layer),
-            kind,
-            np.float32(norm),
-            np.int64(epoch),
-            "!",
-        )
-
-
-def with_arrays(self, vanish_threshold=1e-7, explode_threshold=1e3):
-    """Everything at once: names and norms as arrays."""
-    if not self.history:
-        return []
-    epoch, record = self.history[-1]
-    names, norms = np.array(list(record)), np.array(list(record.values()))
-    kinds = np.select(
-        [~np.isfinite(norms), norms <= vanish_threshold, norms >= explode_threshold],
-        ["nonfinite", "vanishing", "exploding"],
-        "",
-    )
-    return [Problem(name, kind, norm, epoch) for name, kind, norm in zip(names, kinds, norms) if kind]
-
-
-MONITOR_VARIANTS = {
-    "arrays, and thresholds that count": {"GradientMonitor": type("M", (Monitor,), {"detect_problems": with_arrays})},
-    "own class": monitoring(problem=Finding),
-    "math.isnan": monitoring(
-        lambda n, low, high: (
-            "nonfinite"
-            if math.isnan(n) or math.isinf(n)
-            else "vanishing"
-            if n < low
-            else "exploding"
-            if high < n
-            else ""
-        )
-    ),
-    "a list of a class": monitoring(result=type("Problems", (list,), {})),
-}
-
-
 def variants():
-    for exercise_id, table in (
-        ("depth_study", STUDY_VARIANTS),
-        ("gradient_monitor", MONITOR_VARIANTS),
-    ):
+    for exercise_id, table in ():
         for name, names in table.items():
             yield exercise_id, name, names
 
@@ -659,6 +292,105 @@ RIGHT = [pytest.param(exercise_id, names, id=f"{exercise_id}: {name}") for exerc
 def test_right_code_has_full_marks_however_it_is_written(exercise_id, names):
     for seed in (None, *SEEDS):
         assert lost(grade(exercise_id, names, seed)) == {}
+
+
+# --- what a slip costs in a study or a monitor ------------------------------------------------------------------------
+
+
+ONE_PROMISE = {
+    "depth-seed-ignored": "seed",
+    "depth-one-generator-for-all": "seed",
+    "depth-unseeded": "seed",
+    "depth-keys-are-words": "record",
+    "depth-norms-transposed": "record",
+    "depth-half-squared-error": "loss",
+    "depth-gradient-without-two": "loss",
+    "depth-norms-with-bias": "gradient_norms",
+    "depth-norms-output-side-first": "gradient_norms",
+    "depth-loss-after-update": "before_update",
+    "depth-both-after-update": "before_update",
+    "depth-ascent": "update",
+    "depth-momentum": "update",
+    "depth-learning-rate-decays": "settings",
+    "depth-only-w-and-b-updated": "all_parameters",
+    "depth-stops-at-overflow": "overflow",
+    "monitor-only-vanishing": "layers",
+    "monitor-kinds-swapped": "kinds",
+    "monitor-nonfinite-unnoticed": "nonfinite",
+    "monitor-thresholds-ignored": "thresholds",
+    "monitor-every-record": "newest",
+    "monitor-fields-swapped": "list_of_problems",
+    "monitor-none-without-record": "healthy",
+    "monitor-history-sorted": "history_stays",
+}
+"""Known mistakes that break a single promise; what follows from them is not charged again."""
+
+KNOWN = {mistake.id: mistake for mistake in bank.mistakes()}
+
+
+@pytest.mark.parametrize("mistake, check", ONE_PROMISE.items(), ids=ONE_PROMISE)
+def test_one_slip_costs_one_promise(mistake, check):
+    code = KNOWN[mistake]
+    for seed in (None, *SEEDS):
+        names = {EXERCISES[code.solution].defines: getattr(code.implementation, EXERCISES[code.solution].defines)}
+        assert lost(grade(code.solution, names, seed)).keys() == {check}
+
+
+def test_a_bias_that_is_not_updated_is_told_by_its_name():
+    names = {"depth_study": KNOWN["depth-weights-only-updated"].implementation.depth_study}
+    result = grade("depth_study", names)
+    assert lost(result).keys() == {"update", "all_parameters"}
+    assert re.search(r'In step 0, layers\[\d\]\.params\["b"\] was moved by -?0;', item(result, "update").message)
+
+
+def studying(curves):
+    """A study that trains nothing: `curves(layers, X, t, steps, depth)`."""
+
+    def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+        networks = {depth: build_network(depth, np.random.default_rng(seed)) for depth in depths}
+        named = ("loss", "grad_norms")
+        return {d: dict(zip(named, curves(layers, X, t, steps, d))) for d, layers in networks.items()}
+
+    return {"depth_study": depth_study}
+
+
+def answering(answer):
+    return {"GradientMonitor": type("M", (solution("gradient_monitor"),), {"detect_problems": answer})}
+
+
+NOTHING_FOUND = {
+    "no study": ("depth_study", {"depth_study": lambda *args, **settings: {}}),
+    "zeros": ("depth_study", studying(lambda layers, X, t, steps, d: (np.zeros(steps), np.zeros((steps, d))))),
+    "the names alone": ("depth_study", studying(lambda layers, X, t, steps, d: ([], []))),
+    "an error": ("depth_study", {"depth_study": lambda *args, **settings: int("x")}),
+    "never a problem": ("gradient_monitor", answering(lambda self, *thresholds, **named: [])),
+    "always the same": (
+        "gradient_monitor",
+        answering(lambda self, *thresholds, **named: [Problem("Linear_0", "vanishing", 0.0, 1)]),
+    ),
+    "everything is NaN": (
+        "gradient_monitor",
+        answering(lambda self, *a, **k: [Problem(name, "nonfinite", np.nan, 0) for _, r in self.history for name in r]),
+    ),
+    "yes": ("gradient_monitor", answering(lambda self, *thresholds, **named: True)),
+    "the record": ("gradient_monitor", answering(lambda self, *thresholds, **named: self.history[-1:])),
+}
+
+
+@pytest.mark.parametrize("name, names", NOTHING_FOUND.values(), ids=NOTHING_FOUND)
+def test_the_shape_of_a_study_or_an_answer_alone_earns_nothing(name, names):
+    for seed in (None, *SEEDS):
+        assert grade(name, names, seed).score == 0
+
+
+def test_a_network_that_learns_nothing_is_half_a_study():
+    def first_row(layers, X, t, steps, depth):
+        loss, norms = forward_backward(layers, X, t)
+        return np.full(steps, loss), np.tile(norms, (steps, 1))
+
+    result = grade("depth_study", studying(first_row))
+    assert {"loss", "update", "settings", "all_parameters"} <= lost(result).keys()
+    assert result.score <= result.max / 2
 
 
 # --- a backward that fits a wrong forward ----------------------------------------------------------------------------

@@ -126,18 +126,25 @@ _CLIPPING = Guide(
 _MONITOR = Guide(
     _words('Section 6.1, "The class GradientMonitor"', "セクション 6.1「GradientMonitor クラス」"),
     {
-        "kinds": (
+        "layers": (
             _words(
                 "Print the newest record, and walk through it with your eyes: for which layers should there be a "
                 "problem?",
                 "最新の記録を表示し、目で順に追ってください。どの層に問題があるはずですか。",
             ),
             _words(
-                "The specification says for each kind in which direction a norm leaves its threshold, and what "
-                "the four "
-                "fields of `Problem` hold.",
-                "仕様には、種類ごとにノルムが閾値をどちら側に外れるか、"
-                "`Problem` の 4 つのフィールドに何が入るかが書いてあります。",
+                "Does your loop reach every layer? What becomes of a norm of exactly 0?",
+                "ループはすべての層に届いていますか。ちょうど 0 のノルムはどうなりますか。",
+            ),
+        ),
+        "kinds": (
+            _words(
+                "Print the kind that you give to a norm of 1e-9, and to one of 1e6.",
+                "ノルムが 1e-9 のときと 1e6 のとき、どの種類になるかを表示してください。",
+            ),
+            _words(
+                "The specification says for each kind in which direction a norm leaves its threshold.",
+                "仕様には、種類ごとに、ノルムが閾値をどちら側に外れるかが書いてあります。",
             ),
         ),
         "nonfinite": (
@@ -163,9 +170,18 @@ _MONITOR = Guide(
         "newest": (
             _words(
                 "Look at what your method reads of `history`, and what it leaves behind: what if there are two "
-                "records, or none?",
-                "`history` のどこを読み、何を残しているかを見てください。記録が 2 つのとき、"
-                "1 つもないときはどうなりますか。",
+                "records?",
+                "`history` のどこを読み、何を残しているかを見てください。記録が 2 つのときはどうなりますか。",
+            ),
+            _words(
+                "The newest record is the one that was added last. Are epochs always counted upwards?",
+                "最新の記録とは、最後に追加された記録です。エポックの番号は、いつも増えていくでしょうか。",
+            ),
+        ),
+        "list_of_problems": (
+            _words(
+                "Print your answer, its type, and the four fields of its first problem.",
+                "戻り値とその型、最初の問題の 4 つのフィールドを表示してください。",
             ),
             _words(
                 "Layers keep the order of the record. Does anything in your code sort or regroup them?",
@@ -498,14 +514,10 @@ _INFERENCE = Guide(
 _DEPTH = Guide(
     _words('Section 8.2, "A study of depth"', "セクション 8.2「深さの研究」"),
     {
-        "initial_loss": (
+        "seed": (
             _words(
-                "Call your function with `steps=3` and two depths, and print keys and shapes of what comes back.",
-                "`steps=3` と 2 つの深さで関数を呼び、戻り値のキーと形を表示してください。",
-            ),
-            _words(
-                "Look at what happens before the first loss is recorded. Has anything been updated by then?",
-                "最初の損失を記録する前に何をしているかを見てください。その時点で、もう更新していませんか。",
+                "Ask for two depths at once, then for the second alone: are its losses the same?",
+                "2 つの深さをまとめて調べ、次に 2 つ目だけを調べてください。損失は同じになりますか。",
             ),
             _words(
                 "The weights come from the generator that you hand over. From which seed, and made anew for "
@@ -513,7 +525,27 @@ _DEPTH = Guide(
                 "重みは、渡した生成器から作られます。シードは何で、どのループごとに作り直しますか。",
             ),
         ),
-        "initial_gradients": (
+        "record": (
+            _words(
+                "Call your function with `steps=3` and two depths, and print keys and shapes of what comes back.",
+                "`steps=3` と 2 つの深さで関数を呼び、戻り値のキーと形を表示してください。",
+            ),
+            _words(
+                "How does the specification spell the two names, and which axis of `grad_norms` is that of the steps?",
+                "仕様では 2 つの名前はどう書かれ、`grad_norms` のどちらの軸がステップですか。",
+            ),
+        ),
+        "loss": (
+            _words(
+                "Compare your first loss, and one gradient, with those of `forward_backward` on the untrained network.",
+                "最初の損失と勾配の 1 つを、学習前のネットワークでの `forward_backward` の結果と比べてください。",
+            ),
+            _words(
+                "Over how many numbers does `MSELoss` take its mean, and what is the derivative of that mean?",
+                "`MSELoss` はいくつの数の平均をとりますか。その平均の微分は何ですか。",
+            ),
+        ),
+        "gradient_norms": (
             _words(
                 "Print the names of the layers beside your norms: which layers are counted, and in which order?",
                 "ノルムの横に層の名前を表示してください。どの層を、どの順に数えていますか。",
@@ -523,18 +555,7 @@ _DEPTH = Guide(
                 "ここでの行列のノルムは、W だけについて、すべての成分の二乗和の平方根です。",
             ),
         ),
-        "loss_curve": (
-            _words(
-                "The first loss is right, so compare the second: what happened to each parameter in between?",
-                "最初の損失が合っているなら、2 番目を比べてください。その間に、各パラメータに何が起きましたか。",
-            ),
-            _words(
-                "One step of gradient descent: parameter, minus lr times its gradient. With gradients of which "
-                "forward?",
-                "勾配降下の 1 歩は、パラメータから lr × 勾配を引くことです。どの順伝播の勾配ですか。",
-            ),
-        ),
-        "gradient_curves": (
+        "before_update": (
             _words(
                 "Look at the order of forward, backward, recording and updating within one step.",
                 "1 ステップの中の、順伝播、逆伝播、記録、更新の順番を見てください。",
@@ -544,21 +565,31 @@ _DEPTH = Guide(
                 "同じ行の損失とノルムは、同じ重み、つまりその行の更新より前の重みについての値です。",
             ),
         ),
-        "settings": (
+        "update": (
             _words(
-                "Call your function with another lr, steps and seed: does the result change as it should?",
-                "lr、steps、seed を変えて関数を呼んでください。結果は期待どおりに変わりますか。",
+                "Print one W and one b before and after the first step: what happened to each?",
+                "W と b を 1 つずつ、最初のステップの前と後で表示してください。それぞれに何が起きましたか。",
             ),
             _words(
-                "Every parameter of every layer counts. Which names may `params` hold beside `W` and `b`?",
-                "すべての層のすべてのパラメータが対象です。`params` には `W` と `b` のほかに、"
-                "どんな名前がありえますか。",
+                "One step of gradient descent: parameter, minus lr times its gradient. With gradients of which "
+                "forward?",
+                "勾配降下の 1 歩は、パラメータから lr × 勾配を引くことです。どの順伝播の勾配ですか。",
+            ),
+        ),
+        "settings": (
+            _words(
+                "Call your function with another lr and other steps: does the result change as it should?",
+                "lr と steps を変えて関数を呼んでください。結果は期待どおりに変わりますか。",
+            ),
+            _words(
+                "By which number is a gradient multiplied in your update, at every step and at every depth?",
+                "更新の中で、勾配に掛けている数は何ですか。どのステップでも、どの深さでも同じですか。",
             ),
         ),
         "depths": (
             _words(
-                "Ask for two depths at once, then for the second alone: are its losses the same?",
-                "2 つの深さをまとめて調べ、次に 2 つ目だけを調べてください。損失は同じになりますか。",
+                "Ask for two depths at once, and print the keys and shapes of what comes back.",
+                "2 つの深さをまとめて調べ、戻り値のキーと形を表示してください。",
             ),
             _words(
                 "What of one depth is still there when the next one begins?",
