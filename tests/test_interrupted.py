@@ -105,7 +105,7 @@ def test_kill_nbgrader_while_it_grades(tmp_path):
     course, quiet = make_course(tmp_path / "course", students), make_course(tmp_path / "quiet", students)
     grade(quiet)
     grade(course)
-    notebooks = [path for path in course.glob("submitted/*/*/*.ipynb")]
+    notebooks = list(course.glob("submitted/*/*/*.ipynb"))
     killed = 0
     for number in range(KILLED_RUNS):
         line = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, "--force"]
