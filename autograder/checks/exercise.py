@@ -94,6 +94,8 @@ class Observation:
 class Stopped(str):
     """Why nothing was observed: the student's code was stopped, or ended its process, without an error to show."""
 
+    ending: Ending
+
     def __new__(cls, reason: object, ending: Ending) -> Stopped:
         """The sentence `reason`, which a student reads, and in a word how the code ended."""
         stopped = super().__new__(cls, reason)

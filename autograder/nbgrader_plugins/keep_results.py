@@ -51,7 +51,8 @@ def _adding(write_single_notebook: Callable[..., None]) -> Callable[..., None]:
         if "autograder_from" in resources and len(converter.notebooks) == 1:
             names = resources["nbgrader"]
             folder = Path(converter._format_dest(names["assignment"], names["student"]))
-            write_result(Path.cwd(), folder, *resources["autograder_from"], resources["autograder"])
+            digest, isolation = resources["autograder_from"]
+            write_result(Path.cwd(), folder, digest, isolation, resources["autograder"])
 
     return wrapper
 
