@@ -12,7 +12,7 @@ from conftest import code_cell, small_notebook
 from autograder.grading.course import Course
 from autograder.grading.grade_class import grade_class
 from autograder.grading.job import Settings
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import stored_results
 from autograder.locale import speaking
 from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
 from autograder.sandbox.client import Figures, run_submission
@@ -52,9 +52,9 @@ def graded(tmp_path_factory):
         with Host() as host:
             level = host.level
         settings = Settings(folder, level, Figures.NONE, LIMITS)
-        summary = grade_class(Course(folder), ASSIGNMENT, settings, jobs=2)
-        with ResultStore(folder) as store:
-            results = {student: json.loads(result) for student, _level, result in store.results(ASSIGNMENT)}
+        course = Course(folder)
+        summary = grade_class(course, ASSIGNMENT, settings, jobs=2)
+        results = {student: stored.result for student, stored in stored_results(course, ASSIGNMENT)}
     finally:
         os.chdir(before)
         os.environ.pop("AUTOGRADER_LANG")

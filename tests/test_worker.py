@@ -16,7 +16,7 @@ from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
 from autograder.checks import encoding, values
 from autograder.checks.exercise import Stopped
-from autograder.checks.results import Outcome
+from autograder.checks.results import Ending, Outcome
 from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
 from autograder.grading.grade_submission import grade_submission
@@ -153,25 +153,36 @@ def test_the_reference_has_full_marks_through_a_worker():
 
 
 @pytest.mark.parametrize(
-    ("broken", "first"),
+    ("broken", "first", "ending"),
     [
-        (FOREVER, Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)", Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)", Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED),
-        ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED),
+        (FOREVER, Outcome.STOPPED, Ending.OUT_OF_TIME),
+        (
+            "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)",
+            Outcome.STOPPED,
+            Ending.PROCESS_ENDED,
+        ),
+        (
+            "def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)",
+            Outcome.STOPPED,
+            Ending.PROCESS_ENDED,
+        ),
+        ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED, None),
+        ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED, None),
     ],
     ids=["endless", "exit", "segfault", "sys.exit", "interrupt", "recursion", "huge", "syntax"],
 )
-def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first):
+def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first, ending):
     by_exercise, graded = scores(clip_gradients=broken)
     assert by_exercise["clip_gradients"] == 0
     assert sum(by_exercise.values()) == 30
     assert all(item.message for item in graded.result.checks["clip_gradients"].items)
     assert graded.result.checks["clip_gradients"].items[0].outcome is first
+    assert {name: check.ending for name, check in graded.result.checks.items() if check.ending} == (
+        {"clip_gradients": ending} if ending else {}
+    )
 
 
 def test_a_backward_that_fits_a_wrong_forward_keeps_that_promise():

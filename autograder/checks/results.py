@@ -19,6 +19,14 @@ class Outcome(StrEnum):
     GRADER_ERROR = "grader error"
 
 
+class Ending(StrEnum):
+    """How code ended that left nothing to judge, and no error to show."""
+
+    OUT_OF_TIME = "out of time"
+    PROCESS_ENDED = "process ended"
+    UNREADABLE = "unreadable reply"
+
+
 @dataclass(frozen=True)
 class Item:
     """One check's outcome for one implementation.
@@ -72,11 +80,13 @@ class ExerciseResult:
 
     Attributes:
         worth: what the exercise is worth in the notebook; None where that is the sum of its items.
+        ending: how the student's code ended where it was stopped, or died, before it could be judged; else None.
     """
 
     id: str
     items: tuple[Item, ...]
     worth: float | None = None
+    ending: Ending | None = None
 
     @property
     def score(self) -> float:
@@ -104,11 +114,16 @@ class ExerciseResult:
             return self
         scale = points / self.max
         items = (replace(item, points=item.points * scale, max=item.max * scale) for item in self.items)
-        return ExerciseResult(self.id, tuple(items), points)
+        return replace(self, items=tuple(items), worth=points)
 
     def to_json(self) -> dict[str, Any]:
         """The exercise as in a results file."""
-        return {"score": self.score, "max": self.max, "items": [item.to_json() for item in self.items]}
+        return {
+            "score": self.score,
+            "max": self.max,
+            "ending": self.ending and self.ending.value,
+            "items": [item.to_json() for item in self.items],
+        }
 
 
 @dataclass(frozen=True)

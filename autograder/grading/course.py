@@ -32,6 +32,16 @@ class CourseError(Exception):
     """This folder cannot be graded in; the message says what to do."""
 
 
+def unusable_gradebook(reason: object) -> CourseError:
+    """The error that the database of grades does not do what it is asked."""
+    return CourseError(
+        _(
+            "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+            "kept; run the same command again."
+        ).format(reason=reason)
+    )
+
+
 @dataclass(frozen=True)
 class Handed:
     """What one student handed in for an assignment: the folder in submitted/, and the one in autograded/ it goes to."""
@@ -203,19 +213,22 @@ class Course:
         "*" is everybody, even where somebody is called that.
         """
         directory = self.directory
-        submitted = directory.submitted_directory
-        if student != "*" and Path(directory.format_path(submitted, student, assignment)).is_dir():
+        for name, folder in self.folders(directory.submitted_directory, assignment, student):
+            yield Handed(name, folder, Path(directory.format_path(directory.autograded_directory, name, assignment)))
+
+    def folders(self, step: str, assignment: str, student: str = "*") -> Iterator[tuple[str, Path]]:
+        """Students with their folders in the folder for `step`, such as submitted/, by student; as in `handed_in`."""
+        directory = self.directory
+        if student != "*" and Path(directory.format_path(step, student, assignment)).is_dir():
             student = glob.escape(student)
-        pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
-        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        pattern = Path(directory.format_path(step, student, glob.escape(assignment)))
+        own = directory.format_path(step, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
         whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
             if match:
-                name = match["student"]
-                target = directory.format_path(directory.autograded_directory, name, assignment)
-                yield Handed(name, folder, Path(target))
+                yield match["student"], folder
 
     def generate(self, assignment: str) -> None:
         """Tell the gradebook of `assignment`, by nbgrader's own generate_assignment.

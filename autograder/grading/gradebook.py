@@ -24,7 +24,7 @@ from nbgrader.api import (
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
-from autograder.grading.course import Course, CourseError, Handed
+from autograder.grading.course import Course, CourseError, Handed, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _
@@ -77,12 +77,7 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 reason = str(error.orig)
                 if self._gradebook is not None:
                     self._gradebook.db.rollback()
-        raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
-                "kept; run the same command again."
-            ).format(reason=reason)
-        )
+        raise unusable_gradebook(reason)
 
     return wrapper
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from dateutil import parser, tz
 
 from autograder.locale import _
+from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.load import as_text, decoded, plain_content
 
-TIMESTAMP = "timestamp.txt"
 EXAMPLE = "2027-01-15 23:00:00 Asia/Tokyo"
 MOST_BYTES = 1000
 MOST_SHOWN = 60

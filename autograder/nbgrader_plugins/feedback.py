@@ -9,8 +9,9 @@ from nbgrader.exchange.default import ExchangeReleaseFeedback
 
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
+from autograder.notebooks.attachments import TIMESTAMP
 
-FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
+FROM_EXCHANGE = (TIMESTAMP, "submission_secret.txt")
 """What `nbgrader submit` puts beside a notebook. A page is released under a name made from the secret, which the
 student's `nbgrader fetch_feedback` has, too."""
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, is_notebook_name, plain_content
 
+TIMESTAMP = "timestamp.txt"
+"""From a file of this name nbgrader reads when something was handed in."""
+
 MAX_FILES = 50
 MAX_BYTES = 10 * 2**20
 """How many files, and of how many bytes in all, a worker gets."""

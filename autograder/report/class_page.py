@@ -20,7 +20,7 @@ from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import ClassRecord, Standing, StudentRecord, sentences_of
-from autograder.report.class_words import causes_in_words, endings, reasons_to_look, standing_word
+from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
@@ -229,9 +229,10 @@ def _absent(record: ClassRecord) -> Section:
 
 
 def _endings(record: ClassRecord) -> Section:
-    words = {"time-out": _("stopped: it took too long"), "crash": _("the process died")}
     rows = [
-        (*_who(student), exercise, words[kind]) for student in record.students for exercise, kind in endings(student)
+        (*_who(student), exercise, ending_words(ending))
+        for student in record.students
+        for exercise, ending in endings(student)
     ]
     columns = (*_whose(), Column(_("Exercise")), Column(_("What happened")))
     return _section(_("Time-outs and crashes"), columns, rows)

@@ -15,7 +15,7 @@ class Standing(StrEnum):
 
     JUDGED = "judged"
     UNREADABLE = "unreadable"
-    WITHOUT_RESULT = "graded, but not in the results store"
+    WITHOUT_RESULT = "graded, but without results"
     NOT_GRADED = "handed in, not graded"
     ABSENT = "not handed in"
 
@@ -51,7 +51,7 @@ class StudentRecord:
     """One student and their submission.
 
     Attributes:
-        result: what the checks found, or None where the results store has nothing.
+        result: what the checks found, or None where there is no result.
         isolation: the level at which the code ran, or "".
         grades: cell -> grade; empty where the gradebook has no submission.
         penalty: what the gradebook takes off for being late.

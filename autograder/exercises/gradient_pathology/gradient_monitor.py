@@ -75,7 +75,7 @@ def tiny(rng: np.random.Generator) -> float:
 
 def huge(rng: np.random.Generator) -> float:
     """The norm of an exploding gradient."""
-    return 10 ** rng.uniform(4, 12)
+    return 10 ** rng.uniform(4, 9)
 
 
 def epoch(rng: np.random.Generator) -> int:

@@ -19,10 +19,7 @@ from autograder.nbgrader_plugins.zip_input.names import COPY, TEAMS, Owner, vers
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
 from autograder.nbgrader_plugins.zip_input.people import all_meant
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
-from autograder.notebooks.attachments import files_beside
-
-TIMESTAMP = "timestamp.txt"
-"""From a file of this name nbgrader reads when something was handed in; no student may write it."""
+from autograder.notebooks.attachments import TIMESTAMP, files_beside
 
 
 @dataclass(frozen=True)
@@ -174,5 +171,6 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
         for path, choice in choices.items()
         if choice.in_own_folder and len(students[path.parent]) == 1 and not names_a_stranger(path, choice.student)
         for name in files_beside(path)
+        # No student says when something was handed in.
         if not names_a_stranger(path.with_name(name), choice.student) and name.casefold() != TIMESTAMP
     }
