@@ -160,9 +160,9 @@ class MSELoss:
         """
         if np.shape(y) != np.shape(t):
             raise ValueError(
-                _("MSELoss: predictions have shape {y} and targets {t}; give both the same shape (N, D).").format(
-                    y=np.shape(y), t=np.shape(t)
-                )
+                _(
+                    "MSELoss: predictions have shape {y} and targets have shape {t}; give both the same shape (N, D)."
+                ).format(y=np.shape(y), t=np.shape(t))
             )
         self.cache["error"] = y - t
         return np.mean(self.cache["error"] ** 2)

@@ -108,7 +108,7 @@ def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
         SLOW: (Outcome.STOPPED, 0.0, limits.took_too_long(20.0, on_the_clock=False)),
         CRASHED: (Outcome.STOPPED, 0.0, client._ended()),
-        BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker itself failed here."),
+        BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker crashed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }
     if student in everything:

@@ -254,7 +254,7 @@ def test_a_remark_in_a_read_only_cell_is_not_worth_a_cell():
     cell_of(notebook, "check_depth_study")["source"] = 'check("depth_study")\n# できた'
     size = len(notebook["cells"])
     (note,) = mended(notebook)
-    assert "put back" in note and len(notebook["cells"]) == size
+    assert "restored" in note and len(notebook["cells"]) == size
 
 
 def test_an_early_attempt_runs_before_the_answer_and_an_untouched_copy_not_at_all():

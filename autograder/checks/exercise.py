@@ -66,7 +66,7 @@ class Observation:
         if raised is not None:
             raise StudentError(raised)
         if name not in self.values:
-            raise Failed(_("Nothing was observed for {name}.").format(name=name))
+            raise Failed(_("Your code gave no value for {name}.").format(name=name))
         return self.values[name]
 
     def raised(self, name: str) -> Raised | None:

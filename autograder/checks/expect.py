@@ -48,7 +48,7 @@ def pair(name: str, value: Any) -> tuple[Any, Any]:
     """The two items of `value`."""
     if is_pair(value):
         return value[0], value[1]
-    raise Failed(_("{name} should be a pair of two values, but it is {kind}.").format(name=name, kind=kind_of(value)))
+    raise Failed(_("{name} should be a pair of values, but it is {kind}.").format(name=name, kind=kind_of(value)))
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -125,7 +125,7 @@ def describe(name: str, mismatch: Mismatch) -> str:
     got, expected = f"{mismatch.got:.{digits}g}", f"{mismatch.expected:.{digits}g}"
     parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     if np.isfinite(mismatch.error):
-        parts.append(_("the error is {error:.2g} of the natural scale").format(error=mismatch.error))
+        parts.append(_("the error is {error:.2g} times the natural scale").format(error=mismatch.error))
     if mismatch.index:
         wrong = round(mismatch.share * mismatch.size)
         parts.append(_("{wrong} of {n} elements are off").format(wrong=wrong, n=mismatch.size))

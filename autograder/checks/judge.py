@@ -182,12 +182,12 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
     except Exception as error:
         return _Finding(
             Outcome.GRADER_ERROR,
-            _("The checker itself failed here ({error}). This costs you nothing; please tell your instructor.").format(
+            _("The checker crashed here ({error}). You lose no points; please tell your instructor.").format(
                 error=type(error).__name__
             ),
             share=1.0,
         )
-    return _Finding(Outcome.FAILED, _with_case(trial, _("What came back is of an unexpected kind or shape.")))
+    return _Finding(Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
 
 
 def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
@@ -196,5 +196,5 @@ def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
         reason = reason[:MOST_REASON] + " ..."
     if trial.public:
         return _("{reason}\n(case: {title})").format(reason=reason, title=title)
-    hidden = _("It fails on a case that is not published: {title}.").format(title=title)
+    hidden = _("It fails on a hidden case: {title}.").format(title=title)
     return hidden if hide else f"{reason}\n{hidden}"

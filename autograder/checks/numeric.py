@@ -144,9 +144,9 @@ def _picture(error: np.ndarray, tolerance: float) -> tuple[str, ...]:
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
     """Words for a regularity that explains the error; "" where there is none."""
     if np.isnan(got).any():
-        return _("it holds NaN")
+        return _("it contains NaN")
     if np.isinf(got).any():
-        return _("it holds infinite values")
+        return _("it contains infinite values")
 
     def explains(candidate: np.ndarray) -> bool:
         return bool(np.all(np.abs(got - candidate) <= 100 * tolerance * scale))
@@ -154,16 +154,16 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
     if got.size > 1 and not got.any():
         return _("everything is zero")
     if explains(-expected):
-        return _("the sign is the other way round everywhere")
+        return _("the sign is wrong everywhere")
     if got.size > 1:
         unit = expected / scale
         factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
         if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and explains(factor * expected):
-            return _("every element is {factor:.4g} times what it should be").format(factor=factor)
+            return _("every element is {factor:.4g} times the right value").format(factor=factor)
     if got.ndim == 2:
         rows, columns = got.shape
         if rows == columns and rows > 1 and explains(expected.T):
-            return _("it is the transpose of what it should be")
+            return _("it is the transpose of the right array")
         bad_columns = np.flatnonzero(wrong.any(axis=0))
         if columns > 1 and len(bad_columns) < columns:
             return _("only some columns are wrong: {columns}").format(columns=", ".join(map(str, bad_columns)))

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     whole = OneLineParser(
         prog="autograder",
-        description=_("Checks the exercises of a notebook."),
+        description=_("Check the exercises of a notebook."),
         example="autograder check gradient_pathology.ipynb --watch",
     )
     whole.add_argument("--version", action="version", version=__version__, help=_("show the version and exit"))

@@ -25,16 +25,18 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")
     )
-    command.add_argument("--seeds", type=at_least_one, default=20, metavar="N", help=_("how many draws of cases"))
     command.add_argument(
-        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many processes")
+        "--seeds", type=at_least_one, default=20, metavar="N", help=_("number of random draws of the cases")
+    )
+    command.add_argument(
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of processes")
     )
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Test the checks of this course folder with known mistakes and right but unusual solutions."""
+    """Test the checks of this course folder with known mistakes and correct but unusual solutions."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "completion",
-        help=_("print a script for your shell to complete this command's words"),
+        help=_("print a script with which your shell completes this command"),
         description=_(run.__doc__),
         example='eval "$(autograder completion bash)"',
     )
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a script by which a shell completes the words of this command."""
+    """Print a script with which your shell completes this command."""
     from autograder.cli import parser
 
     print(script(parser(), options.shell))

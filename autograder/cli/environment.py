@@ -54,7 +54,7 @@ def _in_any_case(what: str, look: Callable[[], Finding | Iterator[Finding]]) -> 
         yield from [found] if isinstance(found, Finding) else found
     except (Exception, SystemExit) as error:
         seen = f"{type(error).__name__}: {error}"
-        yield Finding(what, State.WRONG, seen, _("Install the kit again, in a new environment."))
+        yield Finding(what, State.WRONG, seen, _("Install the kit again in a new environment."))
 
 
 # --- what students need -----------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     """Whether Python is new enough."""
     seen = f"{'.'.join(map(str, version))}, {sys.executable}"
     if version < OLDEST_PYTHON:
-        return Finding("Python", State.WRONG, seen, _("Install Python 3.11 or newer, and the kit into that."))
+        return Finding("Python", State.WRONG, seen, _("Install Python 3.11 or newer, then install the kit there."))
     return Finding("Python", State.OK, seen)
 
 
@@ -77,16 +77,16 @@ def packages(requirements: list[str] | None = None, grades: bool = False) -> Fin
         found = metadata.requires(DISTRIBUTION) if requirements is None else requirements
     except metadata.PackageNotFoundError:
         advice = _("Install the kit with pip.")
-        return Finding(what, State.WRONG, _("The kit itself is not installed here."), advice)
+        return Finding(what, State.WRONG, _("The kit is not installed here."), advice)
     extra = "instructor" if grades else ""
     wanted = [requirement for requirement in map(Requirement, found or []) if _applies(requirement, extra)]
     unfit = [requirement for requirement in wanted if not _fits(requirement)]
     if not unfit:
-        return Finding(what, State.OK, _("{n} packages, all in a version that fits.").format(n=len(wanted)))
+        return Finding(what, State.OK, _("{n} packages, all in a supported version.").format(n=len(wanted)))
     names = ", ".join(f"{r.name} ({version_of(r.name) or _('missing')})" for r in unfit)
     fitting = " ".join(f'"{r.name}{r.specifier}"' for r in unfit)
     advice = _("Run: {command}").format(command=f"{sys.executable} -m pip install {fitting}")
-    return Finding(what, State.WRONG, _("These do not fit: {names}.").format(names=names), advice)
+    return Finding(what, State.WRONG, _("Missing or wrong version: {names}.").format(names=names), advice)
 
 
 def kernel() -> Finding:
@@ -98,7 +98,7 @@ def kernel() -> Finding:
     try:
         interpreter = KernelSpecManager().get_kernel_spec(KERNEL).argv[0]
     except (NoSuchKernel, OSError, IndexError):
-        return Finding(what, State.WRONG, _("There is no kernel called {name}.").format(name=KERNEL), install)
+        return Finding(what, State.WRONG, _("There is no kernel {name}.").format(name=KERNEL), install)
     if interpreter in ("python", "python3", Path(sys.executable).name):
         interpreter = sys.executable  # as jupyter_client starts it
     try:
@@ -117,8 +117,8 @@ def jupyterlab() -> Finding:
     """Whether there is something to open a notebook in."""
     version = version_of("jupyterlab")
     if version is None:
-        seen = _("It is not installed.")
-        return Finding("JupyterLab", State.LOOK, seen, _("Open notebooks in another program, or install jupyterlab."))
+        seen = _("Not installed.")
+        return Finding("JupyterLab", State.LOOK, seen, _("Install jupyterlab, or open notebooks in another program."))
     return Finding("JupyterLab", State.OK, version)
 
 
@@ -138,15 +138,15 @@ def font() -> Finding:
     advice = _("Run: {command}").format(
         command=f"{sys.executable} -m pip install --force-reinstall --no-deps matplotlib-fontja"
     )
-    return Finding(what, State.WRONG, _("Its file is not there or cannot be read."), advice)
+    return Finding(what, State.WRONG, _("The font file is missing or cannot be read."), advice)
 
 
 def language() -> Finding:
     """Which language the kit speaks."""
     chosen = os.environ.get("AUTOGRADER_LANG")
     if chosen and language_named(chosen) is None:
-        seen = _("AUTOGRADER_LANG is {value}, which the kit does not speak.").format(value=chosen)
-        advice = _("Set it to one of {names}.").format(names=", ".join(LANGUAGES))
+        seen = _("AUTOGRADER_LANG is {value}, a language that the kit does not have.").format(value=chosen)
+        advice = _("Set it to one of these: {names}.").format(names=", ".join(LANGUAGES))
         return Finding(_("language"), State.LOOK, seen, advice)
     return Finding(_("language"), State.OK, current_language())
 
@@ -159,7 +159,7 @@ def workers(course: Path) -> Iterator[Finding]:
     try:
         host = shared_host()
     except HostBroken as error:
-        yield Finding(_("isolation"), State.WRONG, str(error), _("Install the kit again, in a new environment."))
+        yield Finding(_("isolation"), State.WRONG, str(error), _("Install the kit again in a new environment."))
         return
     yield isolation(host.level, host.unavailable if grades_in(course) else None)
     yield trial(host)
@@ -172,26 +172,28 @@ def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
         unavailable: why better levels are not to be had; None where nobody is graded.
     """
     if unavailable is None:
-        seen = _("{level}; for your own notebook any level will do.").format(level=level)
+        seen = _("{level}; any level is enough for your own notebook.").format(level=level)
         return Finding(_("isolation"), State.OK, seen)
     sentence = _("{level} is not available: {reason}")
     seen = "; ".join([level.value, *(sentence.format(level=name, reason=why) for name, why in unavailable.items())])
     if level is Level.BASIC:
-        advice = _("Enough for your own notebook. To grade others', use Linux or a container, with bubblewrap.")
+        advice = _(
+            "Enough for your own notebook. To grade other people's code, use Linux or a container with bubblewrap."
+        )
         return Finding(_("isolation"), State.LOOK, seen, advice)
     return Finding(_("isolation"), State.OK, seen)
 
 
 def trial(host: Host) -> Finding:
     """Whether a small notebook runs in a worker and is judged."""
-    what, (exercise, *_others) = _("trial check"), next(iter(assignments().values()))
+    what, (exercise, *_others) = _("test run"), next(iter(assignments().values()))
     graded = grade_submission(submission_of(_small_notebook(exercise.solution), "trial.ipynb"), host=host)
     text = "".join(output.get("text", "") for outputs in graded.run.outputs.values() for output in outputs)
     outcomes = {item.outcome for result in graded.result.checks.values() for item in result.items}
     if text.strip() == "42" and Outcome.GRADER_ERROR not in outcomes and Outcome.PASSED not in outcomes:
-        return Finding(what, State.OK, _("A small notebook was run and judged."))
-    seen = "; ".join(graded.cell_errors) or _("A small notebook was not judged as it should be.")
-    return Finding(what, State.WRONG, seen, _("Install the kit again, in a new environment."))
+        return Finding(what, State.OK, _("A small notebook was run and checked."))
+    seen = "; ".join(graded.cell_errors) or _("A small notebook was not checked correctly.")
+    return Finding(what, State.WRONG, seen, _("Install the kit again in a new environment."))
 
 
 def _small_notebook(solution: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class OneLineParser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
-        line = _("{command}: {problem}. {command} --help shows how it is used.")
+        line = _("{command}: {problem}. For help, run {command} --help.")
         self.exit(UNUSABLE, line.format(command=self.prog, problem=message) + "\n")
 
 

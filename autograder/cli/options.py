@@ -45,12 +45,12 @@ def new_file(text: str) -> Path:
     """A place where a file can be written."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(_("no file can be written at {path}").format(path=text))
+        raise argparse.ArgumentTypeError(_("cannot write a file at {path}").format(path=text))
     return path
 
 
 def at_least_one(text: str) -> int:
     """A number of things, 1 or more."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(_("{text} is not a number of 1 or more").format(text=text))
+        raise argparse.ArgumentTypeError(_("{text} is not a whole number of 1 or more").format(text=text))
     return int(text)

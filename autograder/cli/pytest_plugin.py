@@ -103,6 +103,6 @@ class CheckFailed(Exception):
         from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
 
-        message = _("The same as above.") if said_before else item.message
+        message = _("Same as above.") if said_before else item.message
         text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
         super().__init__(printable(text))

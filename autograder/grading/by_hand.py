@@ -85,15 +85,15 @@ def places_of(beside: Mapping[str, Collection[Beside]]) -> set[int]:
 
 def comment_on(places: Collection[Beside]) -> str:
     """What stands at an empty cell that has an answer beside it, for its student and for whoever grades it."""
-    return _(
-        "Nothing was written in this cell. What is beside it may be the answer, and is read by a person: {places}."
-    ).format(places="; ".join(map(str, places)))
+    return _("This cell is empty. A person will read what is near it, because it may be the answer: {places}.").format(
+        places="; ".join(map(str, places))
+    )
 
 
 def reason_to_look(beside: Mapping[str, Collection[Beside]]) -> str:
     """Why somebody has to grade empty cells."""
     cells = "; ".join(f"{name} ({'; '.join(map(str, places))})" for name, places in beside.items())
-    return _("Left empty, but the answer may be beside it; please grade by hand: {cells}.").format(cells=cells)
+    return _("Empty, but the answer may be nearby; please grade by hand: {cells}.").format(cells=cells)
 
 
 class _Notebook:

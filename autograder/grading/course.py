@@ -67,7 +67,7 @@ def refuse_elsewhere(directory: Any) -> None:
     if directory.db_url == f"sqlite:///{wanted}" and found != str(wanted):
         raise CourseError(
             _(
-                "nbgrader would look for the gradebook of {folder} at {found}, for it misreads a path with ? or %. "
+                "nbgrader misreads a path with ? or %: it would look for the gradebook of {folder} at {found}. "
                 "Rename the folder."
             ).format(folder=wanted.parent, found=found)
         )
@@ -117,7 +117,7 @@ class Course:
         self.folder = folder.resolve()
         if not (self.folder / "nbgrader_config.py").is_file():
             raise CourseError(
-                _("{folder} is no course folder: it has no nbgrader_config.py. Name one with --course.").format(
+                _("{folder} is not a course folder: it has no nbgrader_config.py. Name one with --course.").format(
                     folder=self.folder
                 )
             )
@@ -157,11 +157,13 @@ class Course:
         folder = self.source(assignment)  # where nbgrader cannot work at all, this says so
         if "+" in assignment:
             raise CourseError(
-                _("nbgrader takes no + in the name of an assignment. Rename the folder {folder}.").format(folder=folder)
+                _("nbgrader accepts no + in the name of an assignment. Rename the folder {folder}.").format(
+                    folder=folder
+                )
             )
         if assignment != assignment.strip() or assignment in ("", ".", "..") or set(assignment) & set("/\\\0"):
             raise CourseError(
-                _("{name} cannot be the name of an assignment, which is that of a folder in source/.").format(
+                _("{name} cannot be the name of an assignment: it must be the name of a folder in source/.").format(
                     name=f'"{assignment}"'
                 )
             )
@@ -183,7 +185,11 @@ class Course:
     def unknown(self, assignment: str) -> CourseError:
         """The error that there is no such assignment, with the names of those there are."""
         known = self.assignments()
-        there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
+        there = (
+            _("Known assignments: {names}.").format(names=", ".join(known))
+            if known
+            else _("source/ has no assignments.")
+        )
         return CourseError(_("There is no assignment {name} here. {there}").format(name=assignment, there=there))
 
     def source(self, assignment: str) -> Path:

@@ -118,7 +118,7 @@ class _Run:
         everything = list(self._course.handed_in(self._assignment, student))
         if not everything:
             raise CourseError(
-                _("Nothing is handed in for {name}: there is no {folder}.").format(
+                _("Nobody has submitted {name}: there is no folder {folder}.").format(
                     name=self._assignment, folder=self._folder(student)
                 )
             )

@@ -92,6 +92,6 @@ def _what_is_missing(submission: Submission) -> str:
         for name in submission.missing
     ]
     return _(
-        "The notebook lacks cells of the assignment: {names}. Undo the deletion, or copy your answers into a fresh "
-        "copy of the notebook."
+        "The notebook lacks these cells of the assignment: {names}. Undo the deletion, or copy your answers into a "
+        "fresh copy of the notebook."
     ).format(names=", ".join(names))

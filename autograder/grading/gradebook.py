@@ -79,8 +79,8 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                     self._gradebook.db.rollback()
         raise CourseError(
             _(
-                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
-                "kept; run the same command again."
+                "The gradebook cannot be used ({reason}). Is another program using it? Finished results are kept; "
+                "run the same command again."
             ).format(reason=reason)
         )
 
@@ -95,7 +95,7 @@ def _late_policy(course: Course) -> AssignLatePenalties:
         return AssignLatePenalties(config=course.config, log=quiet)
     except Exception as error:  # whatever an instructor's own module raises when it is imported
         raise CourseError(
-            _("The late policy that nbgrader_config.py names cannot be used: {reason}").format(reason=error)
+            _("The late policy in nbgrader_config.py cannot be used: {reason}").format(reason=error)
         ) from error
 
 
@@ -235,7 +235,7 @@ class ClassGradebook:
                 return gradebook
             gradebook.close()
             raise CourseError(
-                _("{name} has {n} notebooks; an assignment that is graded here has one.").format(
+                _("{name} has {n} notebooks; this command grades only assignments with one notebook.").format(
                     name=self._assignment, n=len(notebooks)
                 )
             )

@@ -21,8 +21,8 @@ def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
 def note_on(name: str, others: Iterable[str]) -> str:
     """What to say of a hand-in of `name`, whom these others may be."""
     return _(
-        'It was graded as the work of "{name}". There is also "{others}", and the two differ only in {difference}. If '
-        "they are one person, rename the folder in submitted/ to the id in the roster, and grade again."
+        'Graded as the work of "{name}". There is also "{others}"; the names differ only in {difference}. If '
+        "they are the same person, rename the folder in submitted/ to the id in the roster, and grade again."
     ).format(name=name, others='", "'.join(others), difference=_difference([name, *others]))
 
 
@@ -37,7 +37,7 @@ def _difference(names: list[str]) -> str:
         return len({unicodedata.normalize(form, name.casefold() if fold else name) for name in names}) == 1
 
     if are_one("NFC", fold=False):
-        return _("how their characters are composed (Unicode NFC and NFD)")
+        return _("the composition of characters (Unicode NFC and NFD)")
     if are_one("NFKC", fold=False):
         return _("the width of characters")
-    return _("capitals") if are_one("NFC", fold=True) else _("blanks, capitals or the form of characters")
+    return _("case") if are_one("NFC", fold=True) else _("spaces, case or the form of characters")

@@ -62,7 +62,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     )
     if all(student.score is None for student in students):
         raise CourseError(
-            _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
+            _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
     most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
     return ClassRecord(assignment, most, book.cells, students, language)
@@ -136,8 +136,8 @@ def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
     except DatabaseError as error:
         raise CourseError(
             _(
-                "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
-                "kept; run the same command again."
+                "The gradebook cannot be used ({reason}). Is another program using it? Finished results are kept; "
+                "run the same command again."
             ).format(reason=error.orig)
         ) from error
 

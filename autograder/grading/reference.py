@@ -42,7 +42,7 @@ class Reference:
             raise NoReference(
                 _(
                     "Grading needs the reference solutions, but there is no folder {folder}. Grade in the course "
-                    "folder that holds reference/ beside nbgrader_config.py."
+                    "folder, which has reference/ beside nbgrader_config.py."
                 ).format(folder=self.folder)
             )
         self._modules: dict[str, Implementation] = {}

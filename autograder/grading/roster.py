@@ -119,7 +119,7 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
         fault = _fault_of(person.id, heading["id"])
         line, before = people.setdefault(person.id, (number, person)) if person.id else (number, person)
         if not fault and before != person:
-            fault = _("{id} is somebody else in row {other}").format(id=person.id, other=line)
+            fault = _("row {other} has the same id {id} for somebody else").format(id=person.id, other=line)
         if fault:
             faults.append(_("Row {n}: {fault}.").format(n=number, fault=fault))
     found = tuple(person for _line, person in people.values())
@@ -154,8 +154,8 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     doubts = lookalikes(new, known)
     if doubts:
         line = _(
-            "{ids}: the gradebook has one of these, and the file another. Write it as the gradebook does, or take the "
-            "one there out first: nbgrader db student remove ID"
+            "{ids}: the gradebook and the file spell this id differently. Spell it as the gradebook does, or first "
+            "remove that student: nbgrader db student remove ID"
         )
         raise UnusableRoster([line.format(ids=", ".join(ids)) for ids in doubts])
     changed = [
@@ -192,9 +192,9 @@ def _write(course: Course, people: Sequence[Person]) -> None:
                     gradebook.update_or_create_student(person.id, **{n: t for n, t in zip(NAMES, texts) if t})
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}); nothing was imported. Is another program at work on it?"
-            ).format(reason=getattr(error, "orig", error))
+            _("The gradebook cannot be used ({reason}); nothing was imported. Is another program using it?").format(
+                reason=getattr(error, "orig", error)
+            )
         ) from error
 
 
@@ -265,7 +265,7 @@ def _split(text: str, separator: str) -> tuple[list[list[str]], str]:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
             rows.append(row)
     except csv.Error as error:  # a quotation mark that is not closed would swallow all rows after it
-        return rows, _("its quotation marks do not fit ({reason})").format(reason=error)
+        return rows, _("its quotation marks do not match ({reason})").format(reason=error)
     return rows, ""
 
 
@@ -307,7 +307,7 @@ def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[s
     first = next((row for row in rows if any(cell.strip() for cell in row)), [])
     raise UnusableRoster(
         [
-            _("No column has ids: none is called {wanted}. The first row is: {row}").format(
+            _("There is no column of ids: {wanted} is not a heading. The first row is: {row}").format(
                 wanted=id_column or "id, Username, Student ID, SIS Login ID, 学籍番号",
                 row=", ".join(first)[:200] or "-",
             )
@@ -333,9 +333,9 @@ def _is_no_student(cells: Mapping[str, str], heading: Mapping[str, str]) -> bool
 def _fault_of(id: str, heading: str) -> str:
     """What is wrong with an id, or ""."""
     if not id:
-        return _("there is nothing in {heading}").format(heading=heading)
+        return _("{heading} is empty").format(heading=heading)
     if re.fullmatch(r"\d+[.,]\d+E\+\d+", id, re.IGNORECASE):
-        return _("a spreadsheet has shortened the id {id}; format that column as text, and enter it again").format(
+        return _("a spreadsheet has shortened the id {id}; format that column as text and enter the id again").format(
             id=id
         )
     if (
@@ -344,7 +344,7 @@ def _fault_of(id: str, heading: str) -> str:
         or not id.isprintable()
         or len(id.encode("utf-8", "replace")) > 120
     ):
-        return _("{id} cannot be an id, which is the name of a folder as well").format(id=repr(id))
+        return _("{id} cannot be an id, because an id is also the name of a folder").format(id=repr(id))
     return ""
 
 

@@ -98,6 +98,6 @@ def _problem(path: Path, seen: str) -> str:
     if path.is_relative_to(Path.cwd()):  # the course folder, in all commands
         path = path.relative_to(Path.cwd())
     return _(
-        "The time in {path} cannot be read ({seen}), so the submission has none. Write it there like "
-        "{example}, or delete the file, and grade again."
+        "The time in {path} cannot be read ({seen}), so the submission has no time. Write it like {example}, or "
+        "delete the file, and grade again."
     ).format(path=as_text(str(path)), seen=seen, example=EXAMPLE)

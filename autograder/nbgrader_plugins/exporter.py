@@ -52,7 +52,7 @@ class ForgivingNotebookExporter(NotebookExporter):
 
 def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink():  # it could show anybody's file, another student's notebook for one
-        raise UnreadableNotebook(_("{path} is no file. Hand in the notebook itself.").format(path=path))
+        raise UnreadableNotebook(_("{path} is not a file. Hand in the notebook itself.").format(path=path))
     notebook = read_notebook(path)
     submission_of(notebook, path.name)
     return notebook

@@ -34,7 +34,7 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
             self.log.warning(
                 "%s",
                 _(
-                    "These were not handed in through the exchange, so students cannot fetch their pages there. Give "
-                    "the pages back yourself, from {folder}/: {students}"
+                    "These students did not submit through the exchange, so they cannot fetch their pages there. "
+                    "Send them the pages in {folder}/ yourself: {students}"
                 ).format(folder=self.coursedir.feedback_directory, students=", ".join(left)),
             )

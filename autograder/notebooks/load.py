@@ -111,7 +111,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         text = _without_outputs(text)
     if _brackets(text) > MAX_BRACKETS:
         raise UnreadableNotebook(
-            _("{path} holds more than a notebook should. Clear all outputs, save, and try again.").format(path=path)
+            _("{path} contains too much data for a notebook. Clear all outputs, save, and try again.").format(path=path)
         )
     notebook = _parse(text, path)
     if _depth(notebook) > MAX_DEPTH:
@@ -124,7 +124,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         notebook = _from_format_3(notebook, path)
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise UnreadableNotebook(
-            _("{path} is no Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
+            _("{path} is not a Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
         )
     return notebook
 
@@ -132,7 +132,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
 def _read_text(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise UnreadableNotebook(_("{path} is no file. Hand in the notebook itself.").format(path=path))
+            raise UnreadableNotebook(_("{path} is not a file. Hand in the notebook itself.").format(path=path))
         with path.open("rb") as file:
             content = file.read(MAX_NOTEBOOK_BYTES + 1)
     except OSError as error:
@@ -149,13 +149,13 @@ def _read_text(path: Path) -> str:
         return decoded(content)
     except UnicodeDecodeError as error:
         raise UnreadableNotebook(
-            _("{path} is no notebook: its content is not text in UTF-8. {advice}").format(path=path, advice=_own_copy())
+            _("{path} is not a notebook: its content is not UTF-8 text. {advice}").format(path=path, advice=_own_copy())
         ) from error
 
 
 def _own_copy() -> str:
     """What to do about a file that Jupyter cannot open either."""
-    return _("Make sure that your own copy opens in Jupyter, and hand that in again.")
+    return _("Make sure that your own copy opens in Jupyter, then hand it in again.")
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -171,13 +171,14 @@ def _parse(text: str, path: Path) -> Any:
             line = text.count("\n", 0, conflict.start()) + 1
             raise UnreadableNotebook(
                 _(
-                    "{path} holds the marks of a Git conflict, the first in line {line} (<<<<<<<). Choose one of the "
-                    "two versions, make sure that it opens in Jupyter, and hand that in again."
+                    "{path} has Git conflict markers, the first in line {line} (<<<<<<<). Choose one of the two "
+                    "versions, make sure that it opens in Jupyter, then hand it in again."
                 ).format(path=path, line=line)
             ) from error
         raise UnreadableNotebook(
             _(
-                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). {advice}"
+                "{path} is not a notebook: its content is not JSON (it may be cut off, or another kind of file). "
+                "{advice}"
             ).format(path=path, advice=_own_copy())
         ) from error
     return notebook

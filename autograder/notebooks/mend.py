@@ -139,7 +139,7 @@ def identify(
         notes += _restore(cells, released)
     if recognised:
         notes.append(
-            _("Cells had lost their labels and were recognised by what is in them: {names}.").format(
+            _("Cells without nbgrader labels were recognised by their content: {names}.").format(
                 names=", ".join(name for name in released if name in recognised)
             )
         )
@@ -167,7 +167,7 @@ def _speak_python(metadata: dict[str, Any], kernelspec: dict[str, Any] | None) -
     metadata["kernelspec"] = dict(kernelspec or PYTHON)
     if re.match("i?python", language.lower()):
         return []
-    return [_("The notebook asked for a kernel of {language}; it was set back to Python.").format(language=language)]
+    return [_("The notebook's kernel was {language}; it was set back to Python.").format(language=language)]
 
 
 def _drop_unknown_marks(
@@ -179,7 +179,7 @@ def _drop_unknown_marks(
         del cell["metadata"]["nbgrader"]
     if not unknown:
         return []
-    return [_("Labels of graded cells that the assignment does not have were removed: {n}.").format(n=len(unknown))]
+    return [_("Graded cells that are not part of this assignment: {n}. They were ignored.").format(n=len(unknown))]
 
 
 def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
@@ -197,9 +197,9 @@ def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -
         empty = {id(cell) for cell in others if not _is_answer(cell, original)}
         cells[:] = [cell for cell in cells if id(cell) not in empty]
         if original.locked:
-            note = _("Cell {name} stood in the notebook {n} times; one is enough.")
+            note = _("The notebook had {n} copies of cell {name}; one was kept.")
         else:
-            note = _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.")
+            note = _("The notebook had {n} copies of cell {name}; the last one with an answer counts.")
         notes.append(note.format(name=grade_id, n=len(twins)))
     return notes
 
@@ -231,7 +231,7 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
         mark, name = cell["metadata"]["nbgrader"], original.grade_id
         by_student = _was_changed_by_student(cell, original)
         if by_student and any(key in mark and mark[key] != original.mark.get(key) for key in SETTINGS):
-            notes.append(_("The settings of cell {name} were changed; they were put back.").format(name=name))
+            notes.append(_("The settings of cell {name} had changed; they were restored.").format(name=name))
         if by_student and original.locked and not original.is_untouched(cell["source"]):
             notes.append(_restore_text(cells, cell, original))
         if original.locked:
@@ -239,9 +239,9 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
         if cell["cell_type"] != original.cell_type:
             as_type(cell, original.cell_type)
             if original.cell_type == "code":
-                note = _("Cell {name} had become a cell of text; it is a code cell again.")
+                note = _("Cell {name} was a text cell; it is a code cell again.")
             else:
-                note = _("Cell {name} had become another kind of cell; it is a cell of text again.")
+                note = _("Cell {name} was not a text cell; it is one again.")
             notes += [note.format(name=name)] if by_student else []
         cell["metadata"]["nbgrader"] = original.mark
     return notes
@@ -267,13 +267,13 @@ def _restore_text(cells: list[Cell], cell: Cell, original: ReleasedCell) -> str:
     lines = {line.strip() for line in cell["source"].splitlines()}
     given = {line.strip() for line in original.source.splitlines()}
     if not any(line and not line.startswith("#") for line in lines - given):
-        return _("The read-only cell {name} was changed; it was put back.").format(name=original.grade_id)
+        return _("The read-only cell {name} had changed; it was restored.").format(name=original.grade_id)
     own = {**cell, "id": None, "metadata": {}}
     place = next(index for index, other in enumerate(cells) if other is cell)
     cells.insert(place + 1, own)
-    return _(
-        "The read-only cell {name} was changed; it was put back, and what you wrote there stands in a cell below it."
-    ).format(name=original.grade_id)
+    return _("The read-only cell {name} had changed; it was restored, and your text is now in a cell below it.").format(
+        name=original.grade_id
+    )
 
 
 def _put_back(
@@ -288,7 +288,7 @@ def _put_back(
             cell = {"id": None, "metadata": {"nbgrader": original.mark}, "source": original.source}
             cells.insert(_place_of(original, before, places, len(cells)), as_type(cell, original.cell_type))
             if not came_with or grade_id in came_with:  # else it is newer than the student's copy
-                notes.append(_("Cell {name} was missing; it was put back.").format(name=grade_id))
+                notes.append(_("Cell {name} was missing; it was restored.").format(name=grade_id))
         before.append(original)
     return notes
 

@@ -31,7 +31,7 @@ def repair(notebook: dict[str, Any]) -> list[str]:
     settle_ids(notebook["cells"])
     if not lost:
         return []
-    return [_("Entries of the notebook that are no cells were left out: {n}.").format(n=lost)]
+    return [_("Entries of the notebook that are not cells: {n}. They were left out.").format(n=lost)]
 
 
 def _repaired_metadata(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -164,9 +164,9 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             )
     raise UnreadableNotebook(
         _(
-            "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
-            "Was the right file chosen? If cells were pasted into a new notebook, download the assignment again and "
-            "paste your answers into its cells."
+            "{name} does not belong to any known assignment ({known}): none of its cells has the name of an "
+            "exercise. Is it the right file? If you pasted cells into a new notebook, download the assignment again "
+            "and paste your answers into its cells."
         ).format(name=name, known=", ".join(assignments()))
     )
 
@@ -218,23 +218,24 @@ def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
     if others:
         note = _(
-            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
-            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
+            "Several notebooks were handed in. Graded: {taken}. Not graded: {others}. The kit prefers notebooks that "
+            "can be read, belong to this assignment and are answered, and takes the newest of these. Please check "
+            "the choice."
         )
         return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":
         return []
-    return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+    return [_("There is no {name}.ipynb; {taken} was used instead.").format(name=name, taken=taken)]
 
 
 def no_notebook(folder: Path, name: str) -> str:
     """What to say of a submitted folder without a notebook."""
     names = [_shown(entry) for entry in _visible(folder) if entry.name != "timestamp.txt"]
     if not names:
-        return _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(name=name)
+        return _("The submission has no notebook. Hand in {name}.ipynb.").format(name=name)
     if len(names) > MAX_NAMED:
         names[MAX_NAMED:] = ["..."]
-    return _("There is no notebook in what was handed in, but {files}. Hand in {name}.ipynb.").format(
+    return _("The submission has no notebook, only {files}. Hand in {name}.ipynb.").format(
         files=", ".join(names), name=name
     )
 

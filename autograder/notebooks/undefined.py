@@ -125,7 +125,7 @@ def _at_line(kind: str, message: str, line: int, source: str) -> Raised:
 
 def _sentence(exercise: Exercise, error: Raised | None) -> str:
     if error is None:
-        return _("`{name}` is not there: its cell ended with an error. Run the cell again to see the error.").format(
+        return _("`{name}` is not defined: its cell ended with an error. Run the cell again to see the error.").format(
             name=exercise.defines
         )
     sentence = _("The cell with `{name}` did not run: {type}: {message}").format(

@@ -112,7 +112,7 @@ def _overview(record: ClassRecord) -> Section:
         _("Overview"),
         (Column(""), Column("", number=True)),
         _rows(facts),
-        (_("Scores are the gradebook's: with what was given by hand, less what was taken off for being late."),),
+        (_("Scores come from the gradebook: they include hand-given points and late penalties."),),
     )
 
 
@@ -126,7 +126,7 @@ def _distribution(record: ClassRecord) -> Section:
         title,
         figure=Markup(distribution_svg(scores, record.max)),
         figure_text=described,
-        notes=(_("A bar holds its lower edge, the last one both of its edges."),),
+        notes=(_("Each bar includes its lower edge; the last bar includes both edges."),),
     )
 
 
@@ -140,14 +140,14 @@ def _checks(record: ClassRecord) -> Section:
     )
     legend = ", ".join(f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome))
     notes = (
-        _("{n} submissions could be judged and count here. {legend}.").format(n=len(results), legend=legend),
+        _("{n} submissions could be checked and are counted here. {legend}.").format(n=len(results), legend=legend),
         _(
-            "Facility: the mean share of the points that was earned; 1.00 where everybody has them all. "
-            "Discrimination: the corrected item-total correlation, that is Pearson's correlation over students between "
-            "the points of the item and the rest of the automatic score, the item left out: "
-            "r = cov(x, rest) / (sd(x) sd(rest)). Above 0.2 is usual; near 0 or below, look at the check. It is "
-            "undefined ({nothing}) for fewer than 3 students, or where the item or the rest has no spread. Checks of "
-            "one exercise depend on each other, which raises it."
+            "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
+            "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
+            "the item and the automatic score without the item: r = cov(x, rest) / (sd(x) sd(rest)). Values above "
+            "0.2 are usual; if it is near or below 0, review the check. It is undefined ({nothing}) for fewer than 3 "
+            "students, or if the item or the rest has no spread. Checks of one exercise depend on each other, which "
+            "raises it."
         ).format(nothing=NOTHING),
         _(
             "Source: Crocker and Algina, Introduction to Classical and Modern Test Theory (1986), chapter 14; Moodle, "
@@ -214,18 +214,18 @@ def _by_hand(record: ClassRecord) -> Section:
     rows = [(*_who(student), ", ".join(student.waiting)) for student in waiting]
     notes = [f"{cell}: {count}" for cell, count in cells.items()]
     if waiting:
-        notes.append(_("Until then these scores are without the points of the cells that wait."))
+        notes.append(_("Until then, these scores do not include the points of these cells."))
     return _section(_("Hand grading still open"), (*_whose(), Column(_("Cells"))), rows, notes)
 
 
 def _absent(record: ClassRecord) -> Section:
     students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
     rows = [(*_who(student), standing_word(student.standing)) for student in students]
-    return _section(_("Not handed in, or without a grade for its content"), (*_whose(), Column(_("Standing"))), rows)
+    return _section(_("Not handed in, or not graded"), (*_whose(), Column(_("State"))), rows)
 
 
 def _endings(record: ClassRecord) -> Section:
-    words = {"time-out": _("stopped: it took too long"), "crash": _("the process died")}
+    words = {"time-out": _("stopped because it took too long"), "crash": _("the process crashed")}
     rows = [
         (*_who(student), exercise, words[kind]) for student in record.students for exercise, kind in endings(student)
     ]
@@ -247,7 +247,7 @@ def _isolation(record: ClassRecord) -> Section:
     rows = [(level, str(count)) for level, count in levels.most_common()]
     notes = []
     if levels["basic"]:
-        notes.append(_("At basic, students' code could read and write the files of whoever graded."))
+        notes.append(_("At basic, students' code could read and write the grader's files."))
     return _section(
         _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
     )
@@ -255,7 +255,7 @@ def _isolation(record: ClassRecord) -> Section:
 
 def _everybody(record: ClassRecord) -> Section:
     numbers = (_("Automatic"), _("Late"), _("Score"))
-    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("Standing")))
+    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("State")))
     rows = [
         (
             *_who(student),
@@ -266,7 +266,7 @@ def _everybody(record: ClassRecord) -> Section:
         )
         for student in record.students
     ]
-    return _section(_("Everybody"), columns, rows)
+    return _section(_("All students"), columns, rows)
 
 
 def _section(

@@ -20,7 +20,7 @@ def standing_word(standing: Standing) -> str:
     return {
         Standing.JUDGED: _("graded"),
         Standing.UNREADABLE: _("could not be read"),
-        Standing.WITHOUT_RESULT: _("has points, but no results of the checks"),
+        Standing.WITHOUT_RESULT: _("has points, but no check results"),
         Standing.NOT_GRADED: _("handed in, not graded yet"),
         Standing.ABSENT: _("not handed in"),
     }[standing]
@@ -72,7 +72,7 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
                         "large files)."
                     ),
                 ),
-                ("crash", _("What came back from your code could not be read.")),
+                ("crash", _("The result of your code could not be read.")),
             )
         for kind, sentence in sentences:
             pattern = re.escape(sentence).replace("0", r"\d+")

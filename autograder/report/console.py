@@ -45,12 +45,12 @@ def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
         if not exercise.full:
             say(exercise_text(exercise) + "\n")
     if cell_errors:
-        say(_("Cells that ended with an error in this clean run from top to bottom:"))
+        say(_("Cells that ended with an error in this fresh run from top to bottom:"))
         for error in cell_errors:
             say(f"  {error}")
         say("")
     for what in result.mended:
-        say(_("Put right: {what}").format(what=what))
+        say(_("Repaired: {what}").format(what=what))
     if result.checks:
         console.print(_table(result))
     if result.message:
@@ -59,7 +59,7 @@ def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
 
 def _table(result: SubmissionResult) -> Table:
     table = Table(show_footer=True)
-    table.add_column(_("Exercise"), _("In all"))
+    table.add_column(_("Exercise"), _("Total"))
     table.add_column(_("Points"), points(result.score, result.max), justify="right")
     table.add_column(_("Checks"))
     table.add_column("")

@@ -64,7 +64,7 @@ def exercise_html(result: ExerciseResult) -> str:
         f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
     )
     rows = [_row(item, with_details=not shared) for item in without_repeats(result)]
-    columns = (_("Outcome"), _("What should hold"), _("Points"))
+    columns = (_("Outcome"), _("Requirement"), _("Points"))
     return card(_("Result of {exercise}").format(exercise=result.id), head + table(columns, rows))
 
 

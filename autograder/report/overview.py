@@ -47,16 +47,14 @@ def overview_html(results: Sequence[ExerciseResult]) -> str:
 
 
 def _headline(results: Sequence[ExerciseResult]) -> str:
-    return _("Your progress: {points} of the points that are given automatically").format(
-        points=points(_score(results), _max(results))
-    )
+    return _("Your progress: {points} of the automatic points").format(points=points(_score(results), _max(results)))
 
 
 def _advice(results: Sequence[ExerciseResult]) -> str:
     following = next_exercise(results)
     if following is None:
-        return _("Everything holds. Well done!")
-    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` helps you on.').format(name=following.id)
+        return _("Everything passed. Well done!")
+    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(name=following.id)
 
 
 def _text_bar(result: ExerciseResult) -> str:

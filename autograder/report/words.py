@@ -50,11 +50,11 @@ def points(score: float, maximum: float) -> str:
 def standing(result: ExerciseResult) -> str:
     """How the exercise stands, in a few words."""
     if result.full:
-        return _("everything holds")
+        return _("everything passed")
     if all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
-        return _("not attempted yet")
+        return _("nothing written yet")
     passed = sum(item.outcome is Outcome.PASSED for item in result.items)
-    return _("{passed} of {n} checks hold").format(passed=passed, n=len(result.items))
+    return _("{passed} of {n} checks passed").format(passed=passed, n=len(result.items))
 
 
 def headline(result: ExerciseResult) -> str:
@@ -78,7 +78,7 @@ def without_repeats(result: ExerciseResult) -> list[Item]:
         if item.outcome not in (Outcome.FAILED, Outcome.RAISED):
             return item
         again = bool(item.seen) and item.seen in said
-        seen = _("The same as above.") if again else item.seen
+        seen = _("Same as above.") if again else item.seen
         cause, question = ("", "") if item.cause in said else (item.cause, item.question)
         said.update((item.seen, item.cause))
         message = "\n".join(text for text in (seen, cause, question) if text)
@@ -89,6 +89,6 @@ def without_repeats(result: ExerciseResult) -> list[Item]:
 
 def legend() -> str:
     """What the characters of an error picture mean."""
-    return _("where the error sits: {right} right, {small} small, {large} as large as the value").format(
+    return _("size of the error: {right} none, {small} small, {large} as large as the value").format(
         right=SHADES[0], small=SHADES[1], large=SHADES[-1]
     )

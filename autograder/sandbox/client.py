@@ -217,7 +217,7 @@ class Worker:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds
             return Stopped(self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed))
         if reply.get("too_large") is True:
-            return _("Your code returned more data than can be looked at.")
+            return _("Your code returned too much data to check.")
         if type(reply.get("broke")) is str:
             return _("Your code raised {type}: {message}").format(type=reply["broke"][:60], message="-")
         try:
@@ -297,7 +297,7 @@ def _ended() -> str:
 
 
 def _unreadable() -> str:
-    return _("What came back from your code could not be read.")
+    return _("The result of your code could not be read.")
 
 
 def _whole_took_too_long() -> str:

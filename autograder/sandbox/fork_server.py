@@ -89,7 +89,7 @@ class Host:
             self.unavailable[candidate] = reason
         reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
         raise HostBroken(
-            _("The process that runs students' code does not start. It said:\n{details}").format(details=reasons)
+            _("The process that runs students' code does not start. Its output:\n{details}").format(details=reasons)
         )
 
     def __enter__(self) -> Host:
@@ -276,8 +276,8 @@ def too_weak(host: Host, option: str) -> str:
     """Why nothing is graded at the basic level unless `option` asks for it."""
     reasons = "\n".join(f"{level}: {reason}" for level, reason in host.unavailable.items())
     return _(
-        "Nothing was graded: on this system students' code could read and change your files while it runs. Grade on "
-        "Linux or in a container (the instructor guide says how), or accept that with {option}.\n{reasons}"
+        "Nothing was graded: on this system, students' code could read and change your files. Grade on Linux or in a "
+        "container (see the instructor guide), or accept the risk with {option}.\n{reasons}"
     ).format(option=option, reasons=reasons)
 
 

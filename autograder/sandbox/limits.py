@@ -79,8 +79,8 @@ def took_too_long(seconds: float, on_the_clock: bool) -> str:
     """What a student reads about code that was stopped after `seconds` of computing, or on the clock."""
     if on_the_clock:
         sentence = _(
-            "Your code was stopped after {seconds:.0f} s on the clock. Does it wait for something, or is there a loop "
-            "that never ends?"
+            "Your code was stopped after {seconds:.0f} s on the clock. Does it wait for something, or is there a "
+            "loop that never ends?"
         )
     else:
         sentence = _("Your code was stopped after {seconds:.0f} s of computing. Is there a loop that never ends?")
@@ -89,7 +89,7 @@ def took_too_long(seconds: float, on_the_clock: bool) -> str:
 
 def less_than_usual() -> str:
     """Why `Limits.after_a_stop` held."""
-    return _("That is less than usual: code that it uses had been stopped before.")
+    return _("The limit is lower than usual because code that it uses was stopped before.")
 
 
 @contextmanager

@@ -58,14 +58,15 @@ class Hints:
         """The next hint for the first unmet check of `result`; the last one again after all have been given."""
         item = first_unmet(result)
         if item is None:
-            return Hint(result.id, "", _("Everything holds: there is nothing left to hint at."))
+            return Hint(result.id, "", _("Everything passed: you need no more hints."))
         texts = hints_for(item, guide(result.id))
         for number, text in enumerate(texts, start=1):
             if (result.id, item.id, text) not in self._given:
                 self._given.add((result.id, item.id, text))
                 return Hint(result.id, item.sentence, text, number, len(texts))
         kind = _(
-            "That was the last hint. If you are still stuck, ask a person: it is quicker, and they will be glad to."
+            "That was the last hint. If you are still stuck, ask a person: it is quicker, and they will be glad to "
+            "help."
         )
         return Hint(result.id, item.sentence, f"{texts[-1]}\n{kind}", len(texts), len(texts))
 
@@ -86,11 +87,14 @@ def hints_for(item: Item, about: Guide) -> list[str]:
 def _first_of_all(outcome: Outcome) -> str:
     """What to do before there is anything to look at; "" where there is."""
     return {
-        Outcome.NOT_ATTEMPTED: _("Begin with this one promise, and let the rest wait: a first version may be wrong."),
-        Outcome.RAISED: _(
-            "Your code does not come to its end. In which line does it stop, and what do its variables hold there?"
+        Outcome.NOT_ATTEMPTED: _(
+            "Begin with this one check and leave the rest for later: a first version may be wrong."
         ),
-        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few turns."),
+        Outcome.RAISED: _(
+            "Your code does not run to the end. At which line does it stop, and what values do its variables have "
+            "there?"
+        ),
+        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
     }.get(outcome, "")
 
 

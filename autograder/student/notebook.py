@@ -199,9 +199,9 @@ def _named(name: str) -> list[Exercise]:
 
 def _unknown(name: str, several: Sequence[Exercise]) -> str:
     if several:
-        return _("Which one? There are: {known}.").format(known=", ".join(e.id for e in several))
+        return _("Which exercise? Choose one of these: {known}.").format(known=", ".join(e.id for e in several))
     known = [candidate.id for exercises in assignments().values() for candidate in exercises]
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
-    return _('There is no check "{name}". There are: {known}.').format(name=name, known=", ".join(known))
+    return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))

@@ -134,10 +134,10 @@ def _exercises(graded: Graded) -> Iterator[str]:
     begun = [result for result in unfinished if _is_begun(result)]
     untouched = [result.id for result in unfinished if result not in begun]
     if untouched:
-        yield _("Not begun yet: {names}.").format(names=", ".join(untouched))
+        yield _("Not started yet: {names}.").format(names=", ".join(untouched))
     if begun:
         names = ", ".join(f"{result.id} ({points(result.score, result.max)})" for result in begun)
-        yield _("Not everything holds yet: {names}.").format(names=names)
+        yield _("Not finished yet: {names}.").format(names=names)
 
 
 def _is_begun(result: ExerciseResult) -> bool:
@@ -152,7 +152,7 @@ def _missing(graded: Graded) -> Iterator[str]:
 def _errors(graded: Graded) -> Iterator[str]:
     if graded.cell_errors:
         yield "\n  ".join(
-            [_("Cells that ended with an error in this clean run from top to bottom:"), *graded.cell_errors]
+            [_("Cells that ended with an error in this fresh run from top to bottom:"), *graded.cell_errors]
         )
 
 
@@ -161,7 +161,7 @@ def _by_hand(package: Package) -> Iterator[str]:
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
-        yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
+        yield _("Graded by hand, but still empty: {names}.").format(names=", ".join(untouched))
 
 
 def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
@@ -201,7 +201,7 @@ def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:
     cells = [cell for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     counts = [cell.get("execution_count") for cell in cells if source_of(cell).strip()]
     if counts and not any(counts):
-        yield _("The notebook holds no outputs. Was it run, and saved after that?")
+        yield _("The notebook has no outputs. Did you run it and then save it?")
     elif counts != list(range(1, len(counts) + 1)):
         yield _(
             "The outputs in the notebook do not come from one run from top to bottom. Choose Restart Kernel and Run "

@@ -154,7 +154,7 @@ class Stops:
         now = parts() if self._stopped else None
         known, reason = self._stopped.get(what, (None, ""))
         if now is not None and now == known:
-            raise OutOfTime(f"{reason}\n" + _("It was not run again: the code is unchanged since then."))
+            raise OutOfTime(f"{reason}\n" + _("It was not run again, because the code has not changed."))
         again = now is not None and any(all(part in now for part in stopped) for stopped, _r in self._stopped.values())
         try:
             with time_limit((limits.after_a_stop() if again else limits).probe_seconds):

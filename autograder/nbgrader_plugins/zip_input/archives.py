@@ -99,7 +99,7 @@ class Budget:
         self._files -= files
         self._size -= size
         if self.spent:
-            raise Refused(_("It holds more than may be unpacked; what came before that point was unpacked."))
+            raise Refused(_("It is over the size limit for unpacking; only the part within the limit was unpacked."))
         if self._parent:
             self._parent.take(files, size)
 
@@ -149,7 +149,7 @@ class Unpacker:
                 self._budget.take(files=1)
                 self._write(entry, path, self._budget)
         except Refused as refused:
-            self._report(_("{name} could not be taken as it is. {reason}").format(name=shown(name), reason=refused))
+            self._report(_("{name} could not be collected. {reason}").format(name=shown(name), reason=refused))
 
     def _unpack(
         self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, outer: Packed | None = None
@@ -179,13 +179,13 @@ class Unpacker:
                     if budget.spent:
                         raise
                     self._report(
-                        _("{entry} in {archive} could not be taken as it is. {reason}").format(
+                        _("{entry} in {archive} could not be collected. {reason}").format(
                             entry=shown(entry.name), archive=shown(archive.name), reason=refused
                         )
                     )
         except UNREADABLE as error:
             raise Refused(
-                _("It is no readable archive: {reason}. {n} of its files were unpacked.").format(
+                _("It is not a readable archive: {reason}. {n} of its files were unpacked.").format(
                     reason=str(error)[:100] or type(error).__name__, n=done
                 )
             ) from error
@@ -194,7 +194,7 @@ class Unpacker:
         self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, packed: Packed | None
     ) -> None:
         if nested:
-            raise Refused(_("Archives are unpacked inside archives once, not deeper."))
+            raise Refused(_("Only one level of archives inside archives is unpacked."))
         self._unpack(archive, folder, self._inner(budget), nested=True, outer=packed)
         archive.unlink()  # the original stays in the folder of downloads
 
@@ -230,13 +230,11 @@ class Unpacker:
         """Take a path that means the same file everywhere: some systems tell neither A from a nor é from é."""
         folders = [parent for parent in path.parents if parent.parts]
         if folded(path) in self._taken:
-            raise Refused(
-                _("There is another file of that name already, {path}.").format(path=self._taken[folded(path)])
-            )
+            raise Refused(_("Another file already has this name: {path}.").format(path=self._taken[folded(path)]))
         for folder in folders:
             if self._taken.get(folded(folder), f"{folder}/") != f"{folder}/":
                 taken = self._taken[folded(folder)]
-                raise Refused(_("Its folder cannot be told from {path} on every system.").format(path=taken))
+                raise Refused(_("Some systems cannot tell its folder from {path}.").format(path=taken))
         self._taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
 
 
@@ -283,7 +281,7 @@ def safe_path(name: str) -> PurePosixPath:
         unicodedata.category(c) in ("Cc", "Cs") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
         for c in name
     ):
-        raise Refused(_("Its name holds control characters or cannot be decoded."))
+        raise Refused(_("Its name contains control characters or cannot be decoded."))
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise Refused(_("Its path is absolute."))
     parts = [part for part in name.split("/") if part not in ("", ".")]

@@ -75,7 +75,7 @@ def assign(
             notebook = _notebook_of(owner.file or path.stem, notebooks)
             if notebook is None:
                 warnings.append(
-                    _("{path} is none of this assignment's notebooks ({notebooks}); it was not collected.").format(
+                    _("{path} is not a notebook of this assignment ({notebooks}); it was not collected.").format(
                         path=shown(str(path)), notebooks=", ".join(notebooks)
                     )
                 )
@@ -83,17 +83,15 @@ def assign(
                 candidates[ids[owner.key], notebook].append(path)
                 without.pop(ids[owner.key], None)
     for student, path in without.items():
-        warnings.append(
-            _("{student} handed in no notebook, but {path}.").format(student=student, path=shown(path.name))
-        )
+        warnings.append(_("{student} submitted {path} but no notebook.").format(student=student, path=shown(path.name)))
     chosen = {}
     for (student, notebook), paths in candidates.items():
         by_hand = [path for path in paths if path.parent == root and owners[path] == Owner(student, student)]
         if len({(owners[path].system, owners[path].student) for path in paths}) > 1 and not by_hand:
             warnings.append(
                 _(
-                    "{paths} name {student} in different ways and may be two people's; none was collected. Put the "
-                    "right one into archive/ as {student}.ipynb and collect again."
+                    "{paths} name {student} in different ways and may come from two people; none was collected. Put "
+                    "the right one into archive/ as {student}.ipynb and collect again."
                 ).format(paths=_listed(paths, root), student=student)
             )
             continue
@@ -104,7 +102,7 @@ def assign(
         if len(paths) > 1:
             left = _listed((path for path in paths if path != best), root)
             warnings.append(
-                _("{student} handed in more than one notebook: {path} is collected, and {left} is not.").format(
+                _("{student} submitted more than one notebook: {path} was collected, {left} was not.").format(
                     student=student, path=shown(str(best.relative_to(root))), left=left
                 )
             )

@@ -48,18 +48,18 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
             taken.add(folded(safe))
             ids[key] = safe
             if safe != name:
-                warnings.append(_("The student {name} goes by the id {id} here.").format(name=shown(name), id=safe))
+                warnings.append(_("The student {name} has the id {id} here.").format(name=shown(name), id=safe))
         if len(keys) > 1 and new:
             warnings.append(
-                _("More than one student is called {name}; they go by the ids {ids} here.").format(
+                _("More than one student has the name {name}; their ids here are {ids}.").format(
                     name=shown(student), ids=", ".join(ids[key] for key in keys)
                 )
             )
         if roster.people:
             warnings += [
                 _(
-                    "{id} is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
-                    "<id in the gradebook>.ipynb and collect again."
+                    "{id} is not in the gradebook. If the student is there under another id, put the notebook into "
+                    "archive/ as <id in the gradebook>.ipynb and collect again."
                 ).format(id=ids[key])
                 for key in new
             ]

@@ -46,7 +46,9 @@ def find_owners(
     owners = tree.owners()
     unclear, warnings = tree.unclear(owners)
     warnings += [
-        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(below)))
+        _("The path {path} does not say which student it belongs to; it was not collected.").format(
+            path=shown(str(below))
+        )
         for path, below in paths.items()
         if path.suffix == ".ipynb" and path not in owners
     ]
@@ -64,14 +66,14 @@ def find_owners(
 def _why_nobodys(owner: Owner, roster: Roster) -> str:
     """Why a file with this owner is not collected, or ""."""
     if owner.others:
-        reason = _("this may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
+        reason = _("it may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
     elif owner.system == "Gradescope" and owner.student == owner.key:
         reason = _(
-            "nothing says whose it is: {file}, which Gradescope puts beside these folders, is missing or does not name "
-            "anybody. It was not collected."
+            "its student is unknown: {file}, which Gradescope puts beside these folders, is missing or does not name "
+            "a student. It was not collected."
         ).format(file=METADATA)
     elif owner.system in STRICT and roster.is_filled and not owner.found_in(roster):
-        reason = _("{name} is not in the gradebook, or could be more than one there; it was not collected.")
+        reason = _("{name} is not in the gradebook, or matches more than one student; it was not collected.")
         reason = reason.format(name=shown(owner.name or owner.student))
     else:
         return ""
@@ -84,7 +86,7 @@ def _assumptions(owners: Iterable[Owner]) -> list[str]:
         if owner.assumed:
             read[owner.system][owner.key] = owner.student
     return [
-        _("The names of {system} do not say for certain where the user's begins. What was assumed: {read}.").format(
+        _("In {system}'s file names, the start of the user name is not certain. Assumed: {read}.").format(
             system=system, read=", ".join(f"{shown(key)} → {shown(student)}" for key, student in people.items())
         )
         for system, people in read.items()
@@ -155,8 +157,8 @@ class _Tree:
                 unclear.update(paths)
                 warnings.append(
                     _(
-                        "{folder} is named after {student}, but may be a class's, as others are named in it: {paths}. "
-                        "Nothing in it was collected; if it is a class's, rename it."
+                        "{folder} has the name of {student}, but files in it name other students, so it may belong "
+                        "to a class: {paths}. Nothing in it was collected. If it belongs to a class, rename it."
                     ).format(
                         folder=shown(str(folder)),
                         student=match.id,
@@ -166,7 +168,8 @@ class _Tree:
             else:
                 warnings += [
                     _(
-                        "{path} lies in the folder of {student} and counts as theirs, though it names {other} as well."
+                        "{path} is in the folder of {student} and was collected as theirs, although it also names "
+                        "{other}."
                     ).format(path=shown(str(self._paths[path])), student=match.id, other=other)
                     for path, other in others.items()
                 ]
