@@ -33,9 +33,15 @@ def choose_language(language: str | None) -> None:
 
 
 def use_language(language: str | None) -> None:
-    """Speak `language`, a notebook's, unless `AUTOGRADER_LANG` is set; None takes that back.
+    """Use `language` for messages in this notebook; None resets it. `--lang` and `AUTOGRADER_LANG` take precedence.
 
-    Raises ValueError for a language without a catalogue.
+    Args:
+        language: "en", "ja" or None.
+
+    Raises:
+        ValueError: there is no catalogue for `language`.
+
+    >>> use_language("en")
     """
     global _edition
     _edition = _known(language)

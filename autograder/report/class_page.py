@@ -1,6 +1,6 @@
-"""The class report as one HTML page without scripts or other files; it opens from a disk and prints on A4.
+"""The class report as one HTML page without scripts or extra files; it opens from a disk and prints on A4.
 
-Everything that comes from outside is escaped by Jinja, and the page's own policy lets nothing run or load.
+Jinja escapes everything that comes from outside, and the page's content security policy lets nothing run or load.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
 
 MOST_CAUSES = 20
-"""Rarer ones say little about a class."""
+"""Rarer causes say little about a class."""
 
 NOTHING = "–"
 
 _COLUMN_MARKS = MARKS | {Outcome.RAISED: "✗!", Outcome.STOPPED: "✗…"}
-"""Elsewhere a word stands beside the mark that these share with a failure."""
+"""These share their mark with a failure; elsewhere a word beside it tells them apart."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; numbers stand on the right."""
+    """The head of a column; numbers are right-aligned."""
 
     title: str
     number: bool = False
@@ -44,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of a table; a head starts a group of rows."""
+    """The cells of a row; a head starts a group of rows."""
 
     cells: tuple[str, ...]
     head: bool = False
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A title with a figure, a table and notes, each of which may be missing."""
+    """A title with a figure, a table and notes, each optional."""
 
     title: str
     columns: tuple[Column, ...] = ()
@@ -62,12 +62,12 @@ class Section:
     figure_text: str = ""
 
     def numeric(self, index: int) -> bool:
-        """Whether the column holds numbers."""
+        """Whether the column contains numbers."""
         return index < len(self.columns) and self.columns[index].number
 
 
 def class_page(record: ClassRecord) -> str:
-    """The page, in the language that is spoken now."""
+    """The page, in the current language."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -158,7 +158,7 @@ def _checks(record: ClassRecord) -> Section:
 
 
 def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]:
-    """The exercises as they stand in the notebook, which is the gradebook's order; unknown ones last."""
+    """The exercises in the order of the gradebook, which is that of the notebook; unknown ones last."""
     places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
     names = dict.fromkeys(name for result in results for name in result.checks)
     return sorted(names, key=lambda name: places.get(name, len(places)))

@@ -1,7 +1,7 @@
-"""Hints: one at a time, for the first promise that a student's code does not keep yet.
+"""Hints: one at a time, for the first check that does not pass.
 
-They escalate: where to look, which formula, the question that belongs to the diagnosed cause, the section of the
-lesson. They point; none of them gives the solution.
+They become more specific: where to look, which formula, the question of the likely cause, the section of the lesson.
+None of them gives the solution.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Hint:
 
     Attributes:
         exercise: the exercise's id.
-        promise: what should hold and does not yet; "" where everything holds.
+        promise: the sentence of the check that does not pass; "" if all checks pass.
         text: the hint, which may have several lines.
-        number, of: its place among the hints for this promise.
+        number, of: its place among the hints for this check.
     """
 
     exercise: str
@@ -49,13 +49,13 @@ class Hint:
 
 
 class Hints:
-    """Gives hints, and remembers which it has given."""
+    """Gives hints, and remembers those that it gave."""
 
     def __init__(self) -> None:
         self._given: set[tuple[str, str, str]] = set()
 
     def next(self, result: ExerciseResult) -> Hint:
-        """The next hint for the first unmet check of `result`; the last one again after all have been given."""
+        """The next hint for the first check of `result` that does not pass; after the last hint, the last one again."""
         item = first_unmet(result)
         if item is None:
             return Hint(result.id, "", _("Everything passed: you need no more hints."))
@@ -72,20 +72,20 @@ class Hints:
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
-    """The first check that does not hold through the student's code; None where there is none."""
+    """The first check that the student's code does not pass; None if there is none."""
     content = (Outcome.PASSED, Outcome.GRADER_ERROR)
     return next((item for item in result.items if item.outcome not in content), None)
 
 
 def hints_for(item: Item, about: Guide) -> list[str]:
-    """All hints for a check that does not hold, from the vaguest to the clearest; at least one."""
+    """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
     language = current_language()
     authored = [hint[language] for hint in about.hints.get(item.id, ())]
     return [text for text in (_first_of_all(item.outcome), *authored, item.question, _pointer(about)) if text]
 
 
 def _first_of_all(outcome: Outcome) -> str:
-    """What to do before there is anything to look at; "" where there is."""
+    """What to do before there is a result to look at; "" if there is one."""
     return {
         Outcome.NOT_ATTEMPTED: _(
             "Begin with this one check and leave the rest for later: a first version may be wrong."

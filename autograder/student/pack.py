@@ -1,4 +1,4 @@
-"""What a student uploads: the notebook under its proper name and the files that it uses, in one zip file."""
+"""What a student uploads: one zip file with the notebook under its proper name and the files that it uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autograder.notebooks.submission import Submission, read_notebook, submissio
 from autograder.report.words import points
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in the archive, the first a zip file can hold: the same work gives the same bytes."""
+"""The time of every file in the archive, the earliest for a zip file: the same work gives the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Package:
     Attributes:
         notebook: as nested dicts and lists.
         name: the notebook's file name in the archive.
-        content: the notebook's file, byte by byte.
-        files: name -> content of what goes along with it.
+        content: the notebook's file as bytes.
+        files: name -> content of the other files.
         left_out: names of files beside the notebook that it does not mention.
-        archive: where the zip file goes.
+        archive: the path of the zip file.
     """
 
     notebook: dict[str, Any]
@@ -49,12 +49,12 @@ class Package:
 
 
 def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = None) -> Package:
-    """What to hand in of the notebook in `path`.
+    """What to hand in for the notebook in `path`.
 
     Args:
-        wanted: names of files beside it that go along although it does not mention them.
-        archive: where the zip file goes; if not given, into this folder, with the name of the assignment. What is there
-            never goes along, nor do packages made earlier, unless they are `wanted`.
+        wanted: names of files beside it to include although it does not mention them.
+        archive: the path of the zip file; by default in the current folder, named after the assignment. The file at
+            this path is never included, nor are earlier packages, unless they are `wanted`.
 
     Raises:
         UnreadableNotebook: there is no submission in the file.
@@ -74,7 +74,7 @@ def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = 
 
 
 def write_zip(package: Package) -> None:
-    """Write the zip file: fixed order and times, and nothing compressed, as zlib's versions differ in their bytes."""
+    """Write the zip file with fixed order and times, uncompressed, because zlib's versions differ in their bytes."""
     with zipfile.ZipFile(package.archive, "w", zipfile.ZIP_STORED) as archive:
         for name, content in {package.name: package.content, **package.files}.items():
             entry = zipfile.ZipInfo(name, EARLIEST)
@@ -83,7 +83,7 @@ def write_zip(package: Package) -> None:
 
 
 def _is_package(content: bytes, name: str) -> bool:
-    """Whether this is a zip file as `write_zip` makes it, with a notebook called `name`."""
+    """Whether this is a zip file made by `write_zip`, with a notebook of this name."""
     try:
         entries = zipfile.ZipFile(io.BytesIO(content)).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError):  # no zip file, or an odd one
@@ -92,7 +92,7 @@ def _is_package(content: bytes, name: str) -> bool:
 
 
 def not_done(package: Package) -> list[str]:
-    """What is not done yet, in sentences, after a clean run with nothing beside the notebook but what is packed."""
+    """What is unfinished, in sentences, after a fresh run with only the packed files beside the notebook."""
     graded = grade_submission(package.submission, files=package.files)
     return [
         *_exercises(graded),
@@ -104,7 +104,7 @@ def not_done(package: Package) -> list[str]:
 
 
 def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
-    """The files that the code names or imports, or that modules among these do, and those `wanted`."""
+    """The files that the code, or modules among the files, mention or import, and those `wanted`."""
     used: set[str] = set()
     new = {name for name in files if name in wanted or _mentions(code, name)}
     while new:
@@ -165,9 +165,9 @@ def _by_hand(package: Package) -> Iterator[str]:
 
 
 def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
-    """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
+    """Which hand-graded cells are missing from `notebook`, and which are unchanged since the release.
 
-    A cell that lost its mark is there if grading will recognise it.
+    A cell that lost its nbgrader metadata is not missing if grading will recognise it.
     """
     wanted, marks = submission.by_hand, [(cell, metadata_of(cell, "nbgrader")) for cell in notebook["cells"]]
     given = {mark.get("grade_id") for cell, mark in marks if mark.get("solution") is True and is_as_given(cell)}
@@ -185,7 +185,7 @@ def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple
 
 
 def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, ReleasedCell], list[dict[str, Any]]]:
-    """What the cells of `notebook` were released as, and these marked again; of the edition that most of them fit."""
+    """The released cells of the edition that fits `notebook` best, and the cells of `notebook`, marked again."""
     best: tuple[dict[str, ReleasedCell], list[dict[str, Any]]] = {}, notebook["cells"]
     most = -1
     for release in releases(assignment).values():
