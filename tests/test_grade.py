@@ -282,7 +282,7 @@ def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tm
     ("arguments", "words"),
     [
         (("grade", "other", "--course", "{course}"), "no assignment other"),
-        (("grade", "x", "--course", "/"), "no course"),
+        (("grade", "x", "--course", "/"), "not a course folder"),
     ],
 )
 def test_what_cannot_be_graded_is_refused_in_one_sentence(course, arguments, words):

@@ -206,7 +206,7 @@ def test_what_is_no_submission_is_refused_in_one_sentence_or_two(case, tmp_path)
     with pytest.raises(UnreadableNotebook, match=case.unreadable) as refusal:
         submission_of(handed_in(case, tmp_path), case.file)
     said = str(refusal.value)
-    assert case.file in said and any(advice in said for advice in ("try again", "hand that in again", "download"))
+    assert case.file in said and any(advice in said for advice in ("try again", "hand it in again", "download"))
 
 
 def test_there_are_enough_of_them_and_their_names_are_their_own():
@@ -452,7 +452,7 @@ def test_the_best_of_several_is_taken_whatever_its_name_and_the_rest_is_named(tm
     wanted = [f"check_{name}" for name in ("clip_gradients", "depth_study")] + ["clip_gradients", "depth_study"]
     chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology", wanted)
     assert chosen == files[taken]
-    assert "gradient_pathology.ipynb" in note and "gradient_pathology-Copy1.ipynb" in note and "Please look" in note
+    assert "gradient_pathology.ipynb" in note and "gradient_pathology-Copy1.ipynb" in note and "Please check" in note
 
 
 @pytest.mark.parametrize("name", ["gradient_pathology (1).ipynb", "課題.ipynb", "提出/gradient_pathology.ipynb"])

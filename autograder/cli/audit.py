@@ -1,4 +1,4 @@
-"""`autograder audit`: whether the checks themselves can be trusted."""
+"""`autograder audit`: tests the checks themselves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     from autograder.grading.reference import Reference
 
-    course = Reference(Path.cwd()).folder.parent  # an audit comes with the reference, which the kit itself is without
+    course = Reference(Path.cwd()).folder.parent  # the audit is in reference/, not in the package
     sys.path.insert(0, str(course))
     from reference.audit.causes import audit_causes
     from reference.audit.checks import Material, audit_checks

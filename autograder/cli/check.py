@@ -1,4 +1,4 @@
-"""`autograder check`: a notebook, from top to bottom, in a fresh process; with `--watch` whenever it is saved."""
+"""`autograder check`: run and check a notebook in a fresh process; with `--watch`, whenever it is saved."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _once(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """Check the notebook now and whenever it is saved; the process that workers come from stays warm meanwhile."""
+    """Check the notebook now and whenever it is saved; the warm parent stays running."""
     import time
 
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""Whether an instructor's course folder is in order, for `autograder doctor`."""
+"""Checks an instructor's course folder, for `autograder doctor`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ with contextlib.suppress(ImportError):  # there are no groups on Windows
 
 CONFIG = "nbgrader_config.py"
 PRIVATE = (*GUARDED, ".git", "gradebook.db", "results.db", "report")
-"""What of a course folder is nobody else's to read or write: solutions, submissions, grades."""
+"""Parts of a course folder that others must not read or write: solutions, submissions, grades."""
 
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 _WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def nbgrader(course: Path) -> Iterator[Finding]:
-    """Whether nbgrader, where it is installed, finds what it needs in the course folder."""
+    """Whether nbgrader, if installed, finds what it needs in the course folder."""
     version = version_of("nbgrader")
     if version is None:
         yield Finding("nbgrader", State.OK, _("Not installed; only instructors need it."))
@@ -56,7 +56,7 @@ def nbgrader(course: Path) -> Iterator[Finding]:
 
 
 def grades_in(course: Path) -> bool:
-    """Whether somebody grades in `course`: it is an instructor's folder, and nbgrader is there to use it."""
+    """Whether `course` is an instructor's folder and nbgrader is installed."""
     return version_of("nbgrader") is not None and (course / CONFIG).is_file() and (course / "source").is_dir()
 
 
@@ -77,7 +77,7 @@ def _reference(course: Path) -> Finding:
 
 
 def points_of_own(course: Path) -> Iterator[Finding]:
-    """Where the instructor's notebooks are worth something else than the kit's, or hold other exercises."""
+    """Where points or exercises in the instructor's notebooks differ from the kit's."""
     for path in sorted(course.glob("source/*/*.ipynb")):
         try:
             notebook = read_notebook(path)
@@ -101,10 +101,10 @@ def points_of_own(course: Path) -> Iterator[Finding]:
 
 
 def rights(course: Path, config: Any) -> Finding:
-    """Whether others on this machine are kept from solutions, submissions and grades.
+    """Whether others on this machine can open solutions, submissions and grades.
 
-    The exchange has to stay open to them. Where it lies in the course folder, people may pass through that, and only
-    what else is in there is closed.
+    The exchange must stay open to them. If it is in the course folder, people may pass through the folder, and
+    everything else in it is closed.
     """
     what, course = _("permissions"), course.resolve()
     if os.name != "posix":
@@ -140,7 +140,7 @@ def _chmod(mode: str, paths: list[Path]) -> str:
 
 
 def _is_own_group(path: Path) -> bool:
-    """Whether the folder's group is its owner's alone, as most systems give everybody one of their name."""
+    """Whether the folder's group is only its owner's, as on most systems."""
     try:
         return path.owner() == path.group() and not grp.getgrgid(path.stat().st_gid).gr_mem
     except (KeyError, OSError):
@@ -148,7 +148,7 @@ def _is_own_group(path: Path) -> bool:
 
 
 def _load(config: Path) -> Any:
-    """The settings in nbgrader_config.py, which is the instructor's own Python."""
+    """The settings in nbgrader_config.py, which is the instructor's own Python code."""
     from traitlets.config.loader import PyFileConfigLoader
 
     return PyFileConfigLoader(config.name, path=str(config.parent.resolve())).load_config()

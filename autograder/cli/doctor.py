@@ -1,4 +1,4 @@
-"""`autograder doctor`: whether the installation is in order."""
+"""`autograder doctor`: checks the installation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def print_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Print each finding as it comes in, and a last line on all; gives them back."""
+    """Print each finding as it arrives, and a summary; return them all."""
     from rich.cells import set_cell_size
     from rich.console import Console
     from rich.text import Text

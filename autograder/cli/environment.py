@@ -1,4 +1,4 @@
-"""Whether the installation is in order: what has to work, how it stands, and what to do where it does not."""
+"""Checks the installation: what has to work, its state, and what to do about problems."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LITTLE_SPACE, NO_SPACE = 1 * GB, 0.1 * GB
 
 
 def examine(course: Path) -> Iterator[Finding]:
-    """Look at everything, one thing after the other; `course` is the instructor's course folder."""
+    """Run all checks, one after the other; `course` is the instructor's course folder."""
     for what, look in (
         ("Python", python),
         (_("packages"), lambda: packages(grades=grades_in(course))),
@@ -48,7 +48,7 @@ def examine(course: Path) -> Iterator[Finding]:
 
 
 def _in_any_case(what: str, look: Callable[[], Finding | Iterator[Finding]]) -> Iterator[Finding]:
-    """What `look` finds, or the error that it ends with: in a broken installation anything may raise anything."""
+    """The findings of `look`, or its error: in a broken installation anything may raise anything."""
     try:
         found = look()
         yield from [found] if isinstance(found, Finding) else found
@@ -69,7 +69,7 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
 
 
 def packages(requirements: list[str] | None = None, grades: bool = False) -> Finding:
-    """Whether every package the kit asks for is there, in a version that it allows; `grades` adds an instructor's."""
+    """Whether every required package is installed in an allowed version; `grades` adds an instructor's."""
     from packaging.requirements import Requirement
 
     what = _("packages")
@@ -90,7 +90,7 @@ def packages(requirements: list[str] | None = None, grades: bool = False) -> Fin
 
 
 def kernel() -> Finding:
-    """Whether Jupyter's Python kernel is there, and the kit in it."""
+    """Whether Jupyter's Python kernel exists and has the kit."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     what = _("Jupyter kernel")
@@ -114,7 +114,7 @@ def kernel() -> Finding:
 
 
 def jupyterlab() -> Finding:
-    """Whether there is something to open a notebook in."""
+    """Whether there is a program to open notebooks."""
     version = version_of("jupyterlab")
     if version is None:
         seen = _("Not installed.")
@@ -142,7 +142,7 @@ def font() -> Finding:
 
 
 def language() -> Finding:
-    """Which language the kit speaks."""
+    """The language of messages."""
     chosen = os.environ.get("AUTOGRADER_LANG")
     if chosen and language_named(chosen) is None:
         seen = _("AUTOGRADER_LANG is {value}, a language that the kit does not have.").format(value=chosen)
@@ -166,10 +166,10 @@ def workers(course: Path) -> Iterator[Finding]:
 
 
 def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
-    """How well students' code is kept to itself, which concerns whoever grades others.
+    """The isolation level of students' code, which matters for grading others.
 
     Args:
-        unavailable: why better levels are not to be had; None where nobody is graded.
+        unavailable: why better levels are not available; None if nobody is graded.
     """
     if unavailable is None:
         seen = _("{level}; any level is enough for your own notebook.").format(level=level)
@@ -203,13 +203,13 @@ def _small_notebook(solution: str) -> dict[str, Any]:
 
 
 def processors() -> Finding:
-    """How many submissions can be graded at a time."""
+    """The number of submissions that can be graded at the same time."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Finding(_("processors"), State.OK, str(usable))
 
 
 def disk(folder: Path) -> Finding:
-    """Whether there is space for the folders that workers write into."""
+    """Whether there is space for the workers' folders."""
     what, free = _("disk space"), shutil.disk_usage(folder).free
     seen = _("{free:.1f} GB free in {path}.").format(free=free / GB, path=folder)
     if free >= LITTLE_SPACE:

@@ -1,4 +1,4 @@
-"""`autograder grade`: all that a class handed in."""
+"""`autograder grade`: grade a class."""
 
 from __future__ import annotations
 

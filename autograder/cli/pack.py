@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
     try:
-        write_zip(package)  # first: whatever the check runs into, there is something to hand in
+        write_zip(package)  # first: even if the check fails, there is something to hand in
     except OSError as error:
         raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
     with running_notebook():
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _notebooks_here() -> list[Path]:
-    """Which notebooks of this folder may be meant, the likeliest first."""
+    """The notebooks of this folder that may be meant, the likeliest first."""
     from autograder.exercises import assignments
     from autograder.notebooks.submission import candidates_in
 

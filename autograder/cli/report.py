@@ -1,4 +1,4 @@
-"""`autograder report`: how a class did, and its grades for other systems."""
+"""`autograder report`: the class report, and grades for other systems."""
 
 from __future__ import annotations
 

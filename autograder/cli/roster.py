@@ -1,4 +1,4 @@
-"""`autograder roster`: who is in the course, from the file of a spreadsheet or a learning management system."""
+"""`autograder roster`: import the students of the course from a spreadsheet or a learning management system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Students' ids that people take for the same, and that a gradebook does not."""
+"""Ids that people take for the same student, but a gradebook does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograder.locale import _
 
 
 def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """id -> the others that differ from it in nothing but case, Unicode form and blanks; only where there are any."""
+    """id -> the others that differ from it only in case, Unicode form and spaces; only ids that have any."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(ids)):
         alike[_seen(name)].append(name)
@@ -19,7 +19,7 @@ def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def note_on(name: str, others: Iterable[str]) -> str:
-    """What to say of a hand-in of `name`, whom these others may be."""
+    """A note on the submission of `name`, who may be the same person as these others."""
     return _(
         'Graded as the work of "{name}". There is also "{others}"; the names differ only in {difference}. If '
         "they are the same person, rename the folder in submitted/ to the id in the roster, and grade again."
@@ -27,7 +27,7 @@ def note_on(name: str, others: Iterable[str]) -> str:
 
 
 def _seen(name: str) -> str:
-    """`name` as it looks: without case, width, and what is blank or invisible."""
+    """`name` as it looks: without case, width, and blank or invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(c for c in folded if unicodedata.category(c)[0] not in "ZC")
 

@@ -1,7 +1,6 @@
-"""Reads the list of a class that a spreadsheet or a learning management system wrote, and tells the gradebook of it.
+"""Reads a class list from a spreadsheet or a learning management system, and imports it into the gradebook.
 
-Nothing is imported unless all of it can be: a student who is in the course under two ids, or under a wrong one, is
-found out much later.
+It imports all rows or none: a student with two ids, or a wrong one, would be noticed much later.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
 HEADER_ROWS = 30
-"""How far down the row of headings is looked for: some systems write the course's name and more above it."""
+"""How many rows are searched for headings: some systems write the course's name and more above them."""
 
 HEADINGS = {
     # In the order in which they are taken for nbgrader's id: it is what a system calls people in the names of hand-ins,
@@ -58,7 +57,7 @@ NAMES = ("first_name", "last_name", "email", "lms_user_id")
 
 
 class UnusableRoster(Exception):
-    """Nothing was imported; `lines` say why, one fault a line."""
+    """Nothing was imported; `lines` has one fault per line."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("\n".join(lines))
@@ -67,13 +66,13 @@ class UnusableRoster(Exception):
 
 @dataclass(frozen=True)
 class RosterFile:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
         people: the students, each once.
-        columns: field -> the heading of its column, as the file has it.
-        encoding: how the text was read.
-        left_out: what was taken for no student, as the file has it.
+        columns: field -> the heading of its column in the file.
+        encoding: the encoding of the text.
+        left_out: rows that are not students.
     """
 
     people: tuple[Person, ...]
@@ -84,7 +83,7 @@ class RosterFile:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import: ids, in the order of the file, and in `others` those that were in the gradebook alone."""
+    """The result of an import: ids in the order of the file; `others` are only in the gradebook."""
 
     added: tuple[str, ...]
     updated: tuple[str, ...]
@@ -96,11 +95,11 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
     """The students in the file `path`.
 
     Args:
-        id_column: the heading of the column with the ids, where another one than usual is meant.
-        encoding: how the text is encoded, where that is not to be guessed.
+        id_column: the heading of the column of ids, if not a usual one.
+        encoding: the encoding of the text; "" means that it is detected.
 
     Raises:
-        UnusableRoster: it cannot be read, or some of it cannot.
+        UnusableRoster: it cannot be read, or some rows cannot.
     """
     text, encoding = _text(path, encoding)
     rows = _rows(text)
@@ -132,7 +131,7 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
 
 
 def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]]:
-    """Ids that differ in case, width or composition alone, with those of `others` that are like them."""
+    """Ids that differ only in case, width or composition, among themselves or from `others`."""
     alike: dict[str, list[str]] = defaultdict(list)
     mine = list(dict.fromkeys(ids))
     for id in (*mine, *(other for other in others if other not in mine)):
@@ -141,12 +140,12 @@ def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]
 
 
 def import_roster(course: Course, roster: RosterFile) -> Imported:
-    """Add the students of `roster` to the gradebook, or update what it has of them, all or nobody.
+    """Add the students of `roster` to the gradebook, or update them: all of them or none.
 
-    A column that is not there, or an empty cell, leaves what the gradebook has; nobody is taken out.
+    Missing columns and empty cells change nothing in the gradebook; nobody is removed.
 
     Raises:
-        UnusableRoster: an id looks like another one in the gradebook.
+        UnusableRoster: an id resembles another one in the gradebook.
         CourseError: the gradebook cannot be used.
     """
     known = read_people(course.directory)
@@ -178,7 +177,7 @@ def _merged(known: Person, person: Person) -> Person:
 
 
 def _write(course: Course, people: Sequence[Person]) -> None:
-    """Tell nbgrader of `people`. It commits after each; all of it is one transaction nevertheless."""
+    """Write `people` to nbgrader. It commits after each, but all of it is one transaction."""
     if not people:
         return
     silence_link_warnings()
@@ -202,7 +201,7 @@ def _write(course: Course, people: Sequence[Person]) -> None:
 
 
 def _text(path: Path, encoding: str) -> tuple[str, str]:
-    """What the file holds, and how it was read."""
+    """The text of the file, and its encoding."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -227,7 +226,7 @@ def _text(path: Path, encoding: str) -> tuple[str, str]:
 
 
 def _encodings(content: bytes) -> tuple[str, ...]:
-    """How the content may be encoded, the likeliest first: Excel's "CSV" is in the code page of Windows."""
+    """Possible encodings, the likeliest first: Excel's "CSV" uses the code page of Windows."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
     if b"\0" in content[:4]:  # UTF-16 without a mark: headings begin in ASCII
@@ -236,14 +235,14 @@ def _encodings(content: bytes) -> tuple[str, ...]:
 
 
 def _is_japanese(text: str) -> bool:
-    """Whether it reads so: of "Hérault", cp932 makes a word of Latin letters around a kanji."""
+    """Whether the text looks Japanese: cp932 turns "Hérault" into Latin letters around a kanji."""
     letters = re.findall(r"[^\x00-\x7f]", text)
     among_latin = re.findall(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])", text)
     return 2 * len(among_latin) <= len(letters)
 
 
 def _rows(text: str) -> list[list[str]]:
-    """The cells, in the separator that gives most columns."""
+    """The cells, split by the separator that gives most columns."""
     declared = re.match(r"sep=(.)\r?\n", text)  # for Excel, which shows no such row
     text = text[declared.end() :] if declared else text
     read = [_split(text, separator) for separator in (declared[1] if declared else ",;\t|")]
@@ -259,7 +258,7 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def _split(text: str, separator: str) -> tuple[list[list[str]], str]:
-    """The cells as far as they can be read, and what is wrong with the next row, or ""."""
+    """The readable rows, and what is wrong with the next one, or ""."""
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
@@ -273,13 +272,13 @@ def _split(text: str, separator: str) -> tuple[list[list[str]], str]:
 
 
 def _heading(text: str) -> str:
-    """A heading as `HEADINGS` has it, without what is between words, and in brackets behind them."""
+    """A heading as in `HEADINGS`, without separators between words and text in brackets."""
     text = re.sub(r"[(\[（].*$", "", unicodedata.normalize("NFKC", text).strip()) or text
     return " ".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
 
 
 def _fields(row: Sequence[str]) -> dict[str, int]:
-    """Field -> the number of its column, as far as the headings in `row` say it."""
+    """Field -> the number of its column, from the headings in `row`."""
     places: dict[str, int] = {}
     for index, text in enumerate(row):
         places.setdefault(_heading(text), index)
@@ -316,14 +315,14 @@ def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[s
 
 
 def _value(text: str) -> str:
-    """A cell without what a spreadsheet puts around it: blanks, and the formula that keeps the zeros of ="0012"."""
+    """A cell without surrounding blanks, or the formula ="0012" with which spreadsheets keep zeros."""
     text = unicodedata.normalize("NFC", re.sub(r"\s+", " ", text)).strip(" \ufeff\u200b")
     quoted = re.fullmatch(r'="(.*)"', text)
     return quoted[1].strip() if quoted else text
 
 
 def _is_no_student(cells: Mapping[str, str], heading: Mapping[str, str]) -> bool:
-    """Whether a row of Canvas's is about points, or its test student."""
+    """Whether this is Canvas's row of points, or its test student."""
     name = cells.get("name", "")
     return heading.get("name") == "Student" and (
         (name == "Points Possible" and not cells["id"]) or name in ("Student, Test", "Test Student")

@@ -1,4 +1,4 @@
-"""`nbgrader release_feedback` in a class of which only some handed in through the exchange."""
+"""`nbgrader release_feedback` for a class in which only some students submitted through the exchange."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
 
 FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
-"""What `nbgrader submit` puts beside a notebook. A page is released under a name made from the secret, which the
+"""A file that `nbgrader submit` puts beside a notebook. The name of a released page is made from this secret, which the
 student's `nbgrader fetch_feedback` has, too."""
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
-    """Releases the pages that students can fetch, and names the others; nbgrader's own stops at the first of these."""
+    """Releases the pages that students can fetch, and lists the others; nbgrader's own stops at the first of these."""
 
     def copy_files(self) -> None:
         """Put the pages into the exchange."""

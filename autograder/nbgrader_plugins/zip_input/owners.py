@@ -1,8 +1,8 @@
-"""Tells whose a file is from where it lies.
+"""Finds the owner of each file from its path.
 
-All files of a class are looked at at once: only then can be told a folder of students from a student's folder, and
-which system wrote the names. Students choose the names of their files, and of all that is in their archives: these say
-nothing where a folder, an archive or a system says whose it is.
+It looks at all files of a class together: only then can it tell a folder of students from a student's folder, and which
+system wrote the names. Students choose the names of their files, and of everything in their archives: these do not
+count if a folder, an archive or a system names the owner.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 def find_owners(
     paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster = NOBODY
 ) -> tuple[dict[Path, Owner], list[str]]:
-    """Whose each file is.
+    """The owner of each file.
 
     Args:
         paths: file -> its path below the folder of the class.
         notebooks: names of the assignment's notebooks, without extension.
-        roster: who is in the course.
+        roster: the students of the course.
 
     Returns:
         file -> owner, and warnings about files that could be anybody's.
@@ -94,9 +94,9 @@ def _assumptions(owners: Iterable[Owner]) -> list[str]:
 
 
 class _Tree:
-    """The paths of all files, without folders that mean nothing.
+    """The paths of all files, without folders that say nothing.
 
-    Whose a file is stands at the top, or, where a folder there is a class's archive, directly in that folder.
+    The owner is named at the top or, if a folder there is a class's archive, directly in that folder.
     """
 
     def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
@@ -115,7 +115,7 @@ class _Tree:
         }
 
     def owners(self) -> dict[Path, Owner]:
-        """Owners by what systems wrote, by folders ("student/…/nb.ipynb") and by prefixes ("student_nb.ipynb")."""
+        """Owners from systems' names, from folders ("student/…/nb.ipynb") and from prefixes ("student_nb.ipynb")."""
         at_top = self._owners_at(0, list(self._paths))
         owners = {path: owner for path, owner in at_top.items() if owner.system or len(self._parts[path]) == 1}
         tops: dict[str, list[Path]] = defaultdict(list)
@@ -136,10 +136,10 @@ class _Tree:
         return owners
 
     def unclear(self, owners: dict[Path, Owner]) -> tuple[set[Path], list[str]]:
-        """Files in the folder of somebody in the roster that could be a class's, and warnings.
+        """Files in the folder of a student in the roster that could be a class's, and warnings.
 
-        A section's name may be a student's number. Where the path names one other person, the file may be one that the
-        student has named so.
+        A section's name may be a student's number. If the path names one other person, the student may have chosen that
+        name.
         """
         folders: dict[PurePath, list[Path]] = defaultdict(list)
         for path, owner in owners.items():
@@ -176,7 +176,7 @@ class _Tree:
         return unclear, warnings
 
     def _named_below(self, path: Path, place: int) -> set[str]:
-        """Ids of those in the roster whom the path names after `place`."""
+        """Ids of students in the roster whom the path names after `place`."""
         owners = [
             owner
             for here, part in self._parts[path]
@@ -186,7 +186,7 @@ class _Tree:
         return {match.id for owner in owners if (match := owner.found_in(self._roster))}
 
     def _owners_at(self, depth: int, paths: list[Path]) -> dict[Path, Owner]:
-        """Owners that the names at this depth give: as one system writes them, if most are so, or as people do."""
+        """Owners from the names at this depth: as a system writes them, if most match, otherwise as people do."""
         here = {
             path: (*self._parts[path][depth], depth == len(self._parts[path]) - 1)
             for path in paths
@@ -207,7 +207,7 @@ class _Tree:
         return {path: self._submitted(path, o) if o.system == "Gradescope" else o for path, o in owners.items()}
 
     def _submitted(self, path: Path, owner: Owner) -> Owner:
-        """The owner of a file in a folder of Gradescope's, whose name is a number alone."""
+        """The owner of a file in a Gradescope folder, whose name is a number."""
         people = self._submitters.get(PurePath(*self._paths[path].parts[: owner.place + 1]), [])
         if len(people) > 1:
             return replace(owner, others=tuple(person.get("name") or person.get("sid", "") for person in people))
@@ -218,7 +218,7 @@ class _Tree:
         return owner
 
     def _depth(self, paths: list[Path]) -> int:
-        """How deep names of students stand in a folder at the top: below folders that everybody's work lies in."""
+        """The depth of student names in a top folder: below folders that contain everybody's work."""
         notebooks = [path for path in paths if path.suffix == ".ipynb"] or paths
         depth = 1
         while all(depth + 1 < len(self._parts[path]) for path in notebooks):
