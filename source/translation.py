@@ -3,8 +3,8 @@
     python source/translation.py      rewrites source/gradient_pathology.en.po and lists missing translations
 
 The Japanese lesson is the source of all code. gradient_pathology.en.md has the English text of every prose cell, below
-a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string literal; the braces of
-f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
+a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string literal; the braces
+of f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
 """
 
 from __future__ import annotations

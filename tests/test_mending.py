@@ -501,7 +501,7 @@ def test_of_several_the_newest_is_taken_and_all_are_named(tmp_path):
     put(tmp_path, "older/still.ipynb", age=200)
     chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
     assert chosen == newest
-    assert all(word in note for word in ("new.ipynb", "old.ipynb", "older/still.ipynb", "Please look"))
+    assert all(word in note for word in ("new.ipynb", "old.ipynb", "older/still.ipynb", "Please check"))
 
 
 def test_a_lone_broken_notebook_is_taken_so_that_reading_it_says_why(tmp_path):

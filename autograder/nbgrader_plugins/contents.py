@@ -1,8 +1,8 @@
 """Writes into a released notebook which exercises it has and their points.
 
 Instructors delete exercises, add hand-graded cells, or change points, in the source notebook. Students have no
-gradebook, so the release says it: in the notebook's metadata, for the commands; and, if exercises or points differ from the kit's,
-in a line of the cell that imports the kit, for `check`.
+gradebook, so the release says it: in the notebook's metadata, for the commands; and, if exercises or points differ from
+the kit's, in a line of the cell that imports the kit, for `check`.
 """
 
 from __future__ import annotations
