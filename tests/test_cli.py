@@ -267,7 +267,7 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
     assert (items["total_norm"]["outcome"], items["total_norm"]["points"], items["total_norm"]["max"]) == (
         "failed",
         0.0,
-        1.25,
+        1.0,
     )
 
 

@@ -48,8 +48,8 @@ def test_a_backward_that_fits_a_wrong_forward_keeps_that_promise():
     names = {"np": np, "Layer": Layer}
     exec(UNBIASED, names)
     report = check_in(names, "batch_norm_backward")
-    assert report.result.score == 3.0  # dbeta, the derivative of the own forward, and that gradients are overwritten
-    assert "✓ 1 / 1  All three gradients are the derivatives of your own forward" in repr(report)
+    assert report.result.score == 6.75  # all but the way through the variance, whose formula divides by N
+    assert "✓ 0.5 / 0.5  All three gradients are the derivatives of your own forward" in repr(report)
 
 
 def test_the_report_shows_itself_as_a_table_and_as_text():

@@ -95,12 +95,19 @@ class Reference:
         """The content of the recording of known mistakes: their observations on the public cases, as sketches.
 
         Args:
+<<<<<<< HEAD
             mistakes: known mistakes of the exercise's solution cell; those without departures are left out.
+=======
+            mistakes: misconceptions of the exercise's solution cell; those that show nothing unusual are left out, and
+                those that have no cause to tell.
+>>>>>>> rooms
         """
         expectations = recorded(exercise)
         right = sketches_of(expectation.expected for expectation in expectations)
         found = []
         for mistake in mistakes:
+            if not mistake.cause:
+                continue
             observed = [exercise.observe(mistake.implementation, e.case) for e in expectations]
             departed = departures(sketches_of(map(_without_source, observed)), right)
             if any(departed):

@@ -52,14 +52,14 @@ class CauseAudit:
 
 
 def audit_causes(material: Material) -> CauseAudit:
-    """Diagnose every mistake of the course, with its own fingerprint and without it."""
+    """Diagnose every mistake that has a cause to tell, with its own fingerprint and without it."""
     found = CauseAudit()
-    mistakes = {mistake.id: mistake for mistake in material.mistakes}
+    mistakes = {mistake.id: mistake for mistake in material.mistakes if mistake.cause}
     views = {
         solution: [_View(exercise, material.reference) for exercise in exercises]
         for solution, exercises in material.by_solution().items()
     }
-    for mistake in material.mistakes:
+    for mistake in mistakes.values():
         for left_out in (False, True):
             verdicts: set[str] = set()
             for view in views[mistake.solution]:

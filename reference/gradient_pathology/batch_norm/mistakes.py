@@ -9,22 +9,6 @@ from reference.bank import Bank
 
 bank = Bank(__file__, "BatchNorm")
 
-STANDARDISES = "batch_norm_forward.standardises"
-AFFINE = "batch_norm_forward.gamma_and_beta"
-SMALL_SPREAD = "batch_norm_forward.small_spread"
-CONSTANT = "batch_norm_forward.constant_columns"
-INPUT_STAYS = "batch_norm_forward.input_stays"
-DBETA = "batch_norm_backward.dbeta"
-DGAMMA = "batch_norm_backward.dgamma"
-DX = "batch_norm_backward.dx"
-OWN_FORWARD = "batch_norm_backward.own_forward"
-REPEATABLE = "batch_norm_backward.repeatable"
-RUNNING = "batch_norm_inference.running_statistics"
-PREDICTION = "batch_norm_inference.prediction"
-SINGLE_ROW = "batch_norm_inference.single_row"
-LEARNS_NOTHING = "batch_norm_inference.prediction_learns_nothing"
-PREDICTION_BACKWARD = "batch_norm_inference.backward_of_prediction"
-
 
 class Staged(Layer):
     """The reference with one method for each step, so that a mistake is the step it is made in.
@@ -1220,6 +1204,140 @@ class DoutInPrediction(Staged):
     def dx_of_prediction(self, dout):
         dout *= self.gamma
         return dout / self.std
+
+
+# --- without a cause: nearly right, or plainly nothing ----------------------------------------------------------------
+
+
+@bank.add("x-hat-clipped")
+class Clipped(Staged):
+    def normalise(self, x):
+        return np.clip(super().normalise(x), -3, 3)
+
+
+@bank.add("parameters-by-identity")
+class ParametersByIdentity(Staged):
+    """The values are copied when the arrays are new, and not when they were changed in place."""
+
+    def affine(self):
+        if self.cache.get("source") is not self.gamma:
+            self.cache = {"source": self.gamma, "kept": (self.gamma.copy(), self.beta.copy())}
+        gamma, beta = self.cache["kept"]
+        return gamma * self.x_hat + beta
+
+
+@bank.add("dx-sign")
+class DxSign(Staged):
+    def dx(self, dout):
+        return -super().dx(dout)
+
+
+@bank.add("last-row-of-dx-forgotten")
+class LastRowForgotten(Staged):
+    def dx(self, dout):
+        dx = super().dx(dout)
+        dx[-1] = 0
+        return dx
+
+
+@bank.add("every-gradient-is-zero")
+class ZeroEverywhere(Staged):
+    def backward(self, dout):
+        self.grads = {"gamma": np.zeros(dout.shape[1]), "beta": np.zeros(dout.shape[1])}
+        return np.zeros_like(dout)
+
+
+@bank.add("one-answer-for-each-forward")
+class OneAnswerForEachForward(Staged):
+    def forward(self, x):
+        self.cache.clear()
+        return super().forward(x)
+
+    def backward(self, dout):
+        if not self.cache:
+            self.cache["dx"] = super().backward(dout)
+        return self.cache["dx"].copy()
+
+
+@bank.add("gradients-shared-by-layers")
+class SharedGradients(Staged):
+    shared = {}
+
+    def backward(self, dout):
+        self.grads = self.shared
+        return super().backward(dout)
+
+
+@bank.add("backward-of-the-oldest-forward")
+class OldestForward(Staged):
+    """Forwards queue up until a backward comes."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        self.cache.setdefault("queue", []).append(dict(vars(self)))
+        return y
+
+    def backward(self, dout):
+        queue = self.cache.setdefault("queue", [])
+        if queue:
+            kept = queue[0]
+            vars(self).update({name: kept[name] for name in ("x", "mean", "var", "std", "x_hat", "gamma", "trained")})
+            queue.clear()
+        return super().backward(dout)
+
+
+@bank.add("branches-of-backward-exchanged")
+class ExchangedBranches(Staged):
+    def backward(self, dout):
+        self.trained = not self.trained
+        dx = super().backward(dout)
+        self.trained = not self.trained
+        return dx
+
+
+@bank.add("mode-shared-by-layers")
+class SharedMode(Staged):
+    kept = {}
+
+    def forward(self, x):
+        y = super().forward(x)
+        self.kept["trained"] = self.trained
+        return y
+
+    def backward(self, dout):
+        self.trained = self.kept["trained"]
+        return super().backward(dout)
+
+
+@bank.add("backward-runs-forward-again")
+class LooksAgain(Staged):
+    def backward(self, dout):
+        self.forward(self.x)
+        return super().backward(dout)
+
+
+@bank.add("one-prediction-then-training")
+class OnePredictionThenTraining(Staged):
+    def predict(self):
+        self.training = True
+        return super().predict()
+
+
+@bank.add("predictions-by-shape")
+class PredictionsByShape(Staged):
+    def predict(self):
+        return self.cache.setdefault(self.x.shape, super().predict())
+
+
+@bank.add("parameters-of-first-prediction")
+class ParametersOfFirstPrediction(Staged):
+    def update_running(self):
+        super().update_running()
+        self.cache.clear()
+
+    def predict(self):
+        gamma, beta = self.cache.setdefault("kept", (self.gamma.copy(), self.beta.copy()))
+        return gamma * self.x_hat + beta
 
 
 # --- two at once ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from autograder.checks.numeric import central_differences
 from autograder.layers import Layer
 
 DEFINES = "BatchNorm"
@@ -344,11 +345,14 @@ class ColumnByColumn(Plain):
 class SinglePrecision(Given):
     """float32 throughout, parameters, running statistics and results included."""
 
+    def moments(self, x):
+        return x.mean(axis=0), x.var(axis=0)
+
     def forward(self, x):
         x, gamma, beta = map(np.float32, (x, self.params["gamma"], self.params["beta"]))
         mean, var = np.float32(self.running_mean), np.float32(self.running_var)
         if self.training:
-            mean, var = x.mean(axis=0), x.var(axis=0)
+            mean, var = self.moments(x)
             self.learn(mean, var)
             self.running_mean, self.running_var = np.float32(self.running_mean), np.float32(self.running_var)
         self.trained, self.gamma, self.std = self.training, gamma, np.sqrt(var + np.float32(self.eps))
@@ -815,7 +819,57 @@ class ModeReadInBackward(Layer):
         return dx - dx.mean(axis=0) - x_hat * (dx * x_hat).mean(axis=0) if self.training else dx
 
 
+class NumericalDx(Plain):
+    """The numerical gradient of the own forward for dx."""
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        if self.trained:
+            twin = type(self)(len(self.gamma), self.eps)
+            twin.params = self.params
+            dx = central_differences(twin.forward, self.x, dout, 1e-5 * self.std)
+        return dx
+
+
+class GradientsAsLists(Plain):
+    """Gradients as a list and a tuple of numbers."""
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.grads = {"gamma": self.grads["gamma"].tolist(), "beta": tuple(self.grads["beta"])}
+        return dx
+
+
+class OutputAMatrix(Plain):
+    """np.matrix, of which there is old code."""
+
+    def forward(self, x):
+        return super().forward(x).view(np.matrix)
+
+
+class DiagonalOfProduct(Plain):
+    """dgamma as the diagonal of a product, dbeta as a product with ones."""
+
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.grads = {"gamma": np.diag(dout.T @ self.x_hat), "beta": np.ones(len(dout)) @ dout}
+        return dx
+
+
+class SinglePrecisionMoments(SinglePrecision):
+    """float32, and E[x^2] - mean^2."""
+
+    def moments(self, x):
+        mean = x.mean(axis=0)
+        return mean, (x**2).mean(axis=0) - mean**2
+
+
 VARIANTS = {
+    "single-precision-moments": SinglePrecisionMoments,
+    "numerical-dx": NumericalDx,
+    "gradients-as-lists": GradientsAsLists,
+    "output-a-matrix": OutputAMatrix,
+    "diagonal-of-product": DiagonalOfProduct,
     "compact-three-terms": CompactThreeTerms,
     "staged-graph": StagedGraph,
     "paper-formulas": PaperFormulas,

@@ -12,21 +12,6 @@ from reference.bank import Bank
 
 bank = Bank(__file__, "clip_gradients")
 
-CLIPS, NORM, ALIKE, COEF, SMALL, NONE, EMPTY, NONFINITE, PARAMS = (
-    f"clip_gradients.{check}"
-    for check in (
-        "clips",
-        "total_norm",
-        "scales_all_alike",
-        "coefficient",
-        "small_stay",
-        "none_skipped",
-        "nothing_to_clip",
-        "nonfinite",
-        "parameters_stay",
-    )
-)
-
 
 def every_gradient(layers: list[Any]) -> list[np.ndarray]:
     """All gradients that are there, layer by layer."""
@@ -139,6 +124,14 @@ def _(layers, max_norm=1.0):
     return clip(layers, max_norm, norm=lambda gradients: float(np.sqrt(sum(np.mean(g**2) for g in gradients))))
 
 
+@bank.add("clip-root-mean-square")
+def _(layers, max_norm=1.0):
+    def norm(gradients):
+        return global_norm(gradients) / np.sqrt(max(1, sum(g.size for g in gradients)))
+
+    return clip(layers, max_norm, norm=norm)
+
+
 @bank.add("clip-summed-before-squared")
 def _(layers, max_norm=1.0):
     return clip(layers, max_norm, norm=lambda gradients: float(np.sqrt(sum(np.sum(g) ** 2 for g in gradients))))
@@ -183,6 +176,21 @@ def _(layers, max_norm=1.0):
 @bank.add("clip-last-layer-skipped")
 def _(layers, max_norm=1.0):
     return clip(layers[:-1], max_norm)
+
+
+@bank.add("clip-last-layer-not-scaled")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, scale=lambda _, c: multiply(every_gradient(layers[:-1]), c))
+
+
+@bank.add("clip-layers-overwrite-each-other")
+def _(layers, max_norm=1.0):
+    """Gathered in one dictionary, where every layer's "W" takes the place of the one before."""
+    return clip(
+        layers,
+        max_norm,
+        gather=lambda layers: list(dict(kv for x in layers for kv in x.grads.items() if kv[1] is not None).values()),
+    )
 
 
 @bank.add("clip-stops-at-first-empty-layer")
@@ -298,6 +306,14 @@ def _(layers, max_norm=1.0):
     return clip(layers, max_norm, scale=lambda gradients, c: multiply(gradients + parameters, c))
 
 
+@bank.add("clip-leaves-its-factor-in-grads")
+def _(layers, max_norm=1.0):
+    answer = clip(layers, max_norm)
+    for layer in layers:
+        layer.grads["clip_coef"] = answer[1]
+    return answer
+
+
 # --- what is returned ------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +321,12 @@ def _(layers, max_norm=1.0):
 def _(layers, max_norm=1.0):
     _, coefficient = clip(layers, max_norm)
     return global_norm(every_gradient(layers)), coefficient
+
+
+@bank.add("clip-norm-rounded")
+def _(layers, max_norm=1.0):
+    total, coefficient = clip(layers, max_norm)
+    return round(total, 1), coefficient
 
 
 @bank.add("clip-coefficient-above-one")
@@ -331,6 +353,11 @@ def _(layers, max_norm=1.0):
 @bank.add("clip-returns-nothing")
 def _(layers, max_norm=1.0):
     print(clip(layers, max_norm))
+
+
+@bank.add("clip-nothing-written")
+def _(layers, max_norm=1.0):
+    return 0.0, 1.0
 
 
 # --- nothing to clip -------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def at_least(layers, max_norm=1.0):
         clip_coef = max_norm / total_norm
         for g in present(layers):
             g[...] = g * clip_coef
-    return total_norm, clip_coef
+    return [total_norm, clip_coef]
 
 
 def one_long_vector(layers, max_norm=1.0):
@@ -50,7 +50,7 @@ def one_long_vector(layers, max_norm=1.0):
     clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
     for g in present(layers):
         np.multiply(g, clip_coef, out=g)
-    return total_norm, clip_coef
+    return np.array([total_norm, clip_coef])
 
 
 def hypotenuse(layers, max_norm=1.0):
@@ -144,7 +144,8 @@ def recursive(layers, max_norm=1.0):
     total_norm = float(squares(list(layers)) ** 0.5)
     if total_norm - total_norm != 0:
         raise ArithmeticError("NaN or inf")
-    return total_norm, (_shrink(layers, max_norm / total_norm) if total_norm > max_norm else 1.0)
+    clip_coef = _shrink(layers, max_norm / total_norm) if total_norm > max_norm else 1.0
+    return np.array(total_norm), np.array([clip_coef])
 
 
 def _shrink(layers, factor):

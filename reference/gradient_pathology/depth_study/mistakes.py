@@ -13,20 +13,6 @@ from reference.bank import Bank
 
 bank = Bank(__file__, "depth_study")
 
-FIRST_LOSS, FIRST_NORMS, LOSSES, NORMS, SETTINGS, DEPTHS, PARAMETERS, OVERFLOW = (
-    f"depth_study.{check}"
-    for check in (
-        "initial_loss",
-        "initial_gradients",
-        "loss_curve",
-        "gradient_curves",
-        "settings",
-        "depths",
-        "all_parameters",
-        "overflow",
-    )
-)
-
 
 def descend(layers: list[Any], lr: float) -> None:
     """One step of gradient descent on every parameter."""
@@ -266,6 +252,11 @@ def _(*args, **settings):
     return study(*args, measure=measure, **settings)
 
 
+@bank.add("depth-first-examples-only")
+def _(depths, build_network, X, t, *args, **settings):
+    return study(depths, build_network, X[:32], t[:32], *args, **settings)
+
+
 # --- the loss --------------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +285,19 @@ def _(*args, **settings):
 @bank.add("depth-root-of-the-loss")
 def _(*args, **settings):
     return study(*args, train=changed(lambda run: run | {"loss": np.sqrt(run["loss"])}), **settings)
+
+
+@bank.add("depth-half-the-loss-recorded")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: run | {"loss": run["loss"] / 2}), **settings)
+
+
+@bank.add("depth-loss-smoothed")
+def _(*args, **settings):
+    def smooth(run):
+        return run | {"loss": np.convolve(run["loss"], [0.5, 0.5])[: len(run["loss"])]}
+
+    return study(*args, train=changed(smooth), **settings)
 
 
 @bank.add("depth-loss-after-update")
@@ -424,6 +428,28 @@ def _(*args, **settings):
     return study(*args, measure=measuring(lambda layers, norms: np.mean(norms)), **settings)
 
 
+@bank.add("depth-every-other-layer-taken-for-linear")
+def _(*args, **settings):
+    def every_other(layers, norms):
+        found = [np.linalg.norm(layer.grads.get("W", 0.0)) for layer in layers[::2]]
+        return (found + [0.0] * len(norms))[: len(norms)]
+
+    return study(*args, measure=measuring(every_other), **settings)
+
+
+@bank.add("depth-activations-counted")
+def _(*args, **settings):
+    def of_all_layers(layers, norms):
+        return [np.linalg.norm(layer.grads.get("W", 0.0)) for layer in layers]
+
+    return study(*args, measure=measuring(of_all_layers), **settings)
+
+
+@bank.add("depth-norms-missing")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: {"loss": run["loss"]}), **settings)
+
+
 @bank.add("depth-invented-curves")
 def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return {
@@ -460,6 +486,13 @@ def _(depths, *args, **settings):
     return study(depths[:1], *args, **settings)
 
 
+@bank.add("depth-first-relabelled")
+def _(depths, *args, **settings):
+    (first,) = study(depths[:1], *args, **settings).values()
+    steps = len(first["loss"])
+    return {d: first | {"grad_norms": np.resize(first["grad_norms"], (steps, d))} for d in depths}
+
+
 @bank.add("depth-lists-shared")
 def _(*args, **settings):
     losses, norms = [], []
@@ -480,6 +513,12 @@ def _(*args, **settings):
 @bank.add("depth-last-loss-only")
 def _(*args, **settings):
     return study(*args, train=changed(lambda run: run | {"loss": run["loss"][-1]}), **settings)
+
+
+@bank.add("depth-last-values-only")
+def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    last = changed(lambda run: {name: values[-1] for name, values in run.items()})
+    return study(depths, build_network, X, t, lr, steps, seed, train=last)
 
 
 @bank.add("depth-list-of-runs")

@@ -262,6 +262,31 @@ def defaults_decided_inside(depths, build_network, X, t, lr=None, steps=None, se
     return layers_with_a_weight(depths, build_network, X, t, **settings)
 
 
+def tuples_and_settings(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    runs = layers_with_a_weight(depths, build_network, X, t, lr, steps, seed)
+    runs = {depth: {name: tuple(values) for name, values in run.items()} for depth, run in runs.items()}
+    return runs | {"settings": object()}
+
+
+def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """Each parameter by its name; the norms lie transposed in memory."""
+    runs = {}
+    for depth in map(np.int64, depths):
+        layers, loss, norms = (
+            build_network(depth, np.random.default_rng(seed)),
+            np.zeros(steps),
+            np.zeros((depth, steps)),
+        )
+        for step in range(steps):
+            loss[step], norms[:, step] = forward_backward(layers, X, t)
+            for layer in layers:
+                for name in ("W", "b", "gamma", "beta"):
+                    if name in layer.params:
+                        np.copyto(layer.params[name], layer.params[name] - lr * layer.grads[name])
+        runs[depth] = {"loss": loss, "grad_norms": norms.T}
+    return runs
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -279,6 +304,8 @@ VARIANTS = {
         single_precision_record,
         stops_when_all_is_nan,
         defaults_decided_inside,
+        tuples_and_settings,
+        names_of_the_lesson,
     )
 }
 VARIANTS |= {

@@ -12,10 +12,6 @@ from reference.gradient_pathology.gradient_monitor.solution import GradientMonit
 
 bank = Bank(__file__, "GradientMonitor")
 
-KINDS, NONFINITE, THRESHOLDS, NEWEST, HEALTHY, STAYS = (
-    f"gradient_monitor.{check}" for check in ("kinds", "nonfinite", "thresholds", "newest", "healthy", "history_stays")
-)
-
 
 class Steps(GradientMonitor):
     """The reference, in steps that can be overridden."""
@@ -98,6 +94,21 @@ class _(Steps):
         return [problem for problem in found if problem.kind == "nonfinite"] or found
 
 
+@bank.add("monitor-ends-at-nan")
+class _(Steps):
+    def layers_to_judge(self, norms):
+        values = list(norms.values())
+        return list(norms.items())[: next((i + 1 for i, norm in enumerate(values) if np.isnan(norm)), None)]
+
+
+@bank.add("monitor-nan-overwritten")
+class _(Steps):
+    def record_to_judge(self):
+        epoch, norms = self.history[-1]
+        norms.update({layer: np.inf for layer, norm in norms.items() if np.isnan(norm)})
+        return epoch, norms
+
+
 # --- thresholds ------------------------------------------------------------------------------------------------------
 
 
@@ -105,6 +116,12 @@ class _(Steps):
 class _(Steps):
     def finite(self, norm, vanish, explode):
         return super().finite(norm, 1e-7, 1e3)
+
+
+@bank.add("monitor-explode-threshold-ignored")
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return super().finite(norm, vanish, 1e3)
 
 
 @bank.add("monitor-thresholds-swapped")
@@ -196,17 +213,6 @@ class _(Steps):
         return super().detect_problems(*thresholds, **named)
 
 
-@bank.add("monitor-epochs-merged")
-class _(Steps):
-    def record_to_judge(self):
-        newest, _ = self.history[-1]
-        merged = {}
-        for epoch, norms in self.history:
-            if epoch == newest:
-                merged |= norms
-        return newest, merged
-
-
 @bank.add("monitor-older-records-dropped")
 class _(Steps):
     def record_to_judge(self):
@@ -235,6 +241,19 @@ class _(Steps):
         return self.problems
 
 
+@bank.add("monitor-first-answer-kept")
+class _(Steps):
+    def report(self, found):
+        return self.__dict__.setdefault("answer", found)
+
+
+@bank.add("monitor-marks-the-record")
+class _(Steps):
+    def report(self, found):
+        self.history[-1][1]["seen"] = 1.0
+        return found
+
+
 @bank.add("monitor-history-shared")
 class _(Steps):
     history = []  # noqa: RUF012 (this is the mistake)
@@ -250,6 +269,13 @@ class _(Steps):
 class _(Steps):
     def report(self, found):
         return found[:1]
+
+
+@bank.add("monitor-one-problem-a-kind")
+class _(Steps):
+    def report(self, found):
+        first = {problem.kind: problem for problem in reversed(found)}
+        return [problem for problem in found if problem is first[problem.kind]]
 
 
 @bank.add("monitor-ends-only")
@@ -322,6 +348,18 @@ class _(Steps):
         return vars(super().problem(*fields))
 
 
+@bank.add("monitor-sentences")
+class _(Steps):
+    def problem(self, *fields):
+        return str(super().problem(*fields))
+
+
+@bank.add("monitor-counts")
+class _(Steps):
+    def report(self, found):
+        return len(found)
+
+
 @bank.add("monitor-layer-by-number")
 class _(Steps):
     def layers_to_judge(self, norms):
@@ -338,6 +376,12 @@ class _(Steps):
 class _(Steps):
     def problem(self, layer, kind, norm, epoch):
         return Problem(layer, kind, epoch, norm)
+
+
+@bank.add("monitor-norm-missing")
+class _(Steps):
+    def problem(self, layer, kind, norm, epoch):
+        return Problem(layer, kind, None, epoch)
 
 
 @bank.add("monitor-number-of-record-for-epoch")

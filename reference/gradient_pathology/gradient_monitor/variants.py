@@ -187,6 +187,22 @@ class ByCounting(GradientMonitor):
         return problems
 
 
+class Illness:
+    """A problem of the student's own class, with NumPy's types in its fields."""
+
+    def __init__(self, layer, kind, norm, epoch):
+        self.layer, self.kind, self.norm, self.epoch = np.str_(layer), kind, np.float32(norm), np.int64(epoch)
+
+
+class OwnClasses(GradientMonitor):
+    class Problems(list):
+        pass
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        found = super().detect_problems(vanish_threshold, explode_threshold)
+        return self.Problems(Illness(**vars(problem)) for problem in found)
+
+
 class NumpyNorms(GradientMonitor):
     """`record` keeps NumPy's numbers as they are."""
 
@@ -208,6 +224,7 @@ VARIANTS = {
         Generated,
         Bisected,
         ByCounting,
+        OwnClasses,
         NumpyNorms,
     )
 }

@@ -11,10 +11,6 @@ from reference.bank import Bank
 
 bank = Bank(__file__, "gradient_slope")
 
-DEPENDS, LINE, SCATTER, ZEROS, NONFINITE, INPUT = (
-    f"gradient_profile.{check}"
-    for check in ("depends_on_norms", "line", "scatter", "zeros", "nonfinite", "input_stays")
-)
 TINY = np.finfo(float).tiny
 
 
@@ -91,6 +87,14 @@ def _(delta_norms):
     return slope(delta_norms, fit=lambda y: float(np.median(np.diff(y))))
 
 
+@bank.add("slope-median-of-pairs")
+def _(delta_norms):
+    def fit(y):
+        return float(np.median([(y[j] - y[i]) / (j - i) for j in range(len(y)) for i in range(j)]))
+
+    return slope(delta_norms, fit=fit)
+
+
 @bank.add("slope-mean-ratio")
 def _(delta_norms):
     return slope(delta_norms, log=np.array, fit=lambda norms: float(np.log10(np.mean(norms[1:] / norms[:-1]))))
@@ -136,6 +140,11 @@ def _(delta_norms):
     return slope(delta_norms, fit=lambda y: float(np.arange(len(y)) @ y / sum(i**2 for i in range(len(y)))))
 
 
+@bank.add("slope-through-the-first-point")
+def _(delta_norms):
+    return slope(delta_norms, fit=lambda y: float(np.arange(len(y)) @ (y - y[0]) / sum(i**2 for i in range(len(y)))))
+
+
 @bank.add("slope-axes-swapped")
 def _(delta_norms):
     def fit(y):
@@ -178,6 +187,11 @@ def _(delta_norms):
     return slope(delta_norms, fit=lambda y: least_squares(y[:-1] if len(y) > 2 else y))
 
 
+@bank.add("slope-is-a-constant")
+def _(delta_norms):
+    return 1.0
+
+
 @bank.add("slope-rounded")
 def _(delta_norms):
     return round(slope(delta_norms), 1)
@@ -213,6 +227,11 @@ def _(delta_norms):
 @bank.add("slope-zeros-as-small-constant")
 def _(delta_norms):
     return slope(delta_norms, positive=lambda norms: norms + 1e-12)
+
+
+@bank.add("slope-zeros-as-1e-300")
+def _(delta_norms):
+    return slope(delta_norms, positive=zeros_as(1e-300))
 
 
 @bank.add("slope-zeros-as-subnormal")

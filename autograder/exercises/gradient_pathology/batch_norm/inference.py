@@ -1,14 +1,17 @@
-"""batch_norm_inference: running statistics, prediction, and its derivative."""
+"""batch_norm_inference: running statistics, prediction, and its derivative.
+
+A prediction rests on the running statistics of the student's own training, and its derivative on the prediction itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import array, close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
@@ -16,135 +19,113 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     WIDE,
     Batch,
     close_by_column,
-    difference_step,
+    column_slope,
+    either,
     natural_scale,
     new_layer,
+    output_of,
+    output_scale,
     random_batch,
     random_batches,
     run_forward,
+    shown_x_hat,
+    spread_of,
 )
-from autograder.layers import Layer
 from autograder.locale import _
+
+STATISTICS = ("running_mean", "running_var")
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Training batches, then a batch to predict.
-
-    Attributes:
-        running_mean, running_var: statistics (D,) loaded into a second layer, as from a saved model.
-    """
+    """Training batches, then a batch to predict."""
 
     title: str
     training: list[Batch]
     prediction: Batch
-    running_mean: np.ndarray
-    running_var: np.ndarray
-    step: np.ndarray
     eps: float = 1e-5
     momentum: float = 0.9
 
 
-def inference(
-    rng: np.random.Generator,
-    title: str,
-    sizes: list[int],
-    rows: int,
-    spreads: tuple[float, ...],
-    momentum: float,
-    eps: float = 1e-5,
-) -> Inference:
-    """Training batches of these sizes, then `rows` to predict, the first of which lies far from what was learnt."""
-    d = len(spreads)
-    prediction = random_batch(rng, rows, spreads)
-    prediction["x"][0] += 20 * np.array(spreads)
-    return Inference(
-        title,
-        random_batches(rng, sizes, spreads),
-        prediction,
-        running_mean=rng.uniform(-2, 2, d) * spreads,
-        running_var=rng.uniform(0.5, 2, d) * np.square(spreads),
-        step=difference_step(spreads, eps),
-        eps=eps,
-        momentum=momentum,
-    )
-
-
 def draw_batches(rng: np.random.Generator) -> list[Inference]:
-    """Short trainings with the default and with another momentum, then a batch to predict."""
+    """Short trainings with the defaults and with another momentum and eps, then a batch to predict."""
+
+    def inference(
+        title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], eps: float, momentum: float
+    ) -> Inference:
+        prediction = random_batch(rng, rows, spreads)
+        prediction["x"][0] += 20 * np.array(spreads)  # far from what was learnt
+        return Inference(title, random_batches(rng, sizes, spreads), prediction, eps, momentum)
+
+    others = rng.uniform((0.01, 0.4), (0.05, 0.7), (2, 2)).tolist()
     return [
-        inference(rng, "three training batches, then a batch", [6, 9, 7], 5, WIDE, momentum=0.9),
-        inference(rng, "another momentum", [8, 2], 4, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7))),
-        inference(rng, "columns of very different spread", [7], 4, MIXED, momentum=0.1),
-        inference(rng, "momentum is 0", [9, 5], 4, WIDE, momentum=0.0),
-        inference(rng, "many columns", [9, 40], 7, WIDE * 4, momentum=0.8),
-        # As many rows as in training: what is kept of it fits in shape.
-        inference(rng, "another eps", [6, 6], 6, (0.1, 0.3, 1.0), momentum=0.5, eps=float(rng.uniform(0.01, 0.05))),
+        inference("three training batches, then a batch", [6, 9, 7], 5, WIDE, 1e-5, 0.9),
+        inference("another momentum and eps", [8, 2], 4, (0.3, 1.0, 5.0), *others[0]),
+        inference("columns of very different spread", [6, 6], 6, MIXED, *others[1]),
     ]
 
 
-def draw_row(rng: np.random.Generator) -> list[Inference]:
-    """A single row to predict."""
-    return [inference(rng, "a single row", [8, 5], 1, (0.3, 1.0, 5.0), momentum=float(rng.uniform(0.4, 0.7)))]
-
-
 def probe_inference(implementation: Implementation, case: Inference) -> Iterator[tuple[str, Any]]:
-    """Trains, predicts and goes back; then the same prediction from statistics that were loaded, not trained.
+    """Trains, predicts, goes back, and trains and predicts once more.
 
-    The mode is set once for several predictions, and a batch of the size of the one before comes in the same array.
+    Beside every prediction stand the statistics that the layer held before it. Where training leaves none that a
+    prediction could rest on, those of the first batch are loaded, as from a saved model.
     """
-    width = case.running_mean.shape[0]
     batch, first = case.prediction, case.training[0]
-    trained, loaded, new = (new_layer(implementation, case, width) for _layer in range(3))
-    x = first["x"].copy()
+    layer, new = (new_layer(implementation, case, first["x"].shape[1]) for _layer in range(2))
+
+    def statistics(when: str) -> Iterator[tuple[str, Any]]:
+        for name in STATISTICS:
+            yield f"{name} {when}", getattr(layer, name)
+
     for i, training in enumerate(case.training):
-        if training["x"].shape == x.shape:
-            x[...] = training["x"]
-        else:
-            x = training["x"].copy()
-        run_forward(trained, training, x)
-        yield f"running_mean{i}", trained.running_mean
-        yield f"running_var{i}", trained.running_var
-    attempt(trained.backward, training["dout"].copy())
-    yield "running_mean after backward", trained.running_mean
-    yield "running_var after backward", trained.running_var
+        yield f"y of batch {i}", attempt(run_forward, layer, training, training["x"].copy())
+        yield from statistics(f"of batch {i}")
+    attempt(layer.backward, training["dout"].copy())
+    yield from statistics("after backward")
+    if usable(layer.running_mean, layer.running_var, first["x"].shape[1]) is None:
+        layer.running_mean, layer.running_var = first["x"].mean(axis=0), first["x"].var(axis=0)
 
-    def predict(layer: Layer, parameters: Batch, x: np.ndarray, in_place: bool = False) -> Any:
-        if layer is loaded:  # anew: a prediction that moves the statistics is noticed in the other layer
-            loaded.running_mean, loaded.running_var = case.running_mean.copy(), case.running_var.copy()
-        return run_forward(layer, parameters, x, in_place)
+    layer.training = False
+    x = batch["x"].copy()
+    yield from statistics("before y")
+    yield "y", run_forward(layer, batch, x)
+    yield "x", x
+    yield from statistics("before y other")
+    yield "y other", run_forward(layer, first, batch["x"][::-1].copy(), in_place=True)
+    yield from statistics("after")
+    yield "y row", attempt(run_forward, layer, batch, batch["x"][:1].copy())
+    run_forward(layer, batch, batch["x"].copy())
+    attempt(run_forward, new, first, first["x"].copy())  # another layer, whose mode is its own
+    dout = batch["dout"].copy()
+    yield "dx", attempt(layer.backward, dout)
+    yield "dout", dout
+    yield "dgamma", layer.grads.get("gamma")
+    yield "dbeta", layer.grads.get("beta")
 
-    for name, layer in (("trained", trained), ("loaded", loaded)):
-        layer.training = False
-        x = batch["x"].copy()
-        yield f"y {name}", predict(layer, batch, x)
-        yield f"x {name}", x
-        yield f"other parameters {name}", predict(layer, first, batch["x"][::-1].copy(), in_place=True)
-        yield f"running_mean {name}", layer.running_mean
-        yield f"running_var {name}", layer.running_var
+    layer.training = True  # a prediction is no end: training goes on, and later predictions know of it
+    new.running_mean, new.running_var = np.copy(layer.running_mean), np.copy(layer.running_var)
+    for name, trained in (("back", layer), ("new", new)):
+        yield f"y {name}", attempt(run_forward, trained, first, first["x"][::-1].copy())
+        yield f"dx {name}", attempt(trained.backward, first["dout"].copy())
+    layer.training = False
+    yield from statistics("before y later")
+    yield "y later", attempt(run_forward, layer, batch, batch["x"].copy())
 
-    trained.training = True  # a prediction is no end: training goes on, and later predictions know of it
-    run_forward(trained, first, first["x"][::-1].copy())
-    trained.training = False
-    yield "later y trained", predict(trained, batch, batch["x"].copy())
-    for name, layer in (("trained", trained), ("loaded", loaded)):
-        predict(layer, batch, batch["x"].copy())
-        run_forward(new, first, first["x"][::-1].copy())  # another layer, whose mode is its own
-        dout = batch["dout"].copy()
-        yield f"dx {name}", layer.backward(dout)
-        yield f"dout {name}", dout
-        yield f"dgamma {name}", layer.grads.get("gamma")
-        yield f"dbeta {name}", layer.grads.get("beta")
-    for name, layer in (("trained", trained), ("new", new)):
-        layer.training = True
-        run_forward(layer, first, first["x"].copy())
-        yield f"dx in training, {name}", attempt(layer.backward, first["dout"].copy())
+
+def usable(mean: Any, var: Any, width: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both statistics with one finite number for each column, whatever their shape; None if they are nothing such."""
+    try:
+        mean, var = (array("", value, np.shape(value)).reshape(width) for value in (mean, var))
+    except (Failed, ValueError):
+        return None
+    return (mean, var) if np.isfinite([mean, var]).all() and (var >= 0).all() else None
 
 
 batch_norm_inference = Exercise(
     "batch_norm_inference",
     Inference,
-    {"batches": draw_batches, "row": draw_row},
+    {"batches": draw_batches},
     probe_inference,
     title="BatchNorm inference",
     solution="batch_norm",
@@ -152,109 +133,108 @@ batch_norm_inference = Exercise(
 )
 
 
-@batch_norm_inference.check(points=1.5, on="batches")
+@batch_norm_inference.check(points=1.25, on="batches")
 def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     """Every training forward, and nothing else, moves `running_mean` and `running_var` by the share momentum leaves."""
-    _judge_statistics(case, seen, expected)
-
-
-def _judge_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     for i, batch in enumerate(case.training):
+        seen[f"y of batch {i}"]  # told, if it raised; what it gave is another exercise
         spread = np.ptp(batch["x"], axis=0)
         for name, scale in (("running_mean", spread), ("running_var", spread**2)):
             label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
-            wanted = expected[f"{name}{i}"]
-            close(label, seen[f"{name}{i}"], wanted, scale=np.maximum(scale, np.abs(wanted)))
-    for name in ("running_mean", "running_var"):
-        label = _("In a backward, {name}").format(name=name)
-        before, after = seen[f"{name}{len(case.training) - 1}"], seen[f"{name} after backward"]
-        unchanged(label, *(array(name, value, case.running_mean.shape) for value in (before, after)))
+            wanted = expected[f"{name} of batch {i}"]
+            close(label, seen[f"{name} of batch {i}"], wanted, scale=np.maximum(scale, np.abs(wanted)))
+    for name in STATISTICS:
+        before, after = seen[f"{name} of batch {len(case.training) - 1}"], seen[f"{name} after backward"]
+        unchanged(_("In a backward, {name}").format(name=name), before, after)
 
 
-def _holds(judge: Callable[..., None], *args: Any) -> bool:
-    try:
-        judge(*args)
-    except Failed:
-        return False
-    return True
+def _judge_prediction(
+    label: str, name: str, parameters: Batch, x: np.ndarray, case: Inference, seen: Observation, expected: Observation
+) -> None:
+    """An output is that of the statistics which the layer held before, or that of the reference."""
+    candidates = [expected[name]]
+    held = usable(*(seen[f"{statistic} before {name}"] for statistic in STATISTICS), x.shape[1])
+    if held is not None:
+        x_hat = (x - held[0]) / np.sqrt(held[1] + case.eps)
+        candidates.insert(0, parameters["gamma"] * x_hat + parameters["beta"])
+    y = output_of(seen[name], x)
+    either(candidates, lambda wanted: close(label, y, wanted, output_scale(wanted, parameters)))
 
 
-def _either(case: Inference, seen: Observation, expected: Observation, judge: Callable[[str], None]) -> None:
-    """`judge(name)` is content with the trained layer or, where its statistics are wrong, with the loaded one.
-
-    Wrong they are, too, where a prediction moves them: that is a promise of its own.
-    """
-    try:
-        judge("trained")
-    except Failed:
-        if _holds(_judge_statistics, case, seen, expected) and _holds(_judge_what_stays, case, seen):
-            raise
-        judge("loaded")
-
-
-@batch_norm_inference.check(points=1.0, on="batches")
+@batch_norm_inference.check(points=1.25, on="batches")
 def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """With `training = False` the output comes from the running statistics, gamma, beta and eps."""
-
-    if _holds(_judge_statistics, case, seen, expected):  # before the first prediction none can have moved them
-        first = _("With training = False, forward(x)")
-        close_by_column(first, seen["y trained"], expected["y trained"], case.prediction)
-
-    def judge(name: str) -> None:
-        labels = {
-            f"y {name}": _("With training = False, forward(x)"),
-            f"other parameters {name}": _("With training = False, after gamma and beta were changed, forward(x)"),
-        }
-        if name == "trained":
-            labels["later y trained"] = _("With training = False, after more training, forward(x)")
-        for key, label in labels.items():
-            close_by_column(label, seen[key], expected[key], case.prediction)
-
-    _either(case, seen, expected, judge)
+    batch, first = case.prediction, case.training[0]
+    label = _("With training = False, forward(x)")
+    _judge_prediction(label, "y", batch, batch["x"], case, seen, expected)
+    label = _("With training = False, after gamma and beta were changed, forward(x)")
+    _judge_prediction(label, "y other", first, batch["x"][::-1], case, seen, expected)
+    if usable(*(seen[f"{statistic} before y later"] for statistic in STATISTICS), batch["x"].shape[1]) is not None:
+        label = _("With training = False, after more training, forward(x)")
+        _judge_prediction(label, "y later", batch, batch["x"], case, seen, expected)
 
 
-@batch_norm_inference.check(points=0.25, on="row")
+@batch_norm_inference.check(points=0.25, on="batches")
 def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
     """A single row is predicted like any other."""
+    among_others = output_of(seen["y"], case.prediction["x"])[:1]
+    label = _("With training = False, forward(x) of a single row")
+    close_by_column(label, seen["y row"], among_others, case.prediction)
 
-    def judge(name: str) -> None:
-        label = _("With training = False, forward(x) of a single row")
-        close_by_column(label, seen[f"y {name}"], expected[f"y {name}"], case.prediction)
 
-    _either(case, seen, expected, judge)
+@batch_norm_inference.check(points=0.25, on="batches")
+def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
+    """Predicting changes neither running statistic, nor x."""
+    before, after = ([np.asarray(seen[f"{name} {when}"]) for name in STATISTICS] for when in ("before y", "after"))
+    if not _have_moved(seen):
+        raise Failed(_("The running statistics have not moved in training, so there was nothing to keep."))
+    for name, *values in zip(STATISTICS, before, after, strict=True):
+        unchanged(name, *values)
+    unchanged("x", case.prediction["x"], seen["x"])
+
+
+def _have_moved(seen: Observation) -> bool:
+    return any(np.any(np.asarray(seen[f"{name} before y"]) != start) for name, start in zip(STATISTICS, (0, 1)))
 
 
 @batch_norm_inference.check(points=0.5, on="batches")
-def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
-    """Predicting changes neither running statistic."""
-    _judge_what_stays(case, seen)
-    unchanged("x", case.prediction["x"], seen["x trained"])
-
-
-def _judge_what_stays(case: Inference, seen: Observation) -> None:
-    for name in ("running_mean", "running_var"):
-        shape = case.running_mean.shape
-        after_training = array(name, seen[f"{name} after backward"], shape)
-        if not np.isfinite(after_training).all():
-            raise Failed(_("After training, {name} is not finite.").format(name=name))
-        if np.array_equal(after_training, np.zeros(shape) if name == "running_mean" else np.ones(shape)):
-            raise Failed(_("{name} has not moved in training, so there was nothing to keep.").format(name=name))
-        unchanged(name, after_training, array(name, seen[f"{name} trained"], shape))
-
-
-@batch_norm_inference.check(points=0.75, on="batches")
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
+    candidates = [expected, *_own_gradients(case, seen)]
+    for gradient, label in GRADIENTS.items():
 
-    def judge(name: str) -> None:
-        for gradient, label in GRADIENTS.items():
-            key = f"{gradient} {name}"
-            close(label, seen[key], expected[key], natural_scale(gradient, case.prediction, expected[key]))
+        def judge(right: Any, gradient: str = gradient, label: str = label) -> None:
+            close(label, seen[gradient], right[gradient], natural_scale(gradient, case.prediction, right[gradient]))
 
-    _either(case, seen, expected, judge)
-    unchanged("dout", case.prediction["dout"], seen["dout trained"])
-    # The training backward itself is another exercise: it need only be what it is without any prediction before.
-    new, first = seen.values.get("dx in training, new"), case.training[0]
+        either(candidates, judge)
+    unchanged("dout", case.prediction["dout"], seen["dout"])
+
+
+def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndarray]]:
+    """The derivative of the own prediction, if it shows that a row does not depend on the others."""
+    batch, dout = case.prediction, case.prediction["dout"]
+    try:
+        test_single_row(case, seen, seen)
+        x_hat = shown_x_hat(seen["y"], batch)
+    except (Failed, StudentError):
+        return []
+    slope = column_slope(batch["x"], x_hat)
+    return [{"dx": dout * batch["gamma"] * slope, "dgamma": (dout * x_hat).sum(axis=0), "dbeta": dout.sum(axis=0)}]
+
+
+@batch_norm_inference.check(points=0.5, on="batches")
+def test_back_in_training(case: Inference, seen: Observation, expected: Observation) -> None:
+    """After a prediction training goes on as if there had been none."""
+    if not _have_moved(seen):  # so there is no other mode to come back from, unless it predicts
+        test_prediction(case, seen, expected)
+    first = case.training[0]
+    # What a training step gives is another exercise: it need only be what it is in a layer that has never predicted.
+    label, new = _("Back in training after a prediction, {name}"), seen.values.get("dx new")
+    close_by_column(label.format(name="forward(x)"), seen["y back"], output_of(seen["y new"], first["x"][::-1]), first)
     if isinstance(new, np.ndarray) and new.shape == first["x"].shape and np.isfinite(new).all():
-        label = _("Back in training after a prediction, backward(dout)")
-        close(label, seen["dx in training, trained"], new, natural_scale("dx", first, new, case.step))
+        close(
+            label.format(name="backward(dout)"),
+            seen["dx back"],
+            new,
+            natural_scale("dx", first, new, spread_of(first, case.eps)),
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.expect import close
+from autograder.checks.exercise import Failed, Implementation
+from autograder.checks.expect import array, close
 from autograder.layers import Layer
+from autograder.locale import _
 
 Batch = dict[str, np.ndarray]
 """One training or prediction step: the input `x` (N, D), the upstream gradient `dout` (N, D), and the parameters
@@ -20,9 +21,6 @@ WIDE = (2.0, 3.0, 5.0)
 
 MIXED = (3e-3, 1e-2, 0.3, 1.0, 5.0)
 """Spreads at which a misplaced or forgotten eps moves the output by 0.4 of its scale in the first column."""
-
-RELATIVE_STEP = 1e-5
-"""Half width of a central difference, as a share of a column's spread (eps included)."""
 
 GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads["beta"]'}
 """What students know the gradients by."""
@@ -76,9 +74,9 @@ def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = Fals
     return layer.forward(x)
 
 
-def difference_step(spreads: tuple[float, ...], eps: float) -> np.ndarray:
-    """Steps that keep the numerical gradient near 1e-10 of its scale at any spread."""
-    return RELATIVE_STEP * np.hypot(spreads, eps**0.5)
+def spread_of(batch: Batch, eps: float) -> np.ndarray:
+    """The root of variance plus eps, by column."""
+    return np.hypot(batch["x"].std(axis=0), eps**0.5)
 
 
 def output_scale(expected: np.ndarray, batch: Batch) -> np.ndarray:
@@ -89,17 +87,56 @@ def output_scale(expected: np.ndarray, batch: Batch) -> np.ndarray:
     return np.maximum(np.abs(expected).max(axis=0), np.abs(batch["gamma"]))
 
 
+def shown_x_hat(y: Any, batch: Batch) -> np.ndarray:
+    """The normalised x (N, D) that an output `y` shows: what gamma and beta were applied to.
+
+    Raises:
+        Failed: it is not an output that depends on x.
+    """
+    output = output_of(y, batch["x"])
+    return (output - batch["beta"]) / batch["gamma"]
+
+
+def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """How steeply x_hat grows with x, by column: what normalising multiplies x by."""
+    centred = x - x.mean(axis=0)
+    return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
+
+
+def output_of(y: Any, x: np.ndarray) -> np.ndarray:
+    """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
+    output = array("forward(x)", y, x.shape)
+    if np.array_equal(output, x):
+        raise Failed(_("forward(x) is x itself: nothing was normalised."))
+    if not np.isfinite(output).all():
+        raise Failed(_("forward(x) is not finite."))
+    if len(x) > 1 and not np.ptp(output, axis=0).all():
+        raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
+    return output
+
+
+def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:
+    """`judge` is content with one of the candidates; what it says of the first one is told otherwise."""
+    failures = []
+    for candidate in candidates:
+        try:
+            return judge(candidate)
+        except Failed as failed:
+            failures.append(failed)
+    raise failures[0]
+
+
 def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
     """`close`, where each column is measured against its own scale."""
     close(name, got, expected, output_scale(expected, batch))
 
 
-def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, step: np.ndarray = np.inf) -> np.ndarray:
+def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, spread: np.ndarray = np.inf) -> np.ndarray:
     """The natural scale of a gradient, by column, which does not shrink where a sum cancels.
 
-    For dx it is at least what dx would be if mean and variance were constants; `step` holds the columns' spreads.
+    For dx it is at least what dx would be if mean and variance were constants, in columns of this spread.
     """
     if gradient != "dx":
         return np.abs(batch["dout"]).sum(axis=0)
-    constant = np.abs(batch["gamma"] * batch["dout"]).max(axis=0) * RELATIVE_STEP / step
+    constant = np.abs(batch["gamma"] * batch["dout"]).max(axis=0) / spread
     return np.maximum(np.abs(expected).max(axis=0), constant)

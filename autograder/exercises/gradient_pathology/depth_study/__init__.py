@@ -1,0 +1,11 @@
+"""depth_study: the same training at several depths, with its losses and gradient norms.
+
+The reference repeats every run on the same data, so invented, relabelled or smoothed curves fail. Where the student's
+training goes another way than the reference's, its record is judged against the student's own network, as it was at
+every step: one slip costs one promise. No claim about what depth does to the loss is checked here: with plain gradient
+descent a deeper network is not always the worse one.
+"""
+
+from autograder.exercises.gradient_pathology.depth_study.checks import depth_study
+
+__all__ = ["depth_study"]
