@@ -303,8 +303,8 @@ def test_the_page_names_who_needs_what(page):
     }
     assert page.row("Hand grading still open", made_of.OPEN)[2] == ", ".join(BY_HAND)
     happened = {row[0]: row[3] for row in page.sections["Time-outs and crashes"][1:]}
-    assert happened == {made_of.SLOW: "stopped because it took too long", made_of.CRASHED: "the process crashed"}
-    assert len(page.sections["Put right before grading"][1:]) == 1
+    assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
+    assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
     assert len(page.sections["Everybody"][1:]) == STUDENTS
 

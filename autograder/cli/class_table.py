@@ -56,7 +56,7 @@ class ClassProgress:
     def update(self, summary: Summary, total: int) -> None:
         """Show `summary` of `total` submissions."""
         elapsed = self._bar.tasks[0].elapsed or 0.0
-        rate = _("{rate:.1f} a second").format(rate=summary.graded / elapsed) if elapsed else ""
+        rate = _("{rate:.1f} per second").format(rate=summary.graded / elapsed) if elapsed else ""
         look = len(summary.looks) + len(summary.broken)
         looks = _("{n} to look at").format(n=look) if look else ""
         self._bar.update(self._task, completed=summary.done, total=total, rate=rate, looks=looks)
@@ -67,16 +67,16 @@ def print_summary(summary: Summary) -> None:
     console = Console(highlight=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
-        (_("Put right before grading"), mended),
+        (_("Repaired before grading"), mended),
         (_("Please look at these by hand"), summary.looks),
-        (_("Not graded, through a fault of the grader; run the command again"), summary.broken),
-        (_("Graded before, and no longer handed in; the grades stay"), summary.gone),
+        (_("Not graded because the grader failed; run the command again"), summary.broken),
+        (_("Graded earlier, but no longer in submitted/; their grades are kept"), summary.gone),
     ):
         if lines:
             console.print(_table(title, lines))
     if summary.penalised:
         console.print(
-            _("Not graded again, but with another late penalty or time of handing in: {n}.").format(n=summary.penalised)
+            _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(

@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Grade all that a class handed in, in a course folder; what is unchanged since it was graded is skipped."""
+    """Grade all submissions of a class, in a course folder; unchanged ones are skipped."""
     from autograder.grading.course import Course, CourseError, guarded_folders
 
     target = options.json and options.json.resolve()

@@ -125,7 +125,9 @@ class _Run:
         handed_in = [handed for handed in everything if handed.has_id]
         for handed in everything:
             if not handed.has_id:
-                reason = _("The name of this folder is no UTF-8, and so no student's id. Rename it, and grade again.")
+                reason = _(
+                    "The name of this folder is not UTF-8, so it cannot be a student's id. Rename it, and grade again."
+                )
                 self.summary.look(as_text(handed.student), reason)
         here = {handed.student for handed in handed_in}
         alike = lookalikes(here | self._gradebook.students())
@@ -175,7 +177,7 @@ class _Run:
     def _fail(self, student: str, error: BaseException) -> None:
         reason = as_text(f"{type(error).__name__}: {error}")
         self.summary.broken[student] = reason
-        message = _("Not graded, through a fault of the grader; run the command again")
+        message = _("Not graded because the grader failed; run the command again")
         self._store.put_failure(self._assignment, student, self._level, f"{message}: {reason}")
 
     def _is_new(self, handed: Handed) -> bool:
@@ -216,4 +218,4 @@ class _Run:
         for reason in result.looks:
             self.summary.look(student, reason)
         if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
-            self.summary.look(student, _("A check failed through a fault of its own."))
+            self.summary.look(student, _("The checker crashed; full points were given."))

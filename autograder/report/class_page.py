@@ -225,7 +225,7 @@ def _absent(record: ClassRecord) -> Section:
 
 
 def _endings(record: ClassRecord) -> Section:
-    words = {"time-out": _("stopped because it took too long"), "crash": _("the process crashed")}
+    words = {"time-out": _("stopped: it took too long"), "crash": _("the process died")}
     rows = [
         (*_who(student), exercise, words[kind]) for student in record.students for exercise, kind in endings(student)
     ]
@@ -239,7 +239,7 @@ def _mended(record: ClassRecord) -> Section:
         for student in record.students
         if student.result and student.result.mended
     ]
-    return _section(_("Put right before grading"), (*_whose(), Column(_("What"))), rows)
+    return _section(_("Repaired before grading"), (*_whose(), Column(_("What"))), rows)
 
 
 def _isolation(record: ClassRecord) -> Section:

@@ -72,7 +72,7 @@ def _endings() -> list[tuple[str, re.Pattern[str]]]:
                         "large files)."
                     ),
                 ),
-                ("crash", _("The result of your code could not be read.")),
+                ("crash", _("What came back from your code could not be read.")),
             )
         for kind, sentence in sentences:
             pattern = re.escape(sentence).replace("0", r"\d+")
@@ -112,6 +112,4 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
         if item.outcome is Outcome.GRADER_ERROR
     ]
     if broken:
-        yield _("A check failed through a fault of its own ({checks}); its points were given.").format(
-            checks=", ".join(broken)
-        )
+        yield _("The checker crashed ({checks}); full points were given.").format(checks=", ".join(broken))

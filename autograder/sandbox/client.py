@@ -299,7 +299,7 @@ def _ended() -> str:
 
 
 def _unreadable() -> str:
-    return _("The result of your code could not be read.")
+    return _("What came back from your code could not be read.")
 
 
 def _whole_took_too_long() -> str:
