@@ -38,7 +38,7 @@ SEEDS = range(5)
 
 @dataclass(frozen=True)
 class Source:
-    """An English message, the file it stands in, and a note for translators ("" where `_` marks it in the file)."""
+    """An English message, its file, and a note for translators ("" if it is marked with `_`)."""
 
     text: str
     file: Path

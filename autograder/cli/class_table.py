@@ -1,4 +1,4 @@
-"""Grading of a class in a terminal, and its results file."""
+"""Shows the grading of a class in a terminal, and writes its results file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 
 MOST_LINES = 50
-"""How many students a list in the terminal names; the results file names all."""
+"""The length of a list of students in the terminal; the results file has all."""
 
 
 class ClassProgress:
-    """A progress bar: how many are done, how fast, how long it takes yet, how many need a look."""
+    """A progress bar: how many are done, the speed, the remaining time, and how many need a look."""
 
     def __init__(self, host: Host) -> None:
         self._console = Console(highlight=False)
@@ -63,7 +63,7 @@ class ClassProgress:
 
 
 def print_summary(summary: Summary) -> None:
-    """Who was mended, who needs a look, and how many were graded."""
+    """Repairs, students who need a look, and the number of graded submissions."""
     console = Console(highlight=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
@@ -89,7 +89,7 @@ def print_summary(summary: Summary) -> None:
 
 
 def print_next(record: ClassRecord, folder: Path) -> None:
-    """How the class stands in nbgrader's gradebook, and the command that says more."""
+    """The class's state in nbgrader's gradebook, and the next command."""
     scores = [student.score for student in record.students if student.score is not None]
     waiting = sum(bool(student.waiting) for student in record.students)
     line = _("Mean: {mean:.2f} of {max:g} points, {n} students with a score").format(

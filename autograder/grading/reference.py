@@ -95,12 +95,8 @@ class Reference:
         """The content of the recording of known mistakes: their observations on the public cases, as sketches.
 
         Args:
-<<<<<<< HEAD
-            mistakes: known mistakes of the exercise's solution cell; those without departures are left out.
-=======
-            mistakes: misconceptions of the exercise's solution cell; those that show nothing unusual are left out, and
-                those that have no cause to tell.
->>>>>>> rooms
+            mistakes: known mistakes of the exercise's solution cell; those without departures or without a cause are
+                left out.
         """
         expectations = recorded(exercise)
         right = sketches_of(expectation.expected for expectation in expectations)

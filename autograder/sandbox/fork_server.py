@@ -161,7 +161,7 @@ class Host:
     def close(self) -> None:
         """End the warm parent and its worker, and delete the folder."""
         if self._control is not None:
-            self._control.close()  # upon which it clears up after itself and ends
+            self._control.close()  # it then cleans up and ends
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2.0 if FORKS else 0.0)

@@ -45,7 +45,7 @@ NEW_CALLS = range(424, 512)
 """Numbers, the same on every architecture, of calls added since Linux 5.1 and to come: none in a worker ..."""
 
 NEW_CALLS_ALLOWED = {436, 439, 441, 449, 454, 455, 456}
-"""... but for these: close_range, faccessat2, epoll_pwait2 and those of futexes."""
+"""... except close_range, faccessat2, epoll_pwait2 and those of futexes."""
 
 
 class CannotLockDown(Exception):

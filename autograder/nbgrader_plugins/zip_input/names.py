@@ -14,16 +14,16 @@ from autograder.nbgrader_plugins.zip_input.roster import Match, Roster
 
 @dataclass(frozen=True)
 class Form:
-    """How one learning management system writes whose something is.
+    """How one learning management system names a person's files.
 
     Attributes:
-        pattern: what it writes in the name of a file, without extension, or of a folder: `key`, which tells a person
-            from all others, and in it `student`; also `name`, `number`, `time`, and `file`, the student's own words.
-        files: whether it names files so, and not folders alone.
-        time: how it writes the time, as `strptime` reads it.
-        before: what words may stand before the person in `student`, which `told_apart` takes off: those of an
-            "assignment" or a full "name" before a user name, or of a "group" before a full name.
-        strict: whether somebody who is not in the roster is nobody: what it writes of them could be no id.
+        pattern: of the name of a file, without extension, or of a folder: `key`, which identifies a person, and in it
+            `student`; also `name`, `number`, `time`, and `file`, the student's own words.
+        files: whether it names files in this way, not only folders.
+        time: the format of the time, for `strptime`.
+        before: words that may come before the person in `student`, which `told_apart` removes: those of an "assignment"
+            or a full "name" before a user name, or of a "group" before a full name.
+        strict: whether only students in the roster count: what it writes about others cannot be an id.
     """
 
     pattern: str
