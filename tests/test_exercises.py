@@ -482,7 +482,7 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
     assert message("dx_through_variance", variance_path=lambda *_: 0).startswith(
         "(backward(dout) * x_hat).sum(axis=0)["
     )
-    assert "2 times what it should be" in message("dx_direct", backward_std=lambda self: self.std / 2)
+    assert "2 times the right value" in message("dx_direct", backward_std=lambda self: self.std / 2)
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------

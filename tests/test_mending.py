@@ -489,7 +489,7 @@ def test_where_no_notebook_is_found_the_files_that_are_there_are_named(tmp_path)
     assert "but" not in no_notebook(tmp_path, "gradient_pathology")
     for name in ("report.pdf", "data/numbers.csv", "timestamp.txt", ".DS_Store"):
         put(tmp_path, name)
-    assert "but data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
+    assert "only data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
     for number in range(10):
         put(tmp_path, f"{number}.png")
     assert "but 0.png, 1.png, 2.png, 3.png, 4.png, .... Hand" in no_notebook(tmp_path, "gradient_pathology")

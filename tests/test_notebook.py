@@ -201,7 +201,7 @@ def test_what_uses_stopped_code_is_given_less(waits):
     assert waits.given == [0.2, 0.1, 0.1] and "not run again" in text
     exec(LOOP, names)
     text = repr(check_in(names, "clip_gradients"))
-    assert waits.given[3:] == [0.2] and "less than usual" not in text
+    assert waits.given[3:] == [0.2] and "lower than usual" not in text
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)

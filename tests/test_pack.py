@@ -136,7 +136,7 @@ def test_a_renamed_notebook_is_spoken_of_in_its_language_and_by_its_name(write_n
         cli.main(["pack"])
     said = capsys.readouterr()
     assert ending.value.code == 0 and (said.out + said.err).isascii()
-    assert "There is no gradient_pathology.ipynb; mine.ipynb was taken" in said.out
+    assert "There is no gradient_pathology.ipynb; mine.ipynb was used" in said.out
     assert "Packed: mine.ipynb (as gradient_pathology.ipynb)\n" in said.out
     assert names("gradient_pathology.zip") == [NB]
 

@@ -306,7 +306,7 @@ def test_the_page_names_who_needs_what(page):
     assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
     assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
-    assert len(page.sections["Everybody"][1:]) == STUDENTS
+    assert len(page.sections["All students"][1:]) == STUDENTS
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -512,7 +512,7 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
     assert (tmp_path / "canvas.csv").read_bytes() == fresh and (tmp_path / "report.html").read_text() != "old"
     assert "Not updated, from an earlier report: gradescope/gone.json." in said
     assert not (tmp_path / "moodle.csv").exists()
-    assert "not renewed: report.html, canvas.csv, gradescope." in report("--format", "moodle")
+    assert "Not updated, from an earlier report: report.html, canvas.csv, gradescope." in report("--format", "moodle")
 
 
 def test_formats_have_one_name_each():
@@ -551,7 +551,7 @@ def test_an_assignment_without_points_is_reported(tmp_path):
         book.db.commit()
     with speaking("en"):
         page = Page(class_page(read_class(Course(tmp_path), ASSIGNMENT)))
-    assert page.notes["Distribution of scores"] == ["None."] and page.row("Everybody", "s1")
+    assert page.notes["Distribution of scores"] == ["None."] and page.row("All students", "s1")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
@@ -572,5 +572,5 @@ def test_a_gradebook_of_students_who_were_never_graded_is_said_so(tmp_path):
     with new_gradebook(tmp_path) as book:
         book.add_assignment(ASSIGNMENT)
         book.add_student("s1")
-    with speaking("en"), pytest.raises(CourseError, match="Nobody has been graded"):
+    with speaking("en"), pytest.raises(CourseError, match="No submission of"):
         read_class(Course(tmp_path), ASSIGNMENT)
