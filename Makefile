@@ -5,11 +5,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 RUN := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: help demo test bench notebooks recordings catalogues screenshots clean
+.PHONY: help demo test lint bench notebooks recordings catalogues screenshots clean
 
 help:
 	@echo 'make demo         the whole course once, on a class of sample students, into demo/'
 	@echo 'make test         the tests, but for those that take long (WHICH=slow: these)'
+	@echo 'make lint         what Ruff and mypy have to say of the code'
 	@echo 'make bench        how long grading takes, beside stock nbgrader, into docs/ (an hour; QUICK=1: minutes, build/)'
 	@echo 'make notebooks    source/ and release/, from the lesson and the reference solutions'
 	@echo 'make recordings   what students'"'"' machines know of the reference'
@@ -22,6 +23,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(WHICH),-m '$(WHICH)')
+
+lint: $(READY)
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy autograder
 
 bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)
@@ -40,7 +46,7 @@ screenshots: $(READY)
 	$(RUN) -m tests.screenshots
 
 clean:
-	rm -rf demo build dist .pytest_cache .hypothesis
+	rm -rf demo build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # By hand: python3 -m venv .venv; .venv/bin/pip install -r requirements.lock; .venv/bin/pip install --no-deps -e .

@@ -11,8 +11,10 @@ respect to its input, and stores the gradients of the parameters in `grads`, und
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +55,8 @@ class Layer(ABC):
 
     def __init__(self) -> None:
         self.params: dict[str, np.ndarray] = {}
-        self.grads: dict[str, np.ndarray | None] = {}
-        self.cache: dict[str, object] = {}
+        self.grads: dict[str, Any] = {}
+        self.cache: dict[str, Any] = {}
         self.training = True
 
     @abstractmethod
@@ -192,14 +194,14 @@ class MSELoss:
         return 2 * error / error.size
 
 
-ACTIVATIONS = {"sigmoid": Sigmoid, "relu": ReLU, "tanh": Tanh, "leaky_relu": LeakyReLU}
+ACTIVATIONS: dict[str, Callable[[], Layer]] = {"sigmoid": Sigmoid, "relu": ReLU, "tanh": Tanh, "leaky_relu": LeakyReLU}
 
 
 def build_deep_network(
     n_layers: int,
     activation: str = "sigmoid",
     init: str = "xavier",
-    norm: type[Layer] | None = None,
+    norm: Callable[[int], Layer] | None = None,
     rng: np.random.Generator | None = None,
     width: int = 10,
     in_features: int = 2,
@@ -231,7 +233,7 @@ def build_deep_network(
     rng = np.random.default_rng() if rng is None else rng
     sizes = [in_features] + [width] * (n_layers - 1)
     layers: list[Layer] = []
-    for n_in, n_out in zip(sizes, sizes[1:]):
+    for n_in, n_out in pairwise(sizes):
         layers.append(Linear(n_in, n_out, init=init, rng=rng))
         if norm is not None:
             layers.append(norm(n_out))
@@ -265,7 +267,8 @@ def forward_backward(layers: Sequence[Layer], X: np.ndarray, t: np.ndarray) -> t
     dout = loss_fn.backward()
     for layer in reversed(layers):
         dout = layer.backward(dout)
-    return loss, [np.linalg.norm(layer.grads["W"]) for layer in layers if isinstance(layer, Linear)]
+    norms = [np.linalg.norm(layer.grads["W"]) for layer in layers if isinstance(layer, Linear)]
+    return loss, norms  # type: ignore[return-value]  # NumPy's float64 is a float
 
 
 @dataclass(frozen=True)
@@ -297,7 +300,7 @@ class Problem:
         return sentence.format(layer=self.layer, kind=self.kind, norm=self.norm, epoch=self.epoch)
 
 
-def _require_one_of(what: str, name: str, known: dict[str, object]) -> None:
+def _require_one_of(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         raise ValueError(
             _("{what} is {name!r}; it must be one of {known}.").format(what=what, name=name, known=", ".join(known))

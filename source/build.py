@@ -177,10 +177,8 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
         return Cell("locked", header["locked"], source, is_code)
     if "prose" in header:
         return Cell("prose", header["prose"], source, is_code)
-    if not is_code:
-        kind = "prose"
-    else:
-        kind = "experiment" if "experiment" in header.get("tags", []) else "code"
+    kind = "experiment" if "experiment" in header.get("tags", []) else "code"
+    kind = kind if is_code else "prose"
     counts[kind] += 1
     return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code)
 

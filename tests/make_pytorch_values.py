@@ -8,6 +8,7 @@ PyTorch is no dependency of this project. To make the file again:
 Names in the file are "group/case/value". Everything is float64.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def clip(rng, total, max_norm):
     size = np.sqrt(sum(np.sum(g**2) for g in grads))
     grads = [g * total / size for g in grads]
     parameters = [torch.zeros(g.shape, requires_grad=True) for g in grads]
-    for parameter, g in zip(parameters, grads):
+    for parameter, g in zip(parameters, grads, strict=True):
         parameter.grad = torch.tensor(g)
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     clipped = {f"clipped{i}": p.grad.numpy() for i, p in enumerate(parameters)}
@@ -95,7 +96,7 @@ def clip(rng, total, max_norm):
 
 def network(rng, sizes, activation, normalised):
     """A small network trained by gradient descent: losses and norms of the weights' gradients before each update."""
-    weights = [rng.standard_normal(shape) * np.sqrt(2 / sum(shape)) for shape in zip(sizes, sizes[1:])]
+    weights = [rng.standard_normal(shape) * np.sqrt(2 / sum(shape)) for shape in pairwise(sizes)]
     X = rng.uniform(-1, 1, (EXAMPLES, sizes[0]))
     t = np.sin(np.pi * X[:, :1]) + np.linspace(0.3, 1, sizes[-1]) * X[:, 1:] ** 2
     steps = []

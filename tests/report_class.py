@@ -15,11 +15,10 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import assignments
 from autograder.exercises.recorded import known_mistakes
-from autograder.grading.store import ResultStore
-from autograder.sandbox import client, limits
+from autograder.grading.result_file import write_result
 from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
@@ -32,12 +31,16 @@ BY_HAND = {"depth_study_plot": 2.0, "depth_study_findings": 2.0}
 POINTS = sum(check.points for exercise in EXERCISES for check in exercise.checks)
 STUDENTS = 200
 
-HOSTILE_ID = "=HYPERLINK(\"http://evil\")<script>alert('id')</script>"
+HOSTILE_ID = "=HYPERLINK('evil')&lt;" if os.name == "nt" else "=HYPERLINK(\"evil\")<script>alert('id')"
+"""As far as the name of a folder can be hostile."""
 HOSTILE_NAME = "</td><script>alert(1)</script>"
 HOSTILE_MESSAGE = 'Your code raised E: ]]>\x00\x1b[31m\ud7ff\uffff<img src="http://evil/x.png" onerror="alert(2)">&amp;'
 
 UNREADABLE, ABSENT, UNGRADED, NOT_STORED, NOT_BOOKED = "s000", "s001", "s002", "s003", "s004"
 SLOW, CRASHED, MENDED, BROKEN, LATE, OVERRULED, OPEN = "s005", "s006", "s007", "s008", "s009", "s010", "s011"
+
+
+ENDINGS = {SLOW: Ending.OUT_OF_TIME, CRASHED: Ending.PROCESS_ENDED}
 
 
 @dataclass
@@ -66,13 +69,18 @@ def make_class(folder: Path, students: int = STUDENTS) -> MadeClass:
         if student not in (UNREADABLE, ABSENT, UNGRADED):
             made.judged[student] = _special(student, _result(random_))
             made.hand[student] = random_.choice([0.0, 1.0, 2.0, 3.0, 4.0])
-    with ResultStore(folder) as store:
-        for student, result in made.judged.items():
-            if student != NOT_STORED:
-                store.put(ASSIGNMENT, student, "digest", "basic" if student == SLOW else "full", result)
-        store.put(ASSIGNMENT, UNREADABLE, "digest", "full", SubmissionResult(message="This file is no notebook."))
+    for student, result in made.judged.items():
+        if student != NOT_STORED:
+            write(folder, student, result, "basic" if student == SLOW else "full")
+    write(folder, UNREADABLE, SubmissionResult(message="This file is no notebook."))
     _write_gradebook(made, ids)
     return made
+
+
+def write(folder: Path, student: str, result: SubmissionResult, isolation: str = "full") -> None:
+    """Put a result where grading would."""
+    (folder / "reference").mkdir(exist_ok=True)
+    write_result(folder, folder / "autograded" / student / ASSIGNMENT, "digest", isolation, result)
 
 
 def _result(random_: random.Random) -> SubmissionResult:
@@ -106,14 +114,14 @@ def _item(check, outcome: Outcome, share: float, message: str = "", causes: tupl
 
 def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
-        SLOW: (Outcome.STOPPED, 0.0, limits.took_too_long(20.0, on_the_clock=False)),
-        CRASHED: (Outcome.STOPPED, 0.0, client._ended()),
+        SLOW: (Outcome.STOPPED, 0.0, "Your code was stopped."),
+        CRASHED: (Outcome.STOPPED, 0.0, "Your code ended the Python process."),
         BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker crashed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }
     if student in everything:
         items = tuple(_item(check, *everything[student]) for check in ODD.checks)
-        result.checks[ODD.id] = ExerciseResult(ODD.id, items)
+        result.checks[ODD.id] = ExerciseResult(ODD.id, items, ending=ENDINGS.get(student))
     mended = (f"<b>mended</b> {HOSTILE_NAME}", "Cell order.") if student == MENDED else ()
     return SubmissionResult(result.checks, mended=mended)
 

@@ -197,7 +197,7 @@ def test_the_marks_of_a_picture_can_be_read_on_light_and_dark_pages(text, page):
     assert len(set(grounds)) == len(SHADES)
     for *red, alpha in grounds:
         below = [int(page[i : i + 2], 16) for i in (1, 3, 5)]
-        mixed = [round(float(alpha) * int(r) + (1 - float(alpha)) * b) for r, b in zip(red, below)]
+        mixed = [round(float(alpha) * int(r) + (1 - float(alpha)) * b) for r, b in zip(red, below, strict=True)]
         assert contrast(text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
 
 

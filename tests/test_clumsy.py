@@ -12,7 +12,7 @@ from conftest import code_cell, small_notebook
 from autograder.grading.course import Course
 from autograder.grading.grade_class import grade_class
 from autograder.grading.job import Settings
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import stored_results
 from autograder.locale import speaking
 from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
 from autograder.sandbox.client import Figures, run_submission
@@ -43,18 +43,18 @@ def graded(tmp_path_factory):
         target = folder / "submitted" / case.id / ASSIGNMENT
         content = case.content(release if case.id == WITH_EXPERIMENTS else release | {"cells": tasks})
         content = content.replace(b"X, t),", b"X, t, steps=2),")  # a plot in a moment
-        for name, content in ((case.file, content), *case.beside):
+        for name, file in ((case.file, content), *case.beside):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / name).write_bytes(content)
+            (target / name).write_bytes(file)
     before, language = os.getcwd(), os.environ.get("AUTOGRADER_LANG")
     os.environ["AUTOGRADER_LANG"] = "en"  # grader processes inherit it
     try:
         with Host() as host:
             level = host.level
         settings = Settings(folder, level, Figures.NONE, LIMITS)
-        summary = grade_class(Course(folder), ASSIGNMENT, settings, jobs=2)
-        with ResultStore(folder) as store:
-            results = {student: json.loads(result) for student, _level, result in store.results(ASSIGNMENT)}
+        course = Course(folder)
+        summary = grade_class(course, ASSIGNMENT, settings, jobs=2)
+        results = {student: stored.result for student, stored in stored_results(course, ASSIGNMENT)}
     finally:
         os.chdir(before)
         os.environ.pop("AUTOGRADER_LANG")

@@ -17,7 +17,7 @@ from autograder.checks.exercise import Exercise, Failed, Implementation, Observa
 from autograder.checks.expect import same
 from autograder.checks.judge import MOST_REASON, Trial, interrupted, judge
 from autograder.checks.numeric import central_differences
-from autograder.checks.results import Outcome
+from autograder.checks.results import Ending, Outcome
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
@@ -368,6 +368,10 @@ NOTHING_FOUND = {
         "gradient_monitor",
         answering(lambda self, *thresholds, **named: [Problem("Linear_0", "vanishing", 0.0, 1)]),
     ),
+    "everything is NaN": (
+        "gradient_monitor",
+        answering(lambda self, *a, **k: [Problem(name, "nonfinite", np.nan, 0) for _, r in self.history for name in r]),
+    ),
     "yes": ("gradient_monitor", answering(lambda self, *thresholds, **named: True)),
     "the record": ("gradient_monitor", answering(lambda self, *thresholds, **named: self.history[-1:])),
 }
@@ -640,9 +644,11 @@ def test_nothing_to_judge_is_an_error_and_not_full_marks(exercise, change):
         judge(replace(exercise, **change), [trial({})] if change else [])
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [(Stopped, Outcome.STOPPED), (str, Outcome.RAISED)])
-def test_what_was_interrupted_earns_nothing_and_says_why(exercise, kind, outcome):
-    result = interrupted(exercise, kind("it took too long"))
+@pytest.mark.parametrize("ending", [*Ending, None])
+def test_what_was_interrupted_earns_nothing_and_says_why(exercise, ending):
+    result = interrupted(exercise, Stopped("it took too long", ending) if ending else "it took too long")
+    outcome = Outcome.STOPPED if ending else Outcome.RAISED
+    assert result.ending is ending and result.to_json()["ending"] == ending
     assert {(i.outcome, i.points, i.message) for i in result.items} == {(outcome, 0.0, "it took too long")}
     assert result.max == 7.0
 

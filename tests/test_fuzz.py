@@ -257,7 +257,7 @@ def received(chunks, seconds=2.0, pause=0.0, hang_up=True):
 @fuzz(50)
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=5))
 def test_any_stream_is_a_message_or_closed(stream, cuts):
-    chunks = [stream[a:b] for a, b in zip([0, *np.cumsum(cuts)], [*np.cumsum(cuts), len(stream)])]
+    chunks = [stream[a:b] for a, b in zip([0, *np.cumsum(cuts)], [*np.cumsum(cuts), len(stream)], strict=True)]
     sent = b"".join(chunks)
     length = struct.unpack(">I", sent[:4])[0] if len(sent) >= 4 else None
     message, _seconds = received(chunks)

@@ -12,9 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.grading.course import Handed
+from autograder.grading.course import Course
 from autograder.grading.digest import content_digest
+from autograder.grading.read_class import read_class
+from autograder.grading.result_file import FILE_NAME, stored_results
 from autograder.locale import speaking
+from autograder.report.class_record import Standing
 from autograder.report.executed import unread_comment
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
@@ -51,12 +54,25 @@ def write_below(notebook):
 BESIDE = Student("wada", "answers below the cells that ask for them", dict(CODE), mishap=write_below)
 
 
+FORGED = {"seal": "0" * 64, "digest": "", "isolation": "full", "result": {"score": 40.0}}
+
+
+def with_forged_results(course):
+    """`course`, where somebody handed in a file in the place of the result, and somebody else a folder."""
+    handed_in = course / "submitted" / "endo" / ASSIGNMENT / FILE_NAME
+    handed_in.write_text(json.dumps(FORGED), encoding="utf-8")
+    inside = course / "submitted" / "mori" / ASSIGNMENT / FILE_NAME / FILE_NAME
+    inside.parent.mkdir()
+    inside.write_bytes(handed_in.read_bytes())
+    return course
+
+
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory):
     """The same class graded by our command, and by nbgrader's with our plug-ins."""
-    ours = make_course(tmp_path_factory.mktemp("ours"), (*FEW, BESIDE))
+    ours = with_forged_results(make_course(tmp_path_factory.mktemp("ours"), (*FEW, BESIDE)))
     grade(ours, "--json", str(ours / "results.json"))
-    theirs = make_course(tmp_path_factory.mktemp("theirs"), (*FEW, BESIDE))
+    theirs = with_forged_results(make_course(tmp_path_factory.mktemp("theirs"), (*FEW, BESIDE)))
     nbgrader(theirs, "generate_assignment", ASSIGNMENT)
     (theirs / "autograde.log").write_text(nbgrader(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
     return ours, theirs
@@ -100,6 +116,16 @@ def test_the_results_file_says_the_same_as_the_gradebook(both_ways):
     assert results["submissions"]["saito"]["mended"]
 
 
+def test_results_are_the_same_and_never_what_a_student_handed_in_for_one(both_ways):
+    found = [dict(stored_results(Course(course), ASSIGNMENT)) for course in both_ways]
+    assert found[0] == found[1] and found[0].keys() == {student.id for student in (*FEW, BESIDE)}
+    for course in both_ways:
+        for student, stored in found[0].items():
+            text = (course / "autograded" / student / ASSIGNMENT / FILE_NAME).read_text(encoding="utf-8")
+            assert json.loads(text)["result"] == stored.result
+            assert stored.result["score"] == total(grades_in(course / "gradebook.db")[student])
+
+
 def test_what_nbgrader_says_holds_no_warnings_of_its_own_code(both_ways):
     log = (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
     assert "AutogradeApp" in log and "SAWarning" not in log
@@ -123,6 +149,14 @@ def test_who_needs_a_look_is_named_however_often_one_grades(both_ways):
     said = grade(both_ways[0]).stdout
     assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
     assert "tanaka" in said and "ueda" in said and "wada" in said
+
+
+def test_whom_nbgrader_graded_is_unchanged_to_our_command_and_has_findings_in_the_report(both_ways):
+    _ours, theirs = both_ways
+    record = read_class(Course(theirs), ASSIGNMENT)
+    assert {student.standing for student in record.students} == {Standing.JUDGED, Standing.UNREADABLE}
+    said = grade(theirs).stdout
+    assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
 
 
 def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(both_ways):
@@ -175,6 +209,13 @@ def test_nbgrader_goes_on_from_there(both_ways):
     assert len(grades) == 1 + len((*FEW, BESIDE))
 
 
+def test_results_stay_where_they_are_when_pages_are_made(both_ways):
+    for course in both_ways:
+        nbgrader(course, "generate_feedback", ASSIGNMENT, "--student=endo")
+        assert (course / "feedback" / "endo" / ASSIGNMENT / NOTEBOOK).with_suffix(".html").is_file()
+        assert not [path for path in course.glob("feedback/**/*") if FILE_NAME in path.name]
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A class of three, graded once, whose release was handed out before."""
@@ -204,7 +245,8 @@ def test_what_is_unchanged_is_skipped_and_what_is_changed_is_not(course):
 def regraded(course):
     """The class before and after it was graded anew, with points by hand, while somebody held the gradebook."""
     before = json.dumps([executed(course, f"s0000{i}") for i in range(3)])
-    (course / "results.db").unlink()
+    for result in course.glob("autograded/*/*/result.json"):
+        result.unlink()
     with sqlite3.connect(course / "gradebook.db") as database:
         database.execute(
             "UPDATE grade SET manual_score = 1.5 WHERE cell_id IN "
@@ -237,7 +279,7 @@ def test_the_same_submission_comes_out_the_same_at_every_regrade(course, regrade
 def test_whether_a_submission_changed_is_no_matter_of_the_graders_language(tmp_path):
     def seen(language):
         with speaking(language):
-            return content_digest(b"", Handed("aoki", tmp_path, tmp_path), "gradient_pathology")
+            return content_digest(b"", tmp_path, "gradient_pathology")
 
     source = (COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
     (tmp_path / "mine.ipynb").write_bytes(source)
@@ -259,7 +301,8 @@ def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(bot
     grades = grades_in(both_ways[0] / "gradebook.db")
     points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
     waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
-    assert said[-2].startswith(f"Mean: {sum(points) / len(points):.2f} of 40 points, {len(points)} students")
+    mean = sum(points) / len(points)
+    assert said[-2].startswith(f"Mean: {mean:.2f} of 40 points; students with a score: {len(points)}; ")
     assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
     assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
 
@@ -275,7 +318,7 @@ def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tm
         )
         line = f"There is no assignment wrong here. Known assignments: {ASSIGNMENT}.\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
-    assert not (course / "gradebook.db").exists() and not (course / "results.db").exists()
+    assert not (course / "gradebook.db").exists() and not (course / "autograded").exists()
 
 
 @pytest.mark.parametrize(

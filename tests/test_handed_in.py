@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import time
@@ -20,6 +21,7 @@ import pytest
 from conftest import code_cell, draws, small_notebook
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
+from nbgrader.converters import Autograde
 
 from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
@@ -33,7 +35,9 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.read_class import read_class
-from autograder.grading.timestamp import TIMESTAMP, read_timestamp
+from autograder.grading.result_file import DRAFT, FILE_NAME, stored_results
+from autograder.grading.timestamp import read_timestamp
+from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
 from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
@@ -391,9 +395,8 @@ def test_whatever_goes_wrong_with_one_is_theirs_alone(quick_course, grade_quickl
         return wrapper
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            classwork, "content_digest", failing_for("digest", OverflowError("too large"), classwork.content_digest, 1)
-        )
+        too_large = failing_for("digest", OverflowError("too large"), classwork._Run._is_new, 1)
+        patch.setattr(classwork._Run, "_is_new", too_large)
         patch.setattr(Grader, "_read", failing_for("grader", ZeroDivisionError("\ud800"), Grader._read, 1))
         patch.setattr(Grader, "_write", failing_for("exits", SystemExit(3), Grader._write, 1))
         patch.setattr(ClassGradebook, "save", failing_for("save", UnicodeError("odd"), ClassGradebook.save, 1))
@@ -408,6 +411,97 @@ def test_whatever_goes_wrong_with_one_is_theirs_alone(quick_course, grade_quickl
     assert record["grader"].standing is Standing.NOT_GRADED and record["grader"].score is None, "no 0 for our fault"
     assert grade_quickly().graded == 5, "the others are unchanged"
     assert grade_quickly().unchanged == 6
+
+
+def result_in(course, student):
+    return course.folder / "autograded" / student / ASSIGNMENT / FILE_NAME
+
+
+def test_a_result_counts_for_this_submission_of_this_course_only(quick_course, grade_quickly):
+    for name in ("edited", "foreign", "gone", "mine"):
+        hand_in(quick_course.folder, name, {NOTEBOOK: SIX})
+    assert grade_quickly().graded == 4 and grade_quickly().unchanged == 4
+    right = {name: result_in(quick_course, name).read_bytes() for name in ("edited", "foreign", "gone", "mine")}
+    result_in(quick_course, "edited").chmod(0o600)
+    result_in(quick_course, "edited").write_bytes(right["edited"].replace(b'"score": 0.0', b'"score": 9.0', 1))
+    result_in(quick_course, "foreign").chmod(0o600)
+    result_in(quick_course, "foreign").write_bytes(right["mine"])
+    result_in(quick_course, "gone").unlink()
+    known = {student.id: student.result for student in read_class(quick_course, ASSIGNMENT).students}
+    assert [known[name] is None for name in right] == [True, True, True, False]
+    summary = grade_quickly()
+    assert (summary.graded, summary.unchanged) == (3, 1)
+    assert {name: result_in(quick_course, name).read_bytes() for name in right} == right
+    secret = quick_course.folder / "reference" / "secret.txt"
+    before = secret.read_text(encoding="ascii")
+    try:
+        secret.write_text("1" * 64, encoding="ascii")
+        assert not list(stored_results(quick_course, ASSIGNMENT))
+        secret.rename(secret.with_name("aside"))
+        (quick_course.folder / "reference").rename(quick_course.folder / "solutions")
+        assert not list(stored_results(quick_course, ASSIGNMENT)), "nor does a course that cannot grade believe any"
+    finally:
+        (quick_course.folder / "solutions").rename(quick_course.folder / "reference")
+        secret.with_name("aside").unlink()
+        secret.write_text(before, encoding="ascii")
+
+
+@pytest.mark.parametrize("name", ["solution.py", "mistakes.toml"])
+def test_whoever_changes_the_reference_grades_everybody_anew(quick_course, grade_quickly, name):
+    hand_in(quick_course.folder, "one", {NOTEBOOK: SIX})
+    grade_quickly()
+    assert grade_quickly().unchanged == 1
+    path = next(quick_course.folder.glob(f"reference/**/clip_gradients/{name}"))
+    path.write_bytes(path.read_bytes() + b"\n# changed\n")
+    assert grade_quickly().graded == 1
+
+
+@pytest.mark.parametrize("name", [FILE_NAME, "RESULT.json", DRAFT, f"{FILE_NAME}/{FILE_NAME}"])
+def test_what_a_student_hands_in_for_a_result_is_not_copied(quick_course, grade_quickly, name):
+    hand_in(quick_course.folder, "sly", {NOTEBOOK: SIX, name: b"{}", "data.csv": b"1"})
+    assert grade_quickly().graded == 1 and grade_quickly().unchanged == 1
+    beside = {path.name for path in result_in(quick_course, "sly").parent.iterdir()}
+    assert beside == {NOTEBOOK, FILE_NAME, "data.csv"}
+    shutil.rmtree(result_in(quick_course, "sly").parent)
+
+
+def test_a_folder_in_the_place_of_a_result_makes_way(quick_course, grade_quickly):
+    hand_in(quick_course.folder, "sly", {NOTEBOOK: SIX})
+    (result_in(quick_course, "sly") / "inside").mkdir(parents=True)  # as nbgrader copies it
+    assert grade_quickly().graded == 1 and grade_quickly().unchanged == 1
+
+
+def test_grading_that_is_cut_off_leaves_no_result_whatever_was_handed_in_before(
+    quick_course, grade_quickly, monkeypatch
+):
+    hand_in(quick_course.folder, "back", {NOTEBOOK: SIX})
+    assert grade_quickly().graded == 1
+    handed_in = quick_course.folder / "submitted" / "back" / ASSIGNMENT / NOTEBOOK
+    handed_in.write_bytes(STUB)
+    with monkeypatch.context() as patch:
+        patch.setattr(classwork, "write_result", lambda *_arguments: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):  # before the result is written
+            grade_quickly()
+    handed_in.write_bytes(SIX)
+    assert grade_quickly().graded == 1, "notebook and gradebook are the stub's"
+
+
+def test_whom_our_grader_failed_is_graded_by_nbgrader_too(quick_course, grade_quickly, monkeypatch):
+    for name in ("failed", "done"):
+        hand_in(quick_course.folder, name, {NOTEBOOK: SIX})
+        shutil.rmtree(result_in(quick_course, name).parent, ignore_errors=True)
+    read = Grader._read
+
+    def reading(self, handed):
+        return 1 / 0 if handed.student == "failed" else read(self, handed)
+
+    monkeypatch.setattr(Grader, "_read", reading)
+    assert grade_quickly().broken.keys() == {"failed"}
+    assert [path.name for path in result_in(quick_course, "failed").parent.iterdir()] == [FILE_NAME]
+    converter = Autograde(coursedir=quick_course.directory)
+    monkeypatch.setattr(quick_course.directory, "notebook_id", "*")
+    assert converter.init_destination(ASSIGNMENT, "failed") and not converter.init_destination(ASSIGNMENT, "done")
+    assert result_in(quick_course, "done").is_file()
 
 
 def test_what_a_failed_save_left_behind_harms_nobody(quick_course, grade_quickly, monkeypatch):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from autograder.grading.course import Course
+from autograder.grading.result_file import FILE_NAME, stored_results
 from tests.class_folder import ASSIGNMENT, comments_in, environment, executed, grade, grades_in, make_course, many
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="finds its processes in /proc")]
 
 KILLS = 20
 STUDENTS = 12
+KILLED_RUNS = 6
 
 
 def start(course: Path) -> subprocess.Popen[bytes]:
@@ -60,7 +64,7 @@ def test_kill_any_process_at_random(tmp_path):
             # 1: a submission met with too many kills, which was said. 0: all done; begin again, for something to kill.
             assert running.returncode in (0, 1), (course / "log.txt").read_text(encoding="utf-8")
             if running.returncode == 0:
-                (course / "results.db").unlink()
+                shutil.rmtree(course / "autograded")
             running = start(course)
             continue
         processes = family(running.pid)
@@ -91,5 +95,43 @@ def test_kill_any_process_at_random(tmp_path):
 
 
 def results_of(course: Path) -> dict[str, dict]:
-    with sqlite3.connect(course / "results.db") as store:
-        return {student: json.loads(text) for student, text in store.execute("SELECT student, result FROM result")}
+    return {student: stored.result for student, stored in stored_results(Course(course), ASSIGNMENT)}
+
+
+def test_kill_nbgrader_while_it_grades(tmp_path):
+    """Ours goes on where `nbgrader autograde` was killed, whatever that left behind."""
+    rng = random.Random(77)
+    students = many(3)
+    course, quiet = make_course(tmp_path / "course", students), make_course(tmp_path / "quiet", students)
+    grade(quiet)
+    grade(course)
+    notebooks = list(course.glob("submitted/*/*/*.ipynb"))
+    killed = 0
+    for number in range(KILLED_RUNS):
+        line = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, "--force"]
+        log = (course / "log.txt").open("wb")
+        running = subprocess.Popen(line, cwd=course, env=environment(course), stdout=log, stderr=log)
+        first = course / "autograded" / notebooks[0].parts[-3] / ASSIGNMENT
+        while running.poll() is None and (first / FILE_NAME).exists():  # it has not begun
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 2.0))
+        killed += running.poll() is None
+        for process in reversed(family(running.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        running.wait()
+        grade(course)
+        assert results_of(course) == results_of(quiet), f"after kill {number}"
+        assert grades_in(course / "gradebook.db") == grades_in(quiet / "gradebook.db")
+        for student in students:
+            assert outputs_of(course, student.id) == outputs_of(quiet, student.id)
+    assert killed >= KILLED_RUNS / 2
+
+
+def outputs_of(course: Path, student: str) -> list[str]:
+    """What the student's cells put out; nbgrader writes the same text as lists of lines."""
+    return [
+        "".join(output.get("text", output.get("evalue", "")))
+        for cell in executed(course, student)["cells"]
+        for output in cell.get("outputs", ())
+    ]

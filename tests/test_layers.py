@@ -1,6 +1,7 @@
 """The course library: every derivative is exact, every refusal says what to do."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -193,7 +194,7 @@ def test_an_unknown_init_is_refused_with_the_names_there_are(init):
 def test_loss_is_the_mean_over_all_elements_and_backward_its_derivative(shape, rng):
     y, t = rng.standard_normal(shape), rng.standard_normal(shape)
     loss = MSELoss()
-    assert loss.forward(y, t) == pytest.approx(sum((a - b) ** 2 for a, b in zip(y.flat, t.flat)) / y.size)
+    assert loss.forward(y, t) == pytest.approx(sum((a - b) ** 2 for a, b in zip(y.flat, t.flat, strict=True)) / y.size)
     numerical = central_differences(lambda value: MSELoss().forward(value, t), y, np.ones(()), STEP)
     close(loss.backward(), numerical, TOLERANCE)
     close(loss.backward(), 2 * (y - t) / (shape[0] * shape[1]))
@@ -303,7 +304,7 @@ def test_forward_backward_gives_the_loss_and_the_norms_input_side_first(rng):
     assert loss == pytest.approx(loss_with(network[0], first))
     assert len(norms) == 3
     for layer, W, norm in ((network[0], first, norms[0]), (network[-1], last, norms[-1])):
-        numerical = central_differences(lambda value: loss_with(layer, value), W, np.ones(()), STEP)
+        numerical = central_differences(partial(loss_with, layer), W, np.ones(()), STEP)
         assert norm == pytest.approx(np.sqrt(np.sum(numerical**2)), rel=TOLERANCE)
 
 
@@ -311,7 +312,7 @@ def test_forward_backward_keeps_the_parameters_and_sets_every_gradient(rng):
     network = build_deep_network(3, rng=rng)
     before = [{name: value.copy() for name, value in layer.params.items()} for layer in network]
     forward_backward(network, rng.standard_normal((6, 2)), rng.standard_normal((6, 1)))
-    for layer, params in zip(network, before):
+    for layer, params in zip(network, before, strict=True):
         for name, value in params.items():
             np.testing.assert_array_equal(layer.params[name], value)
             assert layer.grads[name].shape == value.shape

@@ -120,9 +120,9 @@ def test_running_statistics_are_a_geometric_mean_of_batches(solved, rng):
     for batch in batches:
         layer.forward(batch)
     weights = [0.3 * 0.7**2, 0.3 * 0.7, 0.3]
-    close(layer.running_mean, sum(w * np.add.reduce(b) / len(b) for w, b in zip(weights, batches)))
+    close(layer.running_mean, sum(w * np.add.reduce(b) / len(b) for w, b in zip(weights, batches, strict=True)))
     variances = [np.add.reduce(b**2) / len(b) - (np.add.reduce(b) / len(b)) ** 2 for b in batches]
-    close(layer.running_var, 0.7**3 + sum(w * v for w, v in zip(weights, variances)))
+    close(layer.running_var, 0.7**3 + sum(w * v for w, v in zip(weights, variances, strict=True)))
 
 
 def test_a_prediction_is_affine_in_x_and_keeps_the_statistics(solved, rng):
@@ -142,7 +142,7 @@ def test_a_prediction_is_affine_in_x_and_keeps_the_statistics(solved, rng):
 def network_with(*grads):
     """Layers that hold these gradients."""
     layers = [Linear(2, 2) for _ in grads]
-    for layer, values in zip(layers, grads):
+    for layer, values in zip(layers, grads, strict=True):
         layer.grads = {name: None if g is None else np.array(g, dtype=float) for name, g in values.items()}
     return layers
 
@@ -185,7 +185,9 @@ def test_what_is_not_finite_is_refused_before_anything_is_scaled(solved, value):
 def normal_equations(y):
     """The slope of the line through (i, y_i): (n sum(i y) - sum(i) sum(y)) / (n sum(i^2) - sum(i)^2)."""
     n, i = len(y), range(len(y))
-    return (n * sum(a * b for a, b in zip(i, y)) - sum(i) * sum(y)) / (n * sum(a * a for a in i) - sum(i) ** 2)
+    return (n * sum(a * b for a, b in zip(i, y, strict=True)) - sum(i) * sum(y)) / (
+        n * sum(a * a for a in i) - sum(i) ** 2
+    )
 
 
 @pytest.mark.parametrize("n", [2, 3, 20])

@@ -16,22 +16,23 @@ import numpy as np
 import pytest
 
 from autograder import cli
-from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.checks.exercise import Stopped
+from autograder.checks.judge import interrupted
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.cli.report import FORMATS
 from autograder.exercises.recorded import known_mistakes
 from autograder.grading.course import Course, CourseError
 from autograder.grading.read_class import read_class, result_of
-from autograder.grading.store import ResultStore
 from autograder.locale import LANGUAGES, _, speaking
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
 from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord
 from autograder.report.class_report import FILES
-from autograder.report.class_words import causes_in_words, ending, endings
+from autograder.report.class_words import causes_in_words, ending_words, endings
 from autograder.report.statistics import discrimination, item_statistics
 from autograder.report.words import headline
-from autograder.sandbox import client, limits
+from autograder.sandbox import client
 from tests import report_class as made_of
 from tests.class_folder import command
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
@@ -243,10 +244,10 @@ def test_the_page_counts_each_cause_once_a_student_and_alternatives_as_one(made,
     assert any(" Or: " in title for title, *_rest in rows)
 
 
-def test_a_cause_from_an_older_kit_is_told():
-    item = {"id": "norm", "outcome": "failed", "points": 0.0, "max": 1.0, "message": "", "cause": "gone"}
-    data = {"message": "", "mended": [], "checks": {"clip_gradients": {"items": [item, {**item, "cause": None}]}}}
-    first, second = result_of(data).checks["clip_gradients"].items
+def test_a_cause_that_this_kit_no_longer_knows_is_told():
+    items = (Item("norm", "", Outcome.FAILED, 0.0, 1.0, causes=("gone",)), Item("scale", "", Outcome.PASSED, 1.0, 1.0))
+    result = SubmissionResult({"clip_gradients": ExerciseResult("clip_gradients", items)})
+    first, second = result_of(result.to_json()).checks["clip_gradients"].items
     assert (first.causes, second.causes) == (("gone",), ())
     assert causes_in_words("clip_gradients", first.causes) == "gone"
 
@@ -261,9 +262,8 @@ def test_a_report_is_in_the_assignments_language_and_the_page_in_one_that_was_as
     source.write_text(json.dumps({"cells": [], "metadata": {"autograder": {"language": edition}}}), encoding="utf-8")
     item = Item(CHECKS[0][1].id, "", Outcome.FAILED, 0.0, 1.0)
     found = ExerciseResult(CHECKS[0][0].id, (item,))
-    with ResultStore(tmp_path) as store:
-        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult({found.id: found}))
-        store.put(ASSIGNMENT, "s2", "digest", "full", SubmissionResult(message="why"))
+    made_of.write(tmp_path, "s1", SubmissionResult({found.id: found}))
+    made_of.write(tmp_path, "s2", SubmissionResult(message="why"))
 
     def written(name):
         return (tmp_path / "report" / ASSIGNMENT / name).read_text(encoding="utf-8")
@@ -342,18 +342,16 @@ def test_scores_are_counted_in_tenths():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_the_runner_says_of_stopped_code_is_recognised_and_cannot_be_feigned(language):
+def test_how_code_ended_is_said_by_the_result_and_by_no_sentence(language):
     with speaking(language):
-        for text, kind in (
-            (limits.took_too_long(20.0, on_the_clock=False), "time-out"),
-            (limits.took_too_long(80.0, on_the_clock=True), "time-out"),
-            (f"{limits.took_too_long(4.0, on_the_clock=False)}\n{limits.less_than_usual()}", "time-out"),
-            (client._whole_took_too_long(), "time-out"),
-            (client._ended(), "crash"),
-            (client._unreadable(), "crash"),
-        ):
-            assert ending(text) == kind
-            assert ending(f"Your code raised E: {text}") is None
+        for ending in Ending:
+            result = interrupted(made_of.ODD, Stopped("...", ending)).scaled_to(3.0)
+            assert result_of(SubmissionResult({result.id: result}).to_json()).checks[result.id] == result
+            student = StudentRecord(Person("s"), SubmissionResult({result.id: result}))
+            assert list(endings(student)) == [(result.id, ending)] and ending_words(ending)
+        feigned = interrupted(made_of.ODD, str(client._ended()))  # as an error's own text
+        assert feigned.ending is None and {item.outcome for item in feigned.items} == {Outcome.RAISED}
+        assert not list(endings(StudentRecord(Person("s"), SubmissionResult({feigned.id: feigned}))))
 
 
 def test_every_outcome_has_a_column_of_its_own(page):
@@ -477,7 +475,7 @@ def test_junit(made, record):
 
 def test_a_student_may_end_in_more_than_one_exercise(record):
     slow = next(student for student in record.students if student.id == made_of.SLOW)
-    assert list(endings(slow)) == [(made_of.ODD.id, "time-out")]
+    assert list(endings(slow)) == [(made_of.ODD.id, Ending.OUT_OF_TIME)]
 
 
 def run(course, *arguments):
@@ -516,7 +514,7 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
 
 
 def test_formats_have_one_name_each():
-    assert FORMATS == tuple(FILES)
+    assert tuple(FILES) == FORMATS
 
 
 @pytest.mark.parametrize(
@@ -558,8 +556,7 @@ def test_an_assignment_without_points_is_reported(tmp_path):
 def test_a_folder_whose_name_is_no_text_is_named_and_the_class_reported(tmp_path):
     (tmp_path / "nbgrader_config.py").write_text("")
     os.makedirs(os.fsencode(tmp_path) + b"/submitted/" + "太郎".encode("shift_jis") + b"/" + ASSIGNMENT.encode())
-    with ResultStore(tmp_path) as store:
-        store.put(ASSIGNMENT, "s1", "digest", "full", SubmissionResult(message="unreadable"))
+    made_of.write(tmp_path, "s1", SubmissionResult(message="unreadable"))
     with speaking("en"):
         record = read_class(Course(tmp_path), ASSIGNMENT)
         text = class_page(record)

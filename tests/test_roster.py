@@ -68,6 +68,11 @@ def test_japanese_headings(read, encoding):
     assert people == (Person("s1", "太郎", "鈴木", "taro@example.ac.jp"), Person("s2", "花子", "山田"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_by_one_ascii_character_of_two(read, encoding):
+    assert read("姓,名,学籍番号\n鈴木,太郎,s1\n", encoding).people == (Person("s1", "太郎", "鈴木"),)
+
+
 @pytest.mark.parametrize(
     ("name", "encoding"),
     [

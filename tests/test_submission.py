@@ -47,7 +47,7 @@ def test_sources_may_be_strings_or_lines(write_notebook):
         ('{"nbformat": 3, "worksheets": 7}', "not a Jupyter notebook"),
         ('{"nbformat": 4, "cells": "none"}', "not a Jupyter notebook"),
         (json.dumps(notebook_of([])), "does not belong to any known assignment"),
-        (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "not belong to any"),
+        (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "not belong"),
     ],
 )
 def test_what_is_no_submission_is_refused_with_a_reason_and_a_way_out(write_notebook, monkeypatch, content, words):

@@ -31,7 +31,7 @@ def same(a, b):
     if isinstance(a, (np.ndarray, np.generic)):
         return a.dtype.newbyteorder("=") == b.dtype.newbyteorder("=") and np.array_equal(a, b, equal_nan=True)
     if isinstance(a, dict):
-        return len(a) == len(b) and all(same(p, q) for x, y in zip(a.items(), b.items()) for p, q in zip(x, y))
+        return len(a) == len(b) and all(map(same, a.items(), b.items()))
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     return a == b or (a != a and b != b)

@@ -16,7 +16,7 @@ from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
 from autograder.checks import encoding, values
 from autograder.checks.exercise import Stopped
-from autograder.checks.results import Outcome
+from autograder.checks.results import Ending, Outcome
 from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
 from autograder.grading.grade_submission import grade_submission
@@ -42,7 +42,7 @@ def clip_gradients(layers, max_norm=1.0):
 def run_cells(*sources, figures=Figures.ALL, limits=QUICK):
     """The outputs of extra cells of an otherwise empty notebook."""
     extra = [code_cell(source) for source in sources]
-    notebook = small_notebook(extra=extra, **{name: "" for name in client_solutions()})
+    notebook = small_notebook(extra=extra, **dict.fromkeys(client_solutions(), ""))
     submission = submission_of(notebook, "test")
     run = run_submission(submission, {}, figures, limits)
     first = len(notebook["cells"]) - len(submission.exercises) - len(extra)
@@ -153,25 +153,36 @@ def test_the_reference_has_full_marks_through_a_worker():
 
 
 @pytest.mark.parametrize(
-    ("broken", "first"),
+    ("broken", "first", "ending"),
     [
-        (FOREVER, Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)", Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)", Outcome.STOPPED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)", Outcome.RAISED),
-        ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED),
-        ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED),
+        (FOREVER, Outcome.STOPPED, Ending.OUT_OF_TIME),
+        (
+            "def clip_gradients(layers, max_norm=1.0):\n    import os\n    os._exit(0)",
+            Outcome.STOPPED,
+            Ending.PROCESS_ENDED,
+        ),
+        (
+            "def clip_gradients(layers, max_norm=1.0):\n    import ctypes\n    ctypes.string_at(0)",
+            Outcome.STOPPED,
+            Ending.PROCESS_ENDED,
+        ),
+        ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers)", Outcome.RAISED, None),
+        ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED, None),
+        ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED, None),
     ],
     ids=["endless", "exit", "segfault", "sys.exit", "interrupt", "recursion", "huge", "syntax"],
 )
-def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first):
+def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first, ending):
     by_exercise, graded = scores(clip_gradients=broken)
     assert by_exercise["clip_gradients"] == 0
     assert sum(by_exercise.values()) == 30
     assert all(item.message for item in graded.result.checks["clip_gradients"].items)
     assert graded.result.checks["clip_gradients"].items[0].outcome is first
+    assert {name: check.ending for name, check in graded.result.checks.items() if check.ending} == (
+        {"clip_gradients": ending} if ending else {}
+    )
 
 
 def test_a_backward_that_fits_a_wrong_forward_keeps_that_promise():
@@ -235,8 +246,7 @@ def seen_of(*names, limits=QUICK, extra=(), host=None, **solutions):
     submission = submission_of(small_notebook(extra=[code_cell(cell) for cell in extra], **solutions), "test")
     cases = {name: [expectation.case for expectation in recorded(exercise(name))] for name in names}
     with speaking("en"):
-        run = run_submission(submission, cases, limits=limits, host=host)
-    return run
+        return run_submission(submission, cases, limits=limits, host=host)
 
 
 @pytest.fixture
@@ -376,7 +386,7 @@ def test_checks_of_one_class_share_one_wait(given, monkeypatch):
     assert loop != UNBIASED
     names = [f"batch_norm_{part}" for part in ("backward", "forward", "inference")]
     seen_of(*names, limits=Limits(probe_seconds=1.0), batch_norm=loop)
-    assert given[-3:] == list(zip(names, (1.0, 0.5, 0.5)))
+    assert given[-3:] == list(zip(names, (1.0, 0.5, 0.5), strict=True))
 
 
 def test_what_uses_stopped_code_keeps_time_that_right_code_does_not_need():
@@ -390,30 +400,28 @@ def test_what_uses_stopped_code_keeps_time_that_right_code_does_not_need():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no interval timers on Windows")
 def test_time_limit_stops_a_loop_that_swallows_exceptions():
-    with pytest.raises(OutOfTime):
-        with time_limit(0.1):
-            while True:
-                try:
-                    time.sleep(0.01)
-                except Exception:
-                    pass
+    with pytest.raises(OutOfTime), time_limit(0.1):
+        while True:
+            try:  # noqa: SIM105  # as students write it
+                time.sleep(0.01)
+            except Exception:
+                pass
 
 
 @HAS_TIMERS
 def test_a_limit_within_another_leaves_that_one_as_it_was(monkeypatch):
     monkeypatch.setattr("autograder.sandbox.limits.CLOCK_FACTOR", 100.0)  # however busy the machine is
     start = time.process_time()
-    with pytest.raises(OutOfTime):
-        with time_limit(0.2):
-            with time_limit(5.0):
-                pass
-            while True:
-                pass
+    with pytest.raises(OutOfTime), time_limit(0.2):
+        with time_limit(5.0):
+            pass
+        while True:
+            pass
     assert 0.2 <= time.process_time() - start < 2.0
-    with speaking("en"), pytest.raises(OutOfTime, match="after 0 s of computing"):
-        with time_limit(0.2), time_limit(1000.0):
-            while True:
-                pass
+    stopped = pytest.raises(OutOfTime, match="after 0 s of computing")
+    with speaking("en"), stopped, time_limit(0.2), time_limit(1000.0):
+        while True:
+            pass
 
 
 def test_recorded_cases_survive_the_wire():

@@ -96,7 +96,7 @@ def alike(one: Any, other: Any) -> bool:
             return False
         if one and one[0] == "numbers" == other[0]:
             return _alike_numbers(one, other)
-        return all(alike(a, b) for a, b in zip(one, other))
+        return all(alike(a, b) for a, b in zip(one, other, strict=True))
     return one == other
 
 

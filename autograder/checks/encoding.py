@@ -184,8 +184,8 @@ class _Message:
         if code == _OPAQUE and [type(part) for part in parts] == [str]:
             return Opaque(parts[0][:MAX_NAME])
         if code == _RAISED and [type(part) for part in parts] == [str, tuple, str, int, str]:
-            if all(type(name) is str for name in parts[1]):
-                kind, bases, message, line, source = parts
+            kind, bases, message, line, source = parts
+            if all(type(name) is str for name in bases):
                 return Raised(kind[:MAX_NAME], bases, message[:MAX_MESSAGE], line, source[:MAX_LINE])
         raise WireError(f"malformed extension {code}")
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.checks.results import Ending
 from autograder.checks.values import Raised, simplify
 from autograder.locale import _
 
@@ -95,6 +96,12 @@ class Observation:
 
 class Stopped(str):
     """Why there is no observation: the student's code was stopped, or ended its process."""
+
+    def __new__(cls, reason: object, ending: Ending) -> Stopped:
+        """The sentence `reason`, which a student reads, and in a word how the code ended."""
+        stopped = super().__new__(cls, reason)
+        stopped.ending = ending
+        return stopped
 
 
 class StudentError(Exception):

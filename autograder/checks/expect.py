@@ -5,6 +5,7 @@ All functions take the `name` by which a student knows the value, and raise `Fai
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def kind_of(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _("an array of shape {shape}").format(shape=value.shape)
     if type(value) in (list, tuple):
-        return _("a {type} of {n} items").format(type=type(value).__name__, n=len(value))
+        return _("a {type} of length {n}").format(type=type(value).__name__, n=len(value))
     if type(value) in (int, float, bool, str):
         return f"{type(value).__name__} {value!r:.60}"
     return type(value).__name__
@@ -85,10 +86,8 @@ def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise Failed(_("{name} is None: nothing was returned or set.").format(name=name))
     numbers = None
     if isinstance(value, (np.ndarray, np.number, list, tuple, int, float)) and type(value) is not bool:
-        try:
+        with contextlib.suppress(ValueError):  # ragged
             numbers = np.asarray(value)
-        except ValueError:  # ragged
-            pass
     if numbers is None or numbers.dtype.kind not in "iuf":
         raise Failed(
             _("{name} should be an array of shape {shape}, but it is {kind}.").format(

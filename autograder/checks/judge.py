@@ -67,9 +67,10 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
 
 def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
     """The result of an exercise whose code ended, with or without an error, before it could be observed."""
-    outcome = Outcome.STOPPED if isinstance(reason, Stopped) else Outcome.RAISED
+    ending = reason.ending if isinstance(reason, Stopped) else None
+    outcome = Outcome.STOPPED if ending else Outcome.RAISED
     items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
-    return ExerciseResult(exercise.id, tuple(items))
+    return ExerciseResult(exercise.id, tuple(items), ending=ending)
 
 
 def falls_short(check: Check, trial: Trial) -> bool:
@@ -126,7 +127,7 @@ class _Diagnosis:
 
     @cached_property
     def _departures(self) -> Sketches:
-        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials))
+        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials), strict=True)
         return departures(sketches_of(seen), sketches_of(expected))
 
 

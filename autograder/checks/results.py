@@ -19,6 +19,14 @@ class Outcome(StrEnum):
     GRADER_ERROR = "grader error"
 
 
+class Ending(StrEnum):
+    """How code ended that left nothing to judge, and no error to show."""
+
+    OUT_OF_TIME = "out of time"
+    PROCESS_ENDED = "process ended"
+    UNREADABLE = "unreadable reply"
+
+
 @dataclass(frozen=True)
 class Item:
     """The result of one check.
@@ -72,11 +80,13 @@ class ExerciseResult:
 
     Attributes:
         worth: the points of the exercise in the notebook; None means the sum of its items.
+        ending: how the student's code ended, if it was stopped or died before it could be judged; otherwise None.
     """
 
     id: str
     items: tuple[Item, ...]
     worth: float | None = None
+    ending: Ending | None = None
 
     @property
     def score(self) -> float:
@@ -104,11 +114,16 @@ class ExerciseResult:
             return self
         scale = points / self.max
         items = (replace(item, points=item.points * scale, max=item.max * scale) for item in self.items)
-        return ExerciseResult(self.id, tuple(items), points)
+        return replace(self, items=tuple(items), worth=points)
 
     def to_json(self) -> dict[str, Any]:
         """The exercise as in a results file."""
-        return {"score": self.score, "max": self.max, "items": [item.to_json() for item in self.items]}
+        return {
+            "score": self.score,
+            "max": self.max,
+            "ending": self.ending and self.ending.value,
+            "items": [item.to_json() for item in self.items],
+        }
 
 
 @dataclass(frozen=True)

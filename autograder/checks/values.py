@@ -118,8 +118,8 @@ class _Copy:
             return float.__float__(value)
         if depth < MAX_DEPTH:
             if issubclass(kind, dict) and dict.__len__(value) <= MAX_ITEMS:
-                plain = {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
-                return plain if number_keys(plain) <= MAX_NUMBER_KEYS else Opaque(_class_name(kind))
+                copied = {self._key(key): self.of(item, depth + 1) for key, item in dict.items(value)}
+                return copied if number_keys(copied) <= MAX_NUMBER_KEYS else Opaque(_class_name(kind))
             if issubclass(kind, list) and list.__len__(value) <= MAX_ITEMS:
                 return [self.of(item, depth + 1) for item in list.__iter__(value)]
             if issubclass(kind, tuple) and tuple.__len__(value) <= MAX_ITEMS:

@@ -6,6 +6,7 @@ Imports that only one command needs are in its `run`, so that `check` starts fas
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 from autograder import __version__
@@ -29,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
         choose_language(language)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a character (an old Windows code page) gets "?" instead of an error.
-        stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     options.lang = language  # anywhere in the command line
     try:

@@ -16,7 +16,7 @@ from rich.table import Table
 from autograder import __version__
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord
 from autograder.report.text import printable
@@ -92,7 +92,7 @@ def print_next(record: ClassRecord, folder: Path) -> None:
     """The class's state in nbgrader's gradebook, and the next command."""
     scores = [student.score for student in record.students if student.score is not None]
     waiting = sum(bool(student.waiting) for student in record.students)
-    line = _("Mean: {mean:.2f} of {max:g} points, {n} students with a score").format(
+    line = _("Mean: {mean:.2f} of {max:g} points; students with a score: {n}").format(
         mean=fmean(scores), max=record.max, n=len(scores)
     )
     if waiting:
@@ -106,13 +106,13 @@ def print_next(record: ClassRecord, folder: Path) -> None:
 def write_results(target: Path, course: Course, assignment: str) -> None:
     """Write the results file of everybody who has been graded, one student after the other."""
     draft = target.with_name(f".{target.name}.tmp")
-    with ResultStore(course.folder) as store, draft.open("w", encoding="utf-8", newline="\n") as file:
-        levels = {Level(level) for _student, level, _result in store.results(assignment)}
+    with draft.open("w", encoding="utf-8", newline="\n") as file:
+        levels = {Level(stored.isolation) for _student, stored in stored_results(course, assignment)}
         worst = max(levels, key=list(Level).index, default="none")
         head = {"assignment": assignment, "kit": __version__, "isolation": str(worst)}
         file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "submissions": {')
-        for number, (student, level, result) in enumerate(store.results(assignment)):
-            submission = {**json.loads(result), "isolation": level}
+        for number, (student, stored) in enumerate(stored_results(course, assignment)):
+            submission = {**stored.result, "isolation": stored.isolation}
             file.write(",\n" if number else "\n")
             file.write(f"{json.dumps(student, ensure_ascii=False)}: {json.dumps(submission, ensure_ascii=False)}")
         file.write("\n}}\n")

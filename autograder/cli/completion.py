@@ -44,7 +44,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
     for action in _actions(parser):
         if action.metavar in COMPLETED:
-            action.complete = getattr(shtab, COMPLETED[action.metavar])
+            action.complete = getattr(shtab, COMPLETED[action.metavar])  # type: ignore[attr-defined]  # shtab looks for it there
     return shtab.complete(parser, shell)
 
 

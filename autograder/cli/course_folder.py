@@ -23,7 +23,7 @@ with contextlib.suppress(ImportError):  # there are no groups on Windows
     import grp
 
 CONFIG = "nbgrader_config.py"
-PRIVATE = (*GUARDED, ".git", "gradebook.db", "results.db", "report")
+PRIVATE = (*GUARDED, ".git", "gradebook.db", "report")
 """Parts of a course folder that others must not read or write: solutions, submissions, grades."""
 
 _PASS = stat.S_IXGRP | stat.S_IXOTH

@@ -22,7 +22,8 @@ SAID_BY_ARGPARSE = (
 )
 """Error messages of argparse, which the catalogue translates."""
 
-argparse._ = _  # argparse's own would use the system's language and ignore AUTOGRADER_LANG and `--lang`
+# argparse's own would use the system's language and ignore AUTOGRADER_LANG and `--lang`.
+argparse._ = _  # type: ignore[attr-defined]  # the name is not public
 
 
 class UnusablePath(Exception):

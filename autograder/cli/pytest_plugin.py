@@ -74,6 +74,8 @@ class SubmissionChecks(pytest.File):
 class CheckItem(pytest.Item):
     """One check, already judged."""
 
+    parent: SubmissionChecks
+
     def __init__(self, *, item: Any, exercise_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.item, self._exercise_id = item, exercise_id

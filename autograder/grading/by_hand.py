@@ -50,7 +50,7 @@ class Beside:
 
 def by_hand(released: Mapping[str, ReleasedCell]) -> dict[str, ReleasedCell]:
     """The `released` cells that a person grades."""
-    return {name: cell for name, cell in released.items() if (cell.grade and cell.solution) or cell.task}
+    return {name: cell for name, cell in released.items() if cell.is_by_hand}
 
 
 def untouched(cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell]) -> set[str]:

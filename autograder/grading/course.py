@@ -32,6 +32,16 @@ class CourseError(Exception):
     """This folder cannot be used for grading; the message says what to do."""
 
 
+def unusable_gradebook(reason: object) -> CourseError:
+    """The error that the database of grades does not do what it is asked."""
+    return CourseError(
+        _(
+            "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "
+            "kept; run the same command again."
+        ).format(reason=reason)
+    )
+
+
 @dataclass(frozen=True)
 class Handed:
     """What one student handed in for an assignment: the folder in submitted/, and the target folder in autograded/."""
@@ -137,7 +147,8 @@ class Course:
         """Let the settings name plug-ins in modules beside nbgrader_config.py, as with nbgrader's commands."""
         if str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))  # last: a module here hides no installed one
-        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # None: Python refuses to import it
+        # None: Python refuses to import it.
+        sys.modules.update(dict.fromkeys(FROM_STUDENTS))  # type: ignore[arg-type]  # its type knows modules alone
 
     @cached_property
     def directory(self) -> Any:
@@ -208,19 +219,22 @@ class Course:
         "*" always means everybody, even if somebody has that id.
         """
         directory = self.directory
-        submitted = directory.submitted_directory
-        if student != "*" and Path(directory.format_path(submitted, student, assignment)).is_dir():
+        for name, folder in self.folders(directory.submitted_directory, assignment, student):
+            yield Handed(name, folder, Path(directory.format_path(directory.autograded_directory, name, assignment)))
+
+    def folders(self, step: str, assignment: str, student: str = "*") -> Iterator[tuple[str, Path]]:
+        """Students with their folders in the folder for `step`, such as submitted/, by student; as in `handed_in`."""
+        directory = self.directory
+        if student != "*" and Path(directory.format_path(step, student, assignment)).is_dir():
             student = glob.escape(student)
-        pattern = Path(directory.format_path(submitted, student, glob.escape(assignment)))
-        own = directory.format_path(submitted, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
+        pattern = Path(directory.format_path(step, student, glob.escape(assignment)))
+        own = directory.format_path(step, "(?P<student>[^/]*)", re.escape(assignment), escape=True)
         whose = re.compile(own, re.DOTALL)
         root = Path(directory.root)
         for folder in sorted(root.glob(str(pattern.relative_to(root)))):
             match = whose.fullmatch(str(folder))
             if match:
-                name = match["student"]
-                target = directory.format_path(directory.autograded_directory, name, assignment)
-                yield Handed(name, folder, Path(target))
+                yield match["student"], folder
 
     def generate(self, assignment: str) -> None:
         """Register `assignment` in the gradebook, with nbgrader's generate_assignment.
@@ -241,7 +255,8 @@ class Course:
                 found = sorted(glob.glob(os.path.join(glob.escape(folder), "*.ipynb")))
                 if not found:
                     raise CourseError(_("There is no notebook in {folder}.").format(folder=os.path.normpath(folder)))
-                self.assignments, self.notebooks = {folder: found}, []
+                self.assignments: dict[str, list[str]] = {folder: found}
+                self.notebooks: list[str] = []
 
         if not self.source(assignment).is_dir():
             raise self.unknown(assignment)

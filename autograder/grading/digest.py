@@ -9,12 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import autograder
-from autograder.grading.course import Handed
 from autograder.grading.job import Assignment, Settings
 from autograder.grading.reference import Reference
 from autograder.locale import speaking
 from autograder.notebooks.attachments import files_beside
-from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
+from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, plain_content
 from autograder.notebooks.submission import no_notebook, notebooks_in
 
 PACKAGE = Path(autograder.__file__).parent
@@ -24,7 +23,8 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
     """What the whole class shares: the kit, the reference, the secret, the released cells, the options."""
     digest = hashlib.sha256()
     kit = [path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern)]
-    solutions = settings.course.joinpath("reference").glob("**/*.py")
+    reference = settings.course / "reference"
+    solutions = [path for pattern in ("**/*.py", "**/*.toml") for path in reference.glob(pattern)]
     for path in [*sorted(kit), *sorted(solutions)]:
         _add(digest, path.name.encode(), path.read_bytes())
     options = {"figures": settings.figures, "limits": asdict(settings.limits)}
@@ -37,32 +37,24 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
     return digest.digest()
 
 
-def content_digest(settings: bytes, handed: Handed, notebook: str) -> str:
-    """What one result rests on: `settings`, and the files that were handed in; not the language that is spoken now.
+def content_digest(settings: bytes, folder: Path, notebook: str) -> str:
+    """What one result rests on: `settings`, and the files handed in in `folder`; not the language that is spoken now.
 
     No notebook is parsed here, in the process that serves the class: of several, all count, and which is newer.
     """
     digest = hashlib.sha256(settings)
-    found = notebooks_in(handed.folder, notebook)
-    _add(digest, b"\0".join(os.fsencode(path.relative_to(handed.folder)) for path in found))
+    found = notebooks_in(folder, notebook)
+    _add(digest, b"\0".join(os.fsencode(path.relative_to(folder)) for path in found))
     if not found:
         with speaking("en"):
-            _add(digest, no_notebook(handed.folder, notebook).encode())  # which names the files that are there
+            _add(digest, no_notebook(folder, notebook).encode())  # which names the files that are there
     for path in found:
-        _add(digest, _content(path))
+        content = plain_content(path, MAX_NOTEBOOK_BYTES)
+        _add(digest, b"not read" if content is None else b"read", content or b"")
     for path in {path.parent: path for path in reversed(found)}.values():
         for name, content in files_beside(path).items():
             _add(digest, name.encode(), content)
     return digest.hexdigest()
-
-
-def _content(path: Path) -> bytes:
-    """What `path` holds; its size where that is too much, or why it cannot be read, which the grader will say."""
-    try:
-        size = path.stat().st_size
-        return path.read_bytes() if size <= MAX_NOTEBOOK_BYTES else str(size).encode()
-    except OSError as error:
-        return str(error.strerror).encode()
 
 
 def _add(digest: hashlib._Hash, *parts: bytes) -> None:

@@ -1,16 +1,15 @@
 """Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
 
 Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
-results store. A submission counts as done when its row in the store is written, after all else.
+results. A submission counts as done when its result is written, after all else.
 
 Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong with one, and says it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,7 +23,7 @@ from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
 from autograder.grading.read_class import result_of
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import NOT_DONE, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
@@ -80,12 +79,8 @@ def grade_class(
     Raises:
         CourseError: the assignment is not there, or nobody has handed it in.
     """
-    with (
-        ClassGradebook(course, assignment) as gradebook,
-        ResultStore(course.folder) as store,
-        scratch_folder() as scratch,
-    ):
-        run = _Run(course, assignment, settings, gradebook, store)
+    with ClassGradebook(course, assignment) as gradebook, scratch_folder() as scratch:
+        run = _Run(course, assignment, settings, gradebook)
         handed_in = run.handed_in(student)
         total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
         needed = (settings, run.prepared, scratch, current_language())
@@ -101,16 +96,13 @@ def grade_class(
 class _Run:
     """One run of grading, with what it writes to."""
 
-    def __init__(
-        self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook, store: ResultStore
-    ) -> None:
+    def __init__(self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook) -> None:
         metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
         given = given_texts(course.directory, assignment, gradebook.notebook)
         self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
         self.summary = Summary()
         self._course, self._assignment, self._level = course, assignment, settings.level
-        self._gradebook, self._store = gradebook, store
-        self._settled, self._known = settings_digest(settings, self.prepared), store.contents(assignment)
+        self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._digests: dict[str, str] = {}
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -142,7 +134,7 @@ class _Run:
         """Those of `handed_in` that have to be graded."""
         for handed in handed_in:
             is_new = False
-            with self.alone(handed.student):
+            with self.alone(handed):
                 self.summary.look(handed.student, read_timestamp(handed.folder)[1])
                 is_new = self._is_new(handed)
             if is_new:
@@ -151,17 +143,17 @@ class _Run:
     def save(self, handed: Handed, done: GradedFolder | BaseException) -> None:
         """Write what came of a submission: executed notebook, gradebook and result, in this order."""
         digest = self._digests.pop(handed.student)
-        with self.alone(handed.student):
+        with self.alone(handed):
             if isinstance(done, BaseException):
-                self._fail(handed.student, done)
+                self._fail(handed, done)
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
-                self._store.put(self._assignment, handed.student, digest, done.isolation, done.result)
+                write_result(self._course.folder, handed.target, digest, done.isolation, done.result)
                 self._note(handed.student, done)
 
     @contextmanager
-    def alone(self, student: str) -> Iterator[None]:
+    def alone(self, handed: Handed) -> Iterator[None]:
         """The one place where what goes wrong with a submission is caught, so that it is that student's alone.
 
         Only what is wrong with the course as a whole goes on from here, such as a gradebook that is not to be had.
@@ -172,19 +164,22 @@ class _Run:
             raise
         except Exception as error:  # whatever a hand-in may bring about
             self._gradebook.forget()
-            self._fail(student, error)
+            self._fail(handed, error)
 
-    def _fail(self, student: str, error: BaseException) -> None:
+    def _fail(self, handed: Handed, error: BaseException) -> None:
+        """Say in place of a result why there is none: the submission is graded again next time."""
         reason = as_text(f"{type(error).__name__}: {error}")
-        self.summary.broken[student] = reason
+        self.summary.broken[handed.student] = reason
         message = _("Not graded because the grader failed; run the command again")
-        self._store.put_failure(self._assignment, student, self._level, f"{message}: {reason}")
+        failure = SubmissionResult(message=f"{message}: {reason}")
+        with suppress(OSError):  # the disk may be full
+            write_result(self._course.folder, handed.target, NOT_DONE, self._level, failure)
 
     def _is_new(self, handed: Handed) -> bool:
-        digest = content_digest(self._settled, handed, self.prepared.notebook)
-        if self._known.get(handed.student) == digest and self._gradebook.has(handed):
-            result = result_of(json.loads(self._store.result(self._assignment, handed.student)))
-            self._look(handed.student, result)
+        digest = content_digest(self._settled, handed.folder, self.prepared.notebook)
+        stored = read_result(self._course.folder, handed.target)
+        if stored and stored.digest == digest and self._gradebook.has(handed):
+            self._look(handed.student, result_of(stored.result))
             if self._penalise(handed):
                 self.summary.penalised += 1
             else:

@@ -24,7 +24,7 @@ from nbgrader.api import (
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
-from autograder.grading.course import Course, CourseError, Handed
+from autograder.grading.course import Course, CourseError, Handed, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _
@@ -77,12 +77,7 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 reason = str(error.orig)
                 if self._gradebook is not None:
                     self._gradebook.db.rollback()
-        raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}). Is another program using it? Finished results are kept; "
-                "run the same command again."
-            ).format(reason=reason)
-        )
+        raise unusable_gradebook(reason)
 
     return wrapper
 
@@ -114,7 +109,7 @@ class ClassGradebook:
             CourseError: the assignment is missing or does not belong to this kit, or the late policy cannot be used.
         """
         self._course, self._assignment = course, assignment
-        self._gradebook: Gradebook | None = None
+        self._gradebook: Any = None  # until it is open: opening it is tried again, too
         silence_link_warnings()
         self._late_policy = _late_policy(course)
         self._gradebook = self._open()

@@ -25,9 +25,10 @@ from autograder.grading.by_hand import (
 from autograder.grading.course import Handed, guarded_folders
 from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.grading.reference import Reference
+from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result
 from autograder.locale import _, speaking
 from autograder.notebooks.attachments import files_beside
-from autograder.notebooks.load import is_notebook_name
+from autograder.notebooks.load import folded, is_notebook_name
 from autograder.notebooks.mend import ReleasedCell, mend, stand_in
 from autograder.notebooks.submission import (
     CHECK_PREFIX,
@@ -110,6 +111,7 @@ class Grader:
                 return self._refuse(handed, str(error).replace(str(handed.folder) + os.sep, ""))
         released = self._assignment.released
         beside = answers_beside(notebook["cells"], released, self._assignment.given)
+        empty = untouched(notebook["cells"], released)
         submission = submission_of(notebook, self._assignment.notebook).showing(places_of(beside))
         files = files_beside(path)
         with speaking(submission.language):
@@ -117,13 +119,13 @@ class Grader:
                 submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
             )
             _fill(notebook, cell_outputs(submission, graded.run.outputs, graded.result.checks))
-            said = {**self._responses(notebook, beside), **comments(submission, graded.result.checks, notes)}
+            said = {**self._responses(empty, beside), **comments(submission, graded.result.checks, notes)}
             looks = (reason_to_look(beside),) if beside else ()
         self._write(handed, notebook, notes)
         return GradedFolder(
             replace(graded.result, mended=tuple(notes), looks=looks),
             graded.isolation,
-            {**self._by_hand(notebook, beside), **_automatic(submission, graded)},
+            {**self._by_hand(empty, beside), **_automatic(submission, graded)},
             said,
         )
 
@@ -146,10 +148,12 @@ class Grader:
         notebook = stand_in(reason, released, self._assignment.metadata)
         _fill(notebook, unread_outputs(notebook))
         self._write(handed, notebook, [])
-        checks = {name: 0.0 for name, cell in released.items() if cell.grade and not cell.solution}
-        said = {name: unread_comment() for name, cell in released.items() if cell.solution or cell.task}
-        result = SubmissionResult(message=reason)
-        return GradedFolder(result, self._host.level, {**self._by_hand(notebook), **checks}, said)
+        checks = {name: 0.0 for name, cell in released.items() if cell.is_automatic}
+        said: dict[str, str | None] = {
+            name: unread_comment() for name, cell in released.items() if cell.solution or cell.task
+        }
+        scores = {**self._by_hand(untouched(notebook["cells"], released)), **checks}
+        return GradedFolder(SubmissionResult(message=reason), self._host.level, scores, said)
 
     def _mend(self, notebook: dict[str, Any]) -> list[str]:
         own = self._assignment.metadata
@@ -163,20 +167,16 @@ class Grader:
     def _language(self) -> str | None:
         return language_of({"metadata": self._assignment.metadata})
 
-    def _by_hand(
-        self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]] = {}
-    ) -> dict[str, float | None]:
+    def _by_hand(self, empty: set[str], beside: Mapping[str, Collection[Beside]] = {}) -> dict[str, float | None]:
         """Cells that a person grades: 0 where nothing was written, there or beside, otherwise not yet known."""
-        empty = self._untouched(notebook)
         graded = by_hand(self._assignment.released)
         return {
             name: 0.0 if name in empty and not cell.task and name not in beside else None
             for name, cell in graded.items()
         }
 
-    def _responses(self, notebook: dict[str, Any], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
+    def _responses(self, empty: set[str], beside: Mapping[str, Collection[Beside]]) -> dict[str, str | None]:
         """The comments of solution cells, in the students' language: nbgrader's, and where an answer stands beside."""
-        empty = self._untouched(notebook)
         with speaking(self._language):
             return {
                 name: _("No response.") if name in empty and not cell.task else None
@@ -184,12 +184,10 @@ class Grader:
                 if cell.solution or cell.task
             } | {name: comment_on(places) for name, places in beside.items()}
 
-    def _untouched(self, notebook: dict[str, Any]) -> set[str]:
-        return untouched(notebook["cells"], self._assignment.released)
-
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes
         handed.target.mkdir(parents=True, exist_ok=True)
+        remove_result(handed.target)
         _copy_other_files(handed.folder, handed.target)
         target = handed.target / f"{self._assignment.notebook}.ipynb"
         draft = target.with_suffix(f".{os.getpid()}.tmp")
@@ -210,12 +208,13 @@ def _automatic(submission: Submission, graded: Graded) -> dict[str, float | None
 
 
 def _copy_other_files(folder: Path, target: Path) -> None:
-    """Copy what lies beside the notebook (the time stamp, data), but no link or device and nothing huge.
+    """Copy what lies beside the notebook (the time stamp, data), but no link or device, nothing huge and no result.
 
     What cannot be copied stays in submitted/: the grade does not rest on it.
     """
     left = MOST_COPIED_BYTES
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    files = sorted(folder.iterdir()) if folder.is_dir() else ()
+    for path in (path for path in files if folded(path.name) not in (DRAFT, FILE_NAME)):
         with contextlib.suppress(OSError):
             kind = path.lstat()
             if stat.S_ISREG(kind.st_mode) and not is_notebook_name(path.name) and kind.st_size <= left:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from autograder.locale import _
+from autograder.notebooks.load import folded
 
 
 def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """id -> the others that differ from it only in case, Unicode form and spaces; only ids that have any."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(ids)):
-        alike[_seen(name)].append(name)
-    groups = [names for names in alike.values() if len(names) > 1]
+    groups = alike(sorted(ids), _seen)
     return {name: tuple(other for other in names if other != name) for names in groups for name in names}
+
+
+def alike(ids: Iterable[str], look: Callable[[str], str]) -> list[list[str]]:
+    """The ids whose `look` is the same, where these are more than one; all in their order."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(ids):
+        groups[look(name)].append(name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def note_on(name: str, others: Iterable[str]) -> str:
@@ -28,12 +35,11 @@ def note_on(name: str, others: Iterable[str]) -> str:
 
 def _seen(name: str) -> str:
     """`name` as it looks: without case, width, and blank or invisible characters."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(c for c in folded if unicodedata.category(c)[0] not in "ZC")
+    return "".join(c for c in folded(name) if unicodedata.category(c)[0] not in "ZC")
 
 
 def _difference(names: list[str]) -> str:
-    def are_one(form: str, fold: bool) -> bool:
+    def are_one(form: Literal["NFC", "NFKC"], fold: bool) -> bool:
         return len({unicodedata.normalize(form, name.casefold() if fold else name) for name in names}) == 1
 
     if are_one("NFC", fold=False):

@@ -110,11 +110,10 @@ class Pool:
 
 
 def _begin(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    parent = multiprocessing.parent_process()
-
     def watch() -> None:
-        parent.join()
-        os._exit(1)
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()  # nobody else ends this process if its parent is killed
     prepare(*arguments)

@@ -1,12 +1,11 @@
-"""What is known of everybody in a class: the results store and nbgrader's gradebook, read together.
+"""What is known of everybody in a class: their results and nbgrader's gradebook, read together.
 
-Grades come from the gradebook, which knows what people gave by hand; what each check found comes from the store.
+Grades come from the gradebook, which knows what people gave by hand; what each check found comes from the results.
 Nothing is written, and who is in one of the two alone is kept.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, Subm
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
-from autograder.grading.course import Course, CourseError, refuse_elsewhere
-from autograder.grading.store import FILE_NAME, ResultStore
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
+from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
+from autograder.grading.result_file import stored_results
 from autograder.locale import _, speaking
 from autograder.notebooks.load import as_text
 from autograder.report.class_record import CellGrade, ClassRecord, Person, StudentRecord, sentences_of
@@ -46,19 +45,24 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
     language = course.language(assignment)
     with speaking(language):
-        stored = _stored(course.folder, assignment)
+        stored = {
+            student: (result_of(found.result), found.isolation)
+            for student, found in stored_results(course, assignment, done=True)
+        }
     book = _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
         raise course.unknown(assignment)
     students = tuple(
         StudentRecord(
             book.people.get(student, Person(student)),
-            *stored.get(student, (None, "")),
+            result,
+            isolation,
             grades=book.grades.get(student, {}),
             penalty=book.penalties.get(student, 0.0),
             handed_in=student in handed_in,
         )
         for student in sorted({*book.people, *stored, *handed_in})
+        for result, isolation in [stored.get(student, (None, ""))]
     )
     if all(student.score is None for student in students):
         raise CourseError(
@@ -68,23 +72,15 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     return ClassRecord(assignment, most, book.cells, students, language)
 
 
-def _stored(folder: Path, assignment: str) -> dict[str, tuple[SubmissionResult, str]]:
-    if not (folder / FILE_NAME).is_file():  # opening would make it
-        return {}
-    with ResultStore(folder) as store:
-        return {
-            student: (result_of(json.loads(text)), isolation)
-            for student, isolation, text in store.results(assignment, done=True)
-        }
-
-
 def result_of(data: dict[str, Any]) -> SubmissionResult:
     """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
     checks = {
-        name: ExerciseResult(name, _items(name, entry["items"]), entry.get("max"))
+        name: ExerciseResult(
+            name, _items(name, entry["items"]), entry["max"], Ending(entry["ending"]) if entry["ending"] else None
+        )
         for name, entry in data["checks"].items()
     }
-    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data.get("looks", ())))
+    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data["looks"]))
 
 
 def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
@@ -97,8 +93,7 @@ def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
             entry["points"],
             entry["max"],
             entry["message"],
-            # An older kit stored the first cause alone.
-            tuple(entry.get("causes") or filter(None, [entry["cause"]])),
+            tuple(entry["causes"]),
         )
         for entry in entries
     )
@@ -134,12 +129,7 @@ def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
         with Gradebook(directory.db_url, directory.course_id) as gradebook:
             yield gradebook
     except DatabaseError as error:
-        raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}). Is another program using it? Finished results are kept; "
-                "run the same command again."
-            ).format(reason=error.orig)
-        ) from error
+        raise unusable_gradebook(error.orig) from error
 
 
 def _people(gradebook: Gradebook) -> dict[str, Person]:

@@ -52,9 +52,9 @@ class Reference:
         if exercise.solution not in self._modules:
             package = next(name for name, exercises in assignments().items() if exercise in exercises)
             path = self.folder / package.replace("-", "_") / exercise.solution / "solution.py"
-            if not path.is_file():
-                raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
             spec = importlib.util.spec_from_file_location(f"reference_{exercise.solution}", path)
+            if not path.is_file() or spec is None or spec.loader is None:
+                raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             self._modules[exercise.solution] = Implementation(vars(module))

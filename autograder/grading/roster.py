@@ -5,12 +5,10 @@ It imports all rows or none: a student with two ids, or a wrong one, would be no
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +18,10 @@ from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import Course, CourseError
 from autograder.grading.gradebook import silence_link_warnings
+from autograder.grading.lookalike import alike
 from autograder.grading.read_class import read_people
 from autograder.locale import _
-from autograder.notebooks.load import folded
+from autograder.notebooks.load import encodings, folded
 from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
@@ -132,11 +131,8 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
 
 def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]]:
     """Ids that differ only in case, width or composition, among themselves or from `others`."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    mine = list(dict.fromkeys(ids))
-    for id in (*mine, *(other for other in others if other not in mine)):
-        alike[folded(id)].append(id)
-    return [same for same in alike.values() if len(same) > 1 and set(same) & set(mine)]
+    mine = list(ids)
+    return [same for same in alike([*mine, *others], folded) if not set(same).isdisjoint(mine)]
 
 
 def import_roster(course: Course, roster: RosterFile) -> Imported:
@@ -188,7 +184,9 @@ def _write(course: Course, people: Sequence[Person]) -> None:
             with link.begin():
                 for person in people:
                     texts = (person.first_name, person.last_name, person.email, person.lms_id)
-                    gradebook.update_or_create_student(person.id, **{n: t for n, t in zip(NAMES, texts) if t})
+                    gradebook.update_or_create_student(
+                        person.id, **{n: t for n, t in zip(NAMES, texts, strict=True) if t}
+                    )
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
             _("The gradebook cannot be used ({reason}); nothing was imported. Is another program using it?").format(
@@ -213,7 +211,7 @@ def _text(path: Path, encoding: str) -> tuple[str, str]:
         raise UnusableRoster(
             [_('This is a workbook. Save it from the spreadsheet as "CSV UTF-8", and import that file.')]
         )
-    for name in [encoding] if encoding else _encodings(content):
+    for name in [encoding] if encoding else encodings(content, "cp1252"):
         try:
             text = content.decode(name)
         except (UnicodeDecodeError, LookupError):
@@ -223,15 +221,6 @@ def _text(path: Path, encoding: str) -> tuple[str, str]:
     raise UnusableRoster(
         [_('This is not text in {encoding}. Save it as "CSV UTF-8".').format(encoding=encoding or "UTF-8")]
     )
-
-
-def _encodings(content: bytes) -> tuple[str, ...]:
-    """Possible encodings, the likeliest first: Excel's "CSV" uses the code page of Windows."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return ("utf-16",)
-    if b"\0" in content[:4]:  # UTF-16 without a mark: headings begin in ASCII
-        return ("utf-16-be",) if content[0] == 0 else ("utf-16-le",)
-    return "utf-8", "cp932", "cp1252"
 
 
 def _is_japanese(text: str) -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 from dateutil import parser, tz
 
 from autograder.locale import _
+from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.load import as_text, decoded, plain_content
 
-TIMESTAMP = "timestamp.txt"
 EXAMPLE = "2027-01-15 23:00:00 Asia/Tokyo"
 MOST_BYTES = 1000
 MOST_SHOWN = 60
@@ -67,7 +67,7 @@ def time_of(text: str) -> datetime:
     try:
         found = _ZONE.fullmatch(text)
         zone = _zone(found["zone"]) if found else None
-        first, second = (_parsed(found["time"] if zone else text, default) for default in _DEFAULTS)
+        first, second = (_parsed(found["time"] if found and zone else text, default) for default in _DEFAULTS)
         time = first.replace(tzinfo=first.tzinfo or zone or UTC).astimezone(UTC).replace(tzinfo=None)
     except Exception as error:  # dateutil has no common class for what it meets with
         raise ValueError(text) from error

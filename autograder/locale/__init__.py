@@ -65,8 +65,8 @@ def speaking(language: str | None) -> Iterator[None]:
         choose_language(before)
 
 
-def _(message: str) -> str:
-    """The translation of `message`, or `message` if there is none."""
+def _(message: str | None) -> str:
+    """The translation of `message`; `message` itself if there is none, and "" for None."""
     return _catalogue(current_language()).gettext(message) if message else ""
 
 

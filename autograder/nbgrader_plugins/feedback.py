@@ -9,14 +9,17 @@ from nbgrader.exchange.default import ExchangeReleaseFeedback
 
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_input.archives import shown
+from autograder.notebooks.attachments import TIMESTAMP
 
-FROM_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
+FROM_EXCHANGE = (TIMESTAMP, "submission_secret.txt")
 """A file that `nbgrader submit` puts beside a notebook. The name of a released page is made from this secret, which the
 student's `nbgrader fetch_feedback` has, too."""
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
     """Releases the pages that students can fetch, and lists the others; nbgrader's own stops at the first of these."""
+
+    src_path: str
 
     def copy_files(self) -> None:
         """Put the pages into the exchange."""

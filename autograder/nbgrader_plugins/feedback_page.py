@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ class FeedbackExporter(HTMLExporter):
     """Fills the kit's template, which extends nbgrader's."""
 
     def __init__(self, config: Config | None = None, **more: Any) -> None:
-        config = Config() if config is None else config.copy()
-        page = config.FeedbackExporter
+        settings = Config() if config is None else copy(config)
+        page = settings.FeedbackExporter
         page.template_name = "course_feedback"
         page.extra_template_basedirs = [str(TEMPLATES), str(NBGRADERS_TEMPLATES)]
-        page.extra_template_paths = [*config.HTMLExporter.get("extra_template_paths", []), str(NBGRADERS_TEMPLATES)]
-        super().__init__(config=config, **more)
+        page.extra_template_paths = [*settings.HTMLExporter.get("extra_template_paths", []), str(NBGRADERS_TEMPLATES)]
+        super().__init__(config=settings, **more)
 
 
 class Standings(preprocessors.GetGrades):

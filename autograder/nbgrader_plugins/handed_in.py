@@ -42,23 +42,24 @@ def taken_for(path: Path, directory: CourseDirectory, names: dict[str, str]) -> 
     Raises:
         UnreadableNotebook: nothing that was handed in is a notebook.
     """
-    folder = _submitted_folder(directory, names)
+    folder = submitted_folder(directory, names)
     if path.parent != folder:  # the copy in autograded/, which is ours
         return path, []
     chosen, notes = choose_notebook(folder, names["notebook"], _wanted(directory, names))
-    if chosen is None and not path.is_symlink():
+    if chosen is None:
         raise UnreadableNotebook(no_notebook(folder, names["notebook"]))
-    return chosen or path, notes
+    return chosen, notes
 
 
 def submitted_file(directory: CourseDirectory, names: dict[str, str]) -> Path:
     """The same file, for who looks at what lies beside it."""
-    folder = _submitted_folder(directory, names)
+    folder = submitted_folder(directory, names)
     chosen, _notes = choose_notebook(folder, names["notebook"], _wanted(directory, names))
     return chosen or folder / f"{names['notebook']}.ipynb"
 
 
-def _submitted_folder(directory: CourseDirectory, names: dict[str, str]) -> Path:
+def submitted_folder(directory: CourseDirectory, names: dict[str, str]) -> Path:
+    """Where nbgrader looks for what a student handed in."""
     return Path(directory.format_path(directory.submitted_directory, names["student"], names["assignment"]))
 
 

@@ -31,7 +31,8 @@ class Mend(NbGraderPreprocessor):
             notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
             kernelspec = json.loads(notebook.kernelspec or "null")
             if unreadable:
-                nb, notes = stand_in(unreadable, released_cells(notebook), nb.metadata | {"kernelspec": kernelspec}), []
+                notes, given = [], nb.metadata | {"kernelspec": kernelspec}
+                nb = from_dict(stand_in(unreadable, released_cells(notebook), given))
             else:
                 notes = resources.get("repaired", []) + mend(nb, released_cells(notebook), kernelspec)
         for note in notes:

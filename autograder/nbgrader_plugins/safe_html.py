@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -230,7 +230,7 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
 class _Attached(Filter):
     """Replaces the names of attached pictures with the pictures."""
 
-    def __init__(self, source: Any, attachments: dict[str, dict[str, str]] = {}) -> None:
+    def __init__(self, source: Any, attachments: Mapping[str, dict[str, str]] = {}) -> None:
         super().__init__(source)
         self._attachments = attachments
 
@@ -309,7 +309,7 @@ class SafeContent(Preprocessor):
         nb.metadata = _chosen(nb.metadata, "kernelspec", "autograder")
         nb.metadata["language_info"] = NotebookNode(name="python")
         with speaking(language_of(nb)):
-            nb.cells = [_tidied(cell) for cell in nb.cells if isinstance(cell, dict)]
+            nb.cells = [_tidied(cell) for cell in nb.cells if isinstance(cell, NotebookNode)]
         return nb, resources
 
 
@@ -339,8 +339,9 @@ def _tidied(cell: NotebookNode) -> NotebookNode:
     if cell.get("cell_type") not in ("code", "markdown"):
         cell.cell_type = "raw"
     if cell.cell_type == "code":
-        outputs = cell.get("outputs") if isinstance(cell.get("outputs"), list) else []
-        cell.outputs = [_tidied_output(output) for output in outputs if isinstance(output, dict)]
+        outputs = cell.get("outputs")
+        outputs = outputs if isinstance(outputs, list) else []
+        cell.outputs = [_tidied_output(output) for output in outputs if isinstance(output, NotebookNode)]
         cell.execution_count = _count(cell)
     return cell
 
@@ -358,8 +359,9 @@ def _tidied_output(output: NotebookNode) -> NotebookNode:
             evalue=_text(output.get("evalue")),
             traceback=[_text(line) for line in traceback] if isinstance(traceback, list) else [],
         )
-    data = output.get("data") if isinstance(output.get("data"), dict) else {}
-    data = {mime: _text(text) for mime, text in data.items() if mime in DATA and isinstance(text, str)}
+    bundle = output.get("data")
+    bundle = bundle if isinstance(bundle, dict) else {}
+    data = {mime: _text(text) for mime, text in bundle.items() if mime in DATA and isinstance(text, str)}
     if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
         del data["image/png"]
     metadata = {mime: NotebookNode(alt=_("Figure that this cell drew")) for mime in data if mime in IMAGES}

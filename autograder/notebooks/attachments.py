@@ -11,6 +11,9 @@ from pathlib import Path
 
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, is_notebook_name, plain_content
 
+TIMESTAMP = "timestamp.txt"
+"""From a file of this name nbgrader reads when something was handed in."""
+
 MAX_FILES = 50
 MAX_BYTES = 10 * 2**20
 """The largest number of files, and of bytes in all, for a worker."""

@@ -20,9 +20,6 @@ CHECK_PREFIX = "check_"
 MOST_POINTS = 1e6
 """More than any cell is worth."""
 
-MOST_PARSED_CHARS = 100_000
-"""In a longer cell, every word counts as a used name, because parsing would take too long."""
-
 MAX_PARSED = 200_000
 """Longer code is searched but not parsed: its syntax tree could take all memory."""
 

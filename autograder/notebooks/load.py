@@ -7,6 +7,7 @@ The result is nested dicts and lists with a list of cells, safe to write as UTF-
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import math
 import os
@@ -75,26 +76,33 @@ def plain_content(path: Path, most_bytes: int) -> bytes | None:
     return content if len(content) <= most_bytes else None
 
 
-def decoded(content: bytes) -> str:
-    """The text in `content`: UTF-8, or what editors and shells on Windows write, UTF-16 and Shift-JIS.
+def encodings(content: bytes, *more: str) -> tuple[str, ...]:
+    """How a text may be encoded, the likeliest first: UTF-8, or what programs on Windows write, UTF-16 and Shift-JIS.
 
-    Raises:
-        UnicodeDecodeError: it is none of these.
+    Args:
+        more: what it may be besides, where nothing at its beginning tells.
     """
     if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return content.decode("utf-32").rstrip("\0")
+        return ("utf-32",)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16").rstrip("\0")
-    zeros = [byte == 0 for byte in content[:2]]
-    if any(zeros) and not all(zeros):  # UTF-16 without a mark: the first character is in ASCII
-        return content.decode("utf-16-be" if zeros[0] else "utf-16-le").rstrip("\0")
-    try:
-        return content.decode("utf-8-sig").rstrip("\0")
-    except UnicodeDecodeError as error:
-        try:
-            return content.decode("cp932").rstrip("\0")
-        except UnicodeDecodeError:
-            raise error from None
+        return ("utf-16",)
+    even, odd = 0 in content[:4:2], 0 in content[1:4:2]
+    if even != odd:  # UTF-16 without a mark: one of the first two characters is in ASCII
+        return ("utf-16-be",) if even else ("utf-16-le",)
+    return ("utf-8", "cp932", *more)
+
+
+def decoded(content: bytes) -> str:
+    """The text in `content`, in one of its `encodings`.
+
+    Raises:
+        UnicodeDecodeError: it is in none of these.
+    """
+    likeliest, *others = encodings(content)
+    for name in (likeliest, *others):
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode(name).removeprefix("\ufeff").rstrip("\0")
+    return content.decode(likeliest)  # which raises
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -255,7 +263,8 @@ def _end_of_list(text: str, place: int, left: int) -> tuple[int | None, int]:
     """Where the list that is open at `place` ends, or None; and how many of the `left` steps remain."""
     depth = 1
     while 0 < depth < MAX_DEPTH and left:
-        place = _SHALLOW.match(text, place).end()
+        shallow = _SHALLOW.match(text, place)
+        place = shallow.end() if shallow else place
         bracket = text[place : place + 1]
         if not bracket or bracket == '"':  # the text is cut off
             return None, left

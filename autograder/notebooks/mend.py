@@ -60,6 +60,21 @@ class ReleasedCell:
     checksum: str | None = None
 
     @property
+    def is_answer_by_hand(self) -> bool:
+        """Whether students write their answer in it and a person grades that."""
+        return self.grade and self.solution
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person grades it: an answer, or a task that is answered in other cells."""
+        return self.is_answer_by_hand or self.task
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether its points come from what it computes."""
+        return self.grade and not self.solution
+
+    @property
     def is_setup(self) -> bool:
         """Whether it is code that later cells need."""
         return self.locked and not self.grade and self.cell_type == "code"
@@ -325,7 +340,7 @@ def _recognise(cells: list[Cell], released: Mapping[str, ReleasedCell], recognis
 def _by_text(free: dict[int, Cell], original: ReleasedCell) -> int | None:
     """The last cell that begins like the released one, or names it; the text of a locked one must be equal."""
     alike = [index for index, cell in free.items() if original.is_untouched(cell["source"])]
-    if not (original.grade and original.solution):
+    if not original.is_answer_by_hand:
         return alike[0] if alike else None
     mention = re.compile(rf"""(["']){re.escape(original.grade_id)}\1""")
     beginning = _first_line(original.source)
@@ -346,7 +361,7 @@ def _by_neighbours(
 
     Beside a cell that kept its mark or id, a cell with neither is the student's own.
     """
-    if not (original.grade and original.solution):
+    if not original.is_answer_by_hand:
         return None
     place = order.index(original.grade_id)
     for neighbours, step in ((order[place + 1 : place + 2], -1), (order[max(place - 1, 0) : place], 1)):

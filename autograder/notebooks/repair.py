@@ -84,7 +84,8 @@ def _repaired_cell_metadata(cell: Cell) -> dict[str, Any]:
         metadata["nbgrader"] = metadata_of(cell, "nbgrader")
     if own := metadata_of(cell, "autograder"):
         metadata["autograder"] = own
-    given = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+    given = cell.get("metadata")
+    given = given if isinstance(given, dict) else {}
     tags = given.get("tags")
     if isinstance(tags, list):
         valid = [tag for tag in tags if isinstance(tag, str) and re.fullmatch("[^,\n]+", tag)]

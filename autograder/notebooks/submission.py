@@ -13,6 +13,7 @@ from typing import Any
 from autograder.checks.exercise import Exercise
 from autograder.exercises import assignments, hand_graded
 from autograder.locale import LANGUAGES, _
+from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.cells import (
     CHECK_PREFIX,
     defined_by,
@@ -229,7 +230,7 @@ def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str
 
 def no_notebook(folder: Path, name: str) -> str:
     """The message for a submitted folder without a notebook."""
-    names = [_shown(entry) for entry in _visible(folder) if entry.name != "timestamp.txt"]
+    names = [_shown(entry) for entry in _visible(folder) if entry.name != TIMESTAMP]
     if not names:
         return _("The submission has no notebook. Hand in {name}.ipynb.").format(name=name)
     if len(names) > MAX_NAMED:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import ClassRecord, Standing, StudentRecord, sentences_of
-from autograder.report.class_words import causes_in_words, endings, reasons_to_look, standing_word
+from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
@@ -121,7 +121,9 @@ def _distribution(record: ClassRecord) -> Section:
     if not record.max:
         return Section(title, notes=(_("None."),))
     counts, edges = score_bins(scores, record.max)
-    described = ", ".join(f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges, edges[1:], counts))
+    described = ", ".join(
+        f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
+    )
     return Section(
         title,
         figure=Markup(distribution_svg(scores, record.max)),
@@ -138,9 +140,11 @@ def _checks(record: ClassRecord) -> Section:
         *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
         *(Column(_COLUMN_MARKS[outcome], number=True) for outcome in Outcome),
     )
-    legend = ", ".join(f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome))
+    legend = ", ".join(
+        f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
+    )
     notes = (
-        _("{n} submissions could be checked and are counted here. {legend}.").format(n=len(results), legend=legend),
+        _("Submissions that were checked and count here: {n}. {legend}.").format(n=len(results), legend=legend),
         _(
             "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
             "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
@@ -225,9 +229,10 @@ def _absent(record: ClassRecord) -> Section:
 
 
 def _endings(record: ClassRecord) -> Section:
-    words = {"time-out": _("stopped: it took too long"), "crash": _("the process died")}
     rows = [
-        (*_who(student), exercise, words[kind]) for student in record.students for exercise, kind in endings(student)
+        (*_who(student), exercise, ending_words(ending))
+        for student in record.students
+        for exercise, ending in endings(student)
     ]
     columns = (*_whose(), Column(_("Exercise")), Column(_("What happened")))
     return _section(_("Time-outs and crashes"), columns, rows)
@@ -270,7 +275,7 @@ def _everybody(record: ClassRecord) -> Section:
 
 
 def _section(
-    title: str, columns: tuple[Column, ...], rows: list[tuple[str, ...]], notes: Iterable[str] = ()
+    title: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]], notes: Iterable[str] = ()
 ) -> Section:
     return Section(title, columns, _rows(rows), tuple(notes) if rows else (_("None."),))
 

@@ -44,7 +44,7 @@ def distribution_svg(scores: Sequence[float], most: float) -> str:
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2.5})
         axes.set(xlabel=_("Points"), ylabel=_("Students"), xticks=edges, xlim=(0.0, most))
         axes.set_ylim(0, max(1, counts.max()) * 1.25)
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="y", integer=True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.0)  # above all bars
         text = io.StringIO()

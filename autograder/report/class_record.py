@@ -15,7 +15,7 @@ class Standing(StrEnum):
 
     JUDGED = "judged"
     UNREADABLE = "unreadable"
-    WITHOUT_RESULT = "graded, but not in the results store"
+    WITHOUT_RESULT = "graded, but without results"
     NOT_GRADED = "handed in, not graded"
     ABSENT = "not handed in"
 
@@ -51,7 +51,7 @@ class StudentRecord:
     """One student and their submission.
 
     Attributes:
-        result: the results of the checks, or None if the results store has none.
+        result: the results of the checks, or None if there are none.
         isolation: the level at which the code ran, or "".
         grades: cell -> grade; empty if the gradebook has no submission.
         penalty: the late penalty in the gradebook.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autograder.report.class_page import class_page
 from autograder.report.class_record import ClassRecord
-from autograder.report.exports import gradescope_results, write_exports
+from autograder.report.exports import gradescope_files, write_exports
 
 FILES = {
     "html": "report.html",
@@ -28,7 +28,7 @@ def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> 
     old = [FILES[name] for name in formats_in(folder) if name not in formats]
     if "gradescope" in formats:
         results = folder / FILES["gradescope"]
-        gone = {path.name for path in results.glob("*.json")} - set(gradescope_results(record))
+        gone = {path.name for path in results.glob("*.json")} - set(gradescope_files(record).values())
         old += [f"{results.name}/{name}" for name in sorted(gone)]
     return old
 

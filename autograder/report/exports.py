@@ -75,12 +75,18 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
     One test per check, then one per hand-graded cell. `score`, which overrides the sum of the tests, is the score in
     the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
-    names = _file_names([student.id for student in record.students])
+    names = gradescope_files(record)
     with speaking(record.language):
         return {
-            f"{names[student.id]}.json": json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
             for student, score in _scored(record)
         }
+
+
+def gradescope_files(record: ClassRecord) -> dict[str, str]:
+    """id -> file name, for everybody who has a score."""
+    names = _file_names([student.id for student in record.students])
+    return {student.id: f"{names[student.id]}.json" for student, _score in _scored(record)}
 
 
 def junit_xml(record: ClassRecord) -> str:
@@ -206,8 +212,8 @@ def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
     properties = ET.SubElement(suite, "properties")
     for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
-    for group, *case in _cases(student):
-        _add_case(suite, f"{student.id}.{group}", *case)
+    for group, name, verdict, message, text in _cases(student):
+        _add_case(suite, f"{student.id}.{group}", name, verdict, message, text)
 
 
 def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
 
 from autograder.checks.numeric import SHADES
 from autograder.checks.results import ExerciseResult, Item, Outcome
@@ -75,7 +76,7 @@ def card(label: str, body: str) -> str:
     )
 
 
-def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A table of HTML cells, with column heads."""
     style = "border-collapse: collapse; text-align: left; margin: 4px 0"
     heads = "".join(f'<th scope="col" style="{_CELL}">{escape(column)}</th>' for column in columns)

@@ -69,6 +69,8 @@ def item_statistics(results: Sequence[SubmissionResult], exercise: str, check: s
 def _points(result: SubmissionResult, exercise: str, check: str | None) -> tuple[float, float] | None:
     """Earned and possible points."""
     found: ExerciseResult | None = result.checks.get(exercise)
-    if found is None or check is None:
-        return found and (found.score, found.max)
+    if found is None:
+        return None
+    if check is None:
+        return found.score, found.max
     return next(((item.points, item.max) for item in found.items if item.id == check), None)

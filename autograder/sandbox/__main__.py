@@ -103,7 +103,7 @@ class _Parent:
     def _next_order(self) -> tuple[bytes, list[int]] | None:
         while not select.select([self._control], [], [], LOOK_SECONDS if self._worker else None)[0]:
             settings = self._prepared.settings
-            if is_too_full(self._box, settings["folder_bytes"], settings["folder_entries"]):
+            if self._worker and is_too_full(self._box, settings["folder_bytes"], settings["folder_entries"]):
                 os.kill(self._worker, signal.SIGKILL)
         order, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
         return (order, descriptors) if order else None
@@ -127,10 +127,12 @@ class _Parent:
 
     def _computing_seconds(self) -> float:
         """The worker's computing time so far, user and system; nan if unknown."""
+        if self._worker is None:
+            return math.nan
         try:
             # The number of another process's clock, as in clock_getcpuclockid(3): /proc may not be there.
             return time.clock_gettime(~self._worker << 3 | 2)
-        except (OSError, TypeError):  # TypeError: there is no worker
+        except OSError:
             return math.nan
 
     def _reap(self) -> None:

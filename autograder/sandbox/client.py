@@ -15,6 +15,7 @@ from typing import Any
 
 from autograder.checks import encoding, values
 from autograder.checks.exercise import Exercise, Observation, Stopped
+from autograder.checks.results import Ending
 from autograder.locale import _, current_language
 from autograder.notebooks.cells import names_in
 from autograder.notebooks.submission import Cell, Submission
@@ -43,7 +44,11 @@ class Figures(StrEnum):
 
 
 class WorkerDied(Exception):
-    """A worker was stopped or ended by itself; the message is for the student."""
+    """A worker was stopped or ended by itself."""
+
+    def __init__(self, reason: Stopped) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass
@@ -116,7 +121,7 @@ class _Running:
             except HostLost:
                 lost += 1
                 if lost >= MOST_HOSTS:
-                    self._give_up(Stopped(_ended()))
+                    self._give_up(_ended())
             if not self._waiting:
                 return self._run
 
@@ -134,7 +139,7 @@ class _Running:
                     self._run.outputs[cell.index] = worker.run_cell(cell, self._wants_figures(cell))
             except WorkerDied as death:
                 self._fatal.add(cell.index)
-                self._run.outputs[cell.index] = [_error_output(str(death))]
+                self._run.outputs[cell.index] = [_error_output(death.reason)]
                 return False
         return True
 
@@ -153,7 +158,7 @@ class _Running:
                 with self._limited(worker, [exercise.defines]):
                     observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
             except WorkerDied as death:
-                observations[exercise.id] = Stopped(death)
+                observations[exercise.id] = death.reason
                 del self._waiting[0]
                 return
             del self._waiting[0]
@@ -217,7 +222,7 @@ class Worker:
         reply = self._run({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds
-            return Stopped(self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed))
+            return self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed)
         if reply.get("too_large") is True:
             return _("Your code returned too much data to check.")
         if type(reply.get("broke")) is str:
@@ -290,16 +295,18 @@ class Worker:
             raise WorkerDied(_unreadable())
         return reply
 
-    def _took_too_long(self, seconds: float, on_the_clock: bool) -> str:
-        return "\n".join(filter(None, [took_too_long(seconds, on_the_clock), self._why_short]))
+    def _took_too_long(self, seconds: float, on_the_clock: bool) -> Stopped:
+        sentences = filter(None, [took_too_long(seconds, on_the_clock), self._why_short])
+        return Stopped("\n".join(sentences), Ending.OUT_OF_TIME)
 
 
-def _ended() -> str:
-    return _("Your code ended the Python process (a crash, a call such as os._exit, or too many or too large files).")
+def _ended() -> Stopped:
+    reason = _("Your code ended the Python process (a crash, a call such as os._exit, or too many or too large files).")
+    return Stopped(reason, Ending.PROCESS_ENDED)
 
 
-def _unreadable() -> str:
-    return _("What came back from your code could not be read.")
+def _unreadable() -> Stopped:
+    return Stopped(_("What came back from your code could not be read."), Ending.UNREADABLE)
 
 
 def _whole_took_too_long() -> str:
@@ -307,10 +314,10 @@ def _whole_took_too_long() -> str:
 
 
 def _error_output(message: str) -> dict[str, Any]:
-    return {"output_type": "error", "ename": "Stopped", "evalue": message, "traceback": [message]}
+    return {"output_type": "error", "ename": "Stopped", "evalue": str(message), "traceback": [str(message)]}
 
 
-_OUTPUT_FIELDS = {
+_OUTPUT_FIELDS: dict[str, dict[str, type]] = {
     "stream": {"name": str, "text": str},
     "display_data": {"data": dict, "metadata": dict},
     "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
@@ -323,7 +330,8 @@ def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
 
     The worker's shell keeps the same limits, but student code may have bypassed it.
     """
-    kept, texts, images = [], 2 * limits.text_chars, limits.image_bytes
+    kept: list[dict[str, Any]] = []
+    texts, images = 2 * limits.text_chars, limits.image_bytes
     for output in outputs if type(outputs) is list else []:
         if not _is_output(output):
             continue

@@ -88,5 +88,5 @@ def _deleted_files(folder: str | Path) -> list[os.DirEntry[str]]:
     return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
-def _free_name(folder: Path, names: itertools.count) -> str:
+def _free_name(folder: Path, names: Iterator[str]) -> str:
     return next(path for name in names if not os.path.lexists(path := os.path.join(folder, name)))

@@ -104,23 +104,16 @@ class Host:
         Raises:
             HostLost: the warm parent died; the next start makes a new one.
         """
-        if self._process is None:
-            self._launch()
+        control = self._control or self._launch()
         if not FORKS:
-            return self._control
+            return control
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._control.settimeout(ORDER_SECONDS)
-                socket.send_fds(self._control, [b"f"], [theirs.fileno()])
-            self._answer()
+                self._ask(b"f", passing=theirs)
         except HostLost:
             ours.close()
             raise
-        except OSError as error:
-            ours.close()
-            self.close()
-            raise HostLost from error
         return ours
 
     def reap(self) -> None:
@@ -131,15 +124,8 @@ class Host:
         """
         if not FORKS:
             self.close()
-        elif self._process is not None:
-            try:
-                self._control.settimeout(ORDER_SECONDS)
-                self._control.send(b"r")
-            except OSError as error:
-                self.close()
-                raise HostLost from error
-            if self._answer() != b"k":
-                self.close()  # its folder cannot be cleared: leave it behind, with the folder
+        elif self._process is not None and self._ask(b"r") != b"k":
+            self.close()  # its folder cannot be cleared: leave it behind, with the folder
 
     def computing_seconds(self) -> float:
         """The worker's computing time so far, user and system; nan if unknown.
@@ -149,13 +135,7 @@ class Host:
         """
         if not FORKS or self._process is None:
             return math.nan
-        try:
-            self._control.settimeout(ORDER_SECONDS)
-            self._control.send(b"c")
-        except OSError as error:
-            self.close()
-            raise HostLost from error
-        (seconds,) = struct.unpack("d", self._answer(struct.calcsize("d")))
+        (seconds,) = struct.unpack("d", self._ask(b"c", struct.calcsize("d")))
         return seconds
 
     def close(self) -> None:
@@ -174,11 +154,17 @@ class Host:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._control = self._process = self._scratch = None
 
-    def _answer(self, size: int = 1) -> bytes:
-        try:
-            answer = self._control.recv(size)
-        except OSError:
-            answer = b""
+    def _ask(self, order: bytes, size: int = 1, passing: socket.socket | None = None) -> bytes:
+        """What the warm parent answers to `order`, `size` bytes. Raises HostLost; all is closed then."""
+        answer = b""
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.settimeout(ORDER_SECONDS)
+                if passing is None:
+                    self._control.send(order)
+                else:
+                    socket.send_fds(self._control, [order], [passing.fileno()])
+                answer = self._control.recv(size)
         if len(answer) != size:
             self.close()
             raise HostLost
@@ -191,7 +177,8 @@ class Host:
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
         reason = ""
-        for self._with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
+        for with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
+            self._with_proc = with_proc
             found = self._try_again_and_again()
             if found is None:
                 return None
@@ -230,7 +217,8 @@ class Host:
         self.reap()
         return reply["possible"]
 
-    def _launch(self) -> None:
+    def _launch(self) -> socket.socket:
+        """Start the warm parent; the socket is the one over which it takes orders."""
         uid = unprivileged_uid()
         if uid is not None and self._own_code and self.level is Level.BASIC:
             uid = None
@@ -251,12 +239,12 @@ class Host:
         environment = _environment(self._scratch, box / "work")
         line = command(self.level, self._scratch, box, self._limits.folder_bytes, self._with_proc)
         with tempfile.TemporaryFile() as log:
-            self._process, self._control = _spawn(line, environment, log)
+            process, control = self._process, self._control = _spawn(line, environment, log)
             try:
-                frames.send(self._control, json.dumps(settings).encode(), START_SECONDS)
-                ready = json.loads(frames.receive(self._control, START_SECONDS))
+                frames.send(control, json.dumps(settings).encode(), START_SECONDS)
+                ready = json.loads(frames.receive(control, START_SECONDS))
             except (frames.Closed, TimeoutError, ValueError) as error:
-                killed = self._was_killed()
+                killed = _was_killed(process)
                 self.close()
                 log.seek(0)
                 said = log.read()[-2000:].decode("utf-8", "replace").strip()
@@ -264,12 +252,7 @@ class Host:
         if not ready.get("ready"):
             self.close()
             raise HostBroken(str(ready.get("reason")))
-
-    def _was_killed(self) -> bool:
-        """Whether somebody else killed the warm parent, which says nothing about the level."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        return self._process.returncode in KILLED
+        return control
 
 
 def too_weak(host: Host, option: str) -> str:
@@ -289,6 +272,13 @@ def shared_host(guarded: tuple[Path, ...] = (), figures: bool = False, own_code:
     return host
 
 
+def _was_killed(process: subprocess.Popen[bytes]) -> bool:
+    """Whether somebody else ended the warm parent, which tells nothing of what works here."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    return process.returncode in KILLED
+
+
 def _spawn(line: list[str], environment: dict[str, str], log: Any) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start the process `line` with a socket to it: as its stdin, or handed over through it on Windows."""
     ours, theirs = socket.socketpair()
@@ -299,7 +289,7 @@ def _spawn(line: list[str], environment: dict[str, str], log: Any) -> tuple[subp
             process.stdin.write(theirs.share(process.pid))
             process.stdin.close()
         else:
-            process = subprocess.Popen(line, stdin=theirs, start_new_session=True, **options)
+            process = subprocess.Popen(line, stdin=theirs.fileno(), start_new_session=True, **options)
     return process, ours
 
 

@@ -57,7 +57,7 @@ def _exactly(connection: socket.socket, size: int, deadline: float, look: Callab
     received = bytearray()
     next_look = time.monotonic() + LOOK_SECONDS if look else math.inf
     while len(received) < size:
-        if time.monotonic() >= next_look:
+        if look and time.monotonic() >= next_look:
             look()
             next_look = time.monotonic() + LOOK_SECONDS
         try:

@@ -78,11 +78,11 @@ def command(level: Level, scratch: Path, box: Path, box_bytes: int, with_proc: b
     else:
         arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     arguments += ["--dev", "/dev", *(["--proc", "/proc"] if with_proc else [])]
-    for path in ("/usr", "/bin", "/sbin", "/lib", "/lib64"):
-        if os.path.islink(path):
-            arguments += ["--symlink", os.readlink(path), path]
+    for system in ("/usr", "/bin", "/sbin", "/lib", "/lib64"):
+        if os.path.islink(system):
+            arguments += ["--symlink", os.readlink(system), system]
         else:
-            arguments += ["--ro-bind-try", path, path]
+            arguments += ["--ro-bind-try", system, system]
     paths = [path for path in [*readable_paths(), scratch] if path.parts[1] not in ("usr", "lib", "lib64", "dev")]
     # Parent folders, which would otherwise be closed to other users.
     for parent in dict.fromkeys(parent for path in paths for parent in reversed(path.parents[:-1])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,8 @@ from typing import Any
 
 from autograder.locale import _
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def confine(limits: Limits, address_space: int) -> None:
     Args:
         address_space: bytes that it uses already.
     """
-    if resource is None:
+    if sys.platform == "win32":
         return
     caps = {
         "RLIMIT_CORE": 0,
@@ -154,7 +153,7 @@ def confine(limits: Limits, address_space: int) -> None:
 
 def address_space() -> int:
     """The bytes of address space that this process uses now."""
-    with suppress(OSError):
-        with open("/proc/self/statm", encoding="ascii") as file:
+    if sys.platform != "win32":
+        with suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
     return 2**30

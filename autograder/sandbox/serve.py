@@ -10,6 +10,8 @@ import os
 import random
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[
             return _probe(exercise(name), shell.user_ns, cases, seconds)
         case {"trial": paths}:
             return {"possible": _possible(paths)}
+    raise ValueError(f"no such request: {', '.join(request)}")
 
 
 def _write(path: Path, content: bytes) -> bool:
@@ -80,11 +83,11 @@ def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, An
 
 def _possible(paths: list[str]) -> list[str]:
     """Which forbidden acts this process can do nevertheless; all of them are harmless."""
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "start a process": _fork,
         "open a socket": lambda: socket.socket().close(),
         "signal another process": lambda: os.kill(os.getppid(), 0),
-        **{f"read {path}": lambda path=path: os.listdir(path) for path in paths},
+        **{f"read {path}": partial(os.listdir, path) for path in paths},
     }
     possible = []
     for name, act in acts.items():

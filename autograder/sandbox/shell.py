@@ -8,6 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from typing import Any
 
+from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
@@ -99,25 +100,36 @@ class _Stream(io.TextIOBase):
 
 
 class _Publisher(DisplayPublisher):
-    def publish(self, data: dict[str, Any], metadata: Any = None, **kwargs: Any) -> None:
+    def publish(self, data: dict[str, Any], metadata: Any = None, source: Any = None, **kwargs: Any) -> None:
         self.shell.outputs.display(data)
 
     def clear_output(self, wait: bool = False) -> None:
         self.shell.outputs.items.clear()
 
 
+class _DisplayHook(DisplayHook):
+    shell: Any
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
+        self.shell.outputs.display(format_dict, self.shell.execution_count)
+
+    def finish_displayhook(self) -> None:
+        pass
+
+
 class CellShell(InteractiveShell):
     """Runs cells like a Jupyter kernel, with magics, top-level await, display and inline figures."""
 
     outputs: CellOutputs
+    display_formatter: Any
 
     def __init__(self, **kwargs: Any) -> None:
-        HistoryManager.enabled = False
-        super().__init__(display_pub_class=_Publisher, **kwargs)
+        HistoryManager.enabled = False  # type: ignore[assignment]  # for all: the trait itself goes
+        super().__init__(display_pub_class=_Publisher, displayhook_class=_DisplayHook, **kwargs)
         self.display_pub = _Publisher(parent=self, shell=self)
-        self.displayhook.write_output_prompt = lambda: None
-        self.displayhook.write_format_data = lambda data, md=None: self.outputs.display(data, self.execution_count)
-        self.displayhook.finish_displayhook = lambda: None
         # Whatever format the student asks for (svg, say), a figure also comes as PNG, which is what is kept. The format
         # chosen for Figure itself goes first; nothing that is chosen removes what stands for its base class.
         draw = partial(print_figure, fmt="png", base64=True, bbox_inches="tight")

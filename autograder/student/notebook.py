@@ -11,7 +11,7 @@ from typing import Any
 
 from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_random_state
 from autograder.checks.judge import interrupted, judge, with_line
-from autograder.checks.results import ExerciseResult
+from autograder.checks.results import Ending, ExerciseResult
 from autograder.checks.values import Raised
 from autograder.exercises import assignments, in_lesson_order
 from autograder.exercises.recorded import known_mistakes, recorded, trials
@@ -127,7 +127,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
-        return interrupted(wanted, Stopped(error))
+        return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME))
     except KeyboardInterrupt as error:  # without the kit's own frames
         raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))

@@ -91,7 +91,7 @@ class _Walk:
         self.parts.append((name, function.__code__))
         self.visit(f"{name} defaults", function.__defaults__)
         self.visit(f"{name} defaults", tuple((function.__kwdefaults__ or {}).items()))
-        for free, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 content = cell.cell_contents
             except ValueError as error:

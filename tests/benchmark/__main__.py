@@ -94,7 +94,7 @@ class Benchmark:
         whole = self._progress.add_task("benchmark", total=len(steps))
         for name, step in steps:
             task = self._progress.add_task(name, total=1.0)
-            step(lambda share: self._progress.update(task, completed=share))
+            step(lambda share, task=task: self._progress.update(task, completed=share))
             self._progress.remove_task(task)
             self._progress.advance(whole)
             self.write()
@@ -212,15 +212,17 @@ def main(arguments: list[str] | None = None) -> int:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     ]
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
-        with Progress(*columns, console=console, transient=True) as progress:
-            benchmark = Benchmark(plan, folder, Path(scratch).resolve(), progress, options.quick, options.jobs)
-            try:
-                benchmark.run()
-            except CommandFailed as failure:
-                console.print(str(failure), markup=False)
-            except KeyboardInterrupt:
-                console.print("Stopped. What was measured is kept.")
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as scratch,
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        benchmark = Benchmark(plan, folder, Path(scratch).resolve(), progress, options.quick, options.jobs)
+        try:
+            benchmark.run()
+        except CommandFailed as failure:
+            console.print(str(failure), markup=False)
+        except KeyboardInterrupt:
+            console.print("Stopped. What was measured is kept.")
     show(benchmark.results, console)
     console.print(f"Written to {folder}", soft_wrap=True)
     return 0 if benchmark.results.complete else 1

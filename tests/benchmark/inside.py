@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,7 +27,6 @@ from autograder.grading.grade_submission import grade_submission
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Assignment, Grader, Settings
 from autograder.grading.reference import Reference
-from autograder.grading.store import ResultStore
 from autograder.notebooks.load import read_notebook
 from autograder.notebooks.submission import submission_of
 from autograder.sandbox.client import Worker
@@ -56,7 +56,7 @@ PHASES = (
     ("comments", autograder.grading.job, "comments"),
     ("write the executed notebook", Grader, "_write"),
     ("gradebook", ClassGradebook, "save"),
-    ("results store", ResultStore, "put"),
+    ("write the result", autograder.grading.grade_class, "write_result"),
 )
 """What grading one submission consists of, and the function that does it."""
 
@@ -111,7 +111,7 @@ def phases(folder: Path, tick: Tick) -> list[dict[str, Spent]]:
     with contextlib.chdir(folder):
         course = Course(folder)
         settings = Settings(course.folder, _best_level())
-        with ClassGradebook(course, ASSIGNMENT) as gradebook, ResultStore(course.folder) as store, ExitStack() as stack:
+        with ClassGradebook(course, ASSIGNMENT) as gradebook, ExitStack() as stack:
             metadata = read_notebook(course.source(ASSIGNMENT) / NOTEBOOK)["metadata"]
             prepared = Assignment(gradebook.notebook, gradebook.released, metadata)
             settled = settings_digest(settings, prepared)
@@ -124,10 +124,12 @@ def phases(folder: Path, tick: Tick) -> list[dict[str, Spent]]:
             for handed in course.handed_in(ASSIGNMENT):
                 watch.spent.clear()
                 # Through the modules, where the stopwatch has put itself.
-                digest = autograder.grading.grade_class.content_digest(settled, handed, prepared.notebook)
+                digest = autograder.grading.grade_class.content_digest(settled, handed.folder, prepared.notebook)
                 graded = grader.grade(handed)
                 gradebook.save(handed, graded)
-                store.put(ASSIGNMENT, handed.student, digest, graded.isolation, graded.result)
+                autograder.grading.grade_class.write_result(
+                    course.folder, handed.target, digest, graded.isolation, graded.result
+                )
                 found.append(dict(watch.spent))
                 tick()
     return found[1:]
@@ -169,8 +171,8 @@ def isolation(folder: Path, rounds: int, tick: Tick) -> dict[str, Samples]:
         for _round in range(rounds):
             for host in hosts:
                 own = found.setdefault(host.level.value, {"empty": [], "submission": []})
-                own["empty"].append(_milliseconds(lambda: _come_and_go(host)))
-                own["submission"].append(_milliseconds(lambda: grade_submission(submission, reference, host=host)))
+                own["empty"].append(_milliseconds(partial(_come_and_go, host)))
+                own["submission"].append(_milliseconds(partial(grade_submission, submission, reference, host=host)))
             tick()
     return found
 
@@ -210,7 +212,7 @@ def warm_checks(sources: list[str], rounds: int, tick: Tick) -> Samples:
     for number in range(rounds + 1):  # the first fills caches
         for exercise in assignments()[ASSIGNMENT]:
             line = compile(f"check({exercise.id!r})._repr_html_()", "<cell>", "eval")
-            taken = _milliseconds(lambda: eval(line, namespace))
+            taken = _milliseconds(partial(eval, line, namespace))
             if number:
                 found.setdefault(exercise.id, []).append(taken)
         tick()

@@ -220,7 +220,14 @@ def _isolation(results: Results) -> Table:
     for level, samples in results.isolation.items():
         more = [_spread(paired(samples[what], basic[what]), 1) if basic else "" for what in samples]
         rows.append(
-            (level, *(text for what, m in zip(samples, more) for text in (_spread(Spread.of(samples[what]), 1), m)))
+            (
+                level,
+                *(
+                    text
+                    for what, m in zip(samples, more, strict=True)
+                    for text in (_spread(Spread.of(samples[what]), 1), m)
+                ),
+            )
         )
     columns = ("isolation", "start to end of a worker", "more than basic", "a whole submission", "more than basic")
     return Table("Isolation levels of this machine, milliseconds", columns, rows)

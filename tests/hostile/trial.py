@@ -19,7 +19,7 @@ from typing import Any
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary, grade_class
 from autograder.grading.job import Settings
-from autograder.grading.store import ResultStore
+from autograder.grading.result_file import stored_results
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
@@ -94,8 +94,7 @@ class Scene:
         settings = Settings(self.course.folder, level, limits=LIMITS)
         summary = grade_class(self.course, ASSIGNMENT, settings, JOBS, progress=progress)
         scores = {student: total(grades) for student, grades in grades_in(self.course.folder / "gradebook.db").items()}
-        with ResultStore(self.course.folder) as store:
-            levels = {student: isolation for student, isolation, _result in store.results(ASSIGNMENT)}
+        levels = {student: stored.isolation for student, stored in stored_results(self.course, ASSIGNMENT)}
         return {
             attack.id: {
                 "score": scores.get(attack.id),
@@ -162,7 +161,7 @@ class Scene:
 
     def _course_files(self) -> dict[str, str]:
         """All but what grading makes."""
-        made = ("autograded", "feedback", "gradebook.db", "results.db", "release", ".nbgrader.log")
+        made = ("autograded", "feedback", "gradebook.db", "release", ".nbgrader.log")
         return {
             str(path.relative_to(self.course.folder)): _state_of(path)
             for path in sorted(self.course.folder.rglob("*"))

@@ -27,26 +27,26 @@ class Clipping:
     """
 
     title: str
-    grads: list[dict[str, np.ndarray | None]]
+    grads: list[dict[str, Any]]
     params: list[dict[str, np.ndarray]]
     max_norm: float = 1.0
 
 
-Shapes = list[dict[str, tuple[int, ...]]]
+Shapes = dict[str, tuple[int, ...]]
 
-LINEAR = {"W": (3, 4), "b": (4,)}
-HIDDEN = {"W": (4, 4), "b": (4,)}
-NORM = {"gamma": (4,), "beta": (4,)}
-OUT = {"W": (4, 2), "b": (2,)}
-DEEP: Shapes = [LINEAR, HIDDEN, HIDDEN, OUT]
-NET: Shapes = [LINEAR, {}, HIDDEN, NORM, {}, OUT]
+LINEAR: Shapes = {"W": (3, 4), "b": (4,)}
+HIDDEN: Shapes = {"W": (4, 4), "b": (4,)}
+NORM: Shapes = {"gamma": (4,), "beta": (4,)}
+OUT: Shapes = {"W": (4, 2), "b": (2,)}
+DEEP = [LINEAR, HIDDEN, HIDDEN, OUT]
+NET = [LINEAR, {}, HIDDEN, NORM, {}, OUT]
 """Linear, activation, Linear, normalisation, activation, Linear."""
 
 
 def clipping(
     rng: np.random.Generator,
     title: str,
-    shapes: Shapes,
+    shapes: list[Shapes],
     total: float,
     max_norm: float = 1.0,
     missing: Collection[tuple[int, str]] = (),
@@ -138,10 +138,11 @@ def draw_nonfinite(rng: np.random.Generator) -> list[Clipping]:
 class Norm(Layer):
     """A normalisation layer after its backward pass."""
 
-    forward = backward = None
+    forward: Any = None
+    backward: Any = None
 
 
-def _layer(params: dict[str, np.ndarray], grads: dict[str, np.ndarray | None]) -> Layer:
+def _layer(params: dict[str, np.ndarray], grads: dict[str, Any]) -> Layer:
     """A layer of the lesson after its backward pass."""
     layer = Linear(1, 1) if "W" in params else Norm() if params else ReLU()
     layer.params = {name: value.copy() for name, value in params.items()}
@@ -156,7 +157,7 @@ def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str,
     """
     limit = {} if case.max_norm == 1.0 else {"max_norm": case.max_norm}
 
-    def clipped(grads: list[dict[str, np.ndarray | None]], note: str = "") -> Iterator[tuple[str, Any]]:
+    def clipped(grads: list[dict[str, Any]], note: str = "") -> Iterator[tuple[str, Any]]:
         layers = [_layer(*arrays) for arrays in zip(case.params, grads, strict=True)]
         result = simplify(attempt(lambda: implementation.clip_gradients(list(layers), **limit)))
         yield f"result{note}", result
@@ -170,7 +171,7 @@ def probe(implementation: Implementation, case: Clipping) -> Iterator[tuple[str,
 
     yield from clipped(case.grads)
     there = [{name: g for name, g in grads.items() if g is not None} for grads in case.grads]
-    if any(len(some) < len(every) for some, every in zip(there, case.grads)):
+    if any(len(some) < len(every) for some, every in zip(there, case.grads, strict=True)):
         yield from clipped(there, WITHOUT_NONE)
 
 

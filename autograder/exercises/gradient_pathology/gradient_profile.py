@@ -56,7 +56,7 @@ def draw_zeros(rng: np.random.Generator) -> list[Profile]:
     """Norms that are zero, as where the gradient has vanished or a layer is dead."""
     return [
         Profile("the first norms are zero", with_value(rng, 0.0, 0, 1)),
-        Profile("a zero in the middle", with_value(rng, 0.0, rng.integers(2, 4))),
+        Profile("a zero in the middle", with_value(rng, 0.0, int(rng.integers(2, 4)))),
     ]
 
 
@@ -64,7 +64,7 @@ def draw_nonfinite(rng: np.random.Generator) -> list[Profile]:
     """NaN, in whose place the probe then puts infinity."""
     return [
         Profile("the first norm is NaN or infinite", with_value(rng, np.nan, 0)),
-        Profile("a norm in the middle is NaN or infinite", with_value(rng, np.nan, rng.integers(1, 7))),
+        Profile("a norm in the middle is NaN or infinite", with_value(rng, np.nan, int(rng.integers(1, 7)))),
     ]
 
 

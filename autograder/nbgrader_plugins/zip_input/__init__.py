@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import find_all_notebooks
@@ -49,7 +49,7 @@ class SafeExtractor(ExtractorPlugin):
             self.log.warning("No files found in directory: %s", archive_path)
         for path in found:
             below = path.relative_to(archive_path)
-            if not is_junk(PurePosixPath(below.as_posix())):
+            if not is_junk(below):
                 self.log.info("Extracting from: %s", path)
                 unpacker.add(path, below.as_posix())
         self.packed = unpacker.packed

@@ -5,6 +5,7 @@ A refused entry is reported in one line, and unpacking continues; nothing is eve
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -18,7 +19,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from autograder.locale import _
@@ -63,7 +65,7 @@ class Entry:
     most_bytes: int
     modified: float | None
     refused: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[bytes] | None]
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class Unpacker:
                     written = self._write(entry, folder / path, budget)
                     done += 1
                     packed = outer
-                    if not nested and _is_known(entry.modified, made):
+                    if not nested and entry.modified is not None and _is_known(entry.modified, made):
                         packed = Packed(folder, entry.modified)
                     if packed:
                         self.packed[written] = packed
@@ -220,10 +222,8 @@ class Unpacker:
         except UNREADABLE as error:
             raise Refused(_("It cannot be unpacked: {reason}.").format(reason=str(error)[:100])) from error
         if entry.modified is not None:
-            try:
+            with contextlib.suppress(OSError, OverflowError, ValueError):  # a date from nowhere: now is as good
                 os.utime(target, (entry.modified, entry.modified))
-            except (OSError, OverflowError, ValueError):  # an impossible date: use the current time
-                pass
         return target
 
     def _claim(self, path: PurePosixPath) -> None:
@@ -238,13 +238,13 @@ class Unpacker:
         self._taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
 
 
-def _is_known(modified: float | None, made: float) -> bool:
+def _is_known(modified: float, made: float) -> bool:
     """Whether an entry's time is a submission time, in an archive made at the time `made`.
 
     Current versions of Moodle write the time of the download, which is also the archive's own (moodle/moodle,
     lib/classes/content/export/zipwriter.php). 1980 means no time.
     """
-    return modified is not None and NO_TIME < modified < made - MAKING
+    return NO_TIME < modified < made - MAKING
 
 
 def _telling(packed: dict[Path, Packed]) -> dict[Path, Packed]:
@@ -258,7 +258,7 @@ def _telling(packed: dict[Path, Packed]) -> dict[Path, Packed]:
 
 def _copy(entry: Entry, file: IO[bytes], budget: Budget) -> None:
     left = entry.most_bytes
-    with entry.open() as content:
+    with entry.open() or io.BytesIO() as content:
         while chunk := content.read(MB):
             left -= len(chunk)
             if left < 0:
@@ -300,7 +300,7 @@ def _portable(part: str) -> str:
     return f"_{part}" if part.split(".")[0].rstrip().upper() in RESERVED else part
 
 
-def is_junk(path: PurePosixPath) -> bool:
+def is_junk(path: PurePath) -> bool:
     """Whether a system or Jupyter made this file, not a student."""
     return (
         any(part in ("__MACOSX", ".ipynb_checkpoints") for part in path.parts)
@@ -356,7 +356,7 @@ def _zip_entries(archive: zipfile.ZipFile, file_bytes: int) -> Iterable[Entry]:
             name = _decoded(name.encode("cp437"))
         if not (info.is_dir() or name.endswith("\\") or kind == stat.S_IFDIR):
             most = min(file_bytes, MB + RATIO * info.compress_size)
-            yield Entry(name, most, _zip_time(info), refused, lambda info=info: archive.open(info))
+            yield Entry(name, most, _zip_time(info), refused, partial(archive.open, info))
 
 
 def _zip_time(info: zipfile.ZipInfo) -> float | None:
@@ -373,13 +373,13 @@ def _tar_entries(archive: tarfile.TarFile, file_bytes: int) -> Iterable[Entry]:
         if not name.isprintable():  # bytes that are not UTF-8 appear as surrogates
             name = _decoded(name.encode("utf-8", "surrogateescape"))
         if not member.isdir():
-            yield Entry(name, file_bytes, member.mtime, refused, lambda member=member: archive.extractfile(member))
+            yield Entry(name, file_bytes, member.mtime, refused, partial(archive.extractfile, member))
 
 
 class _AtMost(io.RawIOBase):
     """A stream that raises an error if more comes out of it than an archive of its size may contain."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: io.BufferedIOBase, most: int) -> None:
         super().__init__()
         self._stream, self._left = stream, most
 

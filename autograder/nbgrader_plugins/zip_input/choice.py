@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,10 +19,7 @@ from autograder.nbgrader_plugins.zip_input.names import COPY, TEAMS, Owner, vers
 from autograder.nbgrader_plugins.zip_input.owners import find_owners
 from autograder.nbgrader_plugins.zip_input.people import all_meant
 from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
-from autograder.notebooks.attachments import files_beside
-
-TIMESTAMP = "timestamp.txt"
-"""nbgrader reads the submission time from a file of this name; students must not write it."""
+from autograder.notebooks.attachments import TIMESTAMP, files_beside
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def assign(
     Returns:
         The notebooks to collect, one per student and notebook of the assignment, and warnings.
     """
-    files = [path for path in files if not is_junk(PurePath(path.relative_to(root)))]
+    files = [path for path in files if not is_junk(path.relative_to(root))]
     owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment, roster)
     ids, renamed = student_ids(owners.values(), roster)
     warnings += renamed
@@ -172,5 +169,6 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
         for path, choice in choices.items()
         if choice.in_own_folder and len(students[path.parent]) == 1 and not names_a_stranger(path, choice.student)
         for name in files_beside(path)
+        # No student says when something was handed in.
         if not names_a_stranger(path.with_name(name), choice.student) and name.casefold() != TIMESTAMP
     }

@@ -23,7 +23,7 @@ def submitters(files: Mapping[Path, Path]) -> dict[PurePath, list[dict[str, str]
     Args:
         files: file -> its path below the folder of the class; the returned folders are relative to the same.
     """
-    found = {}
+    found: dict[PurePath, list[dict[str, str]]] = {}
     for path, below in files.items():
         if below.name == METADATA:
             found |= {PurePath(below.parent, folder): people for folder, people in _read(path).items()}

@@ -77,7 +77,7 @@ def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
         match = owner.found_in(roster)
         if match and safe_id(match.id) == match.id:
             found[owner.system, match.id][owner.key] = match.by_id and owner.name != owner.student
-    ids = {}
+    ids: dict[str, str] = {}
     for (_system, id), certain in found.items():
         by_id = [key for key, told in certain.items() if told]
         if by_id or len(certain) == 1:

@@ -165,8 +165,8 @@ def by_person(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
         found = re.fullmatch(rf"(?P<student>.+?)[_\- ](?P<file>{re.escape(name)}{COPY})", stem, re.DOTALL)
         if found:
             return Owner(found["student"], found["student"], found["file"])
-    original = re.fullmatch(rf"(?s)(.+?)(?:{COPY_OF_FILE})*", stem)[1]
-    return next((Owner(name, name) for name in (stem, original) if roster.find(name)), None)
+    copied = re.fullmatch(rf"(?s)(.+?)(?:{COPY_OF_FILE})*", stem)
+    return next((Owner(name, name) for name in (stem, copied[1] if copied else stem) if roster.find(name)), None)
 
 
 def says_nothing(path: PurePath, place: int) -> bool:

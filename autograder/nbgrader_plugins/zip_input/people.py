@@ -72,7 +72,7 @@ def _after_name(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
     ]
     fit = [found for found in read if (match := found.found_in(roster)) and match.by_id]
     agreed = [found for found in fit if roster.find("", found.name)]
-    ids = {found.found_in(roster).id for found in agreed or fit}
+    ids = {match.id for found in agreed or fit if (match := found.found_in(roster))}
     if len(ids) > 1:
         return replace(read[-1], others=tuple(sorted(ids)))
     return (agreed or fit or [replace(read[-1], assumed=len(read) > 1)])[0]

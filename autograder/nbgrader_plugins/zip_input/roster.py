@@ -56,7 +56,7 @@ class Roster:
         if number:
             called = {id for id in called if not self._has_other_number(id, number)}
         meant = found & called if found and called else found or called
-        return Match(*meant, by_id=bool(found)) if len(meant) == 1 else None
+        return Match(next(iter(meant)), by_id=bool(found)) if len(meant) == 1 else None
 
     def _has_other_number(self, id: str, number: str) -> bool:
         return self.people[id].lms_id.isdecimal() and self.people[id].lms_id != number
@@ -68,7 +68,8 @@ class Roster:
         """
         if person.first_name or person.last_name or person.email or person.lms_id:
             return False
-        name, number = re.fullmatch(r"(?s)(.*?)(?:_(\d+))?", person.id).groups()
+        numbered = re.search(r"_(\d+)\Z", person.id)
+        name, number = (person.id[: numbered.start()], numbered[1]) if numbered else (person.id, "")
         written_out = " " in name or not name.isascii()
         if _letters(name) in self._names:
             return bool(number) or written_out

@@ -48,13 +48,19 @@ class Backward:
     momentum: float = 0.9
 
 
+def two_batches(rng: np.random.Generator, sizes: tuple[int, int], spreads: tuple[float, ...]) -> tuple[Batch, Batch]:
+    """One batch after the other, of these sizes."""
+    first, second = random_batches(rng, sizes, spreads)
+    return first, second
+
+
 def draw_batches(rng: np.random.Generator) -> list[Backward]:
     """Batches of N that differs from D: of 3 examples or fewer, next to nothing is left of dx."""
     eps = float(rng.uniform(0.01, 0.05))
     return [
-        Backward("columns of moderate spread", *random_batches(rng, (6, 6), WIDE)),
-        Backward("columns of very different spread", *random_batches(rng, (7, 4), MIXED)),
-        Backward("another eps", *random_batches(rng, (8, 5), (0.1, 0.3, 1.0)), eps=eps),
+        Backward("columns of moderate spread", *two_batches(rng, (6, 6), WIDE)),
+        Backward("columns of very different spread", *two_batches(rng, (7, 4), MIXED)),
+        Backward("another eps", *two_batches(rng, (8, 5), (0.1, 0.3, 1.0)), eps=eps),
     ]
 
 

@@ -148,12 +148,18 @@ def test_running_statistics(case: Inference, seen: Observation, expected: Observ
         unchanged(_("In a backward, {name}").format(name=name), before, after)
 
 
+def _held_before(name: str, seen: Observation, width: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The statistics that the layer held before the prediction `name`, where one can rest on them."""
+    mean, var = (seen[f"{statistic} before {name}"] for statistic in STATISTICS)
+    return usable(mean, var, width)
+
+
 def _judge_prediction(
     label: str, name: str, parameters: Batch, x: np.ndarray, case: Inference, seen: Observation, expected: Observation
 ) -> None:
     """An output is that of the statistics which the layer held before, or that of the reference."""
     candidates = [expected[name]]
-    held = usable(*(seen[f"{statistic} before {name}"] for statistic in STATISTICS), x.shape[1])
+    held = _held_before(name, seen, x.shape[1])
     if held is not None:
         x_hat = (x - held[0]) / np.sqrt(held[1] + case.eps)
         candidates.insert(0, parameters["gamma"] * x_hat + parameters["beta"])
@@ -169,7 +175,7 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
     _judge_prediction(label, "y", batch, batch["x"], case, seen, expected)
     label = _("With training = False, after gamma and beta were changed, forward(x)")
     _judge_prediction(label, "y other", first, batch["x"][::-1], case, seen, expected)
-    if usable(*(seen[f"{statistic} before y later"] for statistic in STATISTICS), batch["x"].shape[1]) is not None:
+    if _held_before("y later", seen, batch["x"].shape[1]) is not None:
         label = _("With training = False, after more training, forward(x)")
         _judge_prediction(label, "y later", batch, batch["x"], case, seen, expected)
 
@@ -194,7 +200,9 @@ def test_prediction_learns_nothing(case: Inference, seen: Observation, expected:
 
 
 def _have_moved(seen: Observation) -> bool:
-    return any(np.any(np.asarray(seen[f"{name} before y"]) != start) for name, start in zip(STATISTICS, (0, 1)))
+    return any(
+        np.any(np.asarray(seen[f"{name} before y"]) != start) for name, start in zip(STATISTICS, (0, 1), strict=True)
+    )
 
 
 @batch_norm_inference.check(points=0.5, on="batches")

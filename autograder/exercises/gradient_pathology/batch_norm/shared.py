@@ -59,7 +59,7 @@ def random_batches(
     return [random_batch(rng, n, [1.5**i * spread for spread in spreads], outlier=outlier) for i, n in enumerate(sizes)]
 
 
-def new_layer(implementation: Implementation, case: Any, width: int) -> Layer:
+def new_layer(implementation: Implementation, case: Any, width: int) -> Any:
     """A new layer for `width` features, with the case's eps and momentum."""
     return implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
 
@@ -131,7 +131,7 @@ def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> 
     close(name, got, expected, output_scale(expected, batch))
 
 
-def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, spread: np.ndarray = np.inf) -> np.ndarray:
+def natural_scale(gradient: str, batch: Batch, expected: np.ndarray, spread: np.ndarray | float = np.inf) -> np.ndarray:
     """The natural scale of a gradient, by column, which does not shrink where a sum cancels.
 
     For dx it is at least what dx would be if mean and variance were constants, in columns of this spread.

@@ -81,7 +81,7 @@ def test_update(case: Study, seen: Observation, expected: Observation) -> None:
 
 
 def _require_descent(run: Run) -> None:
-    for step, (factor, move, wanted) in enumerate(zip(*run.updates())):
+    for step, (factor, move, wanted) in enumerate(zip(*run.updates(), strict=True)):
         if not factor > 0:
             raise Failed(_("The update of step {step} does not go against the gradients.").format(step=step))
         if not is_close("", move, wanted):
@@ -109,7 +109,11 @@ def test_settings(case: Study, seen: Observation, expected: Observation) -> None
 
 def _require_learning_rate(run: Run) -> None:
     """Updates that go straight along the gradients, in whichever direction, go by lr."""
-    straight = [abs(f) for f, move, wanted in zip(*run.updates()) if is_close("", move, np.where(move != 0, wanted, 0))]
+    straight = [
+        abs(f)
+        for f, move, wanted in zip(*run.updates(), strict=True)
+        if is_close("", move, np.where(move != 0, wanted, 0))
+    ]
     for factor in straight or [np.nan]:
         if not is_close("", factor, run.case.lr):
             raise Failed(
@@ -137,7 +141,7 @@ def test_all_parameters(case: Study, seen: Observation, expected: Observation) -
     for run in recorded:
         if not run.trained_right:
             _factors, moves, wanted = run.updates()
-            for name, move, should in zip(run.parameter_names(), moves[0], wanted[0]):
+            for name, move, should in zip(run.parameter_names(), moves[0], wanted[0], strict=False):
                 if ("gamma" in name or "beta" in name) and should and not move:
                     raise Failed(_("{name} was not updated.").format(name=name))
 

@@ -68,8 +68,8 @@ def study(
     rng: np.random.Generator, title: str, depths: list[int], n: int = 20, normalised: bool = False, **options: Any
 ) -> Study:
     """A small task that can be learnt; the `options` that are no settings are the network's."""
-    settings = {name: options.pop(name) for name in ("lr", "steps", "seed") if name in options}
-    network = {"width": 5, "out_features": 1, "activation": "tanh"} | options
+    settings: dict[str, Any] = {name: options.pop(name) for name in ("lr", "steps", "seed") if name in options}
+    network: dict[str, Any] = {"width": 5, "out_features": 1, "activation": "tanh"} | options
     X = rng.uniform(-1, 1, (n, 2))
     # Neither centred nor of spread 1: whoever rescales them computes another loss.
     t = np.sin(np.pi * X[:, :1]) + rng.uniform(0.3, 1, network["out_features"]) * X[:, 1:] ** 2
@@ -83,7 +83,7 @@ def any_seed(rng: np.random.Generator) -> int:
 
 def draw_training(rng: np.random.Generator) -> list[Study]:
     """One depth at a time."""
-    many = {"n": 60, "out_features": 2}
+    many: dict[str, Any] = {"n": 60, "out_features": 2}
     return [
         study(rng, "four layers, lr and seed left at their defaults", [4], steps=8),
         study(rng, "three layers, two outputs, many examples", [3], lr=0.05, steps=5, seed=any_seed(rng), **many),
@@ -93,7 +93,7 @@ def draw_training(rng: np.random.Generator) -> list[Study]:
 
 def draw_depths(rng: np.random.Generator) -> list[Study]:
     """Several depths in one call, in networks with layers that have parameters and are not Linear."""
-    again = {"activation": "relu", "init": "he", "lr": 0.1, "steps": 4, "seed": any_seed(rng)}
+    again: dict[str, Any] = {"activation": "relu", "init": "he", "lr": 0.1, "steps": 4, "seed": any_seed(rng)}
     return [
         study(
             rng, "two depths, with normalisation layers", [2, 4], normalised=True, lr=0.05, steps=5, seed=any_seed(rng)
@@ -105,7 +105,7 @@ def draw_depths(rng: np.random.Generator) -> list[Study]:
 def draw_overflow(rng: np.random.Generator) -> list[Study]:
     """A learning rate far too large."""
     # A plain ReLU network would die of one such step and stay finite.
-    options = {"activation": "leaky_relu", "init": "large", "lr": 50.0, "steps": 8}
+    options: dict[str, Any] = {"activation": "leaky_relu", "init": "large", "lr": 50.0, "steps": 8}
     return [
         study(rng, "training that overflows", [5], seed=any_seed(rng), **options),
         study(rng, "both depths overflow", [4, 6], seed=any_seed(rng), **options),
@@ -123,7 +123,9 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
     """
 
     def call(**settings: Any) -> tuple[Any, list[Any], dict[int, Any]]:
-        draws, networks, states = [], {}, {}
+        draws: list[Any] = []
+        networks: dict[int, list[Layer]] = {}
+        states: dict[int, Any] = {}
 
         def build_network(depth: int, rng: Any = None) -> list[Layer]:
             draws.append(attempt(lambda: float(rng.standard_normal())))
@@ -157,14 +159,14 @@ def network(case: Study, depth: int) -> list[Layer]:
 
 
 def _watch(layer: Layer, note: Callable[[], None]) -> None:
-    """Let `layer` call `note` whenever data pass it."""
-    forward = layer.forward
+    """Let `layer`, and copies of it, call `note` whenever data pass; it stays of its class."""
+    kind = type(layer)
 
-    def watched(x: np.ndarray) -> np.ndarray:
+    def forward(self: Layer, x: np.ndarray) -> np.ndarray:
         note()
-        return forward(x)
+        return kind.forward(self, x)
 
-    layer.forward = watched
+    layer.__class__ = type(kind.__name__, (kind,), {"forward": forward})
 
 
 def _note(layers: list[Layer], states: list[np.ndarray], steps: int) -> None:

@@ -23,7 +23,7 @@ def runs_of(case: Study, seen: Observation, expected: Observation) -> list[Run]:
     """A run for each depth, also where the result is written otherwise than asked: with other keys, or as a list."""
     result = seen["result"]
     if type(result) in (list, tuple):
-        result = dict(zip(case.depths, result))
+        result = dict(zip(case.depths, result, strict=False))
     if type(result) is not dict or not result:
         raise Failed(_("depth_study should return a dict, but it is {kind}.").format(kind=kind_of(seen["result"])))
     by_name = {str(key): record for key, record in result.items()}
@@ -108,7 +108,8 @@ class Run:
                 norms = [np.linalg.norm(layer.grads["W"]) for layer in layers if isinstance(layer, Linear)]
                 records.append((loss, norms, grads, true))
             records += records[-1:] * (self.case.steps - len(records))  # a network that stays as it is
-            return Own(*map(np.array, zip(*records)), rows[:-1, 0] - rows[1:, 0])
+            losses, lengths, all_grads, all_true = map(np.array, zip(*records, strict=True))
+            return Own(losses, lengths, all_grads, all_true, rows[:-1, 0] - rows[1:, 0])
 
     def shift(self, what: str) -> int | None:
         """0 where the curve is right, 1 where it is that of one step later, None where it is neither."""
@@ -135,14 +136,14 @@ class Run:
             return
         got, *_nothing, wanted = self.curve(what), *self._readings(what)
         if got is None or got.shape != wanted.shape:
-            self.require_form(what)
+            got = self.require_form(what)
         close(self.name(what), *_compared(got, wanted))
 
-    def require_form(self, what: str) -> None:
+    def require_form(self, what: str) -> np.ndarray:
         """The curve stands under its name, with the right shape."""
         if type(self.record) is not dict or what not in self.record:
             raise Failed(_("{name} is missing.").format(name=self.name(what)))
-        array(self.name(what), self.record[what], self.shape(what))
+        return array(self.name(what), self.record[what], self.shape(what))
 
     def require_any(self) -> None:
         """At least one of the two curves is right, whatever it is called."""

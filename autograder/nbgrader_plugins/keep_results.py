@@ -1,0 +1,70 @@
+"""Lets `nbgrader autograde` leave the same results behind as `autograder grade`, and no other command take them along.
+
+nbgrader has no setting for what comes after an executed notebook has been written, nor for what lies beside it and is
+no part of a feedback page, so three of its methods are wrapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from nbgrader.converters import Autograde, GenerateFeedback
+
+from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result, write_result
+
+
+def replace_methods() -> None:
+    """Wrap nbgrader's; once is enough."""
+    if not hasattr(Autograde.init_destination, "__wrapped__"):
+        Autograde.init_destination = _removing(Autograde.init_destination)
+        Autograde.write_single_notebook = _adding(Autograde.write_single_notebook)
+        for converter in (Autograde, GenerateFeedback):
+            converter.init_assignment = _leaving(converter.init_assignment)
+
+
+def _removing(init_destination: Callable[..., bool]) -> Callable[..., bool]:
+    @wraps(init_destination)
+    def wrapper(converter: Any, assignment: str, student: str) -> bool:
+        """Whether to grade; if so, without an earlier result. One without a notebook says that grading failed."""
+        folder = Path(converter._format_dest(assignment, student))
+        if not any(folder.glob("*.ipynb")):
+            remove_result(folder)
+            with suppress(OSError):  # it is not there, or holds something else
+                folder.rmdir()
+        wanted = init_destination(converter, assignment, student)
+        if wanted:
+            remove_result(folder)
+        return wanted
+
+    return wrapper
+
+
+def _adding(write_single_notebook: Callable[..., None]) -> Callable[..., None]:
+    @wraps(write_single_notebook)
+    def wrapper(converter: Any, output: str, resources: dict[str, Any]) -> None:
+        """Write the notebook, then the result if there is one: nbgrader writes twice, before and after it is run."""
+        write_single_notebook(converter, output, resources)
+        if "autograder_from" in resources and len(converter.notebooks) == 1:
+            names = resources["nbgrader"]
+            folder = Path(converter._format_dest(names["assignment"], names["student"]))
+            write_result(Path.cwd(), folder, *resources["autograder_from"], resources["autograder"])
+
+    return wrapper
+
+
+def _leaving(init_assignment: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init_assignment)
+    def wrapper(converter: Any, assignment: str, student: str) -> None:
+        """Copy what lies beside a notebook, but neither our result nor what a student hands in for one."""
+        directory, ignored = converter.coursedir, converter.coursedir.ignore
+        directory.ignore = [*ignored, FILE_NAME, DRAFT]
+        try:
+            init_assignment(converter, assignment, student)
+        finally:
+            directory.ignore = ignored
+
+    return wrapper
