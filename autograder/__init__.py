@@ -1,9 +1,16 @@
 """Auto-graded exercises on why gradients vanish, explode and stall.
 
-A student's notebook needs these names from here: `check`, which judges an exercise where it stands; `hint`, which
-helps on; `waiting_for`, which lets a cell stay quiet until the exercise it builds on is written; `use_language`; and,
-where an instructor has changed exercises or points, `use_exercises`, in a line that the release brings along. The
-course library is `autograder.layers`.
+Students' notebooks import these names:
+
+    check("clip_gradients")              # test an exercise; shows a card with points and likely causes
+    check()                              # the progress in all exercises
+    hint("clip_gradients")               # one hint for the first check that fails
+    with waiting_for("clip_gradients"):  # a cell that needs the exercise; says so while it is not written
+        ...
+    use_language("en")                   # the language of messages
+    use_exercises(clip_gradients=12)     # the exercises and points of this notebook, where they differ from the kit's
+
+The course library is `autograder.layers`.
 """
 
 from importlib import import_module
@@ -23,7 +30,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """What a notebook needs, imported when it is asked for: the command has a word to say where numpy is missing."""
+    """Import lazily, so that the `autograder` command can report missing packages."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("autograder.student.notebook"), name)

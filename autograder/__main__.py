@@ -14,9 +14,8 @@ def main() -> None:
 
         with speaking(language_in(None)):
             line = _(
-                "The package {name} is missing, which the kit needs. Activate the environment of your course, or "
-                "install the kit again, in a new environment. What instructors run comes with "
-                "gradient-pathology[instructor]. (This is {python}.)"
+                "The package {name} is missing. Activate the environment of your course, or install the kit again in "
+                "a new environment. Instructors install gradient-pathology[instructor]. (This is {python}.)"
             )
         print(line.format(name=error.name, python=sys.executable), file=sys.stderr)
         sys.exit(2)  # as for everything that cannot be used, see `autograder.cli.exits`

@@ -1,8 +1,11 @@
-"""The course library: the layers, the loss and the network builder that the exercises are written against.
+"""The course library: layers, a loss, and the network builder that the exercises use.
 
-Arrays are float64. A batch `x` has shape (N, D): N examples, D features. `forward` keeps in `cache` what `backward`
-needs; `backward(dout)` takes the gradient of the loss with respect to the layer's output and returns the one with
-respect to its input, leaving the gradients of the parameters in `grads` under the names used in `params`.
+Arrays are float64. A batch `x` has shape (N, D): N examples, D features. `forward` stores in `cache` what `backward`
+needs. `backward(dout)` takes the gradient of the loss with respect to the layer's output, returns the gradient with
+respect to its input, and stores the gradients of the parameters in `grads`, under the names in `params`.
+
+    >>> network = build_deep_network(3, activation="tanh", rng=np.random.default_rng(0))
+    >>> loss, norms = forward_backward(network, X, t)   # X: (N, 2), t: (N, 1); norms: 3 floats
 """
 
 from __future__ import annotations
@@ -32,13 +35,22 @@ __all__ = [
 
 
 class Layer(ABC):
-    """One step of a network.
+    """One layer of a network.
 
     Attributes:
         params: name -> parameter array.
         grads: name -> gradient array of the same shape, or None before the first backward.
         cache: whatever `forward` keeps for `backward`.
         training: True while the network learns, False when it only predicts.
+
+    A layer without parameters needs only the two methods:
+
+        class Double(Layer):
+            def forward(self, x):          # (N, D) -> (N, D)
+                return 2 * x
+
+            def backward(self, dout):      # (N, D) -> (N, D)
+                return 2 * dout
     """
 
     def __init__(self) -> None:
@@ -53,19 +65,22 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        """dL/dx (N, D_in) from `dout` = dL/dy (N, D_out) of the last forward; sets `grads`."""
+        """dL/dx (N, D_in) for `dout` = dL/dy (N, D_out) of the last forward; sets `grads`."""
 
 
 class Linear(Layer):
-    """y = x W + b, with W of shape (in_features, out_features) and b of shape (out_features,), zero at first.
+    """y = x W + b, with W of shape (in_features, out_features) and b of shape (out_features,), initially zero.
 
     Args:
-        init: the standard deviation of W's normal entries: "xavier" sqrt(2 / (in + out)) [Glorot & Bengio 2010, in the
-            normal form], "he" sqrt(2 / in) [He et al. 2015], "normal" 0.01, "large" 1.0.
-        rng: where W is drawn from; a fresh generator if None.
+        init: the standard deviation of W's normal entries: "xavier" sqrt(2 / (in + out)) [Glorot & Bengio 2010, normal
+            version], "he" sqrt(2 / in) [He et al. 2015], "normal" 0.01, "large" 1.0.
+        rng: the random generator for W; a new one if None.
 
     Raises:
         ValueError: `init` is none of these names.
+
+    >>> Linear(3, 2, init="he").forward(np.ones((5, 3))).shape
+    (5, 2)
     """
 
     def __init__(
@@ -96,10 +111,10 @@ class Linear(Layer):
 
 
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)); its derivative y (1 - y) is at most 1/4."""
+    """y = 1 / (1 + exp(-x)), elementwise; its derivative y (1 - y) is at most 1/4."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        # exp of a negative number only, so that no finite x overflows.
+        # exp of negative numbers only: no finite x overflows.
         e = np.exp(-np.abs(x))
         y = np.where(x >= 0, 1 / (1 + e), e / (1 + e))
         self.cache["y"] = y
@@ -111,7 +126,7 @@ class Sigmoid(Layer):
 
 
 class Tanh(Layer):
-    """y = tanh(x); its derivative 1 - y^2 is at most 1, which it is at 0."""
+    """y = tanh(x), elementwise; its derivative 1 - y^2 is at most 1, at x = 0."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         y = np.tanh(x)
@@ -123,7 +138,7 @@ class Tanh(Layer):
 
 
 class ReLU(Layer):
-    """y = max(0, x); at 0 the derivative is taken from the left."""
+    """y = max(0, x), elementwise; the derivative at 0 is 0."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.cache["positive"] = x > 0
@@ -134,7 +149,7 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """y = x where x > 0, else negative_slope * x; at 0 the derivative is taken from the left."""
+    """y = x if x > 0, otherwise negative_slope * x; the derivative at 0 is negative_slope."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
@@ -149,7 +164,11 @@ class LeakyReLU(Layer):
 
 
 class MSELoss:
-    """The mean squared error over all N * D elements: mean((y - t)^2)."""
+    """The mean squared error over all N * D elements: mean((y - t)^2).
+
+    >>> float(MSELoss().forward(np.array([[1.0], [3.0]]), np.zeros((2, 1))))
+    5.0
+    """
 
     def __init__(self) -> None:
         self.cache: dict[str, np.ndarray] = {}
@@ -158,13 +177,13 @@ class MSELoss:
         """The loss of predictions `y` (N, D) for targets `t` (N, D).
 
         Raises:
-            ValueError: the shapes differ. NumPy would broadcast (N, 1) and (N,) to (N, N) without a word.
+            ValueError: the shapes differ. (NumPy would silently broadcast (N, 1) and (N,) to (N, N).)
         """
         if np.shape(y) != np.shape(t):
             raise ValueError(
-                _("MSELoss: predictions have shape {y} and targets {t}; give both the same shape (N, D).").format(
-                    y=np.shape(y), t=np.shape(t)
-                )
+                _(
+                    "MSELoss: predictions have shape {y} and targets have shape {t}; give both the same shape (N, D)."
+                ).format(y=np.shape(y), t=np.shape(t))
             )
         self.cache["error"] = y - t
         return np.mean(self.cache["error"] ** 2)
@@ -188,17 +207,25 @@ def build_deep_network(
     in_features: int = 2,
     out_features: int = 1,
 ) -> list[Layer]:
-    """A network of `n_layers` Linear layers with an activation between each two.
+    """A network of `n_layers` Linear layers with an activation after each but the last.
 
     Args:
         n_layers: the number of Linear layers, at least 2.
         activation: "sigmoid", "relu", "tanh" or "leaky_relu".
         init: see `Linear`.
-        norm: a layer class such as `BatchNorm`, made with `norm(width)` and put before each activation.
-        rng: where the weights are drawn from, input side first; a fresh generator if None.
+        norm: a layer class such as `BatchNorm`; `norm(width)` goes before each activation.
+        rng: the random generator for the weights, input side first; a new one if None.
+        width: the features of the hidden layers.
+        in_features, out_features: the network maps (N, in_features) to (N, out_features).
+
+    Returns:
+        The layers, input side first.
 
     Raises:
         ValueError: fewer than 2 layers, or an unknown activation or init.
+
+    >>> [type(layer).__name__ for layer in build_deep_network(2)]
+    ['Linear', 'Sigmoid', 'Linear']
     """
     if n_layers < 2:
         raise ValueError(_("build_deep_network: n_layers is {n}; it must be at least 2.").format(n=n_layers))
@@ -216,10 +243,21 @@ def build_deep_network(
 
 
 def forward_backward(layers: Sequence[Layer], X: np.ndarray, t: np.ndarray) -> tuple[float, list[float]]:
-    """One forward and one backward pass of `MSELoss` through `layers`; parameters stay as they are.
+    """One forward and one backward pass of `MSELoss` through `layers`; the parameters do not change.
+
+    Args:
+        X: inputs (N, D_in).
+        t: targets (N, D_out).
 
     Returns:
         The loss, and the norm of `grads["W"]` of every Linear layer, input side first.
+
+    Raises:
+        ValueError: the network's output and `t` differ in shape.
+
+    >>> loss, norms = forward_backward(build_deep_network(3), np.ones((4, 2)), np.zeros((4, 1)))
+    >>> len(norms)
+    3
     """
     loss_fn = MSELoss()
     h = X
@@ -235,13 +273,16 @@ def forward_backward(layers: Sequence[Layer], X: np.ndarray, t: np.ndarray) -> t
 
 @dataclass(frozen=True)
 class Problem:
-    """What a gradient monitor found in one layer; `str(problem)` is a warning sentence.
+    """A problem that a gradient monitor found in one layer; `str(problem)` is a warning.
 
     Attributes:
         layer: the layer's name, such as "Linear_0".
         kind: "vanishing", "exploding" or "nonfinite".
-        norm: the gradient norm that was seen.
-        epoch: when it was seen.
+        norm: the gradient norm.
+        epoch: the epoch in which it occurred.
+
+    >>> print(Problem("Linear_0", "vanishing", norm=1e-9, epoch=3))
+    Warning: the gradient of Linear_0 may be vanishing (epoch 3, norm 1.00e-09)
     """
 
     layer: str

@@ -1,17 +1,17 @@
 """The bank: every known wrong and every right but unusual implementation, each written down once.
 
-A solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.py` with
+Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.py` with
 `mistakes.toml`, and `variants.py`. The code of a mistake is written on top of the reference: it shows the mistake
-and nothing else. Its entry in the TOML file says which checks must take points for it, and what a student is told:
+and nothing else. Its entry in the TOML file says which checks must fail, and what a student reads:
 
     [clip-root-forgotten]
     fails = ["clip_gradients.total_norm"]
     cause.en = "The sum of squares is used without its root."
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
-One without a cause is judged by the audit, and explains nothing to anybody. `touches` says what one mistake may cost:
-a third of an exercise where it touches a detail, as most do; two thirds where it touches its "core"; more only where it
-leaves nothing that works ("all").
+The audit also judges a mistake without a cause, but students get no explanation for it. `touches` limits what one
+mistake may cost: a third of an exercise for a "detail", the default; two thirds for its "core"; more only if nothing
+works ("all").
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Mistake:
 
     Attributes:
         id: a few words with dashes, unique.
-        solution: grade_id of the solution cell it stands in.
+        solution: grade_id of its solution cell.
         implementation: the code.
-        fails: the checks that must take points for it, as "exercise.check".
-        cause: one sentence that says what was done, by language ("en", "ja").
-        hint: one question that points to it and gives no formula, by language.
-        pair: whether it is two others at once.
+        fails: the checks that must fail for it, as "exercise.check".
+        cause: one sentence that says what the student did, by language ("en", "ja").
+        hint: one question that leads to it without giving a formula, by language.
+        pair: whether it combines two others.
         touches: "detail", "core" or "all" of an exercise.
     """
 

@@ -1,4 +1,4 @@
-"""Makes what students' machines know of the reference and of known mistakes: `python -m reference.record`."""
+"""Makes the recordings, students' data on the reference and on known mistakes: `python -m reference.record`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reference import bank
 
 
 def main() -> None:
-    """Write, for each exercise, its public cases with what the reference shows, and the fingerprints of mistakes."""
+    """Write every exercise's public cases with the reference's observations, and the mistakes' fingerprints."""
     reference = Reference(Path(__file__).parents[1])
     for exercises in assignments().values():
         for exercise in exercises:

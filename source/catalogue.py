@@ -1,12 +1,12 @@
-"""Keep the Japanese catalogue of messages in step with the package.
+"""Keep the Japanese catalogue of messages up to date.
 
     python source/catalogue.py        rewrites autograder/locale/ja/LC_MESSAGES/autograder.{po,mo}
 
-Messages are the English texts in `_("...")`, the demo's too, and, since they are looked up at run time, the titles of
-exercises and cases, the sentences of checks, what commands say of themselves in their help, argparse's words, and what
-is special about the demo's students. Translations that are there stay, those of messages that are gone go, and a new
-message comes in with an empty translation, to be filled in by hand before the next run. The same package and
-translations always give the same bytes, so line numbers, dates and Babel's version stay out of the files.
+Messages are the English texts in `_("...")`, also in the demo, and texts that are looked up at run time: titles of
+exercises and cases, sentences of checks, descriptions of commands, argparse's messages, and descriptions of the demo's
+students. Existing translations stay, those of removed messages go, and a new message gets an empty translation, to be
+filled in by hand before the next run. The same package and translations always give the same bytes, so line numbers,
+dates and Babel's version are left out of the files.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from tests import demo, sample_class  # noqa: E402
 PACKAGE = ROOT / "autograder"
 CATALOGUE = PACKAGE / "locale" / "ja" / "LC_MESSAGES"
 SEEDS = range(5)
-"""Draws whose case titles are collected; a title tells what is special about a case, so all draws should share them."""
+"""Seeds whose case titles are collected; all draws should have the same titles."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An English message, the file it stands in, and a note for translators ("" where `_` marks it in the file)."""
+    """An English message, its file, and a note for translators ("" if it is marked with `_`)."""
 
     text: str
     file: Path
@@ -46,7 +46,7 @@ class Source:
 
 
 def messages() -> Iterator[Source]:
-    """All messages of the package and the demo, file by file; some stand in several places."""
+    """All messages of the package and the demo, file by file; some occur more than once."""
     for file in [*sorted(PACKAGE.rglob("*.py")), Path(demo.__file__)]:
         for text in marked(ast.parse(file.read_text(encoding="utf-8"))):
             yield Source(text, file)
@@ -68,9 +68,9 @@ def messages() -> Iterator[Source]:
 
 
 def marked(node: ast.AST) -> Iterator[str]:
-    """What stands in `_("...")` within `node`, top to bottom.
+    """The texts in `_("...")` within `node`, top to bottom.
 
-    Babel's own extraction reads tokens, and before Python 3.12 an f-string is one token: `_` in its braces is missed.
+    Babel's own extraction reads tokens; before Python 3.12 an f-string is one token, and it misses `_` in the braces.
     """
     match node:
         case ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(text))]):
@@ -92,7 +92,7 @@ class _Catalogue(Catalog):
 
 
 def update(folder: Path = CATALOGUE) -> list[str]:
-    """Write autograder.po and autograder.mo into `folder`, with the translations of the autograder.po that is there.
+    """Write autograder.po and autograder.mo into `folder`, with the translations of the existing autograder.po.
 
     Returns:
         The messages that still have no translation.
@@ -116,7 +116,7 @@ def update(folder: Path = CATALOGUE) -> list[str]:
 
 
 def translations(folder: Path = CATALOGUE) -> dict[str, str]:
-    """Message -> translation, from the autograder.po in `folder`; nothing where there is none."""
+    """Message -> translation, from the autograder.po in `folder`; empty without one."""
     try:
         with (folder / "autograder.po").open("rb") as file:
             return {message.id: message.string for message in _entries(read_po(file))}
@@ -125,12 +125,12 @@ def translations(folder: Path = CATALOGUE) -> dict[str, str]:
 
 
 def _entries(catalogue: Catalog) -> list[Message]:
-    """What `catalogue` holds beside its header."""
+    """The entries of `catalogue`, without its header."""
     return [message for message in catalogue if message.id]
 
 
 def main() -> None:
-    """Bring the catalogue up to date and name what is left to translate."""
+    """Update the catalogue and list missing translations."""
     for message in update():
         print(f"no translation: {message!r}")
 

@@ -1,8 +1,8 @@
-"""Make docs/messages.<language>.md: what `check` says to students, for ten kinds of code.
+"""Make docs/messages.<language>.md: what `check` says to students about ten kinds of code.
 
     python source/messages.py
 
-The pages show what the kit really prints, so a test can tell when they are out of date.
+The pages show real output of the kit, so a test can tell when they are out of date.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def page(language: str) -> str:
 
 
 def _namespace(name: str, example: str, bank: dict) -> dict:
-    """What a notebook with that example would define."""
+    """The names that a notebook with that example defines."""
     if example == "reference":
         return {name: BatchNorm}
     if example == "stub":

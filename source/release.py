@@ -1,10 +1,9 @@
-"""Make what students get: every notebook in source/, with stubs in place of its solutions, into release/.
-
-The marked cells go into the package, too: `autograder pack` recognises by them what `autograder grade` will.
+"""Make the students' notebooks: every notebook in source/, with stubs in place of its solutions, into release/.
 
     python source/release.py        runs `nbgrader generate_assignment` for each assignment
 
-The command runs in a course folder that is thrown away, so that making a release leaves no gradebook behind.
+The marked cells also go into the package, so that `autograder pack` recognises the same cells as `autograder grade`.
+The command runs in a temporary course folder, so that it leaves no gradebook behind.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ def assignments() -> list[str]:
 
 
 def nbgrader_command(*arguments: str) -> list[str]:
-    """One of nbgrader's own commands, as run by this Python."""
+    """One of nbgrader's commands, run by this Python."""
     return [sys.executable, "-m", "nbgrader", *arguments]
 
 
 def nbgrader_environment(folder: Path) -> dict[str, str]:
-    """The environment for nbgrader in the course `folder`, untouched by settings and caches of whoever runs it."""
+    """The environment for nbgrader in the course `folder`, without the user's settings and caches."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER_", "NBGRADER_"))}
     return {
         **kept,
@@ -47,10 +46,10 @@ def nbgrader_environment(folder: Path) -> dict[str, str]:
 
 
 def generate(names: Sequence[str], target: Path) -> list[Path]:
-    """Make the students' notebooks of the assignments `names` below `target` and give their paths.
+    """Make the students' notebooks of the assignments `names` below `target` and return their paths.
 
     Raises:
-        RuntimeError: nbgrader failed; the message is what it said.
+        RuntimeError: nbgrader failed; the message is nbgrader's.
     """
     made = []
     with tempfile.TemporaryDirectory() as name:
@@ -78,14 +77,14 @@ def generate(names: Sequence[str], target: Path) -> list[Path]:
 
 
 def marked_cells(notebook: Path) -> str:
-    """What the students' package holds of a release: the cells that have a mark, by which lost marks are recognised."""
+    """The marked cells of a release, which the package contains to recognise lost marks."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     marked = [{key: cell[key] for key in ("cell_type", "metadata", "source")} for cell in cells if _is_marked(cell)]
     return json.dumps({"cells": marked}, ensure_ascii=False, indent=1) + "\n"
 
 
 def place_of_marked_cells(assignment: str) -> Path:
-    """Where the package keeps them, beside the exercises whose edition `assignment` is."""
+    """Where the package stores them, beside the exercises of the edition `assignment`."""
     package = next(name for name in exercises.assignments() if assignment.startswith(name)).replace("-", "_")
     return COURSE / "autograder" / "exercises" / package / "released" / f"{assignment}.json"
 
@@ -95,7 +94,7 @@ def _is_marked(cell: dict[str, Any]) -> bool:
 
 
 def main() -> None:
-    """Renew release/, and what the package knows of it."""
+    """Update release/ and the package's copy of its marked cells."""
     for notebook in generate(assignments(), COURSE / "release"):
         print(notebook)
         known = place_of_marked_cells(notebook.parent.name)

@@ -1,10 +1,10 @@
-"""The words of the English edition: prose by cell, and the comments and strings of code by a catalogue.
+"""The texts of the English edition: prose by cell, and the comments and strings of code in a catalogue.
 
-    python source/translation.py      rewrites source/gradient_pathology.en.po and names what is left to translate
+    python source/translation.py      rewrites source/gradient_pathology.en.po and lists missing translations
 
-The Japanese lesson is the source of all code. gradient_pathology.en.md holds the English text of every prose cell,
-below a line `<!-- id of the cell -->`. In the catalogue, a message is a comment or the inside of a string literal, with
-the braces of an f-string as they stand, so that word order is free. All that holds no Japanese stays as it is.
+The Japanese lesson is the source of all code. gradient_pathology.en.md has the English text of every prose cell, below
+a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string literal; the braces
+of f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LITERAL = re.compile("(?s)([a-zA-Z]*)(\"{3}|'{3}|\"|')(.*)\\2")
 
 
 class Untranslated(ValueError):
-    """The English edition lacks words, or has some that belong to no cell; the message names them."""
+    """The English edition lacks texts, or has texts without a cell; the message names them."""
 
 
 class _Catalogue(Catalog):
@@ -46,7 +46,7 @@ class _Catalogue(Catalog):
 
 @dataclass(frozen=True)
 class Span:
-    """A comment or string literal in code: its text without marks and quotes, and where that text stands."""
+    """A comment or string literal in code: its text without marks and quotes, and the place of that text."""
 
     start: int
     end: int
@@ -81,14 +81,14 @@ def japanese_messages(cells: Iterable[Cell]) -> Iterator[str]:
 
 
 def english_code(source: str, messages: dict[str, str]) -> str:
-    """`source` with its Japanese comments and strings in English, and the kit's messages too."""
+    """`source` with its Japanese comments, strings and kit messages in English."""
     for span in reversed(list(spans(source))):
         source = source[: span.start] + messages.get(span.text, span.text) + source[span.end :]
     return source.replace('use_language("ja")', 'use_language("en")')
 
 
 def spans(source: str) -> Iterator[Span]:
-    """The comments and the string literals of `source`, top to bottom; of an f-string the whole, nothing within it."""
+    """The comments and string literals of `source`, top to bottom; an f-string is one span."""
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -129,7 +129,7 @@ def read_prose(path: Path = PROSE) -> dict[str, str]:
 
 
 def read_catalogue(path: Path = CATALOGUE) -> dict[str, str]:
-    """Japanese comment or string -> English one; nothing where there is no file yet."""
+    """Japanese comment or string -> English one; empty without a file."""
     if not path.is_file():
         return {}
     with path.open("rb") as file:
@@ -137,10 +137,10 @@ def read_catalogue(path: Path = CATALOGUE) -> dict[str, str]:
 
 
 def update(cells: list[Cell], path: Path = CATALOGUE) -> list[str]:
-    """Write the catalogue for `cells`, with the translations that are there.
+    """Write the catalogue for `cells`, with the existing translations.
 
     Returns:
-        The messages that still have none.
+        The messages that still have no translation.
     """
     known = read_catalogue(path)
     comment = "# The English comments and strings of the lesson's code. Translate here, then run source/build.py."

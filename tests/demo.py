@@ -163,8 +163,8 @@ def say_isolation(course: Course) -> None:
         if host.level is Level.BASIC:
             course.say(
                 _(
-                    "[yellow]Here students' code could read and change your files.[/] The sample students' is our own, "
-                    "so the demo goes on; `autograder grade` would not."
+                    "[yellow]On this system, students' code could read and change your files.[/] The sample "
+                    "students' code is our own, so the demo continues; `autograder grade` would stop."
                 )
             )
 
@@ -177,7 +177,7 @@ def hand_in(course: Course) -> None:
         course.say(
             _(
                 "[bold]{students} fetch the assignment[/], fill in their answers and submit through the exchange "
-                "directory (one user plays both: `--student`)"
+                "(one user plays both roles, with `--student`)"
             ).format(students=", ".join(AT_THE_EXCHANGE))
         )
         exchange = ["--course", COURSE_ID, f"--Exchange.root={course.folder / 'exchange'}"]
@@ -236,7 +236,7 @@ def surprises(student: Student, marks: Marks) -> list[str]:
     loses = {exercise for exercise, points in POINTS.items() if marks.scores[exercise] < points}
     if loses != student.loses:
         found.append(
-            _("{student} should lose points in {expected}, but does in {seen}").format(
+            _("{student} should lose points in {expected}, but lost points in {seen}").format(
                 student=student.id,
                 expected=", ".join(sorted(student.loses)) or _("nothing"),
                 seen=", ".join(sorted(loses)) or _("nothing"),
@@ -263,7 +263,7 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
         title=title.format(assignment=assignment, points=automatic + by_hand, automatic=automatic, by_hand=by_hand),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption=_("wait: points that an instructor has yet to give"),
+        caption=_("wait: points that the instructor has not given yet"),
     )
     table.add_column(_("student"), no_wrap=True)
     table.add_column(_("what is in the notebook"))
@@ -291,7 +291,7 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
 def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks]) -> None:
     """Scores, what was noted, and where things lie."""
     console.print(scoreboard(assignment, marks))
-    console.print(f"[bold]{_('What grading noted')}[/]")
+    console.print(f"[bold]{_('Notes from grading')}[/]")
     for student in CLASS:
         for note in marks[student.id].notes:
             kind = f"[red]{_('could not be read')}[/]: " if student.unreadable else ""
@@ -303,7 +303,7 @@ def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks
         _("grades"): "grades.csv",
         _("full logs"): "logs",
     }
-    console.print(f"[bold]{_('Where things lie')}[/]")
+    console.print(f"[bold]{_('Files')}[/]")
     for what, place in places.items():
         console.print(f"  {what}: {escape(str(folder / place))}", highlight=False, soft_wrap=True)
     command = f"cd {folder} && {Path(sys.executable).parent / 'jupyter'} lab"
@@ -319,7 +319,7 @@ def make_folder(folder: Path, assignment: str) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).exists():
-            others = _("{folder} holds files that are not the demo's; name an empty folder with --folder.")
+            others = _("{folder} contains files that do not belong to the demo; name an empty folder with --folder.")
             raise DemoFailed(others.format(folder=folder))
         shutil.rmtree(folder)
     (folder / "logs").mkdir(parents=True)
@@ -334,10 +334,10 @@ def parser() -> OneLineParser:
     """The parser of the command line."""
     command = OneLineParser(
         prog="python -m tests.demo",
-        description=_("Runs the whole course once, on a class of sample students."),
+        description=_("Run the whole course once, on a class of sample students."),
         example="python -m tests.demo --folder /tmp/demo",
     )
-    folder = _("the course folder to make; demo/ if not given")
+    folder = _("the course folder to make; default: demo/")
     command.add_argument("--folder", type=Path, default=COURSE / "demo", metavar="DIR", help=folder)
     add_lang(command)
     return command

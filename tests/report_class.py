@@ -116,7 +116,7 @@ def _special(student: str, result: SubmissionResult) -> SubmissionResult:
     everything = {
         SLOW: (Outcome.STOPPED, 0.0, "Your code was stopped."),
         CRASHED: (Outcome.STOPPED, 0.0, "Your code ended the Python process."),
-        BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker itself failed here."),
+        BROKEN: (Outcome.GRADER_ERROR, 1.0, "The checker crashed here."),
         HOSTILE_ID: (Outcome.RAISED, 0.0, HOSTILE_MESSAGE),
     }
     if student in everything:

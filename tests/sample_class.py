@@ -561,7 +561,7 @@ def _of_another_assignment(notebook: Notebook) -> Notebook:
 FULL = sum(POINTS.values())
 
 CLASS = (
-    Student("aoki", "right, in few lines", RIGHT, score=FULL),
+    Student("aoki", "right, in a few lines", RIGHT, score=FULL),
     Student("baba", "right, step by step with loops and Japanese names", STAGED, score=FULL),
     Student("chiba", "right: einsum, float32, lists, new dicts, statistics in place", TERSE, score=FULL),
     Student(
@@ -573,7 +573,7 @@ CLASS = (
     ),
     Student(
         "endo",
-        "clips every layer by itself",
+        "clips every layer separately",
         CODE
         | {
             "clip_gradients": written(
@@ -598,7 +598,7 @@ CLASS = (
     ),
     Student(
         "fujii",
-        "eps stands outside the root",
+        "eps is outside the square root",
         CODE | {"batch_norm": changed("batch_norm", ("np.sqrt(var + self.eps)", "np.sqrt(var) + self.eps"))},
         loses=BATCH_NORM,
     ),
@@ -617,7 +617,7 @@ CLASS = (
     ),
     Student(
         "hara",
-        "takes the batch's mean and variance for constants in backward",
+        "treats the batch's mean and variance as constants in backward",
         RIGHT
         | {"batch_norm": changed("batch_norm", (" - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)", ""))},
         loses=frozenset({"batch_norm_backward"}),
@@ -653,7 +653,7 @@ CLASS = (
     ),
     Student(
         "mori",
-        "half done: clipping and monitor only",
+        "half finished: only clipping and monitor",
         {name: CODE[name] for name in ("clip_gradients", "gradient_monitor")},
         loses=POINTS.keys() - {"clip_gradients", "gradient_monitor"},
         score=10.0,

@@ -70,8 +70,8 @@ def test_the_page_and_the_figure_come_from_the_results(results, tmp_path):
     text = page(results)
     assert "| stock nbgrader | nobody drew | 1000 | 19.4 | 5.0 |" in text
     assert "Not finished" in text
-    assert "| `autograder grade`: submissions a second, of 1000 | at least 10 | 9.7 |" in text
-    assert "| stock nbgrader's CPU time over ours, for 1000 | at least 15 | 5.0 |" in text
+    assert "| `autograder grade`: submissions per second, class of 1000 | at least 10 | 9.7 |" in text
+    assert "| CPU time of stock nbgrader over ours, class of 1000 | at least 15 | 5.0 |" in text
     draw(results, tmp_path / "benchmark.svg")
     first = (tmp_path / "benchmark.svg").read_bytes()
     draw(results, tmp_path / "benchmark.svg")

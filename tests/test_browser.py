@@ -117,7 +117,7 @@ def test_the_overview_and_hints_show_themselves(notebook):
     overview = notebook.card("check()")
     expect(overview).to_have_accessible_name("Your progress")
     expect(overview.get_by_role("row")).to_have_count(1 + len(EXERCISES))
-    expect(overview.get_by_role("row").filter(has_text="clip_gradients")).to_contain_text("not attempted yet")
+    expect(overview.get_by_role("row").filter(has_text="clip_gradients")).to_contain_text("nothing written yet")
     assert overflow(overview) <= 0
     asked = 'hint("clip_gradients")'
     notebook.add_below("check()", asked)

@@ -109,7 +109,7 @@ def test_the_card_has_a_name_a_language_and_a_table_with_heads():
     assert root.attributes["role"] == "group" and root.attributes["aria-label"] == "Result of clip_gradients"
     assert root.attributes["lang"] == "en"
     heads = page.of("th")
-    assert [head.text for head in heads] == ["Outcome", "What should hold", "Points"]
+    assert [head.text for head in heads] == ["Outcome", "Requirement", "Points"]
     assert all(head.attributes["scope"] == "col" for head in heads)
     assert len(page.of("tr")) == 1 + len(FAILED.items) and len(page.of("td")) == 3 * len(FAILED.items)
     with speaking("ja"):
@@ -130,7 +130,7 @@ def test_the_card_says_all_that_the_text_says():
         words = line.strip().removeprefix("✓").removeprefix("✗").strip()
         sentence = words.split("  ")[-1].removesuffix(" (failed)")
         assert sentence in shown, line
-    assert "1 / 2 points" in shown and "1 of 2 checks hold" in shown
+    assert "1 / 2 points" in shown and "1 of 2 checks passed" in shown
 
 
 def test_what_was_seen_cause_and_question_stand_apart():
@@ -151,7 +151,7 @@ def test_an_exercise_has_its_title_beside_its_id(language, expected):
 
 def test_an_exercise_without_a_title_goes_by_its_id():
     result = ExerciseResult("new", FAILED.items)
-    assert Page(exercise_html(result)).text.startswith("new: ") and "  1 of 2 checks hold" in overview_text([result])
+    assert Page(exercise_html(result)).text.startswith("new: ") and "  1 of 2 checks passed" in overview_text([result])
 
 
 def test_every_exercise_has_a_title_in_the_language_spoken():
@@ -185,7 +185,7 @@ def test_the_picture_is_a_grid_with_words_and_a_legend():
     assert picture.attributes["aria-label"] == words
     cells = [element for element in page.of("span") if element.parent is picture]
     assert len({tuple(cell.declared("background")) for cell in cells}) == len(SHADES)
-    assert "where the error sits: · right, ░ small, █ as large as the value" in page.text
+    assert "size of the error: · none, ░ small, █ as large as the value" in page.text
     assert len([c for c in page.of("span") if c.text in SHADES]) == 6 + 3  # the legend's have the same grounds
 
 
@@ -270,7 +270,7 @@ def test_an_empty_notebook_begins_with_the_first_exercise_of_the_lesson():
     overview = overview_of({})
     assert isinstance(overview, Overview)
     assert [result.id for result in overview.results] == [e.id for e in in_lesson_order(ASSIGNMENT)]
-    assert repr(overview).count("not attempted yet") == len(EXERCISES)
+    assert repr(overview).count("nothing written yet") == len(EXERCISES)
     assert repr(overview).startswith("Your progress: 0 / 36") and 'hint("clip_gradients")' in repr(overview)
 
 
@@ -280,8 +280,8 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
     assert repr(overview).startswith("Your progress: 22 / 36")
     table = Page(overview._repr_html_())
     states = [row.text for row in table.of("tr")[1:]]
-    assert states[0] == "clip_gradients Gradient clipping\N{NO-BREAK SPACE} 6 / 6everything holds"
-    assert states[1] == "gradient_monitor A gradient monitor\N{NO-BREAK SPACE} 0 / 4not attempted yet"
+    assert states[0] == "clip_gradients Gradient clipping\N{NO-BREAK SPACE} 6 / 6everything passed"
+    assert states[1] == "gradient_monitor A gradient monitor\N{NO-BREAK SPACE} 0 / 4nothing written yet"
     assert table.elements[0].attributes["aria-label"] == "Your progress" and len(states) == len(EXERCISES)
 
 
@@ -348,7 +348,7 @@ def test_a_check_that_is_mended_gives_way_to_the_next():
 
 def test_a_right_solution_needs_no_hint(reference):
     hint = hinted(namespace_of("clip_gradients", reference=reference), "clip_gradients")
-    assert "Everything holds" in repr(hint) and hint.promise == ""
+    assert "Everything passed" in repr(hint) and hint.promise == ""
 
 
 def test_a_stub_gets_a_hint_as_text_and_as_a_card():

@@ -32,10 +32,10 @@ def test_this_installation_is_in_order_and_written_to_a_file(tmp_path, capsys):
     out = capsys.readouterr().out
     assert ending.value.code == 0, out
     findings = {f["what"]: f for f in json.loads(target.read_text(encoding="utf-8"))["findings"]}
-    assert {"Python", "Jupyter kernel", "isolation", "trial check", "alembic", "exchange folder"} <= set(findings)
-    assert findings["trial check"]["state"] == "ok"
+    assert {"Python", "Jupyter kernel", "isolation", "test run", "alembic", "exchange folder"} <= set(findings)
+    assert findings["test run"]["state"] == "ok"
     assert all(f"{f['what']}: " in out for f in findings.values())
-    assert "Everything that is needed works." in out
+    assert "Everything works." in out
 
 
 def test_something_wrong_exits_with_1(monkeypatch, capsys):
@@ -163,9 +163,9 @@ def test_students_need_no_nbgrader(monkeypatch, tmp_path):
 def test_why_isolation_is_weak_is_said_where_others_are_graded_and_nowhere_else(monkeypatch, tmp_path):
     host = SimpleNamespace(level=Level.BASIC, unavailable={Level.FULL: "PermissionError", Level.STRONG: "no pyseccomp"})
     monkeypatch.setattr(doctor, "shared_host", lambda: host)
-    monkeypatch.setattr(doctor, "trial", lambda _host: Finding("trial check", State.OK, ""))
+    monkeypatch.setattr(doctor, "trial", lambda _host: Finding("test run", State.OK, ""))
     isolation, _trial = doctor.workers(tmp_path)
-    assert (isolation.state, isolation.seen) == (State.OK, "basic; for your own notebook any level will do.")
+    assert (isolation.state, isolation.seen) == (State.OK, "basic; any level is enough for your own notebook.")
     make_course(tmp_path)
     isolation, _trial = doctor.workers(tmp_path)
     assert isolation.state is State.LOOK and "PermissionError" in isolation.seen and "pyseccomp" in isolation.seen
@@ -236,7 +236,7 @@ def test_the_exchange_is_the_one_of_the_configuration(tmp_path):
 
 
 def rights(course):
-    return {f.what: f for f in doctor.nbgrader(course)}["rights"]
+    return {f.what: f for f in doctor.nbgrader(course)}["permissions"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")

@@ -486,7 +486,7 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
     assert message("dx_through_variance", variance_path=lambda *_: 0).startswith(
         "(backward(dout) * x_hat).sum(axis=0)["
     )
-    assert "2 times what it should be" in message("dx_direct", backward_std=lambda self: self.std / 2)
+    assert "2 times the right value" in message("dx_direct", backward_std=lambda self: self.std / 2)
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------
@@ -546,7 +546,7 @@ def test_a_share_of_the_points_is_that_of_the_worst_case(exercise):
 
 def test_an_exception_of_the_students_is_told_with_its_line(exercise):
     error = Raised("KeyError", ("KeyError", "Exception"), "'W'", 3, "x['W']")
-    for public, hint in ((True, "(case: a title)"), (False, "It fails on a case that is not published: a title.")):
+    for public, hint in ((True, "(case: a title)"), (False, "It fails on a hidden case: a title.")):
         found = judge(exercise, [trial({"value": error, "more": 10}, public=public)]).items[0]
         assert (found.outcome, found.points) == (Outcome.RAISED, 0.0)
         assert found.message == f"Your code raised KeyError: 'W'\nin line 3 of the cell: x['W']\n{hint}"
@@ -554,7 +554,7 @@ def test_an_exception_of_the_students_is_told_with_its_line(exercise):
 
 def test_a_hidden_case_is_named_by_its_title_alone(exercise):
     found = judge(exercise, [trial({"value": "secret", "more": 10}, public=False)]).items[0]
-    assert found.message == "It fails on a case that is not published: a title."
+    assert found.message == "It fails on a hidden case: a title."
 
 
 def test_a_public_case_is_told_before_a_hidden_one(exercise):
@@ -566,13 +566,13 @@ def test_a_check_that_breaks_on_the_reference_too_costs_nothing(exercise):
     breaks = {"value": "breaks", "more": 20}
     found = judge(exercise, [trial(breaks, breaks)]).items[2]
     assert (found.outcome, found.points) == (Outcome.GRADER_ERROR, 4.0)
-    assert "ZeroDivisionError" in found.message and "costs you nothing" in found.message
+    assert "ZeroDivisionError" in found.message and "You lose no points" in found.message
 
 
 def test_a_check_that_breaks_on_the_students_data_alone_has_failed(exercise):
     found = judge(exercise, [trial({"value": 1, "more": "text"})]).items[1]
     assert (found.outcome, found.points) == (Outcome.FAILED, 0.0)
-    assert found.message.startswith("What came back is of an unexpected kind or shape.")
+    assert found.message.startswith("The result has an unexpected type or shape.")
 
 
 def test_a_missing_value_has_failed_and_an_exception_before_it_is_told(exercise):

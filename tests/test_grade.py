@@ -293,7 +293,7 @@ def test_whether_a_submission_changed_is_no_matter_of_the_graders_language(tmp_p
 def test_one_student_alone(course):
     assert "0 graded, 1 unchanged" in grade(course, "--student", "s00001").stdout
     done = grade(course, "--student", "nobody", check=False)
-    assert done.returncode == 2 and "Nothing is handed in" in done.stderr
+    assert done.returncode == 2 and "Nobody has submitted" in done.stderr
 
 
 def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(both_ways):
@@ -316,7 +316,7 @@ def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tm
             capture_output=True,
             text=True,
         )
-        line = f"There is no assignment wrong here. There are: {ASSIGNMENT}.\n"
+        line = f"There is no assignment wrong here. Known assignments: {ASSIGNMENT}.\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert not (course / "gradebook.db").exists() and not (course / "autograded").exists()
 
@@ -325,7 +325,7 @@ def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tm
     ("arguments", "words"),
     [
         (("grade", "other", "--course", "{course}"), "no assignment other"),
-        (("grade", "x", "--course", "/"), "no course"),
+        (("grade", "x", "--course", "/"), "not a course folder"),
     ],
 )
 def test_what_cannot_be_graded_is_refused_in_one_sentence(course, arguments, words):

@@ -234,7 +234,7 @@ def test_a_notebook_is_read_in_the_encodings_that_editors_write(tmp_path, encodi
 def test_the_marks_of_a_conflict_are_named(write_notebook, end):
     lines = json.dumps(ANSWERED, indent=1).split("\n")
     lines[5:6] = ["<<<<<<< HEAD", lines[5], "=======", lines[5] + " ", ">>>>>>> theirs"]
-    with pytest.raises(UnreadableNotebook, match=r"(?s)Git conflict.*line 6.*hand that in again"):
+    with pytest.raises(UnreadableNotebook, match=r"(?s)Git conflict.*line 6.*hand it in again"):
         read_notebook(write_notebook(end.join(lines)))
 
 

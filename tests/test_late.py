@@ -123,7 +123,7 @@ def test_a_due_date_moved_by_nbgrader_is_followed_and_said(again, graded):
     set_due(folder, LATER)
     done = grade(folder)
     assert penalties(folder) == {}
-    assert "with another late penalty or time of handing in: 1." in done.stdout
+    assert "with a new late penalty or submission time: 1." in done.stdout
     assert "0 graded, 2 unchanged" in done.stdout and done.stderr == ""
 
 

@@ -205,7 +205,7 @@ def test_loss_refuses_shapes_that_differ_and_names_both(y, t):
     with speaking("en"), pytest.raises(ValueError) as error:
         MSELoss().forward(np.zeros(y), np.zeros(t))
     assert str(error.value) == (
-        f"MSELoss: predictions have shape {y} and targets {t}; give both the same shape (N, D)."
+        f"MSELoss: predictions have shape {y} and targets have shape {t}; give both the same shape (N, D)."
     )
 
 

@@ -206,7 +206,7 @@ def test_what_is_no_submission_is_refused_in_one_sentence_or_two(case, tmp_path)
     with pytest.raises(UnreadableNotebook, match=case.unreadable) as refusal:
         submission_of(handed_in(case, tmp_path), case.file)
     said = str(refusal.value)
-    assert case.file in said and any(advice in said for advice in ("try again", "hand that in again", "download"))
+    assert case.file in said and any(advice in said for advice in ("try again", "hand it in again", "download"))
 
 
 def test_there_are_enough_of_them_and_their_names_are_their_own():
@@ -254,7 +254,7 @@ def test_a_remark_in_a_read_only_cell_is_not_worth_a_cell():
     cell_of(notebook, "check_depth_study")["source"] = 'check("depth_study")\n# できた'
     size = len(notebook["cells"])
     (note,) = mended(notebook)
-    assert "put back" in note and len(notebook["cells"]) == size
+    assert "restored" in note and len(notebook["cells"]) == size
 
 
 def test_an_early_attempt_runs_before_the_answer_and_an_untouched_copy_not_at_all():
@@ -452,7 +452,7 @@ def test_the_best_of_several_is_taken_whatever_its_name_and_the_rest_is_named(tm
     wanted = [f"check_{name}" for name in ("clip_gradients", "depth_study")] + ["clip_gradients", "depth_study"]
     chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology", wanted)
     assert chosen == files[taken]
-    assert "gradient_pathology.ipynb" in note and "gradient_pathology-Copy1.ipynb" in note and "Please look" in note
+    assert "gradient_pathology.ipynb" in note and "gradient_pathology-Copy1.ipynb" in note and "Please check" in note
 
 
 @pytest.mark.parametrize("name", ["gradient_pathology (1).ipynb", "課題.ipynb", "提出/gradient_pathology.ipynb"])
@@ -489,7 +489,7 @@ def test_where_no_notebook_is_found_the_files_that_are_there_are_named(tmp_path)
     assert "but" not in no_notebook(tmp_path, "gradient_pathology")
     for name in ("report.pdf", "data/numbers.csv", "timestamp.txt", ".DS_Store"):
         put(tmp_path, name)
-    assert "but data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
+    assert "only data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
     for number in range(10):
         put(tmp_path, f"{number}.png")
     assert "but 0.png, 1.png, 2.png, 3.png, 4.png, .... Hand" in no_notebook(tmp_path, "gradient_pathology")
@@ -501,7 +501,7 @@ def test_of_several_the_newest_is_taken_and_all_are_named(tmp_path):
     put(tmp_path, "older/still.ipynb", age=200)
     chosen, (note,) = choose_notebook(tmp_path, "gradient_pathology")
     assert chosen == newest
-    assert all(word in note for word in ("new.ipynb", "old.ipynb", "older/still.ipynb", "Please look"))
+    assert all(word in note for word in ("new.ipynb", "old.ipynb", "older/still.ipynb", "Please check"))
 
 
 def test_a_lone_broken_notebook_is_taken_so_that_reading_it_says_why(tmp_path):

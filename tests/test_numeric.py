@@ -187,17 +187,17 @@ def with_value(value):
 SQUARE = np.array([[1.0, 2.0], [3.0, 4.0]])
 UNRELATED = np.array([[5.0, -1.0, 3.0], [1.0, 7.0, -6.0]])
 PATTERNS = {
-    "NaN": (with_value(np.nan), EXPECTED, "it holds NaN"),
-    "infinite": (with_value(-np.inf), EXPECTED, "it holds infinite values"),
-    "NaN and infinite": (np.full((2, 3), np.nan) + with_value(np.inf), EXPECTED, "it holds NaN"),
+    "NaN": (with_value(np.nan), EXPECTED, "it contains NaN"),
+    "infinite": (with_value(-np.inf), EXPECTED, "it contains infinite values"),
+    "NaN and infinite": (np.full((2, 3), np.nan) + with_value(np.inf), EXPECTED, "it contains NaN"),
     "zero": (np.zeros((2, 3)), EXPECTED, "everything is zero"),
     "zero number": (np.array(0.0), np.array(2.0), ""),
-    "sign": (-EXPECTED, EXPECTED, "the sign is the other way round everywhere"),
-    "sign of a number": (np.array(-2.0), np.array(2.0), "the sign is the other way round everywhere"),
-    "factor": (7 * EXPECTED, EXPECTED, "every element is 7 times what it should be"),
-    "negative factor": (-0.5 * EXPECTED, EXPECTED, "every element is -0.5 times what it should be"),
+    "sign": (-EXPECTED, EXPECTED, "the sign is wrong everywhere"),
+    "sign of a number": (np.array(-2.0), np.array(2.0), "the sign is wrong everywhere"),
+    "factor": (7 * EXPECTED, EXPECTED, "every element is 7 times the right value"),
+    "negative factor": (-0.5 * EXPECTED, EXPECTED, "every element is -0.5 times the right value"),
     "a number has no factor": (np.array(3.0), np.array(2.0), ""),
-    "transposed": (SQUARE.T, SQUARE, "it is the transpose of what it should be"),
+    "transposed": (SQUARE.T, SQUARE, "it is the transpose of the right array"),
     "one column": (some_columns(1), EXPECTED, "only some columns are wrong: 1"),
     "two columns": (some_columns(0, 2), EXPECTED, "only some columns are wrong: 0, 2"),
     "one element of a vector": (np.array([1.0, 5.0]), np.array([1.0, 2.0]), ""),
@@ -214,7 +214,7 @@ def test_a_regular_error_is_put_in_words(got, expected, words):
 @pytest.mark.parametrize("scale", [None, np.array([1.0, 2.0, 4.0]), 1e-3])
 def test_a_factor_is_seen_on_any_scale_and_through_rounding(scale):
     noise = 1e-12 * np.arange(6.0).reshape(2, 3)
-    assert compare(6 * EXPECTED + noise, EXPECTED, scale).pattern == "every element is 6 times what it should be"
+    assert compare(6 * EXPECTED + noise, EXPECTED, scale).pattern == "every element is 6 times the right value"
 
 
 HUGE = np.full((2, 2), np.finfo(float).max)
@@ -236,4 +236,4 @@ def test_exploded_values_are_compared_without_a_warning(got, expected):
 
 
 def test_a_factor_is_seen_between_huge_values():
-    assert compare(HUGE / 3, HUGE).pattern == "every element is 0.3333 times what it should be"
+    assert compare(HUGE / 3, HUGE).pattern == "every element is 0.3333 times the right value"

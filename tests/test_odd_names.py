@@ -64,7 +64,7 @@ def course(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("hw+7", "nbgrader takes no + in the name of an assignment"),
+        ("hw+7", "nbgrader accepts no + in the name of an assignment"),
         ("../x", "cannot be the name of an assignment"),
         ("a/b", "cannot be the name of an assignment"),
         ("", "cannot be the name of an assignment"),

@@ -198,7 +198,7 @@ def test_doctor_says_where_points_are_not_the_kits(course, monkeypatch):
     assert sorted(finding.seen.split("; ")) == [
         "check_clip_gradients 12 (the kit's: 6)",
         "check_gradient_monitor 1 (the kit's: 4)",
-        "check_gradient_profile is not there",
+        "check_gradient_profile is missing",
     ]
     assert list(points_of_own(COURSE)) == []
 

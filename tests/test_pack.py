@@ -136,7 +136,7 @@ def test_a_renamed_notebook_is_spoken_of_in_its_language_and_by_its_name(write_n
         cli.main(["pack"])
     said = capsys.readouterr()
     assert ending.value.code == 0 and (said.out + said.err).isascii()
-    assert "There is no gradient_pathology.ipynb; mine.ipynb was taken" in said.out
+    assert "There is no gradient_pathology.ipynb; mine.ipynb was used" in said.out
     assert "Packed: mine.ipynb (as gradient_pathology.ipynb)\n" in said.out
     assert names("gradient_pathology.zip") == [NB]
 
@@ -170,7 +170,7 @@ def test_the_clean_run_has_nothing_but_what_is_packed(write_notebook, pack, tmp_
 def test_of_a_notebook_as_it_was_handed_out_everything_is_named(pack, edition):
     code, said = pack(RELEASE / edition / NB)
     assert code == 1
-    assert "Not begun yet: clip_gradients" in said and "depth_study." in said
+    assert "Not started yet: clip_gradients" in said and "depth_study." in said
     assert f"graded by hand: {PLOT}, {FINDINGS}." in said
     assert "holds no outputs" in said
     assert names("gradient_pathology.zip") == [NB]
@@ -235,7 +235,7 @@ def test_what_is_missing_or_wrong_is_named_and_packed_all_the_same(write_noteboo
     notebook["cells"] = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in gone]
     code, said = pack(write_notebook(notebook))
     assert code == 1
-    assert "Not everything holds yet: clip_gradients (" in said
+    assert "Not finished yet: clip_gradients (" in said
     assert "NameError: name 'nowhere' is not defined" in said
     assert f"graded by hand are missing: {FINDINGS}." in said
     assert 'check("depth_study")' in said

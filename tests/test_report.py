@@ -295,7 +295,7 @@ def test_the_page_names_who_needs_what(page):
     }  # fmt: skip
     assert looks[made_of.UNREADABLE] == "This file is no notebook."
     assert made_of.ODD.id in looks[made_of.BROKEN]
-    absent = {row[0]: row[2] for row in page.sections["Not handed in, or without a grade for its content"][1:]}
+    absent = {row[0]: row[2] for row in page.sections["Not handed in, or not graded"][1:]}
     assert absent == {
         made_of.UNREADABLE: "could not be read",
         made_of.ABSENT: "not handed in",
@@ -304,9 +304,9 @@ def test_the_page_names_who_needs_what(page):
     assert page.row("Hand grading still open", made_of.OPEN)[2] == ", ".join(BY_HAND)
     happened = {row[0]: row[3] for row in page.sections["Time-outs and crashes"][1:]}
     assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
-    assert len(page.sections["Put right before grading"][1:]) == 1
+    assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
-    assert len(page.sections["Everybody"][1:]) == STUDENTS
+    assert len(page.sections["All students"][1:]) == STUDENTS
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -489,7 +489,7 @@ def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
-    assert "Without a score yet: 2." in done.stdout and "Waiting for hand grading: 1." in done.stdout
+    assert "Students without a score: 2." in done.stdout and "Students who wait for hand grading: 1." in done.stdout
     assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
@@ -508,9 +508,9 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
     (tmp_path / "gradescope" / "gone.json").write_text("old")
     said = report()
     assert (tmp_path / "canvas.csv").read_bytes() == fresh and (tmp_path / "report.html").read_text() != "old"
-    assert "From an earlier report, and not renewed: gradescope/gone.json." in said
+    assert "Not updated, from an earlier report: gradescope/gone.json." in said
     assert not (tmp_path / "moodle.csv").exists()
-    assert "not renewed: report.html, canvas.csv, gradescope." in report("--format", "moodle")
+    assert "Not updated, from an earlier report: report.html, canvas.csv, gradescope." in report("--format", "moodle")
 
 
 def test_formats_have_one_name_each():
@@ -520,9 +520,9 @@ def test_formats_have_one_name_each():
 @pytest.mark.parametrize(
     ("prepare", "arguments", "says"),
     [
-        (lambda folder: (folder / "nbgrader_config.py").unlink(), [ASSIGNMENT], "is no course folder"),
+        (lambda folder: (folder / "nbgrader_config.py").unlink(), [ASSIGNMENT], "is not a course folder"),
         (lambda folder: None, ["other"], "There is no assignment other here"),
-        (lambda folder: None, [ASSIGNMENT], "Nobody has been graded for gradient-pathology yet"),
+        (lambda folder: None, [ASSIGNMENT], "No submission of gradient-pathology has been graded yet"),
         (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, canvas"),
     ],
 )
@@ -549,7 +549,7 @@ def test_an_assignment_without_points_is_reported(tmp_path):
         book.db.commit()
     with speaking("en"):
         page = Page(class_page(read_class(Course(tmp_path), ASSIGNMENT)))
-    assert page.notes["Distribution of scores"] == ["None."] and page.row("Everybody", "s1")
+    assert page.notes["Distribution of scores"] == ["None."] and page.row("All students", "s1")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
@@ -569,5 +569,5 @@ def test_a_gradebook_of_students_who_were_never_graded_is_said_so(tmp_path):
     with new_gradebook(tmp_path) as book:
         book.add_assignment(ASSIGNMENT)
         book.add_student("s1")
-    with speaking("en"), pytest.raises(CourseError, match="Nobody has been graded"):
+    with speaking("en"), pytest.raises(CourseError, match="No submission of"):
         read_class(Course(tmp_path), ASSIGNMENT)

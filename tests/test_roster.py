@@ -165,7 +165,7 @@ def test_ids_are_looked_at_as_they_are_imported(faults):
     """Brightspace writes a # before them."""
     heading = "OrgDefinedId,Username,Last Name,First Name\n"
     (empty,) = faults(f"{heading}#s1,#,Suzuki,Taro\n")
-    assert "there is nothing in Username" in empty
+    assert "Username is empty" in empty
     (hidden,) = faults(f"{heading}#s1,#.hid,Suzuki,Taro\n")
     assert "'.hid' cannot be an id" in hidden
 
@@ -173,7 +173,7 @@ def test_ids_are_looked_at_as_they_are_imported(faults):
 def test_the_column_of_the_ids_may_be_named(read, faults):
     text = LISTS["Blackboard"][0]
     assert read(text, id_column="student id").people == (Person("s1", "Taro", "Suzuki"),)
-    assert "none is called Number" in faults(text, id_column="Number")[0]
+    assert "Number is not a heading" in faults(text, id_column="Number")[0]
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ def test_all_that_is_wrong_is_named_at_once(faults):
     text = "id,name\n,Nobody\ntaro,Taro\ntaro,Jiro\n1.23E+11,Saburo\na/b,Shiro\n..,Goro\nhanako,H\nHanako,H\n"
     lines = faults(text)
     assert lines == (
-        "Row 2: there is nothing in id.",
-        "Row 4: taro is somebody else in row 3.",
-        "Row 5: a spreadsheet has shortened the id 1.23E+11; format that column as text, and enter it again.",
-        "Row 6: 'a/b' cannot be an id, which is the name of a folder as well.",
-        "Row 7: '..' cannot be an id, which is the name of a folder as well.",
+        "Row 2: id is empty.",
+        "Row 4: row 3 has the same id taro for somebody else.",
+        "Row 5: a spreadsheet has shortened the id 1.23E+11; format that column as text and enter the id again.",
+        "Row 6: 'a/b' cannot be an id, because an id is also the name of a folder.",
+        "Row 7: '..' cannot be an id, because an id is also the name of a folder.",
         "Which of these is right? hanako, Hanako",
     )
 
@@ -210,14 +210,14 @@ def test_all_that_is_wrong_is_named_at_once(faults):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "No column has ids"),
+        ("", "There is no column of ids"),
         ("taro,Taro\n", "The first row is: taro, Taro"),
         ("id,name\n", "There is no student in it."),
         (b"PK\3\4rest", "This is a workbook."),
         (b"\xd0\xcf\x11\xe0rest", "This is a workbook."),
         (b"id\n\0\1\2\xff\xfe\x81", "This is not text"),
-        ('id,name\ntaro,"Taro\nhanako,Hanako\n', "Row 2: its quotation marks do not fit"),
-        ('id,name\ntaro,"T" aro\n', "Row 2: its quotation marks do not fit"),
+        ('id,name\ntaro,"Taro\nhanako,Hanako\n', "Row 2: its quotation marks do not match"),
+        ('id,name\ntaro,"T" aro\n', "Row 2: its quotation marks do not match"),
     ],
 )
 def test_what_is_no_list_is_said_to_be_so(faults, content, said):
@@ -270,7 +270,7 @@ def test_students_are_added_updated_and_never_taken_out(course):
 
 def test_what_looks_like_somebody_in_the_gradebook_is_not_made_a_second_one(course):
     import_roster(course, roster_of(TARO))
-    with pytest.raises(UnusableRoster, match="Taro, taro: the gradebook has one of these"):
+    with pytest.raises(UnusableRoster, match="Taro, taro: the gradebook and the file spell this id differently"):
         import_roster(course, roster_of(Person("Taro"), Person("new")))
     assert set(read_people(course.directory)) == {"taro"}
 
@@ -320,17 +320,20 @@ def run(course, tmp_path, monkeypatch, capsys):
 
 def test_the_command_says_what_it_did(run, course):
     code, out, err = run(PLAIN.encode("utf-8-sig"))
-    assert (code, err) == (0, "") and "Added: 1. Updated: 0. As they were: 0." in out and "Read as" not in out
+    assert (code, err) == (0, "") and "Added: 1. Updated: 0. Unchanged: 0." in out and "Read as" not in out
     code, out, _err = run("id;name\nhanako;山田 花子\n".encode("cp932"))
-    assert code == 0 and "Read as cp932; does the name look right? hanako: 山田, 花子" in out
-    assert "Columns: id = id, name = name" in out and "In the gradebook, but not in this file: taro. They stay." in out
+    assert code == 0 and "Read as cp932; is this name correct? hanako: 山田, 花子" in out
+    assert (
+        "Columns: id = id, name = name" in out
+        and "In the gradebook, but not in this file: taro. They were kept." in out
+    )
     assert set(read_people(course.directory)) == {"taro", "hanako"}
 
 
 def test_the_command_imports_nothing_of_a_file_with_faults(run, course):
     code, out, err = run(b"id,name\ntaro,Taro\n,Nobody\n")
     assert (code, out) == (2, "")
-    assert err.splitlines() == ["Nothing was imported from students.csv:", "  Row 3: there is nothing in id."]
+    assert err.splitlines() == ["Nothing was imported from students.csv:", "  Row 3: id is empty."]
     assert read_people(course.directory) == {} and not (course.folder / "gradebook.db").exists()
 
 

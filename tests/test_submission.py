@@ -43,11 +43,11 @@ def test_sources_may_be_strings_or_lines(write_notebook):
         ("", "is empty"),
         ("[" * 100_000, "not JSON"),
         ("%PDF-1.7", "not JSON"),
-        ("[1, 2]", "no Jupyter notebook"),
-        ('{"nbformat": 3, "worksheets": 7}', "no Jupyter notebook"),
-        ('{"nbformat": 4, "cells": "none"}', "no Jupyter notebook"),
-        (json.dumps(notebook_of([])), "belongs to no assignment"),
-        (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "belongs to no"),
+        ("[1, 2]", "not a Jupyter notebook"),
+        ('{"nbformat": 3, "worksheets": 7}', "not a Jupyter notebook"),
+        ('{"nbformat": 4, "cells": "none"}', "not a Jupyter notebook"),
+        (json.dumps(notebook_of([])), "does not belong to any known assignment"),
+        (json.dumps(notebook_of([code_cell("1", "exercise_of_another_course"), 7, {"metadata": 3}])), "not belong"),
     ],
 )
 def test_what_is_no_submission_is_refused_with_a_reason_and_a_way_out(write_notebook, monkeypatch, content, words):
@@ -55,7 +55,7 @@ def test_what_is_no_submission_is_refused_with_a_reason_and_a_way_out(write_note
     with pytest.raises(UnreadableNotebook, match=words) as refusal:
         read(write_notebook(content))
     assert "gradient_pathology.ipynb" in str(refusal.value)
-    assert any(way in str(refusal.value) for way in ("hand that in again", "download the assignment again"))
+    assert any(way in str(refusal.value) for way in ("hand it in again", "download the assignment again"))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -140,7 +140,7 @@ def test_an_error_since_then_does_not_take_its_place(shell):
     assert "was never closed" in told(shell(OPEN_BRACKET, "1/0"))
     message = told(shell(NO_MODULE, "1/0"))
     assert (
-        message == "`clip_gradients` is not there: its cell ended with an error. Run the cell again to see the error."
+        message == "`clip_gradients` is not defined: its cell ended with an error. Run the cell again to see the error."
     )
 
 

@@ -375,7 +375,7 @@ def test_an_endless_loop_costs_its_time_once(given, monkeypatch):
         ("gradient_profile", 1.2),
     ]
     sentence, why = run.observations["clip_gradients"].split("\n")
-    assert sentence.startswith("Your code was stopped after") and why.startswith("That is less than usual")
+    assert sentence.startswith("Your code was stopped after") and why.startswith("The limit is lower than usual")
     assert not isinstance(run.observations["gradient_profile"], str)
 
 

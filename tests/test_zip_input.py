@@ -121,7 +121,7 @@ def test_a_name_that_leads_elsewhere_is_refused_and_all_others_unpacked(folder, 
     files = folder.add(make_zip(("first.ipynb", "1"), (bad, "bad"), ("last.ipynb", "2")))
     assert files == {"class/first.ipynb": b"1", "class/last.ipynb": b"2"}
     (report,) = folder.reports
-    assert "class.zip could not be taken as it is." in report and report.isprintable()
+    assert "class.zip could not be collected." in report and report.isprintable()
     assert [p.name for p in folder.path.parent.iterdir()] in (["extracted", "class.zip"], ["class.zip", "extracted"])
 
 
@@ -205,8 +205,8 @@ def test_an_archive_of_archives_is_unpacked_once(folder, make_zip):
         f"class/baba/{NB}": b"2",
     }
     assert len(folder.reports) == 2
-    assert any("more.zip" in line and "not deeper" in line for line in folder.reports)
-    assert any("broken.zip" in line and "no readable archive" in line for line in folder.reports)
+    assert any("more.zip" in line and "Only one level" in line for line in folder.reports)
+    assert any("broken.zip" in line and "not a readable archive" in line for line in folder.reports)
 
 
 def test_a_bomb_costs_nobody_else_anything(folder, make_zip):
@@ -224,7 +224,7 @@ def test_an_archive_that_is_too_much_for_all_is_reported_in_one_line(tmp_path, m
     folder = Folder(tmp_path / "extracted", files=10)
     assert len(folder.add(make_zip(*((f"{n}", "x") for n in range(100))))) == 10
     (report,) = folder.reports
-    assert "class.zip" in report and "more than may be unpacked" in report
+    assert "class.zip" in report and "over the size limit for unpacking" in report
 
 
 def test_a_tar_file_that_unpacks_without_end_is_given_up(folder, tmp_path):
@@ -527,15 +527,14 @@ def test_nobody_sets_the_time_by_the_name_of_a_file():
 def test_what_may_be_a_class_or_somebodys_is_not_collected(place, names):
     paths = {Path(f"{place}/{name}"): Path(f"{place}/{name}") for name in names}
     owners, (warning,) = find_owners(paths, [NOTEBOOK], ASSIGNMENT, Roster(PEOPLE))
-    assert owners == {} and warning.startswith(f"{place} is named after taro") and f"{place}/{names[-1]}" in warning
+    assert owners == {} and warning.startswith(f"{place} has the name of taro") and f"{place}/{names[-1]}" in warning
 
 
 def test_another_name_in_somebodys_folder_is_told():
     path = Path(f"1001/hanako/{NB}")
     owners, (warning,) = find_owners({path: path}, [NOTEBOOK], ASSIGNMENT, Roster(PEOPLE))
-    assert (
-        owners and warning == f"{path} lies in the folder of taro and counts as theirs, though it names hanako as well."
-    )
+    said = f"{path} is in the folder of taro and was collected as theirs, although it also names hanako."
+    assert owners and warning == said
 
 
 def test_a_system_and_a_person_may_name_the_same_student():
@@ -658,7 +657,7 @@ def test_who_could_be_two_of_blackboards_is_neither():
 )
 def test_without_a_roster_what_is_assumed_of_blackboards_names_is_said(heads, expected, assumed):
     ids, warnings = collected(*blackboard(*heads), roster=NOBODY)
-    said = "The names of Blackboard do not say for certain where the user's begins. What was assumed: {}."
+    said = "In Blackboard's file names, the start of the user name is not certain. Assumed: {}."
     assert ids == expected and warnings == [said.format(", ".join(assumed))][: len(assumed)]
 
 
@@ -827,14 +826,14 @@ def test_the_exact_name_wins_over_nothing_but_its_like(choose):
     others = {f"c/b/{NB}": ("", 1)}
     chosen, (warning,) = choose({f"c/aoki/{NB}": ("", 1), copy: ("belongs", 9)} | others)
     assert chosen == {copy: ("aoki", NOTEBOOK), f"c/b/{NB}": ("b", NOTEBOOK)}
-    assert f"{NB} is not." in warning and "aoki" in warning
+    assert f"{NB} was not." in warning and "aoki" in warning
     chosen, _ = choose({f"c/aoki/{NB}": ("belongs", 5), copy: ("belongs", 5)} | others)
     assert f"c/aoki/{NB}" in chosen
 
 
 def test_the_one_that_belongs_to_the_assignment_comes_first(choose):
     chosen, (warning,) = choose({"c/aoki/x.ipynb": ("belongs", 9), "c/aoki/y.ipynb": ("", 1), "c/b/z.ipynb": ("", 1)})
-    assert "c/aoki/x.ipynb" in chosen and "c/aoki/y.ipynb" not in chosen and "y.ipynb is not." in warning
+    assert "c/aoki/x.ipynb" in chosen and "c/aoki/y.ipynb" not in chosen and "y.ipynb was not." in warning
 
 
 def test_then_the_newest(choose):
@@ -980,10 +979,10 @@ def test_a_class_from_four_systems_is_collected(zip_collect, caplog):
     assert submitted[f"s1/{ASSIGNMENT}/timestamp.txt"] == "2026-11-01 12:00:00"
     assert submitted[f"Ann O~27Lee/{ASSIGNMENT}/{NB}"] == GOOD
     for said in (
-        "evil.ipynb in moodle.zip could not be taken as it is",
-        "hw/x.ipynb is not.",
+        "evil.ipynb in moodle.zip could not be collected",
+        "hw/x.ipynb was not.",
         "nobody.ipynb",
-        "goes by the id Ann O~27Lee",
+        "has the id Ann O~27Lee",
     ):
         assert said in caplog.text
 
@@ -1052,7 +1051,7 @@ def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, monkeypatch, c
     ids = ("taro", "Al Ng", "s003", "s004", "hanako", "佐藤美咲")
     assert set(submitted) == {f"{student}/{ASSIGNMENT}/{NB}" for student in ids}
     assert [line for line in caplog.messages if "is not in the gradebook" in line] == [
-        "Al Ng is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
+        "Al Ng is not in the gradebook. If the student is there under another id, put the notebook into archive/ as "
         "<id in the gradebook>.ipynb and collect again."
     ]
 
@@ -1183,7 +1182,7 @@ def test_feedback_of_the_exchange_is_released_and_of_others_named(tmp_path, capl
     released = (tmp_path / "exchange" / "course" / "feedback").iterdir()
     assert sorted(page.read_text() for page in released) == ["aoki", "chiba"]
     (warning,) = caplog.messages
-    assert warning.endswith("from feedback/: by [hand]")
+    assert warning.endswith("in feedback/ yourself: by [hand]")
 
 
 def test_the_course_releases_feedback_so():

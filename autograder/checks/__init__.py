@@ -1,1 +1,1 @@
-"""The words that promises are written in: exercise, check, observation, comparison, verdict, cause."""
+"""What checks are made of: exercise, observation, comparison, verdict, cause."""

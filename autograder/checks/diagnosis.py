@@ -1,8 +1,8 @@
-"""Which known mistake explains what was seen: by comparison with fingerprints, without any code of the mistake.
+"""Finds known mistakes that explain an observation, by comparing fingerprints, without any code of the mistakes.
 
-A fingerprint holds, for every value that a misconception shows on the public cases, a sketch: the value's form and a
-few random projections of its numbers. Two values with equal sketches are equal within rounding; from a sketch neither
-the values nor the code behind them can be had. The fingerprints are in the students' package.
+A fingerprint holds a sketch of every value that a known mistake gives on the public cases: its form and a few random
+projections of its numbers. Values with equal sketches are equal within rounding, but nobody can recover values or code
+from a sketch. Students' machines have the fingerprints.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from autograder.checks.values import Opaque, Raised
 
 PROJECTIONS = 2
 ROUNDING = TOLERANCE
-"""How far projections may differ, as a share of the value's size: as far as a check lets a right value be off, so that
-a freedom which the exercise grants (float32, another eps in a coefficient) hides no mistake beside it."""
+"""How far projections may differ, as a share of the value's size: the same as in checks, so that accepted differences
+(float32, another eps in a coefficient) do not hide a mistake."""
 
 MAX_CAUSES = 2
-"""How many mistakes that explain a case equally are named; more would be guessing."""
+"""The largest number of equally good causes to show; more would be guessing."""
 
 MAX_NUMBERS = 10_000
-"""Larger arrays are none that a public case asks for."""
+"""Public cases ask for no larger arrays."""
 
 Sketches = Sequence[dict[str, Any]]
 """For each public case, key -> sketch."""
@@ -36,12 +36,12 @@ Sketches = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a misconception shows on the public cases of one exercise.
+    """What a known mistake shows on the public cases of one exercise.
 
     Attributes:
         cause, hint: a sentence and a question, by language.
-        pair: whether it is two mistakes at once.
-        departures: what of it differs from what the reference shows, see `departures`.
+        pair: whether it combines two mistakes.
+        departures: where it differs from the reference, see `departures`.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Fingerprint:
 
 
 def sketch(value: Any) -> Any:
-    """A short summary of plain data that equal values share within rounding."""
+    """A short summary of plain data; values that are equal within rounding have equal sketches."""
     if type(value) is Raised:
         return ["raised", value.type]
     if type(value) is Opaque:
@@ -69,12 +69,12 @@ def sketch(value: Any) -> Any:
 
 
 def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
-    """The sketches of everything that was observed, and of the exception that ended each observation."""
+    """The sketches of all observed values, and of the exception that ended each observation."""
     return [{**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
 
 
 def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
-    """What in `sketches` differs from the reference's, one dict a case; a value that is not there is None."""
+    """Where `sketches` differ from the reference's, one dict per case; missing values are None."""
     return [
         {
             key: s.get(key)
@@ -86,7 +86,7 @@ def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two sketches are of values that are equal within rounding."""
+    """Whether two sketches belong to values that are equal within rounding."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -101,11 +101,11 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
-    """The misconceptions that explain the student's departures in the places `reads`; empty where none or too many do.
+    """The known mistakes that explain the student's departures in the places `reads`; at most `MAX_CAUSES`, or none.
 
-    Those that agree with the student on everything that was observed come before those of which everything is seen,
-    these before those that explain a part, and single mistakes before pairs; where several are left, nothing that was
-    observed tells them apart.
+    Best are mistakes that agree with the student on all observed values, then those whose own departures all appear,
+    then those that explain a part; single mistakes come before pairs. Several remain if no observed value separates
+    them.
     """
     found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
     whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
@@ -116,7 +116,7 @@ def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerp
 
 
 def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -> bool:
-    """Whether the departures of `mistake` are the student's, in `places`, and there are any."""
+    """Whether `mistake` departs as the student does in `places`, and departs at all."""
     departs = False
     for keys, s, m in zip(places, student, mistake, strict=True):
         for key in keys & (s.keys() | m.keys()):

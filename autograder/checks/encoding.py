@@ -1,7 +1,7 @@
-"""The data model of `values` as msgpack.
+"""Writes the data model of `values` as msgpack.
 
-Nothing that arrives can run code: there is no pickle, arrays are rebuilt from bytes after dtype, shape and size were
-looked at, and every size has a cap.
+Nothing that arrives can run code: there is no pickle, arrays are rebuilt from bytes only after dtype, shape and size
+were checked, and every size has a limit.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _DTYPES = {
 
 
 class WireError(ValueError):
-    """A message that does not keep to the data model or its caps."""
+    """A message is outside the data model or its limits."""
 
 
 _ARRAY, _SCALAR, _TUPLE, _RAISED, _OPAQUE, _COMPLEX = range(1, 7)
 _ARRAY_HEAD = struct.Struct("<4sB")
-"""An array begins with its dtype's code and the number of its dimensions; the shape and the elements follow."""
+"""An array begins with its dtype code and its number of dimensions; then follow the shape and the elements."""
 
 
 def pack(value: Any) -> bytes:
@@ -59,13 +59,13 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
-    """The value that `pack` made `data` from.
+    """The inverse of `pack`.
 
     Args:
         most_text: the longest text that may be in it.
 
     Raises:
-        WireError: `data` is malformed or exceeds a cap. Nothing else is raised, whatever `data` holds.
+        WireError: `data` is malformed or exceeds a limit. Nothing else is raised, whatever `data` is.
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too large")
@@ -91,7 +91,7 @@ def _look_through(value: Any, most_text: int, depth: int) -> None:
         for item in (value.type, value.bases, value.message, value.source):
             _look_through(item, most_text, depth)
     elif kind not in _LEAVES and not issubclass(kind, np.generic):
-        raise WireError("a value outside the data model")  # msgpack makes objects of its own of time stamps
+        raise WireError("a value outside the data model")  # msgpack would make its own objects from time stamps
 
 
 _LEAVES = (type(None), bool, int, float, complex, Opaque, np.ndarray)
@@ -120,8 +120,9 @@ def _array_bytes(array: np.ndarray) -> bytes:
 
 
 class _Message:
-    """A message being read. It keeps count, since a byte or two can stand for an object a hundred times as large, and
-    an extension in an extension is one more copy of what is in it."""
+    """A message being read. It counts, since a byte or two can stand for an object a hundred times as large, and an
+    extension in an extension copies its content once more.
+    """
 
     def __init__(self) -> None:
         self._items_left = 10 * MAX_ITEMS
@@ -190,7 +191,7 @@ class _Message:
 
 
 def _skip(data: bytes) -> None:
-    """Go through a message without building anything of it: lists that claim more items than there are do not pass."""
+    """Scan a message without building objects: lists that claim more items than there are fail here."""
     unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
     unpacker.feed(data)
     unpacker.skip()
@@ -202,7 +203,7 @@ def _array_from(payload: bytes) -> np.ndarray:
         shape = struct.unpack_from(f"<{dimensions}q", payload, _ARRAY_HEAD.size)
     except struct.error:
         raise WireError("an array cut short") from None
-    dtype = _DTYPES.get(code)  # looked up, not parsed: NumPy's language of dtypes is large and can take long
+    dtype = _DTYPES.get(code)  # looked up, not parsed: NumPy's dtype syntax is large and can be slow
     if dtype is None:
         raise WireError(f"unknown dtype {code!r}")
     if dimensions > MAX_DEPTH or any(n < 0 for n in shape):

@@ -1,11 +1,10 @@
-"""The words every exercise is written in: case, probe, observation, check.
+"""What an exercise is made of: case, probe, observation, check.
 
     observations = probe(implementation, case)
 
-A case holds inputs; a probe exercises an implementation on a case and yields `(name, value)` pairs of what it saw; a
-check is a test over one case and two observations of it, the student's and the reference's. Cases come in groups, and
-a check is judged on its own groups only. Nothing here knows whether the implementation is a student's, the reference
-or a known wrong one.
+A case holds inputs. A probe runs an implementation on a case and yields `(name, value)` pairs. A check compares two
+observations of one case, the student's and the reference's. Cases come in groups, and a check is judged only on its
+own groups. Nothing here knows whether the implementation is a student's, the reference or a known mistake.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from autograder.checks.values import Raised, simplify
 from autograder.locale import _
 
 RANDOM_STATE = 76
-"""Where the global random generators start, so that code that uses them comes out the same every time."""
+"""The seed of the global random generators, so that code that uses them always gives the same results."""
 
 
 class Implementation:
-    """The names that a student's notebook, the reference or a misconception defines, as attributes."""
+    """The names that a student's notebook, the reference or a known mistake defines, as attributes."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
@@ -42,19 +41,23 @@ class Implementation:
 
 
 class NotDefined(NameError):
-    """The notebook defines no such name; the message is the name alone."""
+    """The notebook does not define this name; the message is the name."""
 
 
 class Observation:
-    """What a probe saw: `seen["y"]` is the value it yielded as "y".
+    """What a probe saw: `seen["y"]` is the value that it yielded as "y".
 
-    Where the value is an exception, or was never reached because the student's code raised one before, reading it
-    raises `StudentError`. `raised(name)` looks at such an exception instead.
+    If that value is an exception, or the student's code raised one before it, `seen["y"]` raises `StudentError`, and
+    `seen.raised("y")` returns the exception.
 
     Attributes:
-        values: what was yielded.
+        values: the yielded values.
         stopped: the exception that ended the probe, or None.
-        read: the names that were asked for, since it was last emptied: what a check's verdict rests on.
+        read: the names that were read since this set was last emptied: a check's verdict depends on these.
+
+    >>> seen = Observation({"ratio": 0.5})
+    >>> seen["ratio"], seen.raised("ratio")
+    (0.5, None)
     """
 
     def __init__(self, values: Mapping[str, Any], stopped: Raised | None = None) -> None:
@@ -67,23 +70,23 @@ class Observation:
         if raised is not None:
             raise StudentError(raised)
         if name not in self.values:
-            raise Failed(_("Nothing was observed for {name}.").format(name=name))
+            raise Failed(_("Your code gave no value for {name}.").format(name=name))
         return self.values[name]
 
     def raised(self, name: str) -> Raised | None:
-        """The exception that stands where the value `name` should, or None."""
+        """The exception in place of the value `name`, or None."""
         self.read.add(name)
         if name not in self.values:
             return self.stopped
         return self.values[name] if type(self.values[name]) is Raised else None
 
     def to_data(self) -> dict[str, Any]:
-        """This observation for the wire."""
+        """This observation as plain data."""
         return {"values": self.values, "stopped": self.stopped}
 
     @classmethod
     def from_data(cls, data: Any) -> Observation:
-        """The observation that `to_data` made `data` from; ValueError if it is nothing of the kind."""
+        """The inverse of `to_data`; raises ValueError if `data` is not an observation."""
         if type(data) is not dict or type(data.get("values")) is not dict:
             raise ValueError("not an observation")
         if data.get("stopped") is not None and type(data["stopped"]) is not Raised:
@@ -92,7 +95,7 @@ class Observation:
 
 
 class Stopped(str):
-    """Why nothing was observed: the student's code was stopped, or ended its process, without an error to show."""
+    """Why there is no observation: the student's code was stopped, or ended its process."""
 
     ending: Ending
 
@@ -104,7 +107,7 @@ class Stopped(str):
 
 
 class StudentError(Exception):
-    """The student's code raised `raised` where a check wanted a value."""
+    """The student's code raised `raised` where a check needed a value."""
 
     def __init__(self, raised: Raised) -> None:
         super().__init__(raised.type)
@@ -112,12 +115,12 @@ class StudentError(Exception):
 
 
 class Failed(AssertionError):
-    """What a check demands does not hold.
+    """A check fails; raised by check functions.
 
     Attributes:
-        reason: what was seen and what should hold, in the student's language.
-        share: the part of the points that is earned all the same.
-        picture: where in an array the error sits, see `autograder.checks.numeric.Mismatch`.
+        reason: what was seen and what was expected, in the student's language.
+        share: the share of the points that is earned nevertheless.
+        picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
     """
 
     def __init__(self, reason: str, share: float = 0.0, picture: tuple[str, ...] = ()) -> None:
@@ -129,14 +132,17 @@ class Failed(AssertionError):
 
 @dataclass(frozen=True)
 class Check:
-    """One promise an implementation must keep; `test(case, seen, expected)` raises where it does not.
+    """One check of an exercise: what a student reads as one line.
+
+    `Exercise.check` makes it from a function.
 
     Attributes:
         id: unique within the exercise.
-        sentence: what a student reads, in English (the test's docstring).
-        points: what it is worth.
-        on: the groups of cases it is judged on.
-        needs: ids of checks of the same exercise without which this one says nothing.
+        sentence: the requirement that students read, in English (the function's docstring).
+        points: its points.
+        on: the groups of cases on which it is judged.
+        needs: ids of checks of the same exercise that must pass first.
+        test: called as `test(case, seen, expected)`; raises `Failed` or `StudentError` if the check fails.
     """
 
     id: str
@@ -153,17 +159,23 @@ Draw = Callable[[np.random.Generator], Sequence[Any]]
 
 @dataclass(eq=False)
 class Exercise:
-    """What one test cell of the notebook judges.
+    """One exercise: what one test cell of the notebook judges.
 
     Attributes:
         id: the name in `check("...")`; the test cell's grade_id is `check_<id>`.
         case: the frozen dataclass of inputs; its `title` says what is special about it.
-        groups: name -> what draws the cases of that group from a random generator.
-        probe: yields `(name, value)` pairs; it holds no secret and gives no verdict.
-        title: what students read beside the id, in English; the catalogue holds the translation.
-        solution: grade_id of the cell the student fills in; the exercise's own id by default.
-        defines: the name that cell must define; that of the cell by default.
-        checks: in the order students see them.
+        groups: name -> a function that draws the cases of that group from a random generator.
+        probe: called as `probe(implementation, case)`; yields `(name, value)` pairs, without secrets or a verdict.
+        title: what students read beside the id, in English; the catalogue has the translation.
+        solution: grade_id of the cell that the student fills in; by default the exercise's id.
+        defines: the name that this cell must define; by default `solution`.
+        checks: in the order in which students see them.
+
+        >>> square = Exercise("square", Case, {"numbers": draw_numbers}, probe)
+        >>> @square.check(points=2.0, on="numbers")
+        ... def test_value(case, seen, expected):
+        ...     'The result is x squared.'
+        ...     close("square(x)", seen["y"], expected["y"])
     """
 
     id: str
@@ -182,15 +194,15 @@ class Exercise:
     def check(
         self, points: float, on: str | tuple[str, ...], needs: tuple[str, ...] = ()
     ) -> Callable[[Callable], Callable]:
-        """Register a test function `test_<id>`, whose docstring is the sentence a student reads.
+        """Register a function `test_<id>` as a check; its docstring is the sentence that students read.
 
         Args:
-            points: what it is worth.
-            on: the group or groups of cases it is judged on.
-            needs: ids of checks above it without which it says nothing; it is then reported as waiting.
+            points: its points.
+            on: the group or groups of cases on which it is judged.
+            needs: ids of earlier checks that must pass first; until then, this one is reported as waiting.
 
         Raises:
-            ValueError: there is no such group, or no such check above.
+            ValueError: there is no such group, or no such earlier check.
         """
         groups = (on,) if isinstance(on, str) else on
 
@@ -211,7 +223,7 @@ class Exercise:
             raise ValueError(f"{self.id} has no {what} {unknown[0]!r}; there are: {', '.join(known)}")
 
     def require_complete(self) -> None:
-        """Raise ValueError where a group has no cases, or no check is judged on it."""
+        """Raise ValueError if a group has no cases, or no check is judged on it."""
         judged = {group for check in self.checks for group in check.on}
         idle = [group for group in self.groups if group not in judged]
         if idle:
@@ -234,14 +246,14 @@ class Exercise:
 
     @property
     def points(self) -> float:
-        """What all checks are worth together."""
+        """The points of all checks."""
         return sum(check.points for check in self.checks)
 
     def observe(self, implementation: Implementation, case: Any) -> Observation:
         """What `probe` sees of `implementation` on `case`.
 
-        Values are copied as they are yielded, so that code which reuses its arrays cannot change them later. What the
-        code prints or warns is dropped, and the global random state is put back, see `keep_random_state`.
+        Values are copied as they are yielded, so that code that reuses its arrays cannot change them later. Prints and
+        warnings are dropped, and the global random state is restored, see `keep_random_state`.
         """
         values: dict[str, Any] = {}
         with _quiet(), keep_random_state():
@@ -255,7 +267,7 @@ class Exercise:
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What `function` returns, or the exception it raises as `Raised`, for probes that go on after one."""
+    """The result of `function`, or its exception as `Raised`, for probes that continue after an exception."""
     try:
         return function(*args, **kwargs)
     except Exception as error:
@@ -263,7 +275,7 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 class _Void(io.TextIOBase):
-    """Takes any text and keeps none of it."""
+    """A text stream that drops everything."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -286,8 +298,10 @@ _is_kept = False
 
 @contextlib.contextmanager
 def keep_random_state() -> Iterator[None]:
-    """Put NumPy's global random state back after the body. That takes as long as many a probe: around a series of
-    observations, it is done once."""
+    """Restore NumPy's global random state after the body.
+
+    This is slow compared with a probe, so it is done once around a series of observations.
+    """
     global _is_kept
     if _is_kept:
         yield

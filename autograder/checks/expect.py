@@ -1,6 +1,6 @@
-"""What checks say about values: a ladder of type, shape and numbers, each rung with its own sentence.
+"""Comparisons for checks: type, then shape, then values, each with its own message.
 
-All take the `name` that a student knows the value by, and raise `Failed`.
+All functions take the `name` by which a student knows the value, and raise `Failed` with a message for the student.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograder.locale import _
 
 
 def kind_of(value: Any) -> str:
-    """What `value` is, in words a student knows."""
+    """What `value` is, in words a student knows, such as "an array of shape (3, 2)"."""
     if value is None:
         return "None"
     if type(value) is Opaque:
@@ -32,7 +32,17 @@ def kind_of(value: Any) -> str:
 
 
 def number(name: str, value: Any) -> float:
-    """`value` as a float; any real number will do, a NumPy scalar or an array of one element too."""
+    """`value` as a float.
+
+    Args:
+        value: a real number, a NumPy scalar, or an array with one element.
+
+    Raises:
+        Failed: it is something else.
+
+    >>> number("total_norm", np.array([2.5]))
+    2.5
+    """
     if type(value) in (int, float) or isinstance(value, (np.number, np.ndarray)):
         array = np.asarray(value)
         if array.size == 1 and array.dtype.kind in "iuf":
@@ -41,19 +51,37 @@ def number(name: str, value: Any) -> float:
 
 
 def is_pair(value: Any) -> bool:
-    """Whether `pair` would be content."""
+    """Whether `pair` accepts `value`."""
     return (type(value) in (tuple, list) or isinstance(value, np.ndarray) and value.ndim == 1) and len(value) == 2
 
 
 def pair(name: str, value: Any) -> tuple[Any, Any]:
-    """The two items of `value`."""
+    """The two items of `value`, a tuple, a list, or an array of shape (2,).
+
+    Raises:
+        Failed: it is something else.
+
+    >>> pair("clip_gradients(...)", (2.5, 0.4))
+    (2.5, 0.4)
+    """
     if is_pair(value):
         return value[0], value[1]
-    raise Failed(_("{name} should be a pair of two values, but it is {kind}.").format(name=name, kind=kind_of(value)))
+    raise Failed(_("{name} should be a pair of values, but it is {kind}.").format(name=name, kind=kind_of(value)))
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float array of `shape`; nested lists or tuples of numbers will do."""
+    """`value` as a float array.
+
+    Args:
+        value: an array, a number, or nested lists or tuples of numbers.
+        shape: the required shape.
+
+    Raises:
+        Failed: it is not numeric, or has another shape.
+
+    >>> array("norms", [1, 2], shape=(2,))
+    array([1., 2.])
+    """
     if value is None:
         raise Failed(_("{name} is None: nothing was returned or set.").format(name=name))
     numbers = None
@@ -76,7 +104,18 @@ def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: float = TOLERANCE) -> None:
-    """`got` has the type and shape of `expected` and differs by at most `tolerance` of the natural `scale`."""
+    """Require that `got` has the type and shape of `expected` and is within the tolerance.
+
+    Args:
+        expected: a number or an array.
+        scale: the natural scale, broadcast against `expected`; by default the largest |expected|.
+        tolerance: the largest accepted error, as a share of the scale.
+
+    Raises:
+        Failed: it is not; the message says where and how they differ, and `picture` shows it.
+
+    >>> close("forward(x)", seen["y"], expected["y"])
+    """
     wanted = np.asarray(expected, dtype=float)
     numbers = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     mismatch = compare(numbers, wanted, scale, tolerance)
@@ -85,7 +124,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
 
 
 def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
-    """Whether `close` would be content."""
+    """Whether `close` accepts `got`."""
     try:
         close(name, got, expected, scale)
     except Failed:
@@ -94,19 +133,25 @@ def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
 
 
 def unchanged(name: str, before: np.ndarray, after: Any) -> None:
-    """The array `after` is `before`, bit for bit (NaN equals NaN)."""
+    """Require that the array `after` equals `before` exactly (NaN equals NaN).
+
+    Raises:
+        Failed: it was changed.
+
+    >>> unchanged("x", case.x, seen["x"])
+    """
     if not isinstance(after, np.ndarray) or not _equal(before, after):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name=name))
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     if (one.dtype, one.shape) == (other.dtype, other.shape) and one.tobytes() == other.tobytes():
-        return True  # as nearly always, and told ten times as fast
+        return True  # the usual case, ten times as fast
     return np.array_equal(one, other, equal_nan=True)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two pieces of plain data are equal by value: NaN equals NaN, and a NumPy number equals a Python one."""
+    """Whether two pieces of plain data have equal values: NaN equals NaN, and NumPy numbers equal Python numbers."""
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -118,13 +163,13 @@ def same(one: Any, other: Any) -> bool:
 
 
 def describe(name: str, mismatch: Mismatch) -> str:
-    """A mismatch in words: where, what was seen and expected, how far off, how many, and any regularity."""
+    """A mismatch in words: where, the value, the expected value, the error, the count, and any pattern."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name
-    digits = 6 if mismatch.error > 1e-3 else 10  # enough to tell the two apart
+    digits = 6 if mismatch.error > 1e-3 else 10  # enough to show the difference
     got, expected = f"{mismatch.got:.{digits}g}", f"{mismatch.expected:.{digits}g}"
     parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     if np.isfinite(mismatch.error):
-        parts.append(_("the error is {error:.2g} of the natural scale").format(error=mismatch.error))
+        parts.append(_("the error is {error:.2g} times the natural scale").format(error=mismatch.error))
     if mismatch.index:
         wrong = round(mismatch.share * mismatch.size)
         parts.append(_("{wrong} of {n} elements are off").format(wrong=wrong, n=mismatch.size))

@@ -1,4 +1,4 @@
-"""From observations to results: runs an exercise's checks and words what they found."""
+"""Runs an exercise's checks on observations and puts the results into words."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
 MOST_REASON = 3000
-"""Characters of what was seen: it may quote names and texts that students choose. An error and its line fit in."""
+"""Longest reason in characters: it may quote texts that students choose. An error and its line fit in."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One case of `group`, with what was seen of the student's implementation and what of the reference's.
+    """One case of `group`, with the observations of the student's implementation and of the reference.
 
     Attributes:
-        public: whether the case is among the recorded ones that every student has. Of a hidden case a message gives
-            the title alone.
+        public: whether the case is a recorded one, which every student has. Messages name hidden cases only by title.
     """
 
     group: str
@@ -44,14 +43,14 @@ class _Finding:
 
 
 def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
-    """All checks of `exercise`, each over the `trials` of its own groups.
+    """The results of all checks of `exercise`, each on the `trials` of its own groups.
 
     Args:
-        mistakes: fingerprints of known mistakes, by which a cause is found for checks that fail; they are of the public
-            cases, in the order of the public trials.
+        mistakes: fingerprints of known mistakes, to find causes; made from the public cases, in the order of the public
+            trials.
 
     Raises:
-        ValueError: there is nothing to judge; a verdict on nothing would be full marks.
+        ValueError: there are no checks or no trials; without them everybody would get full marks.
     """
     if not exercise.checks:
         raise ValueError(f"nothing to judge in {exercise.id}: it has no checks")
@@ -67,7 +66,7 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
 
 
 def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
-    """The result of an exercise whose code ended, through an error or not, before it could be observed."""
+    """The result of an exercise whose code ended, with or without an error, before it could be observed."""
     ending = reason.ending if isinstance(reason, Stopped) else None
     outcome = Outcome.STOPPED if ending else Outcome.RAISED
     items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
@@ -75,7 +74,7 @@ def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
 
 
 def falls_short(check: Check, trial: Trial) -> bool:
-    """Whether `check` is not content with what was seen in `trial`."""
+    """Whether `check` fails on `trial`."""
     return _try(check, trial) is not None
 
 
@@ -94,7 +93,7 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
     if unmet:
         return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
-        # The case that costs most decides; among equals the first, and public cases come first.
+        # The case that costs most decides; among equals the first (public cases come first).
         worst = min(failures, key=lambda failure: failure.share)
         causes = diagnosis.causes(check)
         words = _cause_in_words(causes)
@@ -113,14 +112,14 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
 
 
 class _Diagnosis:
-    """Finds known mistakes behind a check that has just failed, from what it read of its public trials."""
+    """Finds known mistakes that explain a failed check, from the values that it read in its public trials."""
 
     def __init__(self, trials: Sequence[Trial], mistakes: Sequence[Fingerprint]) -> None:
         self._trials = trials
         self._mistakes = mistakes
 
     def causes(self, check: Check) -> list[Fingerprint]:
-        """The mistakes that explain what `check` has just read, best first; empty where none does."""
+        """The known mistakes that explain what `check` has just read, best first; empty if there are none."""
         if not self._mistakes:
             return []
         reads = [set(trial.seen.read) if trial.group in check.on else set() for trial in self._trials]
@@ -140,12 +139,12 @@ def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
 
 
 def alternatives(causes: Iterable[str]) -> str:
-    """Causes that explain equally well, in one line; those of the same words are one."""
+    """Equally good causes in one line, without duplicates."""
     return _(" Or: ").join(dict.fromkeys(causes))
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
-    """What `check` finds in `trial`; None if it is content."""
+    """What `check` finds in `trial`; None if it passes."""
     trial.seen.read.clear()
     try:
         check.test(trial.case, trial.seen, trial.expected)
@@ -170,25 +169,25 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
 
 
 def with_line(message: str, raised: Raised) -> str:
-    """`message` and, where it is known, the line of the student's that `raised` came from."""
+    """`message` and, if known, the student's line that `raised` came from."""
     if not raised.source:
         return message
     return message + "\n" + _("in line {line} of the cell: {source}").format(line=raised.line, source=raised.source)
 
 
 def _strange_observation(check: Check, trial: Trial) -> _Finding:
-    """A check that broke: on odd data of the student's, or, if the reference breaks it too, through our own fault."""
+    """The finding for a check that crashed: on odd data, or by a bug if it crashes on the reference's data, too."""
     try:
         check.test(trial.case, trial.expected, trial.expected)
     except Exception as error:
         return _Finding(
             Outcome.GRADER_ERROR,
-            _("The checker itself failed here ({error}). This costs you nothing; please tell your instructor.").format(
+            _("The checker crashed here ({error}). You lose no points; please tell your instructor.").format(
                 error=type(error).__name__
             ),
             share=1.0,
         )
-    return _Finding(Outcome.FAILED, _with_case(trial, _("What came back is of an unexpected kind or shape.")))
+    return _Finding(Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
 
 
 def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
@@ -197,5 +196,5 @@ def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
         reason = reason[:MOST_REASON] + " ..."
     if trial.public:
         return _("{reason}\n(case: {title})").format(reason=reason, title=title)
-    hidden = _("It fails on a case that is not published: {title}.").format(title=title)
+    hidden = _("It fails on a hidden case: {title}.").format(title=title)
     return hidden if hide else f"{reason}\n{hidden}"

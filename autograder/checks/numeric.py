@@ -1,4 +1,4 @@
-"""Numbers for checks: central differences, comparison on a natural scale, and words for how an array is wrong."""
+"""Numbers for checks: central differences, comparison on a natural scale, and words for patterns of errors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from autograder.locale import _
 
 TOLERANCE = 1e-5
-"""Share of the natural scale that may be off. The weakest known mistake is 250 times above it (10 draws); float32
-inside reaches half of it (400 draws), where a prediction lies 20 standard deviations from the mean."""
+"""The largest accepted error, as a share of the natural scale. The weakest known mistake is 250 times above it (10
+draws); float32 reaches half of it (400 draws), for a prediction 20 standard deviations from the mean."""
 
 
 def central_differences(
@@ -25,17 +25,20 @@ def central_differences(
     """The gradient of sum(upstream * f(x)) with respect to x, by central differences.
 
     Args:
-        f: takes an array like `x`, which it may keep or change, and returns one like `upstream`.
-        x: where the gradient is taken; not changed.
-        upstream: dL/df.
-        step: the half width of each difference, broadcast against `x`. 1e-5 times the spread of a column keeps the
+        f: maps an array like `x` to one like `upstream`; it may keep or change its argument.
+        x: the point, of any shape; not changed.
+        upstream: dL/df, of the shape of f(x).
+        step: half the width of each difference, broadcast against `x`. 1e-5 times the spread of a column keeps the
             error of a float64 function near 1e-10 of the gradient's scale.
-        by_row: whether the elements of a row of `x` move together, for functions no column of which depends on another
-            one: the last axis of `x` is that of the columns, and so is that of what `f` returns.
+        by_row: move all elements of a row together, for functions whose columns do not depend on each other. The last
+            axis of `x` and of f(x) is then that of the columns.
 
     Returns:
-        An array of `x`'s shape. The outputs are subtracted before they are weighted, which loses fewer digits than
+        An array of `x`'s shape. Outputs are subtracted before they are weighted, which loses fewer digits than
         subtracting two losses.
+
+    >>> central_differences(np.square, np.array([1.0, 3.0]), upstream=np.ones(2), step=1e-5).round(6)
+    array([2., 6.])
     """
     gradient = np.zeros(x.shape)
     steps = np.broadcast_to(step, x.shape)
@@ -45,7 +48,7 @@ def central_differences(
         above[index] += steps[index]
         below[index] -= steps[index]
         width = above[index] - below[index]
-        # Copies: f may hand out the same buffer every time.
+        # Copies: f may return the same buffer every time.
         difference = np.array(f(above), dtype=float) - np.array(f(below), dtype=float)
         gradient[index] = np.sum(upstream * difference, axis=summed) / width
     return gradient
@@ -53,16 +56,16 @@ def central_differences(
 
 @dataclass(frozen=True)
 class Mismatch:
-    """How `got` differs from `expected`, both of one shape, measured against `scale`.
+    """How `got` differs from `expected`, which has the same shape, measured against `scale`.
 
     Attributes:
         index: where the error is largest; () for a number.
         got, expected: the values there.
-        error: that error as a share of the natural scale (inf where `got` is not finite).
+        error: the error there, as a share of the natural scale (inf if `got` is not finite).
         share: the share of elements beyond the tolerance.
-        size: how many elements there are.
-        pattern: words for a regularity of the error, or "".
-        picture: where the error sits, one string a row of the array, in the characters of `SHADES`.
+        size: the number of elements.
+        pattern: words for a pattern of the error, or "".
+        picture: the errors, one string per row of the array, in the characters of `SHADES`.
     """
 
     index: tuple[int, ...]
@@ -79,17 +82,22 @@ SHADES = "·░▒▓█"
 """An element within the tolerance, and errors up to 1e-3, 0.1, 1 and more of the natural scale."""
 
 MAX_PICTURE = 12
-"""Rows and columns of a picture at most."""
+"""The largest number of rows and columns of a picture."""
 
 
 def compare(
     got: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None, tolerance: float = TOLERANCE
 ) -> Mismatch | None:
-    """None where every |got - expected| is within `tolerance * scale`, else where and how they differ.
+    """None if every |got - expected| is within `tolerance * scale`, otherwise where and how they differ.
 
     Args:
-        scale: the natural scale of each element, broadcast against `expected`; by default the largest |expected|
-            of the whole array. Zeros in it count as 1.
+        got, expected: arrays of one shape, or numbers.
+        scale: the natural scale of each element, broadcast against `expected`; by default the largest |expected|.
+            Zeros count as 1.
+        tolerance: the largest accepted error, as a share of the scale.
+
+    >>> compare([1.0, -2.0], [1.0, 2.0]).index
+    (1,)
     """
     got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
     if expected.size == 0:
@@ -97,7 +105,7 @@ def compare(
     if scale is None:
         scale = np.max(np.abs(expected))
     scale = np.where(np.asarray(scale) > 0, scale, 1.0)
-    with np.errstate(all="ignore"):  # gradients that explode come here too
+    with np.errstate(all="ignore"):  # gradients may have exploded
         error = np.abs(got - expected) / scale
     largest = float(error.max())
     for errors in _watching:
@@ -124,7 +132,7 @@ _watching: list[list[float]] = []
 
 @contextmanager
 def watch() -> Iterator[list[float]]:
-    """Every comparison in the body adds its largest error, as a multiple of the tolerance, to the list."""
+    """Collect the largest error of every comparison in the body, as a multiple of the tolerance."""
     errors: list[float] = []
     _watching.append(errors)
     try:
@@ -142,11 +150,11 @@ def _picture(error: np.ndarray, tolerance: float) -> tuple[str, ...]:
 
 @np.errstate(all="ignore")
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
-    """Words for a regularity that explains the error; "" where there is none."""
+    """Words for a pattern that explains the error; "" if there is none."""
     if np.isnan(got).any():
-        return _("it holds NaN")
+        return _("it contains NaN")
     if np.isinf(got).any():
-        return _("it holds infinite values")
+        return _("it contains infinite values")
 
     def explains(candidate: np.ndarray) -> bool:
         return bool(np.all(np.abs(got - candidate) <= 100 * tolerance * scale))
@@ -154,16 +162,16 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
     if got.size > 1 and not got.any():
         return _("everything is zero")
     if explains(-expected):
-        return _("the sign is the other way round everywhere")
+        return _("the sign is wrong everywhere")
     if got.size > 1:
         unit = expected / scale
         factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
         if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and explains(factor * expected):
-            return _("every element is {factor:.4g} times what it should be").format(factor=factor)
+            return _("every element is {factor:.4g} times the right value").format(factor=factor)
     if got.ndim == 2:
         rows, columns = got.shape
         if rows == columns and rows > 1 and explains(expected.T):
-            return _("it is the transpose of what it should be")
+            return _("it is the transpose of the right array")
         bad_columns = np.flatnonzero(wrong.any(axis=0))
         if columns > 1 and len(bad_columns) < columns:
             return _("only some columns are wrong: {columns}").format(columns=", ".join(map(str, bad_columns)))

@@ -1,4 +1,4 @@
-"""The one result type: what was judged, rendered everywhere and written as JSON."""
+"""The results of checks: every report shows them, and they are written as JSON."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """One check's outcome for one implementation.
+    """The result of one check.
 
     Attributes:
-        sentence: what should hold, in the student's language.
+        sentence: the requirement, in the student's language.
         points, max: earned and possible.
-        message: what was seen, then `cause` and `question` where a cause was found; "" where the check passed.
-        causes: ids of the misconceptions that explain it equally well; none or few.
-        picture: where in an array the error sits, see `autograder.checks.numeric.Mismatch`.
-        cause, question: the last lines of the message, or "": the likely cause, and what to ask oneself about it.
+        message: what was seen, then `cause` and `question` if there is a cause; "" if the check passed.
+        causes: ids of the known mistakes that explain it equally well; usually none or one.
+        picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
+        cause, question: the last lines of the message, or "": the likely cause, and a question about it.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Item:
 
     @property
     def full(self) -> bool:
-        """Whether nothing is missing; an error of the checker's own costs nothing."""
+        """Whether all points are earned; a crash of the checker costs nothing."""
         return self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR)
 
     @property
@@ -76,11 +76,11 @@ class Item:
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """All checks of one exercise.
+    """The results of all checks of one exercise.
 
     Attributes:
-        worth: what the exercise is worth in the notebook; None where that is the sum of its items.
-        ending: how the student's code ended where it was stopped, or died, before it could be judged; else None.
+        worth: the points of the exercise in the notebook; None means the sum of its items.
+        ending: how the student's code ended, if it was stopped or died before it could be judged; otherwise None.
     """
 
     id: str
@@ -100,16 +100,16 @@ class ExerciseResult:
 
     @property
     def full(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether every check earned all points."""
         return all(item.full for item in self.items)
 
     @property
     def share(self) -> float:
-        """The part of the points that is earned."""
+        """The earned share of the points."""
         return self.score / self.max if self.max else float(self.full)
 
     def scaled_to(self, points: float) -> ExerciseResult:
-        """The same verdicts where the exercise is worth `points`."""
+        """The same results with `points` as the points of the exercise."""
         if points == self.max:
             return self
         scale = points / self.max
@@ -128,13 +128,13 @@ class ExerciseResult:
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """What came of one notebook.
+    """The result of one notebook.
 
     Attributes:
-        checks: by exercise id; empty where the notebook could not be judged.
-        message: why it could not, or "".
-        mended: what was put right in the notebook before it was judged.
-        looks: why somebody should look at it by hand, although it could be judged.
+        checks: by exercise id; empty if the notebook could not be judged.
+        message: why it could not be judged, or "".
+        mended: repairs to the notebook before it was judged.
+        looks: why a person should look at it, although it was judged.
     """
 
     checks: dict[str, ExerciseResult] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class SubmissionResult:
 
     @property
     def status(self) -> str:
-        """ "graded", or "failed" where the notebook could not be judged."""
+        """ "graded", or "failed" if the notebook could not be judged."""
         return "graded" if self.checks else "failed"
 
     @property

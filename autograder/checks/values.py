@@ -1,8 +1,8 @@
-"""Plain data, and nothing else, between students' code and whoever judges it.
+"""Plain data: the only thing that passes between students' code and the judge.
 
-`simplify` makes a copy of any value in terms of the data model: None, bool, int, float, complex, str, list, tuple,
-dict, NumPy scalars and numeric arrays, and two records: `Raised` for an exception and `Opaque` for what is no data.
-`encoding` carries that model as bytes.
+`simplify` copies any value into the data model: None, bool, int, float, complex, str, list, tuple, dict, NumPy scalars
+and numeric arrays, and two records: `Raised` for an exception and `Opaque` for anything else. `encoding` writes the
+model as bytes.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ MAX_NAME = 200
 MAX_MESSAGE = 2000
 MAX_LINE = 300
 MAX_NUMBER_KEYS = 1000
-"""How many numbers a dict may have as keys. Unlike those of texts their hashes can be chosen, so that all of them are
-one another's neighbours, and every key is compared with all before it."""
+"""The largest number of numeric keys in a dict. Unlike hashes of texts, theirs can be chosen to collide, so that every
+key is compared with all before it."""
 
-_BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire besides its text or its array's bytes
+_BYTES_PER_ITEM = MAX_BYTES // MAX_ITEMS  # more than any item takes on the wire, without its text or its array's bytes
 NUMERIC_KINDS = "biufc"
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """Stands for a value that is no data; `type` names what it was."""
+    """A placeholder for a value outside the data model; `type` names its class."""
 
     type: str
 
@@ -60,7 +60,7 @@ class Raised:
 
     @classmethod
     def of(cls, error: BaseException) -> Raised:
-        """`error` as data, with the last line of its traceback that stands in no file: the student's own."""
+        """`error` as data, with the last line of its traceback that is not in a file: the student's own."""
         line, source = 0, ""
         for frame, number in traceback.walk_tb(error.__traceback__):
             name = frame.f_code.co_filename
@@ -76,26 +76,26 @@ class Raised:
         return cls(names[0], names, message[:MAX_MESSAGE], line, source[:MAX_LINE])
 
     def is_a(self, *names: str) -> bool:
-        """Whether the exception is of one of the named classes or derived from it."""
+        """Whether the exception is one of the named classes or derived from one."""
         return any(name in self.bases for name in names)
 
 
 def simplify(value: Any) -> Any:
-    """A copy of `value` in the data model; what does not fit becomes `Opaque`.
+    """A copy of `value` in the data model; anything else becomes `Opaque`.
 
-    A class of the student's own is looked at through its base type, so that none of its methods runs.
+    Instances of a student's class are read through their base type, so that none of their methods runs.
     """
     return _Copy().of(value)
 
 
 class _Copy:
-    """A copy in the making. It keeps count: a few lists that hold one another many times would grow without end."""
+    """A copy in progress. It counts items: a few lists that contain each other many times would grow endlessly."""
 
     def __init__(self) -> None:
         self._bytes_left = MAX_BYTES
 
     def of(self, value: Any, depth: int = 0) -> Any:
-        kind = type(value)  # not isinstance, which asks the value; nor == and sets, which ask its class
+        kind = type(value)  # not isinstance, == or sets, which run the student's methods
         if not self._afford(_BYTES_PER_ITEM):
             return Opaque(_class_name(kind))
         if value is None or kind is float or kind is bool or kind is complex or kind is Raised or kind is Opaque:
@@ -128,7 +128,7 @@ class _Copy:
 
     def _array(self, array: np.ndarray) -> np.ndarray | Opaque:
         if array.dtype.kind == "O" and array.size <= MAX_ITEMS and all(map(_is_real_number, array.flat)):
-            with suppress(OverflowError):  # an int that no float holds
+            with suppress(OverflowError):  # an int too large for a float
                 array = array.astype(float)
         if array.dtype.kind not in NUMERIC_KINDS:
             return Opaque(f"ndarray of {array.dtype}"[:MAX_NAME])
@@ -171,5 +171,5 @@ def _class_name(kind: type) -> str:
 
 
 def to_record(instance: Any) -> dict[str, Any]:
-    """A dataclass instance as {field: plain data}; `type(instance)(**unpacked)` makes it again."""
+    """A dataclass instance as {field: plain data}; `type(instance)(**unpacked)` restores it."""
     return {field.name: simplify(getattr(instance, field.name)) for field in fields(instance)}

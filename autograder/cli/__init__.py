@@ -1,6 +1,6 @@
-"""The command `autograder`: one module a command, each with `add`, its words, and `run`, what it does.
+"""The command `autograder`: one module per command, each with `add`, its arguments, and `run`, its action.
 
-What only one command needs is imported when it runs, so that `check` starts fast.
+Imports that only one command needs are in its `run`, so that `check` starts fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autograder.report.text import printable
 from autograder.sandbox.fork_server import HostBroken
 
 COMMANDS = (check, pack, doctor, roster, grade, report, audit, completion)
-"""In the order in which `--help` names them: students' first."""
+"""In the order of `--help`: students' first."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
-    options.lang = language  # wherever it stood
+    options.lang = language  # anywhere in the command line
     try:
         sys.exit(options.run(options))
     except (UnreadableNotebook, UnusablePath, HostBroken, NoReference) as error:
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     whole = OneLineParser(
         prog="autograder",
-        description=_("Checks the exercises of a notebook."),
+        description=_("Check the exercises of a notebook."),
         example="autograder check gradient_pathology.ipynb --watch",
     )
     whole.add_argument("--version", action="version", version=__version__, help=_("show the version and exit"))

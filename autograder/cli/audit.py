@@ -1,4 +1,4 @@
-"""`autograder audit`: whether the checks themselves can be trusted."""
+"""`autograder audit`: tests the checks themselves."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--exercise", action="append", default=[], type=_exercise_id, metavar="ID", help=_("audit this exercise alone")
     )
-    command.add_argument("--seeds", type=at_least_one, default=20, metavar="N", help=_("how many draws of cases"))
     command.add_argument(
-        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many processes")
+        "--seeds", type=at_least_one, default=20, metavar="N", help=_("number of random draws of the cases")
+    )
+    command.add_argument(
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of processes")
     )
     add_json(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Test the checks of this course folder with known mistakes and right but unusual solutions."""
+    """Test the checks of this course folder with known mistakes and correct but unusual solutions."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from autograder.grading.reference import Reference
 
-    course = Reference(Path.cwd()).folder.parent  # an audit comes with the reference, which the kit itself is without
+    course = Reference(Path.cwd()).folder.parent  # the audit is in reference/, not in the package
     sys.path.insert(0, str(course))
     from reference.audit.causes import audit_causes
     from reference.audit.checks import Material, audit_checks

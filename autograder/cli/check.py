@@ -1,4 +1,4 @@
-"""`autograder check`: a notebook, from top to bottom, in a fresh process; with `--watch` whenever it is saved."""
+"""`autograder check`: run and check a notebook in a fresh process; with `--watch`, whenever it is saved."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         example="autograder check gradient_pathology.ipynb --json result.json",
     )
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    command.add_argument("--watch", action="store_true", help=_("check it again whenever it is saved"))
+    command.add_argument("--watch", action="store_true", help=_("check it again whenever you save it"))
     add_json(command)
     command.set_defaults(run=run)
 
@@ -57,7 +57,7 @@ def _once(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """Check the notebook now and whenever it is saved; the process that workers come from stays warm meanwhile."""
+    """Check the notebook now and whenever it is saved; the warm parent stays running."""
     import time
 
     from rich.console import Console
@@ -73,7 +73,7 @@ def _watch(options: argparse.Namespace) -> int:
                 _once(options)
             except UnreadableNotebook as error:
                 console.print(printable(str(error)), markup=False, soft_wrap=True)
-            line = _("Checked at {time} in {seconds:.1f} s. Save the notebook to check it again; Ctrl-C ends.")
+            line = _("Checked at {time} in {seconds:.1f} s. Save the notebook to check it again; press Ctrl-C to stop.")
             line = line.format(time=time.strftime("%H:%M:%S"), seconds=time.perf_counter() - start)
             console.print(line, soft_wrap=True)
             sys.stdout.flush()

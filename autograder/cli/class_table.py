@@ -1,4 +1,4 @@
-"""Grading of a class in a terminal, and its results file."""
+"""Shows the grading of a class in a terminal, and writes its results file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 
 MOST_LINES = 50
-"""How many students a list in the terminal names; the results file names all."""
+"""The length of a list of students in the terminal; the results file has all."""
 
 
 class ClassProgress:
-    """A progress bar: how many are done, how fast, how long it takes yet, how many need a look."""
+    """A progress bar: how many are done, the speed, the remaining time, and how many need a look."""
 
     def __init__(self, host: Host) -> None:
         self._console = Console(highlight=False)
@@ -56,27 +56,27 @@ class ClassProgress:
     def update(self, summary: Summary, total: int) -> None:
         """Show `summary` of `total` submissions."""
         elapsed = self._bar.tasks[0].elapsed or 0.0
-        rate = _("{rate:.1f} a second").format(rate=summary.graded / elapsed) if elapsed else ""
+        rate = _("{rate:.1f} per second").format(rate=summary.graded / elapsed) if elapsed else ""
         look = len(summary.looks) + len(summary.broken)
         looks = _("{n} to look at").format(n=look) if look else ""
         self._bar.update(self._task, completed=summary.done, total=total, rate=rate, looks=looks)
 
 
 def print_summary(summary: Summary) -> None:
-    """Who was mended, who needs a look, and how many were graded."""
+    """Repairs, students who need a look, and the number of graded submissions."""
     console = Console(highlight=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
-        (_("Put right before grading"), mended),
+        (_("Repaired before grading"), mended),
         (_("Please look at these by hand"), summary.looks),
-        (_("Not graded, through a fault of the grader; run the command again"), summary.broken),
-        (_("Graded before, and no longer handed in; the grades stay"), summary.gone),
+        (_("Not graded because the grader failed; run the command again"), summary.broken),
+        (_("Graded earlier, but no longer in submitted/; their grades are kept"), summary.gone),
     ):
         if lines:
             console.print(_table(title, lines))
     if summary.penalised:
         console.print(
-            _("Not graded again, but with another late penalty or time of handing in: {n}.").format(n=summary.penalised)
+            _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
@@ -89,7 +89,7 @@ def print_summary(summary: Summary) -> None:
 
 
 def print_next(record: ClassRecord, folder: Path) -> None:
-    """How the class stands in nbgrader's gradebook, and the command that says more."""
+    """The class's state in nbgrader's gradebook, and the next command."""
     scores = [student.score for student in record.students if student.score is not None]
     waiting = sum(bool(student.waiting) for student in record.students)
     line = _("Mean: {mean:.2f} of {max:g} points; students with a score: {n}").format(

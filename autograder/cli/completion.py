@@ -1,4 +1,4 @@
-"""`autograder completion`: a script by which a shell completes the words of this command."""
+"""`autograder completion`: a script with which a shell completes this command."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from autograder.locale import _
 SHELLS = ("bash", "zsh")
 
 COMPLETED = {"NOTEBOOK": "FILE", "FILE": "FILE", "NAME": "FILE", "DIR": "DIRECTORY", "FOLDER": "DIRECTORY"}
-"""By metavar, what of shtab a shell offers; words that are chosen from a list it offers by itself."""
+"""Metavar -> the completion of shtab; fixed choices are completed automatically."""
 
 
 def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "completion",
-        help=_("print a script for your shell to complete this command's words"),
+        help=_("print a script with which your shell completes this command"),
         description=_(run.__doc__),
         example='eval "$(autograder completion bash)"',
     )
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a script by which a shell completes the words of this command."""
+    """Print a script with which your shell completes this command."""
     from autograder.cli import parser
 
     print(script(parser(), options.shell))
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The completion script of `parser` for `shell`, one of those that shtab knows.
 
-    It is a static one, since asking Python at every Tab is slow.
+    It is static, because asking Python at every Tab is slow.
     """
     import shtab
 
@@ -49,7 +49,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:  # argparse offers no public way; shtab reads the same attribute
+    for action in parser._actions:  # argparse has no public way; shtab reads the same attribute
         yield action
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

@@ -1,4 +1,4 @@
-"""`autograder doctor`: whether the installation is in order."""
+"""`autograder doctor`: checks the installation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "doctor",
-        help=_("say whether the installation is in order"),
+        help=_("check the installation"),
         description=_(run.__doc__),
         example="autograder doctor --json doctor.json",
     )
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say line by line whether the installation is in order, and what to do where it is not."""
+    """Check the installation line by line, and say how to fix problems."""
     from autograder.cli.environment import State, examine
 
     findings = print_findings(examine(options.course))
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def print_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Print each finding as it comes in, and a last line on all; gives them back."""
+    """Print each finding as it arrives, and a summary; return them all."""
     from rich.cells import set_cell_size
     from rich.console import Console
     from rich.text import Text
@@ -64,5 +64,5 @@ def print_findings(findings: Iterable[Finding]) -> list[Finding]:
     if wrong:
         console.print(_("Wrong: {n}. The lines with an arrow say what to do.").format(n=wrong), soft_wrap=True)
     else:
-        console.print(_("Everything that is needed works."), soft_wrap=True)
+        console.print(_("Everything works."), soft_wrap=True)
     return seen

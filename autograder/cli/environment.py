@@ -1,4 +1,4 @@
-"""Whether the installation is in order: what has to work, how it stands, and what to do where it does not."""
+"""Checks the installation: what has to work, its state, and what to do about problems."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LITTLE_SPACE, NO_SPACE = 1 * GB, 0.1 * GB
 
 
 def examine(course: Path) -> Iterator[Finding]:
-    """Look at everything, one thing after the other; `course` is the instructor's course folder."""
+    """Run all checks, one after the other; `course` is the instructor's course folder."""
     for what, look in (
         ("Python", python),
         (_("packages"), lambda: packages(grades=grades_in(course))),
@@ -48,13 +48,13 @@ def examine(course: Path) -> Iterator[Finding]:
 
 
 def _in_any_case(what: str, look: Callable[[], Finding | Iterator[Finding]]) -> Iterator[Finding]:
-    """What `look` finds, or the error that it ends with: in a broken installation anything may raise anything."""
+    """The findings of `look`, or its error: in a broken installation anything may raise anything."""
     try:
         found = look()
         yield from [found] if isinstance(found, Finding) else found
     except (Exception, SystemExit) as error:
         seen = f"{type(error).__name__}: {error}"
-        yield Finding(what, State.WRONG, seen, _("Install the kit again, in a new environment."))
+        yield Finding(what, State.WRONG, seen, _("Install the kit again in a new environment."))
 
 
 # --- what students need -----------------------------------------------------------------------------------------------
@@ -64,12 +64,12 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     """Whether Python is new enough."""
     seen = f"{'.'.join(map(str, version))}, {sys.executable}"
     if version < OLDEST_PYTHON:
-        return Finding("Python", State.WRONG, seen, _("Install Python 3.11 or newer, and the kit into that."))
+        return Finding("Python", State.WRONG, seen, _("Install Python 3.11 or newer, then install the kit there."))
     return Finding("Python", State.OK, seen)
 
 
 def packages(requirements: list[str] | None = None, grades: bool = False) -> Finding:
-    """Whether every package the kit asks for is there, in a version that it allows; `grades` adds an instructor's."""
+    """Whether every required package is installed in an allowed version; `grades` adds an instructor's."""
     from packaging.requirements import Requirement
 
     what = _("packages")
@@ -77,20 +77,20 @@ def packages(requirements: list[str] | None = None, grades: bool = False) -> Fin
         found = metadata.requires(DISTRIBUTION) if requirements is None else requirements
     except metadata.PackageNotFoundError:
         advice = _("Install the kit with pip.")
-        return Finding(what, State.WRONG, _("The kit itself is not installed here."), advice)
+        return Finding(what, State.WRONG, _("The kit is not installed here."), advice)
     extra = "instructor" if grades else ""
     wanted = [requirement for requirement in map(Requirement, found or []) if _applies(requirement, extra)]
     unfit = [requirement for requirement in wanted if not _fits(requirement)]
     if not unfit:
-        return Finding(what, State.OK, _("{n} packages, all in a version that fits.").format(n=len(wanted)))
+        return Finding(what, State.OK, _("{n} packages, all in a supported version.").format(n=len(wanted)))
     names = ", ".join(f"{r.name} ({version_of(r.name) or _('missing')})" for r in unfit)
     fitting = " ".join(f'"{r.name}{r.specifier}"' for r in unfit)
     advice = _("Run: {command}").format(command=f"{sys.executable} -m pip install {fitting}")
-    return Finding(what, State.WRONG, _("These do not fit: {names}.").format(names=names), advice)
+    return Finding(what, State.WRONG, _("Missing or wrong version: {names}.").format(names=names), advice)
 
 
 def kernel() -> Finding:
-    """Whether Jupyter's Python kernel is there, and the kit in it."""
+    """Whether Jupyter's Python kernel exists and has the kit."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     what = _("Jupyter kernel")
@@ -98,7 +98,7 @@ def kernel() -> Finding:
     try:
         interpreter = KernelSpecManager().get_kernel_spec(KERNEL).argv[0]
     except (NoSuchKernel, OSError, IndexError):
-        return Finding(what, State.WRONG, _("There is no kernel called {name}.").format(name=KERNEL), install)
+        return Finding(what, State.WRONG, _("There is no kernel {name}.").format(name=KERNEL), install)
     if interpreter in ("python", "python3", Path(sys.executable).name):
         interpreter = sys.executable  # as jupyter_client starts it
     try:
@@ -114,11 +114,11 @@ def kernel() -> Finding:
 
 
 def jupyterlab() -> Finding:
-    """Whether there is something to open a notebook in."""
+    """Whether there is a program to open notebooks."""
     version = version_of("jupyterlab")
     if version is None:
-        seen = _("It is not installed.")
-        return Finding("JupyterLab", State.LOOK, seen, _("Open notebooks in another program, or install jupyterlab."))
+        seen = _("Not installed.")
+        return Finding("JupyterLab", State.LOOK, seen, _("Install jupyterlab, or open notebooks in another program."))
     return Finding("JupyterLab", State.OK, version)
 
 
@@ -138,15 +138,15 @@ def font() -> Finding:
     advice = _("Run: {command}").format(
         command=f"{sys.executable} -m pip install --force-reinstall --no-deps matplotlib-fontja"
     )
-    return Finding(what, State.WRONG, _("Its file is not there or cannot be read."), advice)
+    return Finding(what, State.WRONG, _("The font file is missing or cannot be read."), advice)
 
 
 def language() -> Finding:
-    """Which language the kit speaks."""
+    """The language of messages."""
     chosen = os.environ.get("AUTOGRADER_LANG")
     if chosen and language_named(chosen) is None:
-        seen = _("AUTOGRADER_LANG is {value}, which the kit does not speak.").format(value=chosen)
-        advice = _("Set it to one of {names}.").format(names=", ".join(LANGUAGES))
+        seen = _("AUTOGRADER_LANG is {value}, a language that the kit does not have.").format(value=chosen)
+        advice = _("Set it to one of these: {names}.").format(names=", ".join(LANGUAGES))
         return Finding(_("language"), State.LOOK, seen, advice)
     return Finding(_("language"), State.OK, current_language())
 
@@ -159,39 +159,41 @@ def workers(course: Path) -> Iterator[Finding]:
     try:
         host = shared_host()
     except HostBroken as error:
-        yield Finding(_("isolation"), State.WRONG, str(error), _("Install the kit again, in a new environment."))
+        yield Finding(_("isolation"), State.WRONG, str(error), _("Install the kit again in a new environment."))
         return
     yield isolation(host.level, host.unavailable if grades_in(course) else None)
     yield trial(host)
 
 
 def isolation(level: Level, unavailable: dict[Level, str] | None) -> Finding:
-    """How well students' code is kept to itself, which concerns whoever grades others.
+    """The isolation level of students' code, which matters for grading others.
 
     Args:
-        unavailable: why better levels are not to be had; None where nobody is graded.
+        unavailable: why better levels are not available; None if nobody is graded.
     """
     if unavailable is None:
-        seen = _("{level}; for your own notebook any level will do.").format(level=level)
+        seen = _("{level}; any level is enough for your own notebook.").format(level=level)
         return Finding(_("isolation"), State.OK, seen)
     sentence = _("{level} is not available: {reason}")
     seen = "; ".join([level.value, *(sentence.format(level=name, reason=why) for name, why in unavailable.items())])
     if level is Level.BASIC:
-        advice = _("Enough for your own notebook. To grade others', use Linux or a container, with bubblewrap.")
+        advice = _(
+            "Enough for your own notebook. To grade other people's code, use Linux or a container with bubblewrap."
+        )
         return Finding(_("isolation"), State.LOOK, seen, advice)
     return Finding(_("isolation"), State.OK, seen)
 
 
 def trial(host: Host) -> Finding:
     """Whether a small notebook runs in a worker and is judged."""
-    what, (exercise, *_others) = _("trial check"), next(iter(assignments().values()))
+    what, (exercise, *_others) = _("test run"), next(iter(assignments().values()))
     graded = grade_submission(submission_of(_small_notebook(exercise.solution), "trial.ipynb"), host=host)
     text = "".join(output.get("text", "") for outputs in graded.run.outputs.values() for output in outputs)
     outcomes = {item.outcome for result in graded.result.checks.values() for item in result.items}
     if text.strip() == "42" and Outcome.GRADER_ERROR not in outcomes and Outcome.PASSED not in outcomes:
-        return Finding(what, State.OK, _("A small notebook was run and judged."))
-    seen = "; ".join(graded.cell_errors) or _("A small notebook was not judged as it should be.")
-    return Finding(what, State.WRONG, seen, _("Install the kit again, in a new environment."))
+        return Finding(what, State.OK, _("A small notebook was run and checked."))
+    seen = "; ".join(graded.cell_errors) or _("A small notebook was not checked correctly.")
+    return Finding(what, State.WRONG, seen, _("Install the kit again in a new environment."))
 
 
 def _small_notebook(solution: str) -> dict[str, Any]:
@@ -201,13 +203,13 @@ def _small_notebook(solution: str) -> dict[str, Any]:
 
 
 def processors() -> Finding:
-    """How many submissions can be graded at a time."""
+    """The number of submissions that can be graded at the same time."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Finding(_("processors"), State.OK, str(usable))
 
 
 def disk(folder: Path) -> Finding:
-    """Whether there is space for the folders that workers write into."""
+    """Whether there is space for the workers' folders."""
     what, free = _("disk space"), shutil.disk_usage(folder).free
     seen = _("{free:.1f} GB free in {path}.").format(free=free / GB, path=folder)
     if free >= LITTLE_SPACE:

@@ -1,4 +1,4 @@
-"""How the command ends: its exit codes, its help, and errors that are one line."""
+"""How the command ends: its exit codes, its help, and one-line errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from autograder.locale import _
 
 FULL, NOT_FULL, UNUSABLE = 0, 1, 2
-"""Exit codes: every point earned; something is missing; wrong usage, or a notebook that cannot be read."""
+"""Exit codes: full marks; something is missing; wrong usage, or an unreadable notebook."""
 
 
 SAID_BY_ARGPARSE = (
@@ -20,18 +20,18 @@ SAID_BY_ARGPARSE = (
     "ambiguous option: %(option)s could match %(matches)s",
     "ignored explicit argument %r",
 )
-"""What argparse may say of a command line; the catalogue translates it."""
+"""Error messages of argparse, which the catalogue translates."""
 
-# Its own would ask for the language of the system, whatever AUTOGRADER_LANG and `--lang` say.
-argparse._ = _  # type: ignore[attr-defined]  # what it imports under that name is no public part of it
+# argparse's own would use the system's language and ignore AUTOGRADER_LANG and `--lang`.
+argparse._ = _  # type: ignore[attr-defined]  # the name is not public
 
 
 class UnusablePath(Exception):
-    """A file cannot be had or written as the command line asks; the message is one line."""
+    """A file cannot be read or written; the message is one line."""
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line, and helps in the language that is spoken now."""
+    """Reports errors in a command line in one line, with help in the current language."""
 
     def __init__(self, *, example: str, **options: Any) -> None:
         """`example` is a command line; the help ends with it."""
@@ -41,7 +41,7 @@ class OneLineParser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
-        line = _("{command}: {problem}. {command} --help shows how it is used.")
+        line = _("{command}: {problem}. For help, run {command} --help.")
         self.exit(UNUSABLE, line.format(command=self.prog, problem=message) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What `autograder doctor` finds: how one thing stands, and what to do."""
+"""What `autograder doctor` finds: the state of one thing, and what to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How one thing stands.
+    """The state of one thing.
 
     Attributes:
         what: the thing, in a word or two.
         seen: what was found.
-        advice: what to do; "" where there is nothing.
+        advice: what to do; "" if nothing.
     """
 
     what: str
@@ -31,7 +31,7 @@ class Finding:
     advice: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """The finding as in a file."""
+        """The finding as written to a file."""
         return {"what": self.what, "state": self.state.value, "seen": self.seen, "advice": self.advice}
 
 

@@ -1,4 +1,4 @@
-"""`autograder grade`: all that a class handed in."""
+"""`autograder grade`: grade a class."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     command.add_argument("assignment", metavar="ASSIGNMENT")
     add_course(command)
     command.add_argument(
-        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("how many at a time")
+        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of submissions at a time")
     )
     command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
     add_json(command)
@@ -36,16 +36,16 @@ def add(commands: Any) -> None:
         "--figures",
         choices=[figures.value for figures in Figures],
         default=Figures.BY_HAND.value,
-        help=_("which cells' figures are drawn"),
+        help=_("cells whose figures are drawn"),
     )
     command.add_argument(
-        "--allow-basic", action="store_true", help=_("grade even where students' code could read your files")
+        "--allow-basic", action="store_true", help=_("grade even if students' code can read your files")
     )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Grade all that a class handed in, in a course folder; what is unchanged since it was graded is skipped."""
+    """Grade all submissions of a class, in a course folder; unchanged ones are skipped."""
     from autograder.grading.course import Course, CourseError, guarded_folders
 
     target = options.json and options.json.resolve()
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         print(printable(str(error)), file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print(_("Stopped. What was graded is kept; the same command goes on from here."), file=sys.stderr)
+        print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
         return NOT_FULL
     if target:
         try:

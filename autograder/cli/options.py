@@ -1,4 +1,4 @@
-"""Options that several commands have, and the kinds of values that options take."""
+"""Options and value types that several commands share."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def add_course(command: argparse.ArgumentParser) -> None:
 
 
 def write_json(target: Path | None, content: dict[str, Any]) -> None:
-    """Write what `--json` asks for; nothing where it was not given.
+    """Write the file of `--json`, if the option was given.
 
     Raises:
-        UnusablePath: it cannot be written there.
+        UnusablePath: it cannot be written.
     """
     if target is None:
         return
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     try:
-        target.write_text(text, encoding="utf-8", errors="replace")  # a file's name may be no text
+        target.write_text(text, encoding="utf-8", errors="replace")  # a file name may not be valid text
     except OSError as error:
         raise UnusablePath(f"{target}: {error.strerror or error}") from error
 
 
 def new_file(text: str) -> Path:
-    """A place where a file can be written."""
+    """A path where a file can be written."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(_("no file can be written at {path}").format(path=text))
+        raise argparse.ArgumentTypeError(_("cannot write a file at {path}").format(path=text))
     return path
 
 
 def at_least_one(text: str) -> int:
-    """A number of things, 1 or more."""
+    """A whole number, 1 or more."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(_("{text} is not a number of 1 or more").format(text=text))
+        raise argparse.ArgumentTypeError(_("{text} is not a whole number of 1 or more").format(text=text))
     return int(text)

@@ -17,23 +17,27 @@ def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "pack",
-        help=_("make the zip file to hand in, and say what is not done yet"),
+        help=_("make the zip file to hand in, and list what is unfinished"),
         description=_(run.__doc__),
         example="autograder pack gradient_pathology.ipynb --student s1234567",
     )
     command.add_argument(
-        "notebook", type=Path, nargs="?", metavar="NOTEBOOK", help=_("the one in this folder, if not given")
+        "notebook", type=Path, nargs="?", metavar="NOTEBOOK", help=_("default: the one in this folder")
     )
     command.add_argument("--student", type=_student_id, metavar="ID", help=_("your id, as the name of the zip file"))
     command.add_argument("--out", type=_zip_file, metavar="FILE", help=_("where to write the zip file"))
     command.add_argument(
-        "--add", action="append", default=[], metavar="NAME", help=_("also pack this file from beside the notebook")
+        "--add",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=_("also pack this file, which is beside the notebook"),
     )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the zip file to upload: the notebook and the files that it uses, with a word on what is not done yet."""
+    """Make the zip file to upload, with the notebook and the files that it uses, and list what is unfinished."""
     from autograder.notebooks.submission import notes_on_choice
     from autograder.report.console import running_notebook
     from autograder.student.pack import not_done, package_of, write_zip
@@ -48,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
     try:
-        write_zip(package)  # first: whatever the check runs into, there is something to hand in
+        write_zip(package)  # first: even if the check fails, there is something to hand in
     except OSError as error:
         raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
     with running_notebook():
@@ -56,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     for line in warnings:
         print(printable(f"! {line}"))
     if package.left_out:
-        line = _("Left out, as the notebook does not mention them: {names}. To pack one, give --add NAME.")
+        line = _("Left out because the notebook does not mention them: {names}. To pack one, use --add NAME.")
         print(printable(line.format(names=", ".join(package.left_out))))
     renamed = _("{file} (as {name})").format(file=path.name, name=package.name)
     packed = [path.name if path.name == package.name else renamed, *package.files]
@@ -66,23 +70,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _notebooks_here() -> list[Path]:
-    """Which notebooks of this folder may be meant, the likeliest first."""
+    """The notebooks of this folder that may be meant, the likeliest first."""
     from autograder.exercises import assignments
     from autograder.notebooks.submission import candidates_in
 
     candidates = candidates_in(Path(), next(iter(assignments())).replace("-", "_"))
     if not candidates:
-        raise UnusablePath(_("There is no notebook in this folder. Say which one: autograder pack NOTEBOOK"))
+        raise UnusablePath(_("There is no notebook in this folder. Name one: autograder pack NOTEBOOK"))
     return candidates
 
 
 def _zip_file(text: str) -> Path:
     if not text.endswith(".zip"):  # least of all the notebook
-        raise argparse.ArgumentTypeError(_("its name has to end in .zip"))
+        raise argparse.ArgumentTypeError(_("its name must end in .zip"))
     return new_file(text)
 
 
 def _student_id(text: str) -> str:
     if not re.fullmatch(r"\w[\w.@-]*", text):
-        raise argparse.ArgumentTypeError(_("an id has letters, digits and . @ - _ only"))
+        raise argparse.ArgumentTypeError(_("an id has only letters, digits and . @ - _"))
     return text

@@ -1,6 +1,6 @@
-"""`pytest --submission NOTEBOOK --pyargs autograder`: the same checks, for whoever prefers pytest.
+"""`pytest --submission NOTEBOOK --pyargs autograder`: the same checks as pytest tests.
 
-Without `--submission` the plugin does nothing, so that it can stay installed beside any other tests.
+Without `--submission` the plugin does nothing, so it can stay installed beside any other tests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 EXERCISES = Path(__file__).parents[1] / "exercises" / "__init__.py"
 
 SAID_ONCE = ("stopped", "raised")
-"""Outcomes that mostly hit all checks of an exercise, for one reason."""
+"""Outcomes that usually affect all checks of an exercise, for one reason."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,34 +24,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The submission is collected once, where pytest comes across the exercises of this package."""
+    """Collect the submission once, when pytest finds the exercises of this package."""
     if parent.config.getoption("--submission") and file_path == EXERCISES:
         return SubmissionChecks.from_parent(parent, path=file_path)
     return None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """A submission that nothing was collected for must not look like one that passed."""
+    """Fail if nothing was collected for the submission, so that it does not look as if it passed."""
     wanted = session.config.getoption("--submission")
     if wanted and not any(isinstance(item, CheckItem) for item in session.items):
         raise pytest.UsageError("--submission goes with: --pyargs autograder")
 
 
 class SubmissionChecks(pytest.File):
-    """All checks of one submission. It is run in a worker once, when the checks are collected."""
+    """All checks of one submission, which runs in a worker once, when the checks are collected."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._said: set[tuple[str, str]] = set()
 
     def said_before(self, exercise_id: str, message: str) -> bool:
-        """Whether another check of the exercise said the same; from now on, one did."""
+        """Whether another check of the exercise already had this message."""
         said = (exercise_id, message) in self._said
         self._said.add((exercise_id, message))
         return said
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One test a check."""
+        """One test per check."""
         from autograder.grading.grade_submission import grade_submission
         from autograder.locale import use_language
         from autograder.notebooks.attachments import files_beside
@@ -93,18 +93,18 @@ class CheckItem(pytest.Item):
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the check is listed under."""
+        """Where pytest lists the check."""
         return self.path, None, self.name
 
 
 class CheckFailed(Exception):
-    """A check that does not hold; its text is sentence, outcome and message, unless that was said before."""
+    """A check that failed; its text is sentence, outcome and message, unless the message was shown before."""
 
     def __init__(self, item: Any, said_before: bool = False) -> None:
         from autograder.locale import _
         from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
 
-        message = _("The same as above.") if said_before else item.message
+        message = _("Same as above.") if said_before else item.message
         text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
         super().__init__(printable(text))

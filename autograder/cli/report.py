@@ -1,4 +1,4 @@
-"""`autograder report`: how a class did, and its grades for other systems."""
+"""`autograder report`: the class report, and grades for other systems."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "report",
-        help=_("write a page on how a class did, and its grades for other systems (in a course folder)"),
+        help=_("write the class report, and grades for other systems (in a course folder)"),
         description=_(run.__doc__),
         example="autograder report gradient-pathology --format html,canvas",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
     add_course(command)
-    command.add_argument("--out", type=Path, metavar="FOLDER", help=_("where to write; report/ASSIGNMENT if not given"))
+    command.add_argument("--out", type=Path, metavar="FOLDER", help=_("output folder; default: report/ASSIGNMENT"))
     command.add_argument(
         "--format",
         type=_formats,
         metavar="FORMATS",
-        help=_("one or more of {formats}; if not given, html and all that is there from earlier").format(
+        help=_("one or more of {formats}; default: html and every format of the earlier report").format(
             formats=",".join(FORMATS)
         ),
     )
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a page on how a class did, in a course folder, and its grades for other systems."""
+    """Write the class report of a course folder, and its grades for other systems."""
     from autograder.grading.course import Course, CourseError
     from autograder.grading.read_class import read_class
     from autograder.report.class_report import formats_in, not_renewed, write_report
@@ -59,13 +59,15 @@ def run(options: argparse.Namespace) -> int:
         print(printable(str(path)))
     old = not_renewed(record, formats, folder)
     if old:
-        print(printable(_("From an earlier report, and not renewed: {files}.").format(files=", ".join(old))))
+        print(printable(_("Not updated, from an earlier report: {files}.").format(files=", ".join(old))))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
-        print(_("Without a score yet: {n}. The page names them; the other files leave them out.").format(n=left_out))
+        print(
+            _("Students without a score: {n}. The page lists them; the other files leave them out.").format(n=left_out)
+        )
     waiting = sum(bool(student.waiting) for student in record.students)
     if waiting:
-        print(_("Waiting for hand grading: {n}. Their scores are without it.").format(n=waiting))
+        print(_("Students who wait for hand grading: {n}. Their scores do not include it yet.").format(n=waiting))
     return FULL
 
 
@@ -73,6 +75,6 @@ def _formats(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     if not set(names) <= set(FORMATS):
         raise argparse.ArgumentTypeError(
-            _("choose from {formats}, with commas between them").format(formats=", ".join(FORMATS))
+            _("choose from {formats}, separated by commas").format(formats=", ".join(FORMATS))
         )
     return names

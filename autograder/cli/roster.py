@@ -1,4 +1,4 @@
-"""`autograder roster`: who is in the course, from the file of a spreadsheet or a learning management system."""
+"""`autograder roster`: import the students of the course from a spreadsheet or a learning management system."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ def add(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     command = commands.add_parser(
         "roster",
-        help=_("tell the gradebook who is in the course, from a CSV file (in a course folder)"),
+        help=_("import the students of the course from a CSV file (in a course folder)"),
         description=_(run.__doc__),
         example='autograder roster students.csv --id "Student ID"',
     )
-    command.add_argument("file", type=Path, metavar="FILE", help=_("the list, saved as CSV or as text with tabs"))
-    command.add_argument("--id", default="", metavar="HEADING", help=_("the column with the ids, if not the usual one"))
-    command.add_argument("--encoding", default="", metavar="NAME", help=_("of the text, if it is not guessed right"))
+    command.add_argument("file", type=Path, metavar="FILE", help=_("the list, as CSV or tab-separated text"))
+    command.add_argument(
+        "--id", default="", metavar="HEADING", help=_("the column with the ids; default: found by its heading")
+    )
+    command.add_argument("--encoding", default="", metavar="NAME", help=_("encoding of the file; default: detected"))
     add_course(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell the gradebook who is in the course, from a CSV file: all of it or nothing, and nobody is taken out."""
+    """Import the students of the course from a CSV file: all of them or none. Nobody is removed from the gradebook."""
     from autograder.grading.course import Course, CourseError
     from autograder.grading.roster import UnusableRoster, import_roster, read_roster
 
@@ -57,15 +59,15 @@ def _tell(roster: Any, imported: Any) -> None:
     print(printable(_("Columns: {fields}").format(fields=fields)))
     if roster.encoding != "utf-8":
         first = next((person for person in roster.people if not person.name.isascii()), roster.people[0])
-        line = _("Read as {encoding}; does the name look right? {id}: {name}")
+        line = _("Read as {encoding}; is this name correct? {id}: {name}")
         print(printable(line.format(encoding=roster.encoding, id=first.id, name=first.name)))
     if roster.left_out:
-        print(printable(_("Left out, as these are not students: {names}").format(names=_named(roster.left_out))))
-    line = _("Added: {added}. Updated: {updated}. As they were: {unchanged}.")
+        print(printable(_("Left out because they are not students: {names}").format(names=_named(roster.left_out))))
+    line = _("Added: {added}. Updated: {updated}. Unchanged: {unchanged}.")
     counts = {name: len(getattr(imported, name)) for name in ("added", "updated", "unchanged")}
     print(line.format(**counts))
     if imported.others:
-        line = _("In the gradebook, but not in this file: {ids}. They stay.")
+        line = _("In the gradebook, but not in this file: {ids}. They were kept.")
         print(printable(line.format(ids=_named(imported.others))))
 
 

@@ -1,7 +1,7 @@
-"""Notices when a file has been saved, by looking at it.
+"""Notices that a file has been saved, by polling.
 
-Looking works everywhere: file systems report no changes made on a network drive, through a container's mount or by
-another machine, and one look a fifth of a second costs nothing that could be measured.
+Polling works everywhere: file systems do not report changes made on a network drive, through a container's mount or by
+another machine. Five looks a second cost nothing measurable.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 LOOK_SECONDS = 0.2
 
 Look = tuple[int, int, int] | None
-"""What tells one save of a file from the next: time, size and inode; None while there is no file."""
+"""Identifies one save of a file: time, size and inode; None while there is no file."""
 
 
 def saves(path: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
-    """Yield once at the start, then after every change of `path` that has come to rest.
+    """Yield once at the start, then after every completed change of `path`.
 
-    A deleted file is a change, too. What changes while the caller is busy is noticed afterwards.
+    A deletion is a change, too. Changes while the caller is busy are noticed afterwards.
 
     Args:
         pause: waits for that many seconds.
@@ -36,7 +36,7 @@ def saves(path: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[N
 
 
 def _at_rest(path: Path, now: Look, pause: Callable[[float], None]) -> Look:
-    """How the file looks once it stays the same: a save may empty it, or take it away, before it writes."""
+    """The state of the file once it stops changing: a save may empty or remove it before it writes."""
     while True:
         pause(LOOK_SECONDS)
         before, now = now, _look(path)

@@ -1,1 +1,1 @@
-"""One submission, a class, the gradebook: grading, and what it runs on."""
+"""Grading of a submission, a class, and the gradebook."""

@@ -1,8 +1,8 @@
-"""Cells that a person grades: which were left as they came, and where else in the notebook an answer to them may be.
+"""Hand-graded cells: which are unanswered, and where else in the notebook their answer may be.
 
-An empty one gets its 0 points without anybody's time. But students also write below the cell, into the question, or
-into a cell of their own in its place: whatever they wrote between the automatically graded answers before and after
-the cell may be the answer, and somebody has to read it.
+An empty cell gets 0 points automatically. But students also write below the cell, into the question, or into an extra
+cell: anything that they wrote between the automatically graded answers before and after the cell may be the answer, and
+a person has to read it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ LONGEST_WORDS = 60
 """Characters of a cell's text that are quoted."""
 
 _NO_ANSWER = re.compile(r"\s*(?:(?:check|hint)\(.*\)\s*;?|!.*|%(?!%).*|(?:import|from)\s.*)?")
-"""A line of code that asks the kit or the system something, imports, or is blank."""
+"""A line of code that calls the kit or the system, imports, or is blank."""
 
 _PICTURE = re.compile(r"!\[|<img\b", re.IGNORECASE)
 
 _TAG = re.compile(r"<[^>]*>")
 
 _FOOTER = "Created in Deepnote"
-"""What another program puts below every notebook, in a cell of its own."""
+"""Cells that other programs add below every notebook."""
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A cell with something of the student's near an empty cell that is graded by hand.
+    """A cell in which the student wrote something near an empty hand-graded cell.
 
     Attributes:
         index: its place among all cells.
         above: whether it comes before the empty one.
-        words: how what the student wrote begins.
+        words: the beginning of the student's text.
     """
 
     index: int
@@ -49,12 +49,12 @@ class Beside:
 
 
 def by_hand(released: Mapping[str, ReleasedCell]) -> dict[str, ReleasedCell]:
-    """Those of the `released` cells that a person grades."""
+    """The `released` cells that a person grades."""
     return {name: cell for name, cell in released.items() if cell.is_by_hand}
 
 
 def untouched(cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell]) -> set[str]:
-    """grade_ids of the cells whose text is as it was released; one that is not there counts as such."""
+    """grade_ids of the cells whose text is unchanged since the release, or that are missing."""
     sources = {grade_id_of(cell): source_of(cell) for cell in cells}
     return {name for name, cell in released.items() if sources.get(name, cell.source) == cell.source}
 
@@ -62,11 +62,11 @@ def untouched(cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell])
 def answers_beside(
     cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell], given: Collection[str]
 ) -> dict[str, tuple[Beside, ...]]:
-    """grade_id of each empty cell that is graded by hand -> where an answer to it may be, if there is such a place.
+    """grade_id of each empty hand-graded cell -> where its answer may be; only cells with such places.
 
     Args:
-        cells: of a mended notebook.
-        given: the texts of the cells that were handed out without a mark.
+        cells: of a repaired notebook.
+        given: the released texts of unmarked cells.
     """
     empty = untouched(cells, released)
     graded = by_hand(released)
@@ -79,25 +79,25 @@ def answers_beside(
 
 
 def places_of(beside: Mapping[str, Collection[Beside]]) -> set[int]:
-    """The indices of all cells that may hold an answer."""
+    """The indices of all cells that may contain an answer."""
     return {place.index for places in beside.values() for place in places}
 
 
 def comment_on(places: Collection[Beside]) -> str:
-    """What stands at an empty cell that has an answer beside it, for its student and for whoever grades it."""
-    return _(
-        "Nothing was written in this cell. What is beside it may be the answer, and is read by a person: {places}."
-    ).format(places="; ".join(map(str, places)))
+    """The comment at an empty cell that may have an answer nearby, for its student and its grader."""
+    return _("This cell is empty. A person will read what is near it, because it may be the answer: {places}.").format(
+        places="; ".join(map(str, places))
+    )
 
 
 def reason_to_look(beside: Mapping[str, Collection[Beside]]) -> str:
-    """Why somebody has to grade empty cells."""
+    """Why a person has to grade empty cells."""
     cells = "; ".join(f"{name} ({'; '.join(map(str, places))})" for name, places in beside.items())
-    return _("Left empty, but the answer may be beside it; please grade by hand: {cells}.").format(cells=cells)
+    return _("Empty, but the answer may be nearby; please grade by hand: {cells}.").format(cells=cells)
 
 
 class _Notebook:
-    """The cells of a notebook, and which of them hold something of the student's own."""
+    """The cells of a notebook, and which of them contain something of the student's."""
 
     def __init__(
         self, cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell], given: list[str], empty: set[str]
@@ -108,7 +108,7 @@ class _Notebook:
         self._names = [grade_id_of(cell) for cell in cells]
 
     def beside(self, name: str) -> Iterator[Beside]:
-        """What may be the answer to the empty cell `name`, in the notebook's order."""
+        """Possible answers to the empty cell `name`, in the notebook's order."""
         if name not in self._names:
             return
         place = self._names.index(name)
@@ -118,7 +118,7 @@ class _Notebook:
                 yield Beside(index, index < place, self._words(index))
 
     def _walk(self, places: range) -> Iterator[int]:
-        """The cells from one onwards up to the next answer: one to a check, or another that a person grades."""
+        """The cells from one on up to the next answer: a checked one, or another hand-graded one."""
         for index in places:
             original = self._released.get(self._names[index] or "")
             if original and original.solution and not original.grade:
@@ -137,7 +137,7 @@ class _Notebook:
         return _squeezed(text) not in self._given and not _is_no_answer(text, is_code)
 
     def _words(self, index: int) -> str:
-        """The first words that were not given, cut short and without tags; they go into a comment."""
+        """The first words that were not released, shortened and without tags, for a comment."""
         lines = source_of(self._cells[index]).splitlines()
         own = [line for line in lines if _squeezed(line) not in self._lines]
         plain = (" ".join(_TAG.sub("", line).split()).replace("“", '"').replace("”", '"') for line in own or lines)

@@ -25,11 +25,11 @@ GUARDED = ("reference", "source", "submitted", "autograded", "feedback")
 """Folders of a course that students' code must not be able to look into."""
 
 FROM_STUDENTS = ("submitted", "autograded", "feedback", "downloaded")
-"""Folders whose content students determine: no module is ever imported from there."""
+"""Folders with content from students: modules are never imported from there."""
 
 
 class CourseError(Exception):
-    """This folder cannot be graded in; the message says what to do."""
+    """This folder cannot be used for grading; the message says what to do."""
 
 
 def unusable_gradebook(reason: object) -> CourseError:
@@ -44,7 +44,7 @@ def unusable_gradebook(reason: object) -> CourseError:
 
 @dataclass(frozen=True)
 class Handed:
-    """What one student handed in for an assignment: the folder in submitted/, and the one in autograded/ it goes to."""
+    """What one student handed in for an assignment: the folder in submitted/, and the target folder in autograded/."""
 
     student: str
     folder: Path
@@ -52,23 +52,23 @@ class Handed:
 
     @property
     def has_id(self) -> bool:
-        """Whether the folder's name can be an id: text, which the gradebook and all files can hold."""
+        """Whether the folder's name can be an id: text that the gradebook and all files can store."""
         return self.student == as_text(self.student)
 
 
 def guarded_folders(course: Path) -> tuple[Path, ...]:
-    """Those of `GUARDED` that there are."""
+    """Those of `GUARDED` that exist."""
     return tuple(folder for name in GUARDED if (folder := course.resolve() / name).is_dir())
 
 
 def refuse_elsewhere(directory: Any) -> None:
-    """See that nbgrader's gradebook lies in the course folder: in its address, ? and % are no part of the path.
+    """Check that nbgrader's gradebook is in the course folder: its URL cannot contain ? and % as part of the path.
 
     Args:
         directory: nbgrader's CourseDirectory.
 
     Raises:
-        CourseError: it would lie elsewhere, and nobody asked for that.
+        CourseError: it would be elsewhere, and the settings do not ask for that.
     """
     from sqlalchemy.engine import make_url
 
@@ -77,14 +77,14 @@ def refuse_elsewhere(directory: Any) -> None:
     if directory.db_url == f"sqlite:///{wanted}" and found != str(wanted):
         raise CourseError(
             _(
-                "nbgrader would look for the gradebook of {folder} at {found}, for it misreads a path with ? or %. "
+                "nbgrader misreads a path with ? or %: it would look for the gradebook of {folder} at {found}. "
                 "Rename the folder."
             ).format(folder=wanted.parent, found=found)
         )
 
 
 def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str, Any]:
-    """The notebook metadata of the instructor's version, which says whose language is spoken; empty without one.
+    """The notebook metadata of the instructor's version, which names the language; empty without one.
 
     Args:
         directory: nbgrader's CourseDirectory.
@@ -94,9 +94,9 @@ def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str
 
 
 def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ...]:
-    """The texts of the cells that students get without a mark: prose, code for all, experiments.
+    """The texts of the released cells without a mark: prose, code for all, experiments.
 
-    They are those of the instructor's version, and of the release, which may have been handed out before that changed.
+    They come from the instructor's version and from the release, which may be older.
 
     Args:
         directory: nbgrader's CourseDirectory.
@@ -108,7 +108,7 @@ def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ..
 
 
 def _read(directory: Any, step: str, assignment: str, notebook: str) -> dict[str, Any]:
-    """A notebook of the course's own as it lies in the folder for `step`; empty where it cannot be read."""
+    """A notebook of the course in the folder of `step`; empty if it cannot be read."""
     path = Path(directory.format_path(step, ".", assignment)) / f"{notebook}.ipynb"
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -120,14 +120,14 @@ class Course:
     """A course folder, with the settings of its nbgrader_config.py; it becomes the working directory.
 
     Raises:
-        CourseError: it is none.
+        CourseError: it is not a course folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         if not (self.folder / "nbgrader_config.py").is_file():
             raise CourseError(
-                _("{folder} is no course folder: it has no nbgrader_config.py. Name one with --course.").format(
+                _("{folder} is not a course folder: it has no nbgrader_config.py. Name one with --course.").format(
                     folder=self.folder
                 )
             )
@@ -135,7 +135,7 @@ class Course:
 
     @cached_property
     def config(self) -> Any:
-        """nbgrader's settings here, a traitlets Config."""
+        """nbgrader's settings, a traitlets Config."""
         from nbgrader.apps import NbGrader
 
         self._make_importable()
@@ -144,7 +144,7 @@ class Course:
         return app.config
 
     def _make_importable(self) -> None:
-        """Let the settings name plug-ins in modules beside nbgrader_config.py, as they can with nbgrader's commands."""
+        """Let the settings name plug-ins in modules beside nbgrader_config.py, as with nbgrader's commands."""
         if str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))  # last: a module here hides no installed one
         # None: Python refuses to import it.
@@ -160,19 +160,21 @@ class Course:
         return directory
 
     def refuse_name(self, assignment: str) -> None:
-        """See that nbgrader can work with an assignment of this name, and that it means a folder of the course.
+        """Check that nbgrader accepts an assignment of this name, and that it names a folder of the course.
 
         Raises:
-            CourseError: it cannot.
+            CourseError: it does not.
         """
         folder = self.source(assignment)  # where nbgrader cannot work at all, this says so
         if "+" in assignment:
             raise CourseError(
-                _("nbgrader takes no + in the name of an assignment. Rename the folder {folder}.").format(folder=folder)
+                _("nbgrader accepts no + in the name of an assignment. Rename the folder {folder}.").format(
+                    folder=folder
+                )
             )
         if assignment != assignment.strip() or assignment in ("", ".", "..") or set(assignment) & set("/\\\0"):
             raise CourseError(
-                _("{name} cannot be the name of an assignment, which is that of a folder in source/.").format(
+                _("{name} cannot be the name of an assignment: it must be the name of a folder in source/.").format(
                     name=f'"{assignment}"'
                 )
             )
@@ -183,18 +185,22 @@ class Course:
         return self.directory.db_url
 
     def assignments(self) -> list[str]:
-        """The names of the assignments that have an instructor's version here."""
+        """The names of the assignments that have an instructor's version."""
         folder = self.source("_").parent
         return sorted({path.parent.name for path in folder.glob("*/*.ipynb")}) if folder.is_dir() else []
 
     def has(self, assignment: str) -> bool:
-        """Whether there is an instructor's version, or something was handed in, which the gradebook may know."""
+        """Whether there is an instructor's version, or submissions, which the gradebook may know."""
         return self.source(assignment).is_dir() or any(self.handed_in(assignment))
 
     def unknown(self, assignment: str) -> CourseError:
-        """The error that there is no such assignment, with the names of those there are."""
+        """The error for an unknown assignment, with the names of the known ones."""
         known = self.assignments()
-        there = _("There are: {names}.").format(names=", ".join(known)) if known else _("source/ has none.")
+        there = (
+            _("Known assignments: {names}.").format(names=", ".join(known))
+            if known
+            else _("source/ has no assignments.")
+        )
         return CourseError(_("There is no assignment {name} here. {there}").format(name=assignment, there=there))
 
     def source(self, assignment: str) -> Path:
@@ -202,15 +208,15 @@ class Course:
         return Path(self.directory.format_path(self.directory.source_directory, ".", assignment))
 
     def language(self, assignment: str) -> str | None:
-        """The language of the instructor's version, which its students read; None where it does not say."""
+        """The language of the instructor's version, which its students read; None if it does not say."""
         names = [path.stem for path in self.source(assignment).glob("*.ipynb")]
         editions = (edition_metadata(self.directory, assignment, name) for name in sorted(names))
         return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
-        """What was submitted, by student; `student` may be a pattern, where it is nobody's id as it stands.
+        """The submissions, by student; `student` may be a pattern unless it is an existing id.
 
-        "*" is everybody, even where somebody is called that.
+        "*" always means everybody, even if somebody has that id.
         """
         directory = self.directory
         for name, folder in self.folders(directory.submitted_directory, assignment, student):
@@ -231,18 +237,18 @@ class Course:
                 yield match["student"], folder
 
     def generate(self, assignment: str) -> None:
-        """Tell the gradebook of `assignment`, by nbgrader's own generate_assignment.
+        """Register `assignment` in the gradebook, with nbgrader's generate_assignment.
 
-        A release that is there already may have been handed out, so it stays as it is.
+        An existing release is kept, because students may have it.
 
         Raises:
-            CourseError: nbgrader could not; the message is what it said.
+            CourseError: nbgrader failed; the message is nbgrader's.
         """
         from nbgrader.converters import GenerateAssignment
         from nbgrader.coursedir import CourseDirectory
 
         class GenerateThis(GenerateAssignment):
-            """Finds the notebooks of one assignment; nbgrader's own takes all names, of folders too, for patterns."""
+            """Finds the notebooks of one assignment; nbgrader's own treats all names, even of folders, as patterns."""
 
             def init_notebooks(self) -> None:
                 folder = self._format_source(assignment, ".")

@@ -1,4 +1,4 @@
-"""Whether a submission has to be graded again: digests of all that decides a result."""
+"""Whether a submission has to be graded again: digests of everything that decides a result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGE = Path(autograder.__file__).parent
 
 
 def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
-    """What is the same for the whole class: the kit, the reference, the secret, the released cells, the options."""
+    """What the whole class shares: the kit, the reference, the secret, the released cells, the options."""
     digest = hashlib.sha256()
     kit = [path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern)]
     reference = settings.course / "reference"

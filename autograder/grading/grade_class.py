@@ -110,14 +110,16 @@ class _Run:
         everything = list(self._course.handed_in(self._assignment, student))
         if not everything:
             raise CourseError(
-                _("Nothing is handed in for {name}: there is no {folder}.").format(
+                _("Nobody has submitted {name}: there is no folder {folder}.").format(
                     name=self._assignment, folder=self._folder(student)
                 )
             )
         handed_in = [handed for handed in everything if handed.has_id]
         for handed in everything:
             if not handed.has_id:
-                reason = _("The name of this folder is no UTF-8, and so no student's id. Rename it, and grade again.")
+                reason = _(
+                    "The name of this folder is not UTF-8, so it cannot be a student's id. Rename it, and grade again."
+                )
                 self.summary.look(as_text(handed.student), reason)
         here = {handed.student for handed in handed_in}
         alike = lookalikes(here | self._gradebook.students())
@@ -168,7 +170,7 @@ class _Run:
         """Say in place of a result why there is none: the submission is graded again next time."""
         reason = as_text(f"{type(error).__name__}: {error}")
         self.summary.broken[handed.student] = reason
-        message = _("Not graded, through a fault of the grader; run the command again")
+        message = _("Not graded because the grader failed; run the command again")
         failure = SubmissionResult(message=f"{message}: {reason}")
         with suppress(OSError):  # the disk may be full
             write_result(self._course.folder, handed.target, NOT_DONE, self._level, failure)
@@ -211,4 +213,4 @@ class _Run:
         for reason in result.looks:
             self.summary.look(student, reason)
         if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
-            self.summary.look(student, _("A check failed through a fault of its own."))
+            self.summary.look(student, _("The checker crashed; full points were given."))

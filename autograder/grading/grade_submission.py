@@ -1,4 +1,4 @@
-"""Judging a whole submission: cells and probes in a worker, then every exercise against what is expected of it."""
+"""Grades a whole submission: cells and probes in a worker, then every exercise against expected values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autograder.sandbox.limits import Limits
 
 @dataclass(frozen=True)
 class Graded:
-    """A submission's result, the run it came from, and how that was isolated."""
+    """A submission's result, its run, and the isolation level."""
 
     result: SubmissionResult
     run: Run
@@ -30,7 +30,7 @@ class Graded:
 
     @property
     def cell_errors(self) -> list[str]:
-        """A line for every cell that ended with an error, counted as Jupyter shows them, from 1."""
+        """One line for every cell that ended with an error, counted from 1 as in Jupyter."""
         return [
             _("cell {number}: {type}: {message}").format(
                 number=index + 1, type=output["ename"], message=_in_words(output["evalue"].split("\n")[0][:200])
@@ -52,7 +52,7 @@ def grade_submission(
     """Run and judge one submission.
 
     Args:
-        reference: adds private cases; without it the recorded public ones decide.
+        reference: adds private cases; without it, only the recorded public ones count.
         figures, host, files: see `run_submission`.
     """
     host = host or shared_host()
@@ -70,7 +70,7 @@ def grade_submission(
 
 
 def _in_words(message: str) -> str:
-    """An error's message, but the place of a syntax error without IPython's own name of the cell."""
+    """An error's message; for a syntax error, without IPython's name of the cell."""
     place = re.fullmatch(r"(.*) \(<ipython-input-[^>]*>, line (\d+)\)", message)
     if place is None:
         return message
@@ -92,6 +92,6 @@ def _what_is_missing(submission: Submission) -> str:
         for name in submission.missing
     ]
     return _(
-        "The notebook lacks cells of the assignment: {names}. Undo the deletion, or copy your answers into a fresh "
-        "copy of the notebook."
+        "The notebook lacks these cells of the assignment: {names}. Undo the deletion, or copy your answers into a "
+        "fresh copy of the notebook."
     ).format(names=", ".join(names))

@@ -1,4 +1,4 @@
-"""nbgrader's gradebook: what each cell of an assignment was released as, and what comes of submissions."""
+"""nbgrader's gradebook: the released cells of an assignment, and the scores of submissions."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from autograder.locale import _
 from autograder.notebooks.mend import ReleasedCell
 
 LOCKED_TRIES = 10
-"""How often a gradebook that another program holds is tried; each try waits for 5 seconds."""
+"""How often to try a gradebook that another program has locked; each try waits 5 seconds."""
 
 
 class LatePolicyError(Exception):
-    """The course's late policy ended with an error; the message says which."""
+    """The course's late policy failed; the message says how."""
 
 
 def silence_link_warnings() -> None:
-    """nbgrader links objects in an order that SQLAlchemy warns of and copes with: let nobody be told."""
+    """Hide a SQLAlchemy warning about the order in which nbgrader links objects; it is harmless."""
     warnings.filterwarnings("ignore", message=".*not in session, add operation along", category=SAWarning)
 
 
 def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
-    """grade_id -> what the cell was released as, in the order of the gradebook, which is the notebook's.
+    """grade_id -> the released cell, in the order of the gradebook, which is the notebook's.
 
     Args:
         notebook: of an assignment, as `Gradebook.find_notebook` gives it.
@@ -66,7 +66,7 @@ def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Tries again while another program holds the gradebook, and then says so."""
+    """Retry while another program locks the gradebook, then raise an error."""
 
     @wraps(method)
     def wrapper(self: ClassGradebook, *arguments: Any) -> Any:
@@ -83,19 +83,19 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _late_policy(course: Course) -> AssignLatePenalties:
-    """nbgrader's late penalties by the policy that nbgrader_config.py names."""
+    """Late penalties by the policy in nbgrader_config.py."""
     try:
         quiet = logging.getLogger(f"{__name__}.late")  # it warns of every late student, at every run
         quiet.setLevel(logging.ERROR)
         return AssignLatePenalties(config=course.config, log=quiet)
     except Exception as error:  # whatever an instructor's own module raises when it is imported
         raise CourseError(
-            _("The late policy that nbgrader_config.py names cannot be used: {reason}").format(reason=error)
+            _("The late policy in nbgrader_config.py cannot be used: {reason}").format(reason=error)
         ) from error
 
 
 class ClassGradebook:
-    """nbgrader's gradebook, open to save what comes of one assignment's submissions.
+    """nbgrader's gradebook, opened to save the submissions of one assignment.
 
     Attributes:
         notebook: the name of the assignment's notebook.
@@ -103,10 +103,10 @@ class ClassGradebook:
     """
 
     def __init__(self, course: Course, assignment: str) -> None:
-        """Open the gradebook; an assignment that it does not know is generated first.
+        """Open the gradebook; an unknown assignment is generated first.
 
         Raises:
-            CourseError: the assignment is not there, or is none of this kit's; or there is no such late policy.
+            CourseError: the assignment is missing or does not belong to this kit, or the late policy cannot be used.
         """
         self._course, self._assignment = course, assignment
         self._gradebook: Any = None  # until it is open: opening it is tried again, too
@@ -131,7 +131,7 @@ class ClassGradebook:
 
     @_patient
     def save(self, handed: Handed, graded: GradedFolder) -> None:
-        """Save a submission's scores and comments, as nbgrader's autograde would; what people gave by hand stays."""
+        """Save a submission's scores and comments as nbgrader's autograde does; what people gave by hand stays."""
         gradebook = self._gradebook
         gradebook.update_or_create_student(handed.student)
         submission = gradebook.update_or_create_submission(self._assignment, handed.student)
@@ -146,13 +146,13 @@ class ClassGradebook:
 
     @_patient
     def penalise(self, handed: Handed) -> bool:
-        """Save when a saved submission was handed in, and the penalty by today's due date and policy.
+        """Save the submission time, and the penalty by the current due date and policy.
 
         Returns:
-            Whether the time or the penalty is another than before.
+            Whether the time or the penalty has changed.
 
         Raises:
-            LatePolicyError: the policy failed; the penalty stays as it was.
+            LatePolicyError: the policy failed; the penalty is unchanged.
         """
         gradebook = self._gradebook
         submission = gradebook.find_submission(self._assignment, handed.student)
@@ -172,7 +172,7 @@ class ClassGradebook:
             gradebook.db.expunge_all()
 
     def forget(self) -> None:
-        """Leave unsaved what `save` could not bring to an end."""
+        """Roll back what `save` could not finish."""
         self._gradebook.db.rollback()
         self._gradebook.db.expunge_all()
 
@@ -189,7 +189,7 @@ class ClassGradebook:
         return {id for (id,) in own.filter(Assignment.name == self._assignment)}
 
     def _name_of(self, entry: Grade | Comment) -> str:
-        """The cell that an entry is about. To ask the entry itself takes a query, for every cell of every student."""
+        """The cell of an entry. Asking the entry itself takes one query per cell and student."""
         return self._names.get(entry.cell_id) or entry.name
 
     def _apply_policy(self, handed: Handed) -> None:
@@ -230,7 +230,7 @@ class ClassGradebook:
                 return gradebook
             gradebook.close()
             raise CourseError(
-                _("{name} has {n} notebooks; an assignment that is graded here has one.").format(
+                _("{name} has {n} notebooks; this command grades only assignments with one notebook.").format(
                     name=self._assignment, n=len(notebooks)
                 )
             )

@@ -1,4 +1,4 @@
-"""Students' ids that people take for the same, and that a gradebook does not."""
+"""Ids that people take for the same student, but a gradebook does not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograder.notebooks.load import folded
 
 
 def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """id -> the others that differ from it in nothing but case, Unicode form and blanks; only where there are any."""
+    """id -> the others that differ from it only in case, Unicode form and spaces; only ids that have any."""
     groups = alike(sorted(ids), _seen)
     return {name: tuple(other for other in names if other != name) for names in groups for name in names}
 
@@ -26,15 +26,15 @@ def alike(ids: Iterable[str], look: Callable[[str], str]) -> list[list[str]]:
 
 
 def note_on(name: str, others: Iterable[str]) -> str:
-    """What to say of a hand-in of `name`, whom these others may be."""
+    """A note on the submission of `name`, who may be the same person as these others."""
     return _(
-        'It was graded as the work of "{name}". There is also "{others}", and the two differ only in {difference}. If '
-        "they are one person, rename the folder in submitted/ to the id in the roster, and grade again."
+        'Graded as the work of "{name}". There is also "{others}"; the names differ only in {difference}. If '
+        "they are the same person, rename the folder in submitted/ to the id in the roster, and grade again."
     ).format(name=name, others='", "'.join(others), difference=_difference([name, *others]))
 
 
 def _seen(name: str) -> str:
-    """`name` as it looks: without case, width, and what is blank or invisible."""
+    """`name` as it looks: without case, width, and blank or invisible characters."""
     return "".join(c for c in folded(name) if unicodedata.category(c)[0] not in "ZC")
 
 
@@ -43,7 +43,7 @@ def _difference(names: list[str]) -> str:
         return len({unicodedata.normalize(form, name.casefold() if fold else name) for name in names}) == 1
 
     if are_one("NFC", fold=False):
-        return _("how their characters are composed (Unicode NFC and NFD)")
+        return _("the composition of characters (Unicode NFC and NFD)")
     if are_one("NFKC", fold=False):
         return _("the width of characters")
-    return _("capitals") if are_one("NFC", fold=True) else _("blanks, capitals or the form of characters")
+    return _("case") if are_one("NFC", fold=True) else _("spaces, case or the form of characters")

@@ -1,4 +1,4 @@
-"""Processes that work through a list, and go on when one of them is killed."""
+"""Processes that work through a list, and continue if one of them is killed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_TRIES = 3
-"""How often an item is tried when the process that works on it dies."""
+"""How often to try an item whose process dies."""
 
 
 START_SECONDS = 180.0
-"""What a new process may take besides, until it has imported everything, beside many others that do so."""
+"""Extra seconds for a new process to import everything while many others do the same."""
 
 
 class OutOfTime(Exception):
-    """An item took longer than any may, and its process was ended."""
+    """An item took too long, and its process was killed."""
 
 
 @dataclass
@@ -34,17 +34,17 @@ class _Task:
 
 
 class Pool:
-    """`jobs` processes, each an executor of its own, so that one that dies takes nothing along but its own item."""
+    """`jobs` processes with one executor each, so that a dying process loses only its own item."""
 
     def __init__(self, jobs: int, item_seconds: float, prepare: Callable[..., None], *arguments: Any) -> None:
-        """`prepare(*arguments)` runs first in every process; no item may take longer than `item_seconds`."""
+        """`prepare(*arguments)` runs first in every process; an item may take at most `item_seconds`."""
         self._prepare, self._arguments = prepare, arguments
         self._item_seconds = item_seconds
         self._new: set[int] = set()
         self._executors = {place: self._start(place) for place in range(jobs)}
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """(item, result) of `function(item)` as they come; the result is the exception where there was one."""
+        """(item, result) of `function(item)` as they finish; the result may be an exception."""
         fresh, again = map(_Task, items), deque[_Task]()
         idle = set(self._executors)
         running: dict[Future, _Task] = {}
@@ -88,7 +88,7 @@ class Pool:
 
     def _start(self, place: int) -> ProcessPoolExecutor:
         self._new.add(place)
-        # Spawned: a fork would copy this process' threads in the middle of what they do.
+        # Spawned: a fork would copy this process's threads in mid-operation.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, context, _begin, (self._prepare, self._arguments))
 

@@ -1,4 +1,4 @@
-"""What a grader process runs. It imports nothing of nbgrader, which would take longer than all the rest."""
+"""The code of a grader process. It imports nothing of nbgrader, which would take longer than everything else."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class _Process:
 
 
 def prepare(settings: Settings, assignment: Assignment, scratch: Path, language: str) -> None:
-    """Get this process ready; its temporary files go to `scratch`.
+    """Prepare this process; its temporary files go to `scratch`.
 
     Args:
-        language: what is spoken where the assignment names no language.
+        language: the language if the assignment names none.
     """
     choose_language(language)
     _Process.settings, _Process.assignment = settings, assignment
@@ -32,7 +32,7 @@ def prepare(settings: Settings, assignment: Assignment, scratch: Path, language:
 
 
 def grade(handed: Handed) -> GradedFolder:
-    """Grade what one student handed in."""
+    """Grade one student's submission."""
     if _Process.grader is None:
         # Here and not in `prepare`, so that what fails is said.
         _Process.grader = Grader(_Process.settings, _Process.assignment)

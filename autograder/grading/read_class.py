@@ -66,7 +66,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     )
     if all(student.score is None for student in students):
         raise CourseError(
-            _("Nobody has been graded for {name} yet. First run: autograder grade {name}").format(name=assignment)
+            _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
     most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
     return ClassRecord(assignment, most, book.cells, students, language)

@@ -1,6 +1,6 @@
-"""The reference: the folder of that name beside a course's nbgrader_config.py, which only an instructor has.
+"""The reference solutions: the folder reference/ beside a course's nbgrader_config.py, which only an instructor has.
 
-What is expected of the private cases comes live from it.
+It gives the expected values on private cases.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from autograder.locale import _
 
 
 class NoReference(Exception):
-    """Grading was asked for without a usable reference/ folder; the message says what to do."""
+    """Grading needs a usable reference/ folder; the message says what to do."""
 
 
 class Reference:
@@ -42,7 +42,7 @@ class Reference:
             raise NoReference(
                 _(
                     "Grading needs the reference solutions, but there is no folder {folder}. Grade in the course "
-                    "folder that holds reference/ beside nbgrader_config.py."
+                    "folder, which has reference/ beside nbgrader_config.py."
                 ).format(folder=self.folder)
             )
         self._modules: dict[str, Implementation] = {}
@@ -61,7 +61,7 @@ class Reference:
         return self._modules[exercise.solution]
 
     def expect(self, exercise: Exercise, rng: np.random.Generator, public: bool = False) -> list[Expectation]:
-        """Cases drawn from `rng` and what the reference shows on them, nothing of how: exceptions lose their source."""
+        """Cases drawn from `rng`, and the reference's observations on them; exceptions lose their source lines."""
         implementation = self.implementation(exercise)
         with keep_random_state():
             return [
@@ -70,9 +70,9 @@ class Reference:
             ]
 
     def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
-        """The public cases, and private ones drawn from a secret and the submission's content.
+        """The public cases, and private ones drawn from the secret and the submission's content.
 
-        So every submission meets inputs of its own, and the same ones whenever it is graded again.
+        So every submission gets different inputs, but the same ones at every regrade.
         """
         key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
         seed = list(hmac.new(self.secret(), key, hashlib.sha256).digest())
@@ -80,7 +80,7 @@ class Reference:
         return [*recorded(exercise), *self.expect(exercise, rng)]
 
     def record(self, exercise: Exercise) -> bytes:
-        """The content of the recording of `exercise`: the public cases and what the reference shows on them."""
+        """The content of the recording of `exercise`: the public cases and the reference's observations."""
         rng = np.random.default_rng([76, *exercise.id.encode()])
         expectations = self.expect(exercise, rng, public=True)
         return encoding.pack(
@@ -92,11 +92,11 @@ class Reference:
         )
 
     def fingerprint(self, exercise: Exercise, mistakes: Iterable[Any]) -> bytes:
-        """The content of the recording of known mistakes: what each shows on the recorded cases, as sketches.
+        """The content of the recording of known mistakes: their observations on the public cases, as sketches.
 
         Args:
-            mistakes: misconceptions of the exercise's solution cell; those that show nothing unusual are left out, and
-                those that have no cause to tell.
+            mistakes: known mistakes of the exercise's solution cell; those without departures or without a cause are
+                left out.
         """
         expectations = recorded(exercise)
         right = sketches_of(expectation.expected for expectation in expectations)
@@ -115,7 +115,7 @@ class Reference:
         """This course's secret, made on first use and never committed."""
         path = self.folder / "secret.txt"
         if not path.exists():
-            # Written aside and renamed, so that two graders that start together agree on one.
+            # Written to a temporary file and renamed, so that two graders that start together agree on one.
             draft = path.with_suffix(f".{os.getpid()}")
             draft.write_text(secrets.token_hex(32), encoding="ascii")
             draft.chmod(0o600)

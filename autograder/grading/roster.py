@@ -1,7 +1,6 @@
-"""Reads the list of a class that a spreadsheet or a learning management system wrote, and tells the gradebook of it.
+"""Reads a class list from a spreadsheet or a learning management system, and imports it into the gradebook.
 
-Nothing is imported unless all of it can be: a student who is in the course under two ids, or under a wrong one, is
-found out much later.
+It imports all rows or none: a student with two ids, or a wrong one, would be noticed much later.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
 HEADER_ROWS = 30
-"""How far down the row of headings is looked for: some systems write the course's name and more above it."""
+"""How many rows are searched for headings: some systems write the course's name and more above them."""
 
 HEADINGS = {
     # In the order in which they are taken for nbgrader's id: it is what a system calls people in the names of hand-ins,
@@ -57,7 +56,7 @@ NAMES = ("first_name", "last_name", "email", "lms_user_id")
 
 
 class UnusableRoster(Exception):
-    """Nothing was imported; `lines` say why, one fault a line."""
+    """Nothing was imported; `lines` has one fault per line."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("\n".join(lines))
@@ -66,13 +65,13 @@ class UnusableRoster(Exception):
 
 @dataclass(frozen=True)
 class RosterFile:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
         people: the students, each once.
-        columns: field -> the heading of its column, as the file has it.
-        encoding: how the text was read.
-        left_out: what was taken for no student, as the file has it.
+        columns: field -> the heading of its column in the file.
+        encoding: the encoding of the text.
+        left_out: rows that are not students.
     """
 
     people: tuple[Person, ...]
@@ -83,7 +82,7 @@ class RosterFile:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import: ids, in the order of the file, and in `others` those that were in the gradebook alone."""
+    """The result of an import: ids in the order of the file; `others` are only in the gradebook."""
 
     added: tuple[str, ...]
     updated: tuple[str, ...]
@@ -95,11 +94,11 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
     """The students in the file `path`.
 
     Args:
-        id_column: the heading of the column with the ids, where another one than usual is meant.
-        encoding: how the text is encoded, where that is not to be guessed.
+        id_column: the heading of the column of ids, if not a usual one.
+        encoding: the encoding of the text; "" means that it is detected.
 
     Raises:
-        UnusableRoster: it cannot be read, or some of it cannot.
+        UnusableRoster: it cannot be read, or some rows cannot.
     """
     text, encoding = _text(path, encoding)
     rows = _rows(text)
@@ -118,7 +117,7 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
         fault = _fault_of(person.id, heading["id"])
         line, before = people.setdefault(person.id, (number, person)) if person.id else (number, person)
         if not fault and before != person:
-            fault = _("{id} is somebody else in row {other}").format(id=person.id, other=line)
+            fault = _("row {other} has the same id {id} for somebody else").format(id=person.id, other=line)
         if fault:
             faults.append(_("Row {n}: {fault}.").format(n=number, fault=fault))
     found = tuple(person for _line, person in people.values())
@@ -131,18 +130,18 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
 
 
 def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]]:
-    """Ids that differ in case, width or composition alone, with those of `others` that are like them."""
+    """Ids that differ only in case, width or composition, among themselves or from `others`."""
     mine = list(ids)
     return [same for same in alike([*mine, *others], folded) if not set(same).isdisjoint(mine)]
 
 
 def import_roster(course: Course, roster: RosterFile) -> Imported:
-    """Add the students of `roster` to the gradebook, or update what it has of them, all or nobody.
+    """Add the students of `roster` to the gradebook, or update them: all of them or none.
 
-    A column that is not there, or an empty cell, leaves what the gradebook has; nobody is taken out.
+    Missing columns and empty cells change nothing in the gradebook; nobody is removed.
 
     Raises:
-        UnusableRoster: an id looks like another one in the gradebook.
+        UnusableRoster: an id resembles another one in the gradebook.
         CourseError: the gradebook cannot be used.
     """
     known = read_people(course.directory)
@@ -150,8 +149,8 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     doubts = lookalikes(new, known)
     if doubts:
         line = _(
-            "{ids}: the gradebook has one of these, and the file another. Write it as the gradebook does, or take the "
-            "one there out first: nbgrader db student remove ID"
+            "{ids}: the gradebook and the file spell this id differently. Spell it as the gradebook does, or first "
+            "remove that student: nbgrader db student remove ID"
         )
         raise UnusableRoster([line.format(ids=", ".join(ids)) for ids in doubts])
     changed = [
@@ -174,7 +173,7 @@ def _merged(known: Person, person: Person) -> Person:
 
 
 def _write(course: Course, people: Sequence[Person]) -> None:
-    """Tell nbgrader of `people`. It commits after each; all of it is one transaction nevertheless."""
+    """Write `people` to nbgrader. It commits after each, but all of it is one transaction."""
     if not people:
         return
     silence_link_warnings()
@@ -190,9 +189,9 @@ def _write(course: Course, people: Sequence[Person]) -> None:
                     )
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
-            _(
-                "The gradebook cannot be used ({reason}); nothing was imported. Is another program at work on it?"
-            ).format(reason=getattr(error, "orig", error))
+            _("The gradebook cannot be used ({reason}); nothing was imported. Is another program using it?").format(
+                reason=getattr(error, "orig", error)
+            )
         ) from error
 
 
@@ -200,7 +199,7 @@ def _write(course: Course, people: Sequence[Person]) -> None:
 
 
 def _text(path: Path, encoding: str) -> tuple[str, str]:
-    """What the file holds, and how it was read."""
+    """The text of the file, and its encoding."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -225,14 +224,14 @@ def _text(path: Path, encoding: str) -> tuple[str, str]:
 
 
 def _is_japanese(text: str) -> bool:
-    """Whether it reads so: of "Hérault", cp932 makes a word of Latin letters around a kanji."""
+    """Whether the text looks Japanese: cp932 turns "Hérault" into Latin letters around a kanji."""
     letters = re.findall(r"[^\x00-\x7f]", text)
     among_latin = re.findall(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])", text)
     return 2 * len(among_latin) <= len(letters)
 
 
 def _rows(text: str) -> list[list[str]]:
-    """The cells, in the separator that gives most columns."""
+    """The cells, split by the separator that gives most columns."""
     declared = re.match(r"sep=(.)\r?\n", text)  # for Excel, which shows no such row
     text = text[declared.end() :] if declared else text
     read = [_split(text, separator) for separator in (declared[1] if declared else ",;\t|")]
@@ -248,13 +247,13 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def _split(text: str, separator: str) -> tuple[list[list[str]], str]:
-    """The cells as far as they can be read, and what is wrong with the next row, or ""."""
+    """The readable rows, and what is wrong with the next one, or ""."""
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
             rows.append(row)
     except csv.Error as error:  # a quotation mark that is not closed would swallow all rows after it
-        return rows, _("its quotation marks do not fit ({reason})").format(reason=error)
+        return rows, _("its quotation marks do not match ({reason})").format(reason=error)
     return rows, ""
 
 
@@ -262,13 +261,13 @@ def _split(text: str, separator: str) -> tuple[list[list[str]], str]:
 
 
 def _heading(text: str) -> str:
-    """A heading as `HEADINGS` has it, without what is between words, and in brackets behind them."""
+    """A heading as in `HEADINGS`, without separators between words and text in brackets."""
     text = re.sub(r"[(\[（].*$", "", unicodedata.normalize("NFKC", text).strip()) or text
     return " ".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
 
 
 def _fields(row: Sequence[str]) -> dict[str, int]:
-    """Field -> the number of its column, as far as the headings in `row` say it."""
+    """Field -> the number of its column, from the headings in `row`."""
     places: dict[str, int] = {}
     for index, text in enumerate(row):
         places.setdefault(_heading(text), index)
@@ -296,7 +295,7 @@ def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[s
     first = next((row for row in rows if any(cell.strip() for cell in row)), [])
     raise UnusableRoster(
         [
-            _("No column has ids: none is called {wanted}. The first row is: {row}").format(
+            _("There is no column of ids: {wanted} is not a heading. The first row is: {row}").format(
                 wanted=id_column or "id, Username, Student ID, SIS Login ID, 学籍番号",
                 row=", ".join(first)[:200] or "-",
             )
@@ -305,14 +304,14 @@ def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[s
 
 
 def _value(text: str) -> str:
-    """A cell without what a spreadsheet puts around it: blanks, and the formula that keeps the zeros of ="0012"."""
+    """A cell without surrounding blanks, or the formula ="0012" with which spreadsheets keep zeros."""
     text = unicodedata.normalize("NFC", re.sub(r"\s+", " ", text)).strip(" \ufeff\u200b")
     quoted = re.fullmatch(r'="(.*)"', text)
     return quoted[1].strip() if quoted else text
 
 
 def _is_no_student(cells: Mapping[str, str], heading: Mapping[str, str]) -> bool:
-    """Whether a row of Canvas's is about points, or its test student."""
+    """Whether this is Canvas's row of points, or its test student."""
     name = cells.get("name", "")
     return heading.get("name") == "Student" and (
         (name == "Points Possible" and not cells["id"]) or name in ("Student, Test", "Test Student")
@@ -322,9 +321,9 @@ def _is_no_student(cells: Mapping[str, str], heading: Mapping[str, str]) -> bool
 def _fault_of(id: str, heading: str) -> str:
     """What is wrong with an id, or ""."""
     if not id:
-        return _("there is nothing in {heading}").format(heading=heading)
+        return _("{heading} is empty").format(heading=heading)
     if re.fullmatch(r"\d+[.,]\d+E\+\d+", id, re.IGNORECASE):
-        return _("a spreadsheet has shortened the id {id}; format that column as text, and enter it again").format(
+        return _("a spreadsheet has shortened the id {id}; format that column as text and enter the id again").format(
             id=id
         )
     if (
@@ -333,7 +332,7 @@ def _fault_of(id: str, heading: str) -> str:
         or not id.isprintable()
         or len(id.encode("utf-8", "replace")) > 120
     ):
-        return _("{id} cannot be an id, which is the name of a folder as well").format(id=repr(id))
+        return _("{id} cannot be an id, because an id is also the name of a folder").format(id=repr(id))
     return ""
 
 

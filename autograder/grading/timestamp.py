@@ -1,4 +1,4 @@
-"""When something was handed in: nbgrader keeps it in a file beside the notebook, which anybody may have written."""
+"""The submission time: nbgrader keeps it in a file beside the notebook, which anybody may have written."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ MOST_BYTES = 1000
 MOST_SHOWN = 60
 
 _YEARS = range(1970, 9999)
-"""Others cannot be meant, and the last ones cannot be shown in every time zone."""
+"""Other years cannot be meant, and the last ones do not exist in every time zone."""
 
 _DEFAULTS = (datetime(2001, 1, 1), datetime(2002, 2, 2))
-"""What the parser takes a year, month or day from that the text does not say: then two times come out."""
+"""Two defaults for a missing year, month or day: if the results differ, the text is incomplete."""
 
 _ZONE = re.compile(r"(?s)(?P<time>.*\S)\s+(?P<zone>[A-Za-z][\w/+-]*)")
 _ZONES_OF_THEIR_OWN = {"JST": "Asia/Tokyo"}
-"""Abbreviations that mean one zone here, and that the database of zones does not have."""
+"""Abbreviations of one zone each that the zone database does not have."""
 
 
 def read_timestamp(folder: Path) -> tuple[datetime | None, str]:
-    """When what lies in `folder` was handed in, as nbgrader's gradebook keeps it: in UTC, without a zone.
+    """The submission time in `folder`, as nbgrader's gradebook stores it: in UTC, without a zone.
 
-    A time without a zone is in UTC, as nbgrader has it.
+    A time without a zone is UTC, as in nbgrader.
 
     Returns:
-        The time, or None; and why there is none although there is a file for it, or "".
+        The time, or None; and why an existing file gives no time, or "".
     """
     path = folder / TIMESTAMP
     try:
@@ -59,10 +59,10 @@ def read_timestamp(folder: Path) -> tuple[datetime | None, str]:
 
 
 def time_of(text: str) -> datetime:
-    """The time that `text` says, in UTC and without a zone.
+    """The time in `text`, in UTC and without a zone.
 
     Raises:
-        ValueError: it says none, not all of one, or one that cannot be.
+        ValueError: there is none, or it is incomplete or impossible.
     """
     try:
         found = _ZONE.fullmatch(text)
@@ -98,6 +98,6 @@ def _problem(path: Path, seen: str) -> str:
     if path.is_relative_to(Path.cwd()):  # the course folder, in all commands
         path = path.relative_to(Path.cwd())
     return _(
-        "The time in {path} cannot be read ({seen}), so the submission has none. Write it there like "
-        "{example}, or delete the file, and grade again."
+        "The time in {path} cannot be read ({seen}), so the submission has no time. Write it like {example}, or "
+        "delete the file, and grade again."
     ).format(path=as_text(str(path)), seen=seen, example=EXAMPLE)

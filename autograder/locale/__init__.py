@@ -1,8 +1,8 @@
-"""The language in which the kit speaks: gettext catalogues in `locale/`, English in the source.
+"""The language of messages: gettext catalogues in `locale/`, English in the source.
 
-The language is, in this order: what `choose_language` or `speaking` set (`--lang`, or the language of those whose work
-is graded), the environment variable `AUTOGRADER_LANG`, what `use_language` set (a notebook's edition), and the locale:
-Japanese where that is Japanese, English everywhere else.
+The first of these decides: what `choose_language` or `speaking` set (`--lang`, or the language of the submissions being
+graded), the environment variable `AUTOGRADER_LANG`, what `use_language` set (a notebook's edition), and the locale:
+Japanese if that is Japanese, otherwise English.
 """
 
 from __future__ import annotations
@@ -24,31 +24,38 @@ _edition: str | None = None
 
 
 def choose_language(language: str | None) -> None:
-    """Speak `language` ("ja" or "en") from now on, whatever else asks for another; None takes that back.
+    """Use `language` ("ja" or "en") from now on, before all other settings; None resets it.
 
-    Raises ValueError for a language without a catalogue.
+    Raises:
+        ValueError: there is no catalogue for `language`.
     """
     global _chosen
     _chosen = _known(language)
 
 
 def use_language(language: str | None) -> None:
-    """Speak `language`, a notebook's, unless `AUTOGRADER_LANG` is set; None takes that back.
+    """Use `language` for messages in this notebook; None resets it. `--lang` and `AUTOGRADER_LANG` take precedence.
 
-    Raises ValueError for a language without a catalogue.
+    Args:
+        language: "en", "ja" or None.
+
+    Raises:
+        ValueError: there is no catalogue for `language`.
+
+    >>> use_language("en")
     """
     global _edition
     _edition = _known(language)
 
 
 def current_language() -> str:
-    """The language messages come in now."""
+    """The current language of messages."""
     return _chosen or language_named(os.environ.get("AUTOGRADER_LANG", "")) or _edition or _language_of_locale()
 
 
 @contextlib.contextmanager
 def speaking(language: str | None) -> Iterator[None]:
-    """Speak `language` inside a `with` block, as `choose_language` does; None leaves the language as it is."""
+    """Use `language` inside a `with` block, as `choose_language` does; None changes nothing."""
     before = _chosen
     if language is not None:
         choose_language(language)
@@ -59,7 +66,7 @@ def speaking(language: str | None) -> Iterator[None]:
 
 
 def _(message: str | None) -> str:
-    """The translation of `message`; the message itself where there is none, and "" of nothing."""
+    """The translation of `message`; `message` itself if there is none, and "" for None."""
     return _catalogue(current_language()).gettext(message) if message else ""
 
 
@@ -73,12 +80,12 @@ def language_named(name: str) -> str | None:
 
 
 def language_in(arguments: list[str] | None) -> str | None:
-    """What `--lang` says in a command line, asked before the parser is made, whose help speaks that language too."""
+    """The language of `--lang` in a command line, read first because the parser's help uses that language."""
     import argparse
 
     alone = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     alone.add_argument("--lang", choices=LANGUAGES)
-    with contextlib.suppress(argparse.ArgumentError):  # the parser will say it
+    with contextlib.suppress(argparse.ArgumentError):  # the parser will report it
         return alone.parse_known_args(arguments)[0].lang
     return None
 
@@ -102,7 +109,7 @@ def _language_of_locale() -> str:
 
 @cache
 def _names_of_system() -> str:
-    """The languages of the user interface, in which Windows and macOS keep what variables say elsewhere."""
+    """The languages of the user interface, which Windows and macOS keep outside environment variables."""
     if sys.platform == "win32":
         import ctypes
 

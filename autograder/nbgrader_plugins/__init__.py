@@ -1,8 +1,8 @@
-"""What nbgrader's own commands run of ours; `nbgrader_config.py` names them.
+"""The kit's parts of nbgrader's own commands; `nbgrader_config.py` names them.
 
-`Mend` comes first when a submission is sanitised, `RunInWorker` stands in for nbgrader's Execute, `WriteComments`
+`Mend` runs first when nbgrader sanitises a submission, `RunInWorker` replaces nbgrader's Execute, `WriteComments`
 follows SaveAutoGrades, and `ForgivingNotebookExporter` reads submissions. `handed_in` lets nbgrader find them,
-and `keep_results` keeps what was found of them.
+and `keep_results` stores their results.
 """
 
 from autograder.grading.gradebook import silence_link_warnings

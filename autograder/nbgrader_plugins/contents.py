@@ -1,8 +1,8 @@
-"""Says in a released notebook which exercises it holds and what they are worth.
+"""Writes into a released notebook which exercises it has and their points.
 
-An instructor deletes an exercise, adds a cell to grade by hand, or changes points, in the source notebook. Students
-have no gradebook to learn that from, so the release says it: in the notebook's metadata, for the commands; and, where
-exercises or their points are not the kit's, by a line in the cell that imports the kit, for `check` in the notebook.
+Instructors delete exercises, add hand-graded cells, or change points, in the source notebook. Students have no
+gradebook, so the release says it: in the notebook's metadata, for the commands; and, if exercises or points differ from
+the kit's, in a line of the cell that imports the kit, for `check`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _IMPORTS_KIT = re.compile(r"(?m)^(from autograder import|import autograder\b)")
 
 
 class TellContents(NbGraderPreprocessor):
-    """Runs before nbgrader takes checksums and saves cells, which then hold what it wrote."""
+    """Runs before nbgrader takes checksums and saves cells, so that these include what it writes."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Write into `nb` which cells it holds and what they are worth."""
+        """Write into `nb` its cells and their points."""
         marks = [metadata_of(cell, "nbgrader") for cell in nb.cells]
         holds = {m["grade_id"]: m.get("points") if m.get("grade") or m.get("task") else None for m in marks if m}
         nb.metadata.setdefault("autograder", NotebookNode())["cells"] = holds
         try:
             submission = submission_of(nb, resources["nbgrader"]["notebook"])
-        except UnreadableNotebook:  # an assignment of the instructor's own, with no exercise of the kit
+        except UnreadableNotebook:  # the instructor's own assignment, without exercises of the kit
             return nb, resources
         if submission.points != {e.id: e.points for e in assignments()[submission.assignment]}:
             _tell_kernel(nb, submission.points)

@@ -11,7 +11,7 @@ from autograder.report.csv_safe import cell
 
 
 class SafeCsvExport(CsvExportPlugin):
-    """nbgrader's CSV file, whatever is in the names of students and assignments."""
+    """nbgrader's CSV file, safe with any names of students and assignments."""
 
     def export(self, gradebook: Gradebook) -> None:
         """Write the grades in `gradebook`."""
@@ -19,7 +19,7 @@ class SafeCsvExport(CsvExportPlugin):
 
 
 class _Cell(str):
-    """Text that is put into a line as a CSV cell; compared or looked up, it is what it was."""
+    """Text that is formatted as a CSV cell but compares like the original."""
 
     def __format__(self, spec: str) -> str:
         return cell(str(self))

@@ -1,4 +1,4 @@
-"""`nbgrader release_feedback` in a class of which only some handed in through the exchange."""
+"""`nbgrader release_feedback` for a class in which only some students submitted through the exchange."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from autograder.nbgrader_plugins.zip_input.archives import shown
 from autograder.notebooks.attachments import TIMESTAMP
 
 FROM_EXCHANGE = (TIMESTAMP, "submission_secret.txt")
-"""What `nbgrader submit` puts beside a notebook. A page is released under a name made from the secret, which the
+"""A file that `nbgrader submit` puts beside a notebook. The name of a released page is made from this secret, which the
 student's `nbgrader fetch_feedback` has, too."""
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
-    """Releases the pages that students can fetch, and names the others; nbgrader's own stops at the first of these."""
+    """Releases the pages that students can fetch, and lists the others; nbgrader's own stops at the first of these."""
 
     src_path: str
 
@@ -37,7 +37,7 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
             self.log.warning(
                 "%s",
                 _(
-                    "These were not handed in through the exchange, so students cannot fetch their pages there. Give "
-                    "the pages back yourself, from {folder}/: {students}"
+                    "These students did not submit through the exchange, so they cannot fetch their pages there. "
+                    "Send them the pages in {folder}/ yourself: {students}"
                 ).format(folder=self.coursedir.feedback_directory, students=", ".join(left)),
             )

@@ -1,4 +1,4 @@
-"""The feedback page in the notebook's language, on which what waits for a person is open, and not 0 points."""
+"""The feedback page in the notebook's language; cells that wait for a person are open, not 0 points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NBGRADERS_TEMPLATES = Path(nbgrader.server_extensions.formgrader.__file__).paren
 
 
 class FeedbackExporter(HTMLExporter):
-    """Fills the kit's own template, which rests on nbgrader's."""
+    """Fills the kit's template, which extends nbgrader's."""
 
     def __init__(self, config: Config | None = None, **more: Any) -> None:
         settings = Config() if config is None else copy(config)
@@ -34,10 +34,10 @@ class FeedbackExporter(HTMLExporter):
 
 
 class Standings(preprocessors.GetGrades):
-    """Says of every graded cell, and of all together, how they stand, in words for the page."""
+    """Writes the state of every graded cell, and of the notebook, in words for the page."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Put the words into the metadata of `nb` and into `resources`."""
+        """Write the words into the metadata of `nb` and into `resources`."""
         self._open = 0.0
         with speaking(language_of(nb)):
             nb, resources = super().preprocess(nb, resources)
@@ -57,10 +57,10 @@ class Standings(preprocessors.GetGrades):
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Put the words on one cell into its metadata."""
+        """Write the words on one cell into its metadata."""
         cell, resources = super().preprocess_cell(cell, resources, cell_index)
         mark = cell.metadata.get("nbgrader", {})
-        mark.update(dict.fromkeys(("label", "title", "standing"), ""))  # whatever the student may have put there
+        mark.update(dict.fromkeys(("label", "title", "standing"), ""))  # the student may have put something there
         if utils.is_solution(cell):
             mark["label"] = _("Your answer")
         elif utils.is_task(cell):

@@ -1,7 +1,7 @@
-"""Puts a submitted notebook right before nbgrader looks at it.
+"""Repairs a submitted notebook before nbgrader reads it.
 
-A copied or split cell stops nbgrader's whole batch, altered metadata leaves a submission ungraded, and a deleted test
-cell keeps the score of an earlier attempt. The gradebook knows what each cell should be, so it is put back.
+A copied or split cell stops nbgrader's whole batch, changed metadata leaves a submission ungraded, and a deleted test
+cell keeps the score of an earlier attempt. The gradebook knows what each cell should be, so the cells are restored.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from autograder.report.text import printable
 
 
 class Mend(NbGraderPreprocessor):
-    """Restores, from the gradebook, which cells are graded and how; students' answers stay as they are."""
+    """Restores graded cells and their settings from the gradebook; students' answers are kept."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Mend `nb`, or give the stand-in for one that cannot be read, and note in its metadata what was done."""
+        """Repair `nb`, or return the stand-in for an unreadable one, and note the repairs in its metadata."""
         names, unreadable = resources["nbgrader"], resources.get("unreadable", "")
         with Gradebook(names["db_url"]) as gradebook, speaking(language_of(nb)):
             notebook = gradebook.find_notebook(names["notebook"], names["assignment"])

@@ -1,4 +1,4 @@
-"""What was found of a notebook as it came, kept in its metadata from one of nbgrader's passes to the next."""
+"""Notes on a submitted notebook, kept in its metadata between nbgrader's passes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from nbformat.notebooknode import NotebookNode
 
 
 def write_notes(nb: NotebookNode, mended: list[str], unreadable: str = "") -> None:
-    """Remember what was put right, or why `nb` stands in for a file that cannot be read, in place of what came."""
+    """Note the repairs, or why `nb` replaces an unreadable file; this overwrites what the student sent."""
     nb.metadata.setdefault("autograder", NotebookNode()).update(mended=mended, unreadable=unreadable)
 
 
 def read_mended(nb: NotebookNode) -> tuple[str, ...]:
-    """What was put right."""
+    """The repairs."""
     return tuple(nb.metadata.get("autograder", {}).get("mended", ()))
 
 
 def read_unreadable(nb: NotebookNode) -> str:
-    """Why there is no notebook but a stand-in; "" where there is one."""
+    """Why the notebook is a stand-in; "" if it is not."""
     return nb.metadata.get("autograder", {}).get("unreadable", "")

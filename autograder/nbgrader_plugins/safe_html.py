@@ -1,8 +1,8 @@
-"""Feedback pages and formgrader, by which nothing that a student wrote runs, loads or covers anything anywhere.
+"""Feedback pages and formgrader without anything from a student that could run, load or cover something.
 
-nbgrader's templates show the HTML in Markdown cells and comments as it is, and put much of a notebook's metadata into
-the page unescaped. `clean_html`, `markdown2html` and `highlight_code` stand in for the templates' filters of these
-names; `SafeContent` takes away what no filter sees; `PageStyle` adds what the style of these pages lacks.
+nbgrader's templates show the HTML in Markdown cells and comments unchanged, and put much of a notebook's metadata into
+the page unescaped. `clean_html`, `markdown2html` and `highlight_code` replace the templates' filters of these names;
+`SafeContent` removes what no filter sees; `PageStyle` adds missing style.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ PROPERTIES = {
     "width",
 }
 CLASSES = {*STANDARD_TYPES.values(), "highlight", "anchor-link"} - {""}
-"""Those of highlighted code and headings. Any other could be one of Bootstrap's or formgrader's own."""
+"""Classes of highlighted code and headings. Others could belong to Bootstrap or formgrader."""
 
 ID_PREFIX = "text-"
-"""Before every id, so that none is that of a score or a comment: formgrader finds these by id."""
+"""A prefix of every id, so that none equals that of a score or comment, which formgrader finds by id."""
 
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
 PHOTOS = IMAGES[:3]
-"""Those that can be attached and shown by an HTML tag: nothing but pixels is in them."""
+"""Types that can be attached and shown by an HTML tag: they contain only pixels."""
 
 _EMBEDDED = re.compile(rf"data:({'|'.join(map(re.escape, IMAGES))});base64,[A-Za-z0-9+/=\s]*")
 _ATTACHED = re.compile(r"\s*attachment:", re.IGNORECASE)
@@ -99,10 +99,10 @@ DATA = {*IMAGES, "text/plain", "text/html", "text/markdown", "text/latex"}
 """What outputs may hold."""
 
 MAX_CODE, MAX_CODE_LINE = 50_000, 1_000
-"""Characters of a cell, and of one of its lines, up to which code is coloured: the time can grow with their square."""
+"""The longest cell, and line, in which code is coloured: the time can grow with the square of the length."""
 
 MAX_MARKDOWN = 50_000
-"""Characters of Markdown in a cell, images aside, beyond which it is shown as it stands."""
+"""Longer Markdown in a cell, without images, is shown as plain text."""
 
 MAX_MARKS = 1000
 """The same for tags and environments: the time that parsers take grows with the square of their number."""
@@ -124,17 +124,17 @@ def markdown2html(context: Any, source: str) -> str:
 
 
 def clean_html(source: str) -> str:
-    """HTML without what could run, load or hide something."""
+    """HTML without anything that could run, load or hide something."""
     return _cleaner().clean(str(source))
 
 
 def _clean_with_pictures(source: str, attachments: dict[str, dict[str, str]]) -> str:
-    """The same, with the cell's own pictures where `<img src="attachment:...">` names one."""
+    """The same, with the cell's own pictures for `<img src="attachment:...">`."""
     return _new_cleaner(partial(_Attached, attachments=attachments)).clean(source)
 
 
 def highlight_code(source: str, language: str | None = None, metadata: Any = None) -> str:
-    """Python source in colours, whatever language the notebook says that it is in; what takes long to read, without."""
+    """Python source in colours, whatever language the notebook claims; very long code stays plain."""
     if len(source) > MAX_CODE or max(map(len, source.split("\n"))) > MAX_CODE_LINE:
         return f'<div class="highlight">{_as_it_stands(source)}</div>'
     return _in_colours(source)
@@ -152,7 +152,7 @@ def _clean_markdown(source: str, attachments: dict[str, dict[str, str]]) -> str:
     try:
         page = MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(source)
         return _clean_with_pictures(page, attachments) if attachments else clean_html(page)
-    except Exception:  # the parsers have no common class for what they choke on, and a page must not fail for it
+    except Exception:  # the parsers have no common error class, and a page must not fail
         return _as_it_stands(source)
 
 
@@ -166,7 +166,7 @@ def _as_it_stands(source: str) -> str:
 
 
 class _Renderer(IPythonRenderer):
-    """Shows the description of an attached image that is not there, where nbconvert gives up the whole page."""
+    """Shows the description of a missing attached image, for which nbconvert would abandon the page."""
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         if url.startswith("attachment:"):
@@ -178,7 +178,7 @@ class _Renderer(IPythonRenderer):
 
 
 def _is_too_much(source: str, pictures: dict[str, dict[str, str]]) -> bool:
-    """Whether pictures would fill the page: each time that one is named, it is put in once more."""
+    """Whether pictures would fill the page: a picture is inserted each time that it is named."""
     largest = max((len(content) for bundle in pictures.values() for content in bundle.values()), default=0)
     return len(re.findall("attachment:", source, re.IGNORECASE)) * largest > MAX_PICTURES
 
@@ -228,7 +228,7 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
 
 
 class _Attached(Filter):
-    """Puts the pictures that are attached to a cell in the place of their names."""
+    """Replaces the names of attached pictures with the pictures."""
 
     def __init__(self, source: Any, attachments: Mapping[str, dict[str, str]] = {}) -> None:
         super().__init__(source)
@@ -255,7 +255,7 @@ class _Attached(Filter):
 
 
 class _OwnNames(Filter):
-    """Keeps ids, and links to them, apart from the page's, and classes to those that colour code."""
+    """Keeps ids and links to them apart from the page's, and only classes that colour code."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for token in super().__iter__():
@@ -274,7 +274,7 @@ class _OwnNames(Filter):
 
 
 class _PlainCSS(CSSSanitizer):
-    """Keeps declarations of plain values: nothing that loads (`url`), and no negative length to cover others with."""
+    """Keeps only plain values: nothing that loads (`url`), and no negative lengths that could cover others."""
 
     def sanitize_css(self, style: str) -> str:
         declarations = tinycss2.parse_declaration_list(style, skip_comments=True, skip_whitespace=True)
@@ -300,12 +300,12 @@ def _is_plain(tokens: list[Any]) -> bool:
 
 
 class SafeContent(Preprocessor):
-    """Keeps what the course uses of a notebook, and gives everything the type that templates count on."""
+    """Keeps what the course uses of a notebook, with the types that the templates expect."""
 
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Tidy `nb`."""
+        """Clean `nb`."""
         nb.metadata = _chosen(nb.metadata, "kernelspec", "autograder")
         nb.metadata["language_info"] = NotebookNode(name="python")
         with speaking(language_of(nb)):
@@ -314,12 +314,12 @@ class SafeContent(Preprocessor):
 
 
 class PageStyle(Preprocessor):
-    """Adds `custom/custom.css`, the name by which nbconvert finds a page's own style in the folder of settings."""
+    """Adds `custom/custom.css`, where nbconvert looks for a page's own style in the settings folder."""
 
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Let `resources` name this folder as the one of settings."""
+        """Make this folder the settings folder in `resources`."""
         resources["config_dir"] = str(Path(__file__).parent)
         return nb, resources
 
@@ -377,7 +377,7 @@ def _count(holder: NotebookNode) -> int | None:
 
 
 def _text(value: Any) -> str:
-    """Text without control characters, but for line ends, tabs and the escapes that give tracebacks their colours."""
+    """Text without control characters, except line breaks, tabs and the colour codes of tracebacks."""
     return (
         re.sub(r"(\x1b\[[\d;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", r"\1", value) if isinstance(value, str) else ""
     )

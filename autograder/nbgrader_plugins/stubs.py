@@ -1,4 +1,4 @@
-"""Stubs in place of solutions, in the language of a notebook's edition."""
+"""Stubs in place of solutions, in the language of the notebook's edition."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autograder.notebooks.submission import language_of
 
 
 class ClearSolutions(preprocessors.ClearSolutions):
-    """nbgrader's own, which knows one stub for all notebooks of a course. It is configured under the same name."""
+    """nbgrader's own has one stub for all notebooks of a course. This one is configured under the same name."""
 
     code_stubs = Dict(help="Language of an edition -> what replaces a solution in code").tag(config=True)
     text_stubs = Dict(help="Language of an edition -> what replaces a written solution").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Clear the solutions of `nb`; a notebook that names no language gets the stubs of nbgrader's own options."""
+        """Clear the solutions of `nb`; a notebook without a language gets nbgrader's configured stubs."""
         language = language_of(nb)
         if language in self.code_stubs:
             self.code_stub = {"python": self.code_stubs[language]}

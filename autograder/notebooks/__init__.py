@@ -1,1 +1,1 @@
-"""A notebook as data: read, put right, told apart."""
+"""A notebook as data: read, repaired, recognised."""

@@ -1,4 +1,4 @@
-"""What a student handed in beside the notebook: data that it reads, modules that it imports.
+"""Files that a student handed in beside the notebook: data that it reads, modules that it imports.
 
 The grader reads these files and sends their content to the worker, which opens no path of the grader's.
 """
@@ -16,7 +16,7 @@ TIMESTAMP = "timestamp.txt"
 
 MAX_FILES = 50
 MAX_BYTES = 10 * 2**20
-"""How many files, and of how many bytes in all, a worker gets."""
+"""The largest number of files, and of bytes in all, for a worker."""
 
 MAX_NAME_BYTES = 200
 _LOOKED_AT = 1000
@@ -25,7 +25,7 @@ _LOOKED_AT = 1000
 def files_beside(notebook: Path) -> dict[str, bytes]:
     """Name -> content of the plain files in the folder of `notebook`, without notebooks, hidden files and links.
 
-    Of more files than a worker gets, such as in a folder of downloads, those come first that the notebook mentions.
+    If there are too many for a worker, as in a folder of downloads, files that the notebook mentions come first.
     """
     found: dict[str, bytes] = {}
     left = MAX_BYTES
@@ -51,6 +51,6 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _is_wanted(name: str) -> bool:
-    # A name that is not printable may hold what no text can: half a character, for one.
+    # A name that is not printable may not be valid text: half a character, for example.
     fits = name.isprintable() and len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES
     return fits and not name.startswith(".") and not is_notebook_name(name)

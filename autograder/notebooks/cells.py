@@ -1,7 +1,7 @@
-"""A cell as it stands in a notebook file: its text, its names, and which cell of the assignment it is.
+"""A cell in a notebook file: its text, its names, and which cell of the assignment it is.
 
-nbgrader marks cells in their metadata. Other programs lose that mark, so a cell is also known by its notebook id, which
-a release makes equal to the mark, and by what it does.
+nbgrader marks cells in their metadata. Other programs drop these marks, so cells are also recognised by their notebook
+id, which a release sets to the grade_id, and by the names that they define.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MOST_POINTS = 1e6
 """More than any cell is worth."""
 
 MAX_PARSED = 200_000
-"""Longer code is looked through, but not parsed: its syntax tree could take all memory."""
+"""Longer code is searched but not parsed: its syntax tree could take all memory."""
 
 _CHECK_CALL = re.compile(r"""check\(\s*(["'])(\w+)\1\s*\)\s*;?""")
 
 
 def source_of(cell: dict[str, Any]) -> str:
-    """A cell's text, whether it is stored as a string or as lines, with "\\n" at the ends of its lines."""
+    r"""A cell's text, stored as a string or as lines, with "\n" as line ends."""
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
@@ -35,7 +35,7 @@ def source_of(cell: dict[str, Any]) -> str:
 
 
 def metadata_of(holder: Any, key: str) -> dict[str, Any]:
-    """What the metadata of a cell or notebook holds under `key`; empty if that is nothing sensible."""
+    """The metadata of a cell or notebook under `key`; empty if it is not sensible."""
     metadata = holder.get("metadata") if isinstance(holder, dict) else None
     found = metadata.get(key) if isinstance(metadata, dict) else None
     return found if isinstance(found, dict) else {}
@@ -48,10 +48,10 @@ def grade_id_of(cell: Any) -> str | None:
 
 
 def released_cells_of(notebook: dict[str, Any]) -> dict[str, float | None]:
-    """grade_id of every cell that nbgrader knew in the release -> its points, or None; empty where nothing says so.
+    """grade_id of every cell that nbgrader knew in the release -> its points, or None; empty if unknown.
 
-    A release writes it into the notebook's metadata. In a student's copy it may say anything; for grading, `mend`
-    writes what the gradebook knows.
+    A release writes this into the notebook's metadata. A student's copy may claim anything; for grading, `mend` writes
+    what the gradebook has.
     """
     said = metadata_of(notebook, "autograder").get("cells")
     if not isinstance(said, dict):
@@ -60,16 +60,16 @@ def released_cells_of(notebook: dict[str, Any]) -> dict[str, float | None]:
 
 
 def worth(value: Any) -> float | None:
-    """`value` as points; None if it is nothing of the kind."""
+    """`value` as points; None if it is not a valid number of points."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_POINTS:
         return float(value)
     return None
 
 
 def checksum_of(cell: dict[str, Any]) -> str | None:
-    """nbgrader's checksum of a marked cell as it stands; None where its mark is no valid one.
+    """nbgrader's checksum of a marked cell as it is now; None if its mark is invalid.
 
-    The mark of a released cell holds the checksum that it had then.
+    The mark of a released cell contains the checksum at release.
     """
     mark = metadata_of(cell, "nbgrader")
     grade, solution = bool(mark.get("grade")), bool(mark.get("solution"))
@@ -83,13 +83,13 @@ def checksum_of(cell: dict[str, Any]) -> str | None:
 
 
 def is_as_given(cell: Any) -> bool:
-    """Whether the cell is as it was handed out: nbgrader left a checksum of that in its mark."""
+    """Whether the cell is unchanged since the release: its mark contains the checksum from then."""
     handed_out = metadata_of(cell, "nbgrader").get("checksum")
     return handed_out is not None and checksum_of(cell) == handed_out
 
 
 def is_answered(notebook: dict[str, Any]) -> bool:
-    """Whether anything is written in the notebook: a cell for answers is not as it was handed out."""
+    """Whether the student wrote anything: some cell for answers has changed since the release."""
     return any(_is_answer(cell) for cell in notebook["cells"] if isinstance(cell, dict))
 
 
@@ -102,16 +102,16 @@ def _is_answer(cell: dict[str, Any]) -> bool:
 
 
 def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:
-    """Which unmarked cells are the cells called `wanted` that no cell is marked as.
+    """Match cells without nbgrader metadata to the missing grade_ids in `wanted`.
 
     Returns:
-        The index of each cell that was recognised, and its grade_id.
+        The index of each recognised cell, and its grade_id.
     """
     marked = {grade_id_of(cell) for cell in cells}
     free = {i: cell for i, cell in enumerate(cells) if isinstance(cell, dict) and grade_id_of(cell) is None}
     lost = [name for name in wanted if name not in marked]
     found: dict[int, str] = {}
-    for find in (_by_notebook_id, _by_what_it_does):  # ids first: one of them may belong to a cell that does the same
+    for find in (_by_notebook_id, _by_what_it_does):  # ids first: another cell may define the same name
         for name in lost if free else ():
             index = find(free, name) if name not in found.values() else None
             if index is not None:
@@ -121,18 +121,18 @@ def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:
 
 
 def defines(source: str, name: str) -> bool:
-    """Whether the code makes `name` at its top level, also where it has a syntax error."""
+    """Whether the code defines `name` at its top level, even if it has a syntax error."""
     return _has_definition(source, name) or (name in source and name in names_in(source)[0])
 
 
 def names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The global names that the code makes, and those that it uses without making them."""
+    """The global names that the code defines, and those that it uses without defining them."""
     # Most cells are the lesson's own, the same in every submission.
     return _remembered_names(source) if len(source) < 10_000 else _names_in(source)
 
 
 def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    # IPython's line magics and shell escapes are no Python.
+    # IPython's line magics and shell escapes are not Python.
     source = re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source)
     table = _table_of(source)
     if table is None:
@@ -153,7 +153,7 @@ def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _table_of(source: str) -> symtable.SymbolTable | None:
-    """The symbols of the code, or None if it is too long or no Python."""
+    """The symbol table of the code, or None if it is too long or not Python."""
     if len(source) > MAX_PARSED:
         return None
     try:

@@ -1,7 +1,7 @@
-"""Reads a notebook file, with json: nbformat's import alone takes longer than a check may.
+"""Reads a notebook file with json, because importing nbformat takes longer than a check may.
 
-What comes back is nested dicts and lists with a list of cells, safe to write as UTF-8 again. Its cells may still be
-odd; `autograder.notebooks.repair` repairs them.
+The result is nested dicts and lists with a list of cells, safe to write as UTF-8. Its cells may still be malformed;
+`autograder.notebooks.repair` repairs them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograder.locale import _
 
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_DEPTH = 100
-"""How deep a notebook may be nested; plots that are stored as JSON reach about 30."""
+"""The deepest nesting of a notebook; plots stored as JSON reach about 30."""
 
 MAX_BRACKETS = 1_000_000
 """How many lists and dicts a notebook may hold beside its outputs, brackets in its texts included: one of 3 bytes takes
@@ -35,37 +35,37 @@ MAX_DIGITS = 300
 
 
 _NOTEBOOK_NAME = re.compile(r"\.ipynb(?:\.(?:json|txt))?\Z", re.IGNORECASE)
-"""The end of a notebook's name; browsers add an extension of their own."""
+"""The end of a notebook's name; browsers add their own extension."""
 
 _CONFLICT_BEGINS, _CONFLICT_ENDS = re.compile(r"(?m)^<{7}\s"), re.compile(r"(?m)^>{7}\s")
 
 
 class UnreadableNotebook(Exception):
-    """There is no submission in this file; the message says why and what to do."""
+    """This file is not a submission; the message says why and what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(as_text(message))
 
 
 def as_text(name: str) -> str:
-    """`name` with "?" for what is no character: files from another system may have names that are no UTF-8."""
+    """`name` with "?" for invalid characters: files from other systems may have names that are not UTF-8."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def folded(name: object) -> str:
-    """A name as the pickiest file system compares it: case, width and composition make no difference."""
+    """A name as the least strict file system compares it: without case, width and composition."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).casefold())
 
 
 def is_notebook_name(name: str) -> bool:
-    """Whether a file of this name is a notebook, however its extension is written."""
+    """Whether a file of this name is a notebook, with any spelling of the extension."""
     return _NOTEBOOK_NAME.search(name.rstrip(". ")) is not None
 
 
 def plain_content(path: Path, most_bytes: int) -> bytes | None:
-    """What `path` holds; None where that is too much, or it is no plain file any more."""
+    """The content of `path`; None if it is too large or no longer a plain file."""
     try:
-        # What is a file now may be a link or a pipe a moment later.
+        # A file may become a link or a pipe a moment later.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -108,18 +108,18 @@ def decoded(content: bytes) -> str:
 def read_notebook(path: Path) -> dict[str, Any]:
     """The notebook in `path`, of format 4: nested dicts and lists.
 
-    Numbers that JSON does not have (NaN, 1e999) become None, and halves of characters "?". Outputs that hold more lists
-    and dicts than a notebook may are left out: whoever reads a submission makes them anew.
+    Numbers that JSON does not have (NaN, 1e999) become None, and half characters "?". Outputs with too many lists and
+    dicts are left out: they are made again anyway.
 
     Raises:
-        UnreadableNotebook: it is no readable notebook.
+        UnreadableNotebook: it is not a readable notebook.
     """
     text = _read_text(path)
     if _brackets(text) > MAX_BRACKETS:
         text = _without_outputs(text)
     if _brackets(text) > MAX_BRACKETS:
         raise UnreadableNotebook(
-            _("{path} holds more than a notebook should. Clear all outputs, save, and try again.").format(path=path)
+            _("{path} contains too much data for a notebook. Clear all outputs, save, and try again.").format(path=path)
         )
     notebook = _parse(text, path)
     if _depth(notebook) > MAX_DEPTH:
@@ -132,15 +132,15 @@ def read_notebook(path: Path) -> dict[str, Any]:
         notebook = _from_format_3(notebook, path)
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise UnreadableNotebook(
-            _("{path} is no Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
+            _("{path} is not a Jupyter notebook of format 4. {advice}").format(path=path, advice=_own_copy())
         )
     return notebook
 
 
 def _read_text(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise UnreadableNotebook(_("{path} is no file. Hand in the notebook itself.").format(path=path))
+        if path.exists() and not path.is_file():  # opening a pipe would wait
+            raise UnreadableNotebook(_("{path} is not a file. Hand in the notebook itself.").format(path=path))
         with path.open("rb") as file:
             content = file.read(MAX_NOTEBOOK_BYTES + 1)
     except OSError as error:
@@ -157,13 +157,13 @@ def _read_text(path: Path) -> str:
         return decoded(content)
     except UnicodeDecodeError as error:
         raise UnreadableNotebook(
-            _("{path} is no notebook: its content is not text in UTF-8. {advice}").format(path=path, advice=_own_copy())
+            _("{path} is not a notebook: its content is not UTF-8 text. {advice}").format(path=path, advice=_own_copy())
         ) from error
 
 
 def _own_copy() -> str:
-    """What to do about a file that Jupyter cannot open either."""
-    return _("Make sure that your own copy opens in Jupyter, and hand that in again.")
+    """Advice for a file that Jupyter cannot open either."""
+    return _("Make sure that your own copy opens in Jupyter, then hand it in again.")
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -179,13 +179,14 @@ def _parse(text: str, path: Path) -> Any:
             line = text.count("\n", 0, conflict.start()) + 1
             raise UnreadableNotebook(
                 _(
-                    "{path} holds the marks of a Git conflict, the first in line {line} (<<<<<<<). Choose one of the "
-                    "two versions, make sure that it opens in Jupyter, and hand that in again."
+                    "{path} has Git conflict markers, the first in line {line} (<<<<<<<). Choose one of the two "
+                    "versions, make sure that it opens in Jupyter, then hand it in again."
                 ).format(path=path, line=line)
             ) from error
         raise UnreadableNotebook(
             _(
-                "{path} is no notebook: its content is not JSON (it may be cut off, or another kind of file). {advice}"
+                "{path} is not a notebook: its content is not JSON (it may be cut off, or another kind of file). "
+                "{advice}"
             ).format(path=path, advice=_own_copy())
         ) from error
     return notebook
@@ -201,7 +202,7 @@ def _integer(text: str) -> int | None:
 
 
 def _depth(value: Any) -> int:
-    """How deep `value` is nested, up to a little more than is allowed."""
+    """The nesting depth of `value`, counted to slightly more than is allowed."""
     depth, level = 0, [value]
     while level and depth <= MAX_DEPTH:
         depth += 1
@@ -211,12 +212,12 @@ def _depth(value: Any) -> int:
 
 
 def _from_format_3(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The notebook as IPython kept it until 2015, converted."""
+    """A notebook in the IPython format used until 2015, converted."""
     import nbformat
 
     try:
         return nbformat.convert(nbformat.from_dict({"metadata": {}, "nbformat_minor": 0, **notebook, "nbformat": 3}), 4)
-    except Exception as error:  # nbformat has no common class for what it finds wrong
+    except Exception as error:  # nbformat has no common class for its errors
         raise UnreadableNotebook(
             _("{path} is damaged: {reason}. Open it in Jupyter, save it, and try again.").format(
                 path=path, reason=str(error).split("\n")[0][:200]
@@ -230,16 +231,16 @@ _SCALARS = r'[^\[\]{}"]++|"(?:[^"\\]++|\\.)*+"'
 
 
 def _nested(levels: int) -> str:
-    """A pattern for what lies between two brackets: texts, numbers, and lists and dicts of so many levels.
+    """A pattern for the text between two brackets: strings, numbers, and lists and dicts of so many levels.
 
-    It never goes back, so that it takes no memory, and looks at each character once a level at most.
+    It never backtracks, so it takes no memory and looks at each character at most once per level.
     """
     return rf"(?:{_SCALARS}|[\[{{]{_nested(levels - 1)}[\]}}])*+" if levels else rf"(?:{_SCALARS})*+"
 
 
 _SHALLOW = re.compile(_nested(3), re.DOTALL)
 _OUTPUTS = re.compile(r'"outputs"\s*+:\s*+\[')
-"""Where a key "outputs" has a list; in a text, its quotation marks would be escaped."""
+"""Where a key "outputs" has a list; within a string, its quotation marks would be escaped."""
 
 
 def _brackets(text: str) -> int:
@@ -247,7 +248,7 @@ def _brackets(text: str) -> int:
 
 
 def _without_outputs(text: str) -> str:
-    """`text` with empty lists of outputs; as it is from where one is nested too deeply, or is too much."""
+    """`text` with empty lists of outputs; unchanged from any list that is too deep or too large."""
     kept, place, left = [], 0, MAX_STEPS
     while found := _OUTPUTS.search(text, place):
         end, left = _end_of_list(text, found.end(), left)
@@ -259,7 +260,7 @@ def _without_outputs(text: str) -> str:
 
 
 def _end_of_list(text: str, place: int, left: int) -> tuple[int | None, int]:
-    """Where the list that is open at `place` ends, None if it does not; and how many of `left` steps are left."""
+    """Where the list that is open at `place` ends, or None; and how many of the `left` steps remain."""
     depth = 1
     while 0 < depth < MAX_DEPTH and left:
         shallow = _SHALLOW.match(text, place)

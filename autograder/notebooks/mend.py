@@ -1,9 +1,9 @@
-"""Puts right what happens to notebooks on their way back: lost marks, copied, split and deleted cells.
+"""Repairs marks and graded cells of a student's notebook: lost marks, copied, split and deleted cells.
 
-`mend` puts back what the assignment was released with, and leaves the student's answers as they are. It changes a
-notebook in place, as a plain dict, and gives one sentence for each change that its student and instructor should know
-of. Where the assignment was changed after its release, the notebook follows without a word: that is no mistake of a
-student's. A notebook that has been mended needs no mending.
+`mend` restores what the assignment was released with and keeps the student's answers. It changes the notebook, a plain
+dict, in place, and returns one sentence for each change that the student and the instructor should know. If the
+assignment was changed after its release, the notebook is updated without a sentence, because the student did nothing
+wrong. Repairing a notebook twice changes nothing more.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from autograder.notebooks.cells import (
 from autograder.notebooks.repair import Cell, as_type, repair, settle_ids
 
 PYTHON = {"display_name": "Python 3", "language": "python", "name": "python3"}
-"""The kernel of a notebook whose own is not known."""
+"""The kernel of a notebook whose kernel is unknown."""
 
 SETTINGS = ("grade", "solution", "locked", "task", "points")
-"""What a student could change to a cell's, or their own, disadvantage; checksums change whenever a course does."""
+"""Settings whose change by a student does harm; checksums change whenever a course does."""
 
 
 @dataclass(frozen=True)
 class ReleasedCell:
-    """What a cell of the assignment was released as.
+    """A cell of the assignment as it was released.
 
     Attributes:
         grade_id: nbgrader's name for it.
@@ -44,9 +44,9 @@ class ReleasedCell:
         locked: whether students may not change it.
         grade: whether it has points, given automatically or by hand.
         solution: whether students write in it.
-        task: whether it sets a task, graded by hand, that is answered in other cells.
-        points: what it is worth, or None.
-        checksum: nbgrader's, of the released cell.
+        task: whether it sets a hand-graded task that students answer in other cells.
+        points: its points, or None.
+        checksum: nbgrader's checksum of the released cell.
     """
 
     grade_id: str
@@ -92,12 +92,12 @@ class ReleasedCell:
         return mark if self.points is None else mark | {"points": self.points}
 
     def is_untouched(self, source: str) -> bool:
-        """Whether `source` is its text, but for white space."""
+        """Whether `source` equals its text, apart from white space."""
         return "".join(source.split()) == "".join(self.source.split())
 
 
 def released_in(notebook: dict[str, Any]) -> dict[str, ReleasedCell]:
-    """grade_id -> the cell, of a notebook as it is handed out; a gradebook says the same."""
+    """grade_id -> cell, of a released notebook; a gradebook has the same information."""
     found = {}
     for cell in notebook["cells"]:
         mark = metadata_of(cell, "nbgrader")
@@ -117,20 +117,20 @@ def released_in(notebook: dict[str, Any]) -> dict[str, ReleasedCell]:
 def mend(
     notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
 ) -> list[str]:
-    """Put `notebook` right, in place.
+    """Repair `notebook` in place.
 
     Args:
         notebook: as `read_notebook` gives it.
-        released: what its cells were released as, in their order.
+        released: the released cells, in order.
         kernelspec: the released notebook's.
 
     Returns:
-        What was mended, a sentence each.
+        One sentence for each repair.
     """
     notes = identify(notebook, released, kernelspec)
     notes += _put_back(notebook["cells"], released, released_cells_of(notebook))
     settle_ids(notebook["cells"])
-    # What the assignment holds and is worth is the gradebook's to say, not the student's copy.
+    # The gradebook decides which cells and points the assignment has, not the student's copy.
     holds = {name: cell.points for name, cell in released.items()}
     notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
     return notes
@@ -139,7 +139,7 @@ def mend(
 def identify(
     notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
 ) -> list[str]:
-    """The first part of `mend`: every cell that is there and can be told carries its mark; none is put back."""
+    """The first part of `mend`: mark every cell that can be recognised; restore none."""
     notes = repair(notebook)
     cells = notebook["cells"]
     notes += _speak_python(notebook["metadata"], kernelspec)
@@ -154,7 +154,7 @@ def identify(
         notes += _restore(cells, released)
     if recognised:
         notes.append(
-            _("Cells had lost their labels and were recognised by what is in them: {names}.").format(
+            _("Cells without nbgrader labels were recognised by their content: {names}.").format(
                 names=", ".join(name for name in released if name in recognised)
             )
         )
@@ -162,10 +162,10 @@ def identify(
 
 
 def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A notebook in the place of one that cannot be read: `reason`, and below it the cells that have points.
+    """A notebook in place of one that cannot be read: `reason`, and below it the cells that have points.
 
     Args:
-        released: what the assignment's cells were released as, in their order.
+        released: the released cells, in order.
         metadata: the released notebook's.
     """
     notebook: dict[str, Any] = {"cells": [{"cell_type": "markdown", "source": reason}]}
@@ -182,7 +182,7 @@ def _speak_python(metadata: dict[str, Any], kernelspec: dict[str, Any] | None) -
     metadata["kernelspec"] = dict(kernelspec or PYTHON)
     if re.match("i?python", language.lower()):
         return []
-    return [_("The notebook asked for a kernel of {language}; it was set back to Python.").format(language=language)]
+    return [_("The notebook's kernel was {language}; it was set back to Python.").format(language=language)]
 
 
 def _drop_unknown_marks(
@@ -194,11 +194,11 @@ def _drop_unknown_marks(
         del cell["metadata"]["nbgrader"]
     if not unknown:
         return []
-    return [_("Labels of graded cells that the assignment does not have were removed: {n}.").format(n=len(unknown))]
+    return [_("Graded cells that are not part of this assignment: {n}. They were ignored.").format(n=len(unknown))]
 
 
 def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
-    """Where a cell was copied or split, one stays the graded one; the others run as the student's own."""
+    """Of copied or split cells, keep one as the graded one; the others run as the student's own."""
     notes = []
     for grade_id, original in released.items():
         twins = [cell for cell in cells if grade_id_of(cell) == grade_id]
@@ -208,13 +208,13 @@ def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -
         others = [cell for cell in twins if cell is not kept]
         for cell in others:
             del cell["metadata"]["nbgrader"]
-        # A copy that nobody wrote in holds nothing, and run last it would undo the answer.
+        # An unanswered copy is only a stub, and run last it would undo the answer.
         empty = {id(cell) for cell in others if not _is_answer(cell, original)}
         cells[:] = [cell for cell in cells if id(cell) not in empty]
         if original.locked:
-            note = _("Cell {name} stood in the notebook {n} times; one is enough.")
+            note = _("The notebook had {n} copies of cell {name}; one was kept.")
         else:
-            note = _("Cell {name} stood in the notebook {n} times; the last one with an answer in it counts.")
+            note = _("The notebook had {n} copies of cell {name}; the last one with an answer counts.")
         notes.append(note.format(name=grade_id, n=len(twins)))
     return notes
 
@@ -237,7 +237,7 @@ def _is_answer(cell: Cell, original: ReleasedCell) -> bool:
 
 
 def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
-    """Every marked cell gets its settings and type back; a locked one its text, too."""
+    """Restore settings and type of every marked cell, and the text of locked ones."""
     notes = []
     for cell in list(cells):
         original = released.get(grade_id_of(cell) or "")
@@ -246,7 +246,7 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
         mark, name = cell["metadata"]["nbgrader"], original.grade_id
         by_student = _was_changed_by_student(cell, original)
         if by_student and any(key in mark and mark[key] != original.mark.get(key) for key in SETTINGS):
-            notes.append(_("The settings of cell {name} were changed; they were put back.").format(name=name))
+            notes.append(_("The settings of cell {name} had changed; they were restored.").format(name=name))
         if by_student and original.locked and not original.is_untouched(cell["source"]):
             notes.append(_restore_text(cells, cell, original))
         if original.locked:
@@ -254,19 +254,19 @@ def _restore(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[st
         if cell["cell_type"] != original.cell_type:
             as_type(cell, original.cell_type)
             if original.cell_type == "code":
-                note = _("Cell {name} had become a cell of text; it is a code cell again.")
+                note = _("Cell {name} was a text cell; it is a code cell again.")
             else:
-                note = _("Cell {name} had become another kind of cell; it is a cell of text again.")
+                note = _("Cell {name} was not a text cell; it is one again.")
             notes += [note.format(name=name)] if by_student else []
         cell["metadata"]["nbgrader"] = original.mark
     return notes
 
 
 def _was_changed_by_student(cell: Cell, original: ReleasedCell) -> bool:
-    """Whether what tells `cell` from `original` is its student's doing, and not that it came with an earlier release.
+    """Whether `cell` differs from `original` because of the student, not because of an earlier release.
 
-    Its mark holds the checksum of the cell that was handed out. A read-only cell that is older than `original` must
-    still have that checksum; of a student's own text, older than `original`, the kind of cell alone can be told.
+    Its mark contains the checksum of the cell at its release. An older read-only cell must still have that checksum; in
+    a cell for answers that is older, only a changed cell type shows.
     """
     mark = cell["metadata"]["nbgrader"]
     handed_out = mark.get("checksum")
@@ -278,23 +278,23 @@ def _was_changed_by_student(cell: Cell, original: ReleasedCell) -> bool:
 
 
 def _restore_text(cells: list[Cell], cell: Cell, original: ReleasedCell) -> str:
-    """What the student wrote into a locked cell moves to a cell of its own, below."""
+    """Text that the student wrote into a locked cell moves to a new cell below."""
     lines = {line.strip() for line in cell["source"].splitlines()}
     given = {line.strip() for line in original.source.splitlines()}
     if not any(line and not line.startswith("#") for line in lines - given):
-        return _("The read-only cell {name} was changed; it was put back.").format(name=original.grade_id)
+        return _("The read-only cell {name} had changed; it was restored.").format(name=original.grade_id)
     own = {**cell, "id": None, "metadata": {}}
     place = next(index for index, other in enumerate(cells) if other is cell)
     cells.insert(place + 1, own)
-    return _(
-        "The read-only cell {name} was changed; it was put back, and what you wrote there stands in a cell below it."
-    ).format(name=original.grade_id)
+    return _("The read-only cell {name} had changed; it was restored, and your text is now in a cell below it.").format(
+        name=original.grade_id
+    )
 
 
 def _put_back(
     cells: list[Cell], released: Mapping[str, ReleasedCell], came_with: Mapping[str, float | None]
 ) -> list[str]:
-    """Cells without which the notebook cannot be graded come back as they were released."""
+    """Restore missing cells that grading needs."""
     notes = []
     before: list[ReleasedCell] = []
     for grade_id, original in released.items():
@@ -303,13 +303,13 @@ def _put_back(
             cell = {"id": None, "metadata": {"nbgrader": original.mark}, "source": original.source}
             cells.insert(_place_of(original, before, places, len(cells)), as_type(cell, original.cell_type))
             if not came_with or grade_id in came_with:  # else it is newer than the student's copy
-                notes.append(_("Cell {name} was missing; it was put back.").format(name=grade_id))
+                notes.append(_("Cell {name} was missing; it was restored.").format(name=grade_id))
         before.append(original)
     return notes
 
 
 def _place_of(original: ReleasedCell, before: list[ReleasedCell], places: dict[str | None, int], end: int) -> int:
-    """After the released cell that preceded it; setup comes before all that may need it, but for earlier setup."""
+    """After the released cell that preceded it; setup comes before everything but earlier setup."""
     present = [cell for cell in reversed(before) if cell.grade_id in places]
     if original.is_setup:
         return max((places[cell.grade_id] + 1 for cell in present if cell.is_setup), default=0)
@@ -320,7 +320,7 @@ def _place_of(original: ReleasedCell, before: list[ReleasedCell], places: dict[s
 
 
 def _recognise(cells: list[Cell], released: Mapping[str, ReleasedCell], recognised: list[str]) -> dict[int, str]:
-    """Which unmarked cells are which released ones; `recognised` names those that were found before."""
+    """Match unmarked cells to released ones; `recognised` has the matches so far."""
     if found := recognise(cells, released):
         return found
     places = {grade_id: index for index, cell in enumerate(cells) if (grade_id := grade_id_of(cell)) is not None}
@@ -338,7 +338,7 @@ def _recognise(cells: list[Cell], released: Mapping[str, ReleasedCell], recognis
 
 
 def _by_text(free: dict[int, Cell], original: ReleasedCell) -> int | None:
-    """The last cell that begins as the released one does, or names it; a locked one must be the same throughout."""
+    """The last cell that begins like the released one, or names it; the text of a locked one must be equal."""
     alike = [index for index, cell in free.items() if original.is_untouched(cell["source"])]
     if not original.is_answer_by_hand:
         return alike[0] if alike else None
@@ -357,9 +357,9 @@ def _by_text(free: dict[int, Cell], original: ReleasedCell) -> int | None:
 def _by_neighbours(
     cells: list[Cell], order: list[str], original: ReleasedCell, recognised: dict[str, int]
 ) -> int | None:
-    """The cell directly before or after a released neighbour that had lost its mark and its id as well.
+    """The cell directly before or after a released neighbour that also lost its mark and its id.
 
-    Beside a cell that kept either, one that has neither is somebody's own.
+    Beside a cell that kept its mark or id, a cell with neither is the student's own.
     """
     if not original.is_answer_by_hand:
         return None

@@ -1,4 +1,4 @@
-"""Makes a valid notebook of whatever has cells."""
+"""Makes a valid notebook of anything that has a list of cells."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def repair(notebook: dict[str, Any]) -> list[str]:
-    """Make of `notebook`, which has a list of cells, a valid one of format 4.5.
+    """Turn `notebook`, which has a list of cells, into a valid one of format 4.5.
 
-    Outputs are dropped: whoever runs the notebook makes them anew, and a score that stands in one means nothing. So is
-    all metadata that only an editor reads.
+    Outputs are dropped: running the notebook makes them again, and a score in them means nothing. Metadata that only an
+    editor reads is dropped, too.
 
     Returns:
-        What was lost, a sentence each.
+        One sentence for each loss.
     """
     whole = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     lost = len(notebook["cells"]) - len(whole)
@@ -31,7 +31,7 @@ def repair(notebook: dict[str, Any]) -> list[str]:
     settle_ids(notebook["cells"])
     if not lost:
         return []
-    return [_("Entries of the notebook that are no cells were left out: {n}.").format(n=lost)]
+    return [_("Entries of the notebook that are not cells: {n}. They were left out.").format(n=lost)]
 
 
 def _repaired_metadata(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -44,13 +44,13 @@ def _repaired_metadata(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _language_of(notebook: dict[str, Any]) -> str:
-    """The language that the notebook's kernel speaks, as far as one can tell."""
+    """The language of the notebook's kernel, as far as it is known."""
     said = [metadata_of(notebook, "kernelspec").get("language"), metadata_of(notebook, "language_info").get("name")]
     return next((word[:40] for word in said if isinstance(word, str) and word.isprintable() and word), "python")
 
 
 def _repaired(cell: Cell) -> Cell:
-    """The cell with valid fields and no others."""
+    """The cell with only valid fields."""
     cell_type = cell.get("cell_type")
     if cell_type not in ("code", "markdown", "raw"):
         cell_type = "code" if "outputs" in cell or "execution_count" in cell else "markdown"
@@ -67,7 +67,7 @@ def _repaired(cell: Cell) -> Cell:
 
 
 def as_type(cell: Cell, cell_type: str) -> Cell:
-    """The same cell, in place, with the fields that cells of `cell_type` have."""
+    """The same cell, in place, with the fields of a `cell_type` cell."""
     cell["cell_type"] = cell_type
     if cell_type == "code":
         cell.pop("attachments", None)
@@ -105,7 +105,7 @@ def _repaired_attachments(attachments: Any) -> dict[str, dict[str, str]]:
 
 
 def settle_ids(cells: list[Cell]) -> None:
-    """Every cell has a valid id of its own; that of a marked cell is its grade_id, as in a release."""
+    """Give every cell a valid, unique id; that of a marked cell is its grade_id, as in a release."""
     reserved = {grade_id for grade_id in map(grade_id_of, cells) if grade_id and _VALID_ID.fullmatch(grade_id)}
     given = {cell["id"] for cell in cells if isinstance(cell["id"], str)} | reserved
     fresh = (name for number in itertools.count(1) if (name := f"cell-{number}") not in given)

@@ -1,4 +1,4 @@
-"""A student's notebook as data: which file it is, what it holds for the grader, and which of its cells have to run."""
+"""A student's notebook as data: which file it is, what the grader needs from it, and which cells have to run."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ __all__ = [
 ]
 
 MAX_CANDIDATES = 20
-"""How many files of a folder are looked into for the submission."""
+"""The largest number of files that are searched for the submission."""
 
 MAX_NAMED = 5
-"""How many files a message names where there is no notebook among them."""
+"""The largest number of files in a message about a folder without a notebook."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Cell:
     Attributes:
         index: its place among all cells of the notebook.
         grade_id: nbgrader's name for it, or None.
-        experiment: whether it is a demonstration of the lesson that the student has not altered.
+        experiment: whether it is an unchanged demonstration of the lesson.
         shown: whether a person will look at it although it has no name.
     """
 
@@ -71,22 +71,22 @@ class Cell:
 
     @property
     def is_check(self) -> bool:
-        """Whether it is one of the notebook's test cells."""
+        """Whether it is a test cell."""
         return self.grade_id is not None and self.grade_id.startswith(CHECK_PREFIX)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a notebook holds for the grader.
+    """What the grader needs from a notebook.
 
     Attributes:
         assignment: its name, such as "gradient-pathology", without the language edition.
         language: the edition's language, or None if the notebook does not say.
-        exercises: those exercises of the assignment that the instructor's notebook holds, in the order of their test
+        exercises: those exercises of the assignment that are in the instructor's notebook, by the order of their test
             cells.
         missing: grade_ids of the assignment's cells that the notebook lacks.
-        points: what the exercises are worth, by id.
-        by_hand: grade_ids of the cells that a person grades.
+        points: exercise id -> points.
+        by_hand: grade_ids of the hand-graded cells.
     """
 
     assignment: str
@@ -99,7 +99,7 @@ class Submission:
 
     @property
     def content(self) -> bytes:
-        """What tells this submission from others: the source of its code."""
+        """What identifies this submission: the source of its code."""
         return "\0".join(cell.source for cell in self.cells).encode("utf-8", "replace")
 
     def check_cell(self, exercise: Exercise) -> Cell | None:
@@ -107,12 +107,12 @@ class Submission:
         return next((cell for cell in self.cells if cell.grade_id == CHECK_PREFIX + exercise.id), None)
 
     def showing(self, indices: Collection[int]) -> Submission:
-        """The same submission, of which a person will look at the cells with these `indices`."""
+        """The same submission, with the cells at `indices` marked for a person to look at."""
         cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
         return replace(self, cells=tuple(cells))
 
     def cells_to_run(self) -> list[Cell]:
-        """The cells that a grader runs, top to bottom: all but the test cells and the experiments nobody needs."""
+        """The cells that a grader runs, top to bottom: all but test cells and experiments that nothing needs."""
         chosen: dict[int, Cell] = {}
         makers = _makers(cell for cell in self.cells if cell.experiment)
         made = set(dir(builtins))
@@ -126,7 +126,7 @@ class Submission:
         return [chosen[index] for index in sorted(chosen)]
 
     def names_behind(self, names: Iterable[str]) -> set[str]:
-        """All names that code which uses `names` may come to, through the cells that make them."""
+        """All names that code using `names` may reach, through the cells that define them."""
         makers = _makers(self.cells)
         found, new = set(), set(names)
         while new:
@@ -137,12 +137,12 @@ class Submission:
 
 
 def submission_of(notebook: dict[str, Any], name: str) -> Submission:
-    """The submission that `notebook` holds; `name` is for messages.
+    """The submission in `notebook`; `name` is for messages.
 
-    Cells that have lost their marks are recognised by their ids and by what they do.
+    Cells that have lost their marks are recognised by their ids and by the names that they define.
 
     Raises:
-        UnreadableNotebook: it belongs to no assignment of this kit.
+        UnreadableNotebook: it does not belong to an assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
     for assignment, known in assignments().items():
@@ -165,30 +165,29 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
             )
     raise UnreadableNotebook(
         _(
-            "{name} belongs to no assignment known here ({known}): none of its cells carries the name of an exercise. "
-            "Was the right file chosen? If cells were pasted into a new notebook, download the assignment again and "
-            "paste your answers into its cells."
+            "{name} does not belong to any known assignment ({known}): none of its cells has the name of an "
+            "exercise. Is it the right file? If you pasted cells into a new notebook, download the assignment again "
+            "and paste your answers into its cells."
         ).format(name=name, known=", ".join(assignments()))
     )
 
 
 def choose_notebook(folder: Path, name: str, wanted: Collection[str] = ()) -> tuple[Path | None, list[str]]:
-    """Which file of a submitted folder is the submission: the first of `candidates_in`.
+    """The file of a submitted folder to grade: the first of `candidates_in`.
 
     Returns:
-        The file, or None if there is no notebook, and what an instructor should know about the choice.
+        The file, or None if there is no notebook; and notes on the choice for the instructor.
     """
     candidates = candidates_in(folder, name, wanted)
     return (candidates[0], notes_on_choice(folder, name, candidates)) if candidates else (None, [])
 
 
 def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list[Path]:
-    """Which files of a submitted folder may be the submission, the likeliest first.
+    """The files of a submitted folder that may be the submission, the likeliest first.
 
-    All notebooks there and one folder down, whatever their names: those first that can be read and belong to an
-    assignment, to this one, and are more than it was handed out; of several the newest, then the one called
-    `name`.ipynb. Where none can be graded, that one is first, so that reading it says what is wrong. Links are never
-    followed.
+    All notebooks in the folder and one folder down, with any name. First come those that can be read, belong to an
+    assignment, to this one, and are answered; among equals the newest, then `name`.ipynb. If none can be graded,
+    `name`.ipynb is first, so that reading it says what is wrong. Links are never followed.
 
     Args:
         wanted: grade_ids of this assignment's cells; empty for any assignment.
@@ -202,7 +201,7 @@ def candidates_in(folder: Path, name: str, wanted: Collection[str] = ()) -> list
 
 
 def notebooks_in(folder: Path, name: str) -> list[Path]:
-    """The same files, unread and the newest first; of too many, the one called `name`.ipynb is among those."""
+    """The same files, unread and newest first; if there are too many, `name`.ipynb is among those returned."""
 
     def is_other(path: Path) -> bool:
         return path != folder / f"{name}.ipynb"
@@ -215,39 +214,40 @@ def notebooks_in(folder: Path, name: str) -> list[Path]:
 
 
 def notes_on_choice(folder: Path, name: str, candidates: list[Path]) -> list[str]:
-    """What somebody should know about taking the first of the `candidates`; nothing where that is as it should be."""
+    """Notes on taking the first of the `candidates`; none if the choice is clear."""
     taken, *others = [as_text(path.relative_to(folder).as_posix()) for path in candidates]
     if others:
         note = _(
-            "Several notebooks were handed in. Taken: {taken}. Not taken: {others}. First comes what can be read, "
-            "belongs to this assignment and is answered, then the newest. Please look whether that is right."
+            "Several notebooks were handed in. Graded: {taken}. Not graded: {others}. The kit prefers notebooks that "
+            "can be read, belong to this assignment and are answered, and takes the newest of these. Please check "
+            "the choice."
         )
         return [note.format(taken=taken, others=", ".join(others))]
     if taken == f"{name}.ipynb":
         return []
-    return [_("There is no {name}.ipynb; {taken} was taken in its place.").format(name=name, taken=taken)]
+    return [_("There is no {name}.ipynb; {taken} was used instead.").format(name=name, taken=taken)]
 
 
 def no_notebook(folder: Path, name: str) -> str:
-    """What to say of a submitted folder without a notebook."""
+    """The message for a submitted folder without a notebook."""
     names = [_shown(entry) for entry in _visible(folder) if entry.name != TIMESTAMP]
     if not names:
-        return _("There is no notebook in what was handed in. Hand in {name}.ipynb.").format(name=name)
+        return _("The submission has no notebook. Hand in {name}.ipynb.").format(name=name)
     if len(names) > MAX_NAMED:
         names[MAX_NAMED:] = ["..."]
-    return _("There is no notebook in what was handed in, but {files}. Hand in {name}.ipynb.").format(
+    return _("The submission has no notebook, only {files}. Hand in {name}.ipynb.").format(
         files=", ".join(names), name=name
     )
 
 
 def language_of(notebook: dict[str, Any]) -> str | None:
-    """The language of the notebook's edition, or None if it does not say."""
+    """The language of the edition, or None if the notebook does not say."""
     language = metadata_of(notebook, "autograder").get("language")
     return language if language in LANGUAGES else None
 
 
 def digest(source: str) -> str:
-    """What an experiment cell is recognised by while nobody has altered it."""
+    """A digest by which an unchanged experiment cell is recognised."""
     return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -261,12 +261,12 @@ def _code_cells(notebook: dict[str, Any], grade_ids: list[str | None]) -> Iterat
 
 
 def _cells_of(exercises: Iterable[Exercise]) -> list[str]:
-    """grade_ids of the cells that make up `exercises`."""
+    """grade_ids of the cells of `exercises`."""
     return list(dict.fromkeys(grade_id for e in exercises for grade_id in (e.solution, CHECK_PREFIX + e.id)))
 
 
 def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
-    """grade_id -> points of the cells that have some: as the release says, or else as the kit and the cells do."""
+    """grade_id -> points: as the release says, otherwise from the kit and the cells."""
     released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
     if released:
         return released
@@ -277,7 +277,7 @@ def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
 
 
 def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
-    """`names` as they come in `grade_ids`, those that do not at the end."""
+    """`names` in the order of `grade_ids`; others at the end."""
     return tuple(dict.fromkeys([*(name for name in grade_ids if name in names), *sorted(names)]))
 
 
@@ -287,12 +287,12 @@ def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...])
 
 
 def _is_edition_of(edition: Any, assignment: str) -> bool:
-    """Whether a notebook's own word for its assignment means `assignment`, in whatever language."""
+    """Whether the notebook's own assignment name means `assignment`, in any language."""
     return edition in (assignment, *(f"{assignment}-{language}" for language in LANGUAGES))
 
 
 def _makers(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
-    """Which of `cells` make each name."""
+    """For each name, the `cells` that define it."""
     makers: dict[str, list[Cell]] = {}
     for cell in cells:
         for name in names_in(cell.source)[0]:
@@ -328,7 +328,7 @@ def _shown(entry: os.DirEntry[str]) -> str:
 
 
 def _merit(path: Path, wanted: Collection[str]) -> int:
-    """How much speaks for a file: it belongs to some assignment, to the one of `wanted`, and is answered."""
+    """A rank for a file: whether it belongs to an assignment, to that of `wanted`, and is answered."""
     try:
         notebook = read_notebook(path)
         submission = submission_of(notebook, path.name)

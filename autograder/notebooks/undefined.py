@@ -1,7 +1,7 @@
-"""Why an exercise's name is not there: the error with which its cell ended before it could define it.
+"""Explains a missing name of an exercise: the error with which its cell ended before it could define the name.
 
-To IPython a cell with a syntax error leaves no trace in the namespace, so that it looks like a cell that was never
-written. Its error stands in the outputs of a clean run, and in the history of a notebook that is open.
+In IPython a cell with a syntax error leaves no trace in the namespace, so it looks like a cell that was never written.
+Its error is in the outputs of a fresh run, and in the history of an open notebook.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Observations = dict[str, list[Observation] | str]
 
 
 def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], observations: Observations) -> Observations:
-    """`observations`, but where a name is missing and its cell ended with an error, a sentence that tells the error.
+    """`observations`, with a sentence about the error where a name is missing because its cell ended with one.
 
     Args:
-        outputs: by cell index, what a clean run of the submission put out.
+        outputs: by cell index, the outputs of a fresh run of the submission.
     """
     explained = dict(observations)
     for exercise in submission.exercises:
@@ -44,9 +44,9 @@ def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], observ
 
 
 def unrun_here(exercise: Exercise, namespace: Mapping[str, Any]) -> str | None:
-    """Why the newest run of the exercise's cell in this IPython session came to nothing; None if it did not.
+    """The error of the newest run of the exercise's cell in this IPython session; None if it succeeded.
 
-    A syntax error counts even where an older definition is still there: what stands in the notebook is what is graded.
+    A syntax error counts even if an older definition still exists, because the notebook's text is what is graded.
     """
     history = namespace.get("In")
     cells = history if isinstance(history, list) and "get_ipython" in namespace else []
@@ -68,7 +68,7 @@ def _is_undefined(exercise: Exercise, seen: list[Observation] | str) -> bool:
 
 
 def _error_in_outputs(submission: Submission, exercise: Exercise, outputs: Mapping[int, Outputs]) -> Raised | None:
-    """The error of the last cell that should have defined the exercise's name and ended with one."""
+    """The error of the last cell that should have defined the name and ended with an error."""
     for cell in reversed(submission.cells):
         if cell.grade_id == exercise.solution or defines(cell.source, exercise.defines):
             for output in outputs.get(cell.index, ()):
@@ -78,7 +78,7 @@ def _error_in_outputs(submission: Submission, exercise: Exercise, outputs: Mappi
 
 
 def _raised(output: Mapping[str, Any], source: str) -> Raised:
-    """The exception that an output of type "error" tells of."""
+    """The exception in an output of type "error"."""
     if output["ename"] in ("SyntaxError", "IndentationError", "TabError"):
         error = _syntax_error(source)
         if error is not None:
@@ -90,7 +90,7 @@ def _raised(output: Mapping[str, Any], source: str) -> Raised:
 
 
 def _syntax_error(source: str) -> Raised | None:
-    """The syntax error of a cell, in Python's own words: IPython calls a bracket left open "incomplete input"."""
+    """The syntax error of a cell, in Python's words: IPython calls an open bracket "incomplete input"."""
     python = re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", source)  # line magics and shell escapes
     try:
         ast.parse(python)
@@ -125,7 +125,7 @@ def _at_line(kind: str, message: str, line: int, source: str) -> Raised:
 
 def _sentence(exercise: Exercise, error: Raised | None) -> str:
     if error is None:
-        return _("`{name}` is not there: its cell ended with an error. Run the cell again to see the error.").format(
+        return _("`{name}` is not defined: its cell ended with an error. Run the cell again to see the error.").format(
             name=exercise.defines
         )
     sentence = _("The cell with `{name}` did not run: {type}: {message}").format(

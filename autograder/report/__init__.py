@@ -1,1 +1,1 @@
-"""Renderers over the one result type: text for consoles, HTML for notebooks and feedback pages."""
+"""Reports of results: text for consoles, HTML for notebooks and feedback pages."""

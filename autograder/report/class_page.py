@@ -1,6 +1,6 @@
-"""The class report as one HTML page without scripts or other files; it opens from a disk and prints on A4.
+"""The class report as one HTML page without scripts or extra files; it opens from a disk and prints on A4.
 
-Everything that comes from outside is escaped by Jinja, and the page's own policy lets nothing run or load.
+Jinja escapes everything that comes from outside, and the page's content security policy lets nothing run or load.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
 
 MOST_CAUSES = 20
-"""Rarer ones say little about a class."""
+"""Rarer causes say little about a class."""
 
 NOTHING = "–"
 
 _COLUMN_MARKS = MARKS | {Outcome.RAISED: "✗!", Outcome.STOPPED: "✗…"}
-"""Elsewhere a word stands beside the mark that these share with a failure."""
+"""These share their mark with a failure; elsewhere a word beside it tells them apart."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; numbers stand on the right."""
+    """The head of a column; numbers are right-aligned."""
 
     title: str
     number: bool = False
@@ -44,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of a table; a head starts a group of rows."""
+    """The cells of a row; a head starts a group of rows."""
 
     cells: tuple[str, ...]
     head: bool = False
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A title with a figure, a table and notes, each of which may be missing."""
+    """A title with a figure, a table and notes, each optional."""
 
     title: str
     columns: tuple[Column, ...] = ()
@@ -62,12 +62,12 @@ class Section:
     figure_text: str = ""
 
     def numeric(self, index: int) -> bool:
-        """Whether the column holds numbers."""
+        """Whether the column contains numbers."""
         return index < len(self.columns) and self.columns[index].number
 
 
 def class_page(record: ClassRecord) -> str:
-    """The page, in the language that is spoken now."""
+    """The page, in the current language."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -112,7 +112,7 @@ def _overview(record: ClassRecord) -> Section:
         _("Overview"),
         (Column(""), Column("", number=True)),
         _rows(facts),
-        (_("Scores are the gradebook's: with what was given by hand, less what was taken off for being late."),),
+        (_("Scores come from the gradebook: they include hand-given points and late penalties."),),
     )
 
 
@@ -128,7 +128,7 @@ def _distribution(record: ClassRecord) -> Section:
         title,
         figure=Markup(distribution_svg(scores, record.max)),
         figure_text=described,
-        notes=(_("A bar holds its lower edge, the last one both of its edges."),),
+        notes=(_("Each bar includes its lower edge; the last bar includes both edges."),),
     )
 
 
@@ -144,14 +144,14 @@ def _checks(record: ClassRecord) -> Section:
         f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
     )
     notes = (
-        _("Submissions that could be judged and count here: {n}. {legend}.").format(n=len(results), legend=legend),
+        _("Submissions that were checked and count here: {n}. {legend}.").format(n=len(results), legend=legend),
         _(
-            "Facility: the mean share of the points that was earned; 1.00 where everybody has them all. "
-            "Discrimination: the corrected item-total correlation, that is Pearson's correlation over students between "
-            "the points of the item and the rest of the automatic score, the item left out: "
-            "r = cov(x, rest) / (sd(x) sd(rest)). Above 0.2 is usual; near 0 or below, look at the check. It is "
-            "undefined ({nothing}) for fewer than 3 students, or where the item or the rest has no spread. Checks of "
-            "one exercise depend on each other, which raises it."
+            "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
+            "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
+            "the item and the automatic score without the item: r = cov(x, rest) / (sd(x) sd(rest)). Values above "
+            "0.2 are usual; if it is near or below 0, review the check. It is undefined ({nothing}) for fewer than 3 "
+            "students, or if the item or the rest has no spread. Checks of one exercise depend on each other, which "
+            "raises it."
         ).format(nothing=NOTHING),
         _(
             "Source: Crocker and Algina, Introduction to Classical and Modern Test Theory (1986), chapter 14; Moodle, "
@@ -162,7 +162,7 @@ def _checks(record: ClassRecord) -> Section:
 
 
 def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]:
-    """The exercises as they stand in the notebook, which is the gradebook's order; unknown ones last."""
+    """The exercises in the order of the gradebook, which is that of the notebook; unknown ones last."""
     places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
     names = dict.fromkeys(name for result in results for name in result.checks)
     return sorted(names, key=lambda name: places.get(name, len(places)))
@@ -218,14 +218,14 @@ def _by_hand(record: ClassRecord) -> Section:
     rows = [(*_who(student), ", ".join(student.waiting)) for student in waiting]
     notes = [f"{cell}: {count}" for cell, count in cells.items()]
     if waiting:
-        notes.append(_("Until then these scores are without the points of the cells that wait."))
+        notes.append(_("Until then, these scores do not include the points of these cells."))
     return _section(_("Hand grading still open"), (*_whose(), Column(_("Cells"))), rows, notes)
 
 
 def _absent(record: ClassRecord) -> Section:
     students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
     rows = [(*_who(student), standing_word(student.standing)) for student in students]
-    return _section(_("Not handed in, or without a grade for its content"), (*_whose(), Column(_("Standing"))), rows)
+    return _section(_("Not handed in, or not graded"), (*_whose(), Column(_("State"))), rows)
 
 
 def _endings(record: ClassRecord) -> Section:
@@ -244,7 +244,7 @@ def _mended(record: ClassRecord) -> Section:
         for student in record.students
         if student.result and student.result.mended
     ]
-    return _section(_("Put right before grading"), (*_whose(), Column(_("What"))), rows)
+    return _section(_("Repaired before grading"), (*_whose(), Column(_("What"))), rows)
 
 
 def _isolation(record: ClassRecord) -> Section:
@@ -252,7 +252,7 @@ def _isolation(record: ClassRecord) -> Section:
     rows = [(level, str(count)) for level, count in levels.most_common()]
     notes = []
     if levels["basic"]:
-        notes.append(_("At basic, students' code could read and write the files of whoever graded."))
+        notes.append(_("At basic, students' code could read and write the grader's files."))
     return _section(
         _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
     )
@@ -260,7 +260,7 @@ def _isolation(record: ClassRecord) -> Section:
 
 def _everybody(record: ClassRecord) -> Section:
     numbers = (_("Automatic"), _("Late"), _("Score"))
-    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("Standing")))
+    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("State")))
     rows = [
         (
             *_who(student),
@@ -271,7 +271,7 @@ def _everybody(record: ClassRecord) -> Section:
         )
         for student in record.students
     ]
-    return _section(_("Everybody"), columns, rows)
+    return _section(_("All students"), columns, rows)
 
 
 def _section(

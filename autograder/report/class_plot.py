@@ -1,4 +1,4 @@
-"""The distribution of a class's scores as an SVG, to stand inside a page."""
+"""The distribution of a class's scores as an SVG, to be placed in a page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BINS = 10
 
 
 def score_bins(scores: Sequence[float], most: float) -> tuple[np.ndarray, np.ndarray]:
-    """How many students have a score in each tenth of the points, and the edges of the tenths.
+    """The number of students in each tenth of the points, and the edges of the tenths.
 
-    A tenth has its lower edge, the last one both; what lies above `most` (extra credit) is in the last.
+    A tenth includes its lower edge, the last one both edges and anything above `most` (extra credit).
     """
     edges = np.linspace(0.0, most, BINS + 1)
     counts, _edges = np.histogram(np.clip(scores, 0.0, most), edges)
@@ -53,6 +53,6 @@ def distribution_svg(scores: Sequence[float], most: float) -> str:
 
 
 def _inline(svg: str) -> str:
-    """The <svg> element alone, as wide as there is room."""
+    """The <svg> element alone, as wide as its container."""
     svg = svg[svg.index("<svg") :]
     return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" role="img"', svg, count=1)

@@ -1,4 +1,4 @@
-"""What is known of everybody in a class, as reports show it: points, and what each check found."""
+"""What reports show of everybody in a class: points, and the result of each check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograder.locale import _
 
 
 class Standing(StrEnum):
-    """How far a student's submission has come."""
+    """The state of a student's submission."""
 
     JUDGED = "judged"
     UNREADABLE = "unreadable"
@@ -22,7 +22,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class CellGrade:
-    """What the gradebook says of one cell; `waits` is true where a person has to look."""
+    """What the gradebook has for one cell; `waits` is true if a person has to look at it."""
 
     score: float
     auto: float | None
@@ -32,7 +32,7 @@ class CellGrade:
 
 @dataclass(frozen=True)
 class Person:
-    """A student as in the gradebook; `lms_id` is the number a learning management system has for them."""
+    """A student in the gradebook; `lms_id` is their number in a learning management system."""
 
     id: str
     first_name: str = ""
@@ -42,7 +42,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        """ "Last, First", or what there is of it."""
+        """ "Last, First", or as much of it as is known."""
         return ", ".join(part for part in (self.last_name, self.first_name) if part)
 
 
@@ -51,10 +51,10 @@ class StudentRecord:
     """One student and their submission.
 
     Attributes:
-        result: what the checks found, or None where there is no result.
+        result: the results of the checks, or None if there are none.
         isolation: the level at which the code ran, or "".
-        grades: cell -> grade; empty where the gradebook has no submission.
-        penalty: what the gradebook takes off for being late.
+        grades: cell -> grade; empty if the gradebook has no submission.
+        penalty: the late penalty in the gradebook.
         handed_in: whether there is a folder in submitted/.
     """
 
@@ -77,7 +77,7 @@ class StudentRecord:
 
     @property
     def score(self) -> float | None:
-        """Points in all, as `nbgrader export` gives them; the automatic ones where the gradebook has none."""
+        """Total points, as in `nbgrader export`; the automatic points if the gradebook has none."""
         if self.booked:
             return max(0.0, sum(grade.score for grade in self.grades.values()) - self.penalty)
         return None if self.result is None else self.result.score
@@ -89,7 +89,7 @@ class StudentRecord:
 
     @property
     def standing(self) -> Standing:
-        """How far it has come."""
+        """The submission's state."""
         if self.result is not None:
             return Standing.JUDGED if self.result.checks else Standing.UNREADABLE
         if self.booked:
@@ -103,8 +103,8 @@ class ClassRecord:
 
     Attributes:
         max: the points of the assignment.
-        cells: graded cell -> its points, in the gradebook's order; empty where the gradebook does not know them.
-        language: the students', in which the sentences of their results are; None where nothing says which.
+        cells: graded cell -> its points, in the gradebook's order; empty if the gradebook does not know them.
+        language: the language of the students and of the sentences in their results; None if unknown.
     """
 
     assignment: str
@@ -114,12 +114,12 @@ class ClassRecord:
     language: str | None = None
 
     def having(self, *standings: Standing) -> list[StudentRecord]:
-        """Those whose submission has come so far."""
+        """The students whose submissions are in this state."""
         return [student for student in self.students if student.standing in standings]
 
 
 def sentences_of(exercise_id: str) -> dict[str, str]:
-    """Check -> what it demands, in the language that is spoken now; empty for an older kit's exercise."""
+    """Check -> its sentence in the current language; empty for an older kit's exercise."""
     try:
         return {check.id: _(check.sentence) for check in exercise(exercise_id).checks}
     except UnknownExercise:

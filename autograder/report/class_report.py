@@ -19,12 +19,12 @@ FILES = {
 
 
 def formats_in(folder: Path) -> tuple[str, ...]:
-    """The formats that were written into `folder` before."""
+    """The formats that an earlier report wrote into `folder`."""
     return tuple(name for name, file in FILES.items() if (folder / file).exists())
 
 
 def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[str]:
-    """What lies in `folder` from an earlier report and is not of `formats`, or of somebody who has no score now."""
+    """Files in `folder` from an earlier report that are not of `formats`, or belong to students without a score now."""
     old = [FILES[name] for name in formats_in(folder) if name not in formats]
     if "gradescope" in formats:
         results = folder / FILES["gradescope"]
@@ -34,7 +34,7 @@ def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> 
 
 
 def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[Path]:
-    """Write each of `formats` ("html", or one of `write_exports`) into `folder`, which is made if need be."""
+    """Write each of `formats` ("html", or one of `write_exports`) into `folder`, which is made if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
         _page(record, folder / FILES[name]) if name == "html" else write_exports(record, name, folder / FILES[name])

@@ -18,7 +18,7 @@ def standing_word(standing: Standing) -> str:
     return {
         Standing.JUDGED: _("graded"),
         Standing.UNREADABLE: _("could not be read"),
-        Standing.WITHOUT_RESULT: _("has points, but no results of the checks"),
+        Standing.WITHOUT_RESULT: _("has points, but no check results"),
         Standing.NOT_GRADED: _("handed in, not graded yet"),
         Standing.ABSENT: _("not handed in"),
     }[standing]
@@ -78,6 +78,4 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
         if item.outcome is Outcome.GRADER_ERROR
     ]
     if broken:
-        yield _("A check failed through a fault of its own ({checks}); its points were given.").format(
-            checks=", ".join(broken)
-        )
+        yield _("The checker crashed ({checks}); full points were given.").format(checks=", ".join(broken))

@@ -1,4 +1,4 @@
-"""A submission's results in a terminal: what does not hold in words, then everything in a table."""
+"""A submission's results in a terminal: what failed in words, then a table of everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STYLES = {
 
 @contextmanager
 def running_notebook() -> Iterator[None]:
-    """While a notebook runs, say so on stderr: as a line, or in a terminal as one that goes when it is done."""
+    """Tell on stderr that a notebook is running; in a terminal the line disappears when it is done."""
     console = Console(stderr=True, highlight=False)
     message = _("Running the notebook from top to bottom; this takes some seconds ...")
     if console.is_interactive:
@@ -35,7 +35,7 @@ def running_notebook() -> Iterator[None]:
 
 
 def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
-    """Print `result`, and the errors that cells of the notebook ended with."""
+    """Print `result`, and the errors of cells."""
     console = Console(highlight=False)
 
     def say(text: str) -> None:
@@ -45,12 +45,12 @@ def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
         if not exercise.full:
             say(exercise_text(exercise) + "\n")
     if cell_errors:
-        say(_("Cells that ended with an error in this clean run from top to bottom:"))
+        say(_("Cells that ended with an error in this fresh run from top to bottom:"))
         for error in cell_errors:
             say(f"  {error}")
         say("")
     for what in result.mended:
-        say(_("Put right: {what}").format(what=what))
+        say(_("Repaired: {what}").format(what=what))
     if result.checks:
         console.print(_table(result))
     if result.message:
@@ -59,7 +59,7 @@ def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
 
 def _table(result: SubmissionResult) -> Table:
     table = Table(show_footer=True)
-    table.add_column(_("Exercise"), _("In all"))
+    table.add_column(_("Exercise"), _("Total"))
     table.add_column(_("Points"), points(result.score, result.max), justify="right")
     table.add_column(_("Checks"))
     table.add_column("")

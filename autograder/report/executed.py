@@ -1,4 +1,4 @@
-"""The executed notebook, as nbgrader keeps it in autograded/: what cells printed, and in test cells the report."""
+"""The executed notebook, as nbgrader keeps it in autograded/: output of cells, and reports in test cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Outputs = dict[int, list[dict[str, Any]]]
 
 
 def cell_outputs(submission: Submission, printed: Outputs, results: dict[str, ExerciseResult]) -> Outputs:
-    """What the cells printed, and the report in every test cell."""
+    """The output of cells, and the report in every test cell."""
     outputs = dict(printed)
     for exercise in submission.exercises:
         cell = submission.check_cell(exercise)
@@ -28,7 +28,7 @@ def cell_outputs(submission: Submission, printed: Outputs, results: dict[str, Ex
 
 
 def unread_outputs(notebook: dict[str, Any]) -> Outputs:
-    """The same for a stand-in, of which nothing is run: an error, which to nbgrader is 0 points, in every test cell."""
+    """The same for a stand-in, which is not run: an error in every test cell, which nbgrader counts as 0 points."""
     words = unread_comment()
     error = {"output_type": "error", "ename": "Unreadable", "evalue": words, "traceback": [words]}
     marks = [metadata_of(cell, "nbgrader") for cell in notebook["cells"]]
@@ -36,12 +36,12 @@ def unread_outputs(notebook: dict[str, Any]) -> Outputs:
 
 
 def unread_comment() -> str:
-    """What stands at every cell of a stand-in."""
+    """The comment at every cell of a stand-in."""
     return _("The notebook could not be read: see the top of this page.")
 
 
 def comments(submission: Submission, results: dict[str, ExerciseResult], mended: Iterable[str]) -> dict[str, str]:
-    """Solution cell -> a comment in Markdown on how its exercises stand; the first also says what was mended."""
+    """Solution cell -> a Markdown comment on its exercises; the first one also lists repairs."""
     found = {}
     for grade_id in dict.fromkeys(exercise.solution for exercise in submission.exercises):
         own = [results[exercise.id] for exercise in submission.exercises if exercise.solution == grade_id]
@@ -63,7 +63,7 @@ def _report(result: ExerciseResult) -> list[dict[str, Any]]:
 
 
 def _standing(result: ExerciseResult) -> list[str]:
-    """How an exercise stands; the report with all details follows below the cell."""
+    """The state of an exercise; the report with all details is below the cell."""
     lines = [f"- {headline(result)}"]
     if not shared_message(result):
         lines += [f"  - {MARKS[i.outcome]} {i.sentence}" for i in result.items if i.outcome is not Outcome.PASSED]

@@ -1,6 +1,6 @@
 """A class's grades for other systems: CSV for Canvas and Moodle, Gradescope's results.json, JUnit's XML.
 
-What goes on to students is in the language of their notebooks; the rest is in the language spoken now.
+Texts for students are in the language of their notebooks; the rest is in the current language.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ LONGEST_NAME = 80
 
 
 _DEVICE = re.compile(r"^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?=\.|$)", re.IGNORECASE)
-"""What Windows takes for a device, whatever follows the dot (Microsoft, Naming Files, Paths, and Namespaces)."""
+"""Names of Windows devices, with any extension (Microsoft, Naming Files, Paths, and Namespaces)."""
 
 
 def canvas_csv(record: ClassRecord) -> str:
-    """A file for Import in Canvas's gradebook: five columns on the student, one of points; first the points possible.
+    """A file for Import in Canvas's gradebook: five columns on the student, one of points. Row 1: points possible.
 
-    Canvas finds a student by ID, then by SIS User ID, SIS Login ID (the id here) and name, and takes the column for a
-    new assignment if none has its title. ID is Canvas's own number, of which it reads the leading digits: an
-    `lms_user_id` that is no number is an SIS User ID, lest "2024-117" be somebody else's 2024. Who has no score has no
-    row, for an empty cell would clear a grade that is there. UTF-8; the separator is found by Canvas.
+    Canvas finds a student by ID, then by SIS User ID, SIS Login ID (the id here) and name, and makes a new
+    assignment if none has the column's title. ID is Canvas's own number, of which it reads the leading digits: an
+    `lms_user_id` that is not a number goes into SIS User ID, because "2024-117" would match somebody else's 2024.
+    Students without a score have no row, because an empty cell would clear an existing grade. UTF-8; Canvas detects
+    the separator.
     Source: https://github.com/instructure/canvas-lms, lib/gradebook_importer.rb (`update_column_count`,
     `process_student`, `process_pp`, `csv_stream`).
     """
@@ -55,9 +56,9 @@ def canvas_csv(record: ClassRecord) -> str:
 def moodle_csv(record: ClassRecord) -> str:
     """A file for Import, CSV file, in Moodle's gradebook: map Username to username, or Email address to useremail.
 
-    Where ids are student numbers, Username is mapped to useridnumber. Grade and feedback belong together: Moodle drops
-    the grades if feedback is imported without them. Who has no score has no row; a row whose user Moodle does not know
-    ends the whole import. In the form for the import, encoding and separator are to be UTF-8 and comma.
+    If ids are student numbers, map Username to useridnumber. Map both grade and feedback: Moodle drops the grades if
+    feedback is imported without them. Students without a score have no row; a row with an unknown user ends the whole
+    import. In the import form, choose UTF-8 and comma.
     Sources: https://docs.moodle.org/311/en/Grade_import, note 3; https://github.com/moodle/moodle,
     grade/import/csv/classes/load_data.php (`map_user_data_with_value`, `update_grade_item`).
     """
@@ -69,10 +70,10 @@ def moodle_csv(record: ClassRecord) -> str:
 
 
 def gradescope_results(record: ClassRecord) -> dict[str, str]:
-    """File name -> the content of a results.json, for everybody who has a score.
+    """File name -> the content of a results.json, for everybody with a score.
 
-    A test a check, then one a cell that is graded by hand. `score`, which overrides the sum of the tests, is the score
-    in the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
+    One test per check, then one per hand-graded cell. `score`, which overrides the sum of the tests, is the score in
+    the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
     names = gradescope_files(record)
     with speaking(record.language):
@@ -89,11 +90,11 @@ def gradescope_files(record: ClassRecord) -> dict[str, str]:
 
 
 def junit_xml(record: ClassRecord) -> str:
-    """One file, a test suite a student, a test case a check.
+    """One file, with a test suite per student and a test case per check.
 
-    A check that raised, or failed through its own fault, is an error; one that was not reached is skipped. The class
-    name is the student's id and the exercise's, for systems tell cases apart by class and name: Jenkins takes what
-    stands before the last dot for the package.
+    A check that raised or crashed is an error; one that was not reached is skipped. The class name consists of the
+    student's id and the exercise's, because systems identify cases by class and name; Jenkins takes the part before
+    the last dot as the package.
     Sources: https://github.com/jenkinsci/xunit-plugin, junit-10.xsd; https://github.com/jenkinsci/junit-plugin,
     CaseResult.java; https://github.com/gitlabhq/gitlabhq, lib/gitlab/ci/reports/test_case.rb (`@key`).
     """
@@ -130,7 +131,7 @@ def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
 
 
 def _number(value: float) -> str:
-    """At most four decimals, and never an exponent: Canvas, for one, takes digits, points and commas for numbers."""
+    """At most four decimals and no exponent, because Canvas reads only digits, points and commas."""
     return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
@@ -144,7 +145,7 @@ def _csv(rows: Iterable[list[str]], matched_columns: Container[int]) -> str:
 
 
 def _feedback(student: StudentRecord) -> Iterable[str]:
-    """Why there is no grade, or the exercises in a line each, without anything that the student's code wrote."""
+    """Why there is no grade, or one line per exercise, without any text from the student's code."""
     if student.result is not None:
         if not student.result.checks:
             yield _("The notebook could not be graded.")
@@ -186,9 +187,9 @@ def _test(exercise: str, item: Item) -> dict[str, Any]:
 
 
 def _file_names(students: list[str]) -> dict[str, str]:
-    """Each id -> a file name on any system, no two alike even where case and the composition of characters are one.
+    """Each id -> a file name for any system; no two look alike, even if case and Unicode composition are ignored.
 
-    An id that cannot be a file name as it is, or is like another, gets a digest.
+    An id that cannot be a file name, or resembles another, gets a digest.
     """
     times = Counter(map(_folded, students))
     return {student: _file_name(student, alone=times[_folded(student)] == 1) for student in students}
@@ -216,7 +217,7 @@ def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
 
 
 def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:
-    """(exercise, check, verdict, message, text) of everything that is known of the student."""
+    """(exercise, check, verdict, message, text) of every result of the student."""
     result = student.result
     if result is None:
         yield "notebook", "notebook", "skipped", standing_word(student.standing), ""
@@ -252,5 +253,5 @@ def _count(suites: ET.Element) -> None:
 
 
 def _xml(text: str) -> str:
-    """`text` without the characters that XML 1.0 cannot hold (https://www.w3.org/TR/xml/#charsets)."""
+    """`text` without the characters that XML 1.0 does not allow (https://www.w3.org/TR/xml/#charsets)."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

@@ -1,14 +1,13 @@
 """Results as HTML cards, for notebooks and feedback pages. Everything that comes from outside is escaped.
 
-The same HTML is shown in light and dark themes, with its scripts and style sheets taken away (JupyterLab does that to
-notebooks that are not trusted, and our feedback pages to all), and to people who see no colours or no page at all. So:
+The same HTML must work in light and dark themes, without its scripts and style sheets (JupyterLab removes them from
+untrusted notebooks, our feedback pages always), and for people who see no colours or use a screen reader. So:
 
-- Text has the colour of the page around it. A badge, whose text has a colour of its own, brings its background with it,
-  the two at a contrast of 4.5 or more: that holds in every theme. An error picture is a half-transparent red behind
-  text, which keeps that contrast, too.
-- Lines and empty parts of a bar take the theme's variables in Jupyter and VS Code, and a half-transparent grey, visible
-  on white and on black, elsewhere.
-- Styles are inline, and only adorn: without them the same words stand in the same order.
+- Text has the colour of the page. A badge has its own text colour and background, with a contrast of at least 4.5, so
+  it works in every theme. An error picture is a half-transparent red behind text, which keeps that contrast, too.
+- Lines and empty parts of a bar use the theme's variables in Jupyter and VS Code, and elsewhere a half-transparent
+  grey, visible on white and on black.
+- Styles are inline and only decorate: without them, the same words are in the same order.
 - An outcome is a mark and a word, points are numbers, an error picture is characters with a legend.
 """
 
@@ -33,7 +32,7 @@ from autograder.report.words import (
 )
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
-"""With white on them, and beside white and near-black pages alike, these can be told."""
+"""Distinct with white text on them, and beside both white and near-black pages."""
 
 _COLOURS = {
     Outcome.PASSED: GREEN,
@@ -46,10 +45,10 @@ _COLOURS = {
 }
 
 DEEPEST = 0.5
-"""How much red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
+"""How red the largest error gets; with more, dark grey text on it would be hard to read on a white page."""
 
 _MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
-"""Fonts whose shades can be told. In a Japanese page, `monospace` alone is often one that draws them as hatches."""
+"""Fonts with clear shades. In a Japanese page, `monospace` alone is often one that draws them as hatches."""
 
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
@@ -57,7 +56,7 @@ _CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: n
 
 
 def exercise_html(result: ExerciseResult) -> str:
-    """A card: how the exercise stands, then a row a check, with what was seen where it does not hold."""
+    """A card: the state of the exercise, then one row per check, with what was seen if it failed."""
     shared = shared_message(result)
     name = f" ({escape(title(result))})" if title(result) else ""
     head = (
@@ -65,12 +64,12 @@ def exercise_html(result: ExerciseResult) -> str:
         f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
     )
     rows = [_row(item, with_details=not shared) for item in without_repeats(result)]
-    columns = (_("Outcome"), _("What should hold"), _("Points"))
+    columns = (_("Outcome"), _("Requirement"), _("Points"))
     return card(_("Result of {exercise}").format(exercise=result.id), head + table(columns, rows))
 
 
 def card(label: str, body: str) -> str:
-    """A framed part of a page with a name, in the language that is spoken now."""
+    """A framed part of a page with a name, in the current language."""
     frame = f"border-left: 4px solid {_LINE}; padding: 2px 12px; margin: 4px 0; max-width: 64em; line-height: 1.5"
     return (
         f'<div role="group" aria-label="{html.escape(label)}" lang="{current_language()}" style="{frame}">{body}</div>'
@@ -78,7 +77,7 @@ def card(label: str, body: str) -> str:
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table of HTML cells, with heads that say what a column holds."""
+    """A table of HTML cells, with column heads."""
     style = "border-collapse: collapse; text-align: left; margin: 4px 0"
     heads = "".join(f'<th scope="col" style="{_CELL}">{escape(column)}</th>' for column in columns)
     body = "".join(
@@ -91,20 +90,20 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def badge(mark: str, word: str, colour: str) -> str:
-    """A mark and a word on a coloured ground."""
+    """A mark and a word on a coloured background."""
     style = f"background: {colour}; color: #ffffff; padding: 1px 7px; border-radius: 8px; white-space: nowrap"
     return f'<span style="{style}"><span aria-hidden="true">{mark}</span> {escape(word)}</span>'
 
 
 def bar(share: float) -> str:
-    """A bar filled to `share`. It adorns a number beside it, so screen readers pass over it."""
+    """A bar filled to `share`. It only illustrates a number, so screen readers skip it."""
     track = f"display: inline-block; width: 7em; background: {_GREY_LINE}; background: {_LINE}; line-height: 0.6"
     filled = f"display: inline-block; width: {100 * share:.0f}%; background: {GREEN}"
     return f'<span aria-hidden="true" style="{track}"><span style="{filled}">&nbsp;</span></span>'
 
 
 def lines(text: str) -> str:
-    """Escaped text with its line ends."""
+    """Escaped text with its line breaks."""
     return "<br>".join(escape(line) for line in text.split("\n"))
 
 
@@ -125,7 +124,7 @@ def _row(item: Item, with_details: bool) -> tuple[str, str, str]:
 
 
 def _details(item: Item) -> str:
-    """What was seen, where, why probably, and a question; each on lines of its own."""
+    """What was seen, where, the likely cause, and a question; each on its own lines."""
     parts = [lines(item.seen)] if item.message else []
     if item.picture:
         parts.append(_picture(item.picture))
@@ -135,7 +134,7 @@ def _details(item: Item) -> str:
 
 
 def _picture(rows: tuple[str, ...]) -> str:
-    """The error picture as a grid; the characters stay in it for whoever sees no colours."""
+    """The error picture as a grid, with its characters for people who see no colours."""
     cells = "<br>".join("".join(_shade(mark) for mark in row) for row in rows)
     style = "line-height: 1.3; margin: 4px 0"
     alternative = html.escape(_picture_in_words(rows))
@@ -143,7 +142,7 @@ def _picture(rows: tuple[str, ...]) -> str:
 
 
 def _picture_in_words(rows: tuple[str, ...]) -> str:
-    """What a picture shows, for whoever hears it: where the wrong elements are, counted from 0 as in messages."""
+    """The picture for a screen reader: where the wrong elements are, counted from 0 as in messages."""
     wrong = [(i, j) for i, row in enumerate(rows) for j, mark in enumerate(row) if mark != SHADES[0]]
     return _("Picture of the errors: {wrong} of {n} elements are off, in rows {rows} and columns {columns}.").format(
         wrong=len(wrong),
@@ -154,7 +153,7 @@ def _picture_in_words(rows: tuple[str, ...]) -> str:
 
 
 def _legend() -> str:
-    """The words of the legend, with its marks as they look in the picture."""
+    """The words of the legend, with its marks as in the picture."""
     return re.sub(f"[{SHADES}]", lambda mark: _shade(mark[0]), escape(legend()))
 
 

@@ -1,4 +1,4 @@
-"""All exercises of an assignment at a glance: a line each, the total, and where to go on."""
+"""All exercises of an assignment at a glance: one line each, the total, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from autograder.report.html import bar, card, escape, table
 from autograder.report.words import points, standing, title
 
 BAR = 10
-"""Characters of a bar in text."""
+"""The length of a bar in text."""
 
 
 def next_exercise(results: Sequence[ExerciseResult]) -> ExerciseResult | None:
-    """The first that is not full; None where all are."""
+    """The first exercise without full points; None if there is none."""
     return next((result for result in results if not result.full), None)
 
 
@@ -47,16 +47,14 @@ def overview_html(results: Sequence[ExerciseResult]) -> str:
 
 
 def _headline(results: Sequence[ExerciseResult]) -> str:
-    return _("Your progress: {points} of the points that are given automatically").format(
-        points=points(_score(results), _max(results))
-    )
+    return _("Your progress: {points} of the automatic points").format(points=points(_score(results), _max(results)))
 
 
 def _advice(results: Sequence[ExerciseResult]) -> str:
     following = next_exercise(results)
     if following is None:
-        return _("Everything holds. Well done!")
-    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` helps you on.').format(name=following.id)
+        return _("Everything passed. Well done!")
+    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(name=following.id)
 
 
 def _text_bar(result: ExerciseResult) -> str:

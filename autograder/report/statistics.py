@@ -1,6 +1,6 @@
-"""How hard each check was and how well it tells students apart: classical item analysis over a class's results.
+"""The difficulty of each check, and how well it separates students: classical item analysis of a class's results.
 
-The facility of an item is the mean share of its points that was earned, 1 where everybody has them all. Its
+The facility of an item is the mean share of its points that was earned, 1 if everybody has full points. Its
 discrimination is the corrected item-total correlation, Pearson's correlation over students between the points of the
 item and the rest of the score, which leaves the item itself out:
 
@@ -25,16 +25,16 @@ FEWEST = 3
 """Between two students every correlation is 1 or -1."""
 
 NO_SPREAD = 1e-9
-"""Points that differ by less are equal but for rounding."""
+"""Points that differ by less differ only by rounding."""
 
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """How a class did in one check or one exercise.
+    """The results of a class in one check or one exercise.
 
     Attributes:
-        students: how many have a result for it.
-        discrimination: None where it is undefined: too few students, or no spread in the item or in the rest.
+        students: the number of students with a result for it.
+        discrimination: None if undefined: too few students, or no spread in the item or in the rest.
     """
 
     max: float
@@ -44,17 +44,17 @@ class ItemStatistics:
 
 
 def discrimination(item: np.ndarray, rest: np.ndarray) -> float | None:
-    """The correlation of two columns of points; None where it is undefined."""
+    """The correlation of two columns of points; None if undefined."""
     if len(item) < FEWEST or min(np.ptp(item), np.ptp(rest)) < NO_SPREAD:
         return None
     return float(np.corrcoef(item, rest)[0, 1])
 
 
 def item_statistics(results: Sequence[SubmissionResult], exercise: str, check: str | None = None) -> ItemStatistics:
-    """Facility and discrimination of a check, or of a whole exercise, among those who have a result for it.
+    """Facility and discrimination of a check, or of a whole exercise, among students with a result for it.
 
     Raises:
-        ValueError: nobody has.
+        ValueError: nobody has a result.
     """
     rows = [(found, result.score) for result in results if (found := _points(result, exercise, check)) is not None]
     if not rows:

@@ -11,10 +11,10 @@ from autograder.report.words import MARKS, headline, legend, outcome_word, point
 
 
 def exercise_text(result: ExerciseResult, width: int = 0) -> str:
-    """A headline, then one line a check, with what was seen below those that do not hold.
+    """A headline, then one line per check, with what was seen below those that failed.
 
     Args:
-        width: where lines are broken; 0 leaves them whole.
+        width: the line width; 0 means no wrapping.
     """
     shared = shared_message(result)
     lines = [headline(result)]
@@ -33,12 +33,12 @@ def exercise_text(result: ExerciseResult, width: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without the control characters by which a student's output could drive a terminal or reorder a line."""
+    """`text` without control characters: a student's output could use them to drive a terminal or reorder a line."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "", text)
 
 
 def say(text: str) -> None:
-    """Print `text`; what stdout cannot show becomes "?", for a student's notebook must not fail over it."""
+    """Print `text`, with "?" for characters that stdout cannot show: a student's notebook must not fail on them."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding))
 

@@ -34,7 +34,7 @@ def outcome_word(outcome: Outcome) -> str:
 
 
 def title(result: ExerciseResult) -> str:
-    """The exercise's title in the student's language; "" where it has none."""
+    """The exercise's title in the student's language; "" if it has none."""
     try:
         name = exercise(result.id).title
     except UnknownExercise:
@@ -48,37 +48,37 @@ def points(score: float, maximum: float) -> str:
 
 
 def standing(result: ExerciseResult) -> str:
-    """How the exercise stands, in a few words."""
+    """The state of the exercise, in a few words."""
     if result.full:
-        return _("everything holds")
+        return _("everything passed")
     if all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
-        return _("not attempted yet")
+        return _("nothing written yet")
     passed = sum(item.outcome is Outcome.PASSED for item in result.items)
-    return _("{passed} of {n} checks hold").format(passed=passed, n=len(result.items))
+    return _("{passed} of {n} checks passed").format(passed=passed, n=len(result.items))
 
 
 def headline(result: ExerciseResult) -> str:
-    """One line that says how the exercise stands."""
+    """One line with the state of the exercise."""
     return _("{exercise}: {points} points, {standing}").format(
         exercise=result.id, points=points(result.score, result.max), standing=standing(result)
     )
 
 
 def shared_message(result: ExerciseResult) -> str:
-    """The one reason for all items (a stub, a crash), which is then said once; "" where they differ."""
+    """The message that all items share (a stub, a crash), to be shown once; "" if they differ."""
     messages = {item.message for item in result.items}
     return messages.pop() if len(messages) == 1 and len(result.items) > 1 else ""
 
 
 def without_repeats(result: ExerciseResult) -> list[Item]:
-    """The items, with what an earlier one says already, an error or a cause, not said at length again."""
+    """The items, without long repetitions of an earlier error or cause."""
     said: set[str] = set()
 
     def shortened(item: Item) -> Item:
         if item.outcome not in (Outcome.FAILED, Outcome.RAISED):
             return item
         again = bool(item.seen) and item.seen in said
-        seen = _("The same as above.") if again else item.seen
+        seen = _("Same as above.") if again else item.seen
         cause, question = ("", "") if item.cause in said else (item.cause, item.question)
         said.update((item.seen, item.cause))
         message = "\n".join(text for text in (seen, cause, question) if text)
@@ -88,7 +88,7 @@ def without_repeats(result: ExerciseResult) -> list[Item]:
 
 
 def legend() -> str:
-    """What the characters of an error picture mean."""
-    return _("where the error sits: {right} right, {small} small, {large} as large as the value").format(
+    """The meaning of the characters of an error picture."""
+    return _("size of the error: {right} none, {small} small, {large} as large as the value").format(
         right=SHADES[0], small=SHADES[1], large=SHADES[-1]
     )

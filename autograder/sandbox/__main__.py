@@ -1,8 +1,8 @@
-"""The warm parent: `python -m autograder.sandbox`, started by `autograder.sandbox.fork_server` and by nobody else.
+"""The warm parent: `python -m autograder.sandbox`, started only by `autograder.sandbox.fork_server`.
 
-It imports what notebooks need, once, and then forks a worker for every submission, so that one is ready in
-milliseconds and nothing that a student's code does outlives it. Where processes cannot be forked safely (macOS,
-Windows) it becomes a worker itself. It never holds an expected value, a seed or a score.
+It imports what notebooks need, once, and then forks a worker for every submission: a worker is ready in milliseconds,
+and nothing that a student's code does outlives it. On systems where forking is not safe (macOS, Windows), it becomes a
+worker itself. It never holds expected values, seeds or scores.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from autograder.sandbox import frames
 from autograder.sandbox.folder import clear, is_too_full
 
 LOOK_SECONDS = 0.2
-"""How often the parent looks whether a worker fills its folder."""
+"""Seconds between checks of the size of a worker's folder."""
 
 
 def main() -> None:
-    """Get ready, then serve the grader until it is gone."""
+    """Prepare, then serve the grader until it closes the connection."""
     control = _control_socket()
     settings = json.loads(frames.receive(control))
     box = Path(settings["box"])
@@ -41,7 +41,7 @@ def main() -> None:
         _enter(box)
         shell = _warm_shell(settings["figures"])
         address_space, rules = _lock_down(settings, box)
-    except Exception as error:  # said to the grader, which then tries a lower level
+    except Exception as error:  # sent to the grader, which then tries a lower level
         ready = {"ready": False, "reason": f"{type(error).__name__}: {error}"[:2000]}
     frames.send(control, json.dumps(ready).encode())
     if not ready["ready"]:
@@ -61,9 +61,9 @@ class _Prepared:
 
     Attributes:
         shell: runs cells.
-        address_space: bytes that the libraries take.
-        rules: the system call filter, or None where there is none.
-        box: the folder in which workers have theirs.
+        address_space: bytes used by the libraries.
+        rules: the system call filter, or None.
+        box: the folder that contains the workers' folders.
         settings: the grader's.
     """
 
@@ -75,15 +75,16 @@ class _Prepared:
 
 
 class _Parent:
-    """Answers the grader: `f` and a socket fork a worker for it, `r` ends the worker and clears its folder, `c` asks
-    for the worker's computing time."""
+    """Answers the grader: `f` and a socket fork a worker, `r` ends the worker and clears its folder, `c` asks for the
+    worker's computing time.
+    """
 
     def __init__(self, control: socket.socket, prepared: _Prepared) -> None:
         self._control, self._prepared, self._box = control, prepared, prepared.box
         self._worker: int | None = None
 
     def run(self) -> None:
-        """Until the grader closes its end."""
+        """Serve until the grader closes the connection."""
         try:
             while order := self._next_order():
                 match order:
@@ -125,7 +126,7 @@ class _Parent:
             os._exit(0)
 
     def _computing_seconds(self) -> float:
-        """What the worker computed so far, in user and system mode; nan where that cannot be told."""
+        """The worker's computing time so far, user and system; nan if unknown."""
         if self._worker is None:
             return math.nan
         try:
@@ -138,7 +139,7 @@ class _Parent:
         if self._worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._worker, signal.SIGKILL)
-                # At the basic level students' code can start processes; those that stay in its session go with it.
+                # At the basic level students' code can start processes; those in its session are killed with it.
                 os.killpg(self._worker, signal.SIGKILL)
             os.waitpid(self._worker, 0)
             self._worker = None
@@ -148,7 +149,7 @@ def _become_worker(connection: socket.socket, prepared: _Prepared) -> None:
     from autograder.sandbox.serve import serve
 
     _enter(prepared.box)
-    os.dup2(0, 2)  # nothing that student code prints past Python goes anywhere
+    os.dup2(0, 2)  # drop what student code prints without Python
     if prepared.rules is not None:
         from autograder.sandbox.lockdown import copy_without_permissions, filter_system_calls
 
@@ -159,7 +160,7 @@ def _become_worker(connection: socket.socket, prepared: _Prepared) -> None:
 
 
 def _control_socket() -> socket.socket:
-    """The socket to the grader, moved away from where student code reads and prints."""
+    """The socket to the grader, moved to another descriptor than student code reads and prints to."""
     if sys.platform == "win32":
         control = socket.fromshare(sys.stdin.buffer.read())
     else:
@@ -179,14 +180,14 @@ def _drop_privileges(uid: int, box: Path) -> None:
 
 
 def _enter(box: Path) -> None:
-    """Make the worker's folder anew and go there."""
+    """Make the worker's folder again and change into it."""
     folder = box / "work"
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
 
 
 def _warm_shell(figures: bool) -> Any:
-    """Import everything that student code could need from outside its folder, and make the shell that runs cells."""
+    """Import everything that student code may need from outside its folder, and make the shell that runs cells."""
     import matplotlib.pyplot
     import matplotlib_fontja  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401
@@ -215,7 +216,7 @@ def _lock_down(settings: dict[str, Any], box: Path) -> tuple[int, Any]:
     """Apply the level's restrictions that workers inherit.
 
     Returns:
-        The address space that the libraries take, and the system call filter that is each worker's own, if any.
+        The address space that the libraries take, and the system call filter for each worker, if any.
     """
     from autograder.sandbox import limits, lockdown
 

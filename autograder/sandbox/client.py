@@ -1,5 +1,6 @@
-"""Running one submission: cells and probes are asked of a worker, which is believed nothing and stopped when it
-misbehaves."""
+"""Runs one submission in workers: it sends them cells and probes, trusts nothing that they answer, and kills them if
+necessary.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from autograder.sandbox.limits import (
 )
 
 MOST_HOSTS = 3
-"""How often one submission is begun anew because the warm parent was gone; after that it counts as its own doing."""
+"""How often a submission is restarted because the warm parent was lost; after that the submission is to blame."""
 
 
 class Figures(StrEnum):
@@ -52,11 +53,11 @@ class WorkerDied(Exception):
 
 @dataclass
 class Run:
-    """What came of running a submission.
+    """The results of running a submission.
 
     Attributes:
         outputs: by cell index, outputs in the notebook format.
-        observations: by exercise id, one for each case, or a sentence that says why there are none.
+        observations: by exercise id, one observation per case, or a sentence that says why there are none.
     """
 
     outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
@@ -73,21 +74,21 @@ def run_submission(
 ) -> Run:
     """Run a submission's cells from top to bottom in a new worker, then probe its exercises there.
 
-    A cell that kills the process or will not stop is left out when a new worker takes over; an exercise that does
-    so loses its own observations only. What may come to code that was stopped for its time already gets the short
-    limits of `Limits.after_a_stop`, so that an endless loop is waited for once.
+    If a cell kills the process or does not stop, a new worker continues without it; if an exercise does, only its own
+    observations are lost. Code that may use something that was stopped before gets the short limits of
+    `Limits.after_a_stop`, so that an endless loop costs the full time only once.
 
     Args:
         cases: exercise id -> the cases to probe it on.
         figures: which figures are drawn.
-        host: where workers come from; None for the one that this process shares.
-        files: name -> content of what lies beside the notebook; it is put into the worker's folder first.
+        host: makes the workers; None for the one shared by this process.
+        files: name -> content of files beside the notebook, which are put into the worker's folder first.
     """
     return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
 
 
 class _Running:
-    """One submission on its way through as many workers as it takes."""
+    """One submission, run in as many workers as necessary."""
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class _Running:
         self._run = Run()
 
     def run(self) -> Run:
-        """All cells, then all exercises; a new worker after each that died."""
+        """Run all cells, then all exercises, with a new worker after each that died."""
         lost = 0
         while True:
             try:
@@ -125,12 +126,12 @@ class _Running:
                 return self._run
 
     def _run_cells(self, worker: Worker) -> bool:
-        """Whether the worker has come through all cells."""
+        """Whether the worker survived all cells."""
         for cell in self._cells:
             if cell.index in self._fatal:
                 continue
             if time.monotonic() > self._deadline and cell.grade_id not in self._answers:
-                # Only what may earn points is still run, so that no number of slow cells makes a grader wait for long.
+                # Now only cells that may earn points are run, so that slow cells cannot delay a grader for long.
                 self._run.outputs[cell.index] = [_error_output(_whole_took_too_long())]
                 continue
             try:
@@ -143,8 +144,9 @@ class _Running:
         return True
 
     def _wants_figures(self, cell: Cell) -> bool:
-        """With BY_HAND, cells that somebody will look at to grade them: nbgrader's that no exercise judges, and others
-        that may hold the answer to one of these."""
+        """With BY_HAND, whether a person looks at the cell to grade it: it has an nbgrader name and no exercise, or may
+        contain the answer to such a cell.
+        """
         by_hand = cell.shown or (cell.grade_id is not None and cell.grade_id not in self._answers)
         return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
 
@@ -163,7 +165,7 @@ class _Running:
 
     @contextmanager
     def _limited(self, worker: Worker, names: Iterable[str]) -> Iterator[None]:
-        """Run code that uses `names` in the body: at short limits where an earlier stop may have been their doing."""
+        """Run the body, whose code uses `names`: with short limits if they may have caused an earlier stop."""
         asked_for = self._asked_for & self._submission.names_behind(names)
         worker.stopped_before = not self._stopped.isdisjoint(asked_for)
         try:
@@ -179,11 +181,11 @@ class _Running:
 
 
 class Worker:
-    """One worker, with a folder of `files` that is gone afterwards. HostLost may come from anything it does.
+    """One worker, with a temporary folder of `files`. All methods may raise HostLost.
 
     Attributes:
-        stopped_before: whether what is run next uses code that was stopped once already.
-        overran: whether what was run last took all its time.
+        stopped_before: whether the next request uses code that was stopped before.
+        overran: whether the last request used all its time.
     """
 
     def __init__(self, host: Host, limits: Limits, deadline: float, files: Mapping[str, bytes] = {}) -> None:
@@ -213,7 +215,7 @@ class Worker:
         return _accepted(reply.get("outputs"), self._limits)
 
     def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
-        """What is seen of `exercise` on `cases`, or why nothing is. Raises WorkerDied."""
+        """The observations of `exercise` on `cases`, or why there are none. Raises WorkerDied."""
         seconds, start = self._allow("probe_seconds"), time.monotonic()
         records = [values.to_record(case) for case in cases]
         request = {"exercise": exercise.id, "cases": records, "seconds": seconds}
@@ -222,7 +224,7 @@ class Worker:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds
             return self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed)
         if reply.get("too_large") is True:
-            return _("Your code returned more data than can be looked at.")
+            return _("Your code returned too much data to check.")
         if type(reply.get("broke")) is str:
             return _("Your code raised {type}: {message}").format(type=reply["broke"][:60], message="-")
         try:
@@ -234,9 +236,9 @@ class Worker:
         return _unreadable()
 
     def _allow(self, limit: str) -> float:
-        """Computing time under `limit`, one of `Limits`, within what is left for all.
+        """The computing time for a request: `limit`, one of `Limits`, or less if less is left in total.
 
-        It is a little even when all is used up, so that good work still counts.
+        A little is allowed even if nothing is left, so that good work still counts.
         """
         seconds = getattr(self._limits.after_a_stop() if self.stopped_before else self._limits, limit)
         left = (self._deadline - time.monotonic()) / CLOCK_FACTOR
@@ -250,7 +252,7 @@ class Worker:
     def _run(self, message: dict[str, Any], seconds: float, most_text: int = values.MAX_TEXT) -> dict[str, Any]:
         """The reply to `message`, for which the worker may compute for `seconds`.
 
-        It is to stop by itself then; what it computes is measured from outside too.
+        The worker is supposed to stop by itself then; its computing time is also measured from outside.
         """
         start, before = time.monotonic(), self._host.computing_seconds()
 
@@ -264,7 +266,7 @@ class Worker:
         finally:
             waited = time.monotonic() - start
             computed = self._host.computing_seconds() - before
-            # Where nobody can tell computing time, it is at most the time on the clock.
+            # If computing time is unknown, wall-clock time is an upper bound.
             took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
             self.overran = took_all or waited >= CLOCK_FACTOR * seconds
 
@@ -275,7 +277,7 @@ class Worker:
         most_text: int = values.MAX_TEXT,
         look: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """The reply to `message`. Sending, waiting and reading what came all count against `seconds` on the clock."""
+        """The reply to `message`. Sending, waiting and reading all count against `seconds` of wall-clock time."""
         deadline = time.monotonic() + seconds
         try:
             frames.send(self._connection, encoding.pack(message), deadline - time.monotonic())
@@ -324,9 +326,9 @@ _OUTPUT_FIELDS: dict[str, dict[str, type]] = {
 
 
 def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
-    """Those of a worker's claimed outputs that have the form of one, as far as the caps allow.
+    """The claimed outputs that have a valid form, within the limits.
 
-    The worker's shell keeps to the same caps; what comes here may have been written past it.
+    The worker's shell keeps the same limits, but student code may have bypassed it.
     """
     kept: list[dict[str, Any]] = []
     texts, images = 2 * limits.text_chars, limits.image_bytes

@@ -1,4 +1,4 @@
-"""Folders for workers: made, cleared and looked after, whatever student code puts there."""
+"""Folders for workers: made, cleared and watched, whatever student code puts into them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PREFIX = "autograder-"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A temporary folder, gone afterwards; those of processes that were killed before they could clean up go, too."""
+    """A temporary folder. It also removes those of processes that were killed before they could clean up."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
         if not _runs(int(left.name.split("-")[1])) and left.stat().st_uid == os.geteuid():  # POSIX alone gets here
             shutil.rmtree(left, ignore_errors=True)
@@ -38,10 +38,10 @@ def _runs(process: int) -> bool:
 
 
 def clear(folder: Path) -> bool:
-    """Delete everything in `folder`; False if something would not go.
+    """Delete everything in `folder`; False if something remains.
 
-    Folders inside folders are moved up before they are looked into, so that no depth or length of a path matters.
-    Links are never followed.
+    Nested folders are moved up before they are searched, so that no depth or path length matters. Links are never
+    followed.
     """
     names = (f"{n:x}" for n in itertools.count())
     try:
@@ -58,7 +58,7 @@ def clear(folder: Path) -> bool:
 
 
 def is_too_full(folder: Path, most_bytes: int, most_entries: int) -> bool:
-    """Whether `folder` holds more than it may, or cannot even be looked through."""
+    """Whether `folder` exceeds its limits, or cannot be searched."""
     entries = size = 0
     waiting = [os.fspath(folder)]
     try:
@@ -79,7 +79,7 @@ def is_too_full(folder: Path, most_bytes: int, most_entries: int) -> bool:
 
 
 def _deleted_files(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Delete all files in `folder` and give the folders in it."""
+    """Delete all files in `folder` and return its folders."""
     with os.scandir(folder) as found:
         entries = list(found)
     for entry in entries:

@@ -1,4 +1,4 @@
-"""The trusted side of a warm parent: starts it at the best isolation level there is, and gets workers from it."""
+"""The trusted side of a warm parent: starts it at the best available isolation level, and gets workers from it."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ START_SECONDS = 60.0
 START_TRIES = 5
 ORDER_SECONDS = 10.0
 KILLED = (-9, 128 + 9)
-"""What a killed process ends with, and what bubblewrap does when the process in it was killed."""
+"""Exit codes of a killed process, and of bubblewrap if its process was killed."""
 
 FORKS = sys.platform == "linux"
-"""Elsewhere a process that has run numerical libraries cannot be forked safely; every worker starts cold there."""
+"""On other systems, a process that has used numerical libraries cannot be forked safely: every worker starts cold."""
 
 KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTYPE")
 """The environment variables that students' code inherits; tokens and keys stay out."""
 
 
 class HostBroken(Exception):
-    """Workers cannot be had as asked: a fault of the installation or the system, not of a student."""
+    """Workers cannot be started as requested: a fault of the installation or the system, not of a student."""
 
 
 class HostLost(Exception):
-    """The warm parent is gone, and with it what its worker was doing; `Host.start` brings up a new one."""
+    """The warm parent died, and its worker with it; the next `Host.start` starts a new one."""
 
 
 class Host:
-    """Where workers come from, one at a time, each with an empty folder.
+    """Makes workers, one at a time, each with an empty folder.
 
     Attributes:
         level: how workers are isolated.
-        unavailable: why each better level is not to be had here.
+        unavailable: why each better level is not available here.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Host:
         """Start a warm parent.
 
         Args:
-            level: the isolation level; None for the best that works here, which is found by trying.
+            level: the isolation level; None for the best that works here, found by trying.
             guarded: folders that students' code must not be able to read.
             figures: whether figures will be drawn.
-            own_code: whether whoever starts this checks their own notebook; only then may it run as root.
+            own_code: whether users check their own notebook; only then may it run as root.
 
         Raises:
-            HostBroken: there is no such level here, or no worker at all; the message says why.
+            HostBroken: this level, or any worker, is not available; the message says why.
         """
         self._guarded = [str(path) for path in guarded]
         self._figures, self._own_code, self._limits = figures, own_code, limits
@@ -89,7 +89,7 @@ class Host:
             self.unavailable[candidate] = reason
         reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
         raise HostBroken(
-            _("The process that runs students' code does not start. It said:\n{details}").format(details=reasons)
+            _("The process that runs students' code does not start. Its output:\n{details}").format(details=reasons)
         )
 
     def __enter__(self) -> Host:
@@ -102,7 +102,7 @@ class Host:
         """A connection to a new worker.
 
         Raises:
-            HostLost: the warm parent was gone; the next start brings up a new one.
+            HostLost: the warm parent died; the next start makes a new one.
         """
         control = self._control or self._launch()
         if not FORKS:
@@ -120,7 +120,7 @@ class Host:
         """End the worker, whatever it does, and delete its folder.
 
         Raises:
-            HostLost: the warm parent was gone; the next start brings up a new one.
+            HostLost: the warm parent died; the next start makes a new one.
         """
         if not FORKS:
             self.close()
@@ -128,10 +128,10 @@ class Host:
             self.close()  # its folder cannot be cleared: leave it behind, with the folder
 
     def computing_seconds(self) -> float:
-        """What the worker computed so far, in user and system mode; nan where that cannot be told.
+        """The worker's computing time so far, user and system; nan if unknown.
 
         Raises:
-            HostLost: the warm parent was gone; the next start brings up a new one.
+            HostLost: the warm parent died; the next start makes a new one.
         """
         if not FORKS or self._process is None:
             return math.nan
@@ -141,7 +141,7 @@ class Host:
     def close(self) -> None:
         """End the warm parent and its worker, and delete the folder."""
         if self._control is not None:
-            self._control.close()  # upon which it clears up after itself and ends
+            self._control.close()  # it then cleans up and ends
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2.0 if FORKS else 0.0)
@@ -173,7 +173,7 @@ class Host:
     # --- starting ---
 
     def _try(self) -> str | None:
-        """Why this level is not to be had here; None if it is, with the warm parent running."""
+        """Why this level is not available here; None if it is, with the warm parent running."""
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
         reason = ""
@@ -186,16 +186,16 @@ class Host:
         return reason or "it ended at once"
 
     def _try_again_and_again(self) -> str | None:
-        """What `_try_once` finds; "" where the warm parent was lost every time."""
+        """The result of `_try_once`; "" if the warm parent was lost every time."""
         for _number in range(START_TRIES):
             try:
                 return self._try_once()
-            except (HostLost, frames.Closed):  # something may kill it, which tells nothing of the level
+            except (HostLost, frames.Closed):  # something else may have killed it, which says nothing about the level
                 self.close()
         return ""
 
     def _try_once(self) -> str | None:
-        """Why there is no warm parent that holds what its level promises; None if there is one, running."""
+        """Why no warm parent keeps this level's promises; None if one does, and is running."""
         try:
             self._launch()
             possible = self._possible() if self.level is not Level.BASIC else []
@@ -208,7 +208,7 @@ class Host:
         return None
 
     def _possible(self) -> list[str]:
-        """What a trial worker manages to do that it must not."""
+        """What a trial worker can do although it must not."""
         with tempfile.TemporaryDirectory() as outside, self.start() as worker:
             greeting = {"limits": vars(self._limits), "language": "en"}
             for message in (greeting, {"trial": [outside, *self._guarded]}):
@@ -256,17 +256,17 @@ class Host:
 
 
 def too_weak(host: Host, option: str) -> str:
-    """Why nothing is graded at the basic level unless `option` asks for it."""
+    """Why nothing is graded at the basic level without `option`."""
     reasons = "\n".join(f"{level}: {reason}" for level, reason in host.unavailable.items())
     return _(
-        "Nothing was graded: on this system students' code could read and change your files while it runs. Grade on "
-        "Linux or in a container (the instructor guide says how), or accept that with {option}.\n{reasons}"
+        "Nothing was graded: on this system, students' code could read and change your files. Grade on Linux or in a "
+        "container (see the instructor guide), or accept the risk with {option}.\n{reasons}"
     ).format(option=option, reasons=reasons)
 
 
 @cache
 def shared_host(guarded: tuple[Path, ...] = (), figures: bool = False, own_code: bool = True) -> Host:
-    """The host of this process for these settings, started when it is first asked for."""
+    """This process's host for these settings, started on first use."""
     host = Host(guarded=guarded, figures=figures, own_code=own_code)
     atexit.register(host.close)
     return host
@@ -320,7 +320,7 @@ def _environment(scratch: Path, home: Path) -> dict[str, str]:
 
 @cache
 def _font_cache() -> Path:
-    """A folder with matplotlib's list of fonts, which takes seconds to make: made once, here, and copied to workers."""
+    """A folder with matplotlib's font list, which takes seconds to make: made here once, and copied to workers."""
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
     folder = Path(base) / "gradient-pathology" / "matplotlib"
     if not list(folder.glob("fontlist-*.json")):

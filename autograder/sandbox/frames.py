@@ -13,11 +13,11 @@ from autograder.checks.values import MAX_BYTES
 _CHUNK = 2**20
 
 LOOK_SECONDS = 0.25
-"""How often who waits for a message looks whether to wait on."""
+"""Seconds between calls of `look` while waiting for a message."""
 
 
 class Closed(Exception):
-    """The other side is gone, or speaks another language."""
+    """The other side closed the connection, or does not speak this protocol."""
 
 
 def send(connection: socket.socket, message: bytes, seconds: float = math.inf) -> None:
@@ -37,14 +37,14 @@ def send(connection: socket.socket, message: bytes, seconds: float = math.inf) -
 
 
 def receive(connection: socket.socket, seconds: float = math.inf, look: Callable[[], None] | None = None) -> bytes:
-    """The next message, whole. `seconds` is for all of it: one that drips in is no way to gain time.
+    """The next whole message. `seconds` is for all of it: sending byte by byte gains no time.
 
     Args:
-        look: called again and again while it is waited for; what it raises ends the waiting.
+        look: called repeatedly while waiting; its exceptions end the waiting.
 
     Raises:
-        TimeoutError: it was not there in time.
-        Closed: the other side is gone, or announces a message that is too long.
+        TimeoutError: it did not arrive in time.
+        Closed: the connection is closed, or the announced message is too long.
     """
     deadline = time.monotonic() + seconds
     (length,) = struct.unpack(">I", _exactly(connection, 4, deadline, look))

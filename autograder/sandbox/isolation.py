@@ -1,11 +1,11 @@
-"""How well students' code is kept to itself: the levels, and the command that starts a warm parent at each.
+"""Isolation of students' code: the levels, and the command that starts a warm parent at each.
 
-- `basic` (any system): a process and a folder of its own, a clean environment, limits. The code runs as the user who
-  grades and can read and write that user's files.
+- `basic` (any system): a separate process and folder, a clean environment, limits. The code runs as the user who grades
+  and can read and write that user's files.
 - `strong` (Linux, no root): also Landlock and a system call filter (`autograder.sandbox.lockdown`): no other files, no
-  network, no new processes, no hand on other processes.
-- `full` (Linux with bubblewrap): the warm parent lives in namespaces of its own, with nothing of the machine but
-  Python and its libraries, and in it every worker is held as at `strong`.
+  network, no new processes, no access to other processes.
+- `full` (Linux with bubblewrap): the warm parent is in its own namespaces, with only Python and its libraries from the
+  machine, and every worker in it is also restricted as at `strong`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import autograder
 
 FIRST_UID = 61200
-"""Workers that root starts run as this user or one of the next; no distribution gives these numbers to anybody."""
+"""Workers of root run as this user or one of the next; no distribution assigns these numbers."""
 _UIDS = 300
 
 _SYSTEM = """
@@ -39,7 +39,7 @@ class Level(StrEnum):
 
 
 def unprivileged_uid() -> int | None:
-    """The user that workers become where root starts them; None where they stay the user that they are."""
+    """The user that workers become if root starts them; None if the user does not change."""
     return FIRST_UID + os.getpid() % _UIDS if hasattr(os, "geteuid") and os.geteuid() == 0 else None
 
 
@@ -47,7 +47,7 @@ def readable_paths() -> list[Path]:
     """Files and folders that students' code may read at `strong` and `full`: Python and what it needs."""
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()]
     python += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    # Those of the user, the system and other environments, which a .pth file may name; no folder of somebody's own.
+    # Site folders of the user, the system and other environments, which a .pth file may name; no personal folders.
     python += [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
     package = Path(autograder.__file__).parent
     paths = dict.fromkeys([*map(Path, python), package, *map(Path, _SYSTEM)])
@@ -60,7 +60,7 @@ def command(level: Level, scratch: Path, box: Path, box_bytes: int, with_proc: b
     Args:
         scratch: a folder it may read.
         box: the folder in it where workers may write.
-        with_proc: at `full`, whether /proc is there; inside some containers it cannot be.
+        with_proc: at `full`, whether /proc is available; inside some containers it is not.
 
     Raises:
         FileNotFoundError: the level needs bubblewrap, which is not installed.
@@ -84,7 +84,7 @@ def command(level: Level, scratch: Path, box: Path, box_bytes: int, with_proc: b
         else:
             arguments += ["--ro-bind-try", system, system]
     paths = [path for path in [*readable_paths(), scratch] if path.parts[1] not in ("usr", "lib", "lib64", "dev")]
-    # Folders on the way to them, which would be closed to all but their maker.
+    # Parent folders, which would otherwise be closed to other users.
     for parent in dict.fromkeys(parent for path in paths for parent in reversed(path.parents[:-1])):
         arguments += ["--perms", "0755", "--dir", str(parent)]
     for path in paths:

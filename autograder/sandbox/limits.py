@@ -1,4 +1,4 @@
-"""What a student's code may take, and how a process holds itself to it."""
+"""Limits on a student's code, and how a process applies them to itself."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if sys.platform != "win32":
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps on one submission.
+    """Limits on one submission.
 
     Attributes:
-        cell_seconds, probe_seconds: computing time of one cell, and of all cases of one exercise. On the clock they may
-            take `CLOCK_FACTOR` times as long.
-        total_seconds: time on the clock of the whole submission, restarts included.
-        memory_bytes: address space on top of what the libraries take.
-        file_bytes: size of any file that is written.
-        folder_bytes, folder_entries: what the submission's folder may hold in all.
+        cell_seconds, probe_seconds: computing time of one cell, and of all cases of one exercise. Wall-clock time may
+            be `CLOCK_FACTOR` times as long.
+        total_seconds: wall-clock time of the whole submission, restarts included.
+        memory_bytes: address space beyond that of the libraries.
+        file_bytes: the size of any written file.
+        folder_bytes, folder_entries: total size of the submission's folder.
         text_chars, image_bytes: what is kept of one cell's output.
     """
 
@@ -42,7 +42,7 @@ class Limits:
     image_bytes: int = 4 * 2**20
 
     def after_a_stop(self) -> Limits:
-        """The limits of code that uses what has been stopped once already: right code needs far less than these."""
+        """The limits of code that uses something that was stopped before; right code needs far less."""
         return replace(
             self,
             cell_seconds=min(self.cell_seconds, max(5.0, self.cell_seconds / 2)),
@@ -51,35 +51,35 @@ class Limits:
 
 
 CLOCK_FACTOR = 4.0 if hasattr(signal, "setitimer") else 1.0
-"""How many times its computing time code may take on the clock: it may wait for something, and a busy machine lets it
-wait. Without timers (Windows) computing time is not measured, and the clock alone counts."""
+"""Wall-clock limit as a multiple of the computing limit: code may wait for something, or for a busy machine. Without
+timers (Windows), computing time is not measured and only the clock counts."""
 
 MIME_TYPES = ("text/plain", "text/latex", "image/png")
-"""What is kept of a display: nothing that a browser would run."""
+"""The media types that are kept of a display: none that a browser would run."""
 
 MOST_OUTPUTS = 200
 """How many outputs of one cell are kept."""
 
 GRACE_SECONDS = 2.0
-"""How long the trusted side waits after a limit that the code was to keep by itself, before it kills the process."""
+"""How long the trusted side waits after a limit before it kills a process that did not stop by itself."""
 
 RING_AGAIN_SECONDS = 0.5
-"""How soon code that swallows `OutOfTime` meets the next one."""
+"""Seconds until the next `OutOfTime` for code that swallows one."""
 
 
 class OutOfTime(BaseException):
-    """Raised inside code that runs longer than it may. No Exception, so that `except Exception` lets it through.
+    """Raised inside code that exceeds its time. It is not an Exception, so that `except Exception` does not catch it.
 
     The message is that of `took_too_long`.
     """
 
 
 def took_too_long(seconds: float, on_the_clock: bool) -> str:
-    """What a student reads about code that was stopped after `seconds` of computing, or on the clock."""
+    """The message for a student whose code was stopped after `seconds` of computing, or on the clock."""
     if on_the_clock:
         sentence = _(
-            "Your code was stopped after {seconds:.0f} s on the clock. Does it wait for something, or is there a loop "
-            "that never ends?"
+            "Your code was stopped after {seconds:.0f} s on the clock. Does it wait for something, or is there a "
+            "loop that never ends?"
         )
     else:
         sentence = _("Your code was stopped after {seconds:.0f} s of computing. Is there a loop that never ends?")
@@ -87,20 +87,20 @@ def took_too_long(seconds: float, on_the_clock: bool) -> str:
 
 
 def less_than_usual() -> str:
-    """Why `Limits.after_a_stop` held."""
-    return _("That is less than usual: code that it uses had been stopped before.")
+    """Why the limits of `Limits.after_a_stop` applied."""
+    return _("The limit is lower than usual because code that it uses was stopped before.")
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` in the body after `seconds` of computing, or `CLOCK_FACTOR` times as many on the clock.
 
-    A limit around this one holds on. Without a limit where there are no timers (Windows, threads).
+    An outer limit stays in force. There is no limit if there are no timers (Windows, threads).
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Computing is that of the whole process, in user and system mode, so that waiting for a busy machine is none.
+    # Computing time of the whole process, user and system: waiting for a busy machine does not count.
     computing = _ringing(signal.ITIMER_PROF, signal.SIGPROF, time.process_time, seconds, on_the_clock=False)
     waiting = _ringing(signal.ITIMER_REAL, signal.SIGALRM, time.monotonic, CLOCK_FACTOR * seconds, on_the_clock=True)
     with computing, waiting:
@@ -130,10 +130,10 @@ def _ringing(timer: int, number: int, clock: Callable[[], float], seconds: float
 
 
 def confine(limits: Limits, address_space: int) -> None:
-    """Hold this process to `limits` for good, as far as the system can.
+    """Apply `limits` to this process permanently, as far as the system can.
 
     Args:
-        address_space: bytes that it takes already.
+        address_space: bytes that it uses already.
     """
     if sys.platform == "win32":
         return
@@ -152,7 +152,7 @@ def confine(limits: Limits, address_space: int) -> None:
 
 
 def address_space() -> int:
-    """Bytes of address space this process takes now."""
+    """The bytes of address space that this process uses now."""
     if sys.platform != "win32":
         with suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()

@@ -1,9 +1,9 @@
-"""What a process on Linux takes from itself for good before students' code runs in it: the levels `strong` and `full`.
+"""Restrictions that a Linux process applies to itself before it runs students' code: the levels `strong` and `full`.
 
-Landlock (file system, TCP, signals, abstract sockets) is applied once, by the warm parent, and inherited by every
-worker. The system call filter is each worker's own: no new program or process, no socket, no hand on other processes,
-on permissions or on kernel interfaces that no notebook needs. Both work without root, on x86-64 and arm64. Names of
-system calls are resolved by libseccomp; what an architecture or an old library does not know is left out.
+The warm parent applies Landlock (file system, TCP, signals, abstract sockets) once, and every worker inherits it. Each
+worker applies its own system call filter: no new program or process, no socket, no access to other processes, to
+permissions or to kernel interfaces that notebooks do not need. Both work without root, on x86-64 and arm64. libseccomp
+resolves the names of system calls; those that an architecture or an old library does not know are left out.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ NEW_CALLS = range(424, 512)
 """Numbers, the same on every architecture, of calls added since Linux 5.1 and to come: none in a worker ..."""
 
 NEW_CALLS_ALLOWED = {436, 439, 441, 449, 454, 455, 456}
-"""... but for these: close_range, faccessat2, epoll_pwait2 and those of futexes."""
+"""... except close_range, faccessat2, epoll_pwait2 and those of futexes."""
 
 
 class CannotLockDown(Exception):
-    """This system cannot hold a process as asked; the message says what it lacks."""
+    """This system cannot restrict a process as requested; the message says what is missing."""
 
 
 def hide_memory() -> None:
@@ -65,7 +65,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def restrict_files(readable: Iterable[Path], writable: Path) -> None:
-    """Leave this process and its children only `readable` files and folders, and `writable` to write in.
+    """Restrict this process and its children to reading `readable` files and folders, and writing in `writable`.
 
     Raises:
         CannotLockDown: there is no Landlock here.
@@ -101,12 +101,12 @@ def restrict_files(readable: Iterable[Path], writable: Path) -> None:
 
 
 def system_call_filter() -> Any:
-    """Rules that deny all that `DENIED` names, and calls whose arguments reach for others.
+    """Rules that deny the calls in `DENIED`, and calls whose arguments concern other processes.
 
-    The warm parent makes them, once; they hold for a worker when it calls `filter_system_calls`.
+    The warm parent makes them once; they apply to a worker when it calls `filter_system_calls`.
 
     Raises:
-        CannotLockDown: what it needs is not installed.
+        CannotLockDown: a library that it needs is missing.
     """
     try:
         import pyseccomp as seccomp
@@ -126,13 +126,13 @@ def system_call_filter() -> Any:
         deny(name)
     for number in set(NEW_CALLS) - NEW_CALLS_ALLOWED:
         rules.add_rule(seccomp.ERRNO(errno.ENOSYS), number)
-    # A thread is made by clone with CLONE_THREAD; clone3, whose arguments no filter sees, is a new call.
+    # Threads use clone with CLONE_THREAD; clone3, whose arguments a filter cannot see, is among the new calls.
     deny("clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
     deny("prlimit64", seccomp.Arg(2, seccomp.NE, 0))  # reading one's own limits is harmless
     for option in (PR_SET_PDEATHSIG, PR_SET_DUMPABLE):
-        # The kernel looks at the lower half of the argument alone, so the filter must as well.
+        # The kernel reads only the lower half of the argument, so the filter must, too.
         deny("prctl", seccomp.Arg(0, seccomp.MASKED_EQ, 0xFFFFFFFF, option))
-    # An event loop wakes itself through a connected pair of streams; nobody else can be reached through one.
+    # An event loop wakes itself through a connected pair of streams, which reaches nobody else.
     deny("socketpair", seccomp.Arg(0, seccomp.NE, socket.AF_UNIX))
     deny("socketpair", seccomp.Arg(1, seccomp.MASKED_EQ, socket.SOCK_STREAM, 0))
     for bit in (2, 4, 8):
@@ -146,7 +146,7 @@ def system_call_filter() -> Any:
 
 
 def filter_system_calls(rules: Any) -> None:
-    """Hold this process to `rules`, from `system_call_filter`, and let it signal itself alone."""
+    """Apply `rules`, from `system_call_filter`, to this process; it may then signal only itself."""
     import pyseccomp as seccomp
 
     for name in ("kill", "tgkill"):

@@ -1,10 +1,10 @@
-"""What a process that root started gives up before students' code runs in it (Linux capabilities, see capabilities(7)).
+"""Privileges that a process of root gives up before it runs students' code (Linux capabilities, see capabilities(7)).
 
-Workers of root's become a user that owns nothing. Where Python or the course lies in a folder that is closed to that
-user (a virtual environment below /root, which has mode 700), the process keeps one capability, to read: Landlock then
-decides which files that means, and the system call filter refuses what Landlock does not see, such as
-open_by_handle_at. In a container where root may not change users, workers stay root without any capability: an
-ordinary user who happens to own root's files, held like everybody else's workers by Landlock and the filter.
+Workers of root become a user that owns nothing. If Python or the course is in a folder that is closed to that user (a
+virtual environment below /root, which has mode 700), the process keeps one capability, to read: Landlock then decides
+which files, and the system call filter denies what Landlock does not see, such as open_by_handle_at. In a container
+where root may not change users, workers stay root without capabilities: like an ordinary user who owns root's files,
+restricted by Landlock and the filter as all other workers are.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MOST_PROCESSES = 128
 
 
 def drop(uid: int, needed: Iterable[Path]) -> None:
-    """Turn this process, which is root's, into one of user `uid` that can read `needed`, for good.
+    """Turn this root process into one of user `uid` that can read `needed`, permanently.
 
-    Of all capabilities it keeps at most one, to read files whoever owns them, and only where `needed` asks for it.
-    Where it may not change users, it stays root and keeps none.
+    It keeps at most one capability, to read any file, and only if `needed` requires it. If it may not change users, it
+    stays root and keeps none.
     """
     import resource  # POSIX alone has it
 
@@ -49,7 +49,7 @@ def drop(uid: int, needed: Iterable[Path]) -> None:
 
 
 def _can(uid: int, needed: list[Path]) -> bool:
-    """Whether this process may become user `uid`, as it may not in many a container, who can look into `needed`."""
+    """Whether this process may become user `uid`, which many containers forbid, and that user can read `needed`."""
     try:
         os.setgroups([])
         os.setegid(uid)
@@ -74,7 +74,7 @@ def _held() -> set[int]:
 
 
 def _keep(capabilities: set[int]) -> None:
-    """Give up all capabilities but these, for good."""
+    """Give up all other capabilities permanently."""
     mask = sum(1 << number for number in capabilities)
     data = struct.pack("6I", mask, mask, 0, 0, 0, 0)  # effective, permitted, inheritable; numbers from 32 on: none
     _check(ctypes.CDLL(None, use_errno=True).capset(_header(), data))

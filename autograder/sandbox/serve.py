@@ -1,7 +1,7 @@
-"""What a worker does: runs cells and probes that it is asked for, and answers with plain data.
+"""The worker's loop: runs the requested cells and probes, and answers with plain data.
 
 The first message is `{"limits": ..., "language": ...}`; then each request, `{"file": ...}`, `{"cell": ...}`,
-`{"probe": ...}` or `{"trial": ...}`, is answered by one message.
+`{"probe": ...}` or `{"trial": ...}`, gets one message as an answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autograder.sandbox.shell import CellShell
 
 
 def serve(connection: socket.socket, shell: CellShell, address_space: int) -> None:
-    """Answer requests until the connection ends."""
+    """Answer requests until the connection closes."""
     greeting = encoding.unpack(frames.receive(connection))
     allowed = Limits(**greeting["limits"])
     choose_language(greeting["language"])
@@ -64,7 +64,7 @@ def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[
 def _write(path: Path, content: bytes) -> bool:
     try:
         path.write_bytes(content)
-    except OSError:  # a name that this file system does not take; the cell that wants the file will say so
+    except OSError:  # a name that this file system does not accept; the cell that reads the file reports it
         return False
     return True
 
@@ -82,7 +82,7 @@ def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, An
 
 
 def _possible(paths: list[str]) -> list[str]:
-    """Which acts that a locked-down process must not manage this one does manage, all of them harmless."""
+    """Which forbidden acts this process can do nevertheless; all of them are harmless."""
     acts: dict[str, Callable[[], object]] = {
         "start a process": _fork,
         "open a socket": lambda: socket.socket().close(),

@@ -1,4 +1,4 @@
-"""An IPython shell that runs notebook cells and hands their outputs back as the notebook format has them."""
+"""An IPython shell that runs notebook cells and returns their outputs in the notebook format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autograder.sandbox.limits import MIME_TYPES, MOST_OUTPUTS, Limits, OutOfTim
 
 
 class CellOutputs:
-    """Collects one cell's outputs in order, within caps."""
+    """Collects one cell's outputs in order, within limits."""
 
     def __init__(self, limits: Limits) -> None:
         self.items: list[dict[str, Any]] = []
@@ -37,7 +37,7 @@ class CellOutputs:
             self.items.append({"output_type": "stream", "name": name, "text": text})
 
     def display(self, data: dict[str, Any], execution_count: int | None = None) -> None:
-        """A displayed object, or with `execution_count` the cell's result."""
+        """A displayed object or, with `execution_count`, the cell's result."""
         kept: dict[str, str] = {}
         for mime, value in data.items():
             if mime == "image/png" and isinstance(value, str) and len(value) <= self._image_left:
@@ -67,7 +67,7 @@ class CellOutputs:
 
     @property
     def has_error(self) -> bool:
-        """Whether it is said that the cell failed."""
+        """Whether the cell reported an error."""
         return any(item["output_type"] == "error" for item in self.items)
 
     def _within_cap(self, text: str) -> str:
@@ -82,7 +82,7 @@ class CellOutputs:
 
 
 class _Stream(io.TextIOBase):
-    """What is written goes to the cell that runs now: a log handler keeps the stream that an earlier cell gave it."""
+    """Writes to the outputs of the current cell: a log handler may keep a stream from an earlier cell."""
 
     encoding = "UTF-8"
 
@@ -121,7 +121,7 @@ class _DisplayHook(DisplayHook):
 
 
 class CellShell(InteractiveShell):
-    """Runs cells as a Jupyter kernel does: magics, top-level await, display and inline figures included."""
+    """Runs cells like a Jupyter kernel, with magics, top-level await, display and inline figures."""
 
     outputs: CellOutputs
     display_formatter: Any
@@ -137,7 +137,7 @@ class CellShell(InteractiveShell):
         self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
 
     def system(self, cmd: str) -> None:
-        """Run `!command`; where no process may be started the cell goes on, as after a command that fails."""
+        """Run `!command`; if processes are forbidden, the cell continues as after a failing command."""
         try:
             self.system_piped(cmd)
         except OSError:
@@ -152,7 +152,7 @@ class CellShell(InteractiveShell):
             return SList() if split else LSString("")
 
     def run(self, source: str, figures: bool, seconds: float, limits: Limits) -> list[dict[str, Any]]:
-        """The outputs of one cell. Figures are drawn only where `figures`; a cell that takes too long is stopped."""
+        """The outputs of one cell. Figures are drawn only if `figures`; a cell that takes too long is stopped."""
         self.outputs = outputs = CellOutputs(limits)
         self.display_formatter.formatters["image/png"].enabled = figures
         before = sys.displayhook, sys.stdin
@@ -163,7 +163,7 @@ class CellShell(InteractiveShell):
                     with time_limit(seconds):
                         result = self.run_cell(source, store_history=True)
                     if isinstance(result.error_in_exec, OutOfTime) and not outputs.has_error:
-                        # It rang while IPython put a traceback into words: one of a million calls takes long.
+                        # Time ran out while IPython formatted a traceback: one of a million calls takes long.
                         self._report_out_of_time(seconds)
                 except OutOfTime:
                     self._report_out_of_time(seconds)
@@ -174,7 +174,7 @@ class CellShell(InteractiveShell):
         return outputs.items
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """There is no screen: figures are drawn inline, whatever `%matplotlib` asks for."""
+        """There is no screen: figures are drawn inline, whatever `%matplotlib` requests."""
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
         if issubclass(etype, OutOfTime):

@@ -1,7 +1,7 @@
-"""Hints: one at a time, for the first promise that a student's code does not keep yet.
+"""Hints: one at a time, for the first check that does not pass.
 
-They escalate: where to look, which formula, the question that belongs to the diagnosed cause, the section of the
-lesson. They point; none of them gives the solution.
+They become more specific: where to look, which formula, the question of the likely cause, the section of the lesson.
+None of them gives the solution.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Hint:
 
     Attributes:
         exercise: the exercise's id.
-        promise: what should hold and does not yet; "" where everything holds.
+        promise: the sentence of the check that does not pass; "" if all checks pass.
         text: the hint, which may have several lines.
-        number, of: its place among the hints for this promise.
+        number, of: its place among the hints for this check.
     """
 
     exercise: str
@@ -49,48 +49,52 @@ class Hint:
 
 
 class Hints:
-    """Gives hints, and remembers which it has given."""
+    """Gives hints, and remembers those that it gave."""
 
     def __init__(self) -> None:
         self._given: set[tuple[str, str, str]] = set()
 
     def next(self, result: ExerciseResult) -> Hint:
-        """The next hint for the first unmet check of `result`; the last one again after all have been given."""
+        """The next hint for the first check of `result` that does not pass; after the last hint, the last one again."""
         item = first_unmet(result)
         if item is None:
-            return Hint(result.id, "", _("Everything holds: there is nothing left to hint at."))
+            return Hint(result.id, "", _("Everything passed: you need no more hints."))
         texts = hints_for(item, guide(result.id))
         for number, text in enumerate(texts, start=1):
             if (result.id, item.id, text) not in self._given:
                 self._given.add((result.id, item.id, text))
                 return Hint(result.id, item.sentence, text, number, len(texts))
         kind = _(
-            "That was the last hint. If you are still stuck, ask a person: it is quicker, and they will be glad to."
+            "That was the last hint. If you are still stuck, ask a person: it is quicker, and they will be glad to "
+            "help."
         )
         return Hint(result.id, item.sentence, f"{texts[-1]}\n{kind}", len(texts), len(texts))
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
-    """The first check that does not hold through the student's code; None where there is none."""
+    """The first check that the student's code does not pass; None if there is none."""
     content = (Outcome.PASSED, Outcome.GRADER_ERROR)
     return next((item for item in result.items if item.outcome not in content), None)
 
 
 def hints_for(item: Item, about: Guide) -> list[str]:
-    """All hints for a check that does not hold, from the vaguest to the clearest; at least one."""
+    """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
     language = current_language()
     authored = [hint[language] for hint in about.hints.get(item.id, ())]
     return [text for text in (_first_of_all(item.outcome), *authored, item.question, _pointer(about)) if text]
 
 
 def _first_of_all(outcome: Outcome) -> str:
-    """What to do before there is anything to look at; "" where there is."""
+    """What to do before there is a result to look at; "" if there is one."""
     return {
-        Outcome.NOT_ATTEMPTED: _("Begin with this one promise, and let the rest wait: a first version may be wrong."),
-        Outcome.RAISED: _(
-            "Your code does not come to its end. In which line does it stop, and what do its variables hold there?"
+        Outcome.NOT_ATTEMPTED: _(
+            "Begin with this one check and leave the rest for later: a first version may be wrong."
         ),
-        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few turns."),
+        Outcome.RAISED: _(
+            "Your code does not run to the end. At which line does it stop, and what values do its variables have "
+            "there?"
+        ),
+        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
     }.get(outcome, "")
 
 

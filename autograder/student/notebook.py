@@ -1,4 +1,4 @@
-"""What a student's notebook calls: `check` judges an exercise where it stands, `hint` helps on, `waiting_for` waits."""
+"""What a student's notebook calls: `check`, `hint`, `waiting_for`, `use_exercises`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
 _points: dict[str, float] = {}
-"""What the exercises of this notebook are worth, as `use_exercises` was told; empty where the kit's own points hold."""
+"""The points of this notebook's exercises, as set by `use_exercises`; empty means the kit's own points."""
 
 
 def use_exercises(**points: float) -> None:
-    """Say which exercises this notebook holds and what they are worth, where an instructor has changed that.
+    """Set the exercises of this notebook and their points. `check()` and `hint()` then use only these.
 
-    A release says so in the cell that imports the kit. `check()` and `hint()` then go through these alone.
+    A released notebook calls it in the cell that imports the kit, if the instructor changed exercises or points.
+
+    Args:
+        points: exercise id -> points.
+
+    >>> use_exercises(clip_gradients=12, batch_norm_forward=4)
     """
     _points.clear()
     _points.update(points)
@@ -42,18 +47,23 @@ _stops = Stops()
 
 
 def check(name: Any = None) -> Report | Overview | float | None:
-    """Judge the exercise `name` with what is defined in the notebook now, on the public cases; all of them without one.
+    """Check an exercise against the notebook's current definitions, on the public cases.
 
     Args:
-        name: an exercise's id; what it asks to be written, or the name of that, where only one exercise does.
+        name: an exercise's id, or the function or class that it asks for (or its name) if only one exercise asks for
+            it; None checks all exercises of the notebook.
 
     Returns:
-        A report that shows itself as a card in Jupyter and as text elsewhere. Where nbgrader runs the notebook, the
-        report is printed and the points come back as a float, which is how a test cell tells nbgrader its score;
-        without a name nothing is judged there, and nothing comes back.
+        A report (or, without a name, an overview), shown as a card in Jupyter and as text elsewhere. If nbgrader runs
+        the notebook, the report is printed and the points are returned as a float, which nbgrader takes as the score
+        of the test cell; `check()` then does nothing and returns None.
 
     Raises:
-        ValueError: there is no such exercise; the message names those there are.
+        ValueError: there is no such exercise; the message lists the known ones.
+
+    >>> check("clip_gradients")
+    clip_gradients: 6 / 6 points, everything passed
+    ...
     """
     __tracebackhide__ = True  # IPython leaves such frames out of a traceback
     namespace = sys._getframe(1).f_globals
@@ -70,16 +80,20 @@ def check(name: Any = None) -> Report | Overview | float | None:
 
 
 def hint(name: Any = None) -> Hint | None:
-    """One hint for the first promise that the exercise `name` does not keep yet; asked again, the next one.
+    """Give one hint for the first check of an exercise that does not pass; each further call gives the next hint.
 
     Args:
-        name: as in `check`; without one, the first exercise of the lesson that is not done.
+        name: as for `check`; None means the first unfinished exercise of the lesson.
 
     Returns:
-        The hint, which shows itself; nothing where nbgrader runs the notebook.
+        The hint, shown as a card in Jupyter and as text elsewhere; None if nbgrader runs the notebook.
 
     Raises:
-        ValueError: there is no such exercise; the message names those there are.
+        ValueError: there is no such exercise; the message lists the known ones.
+
+    >>> hint("clip_gradients")
+    clip_gradients, hint 1 of 4 for "..."
+    ...
     """
     __tracebackhide__ = True
     namespace = sys._getframe(1).f_globals
@@ -94,9 +108,9 @@ def hint(name: Any = None) -> Hint | None:
 
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
-    """The result of `wanted` for what `namespace` defines, on the public cases, in this process.
+    """The result of `wanted` for the definitions in `namespace`, on the public cases, in this process.
 
-    What was stopped for its time is not run again while its code is the same.
+    Code that ran out of time is not run again until it changes.
     """
     __tracebackhide__ = True
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
@@ -114,20 +128,23 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME))
-    except KeyboardInterrupt as error:  # without the way through the kit, which says nothing
+    except KeyboardInterrupt as error:  # without the kit's own frames
         raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
 
 
 @contextmanager
 def waiting_for(name: str) -> Iterator[None]:
-    """Run a cell that builds on the exercise `name`; while that is a stub, say so instead of failing.
+    """Run a cell that needs the exercise `name`. While the exercise is not written, print a note instead of an error.
 
-    Only the stub's NotImplementedError is caught, and the NameError of a stub whose cell was not run: every other error
-    is the student's to see.
+    It catches only the stub's NotImplementedError, and the NameError if the stub was never run. The student sees all
+    other errors.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
+
+    >>> with waiting_for("clip_gradients"):
+    ...     total_norm, _ = clip_gradients(network, max_norm=1.0)
     """
     named = _named(name)
     awaited = next((exercise.defines for exercise in named), name)
@@ -136,13 +153,13 @@ def waiting_for(name: str) -> Iterator[None]:
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
-        if named and not any(map(_is_here, named)):  # nobody can write it: this notebook has no cell for it
+        if named and not any(map(_is_here, named)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
 class Report:
-    """A result that shows itself."""
+    """A result that Jupyter shows as a card."""
 
     def __init__(self, result: ExerciseResult) -> None:
         self.result = result
@@ -155,7 +172,7 @@ class Report:
 
 
 class Overview:
-    """How all exercises stand, which shows itself."""
+    """The progress in all exercises, which Jupyter shows as a card."""
 
     def __init__(self, results: Sequence[ExerciseResult]) -> None:
         self.results = tuple(results)
@@ -178,7 +195,7 @@ def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
 
 
 def _is_here(candidate: Exercise) -> bool:
-    """Whether this notebook holds the exercise."""
+    """Whether this notebook contains the exercise."""
     return not _points or candidate.id in _points
 
 
@@ -192,16 +209,16 @@ def _known(name: Any) -> Exercise:
 
 
 def _named(name: str) -> list[Exercise]:
-    """The exercise of that id, or else those that want it written."""
+    """The exercise with this id, otherwise those that ask for this name."""
     known = [candidate for exercises in assignments().values() for candidate in exercises]
     return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
 
 
 def _unknown(name: str, several: Sequence[Exercise]) -> str:
     if several:
-        return _("Which one? There are: {known}.").format(known=", ".join(e.id for e in several))
+        return _("Which exercise? Choose one of these: {known}.").format(known=", ".join(e.id for e in several))
     known = [candidate.id for exercises in assignments().values() for candidate in exercises]
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
-    return _('There is no check "{name}". There are: {known}.').format(name=name, known=", ".join(known))
+    return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))

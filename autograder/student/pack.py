@@ -1,4 +1,4 @@
-"""What a student uploads: the notebook under its proper name and the files that it uses, in one zip file."""
+"""What a student uploads: one zip file with the notebook under its proper name and the files that it uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autograder.notebooks.submission import Submission, read_notebook, submissio
 from autograder.report.words import points
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in the archive, the first a zip file can hold: the same work gives the same bytes."""
+"""The time of every file in the archive, the earliest for a zip file: the same work gives the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Package:
     Attributes:
         notebook: as nested dicts and lists.
         name: the notebook's file name in the archive.
-        content: the notebook's file, byte by byte.
-        files: name -> content of what goes along with it.
+        content: the notebook's file as bytes.
+        files: name -> content of the other files.
         left_out: names of files beside the notebook that it does not mention.
-        archive: where the zip file goes.
+        archive: the path of the zip file.
     """
 
     notebook: dict[str, Any]
@@ -48,12 +48,12 @@ class Package:
 
 
 def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = None) -> Package:
-    """What to hand in of the notebook in `path`.
+    """What to hand in for the notebook in `path`.
 
     Args:
-        wanted: names of files beside it that go along although it does not mention them.
-        archive: where the zip file goes; if not given, into this folder, with the name of the assignment. What is there
-            never goes along, nor do packages made earlier, unless they are `wanted`.
+        wanted: names of files beside it to include although it does not mention them.
+        archive: the path of the zip file; by default in the current folder, named after the assignment. The file at
+            this path is never included, nor are earlier packages, unless they are `wanted`.
 
     Raises:
         UnreadableNotebook: there is no submission in the file.
@@ -73,7 +73,7 @@ def package_of(path: Path, wanted: tuple[str, ...] = (), archive: Path | None = 
 
 
 def write_zip(package: Package) -> None:
-    """Write the zip file: fixed order and times, and nothing compressed, as zlib's versions differ in their bytes."""
+    """Write the zip file with fixed order and times, uncompressed, because zlib's versions differ in their bytes."""
     with zipfile.ZipFile(package.archive, "w", zipfile.ZIP_STORED) as archive:
         for name, content in {package.name: package.content, **package.files}.items():
             entry = zipfile.ZipInfo(name, EARLIEST)
@@ -82,7 +82,7 @@ def write_zip(package: Package) -> None:
 
 
 def _is_package(content: bytes, name: str) -> bool:
-    """Whether this is a zip file as `write_zip` makes it, with a notebook called `name`."""
+    """Whether this is a zip file made by `write_zip`, with a notebook of this name."""
     try:
         entries = zipfile.ZipFile(io.BytesIO(content)).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError):  # no zip file, or an odd one
@@ -91,7 +91,7 @@ def _is_package(content: bytes, name: str) -> bool:
 
 
 def not_done(package: Package) -> list[str]:
-    """What is not done yet, in sentences, after a clean run with nothing beside the notebook but what is packed."""
+    """What is unfinished, in sentences, after a fresh run with only the packed files beside the notebook."""
     graded = grade_submission(package.submission, files=package.files)
     return [
         *_exercises(graded),
@@ -103,7 +103,7 @@ def not_done(package: Package) -> list[str]:
 
 
 def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
-    """The files that the code names or imports, or that modules among these do, and those `wanted`."""
+    """The files that the code, or modules among the files, mention or import, and those `wanted`."""
     used: set[str] = set()
     new = {name for name in files if name in wanted or _mentions(code, name)}
     while new:
@@ -133,10 +133,10 @@ def _exercises(graded: Graded) -> Iterator[str]:
     begun = [result for result in unfinished if _is_begun(result)]
     untouched = [result.id for result in unfinished if result not in begun]
     if untouched:
-        yield _("Not begun yet: {names}.").format(names=", ".join(untouched))
+        yield _("Not started yet: {names}.").format(names=", ".join(untouched))
     if begun:
         names = ", ".join(f"{result.id} ({points(result.score, result.max)})" for result in begun)
-        yield _("Not everything holds yet: {names}.").format(names=names)
+        yield _("Not finished yet: {names}.").format(names=names)
 
 
 def _is_begun(result: ExerciseResult) -> bool:
@@ -151,7 +151,7 @@ def _missing(graded: Graded) -> Iterator[str]:
 def _errors(graded: Graded) -> Iterator[str]:
     if graded.cell_errors:
         yield "\n  ".join(
-            [_("Cells that ended with an error in this clean run from top to bottom:"), *graded.cell_errors]
+            [_("Cells that ended with an error in this fresh run from top to bottom:"), *graded.cell_errors]
         )
 
 
@@ -160,13 +160,13 @@ def _by_hand(package: Package) -> Iterator[str]:
     if missing:
         yield _("Cells that are graded by hand are missing: {names}.").format(names=", ".join(missing))
     if untouched:
-        yield _("Still as you were given it, and graded by hand: {names}.").format(names=", ".join(untouched))
+        yield _("Graded by hand, but still empty: {names}.").format(names=", ".join(untouched))
 
 
 def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple[list[str], list[str]]:
-    """Which of the cells that are graded by hand are not in `notebook`, and which are as they were handed out.
+    """Which hand-graded cells are missing from `notebook`, and which are unchanged since the release.
 
-    A cell that lost its mark is there if grading will recognise it.
+    A cell that lost its nbgrader metadata is not missing if grading will recognise it.
     """
     wanted, marks = submission.by_hand, [(cell, metadata_of(cell, "nbgrader")) for cell in notebook["cells"]]
     given = {mark.get("grade_id") for cell, mark in marks if mark.get("solution") is True and is_as_given(cell)}
@@ -184,7 +184,7 @@ def hand_graded_state(notebook: dict[str, Any], submission: Submission) -> tuple
 
 
 def _identified(notebook: dict[str, Any], assignment: str) -> tuple[dict[str, ReleasedCell], list[dict[str, Any]]]:
-    """What the cells of `notebook` were released as, and these marked again; of the edition that most of them fit."""
+    """The released cells of the edition that fits `notebook` best, and the cells of `notebook`, marked again."""
     best: tuple[dict[str, ReleasedCell], list[dict[str, Any]]] = {}, notebook["cells"]
     most = -1
     for release in releases(assignment).values():
@@ -200,7 +200,7 @@ def _unsaved(notebook: dict[str, Any]) -> Iterator[str]:
     cells = [cell for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     counts = [cell.get("execution_count") for cell in cells if source_of(cell).strip()]
     if counts and not any(counts):
-        yield _("The notebook holds no outputs. Was it run, and saved after that?")
+        yield _("The notebook has no outputs. Did you run it and then save it?")
     elif counts != list(range(1, len(counts) + 1)):
         yield _(
             "The outputs in the notebook do not come from one run from top to bottom. Choose Restart Kernel and Run "

@@ -1,4 +1,4 @@
-"""Whether a notebook's code is what it was: an endless loop is waited for once, not at every `check` and `hint`."""
+"""Remembers code that was stopped for its time: `check` and `hint` wait only once for an endless loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder.locale import _
 from autograder.sandbox.limits import Limits, OutOfTime, less_than_usual, time_limit
 
 Parts = list[tuple[str, Any]]
-"""What code consists of: code objects and constants, by name. Equal parts behave alike."""
+"""The parts of code: code objects and constants, by name. Code with equal parts behaves the same."""
 
 LIBRARIES = {"numpy", "matplotlib", "autograder", "builtins", *sys.stdlib_module_names}
 """Code that students do not change."""
@@ -30,14 +30,14 @@ _CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
 
 
 class _Unknown(Exception):
-    """The code uses something that may have changed unseen."""
+    """The code uses something that may have changed unnoticed."""
 
 
 def parts_of(namespace: dict[str, Any], name: str) -> Parts | None:
-    """What the code of `namespace[name]` consists of, helpers included.
+    """The parts of the code of `namespace[name]`, helpers included.
 
     Returns:
-        None where equal parts would not mean equal code: it is not there, or uses data that can change in place.
+        None if equal parts would not mean equal code: it is not defined, or uses data that can change in place.
     """
     if name not in namespace:
         return None
@@ -50,14 +50,14 @@ def parts_of(namespace: dict[str, Any], name: str) -> Parts | None:
 
 
 class _Walk:
-    """Goes through a function or class and all that it uses."""
+    """Visits a function or class and everything that it uses."""
 
     def __init__(self) -> None:
         self.parts: Parts = []
-        self._seen: dict[int, Any] = {}  # with the objects, so that no other gets the same id
+        self._seen: dict[int, Any] = {}  # keeps the objects alive, so that their ids stay unique
 
     def visit(self, name: str, value: Any) -> None:
-        """Add the parts of `value`, which is called `name` where it is used."""
+        """Add the parts of `value`, which the code uses under `name`."""
         if id(value) in self._seen:
             return
         if len(self.parts) >= MOST_PARTS:
@@ -149,12 +149,12 @@ class Stops:
         """Limit the time of the body, which does `what` with code that consists of `parts`.
 
         Raises:
-            OutOfTime: it was stopped, now or before while the code was the same; the message tells a student.
+            OutOfTime: it was stopped, now or earlier with the same code; the message is for the student.
         """
         now = parts() if self._stopped else None
         known, reason = self._stopped.get(what, (None, ""))
         if now is not None and now == known:
-            raise OutOfTime(f"{reason}\n" + _("It was not run again: the code is unchanged since then."))
+            raise OutOfTime(f"{reason}\n" + _("It was not run again, because the code has not changed."))
         again = now is not None and any(all(part in now for part in stopped) for stopped, _r in self._stopped.values())
         try:
             with time_limit((limits.after_a_stop() if again else limits).probe_seconds):

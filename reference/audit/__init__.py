@@ -1,1 +1,1 @@
-"""Tests of the tests: does a check catch what it should and let pass what it must, and is a named cause true?"""
+"""Tests of the checks: do they catch mistakes, accept right solutions, and name true causes?"""

@@ -1,9 +1,8 @@
-"""Tests the diagnosis: is the cause that a student is told the true one?
+"""Tests the diagnosis: is the cause that a student reads the true one?
 
-Every known mistake is diagnosed twice on the public cases: with all fingerprints, and with its own left out, as a
-mistake that nobody has thought of. A cause counts as true if the mistake behind it shows the same as the diagnosed one
-wherever the failing check looked, on cases drawn from other seeds too. Fingerprints were never made of those, so what
-agrees on the public cases by chance is found out.
+Every known mistake is diagnosed twice on the public cases: with all fingerprints, and without its own, as if nobody had
+thought of it. A cause is true if its mistake and the diagnosed one agree on all values that the failing check read,
+also on cases from other seeds. Fingerprints do not cover those seeds, so chance agreement on the public cases shows.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from autograder.grading.reference import Reference
 from reference.audit.checks import Material
 
 FRESH_SEEDS = 3
-"""On so many other draws of cases a named cause has to hold."""
+"""The number of other draws of cases on which a named cause must be true."""
 
 
 @dataclass
 class CauseAudit:
-    """For each mistake, by what it was told: the ids of those told rightly, wrongly, or nothing.
+    """For each mistake, by the cause that it got: the ids of those with right, wrong or no causes.
 
     Attributes:
-        right, wrong, none: with all fingerprints. Right is its own name among the causes, or one that is as true.
-        left_out_right, left_out_wrong, left_out_none: with its own fingerprint left out.
+        right, wrong, none: with all fingerprints. Right means its own name, or a cause that is equally true.
+        left_out_right, left_out_wrong, left_out_none: without its own fingerprint.
     """
 
     right: list[str] = field(default_factory=list)
@@ -43,7 +42,7 @@ class CauseAudit:
 
     @property
     def passed(self) -> bool:
-        """Whether 95 % are told rightly, and under 2 % of the left-out ones wrongly."""
+        """Whether at least 95 % get right causes, and under 2 % of the left-out ones get wrong ones."""
         n = len(self.right) + len(self.wrong) + len(self.none)
         return len(self.right) >= 0.95 * n and not self.wrong and len(self.left_out_wrong) < 0.02 * n
 
@@ -71,7 +70,7 @@ def audit_causes(material: Material) -> CauseAudit:
 
 
 class _View:
-    """One exercise, with its public cases and some fresh ones, as all implementations of it are looked at."""
+    """One exercise, with its public cases and some fresh ones, on which all implementations are observed."""
 
     def __init__(self, exercise: Exercise, reference: Reference) -> None:
         self._exercise = exercise
@@ -99,7 +98,7 @@ class _View:
             yield "none" if not causes else "right" if true else "wrong"
 
     def _holds(self, cause: Any, mistake: Any, check: Check) -> bool:
-        """Whether `cause` shows the same as `mistake` on the fresh cases, wherever `check` looks."""
+        """Whether `cause` and `mistake` agree on the fresh cases in all values that `check` reads."""
         seen, departed = self._observe_fresh(mistake)
         return explains(_reads(check, self._fresh, seen), departed, self._observe_fresh(cause)[1])
 
@@ -109,7 +108,7 @@ class _View:
         return self._seen[mistake.id]
 
     def _observe_fresh(self, mistake: Any) -> tuple[list[Observation], Sketches]:
-        """Only for those of whom it is asked: most are told their own name, or nothing."""
+        """Observe on fresh cases, on demand: most mistakes get their own name or no cause."""
         if mistake.id not in self._seen_fresh:
             self._seen_fresh[mistake.id] = self._observe_on(self._fresh, self._right_fresh, mistake)
         return self._seen_fresh[mistake.id]
@@ -120,7 +119,7 @@ class _View:
 
 
 def _reads(check: Check, expectations: list[Any], seen: list[Observation]) -> list[set[str]]:
-    """What `check` looks at in each case; nothing in those of other groups."""
+    """The values that `check` reads in each case; none in other groups."""
     reads = []
     for expectation, observation in zip(expectations, seen, strict=True):
         observation.read.clear()

@@ -1,7 +1,7 @@
-"""Tests the checks: every known mistake must lose points in the checks it names, every right solution must lose none.
+"""Tests the checks: every known mistake must lose points in the checks it names, and right solutions must lose none.
 
-The wrong ones are the course's mistakes and the right but unusual ones its variants, both in `reference/`. Each is
-judged on cases drawn from many seeds, beside the reference and an empty notebook.
+The mistakes and the right but unusual variants are in `reference/`. Each is judged on cases from many seeds, as are the
+reference and an empty notebook.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Check = str
 """A check's full name, "exercise.check"."""
 
 MATRIX_SEEDS = 10
-"""On so many seeds a mistake is judged by every exercise of its cell; on the others by those it names, which is what
-decides. So the matrix costs little."""
+"""The number of seeds on which every exercise of its cell judges a mistake; on the others, only those that it names,
+which decide. So the matrix costs little."""
 
 
 MOST = {"detail": 1 / 3, "core": 2 / 3, "all": 1.0}
@@ -39,7 +39,7 @@ MOST = {"detail": 1 / 3, "core": 2 / 3, "all": 1.0}
 
 @dataclass(frozen=True)
 class Survivor:
-    """A known mistake that a check it names did not notice."""
+    """A known mistake that passed a check that it names."""
 
     mistake: str
     check: Check
@@ -89,7 +89,7 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether no mistake got by or costs too much, no right solution was rejected, and no check is idle."""
+        """Whether no mistake survived or costs too much, no right solution was rejected, and every check is named."""
         wrong = self.survivors or self.false_rejects or self.idle_checks() or self.too_costly() or self.caught_once()
         return not wrong
 
@@ -98,11 +98,11 @@ class Audit:
         return [check for check in self.checks if not any(check in named for named in self.named.values())]
 
     def only_caught_by(self, check: Check) -> list[str]:
-        """Mistakes that no other check ever takes points from."""
+        """Mistakes that no other check ever catches."""
         return [mistake for mistake, caught in self.catches.items() if set(caught) == {check}]
 
     def too_costly(self) -> list[tuple[str, str, float]]:
-        """(mistake, exercise, share) of every mistake that costs more of an exercise than it may."""
+        """(mistake, exercise, share) of every mistake that costs more of an exercise than allowed."""
         return [
             (mistake, exercise, share)
             for mistake, touched in self.touches.items()
@@ -121,12 +121,12 @@ class Audit:
         }
 
     def spare_cases(self) -> list[str]:
-        """Cases that may go, each for itself: two others catch every mistake on every seed."""
+        """Cases that could each be removed: on every seed two others catch every mistake."""
         needed = {case for every in self.caught_by.values() for cases in every if len(cases) < 3 for case in cases}
         return [case for case in self.cases if case not in needed]
 
     def add(self, other: Audit) -> None:
-        """Take in what was found on other seeds."""
+        """Add the findings on other seeds."""
         self.seeds += other.seeds
         for mistake, caught in other.catches.items():
             mine = self.catches.setdefault(mistake, {})
@@ -166,13 +166,13 @@ class Audit:
 
 
 class Material:
-    """What a course folder holds to audit its checks with.
+    """What a course folder provides for an audit of its checks.
 
     Args:
-        only: ids of exercises; all that look at the same solution cells take part. Empty for all there are.
+        only: ids of exercises; all exercises of the same solution cells are included. Empty means all.
 
     Raises:
-        NoReference: the folder holds no reference.
+        NoReference: the folder has no reference.
     """
 
     def __init__(self, course: Path, only: Collection[str] = ()) -> None:
@@ -186,7 +186,7 @@ class Material:
         return [candidate for candidate in candidates if candidate.solution in self._cells]
 
     def by_solution(self) -> dict[str, list[Exercise]]:
-        """Solution cell -> the exercises that look at it."""
+        """Solution cell -> its exercises."""
         found: dict[str, list[Exercise]] = {}
         for exercises in assignments().values():
             for exercise in self._taking_part(exercises):
@@ -264,7 +264,7 @@ def audit_seed(material: Material, seed: int) -> Audit:
 def _audit_mistake(
     found: Audit, mistake: Any, exercises: list[Exercise], expected: dict[str, list[Expectation]], seed: int
 ) -> set[Check]:
-    """The checks that took points from `mistake`."""
+    """The checks that `mistake` failed."""
     caught: set[Check] = set()
     cases: set[str] = set()
     costs = found.costs[mistake.id] = {}
@@ -309,7 +309,7 @@ def _audit_right(
 
 
 def _audit_stub(found: Audit, exercise: Exercise, expected: list[Expectation], seed: int) -> None:
-    """Nothing written must earn nothing."""
+    """An empty notebook must earn nothing."""
     result, _errors, _trials = _judge(exercise, Implementation({}), expected)
     found.survivors += [
         Survivor("an empty notebook", f"{exercise.id}.{item.id}", seed)

@@ -1,4 +1,4 @@
-"""An audit in a terminal: who catches what, who got by, who was wronged, and by what margin."""
+"""An audit in a terminal: which check catches which mistake, survivors, false rejects, and margins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reference.audit.checks import MATRIX_SEEDS, Audit
 
 
 def print_audit(audit: Audit, console: Console) -> None:
-    """Print the matrix, then the summary. An audit is for authors and speaks English."""
+    """Print the matrix, then the summary. An audit is for authors and in English."""
     for exercise in dict.fromkeys(check.split(".")[0] for check in audit.checks):
         _print_matrix(audit, exercise, console)
     console.print(_checks_table(audit))
@@ -51,7 +51,7 @@ def print_audit(audit: Audit, console: Console) -> None:
 
 
 def print_causes(causes: CauseAudit, console: Console) -> None:
-    """Print how often students are told the true cause."""
+    """Print how often students read a true cause."""
     console.print(
         f"causes: {len(causes.right)} right, {len(causes.wrong)} wrong, {len(causes.none)} none; with a mistake's own "
         f"fingerprint left out: {len(causes.left_out_right)} right, {len(causes.left_out_wrong)} wrong, "
@@ -62,7 +62,7 @@ def print_causes(causes: CauseAudit, console: Console) -> None:
 
 
 def _print_matrix(audit: Audit, exercise: str, console: Console) -> None:
-    """A row a mistake, a column a check: how many of the seeds it was caught on."""
+    """One row per mistake, one column per check: the number of seeds on which it was caught."""
     checks = [check for check in audit.checks if check.startswith(f"{exercise}.")]
     table = Table(title=exercise, title_justify="left", padding=(0, 0), box=None)
     table.add_column("mistake", no_wrap=True)

@@ -28,25 +28,25 @@ INTRODUCTION = """\
 # How long grading takes
 
 `make bench` grades the same classes with stock nbgrader and with this kit, in one run, and writes this page, the figure
-and [benchmark.json](benchmark.json), which holds every single measurement. Nothing here is asserted by a test.
+and [benchmark.json](benchmark.json), which has every single measurement. No test asserts these numbers.
 
-![Seconds to grade a class against its size](benchmark.svg)
+![Seconds to grade a class, by its size](benchmark.svg)
 
 - The students of a class have right and wrong answers, drawn from those of the sample class; no two notebooks are
-  alike. Everybody handed in the whole notebook of the lesson.
-- *Stock nbgrader* is `nbgrader autograde` with an nbgrader_config.py that knows nothing of the kit. It runs every cell
-  of a notebook in a kernel, the lesson's demonstrations and their figures too, and in its test cells `check(...)` on
-  the public cases. *Demonstrations deleted* takes those cells, which the kit does not run, out of the notebooks first:
-  that is the comparison of the machinery alone. *nbgrader with the kit* is `nbgrader autograde` in this folder.
-- *autograder grade* runs with the options it has by default: the best isolation there is, private cases besides the
-  public ones, figures drawn where a person grades them.
-- A class of stock nbgrader's that was not graded is projected: what one submission takes, and for each further one a
-  share of what ten take more than one.
-- Speeds are those of this machine, whose pace is given with it; what is missed by much is missed in what one submission
-  takes (the last table): most of it is Python and NumPy on small arrays, in the student's code and the reference's, on
-  every public and private case. `nbgrader autograde` adds two conversions and its own transactions to the same.
-- Processor time is that of all processes, user and system. Memory is the sum over all processes, looked at four times a
-  second. Numbers are medians, with the smallest and the largest in brackets where there was more than one.
+  identical. Everybody handed in the whole notebook of the lesson.
+- *Stock nbgrader* is `nbgrader autograde` with an nbgrader_config.py without the kit. It runs every cell of a notebook
+  in a kernel: the lesson's demonstrations with their figures, and the test cells, which `check(...)` the public cases.
+  For *demonstrations deleted*, we first delete the demonstrations, which the kit does not run; this compares only the
+  machinery. *nbgrader with the kit* is `nbgrader autograde` in this folder.
+- *autograder grade* runs with its default options: the best isolation available, private cases besides the public
+  ones, and figures only in hand-graded cells.
+- Times of large classes with stock nbgrader are projected: the time for one submission, plus, for each further one, the
+  mean extra time measured in a class of ten.
+- Times depend on the machine; its speed is given below. Where we miss a target by far, the reason is the time for one
+  submission (the last table): most of it is Python and NumPy on small arrays, in the student's code and in the
+  reference, on every public and private case. `nbgrader autograde` adds two conversions and its own transactions.
+- CPU time is that of all processes, user and system. Memory is the sum over all processes, sampled four times a second.
+  Numbers are medians; brackets give the smallest and the largest of several measurements.
 """
 
 
@@ -120,23 +120,23 @@ def _aims(results: Results) -> Table:
 
     seconds, late = (results.measured(GRADE, False, size, what) for what in ("seconds", "late_mb"))
     add(
-        f"`autograder grade`: submissions a second, of {size}",
+        f"`autograder grade`: submissions per second, class of {size}",
         "at least 10",
         size / seconds.median if size else None,
         1,
     )
     ratio = results.ratio(STOCK, False, size, "cpu_seconds")
-    add(f"stock nbgrader's CPU time over ours, for {size}", "at least 15", ratio, 1)
+    add(f"CPU time of stock nbgrader over ours, class of {size}", "at least 15", ratio, 1)
     if {"full", "basic"} <= results.isolation.keys():
         worker = next(iter(results.isolation["full"]))
         more = paired(results.isolation["full"][worker], results.isolation["basic"][worker])
-        add("full isolation: milliseconds more than basic for a worker", "under 5", more.median, 1)
+        add("full isolation: extra milliseconds per worker over basic", "under 5", more.median, 1)
     early = results.measured(GRADE, False, 100, "late_mb")
     if early and late and size > 100:
-        add(f"memory at the end of a class of {size}, over that of 100", "about 1", late.median / early.median, 2)
+        add(f"memory at the end of a class of {size}, relative to 100", "about 1", late.median / early.median, 2)
     further = results.further(PLUGIN, False, "seconds")
-    add("`nbgrader autograde` with the kit: seconds for a further submission", "under 0.35", further, 2)
-    return Table("What was aimed at", ("", "aim", "measured"), rows)
+    add("`nbgrader autograde` with the kit: seconds per further submission", "under 0.35", further, 2)
+    return Table("Targets", ("", "target", "measured"), rows)
 
 
 def _ratios(results: Results) -> Table:
@@ -148,7 +148,7 @@ def _ratios(results: Results) -> Table:
                 if all(ratios):
                     rows.append((NAMES[way], whose, str(size), *(f"{ratio:.1f}" for ratio in ratios)))
     return Table(
-        "How many times as much as autograder grade",
+        "Cost relative to autograder grade",
         ("", "the plot", "submissions", "times the seconds", "times the CPU"),
         rows,
         2,
@@ -165,7 +165,7 @@ def _further(results: Results) -> Table:
                 rows.append((NAMES[way], whose, f"{seconds:.2f}", f"{cpu:.2f}", *times))
     few, many = results.small
     return Table(
-        f"Each further submission, from classes of {few} and {many}, and what that makes of larger ones",
+        f"Each further submission, from classes of {few} and {many}, and projected times of larger classes",
         ("", "the plot", "seconds", "CPU s", *(f"{size} take" for size in PROJECTED_SIZES)),
         rows,
         2,
@@ -190,8 +190,8 @@ def _classes(results: Results) -> Table:
                 rows.append((NAMES[way], whose, str(size), _spread(seconds), rate, each, *memory))
     measures = sorted({run.usage.measure for run in results.runs})
     return Table(
-        f"Whole classes; memory in MB ({', '.join(measures)}): the most, with a tenth done, in the last tenth",
-        ("", "the plot", "class", "seconds", "a second", "CPU s each", "peak", "10 %", "100 %"),
+        f"Whole classes; memory in MB ({', '.join(measures)}): peak, after a tenth, in the last tenth",
+        ("", "the plot", "class", "seconds", "per second", "CPU s each", "peak", "10 %", "100 %"),
         rows,
         2,
     )
@@ -230,7 +230,7 @@ def _isolation(results: Results) -> Table:
             )
         )
     columns = ("isolation", "start to end of a worker", "more than basic", "a whole submission", "more than basic")
-    return Table("Isolation levels that this machine has, milliseconds", columns, rows)
+    return Table("Isolation levels of this machine, milliseconds", columns, rows)
 
 
 def _phases(results: Results) -> Table:

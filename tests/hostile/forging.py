@@ -172,7 +172,7 @@ FORGERIES = (
             cell(r"""
                 import autograder, autograder.student.notebook
                 def check(name):
-                    print(name + ": 8 / 8 points, all checks hold")
+                    print(name + ": 8 / 8 points, all checks passed")
                     return 8.0
                 autograder.check = autograder.student.notebook.check = check
                 autograder.student.notebook.judge_here = lambda *args: None

@@ -1,6 +1,6 @@
-"""How `nbgrader zip_collect` takes in what was downloaded from a learning management system.
+"""How `nbgrader zip_collect` collects downloads from a learning management system.
 
-`SafeExtractor` unpacks the archives, `NotebookCollector` tells whose each notebook is and when it was handed in.
+`SafeExtractor` unpacks the archives; `NotebookCollector` finds each notebook's owner and submission time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from autograder.nbgrader_plugins.zip_input.roster import Roster
 
 
 class SafeExtractor(ExtractorPlugin):
-    """Unpacks plain files, with caps on what they hold; whatever is left out is reported, and stops nobody else's."""
+    """Unpacks plain files, with size limits; left-out files are reported and do not affect other students."""
 
     zip_ext = List(
         [".zip", ".gz", ".tgz", ".tar"], help="Extensions of archives: zip files and tar files, packed by gzip or not."
@@ -56,16 +56,16 @@ class SafeExtractor(ExtractorPlugin):
 
 
 class NotebookCollector(FileNameCollectorPlugin):
-    """Tells students from the names that Moodle, Canvas, Blackboard, Sakai and people give to files and folders.
+    """Finds students in the names that Moodle, Canvas, Blackboard, Sakai and people give to files and folders.
 
-    Whoever is in the gradebook gets the id that they have there. Each student's notebook gets the name of the
-    assignment's; files that it may read come along. With `named_regexp` set, that decides instead.
+    Students in the gradebook get their id from there. Each student's notebook gets the name of the assignment's; files
+    beside it are collected, too. If `named_regexp` is set, it decides instead.
     """
 
     timezone = Unicode("UTC", help="The time zone of times in the names of files.").tag(config=True)
 
     def collect(self, submitted_file: str) -> dict[str, str] | None:
-        """Whose `submitted_file` is, as nbgrader wants it; None for a file that is not to be collected."""
+        """The owner of `submitted_file`, in nbgrader's form; None for a file that is not to be collected."""
         if self.named_regexp:
             return super().collect(submitted_file)
         path = Path(submitted_file)
@@ -83,7 +83,7 @@ class NotebookCollector(FileNameCollectorPlugin):
 
     @cached_property
     def _collected(self) -> tuple[dict[Path, Choice], dict[Path, str]]:
-        """The notebooks to collect, and whose the files beside them are."""
+        """The notebooks to collect, and the owners of the files beside them."""
         app = self.parent
         course, assignment = app.coursedir, app.coursedir.assignment_id
         folders = [course.format_path(f, ".", assignment) for f in (course.release_directory, course.source_directory)]
@@ -95,7 +95,7 @@ class NotebookCollector(FileNameCollectorPlugin):
         files = sorted(path for path in root.rglob("*") if path.is_file())
         try:
             roster = Roster(read_people(course).values())
-        except CourseError as error:  # with ids of another kind, everything would have to be collected again
+        except CourseError as error:  # another kind of ids would mean collecting everything again
             app.fail(str(error))
         packed = getattr(app.extractor_plugin_inst, "packed", {})
         choices, warnings = assign(files, root, notebooks, assignment, released.worth, roster, packed)

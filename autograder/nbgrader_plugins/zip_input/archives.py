@@ -1,6 +1,6 @@
-"""Unpacks what a class handed in: plain files only, inside one folder only, and only so much.
+"""Unpacks what a class handed in: only plain files, only inside one folder, and only up to a limit.
 
-An entry that is refused is reported in one line and the next one is taken; nothing is ever written over.
+A refused entry is reported in one line, and unpacking continues; nothing is ever overwritten.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from autograder.notebooks.load import folded
 
 MB = 2**20
 RATIO = 200
-"""How much smaller than its content an archive may be. Notebooks shrink to a tenth, deflated zeros to a thousandth."""
+"""The largest compression ratio of an archive. Notebooks shrink to a tenth, deflated zeros to a thousandth."""
 
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")}
-"""What Windows takes for a device, whatever extension follows."""
+"""Names of Windows devices, with any extension."""
 
 NO_TIME = 3653 * 86400
 """When the calendar of zip files begins, the first of January 1980, and one more day for time zones."""
 
 MAKING = 600
-"""For how many seconds a system may be at work on an archive."""
+"""The most seconds that a system takes to make an archive."""
 
 UNREADABLE = (
     *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError),
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
 )
-"""What the standard library raises for archives that are broken, encrypted or packed in an unknown way."""
+"""The errors of the standard library for archives that are broken, encrypted or packed in an unknown way."""
 
 
 class Refused(Exception):
@@ -55,8 +55,8 @@ class Entry:
     """One file in an archive.
 
     Attributes:
-        name: as the archive has it.
-        most_bytes: what it may hold when unpacked.
+        name: as in the archive.
+        most_bytes: the most that it may contain when unpacked.
         modified: seconds since 1970, or None.
         refused: why it cannot be unpacked at all, or "".
     """
@@ -70,7 +70,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Packed:
-    """What an archive knows of when a file was put into it.
+    """What an archive knows about the time of a file.
 
     Attributes:
         folder: where the archive was unpacked to, relative to the root.
@@ -82,26 +82,26 @@ class Packed:
 
 
 class Budget:
-    """How many files and bytes may still be written; what is taken from it is taken from its parent's too."""
+    """The number of files and bytes that may still be written; `take` also takes from the parent."""
 
     def __init__(self, files: int, size: int, parent: Budget | None = None) -> None:
         self._files, self._size, self._parent = files, size, parent
 
     @property
     def spent(self) -> bool:
-        """Whether more was asked for than there was."""
+        """Whether more was requested than there was."""
         return self._files < 0 or self._size < 0
 
     def take(self, files: int = 0, size: int = 0) -> None:
         """Count `files` and `size` bytes.
 
         Raises:
-            Refused: that is more than may be written.
+            Refused: it is more than may be written.
         """
         self._files -= files
         self._size -= size
         if self.spent:
-            raise Refused(_("It holds more than may be unpacked; what came before that point was unpacked."))
+            raise Refused(_("It is over the size limit for unpacking; only the part within the limit was unpacked."))
         if self._parent:
             self._parent.take(files, size)
 
@@ -111,14 +111,14 @@ class Unpacker:
 
     Args:
         root: the folder.
-        report: takes a line for each entry or archive that was left out.
-        is_archive: tells an archive by its name.
+        report: takes one line for each entry or archive that is left out.
+        is_archive: recognises an archive by its name.
         budget: for everything.
-        inner: makes the budget of an archive inside an archive, which is one student's.
-        file_bytes: the most that one file may hold.
+        inner: makes the budget of an archive inside an archive, which belongs to one student.
+        file_bytes: the largest size of a file.
 
     Attributes:
-        packed: file -> what the archive says of it; of an archive inside an archive, what the outer one says.
+        packed: file -> what its archive says about it; for an archive inside an archive, what the outer one says.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Unpacker:
         self._root, self._report, self._is_archive = root, report, is_archive
         self._budget, self._inner, self._file_bytes = budget, inner, file_bytes
         self.packed: dict[Path, Packed] = {}
-        self._taken: dict[str, str] = {}  # path as the pickiest file system compares it -> as it is written
+        self._taken: dict[str, str] = {}  # folded path -> as written
 
     def add(self, source: Path, name: str) -> None:
         """Unpack the archive, or copy the file, `source`; `name` is its path relative to the root."""
@@ -151,7 +151,7 @@ class Unpacker:
                 self._budget.take(files=1)
                 self._write(entry, path, self._budget)
         except Refused as refused:
-            self._report(_("{name} could not be taken as it is. {reason}").format(name=shown(name), reason=refused))
+            self._report(_("{name} could not be collected. {reason}").format(name=shown(name), reason=refused))
 
     def _unpack(
         self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, outer: Packed | None = None
@@ -181,13 +181,13 @@ class Unpacker:
                     if budget.spent:
                         raise
                     self._report(
-                        _("{entry} in {archive} could not be taken as it is. {reason}").format(
+                        _("{entry} in {archive} could not be collected. {reason}").format(
                             entry=shown(entry.name), archive=shown(archive.name), reason=refused
                         )
                     )
         except UNREADABLE as error:
             raise Refused(
-                _("It is no readable archive: {reason}. {n} of its files were unpacked.").format(
+                _("It is not a readable archive: {reason}. {n} of its files were unpacked.").format(
                     reason=str(error)[:100] or type(error).__name__, n=done
                 )
             ) from error
@@ -196,12 +196,12 @@ class Unpacker:
         self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, packed: Packed | None
     ) -> None:
         if nested:
-            raise Refused(_("Archives are unpacked inside archives once, not deeper."))
+            raise Refused(_("Only one level of archives inside archives is unpacked."))
         self._unpack(archive, folder, self._inner(budget), nested=True, outer=packed)
         archive.unlink()  # the original stays in the folder of downloads
 
     def _folder_for(self, name: str, folder: PurePosixPath) -> PurePosixPath:
-        """Where the content of the archive `name` goes; two archives never share a folder."""
+        """The folder for the content of the archive `name`; two archives never share one."""
         safe = safe_path(name)
         stem = re.sub(r"(\.tar)?\.[^.]+$", "", safe.name, flags=re.IGNORECASE)
         wanted = folder / safe_path(stem or safe.name)
@@ -227,32 +227,30 @@ class Unpacker:
         return target
 
     def _claim(self, path: PurePosixPath) -> None:
-        """Take a path that means the same file everywhere: some systems tell neither A from a nor é from é."""
+        """Reserve a path that means the same file on every system: some treat A and a, or two forms of é, as equal."""
         folders = [parent for parent in path.parents if parent.parts]
         if folded(path) in self._taken:
-            raise Refused(
-                _("There is another file of that name already, {path}.").format(path=self._taken[folded(path)])
-            )
+            raise Refused(_("Another file already has this name: {path}.").format(path=self._taken[folded(path)]))
         for folder in folders:
             if self._taken.get(folded(folder), f"{folder}/") != f"{folder}/":
                 taken = self._taken[folded(folder)]
-                raise Refused(_("Its folder cannot be told from {path} on every system.").format(path=taken))
+                raise Refused(_("Some systems cannot tell its folder from {path}.").format(path=taken))
         self._taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
 
 
 def _is_known(modified: float, made: float) -> bool:
-    """Whether an entry's time says when something was handed in, in an archive made at the time `made`.
+    """Whether an entry's time is a submission time, in an archive made at the time `made`.
 
-    Today's Moodle writes the time of the download instead, which is the archive's own (moodle/moodle,
-    lib/classes/content/export/zipwriter.php). 1980 stands for no time.
+    Current versions of Moodle write the time of the download, which is also the archive's own (moodle/moodle,
+    lib/classes/content/export/zipwriter.php). 1980 means no time.
     """
     return NO_TIME < modified < made - MAKING
 
 
 def _telling(packed: dict[Path, Packed]) -> dict[Path, Packed]:
-    """`packed`, or nothing where one archive has about the same time for all: that of the download.
+    """`packed`, or nothing if all times in an archive are about the same: that of the download.
 
-    Its own date does not show that where it was copied, or comes from a server in another time zone.
+    The archive's own date may differ from it, if it was copied or comes from a server in another time zone.
     """
     times = [entry.time for entry in packed.values()]
     return packed if times and max(times) - min(times) > MAKING else {}
@@ -273,17 +271,17 @@ def _copy(entry: Entry, file: IO[bytes], budget: Budget) -> None:
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The relative path for an entry called `name`, which every file system can hold.
+    """The relative path for an entry called `name`, valid on every file system.
 
     Raises:
-        Refused: it would lie elsewhere, or has a name that nobody could type.
+        Refused: it would be elsewhere, or its name cannot be typed.
     """
     name = unicodedata.normalize("NFC", name.replace("\\", "/"))
     if any(
         unicodedata.category(c) in ("Cc", "Cs") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
         for c in name
     ):
-        raise Refused(_("Its name holds control characters or cannot be decoded."))
+        raise Refused(_("Its name contains control characters or cannot be decoded."))
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise Refused(_("Its path is absolute."))
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -296,14 +294,14 @@ def safe_path(name: str) -> PurePosixPath:
 
 
 def _portable(part: str) -> str:
-    """A name that Windows can hold as well, and that still is a notebook's after a browser added its extension."""
+    """A name that is valid on Windows, too, and still a notebook's if a browser added an extension."""
     part = re.sub(r'[<>:"|?*]', "_", part).rstrip(". ") or "_"
     part = re.sub(r"\.ipynb(\.(json|txt))?$", ".ipynb", part, flags=re.IGNORECASE)
     return f"_{part}" if part.split(".")[0].rstrip().upper() in RESERVED else part
 
 
 def is_junk(path: PurePath) -> bool:
-    """Whether it is something that a system or Jupyter left, and nobody handed in."""
+    """Whether a system or Jupyter made this file, not a student."""
     return (
         any(part in ("__MACOSX", ".ipynb_checkpoints") for part in path.parts)
         or path.name in (".DS_Store", "Thumbs.db", "desktop.ini")
@@ -312,7 +310,7 @@ def is_junk(path: PurePath) -> bool:
 
 
 def shown(name: str) -> str:
-    """`name` on one line, with whatever a terminal would obey made visible."""
+    """`name` on one line, with control characters made visible."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:150])
 
 
@@ -330,7 +328,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def entries(archive: Path, file_bytes: int) -> Iterator[Entry]:
-    """What the archive holds, but for folders."""
+    """The files in the archive, without folders."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             yield from _zip_entries(opened, file_bytes)
@@ -372,14 +370,14 @@ def _tar_entries(archive: tarfile.TarFile, file_bytes: int) -> Iterable[Entry]:
     for member in archive:
         refused = "" if member.isfile() else _("It is a link or a device, not a file.")
         name = member.name
-        if not name.isprintable():  # bytes that are no UTF-8 stand in it as surrogates
+        if not name.isprintable():  # bytes that are not UTF-8 appear as surrogates
             name = _decoded(name.encode("utf-8", "surrogateescape"))
         if not member.isdir():
             yield Entry(name, file_bytes, member.mtime, refused, partial(archive.extractfile, member))
 
 
 class _AtMost(io.RawIOBase):
-    """A stream that ends in an error where more comes out of it than an archive of its size may hold."""
+    """A stream that raises an error if more comes out of it than an archive of its size may contain."""
 
     def __init__(self, stream: io.BufferedIOBase, most: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which of a student's files are collected: one of each of the assignment's notebooks, and what lies beside it."""
+"""Chooses a student's files to collect: one for each notebook of the assignment, and the files beside it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Choice:
     Attributes:
         student: nbgrader's student id.
         notebook: the name of the assignment's notebook, without extension.
-        time: when it was handed in, or None if the path does not say.
-        seconds: the same as the archive knows it, in seconds since 1970, or None.
-        in_own_folder: whether it lies in a folder of the student's.
+        time: the submission time, or None if the path does not say.
+        seconds: the time in the archive, in seconds since 1970, or None.
+        in_own_folder: whether it is in the student's own folder.
     """
 
     student: str
@@ -50,16 +50,16 @@ def assign(
     roster: Roster = NOBODY,
     packed: Mapping[Path, Packed] = MappingProxyType({}),
 ) -> tuple[dict[Path, Choice], list[str]]:
-    """Which of `files`, all below `root`, are whose notebooks.
+    """The notebook files of each student among `files`, all below `root`.
 
     Args:
         notebooks: names of the assignment's notebooks, without extension.
-        worth: how good a notebook of the assignment's is in a file: of several, the best one counts.
-        roster: who is in the course.
-        packed: file -> what the archive it was in says of it.
+        worth: rates a file as a notebook of the assignment; the best one counts.
+        roster: the students of the course.
+        packed: file -> what its archive says about it.
 
     Returns:
-        The notebooks to collect, one for each student and each of the assignment's notebooks, and warnings.
+        The notebooks to collect, one per student and notebook of the assignment, and warnings.
     """
     files = [path for path in files if not is_junk(path.relative_to(root))]
     owners, warnings = find_owners({path: path.relative_to(root) for path in files}, notebooks, assignment, roster)
@@ -72,7 +72,7 @@ def assign(
             notebook = _notebook_of(owner.file or path.stem, notebooks)
             if notebook is None:
                 warnings.append(
-                    _("{path} is none of this assignment's notebooks ({notebooks}); it was not collected.").format(
+                    _("{path} is not a notebook of this assignment ({notebooks}); it was not collected.").format(
                         path=shown(str(path)), notebooks=", ".join(notebooks)
                     )
                 )
@@ -80,17 +80,15 @@ def assign(
                 candidates[ids[owner.key], notebook].append(path)
                 without.pop(ids[owner.key], None)
     for student, path in without.items():
-        warnings.append(
-            _("{student} handed in no notebook, but {path}.").format(student=student, path=shown(path.name))
-        )
+        warnings.append(_("{student} submitted {path} but no notebook.").format(student=student, path=shown(path.name)))
     chosen = {}
     for (student, notebook), paths in candidates.items():
         by_hand = [path for path in paths if path.parent == root and owners[path] == Owner(student, student)]
         if len({(owners[path].system, owners[path].student) for path in paths}) > 1 and not by_hand:
             warnings.append(
                 _(
-                    "{paths} name {student} in different ways and may be two people's; none was collected. Put the "
-                    "right one into archive/ as {student}.ipynb and collect again."
+                    "{paths} name {student} in different ways and may come from two people; none was collected. Put "
+                    "the right one into archive/ as {student}.ipynb and collect again."
                 ).format(paths=_listed(paths, root), student=student)
             )
             continue
@@ -101,7 +99,7 @@ def assign(
         if len(paths) > 1:
             left = _listed((path for path in paths if path != best), root)
             warnings.append(
-                _("{student} handed in more than one notebook: {path} is collected, and {left} is not.").format(
+                _("{student} submitted more than one notebook: {path} was collected, {left} was not.").format(
                     student=student, path=shown(str(best.relative_to(root))), left=left
                 )
             )
@@ -115,7 +113,7 @@ def _listed(paths: Iterable[Path], root: Path) -> str:
 def _best(
     paths: list[Path], root: Path, owners: dict[Path, Owner], notebook: str, worth: Callable[[Path], Any]
 ) -> Path:
-    """The best of one student's files: by what is in it, then by when it was handed in, then by its name."""
+    """The best of one student's files: by content, then by submission time, then by name."""
     if len(paths) == 1:
         return paths[0]
 
@@ -129,10 +127,10 @@ def _best(
 
 
 def _seconds(packed: Packed | None, owner: Owner) -> float | None:
-    """When it was handed in, as the class's archive says.
+    """The submission time in the class's archive.
 
-    In an archive of their own, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
-    lib/content_zipper.rb), on a server in another time zone, so that the archive's own date need not show it.
+    In their own archives, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
+    lib/content_zipper.rb), on a server in another time zone, so it may differ from the archive's own date.
     """
     if packed is None or owner.system == "Canvas" or owner.place < len(packed.folder.parts):
         return None
@@ -140,7 +138,7 @@ def _seconds(packed: Packed | None, owner: Owner) -> float | None:
 
 
 def _notebook_of(file: str, notebooks: list[str]) -> str | None:
-    """The assignment's notebook that a file of this name should be: where there is one only, whatever the name."""
+    """The notebook of the assignment that a file of this name should be; if there is only one, any name will do."""
     if len(notebooks) == 1:
         return notebooks[0]
     named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", _plain(file))]
@@ -152,9 +150,9 @@ def _plain(text: str) -> str:
 
 
 def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roster = NOBODY) -> dict[Path, str]:
-    """What the grader takes from beside the notebooks to collect: file -> student.
+    """The files beside the notebooks to collect that the grader takes: file -> student.
 
-    Only in a folder that is one student's: where a file's name says whose it is, others there may be anybody's.
+    Only from a student's own folder: where file names identify the student, other files may be anybody's.
     """
     students: dict[Path, set[str]] = defaultdict(set)
     for path, choice in choices.items():

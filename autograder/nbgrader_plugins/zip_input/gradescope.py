@@ -1,4 +1,4 @@
-"""Whose a folder of Gradescope's export is: a file beside the folders says it, as their names are numbers alone."""
+"""Finds owners in Gradescope's export: its folders have numbers, and a file beside them lists the students."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # which knows text, lis
 
 
 def submitters(files: Mapping[Path, Path]) -> dict[PurePath, list[dict[str, str]]]:
-    """Folder -> what is known of those who handed it in: their `name`, `sid` and `email`.
+    """Folder -> its submitters: their `name`, `sid` and `email`.
 
     Args:
-        files: file -> its path below the folder of the class, as the folders that come back are.
+        files: file -> its path below the folder of the class; the returned folders are relative to the same.
     """
     found: dict[PurePath, list[dict[str, str]]] = {}
     for path, below in files.items():

@@ -1,4 +1,4 @@
-"""Students' ids for nbgrader: those of the roster, and names made safe for everybody else."""
+"""Students' ids for nbgrader: those of the roster, and safe names for everybody else."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_ID_BYTES = 120
 
 
 def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[str, str], list[str]]:
-    """Ids for nbgrader: those of the roster, others safe as the name of a folder, and no two people's the same.
+    """Ids for nbgrader: those of the roster, otherwise names that are safe as a folder; all different.
 
     Returns:
-        key -> id, and warnings about ids that are not what the path said, or not in the roster.
+        key -> id, and warnings about ids that differ from the path, or are not in the roster.
     """
     owners = list(owners)
     ids, warnings = _ids_in_roster(owners, roster), []
@@ -31,7 +31,7 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
         if owner.key not in ids:
             keys_of[owner.student].add(owner.key)
     for student in sorted(keys_of, key=str.swapcase):  # small letters first: they keep their id beside capitals
-        # Who was graded before is in the gradebook under the id that was made then.
+        # Students graded earlier are in the gradebook under the id made then.
         keys = sorted(keys_of[student])
         for key in keys:
             made = [safe_id(key), *([safe_id(student)] if len(keys) == 1 and safe_id(student) != student else [])]
@@ -40,7 +40,7 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
                 ids[key] = known
         new = [key for key in keys if key not in ids]
         for key in new:
-            # An id that is somebody's in the roster, and yet not for certain theirs here, is nobody's here.
+            # Never reuse a roster id without a certain match.
             name = student if len(keys) == 1 and folded(safe_id(student)) not in reserved else key
             safe = safe_id(name)
             if folded(safe) in taken:
@@ -48,18 +48,18 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
             taken.add(folded(safe))
             ids[key] = safe
             if safe != name:
-                warnings.append(_("The student {name} goes by the id {id} here.").format(name=shown(name), id=safe))
+                warnings.append(_("The student {name} has the id {id} here.").format(name=shown(name), id=safe))
         if len(keys) > 1 and new:
             warnings.append(
-                _("More than one student is called {name}; they go by the ids {ids} here.").format(
+                _("More than one student has the name {name}; their ids here are {ids}.").format(
                     name=shown(student), ids=", ".join(ids[key] for key in keys)
                 )
             )
         if roster.people:
             warnings += [
                 _(
-                    "{id} is not in the gradebook. If this is somebody who is there, put the notebook into archive/ as "
-                    "<id in the gradebook>.ipynb and collect again."
+                    "{id} is not in the gradebook. If the student is there under another id, put the notebook into "
+                    "archive/ as <id in the gradebook>.ipynb and collect again."
                 ).format(id=ids[key])
                 for key in new
             ]
@@ -67,10 +67,10 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
 
 
 def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
-    """key -> id of those who are somebody in the roster for certain.
+    """key -> id, for certain matches in the roster.
 
-    A system keeps its people apart, so two of them are not one in the roster because of a name: names are not unique,
-    and in Moodle students may change them.
+    A system separates its users, so two of them never become one student because of a name: names are not unique, and
+    in Moodle students may change them.
     """
     found: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for owner in owners:
@@ -86,10 +86,10 @@ def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
 
 
 def safe_id(name: str, all_of_it: bool = False) -> str:
-    """`name`, with every character that a folder, a shell pattern or nbgrader could mistake as ~ and its UTF-8 in hex.
+    """`name`, with every character that a folder, a shell pattern or nbgrader could misread as ~ and its UTF-8 in hex.
 
     Args:
-        all_of_it: write everything so but small letters and digits, for names that differ in case or width alone.
+        all_of_it: keep only small letters and digits, for names that differ only in case or width.
     """
     harmless = r"[a-z0-9]" if all_of_it else r"[\w.@ -]"
 

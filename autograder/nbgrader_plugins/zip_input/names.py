@@ -1,4 +1,4 @@
-"""What a file's or folder's name says of whose it is, as learning management systems write names and as people do."""
+"""What the name of a file or folder says about its owner, as learning management systems and people write it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from autograder.nbgrader_plugins.zip_input.roster import Match, Roster
 
 @dataclass(frozen=True)
 class Form:
-    """How one learning management system writes whose something is.
+    """How one learning management system names a person's files.
 
     Attributes:
-        pattern: what it writes in the name of a file, without extension, or of a folder: `key`, which tells a person
-            from all others, and in it `student`; also `name`, `number`, `time`, and `file`, the student's own words.
-        files: whether it names files so, and not folders alone.
-        time: how it writes the time, as `strptime` reads it.
-        before: what words may stand before the person in `student`, which `told_apart` takes off: those of an
-            "assignment" or a full "name" before a user name, or of a "group" before a full name.
-        strict: whether somebody who is not in the roster is nobody: what it writes of them could be no id.
+        pattern: of the name of a file, without extension, or of a folder: `key`, which identifies a person, and in it
+            `student`; also `name`, `number`, `time`, and `file`, the student's own words.
+        files: whether it names files in this way, not only folders.
+        time: the format of the time, for `strptime`.
+        before: words that may come before the person in `student`, which `told_apart` removes: those of an "assignment"
+            or a full "name" before a user name, or of a "group" before a full name.
+        strict: whether only students in the roster count: what it writes about others cannot be an id.
     """
 
     pattern: str
@@ -85,19 +85,19 @@ COPY = rf"(?:{COPY_OF_FILE}|-\d+)*"
 
 @dataclass(frozen=True)
 class Owner:
-    """What a path says about whose the file is.
+    """What a path says about the file's owner.
 
     Attributes:
-        key: what tells this person from all others, such as "Taro Yamada_123456".
-        student: the shorter name that serves where nobody else has it, such as "Taro Yamada".
-        file: the file's own name as the student gave it, without extension; "" if the path does not say.
-        time: when it was handed in, or None if the path does not say.
-        name: the full name, where it is known to be one.
+        key: identifies the person, such as "Taro Yamada_123456".
+        student: a shorter name, used if it is unique, such as "Taro Yamada".
+        file: the student's name for the file, without extension; "" if the path does not say.
+        time: the submission time, or None if the path does not say.
+        name: the full name, if it is known to be one.
         number: Canvas's number for the person.
-        system: the learning management system that wrote the path; "" where people did.
-        place: which part of the path says all this, from 0.
-        others: ids of all in the roster who may be meant, where these are several: it is nobody's then.
-        assumed: whether it is a guess where in the path the person begins.
+        system: the learning management system that wrote the path; "" if a person did.
+        place: the part of the path that says all this, from 0.
+        others: ids of all possible students in the roster, if there are several; then nobody gets the file.
+        assumed: whether the start of the user name in the path is a guess.
     """
 
     key: str
@@ -112,12 +112,12 @@ class Owner:
     assumed: bool = False
 
     def found_in(self, roster: Roster) -> Match | None:
-        """Who in the roster this is, if anybody."""
+        """The match in the roster, if any."""
         return roster.find(self.student, self.name, self.number)
 
 
 def system_of(names: Mapping[str, bool]) -> str | None:
-    """The learning management system that wrote most of the names, if that is one for certain.
+    """The learning management system that wrote most of the names, if it is certain.
 
     Args:
         names: name -> whether it is a file's.
@@ -133,7 +133,7 @@ def system_of(names: Mapping[str, bool]) -> str | None:
 def by_system(system: str, text: str, is_file: bool) -> Owner | None:
     """The owner that a learning management system wrote into the name of a file, without extension, or of a folder.
 
-    Words that stand before the person are part of `student` still.
+    Words before the person are still part of `student`.
     """
     form = FORMS[system]
     found = re.fullmatch(form.pattern, text, re.IGNORECASE | re.DOTALL)
@@ -170,13 +170,13 @@ def by_person(stem: str, notebooks: list[str], roster: Roster) -> Owner | None:
 
 
 def says_nothing(path: PurePath, place: int) -> bool:
-    """Whether the folder at `place` is one that a system adds, and that says nothing of whose it is."""
+    """Whether the folder at `place` was added by a system and says nothing about the owner."""
     folder, below = path.parts[place : place + 2]
     in_ilias = _ILIAS_TEAM.fullmatch(folder) and by_system("ILIAS", below, place + 2 == len(path.parts))
     return bool(in_ilias or _TEAMS_FOLDER.fullmatch(folder))
 
 
 def version_in(path: PurePath, place: int) -> int:
-    """Which version Teams says that a file below the folder at `place` is; 0 if nothing says it."""
+    """The version that Teams' folders give a file below the folder at `place`; 0 if there is none."""
     found = [_TEAMS_FOLDER.fullmatch(part) for part in path.parts[place + 1 : -1]]
     return max((int(match["number"]) for match in found if match and match["number"]), default=0)

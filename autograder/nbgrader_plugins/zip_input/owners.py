@@ -1,8 +1,8 @@
-"""Tells whose a file is from where it lies.
+"""Finds the owner of each file from its path.
 
-All files of a class are looked at at once: only then can be told a folder of students from a student's folder, and
-which system wrote the names. Students choose the names of their files, and of all that is in their archives: these say
-nothing where a folder, an archive or a system says whose it is.
+It looks at all files of a class together: only then can it tell a folder of students from a student's folder, and which
+system wrote the names. Students choose the names of their files, and of everything in their archives: these do not
+count if a folder, an archive or a system names the owner.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
 def find_owners(
     paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster = NOBODY
 ) -> tuple[dict[Path, Owner], list[str]]:
-    """Whose each file is.
+    """The owner of each file.
 
     Args:
         paths: file -> its path below the folder of the class.
         notebooks: names of the assignment's notebooks, without extension.
-        roster: who is in the course.
+        roster: the students of the course.
 
     Returns:
         file -> owner, and warnings about files that could be anybody's.
@@ -46,7 +46,9 @@ def find_owners(
     owners = tree.owners()
     unclear, warnings = tree.unclear(owners)
     warnings += [
-        _("Nothing in the path {path} says whose it is; it was not collected.").format(path=shown(str(below)))
+        _("The path {path} does not say which student it belongs to; it was not collected.").format(
+            path=shown(str(below))
+        )
         for path, below in paths.items()
         if path.suffix == ".ipynb" and path not in owners
     ]
@@ -64,14 +66,14 @@ def find_owners(
 def _why_nobodys(owner: Owner, roster: Roster) -> str:
     """Why a file with this owner is not collected, or ""."""
     if owner.others:
-        reason = _("this may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
+        reason = _("it may belong to any of {ids}; it was not collected.").format(ids=", ".join(owner.others))
     elif owner.system == "Gradescope" and owner.student == owner.key:
         reason = _(
-            "nothing says whose it is: {file}, which Gradescope puts beside these folders, is missing or does not name "
-            "anybody. It was not collected."
+            "its student is unknown: {file}, which Gradescope puts beside these folders, is missing or does not name "
+            "a student. It was not collected."
         ).format(file=METADATA)
     elif owner.system in STRICT and roster.is_filled and not owner.found_in(roster):
-        reason = _("{name} is not in the gradebook, or could be more than one there; it was not collected.")
+        reason = _("{name} is not in the gradebook, or matches more than one student; it was not collected.")
         reason = reason.format(name=shown(owner.name or owner.student))
     else:
         return ""
@@ -84,7 +86,7 @@ def _assumptions(owners: Iterable[Owner]) -> list[str]:
         if owner.assumed:
             read[owner.system][owner.key] = owner.student
     return [
-        _("The names of {system} do not say for certain where the user's begins. What was assumed: {read}.").format(
+        _("In {system}'s file names, the start of the user name is not certain. Assumed: {read}.").format(
             system=system, read=", ".join(f"{shown(key)} → {shown(student)}" for key, student in people.items())
         )
         for system, people in read.items()
@@ -92,9 +94,9 @@ def _assumptions(owners: Iterable[Owner]) -> list[str]:
 
 
 class _Tree:
-    """The paths of all files, without folders that mean nothing.
+    """The paths of all files, without folders that say nothing.
 
-    Whose a file is stands at the top, or, where a folder there is a class's archive, directly in that folder.
+    The owner is named at the top or, if a folder there is a class's archive, directly in that folder.
     """
 
     def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
@@ -113,7 +115,7 @@ class _Tree:
         }
 
     def owners(self) -> dict[Path, Owner]:
-        """Owners by what systems wrote, by folders ("student/…/nb.ipynb") and by prefixes ("student_nb.ipynb")."""
+        """Owners from systems' names, from folders ("student/…/nb.ipynb") and from prefixes ("student_nb.ipynb")."""
         at_top = self._owners_at(0, list(self._paths))
         owners = {path: owner for path, owner in at_top.items() if owner.system or len(self._parts[path]) == 1}
         tops: dict[str, list[Path]] = defaultdict(list)
@@ -134,10 +136,10 @@ class _Tree:
         return owners
 
     def unclear(self, owners: dict[Path, Owner]) -> tuple[set[Path], list[str]]:
-        """Files in the folder of somebody in the roster that could be a class's, and warnings.
+        """Files in the folder of a student in the roster that could be a class's, and warnings.
 
-        A section's name may be a student's number. Where the path names one other person, the file may be one that the
-        student has named so.
+        A section's name may be a student's number. If the path names one other person, the student may have chosen that
+        name.
         """
         folders: dict[PurePath, list[Path]] = defaultdict(list)
         for path, owner in owners.items():
@@ -155,8 +157,8 @@ class _Tree:
                 unclear.update(paths)
                 warnings.append(
                     _(
-                        "{folder} is named after {student}, but may be a class's, as others are named in it: {paths}. "
-                        "Nothing in it was collected; if it is a class's, rename it."
+                        "{folder} has the name of {student}, but files in it name other students, so it may belong "
+                        "to a class: {paths}. Nothing in it was collected. If it belongs to a class, rename it."
                     ).format(
                         folder=shown(str(folder)),
                         student=match.id,
@@ -166,14 +168,15 @@ class _Tree:
             else:
                 warnings += [
                     _(
-                        "{path} lies in the folder of {student} and counts as theirs, though it names {other} as well."
+                        "{path} is in the folder of {student} and was collected as theirs, although it also names "
+                        "{other}."
                     ).format(path=shown(str(self._paths[path])), student=match.id, other=other)
                     for path, other in others.items()
                 ]
         return unclear, warnings
 
     def _named_below(self, path: Path, place: int) -> set[str]:
-        """Ids of those in the roster whom the path names after `place`."""
+        """Ids of students in the roster whom the path names after `place`."""
         owners = [
             owner
             for here, part in self._parts[path]
@@ -183,7 +186,7 @@ class _Tree:
         return {match.id for owner in owners if (match := owner.found_in(self._roster))}
 
     def _owners_at(self, depth: int, paths: list[Path]) -> dict[Path, Owner]:
-        """Owners that the names at this depth give: as one system writes them, if most are so, or as people do."""
+        """Owners from the names at this depth: as a system writes them, if most match, otherwise as people do."""
         here = {
             path: (*self._parts[path][depth], depth == len(self._parts[path]) - 1)
             for path in paths
@@ -204,7 +207,7 @@ class _Tree:
         return {path: self._submitted(path, o) if o.system == "Gradescope" else o for path, o in owners.items()}
 
     def _submitted(self, path: Path, owner: Owner) -> Owner:
-        """The owner of a file in a folder of Gradescope's, whose name is a number alone."""
+        """The owner of a file in a Gradescope folder, whose name is a number."""
         people = self._submitters.get(PurePath(*self._paths[path].parts[: owner.place + 1]), [])
         if len(people) > 1:
             return replace(owner, others=tuple(person.get("name") or person.get("sid", "") for person in people))
@@ -215,7 +218,7 @@ class _Tree:
         return owner
 
     def _depth(self, paths: list[Path]) -> int:
-        """How deep names of students stand in a folder at the top: below folders that everybody's work lies in."""
+        """The depth of student names in a top folder: below folders that contain everybody's work."""
         notebooks = [path for path in paths if path.suffix == ".ipynb"] or paths
         depth = 1
         while all(depth + 1 < len(self._parts[path]) for path in notebooks):

@@ -1,7 +1,7 @@
-"""Whom the names that a learning management system wrote mean: other words may stand before the person.
+"""Finds the person in a name that a learning management system wrote, which may have other words before the person.
 
-"HW_1_ken_ito" may be the user ken_ito's, ito's or 1_ken_ito's, and "Red-Ann Smith-Jones" is Ann Smith-Jones's of the
-group Red. All names of a download tell it together, and with the roster.
+"HW_1_ken_ito" may belong to the user ken_ito, ito or 1_ken_ito, and "Red-Ann Smith-Jones" to Ann Smith-Jones of the
+group Red. All names of a download together, and the roster, decide.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from autograder.nbgrader_plugins.zip_input.roster import Roster
 
 
 def told_apart(owners: Mapping[Path, Owner], roster: Roster) -> dict[Path, Owner]:
-    """`owners`, by one system and of one download, without the words before the person."""
+    """`owners`, by one system and from one download, without the words before the person."""
     students = sorted({owner.student for owner in owners.values()})
     tell = {"assignment": _after_assignment, "group": _after_group, "name": _after_name}
     return {
@@ -26,7 +26,7 @@ def told_apart(owners: Mapping[Path, Owner], roster: Roster) -> dict[Path, Owner
 
 
 def all_meant(text: str, is_file: bool, notebooks: list[str], roster: Roster) -> list[Owner]:
-    """Everybody who may be meant by the name of a file, without extension, or of a folder, whatever is beside it."""
+    """Everybody whom the name of a file, without extension, or of a folder may mean."""
     written = [owner for system in FORMS if (owner := by_system(system, text, is_file))]
     owners = [told_apart({Path(): replace(owner, file="")}, roster)[Path()] for owner in written]
     by_hand = by_person(text, notebooks, roster)
@@ -34,10 +34,10 @@ def all_meant(text: str, is_file: bool, notebooks: list[str], roster: Roster) ->
 
 
 def _after_assignment(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
-    """The user name after the assignment's, with a _ between them.
+    """The user name after the assignment's name and a _.
 
-    The assignment's is at most what all names begin with: a user name that is shorter is nobody's here, were it in the
-    roster. Where only one name is there, the longest user name that is in the roster counts.
+    The assignment's name is at most the common beginning of all names: a shorter user name does not count, even if it
+    is in the roster. If there is only one name, the longest user name in the roster counts.
     """
     words = owner.student.split("_")
     shared = len(os.path.commonprefix([student.split("_")[:-1] for student in students])) if len(students) > 1 else 0
@@ -52,9 +52,9 @@ def _after_assignment(owner: Owner, students: Sequence[str], roster: Roster) -> 
 
 
 def _after_group(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
-    """The full name after a group's, with a - between them, which both names may hold as well.
+    """The full name after a group's name and a -, which both names may contain.
 
-    Where groups hand in, a group's stands before every name.
+    If groups hand in, every name begins with a group's.
     """
     if owner.found_in(roster) or not all("-" in student for student in students):
         return owner
@@ -65,7 +65,7 @@ def _after_group(owner: Owner, students: Sequence[str], roster: Roster) -> Owner
 
 
 def _after_name(owner: Owner, students: Sequence[str], roster: Roster) -> Owner:
-    """The user name after the last name and the first, with a _ between all of them, which each may hold as well."""
+    """The user name after the last and first names, with _ between them, which each of them may contain."""
     words = owner.student.split("_")
     read = [
         replace(owner, student="_".join(words[place:]), name=" ".join(words[:place])) for place in range(2, len(words))

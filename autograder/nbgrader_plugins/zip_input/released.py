@@ -1,4 +1,4 @@
-"""The notebook that an assignment was released as, by which a student's notebook of any name is known."""
+"""The released notebook of an assignment, by which a student's notebook of any name is recognised."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from autograder.notebooks.submission import UnreadableNotebook, read_notebook, s
 
 @dataclass(frozen=True, order=True)
 class Worth:
-    """How good a notebook of an assignment's is in a file; the better of two is the greater one.
+    """The quality of a file as a notebook of the assignment; greater is better.
 
     Attributes:
-        readable: whether it is a notebook at all.
-        belonging: 2 where at least half of the assignment's graded cells are in it, 1 where some are, else 0.
-        answered: whether one of these holds something else than what was released.
+        readable: whether it is a notebook.
+        belonging: 2 if it has at least half of the assignment's graded cells, 1 if it has some, otherwise 0.
+        answered: whether one of these differs from the release.
     """
 
     readable: bool = False
@@ -27,10 +27,10 @@ class Worth:
 
 
 class Released:
-    """The notebooks of an assignment, as they were released or else as the instructor has them.
+    """The notebooks of an assignment as released or, without a release, as the instructor has them.
 
     Args:
-        paths: the notebooks; what cannot be read is left out.
+        paths: the notebooks; unreadable ones are left out.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -42,7 +42,7 @@ class Released:
                 continue
 
     def worth(self, path: Path) -> Worth:
-        """What the file `path` is worth."""
+        """The quality of the file `path`."""
         try:
             notebook = read_notebook(path)
         except UnreadableNotebook:
@@ -64,7 +64,7 @@ def _is_of_this_kit(notebook: dict[str, Any], name: str) -> bool:
 
 
 def _graded(cells: list[Any], wanted: Iterable[str] = ()) -> dict[str, str]:
-    """grade_id -> text of the cells that nbgrader has marked, or that lost their mark and are of those `wanted`."""
+    """grade_id -> text of marked cells, and of cells that lost their mark and are among `wanted`."""
     lost = recognise(cells, wanted)
     names = {index: grade_id_of(cell) or lost.get(index) for index, cell in enumerate(cells)}
     return {

@@ -1,4 +1,4 @@
-"""Who is in the course, and who of them is meant by what a learning management system or a person wrote on a file."""
+"""The students of the course, and which of them a name on a file means."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from autograder.report.class_record import Person
 
 @dataclass(frozen=True)
 class Match:
-    """Somebody in the roster.
+    """A student in the roster.
 
     Attributes:
         id: the student's id there.
-        by_id: whether an id, a number or an e-mail address told it, not a name that others may have too.
+        by_id: whether an id, a number or an e-mail address matched, not a name, which others may share.
     """
 
     id: str
@@ -26,11 +26,11 @@ class Match:
 
 
 class Roster:
-    """The people in the gradebook, found by what tells one from all others there.
+    """The people in the gradebook, found by what identifies them there.
 
     Attributes:
         people: id -> person.
-        is_filled: whether somebody filled it in; grading alone adds ids without names.
+        is_filled: whether somebody imported it; grading alone adds ids without names.
     """
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
@@ -42,12 +42,12 @@ class Roster:
         self._ids = _index((folded(text), person) for person in self.people.values() for text in _ids(person))
 
     def find(self, student: str, name: str = "", number: str = "") -> Match | None:
-        """The one person who is meant; None where that is nobody, or could be more than one.
+        """The one matching person; None if nobody matches, or more than one could.
 
         Args:
-            student: what stands in the place of an id; it may be a name.
-            name: the full name, if that stands apart.
-            number: Canvas's number for the person; `student` is no id then.
+            student: the text in place of an id; it may be a name.
+            name: the full name, if it is separate.
+            number: Canvas's number for the person; `student` is then not an id.
         """
         if student in self.people:
             return Match(student, by_id=True)
@@ -62,7 +62,7 @@ class Roster:
         return self.people[id].lms_id.isdecimal() and self.people[id].lms_id != number
 
     def _is_leftover(self, person: Person) -> bool:
-        """Whether grading added this entry, under the name that a file of somebody else in the roster had.
+        """Whether grading added this entry, under a name on a file of somebody else in the roster.
 
         Most ids are neither a name with a system's number nor a full name as people write it.
         """
@@ -89,13 +89,13 @@ def _ids(person: Person) -> tuple[str, ...]:
 
 
 def _full_names(person: Person) -> set[str]:
-    """In either order, as Japanese and Canvas put the last name first."""
+    """In both orders, because Japanese and Canvas put the last name first."""
     first, last = person.first_name, person.last_name
     return {_letters(first + last), _letters(last + first)}
 
 
 def _letters(name: str) -> str:
-    """`name` without spaces, commas and hyphens, some of which every system leaves out; accents and digits stay."""
+    """`name` without spaces, commas and hyphens, which systems may leave out; accents and digits stay."""
     return "".join(c for c in folded(name) if unicodedata.category(c)[0] in "LMN")
 
 
