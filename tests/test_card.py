@@ -323,7 +323,7 @@ def test_hints_escalate_from_where_to_look_to_the_section(question):
     item = an_item(Outcome.FAILED, question=question)
     for language in LANGUAGES:
         with speaking(language):
-            first, *questions, last = hints_for(item, Guide(section, {item.id: (hint,)}))
+            first, *questions, last = hints_for(item, Guide(section, {item.id: [hint]}))
         assert first == hint[language] and section[language] in last
         assert questions == [question] * bool(question)
 

@@ -6,9 +6,9 @@ A new exercise is a new module that makes an `Exercise`; nothing else needs to k
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import pkgutil
+import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -35,7 +35,7 @@ class Guide:
     """
 
     section: Words = field(default_factory=dict)
-    hints: dict[str, tuple[Words, ...]] = field(default_factory=dict)
+    hints: dict[str, list[Words]] = field(default_factory=dict)
 
 
 @cache
@@ -81,9 +81,10 @@ def releases(assignment: str) -> dict[str, dict[str, Any]]:
 
 @cache
 def guides(assignment: str) -> dict[str, Guide]:
-    """Exercise id -> guide, in the order of the lesson: `GUIDES` of the assignment's module `hints`, if it has one."""
-    name = f"{__name__}.{assignment.replace('-', '_')}.hints"
-    return importlib.import_module(name).GUIDES if importlib.util.find_spec(name) else {}
+    """Exercise id -> guide, in the order of the lesson: what the assignment's hints.toml says, if it has one."""
+    file = resources.files(f"{__name__}.{assignment.replace('-', '_')}").joinpath("hints.toml")
+    entries = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {name: Guide(**entry) for name, entry in entries.items()}
 
 
 def guide(exercise_id: str) -> Guide:
