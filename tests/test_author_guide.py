@@ -172,6 +172,6 @@ def test_everything_that_is_new_is_translated(copy):
 @carried_out
 def test_a_right_answer_has_all_points_and_a_wrong_one_is_told_what_the_guide_shows(copy):
     wrong = text_below("With this in the cell:")
-    assert (copy.score(reference()), copy.score(wrong)) == (3.0, 0.0)
+    assert (copy.score(reference()), copy.score(wrong)) == (3.0, 1.0)
     asked = f"import numpy as np\nfrom autograder import check\n{wrong}\nprint(repr(check({EXERCISE!r})))"
     assert copy.run("python", "-c", asked) == text_below('`check("weight_update_ratio")` says:')
