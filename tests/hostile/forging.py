@@ -223,9 +223,11 @@ FORGERIES = (
                 RECORDED,
             ),
         ),
-        # In clipping, that something is done, what is as without None, and the answer to no gradient (0.75); that
-        # gradient_slope depends on its norms and refuses NaN (0.75).
-        floor=1.5,
+        # What may be claimed of a case without knowing its answer. In clipping: that something is done, what is as
+        # without None, and the answer to no gradient (1.5); of gradient_slope: that it depends on its norms, takes a
+        # list, and refuses NaN (1.25); of BatchNorm: constant columns, a row as among others, and training as before
+        # a prediction (1.0). Where the same layers happen to be ill, the newest record, too (0.5).
+        floor=4.25,
         leaves=POINTS,
     ),
     Attack(
@@ -247,9 +249,9 @@ FORGERIES = (
                 RECORDED + FORGED,
             ),
         ),
-        # Besides those above: what is to stay stays (0.5 three times, 1.0 in clipping), NaN is refused there too (0.75),
-        # and backward is the same twice (1.0).
-        floor=5.75,
+        # Besides those above: in clipping small gradients and parameters stay, and NaN is refused (1.75); backward is the
+        # same twice (0.75), and predicting learns nothing (0.25).
+        floor=7.0,
         leaves=POINTS,
     ),
     Attack(
@@ -354,7 +356,7 @@ FORGERIES = (
                 RECORDED,
             ),
         ),
-        floor=1.5,  # as above
+        floor=4.25,  # as with recordings-by-title
         leaves=POINTS,
     ),
     Attack(
@@ -864,6 +866,7 @@ Exercise.observe = observe
             ),
         ),
         answers=WRONG,
+        floor=0.5,  # with recorded values everywhere, training after a prediction is as before
         leaves=POINTS,
     ),
     Attack(
@@ -1133,7 +1136,7 @@ Exercise.observe = observe
                         return made_up
             """)
         },
-        floor=0.5,  # x stays, and the output depends on it
+        floor=0.75,  # x stays, and a row is predicted as among others
         leaves=POINTS,
     ),
     Attack(
