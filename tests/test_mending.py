@@ -492,7 +492,7 @@ def test_where_no_notebook_is_found_the_files_that_are_there_are_named(tmp_path)
     assert "only data/, report.pdf. Hand in gradient_pathology.ipynb." in no_notebook(tmp_path, "gradient_pathology")
     for number in range(10):
         put(tmp_path, f"{number}.png")
-    assert "but 0.png, 1.png, 2.png, 3.png, 4.png, .... Hand" in no_notebook(tmp_path, "gradient_pathology")
+    assert "only 0.png, 1.png, 2.png, 3.png, 4.png, .... Hand" in no_notebook(tmp_path, "gradient_pathology")
 
 
 def test_of_several_the_newest_is_taken_and_all_are_named(tmp_path):

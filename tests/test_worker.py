@@ -187,7 +187,7 @@ def test_what_goes_wrong_in_one_exercise_costs_that_exercise_only(broken, first,
 
 def test_a_backward_that_fits_a_wrong_forward_keeps_that_promise():
     by_exercise, _graded = scores(batch_norm=UNBIASED)
-    assert by_exercise["batch_norm_backward"] == 3.0
+    assert by_exercise["batch_norm_backward"] == 6.75
 
 
 def test_a_cell_that_kills_the_process_costs_only_itself():
@@ -266,10 +266,10 @@ def given(monkeypatch):
 @HAS_TIMERS
 def test_waiting_is_no_computing():
     nap = SOLUTIONS["clip_gradients"] + "\nimport time\nright = clip_gradients\n"
-    nap += "def clip_gradients(*arguments, **named):\n    time.sleep(0.1)\n    return right(*arguments, **named)"
+    nap += "def clip_gradients(*arguments, **named):\n    time.sleep(0.15)\n    return right(*arguments, **named)"
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=1.5), clip_gradients=nap)
     cases = len(recorded(exercise("clip_gradients")))
-    assert 1.5 < 0.1 * cases < 1.5 * CLOCK_FACTOR, "it sleeps longer than it may compute"
+    assert 1.5 < 0.15 * cases < 1.5 * CLOCK_FACTOR, "it sleeps longer than it may compute"
     assert len(run.observations["clip_gradients"]) == cases
 
 

@@ -86,7 +86,8 @@ def encodings(content: bytes, *more: str) -> tuple[str, ...]:
         return ("utf-32",)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
-    even, odd = 0 in content[:4:2], 0 in content[1:4:2]
+    start = content.rstrip(b"\0")[:4]
+    even, odd = 0 in start[::2], 0 in start[1::2]
     if even != odd:  # UTF-16 without a mark: one of the first two characters is in ASCII
         return ("utf-16-be",) if even else ("utf-16-le",)
     return ("utf-8", "cp932", *more)
