@@ -172,7 +172,7 @@ def test_of_a_notebook_as_it_was_handed_out_everything_is_named(pack, edition):
     assert code == 1
     assert "Not started yet: clip_gradients" in said and "depth_study." in said
     assert f"Graded by hand, but still empty: {PLOT}, {FINDINGS}." in said
-    assert "holds no outputs" in said
+    assert "has no outputs" in said
     assert names("gradient_pathology.zip") == [NB]
 
 
