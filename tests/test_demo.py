@@ -181,7 +181,7 @@ def test_the_demo_empties_no_folder_that_is_not_its_own(tmp_path):
         text=True,
         encoding="utf-8",
     )
-    assert done.returncode == 1 and "not the demo's" in done.stdout
+    assert done.returncode == 1 and "do not belong to the demo" in done.stdout
     assert (tmp_path / "thesis.txt").exists()
 
 

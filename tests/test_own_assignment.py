@@ -187,7 +187,7 @@ def test_students_commands_work_with_what_is_in_the_notebook(course):
     packed = said("pack", notebook, *options)
     assert "missing" not in packed and "gradient_profile" not in packed
     packed = said("pack", course.release, *options)
-    assert "graded by hand: own_question, depth_study_plot, depth_study_findings" in packed
+    assert "Graded by hand, but still empty: own_question, depth_study_plot, depth_study_findings" in packed
     assert "gradient_profile" not in packed
 
 
