@@ -134,7 +134,7 @@ def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return study(depths, lambda *_: layers, X, t, lr, steps)
 
 
-@bank.add("depth-new-network-every-step")
+@bank.add("depth-nothing-learnt")
 def _(*args, **settings):
     return study(*args, update=lambda layers, lr: None, **settings)
 
