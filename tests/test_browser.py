@@ -88,7 +88,7 @@ def test_an_exercise_is_checked_and_put_right(notebook):
     expect(card.get_by_role("row").filter(has_text=EPS)).to_contain_text("✗ failed")
     expect(card).to_contain_text("3 / 4 points")
     expect(card).to_contain_text("Likely cause: eps is added to the standard deviation, outside the root.")
-    expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 18 of 35 elements"))
+    expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 16 of 35 elements"))
 
     notebook.write("batch_norm", RIGHT["batch_norm"])
     notebook.run("batch_norm")
