@@ -246,54 +246,6 @@ def test_titles_are_unique_within_an_exercise(name):
     assert len(set(titles)) == len(titles)
 
 
-# --- the other exercises: wrong ones ---------------------------------------------------------------------------------
-
-clip = solution("clip_gradients")
-study = solution("depth_study")
-Monitor = solution("gradient_monitor")
-
-
-def gradients(layers):
-    return [g for layer in layers for g in layer.grads.values() if g is not None]
-
-
-def length(arrays):
-    return float(np.sqrt(sum(np.sum(g**2) for g in arrays)))
-
-
-def table(exercise_id, mistakes):
-    return [
-        pytest.param(exercise_id, names, checks, id=f"{exercise_id}: {m}") for m, (names, checks) in mistakes.items()
-    ]
-
-
-MISTAKES = []
-
-
-@pytest.mark.parametrize("exercise_id, names, checks", MISTAKES)
-def test_a_mistake_costs_points_where_it_should(exercise_id, names, checks):
-    for seed in (None, *SEEDS[:2]):
-        assert checks <= lost(grade(exercise_id, names, seed)).keys()
-
-
-# --- right implementations, written in unusual ways ------------------------------------------------------------------
-
-
-def variants():
-    for exercise_id, table in ():
-        for name, names in table.items():
-            yield exercise_id, name, names
-
-
-RIGHT = [pytest.param(exercise_id, names, id=f"{exercise_id}: {name}") for exercise_id, name, names in variants()]
-
-
-@pytest.mark.parametrize("exercise_id, names", RIGHT)
-def test_right_code_has_full_marks_however_it_is_written(exercise_id, names):
-    for seed in (None, *SEEDS):
-        assert lost(grade(exercise_id, names, seed)) == {}
-
-
 # --- what a slip costs in a study or a monitor ------------------------------------------------------------------------
 
 
