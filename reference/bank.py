@@ -82,7 +82,7 @@ class Bank:
         entry = self._entries[id]
 
         def register(code: Any) -> Any:
-            about = {"fails": tuple(entry["fails"]), **{name: entry[name] for name in entry.keys() - {"fails"}}}
+            about = entry | {"fails": tuple(entry["fails"])}
             self.mistakes.append(Mistake(id, self._folder.name, Implementation({self._defines: code}), **about))
             return code
 

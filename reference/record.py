@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autograder.exercises import assignments
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import RECORDINGS, recorded
 from autograder.grading.reference import Reference
 from reference import bank
@@ -10,13 +10,12 @@ from reference import bank
 
 def main() -> None:
     """Write every exercise's public cases with the reference's observations, and the mistakes' fingerprints."""
-    reference = Reference(Path(__file__).parents[1])
-    for exercises in assignments().values():
-        for exercise in exercises:
-            (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
-            recorded.cache_clear()
-            mistakes = [mistake for mistake in bank.mistakes() if mistake.solution == exercise.solution]
-            (RECORDINGS / f"{exercise.id}.mistakes.msgpack").write_bytes(reference.fingerprint(exercise, mistakes))
+    reference, known = Reference(Path(__file__).parents[1]), bank.mistakes()
+    for exercise in every_exercise():
+        (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
+        recorded.cache_clear()
+        mistakes = [mistake for mistake in known if mistake.solution == exercise.solution]
+        (RECORDINGS / f"{exercise.id}.mistakes.msgpack").write_bytes(reference.fingerprint(exercise, mistakes))
 
 
 if __name__ == "__main__":

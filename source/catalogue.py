@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from autograder.cli import COMMANDS, exits  # noqa: E402
-from autograder.exercises import assignments  # noqa: E402
+from autograder.exercises import every_exercise  # noqa: E402
 from tests import demo, sample_class  # noqa: E402
 
 PACKAGE = ROOT / "autograder"
@@ -56,7 +56,7 @@ def messages() -> Iterator[Source]:
         yield Source(text, Path(exits.__file__), "what argparse says of a command line")
     for student in sample_class.CLASS:
         yield Source(student.description, Path(sample_class.__file__), "what is in the notebook of a sample student")
-    for exercise in (exercise for exercises in assignments().values() for exercise in exercises):
+    for exercise in every_exercise():
         file = Path(sys.modules[exercise.case.__module__].__file__)
         if exercise.title:
             yield Source(exercise.title, file, f"{exercise.id}: its title")

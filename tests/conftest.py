@@ -39,7 +39,6 @@ FIRST = (
     "interrupted",
     "mending",
     "report",
-    "rare_mistakes",
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import judge
-from autograder.exercises import assignments
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import trials
 from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
@@ -17,7 +17,7 @@ from reference.gradient_pathology.depth_study.mistakes import study
 from reference.gradient_pathology.gradient_monitor.mistakes import Steps
 from reference.gradient_pathology.gradient_profile.mistakes import slope
 
-EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]
+EXERCISES = every_exercise()
 BASES = {
     "batch_norm": Staged,
     "clip_gradients": clip,

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from autograder import locale as i18n
-from autograder.exercises import assignments
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded
 from autograder.locale import _, choose_language, current_language, speaking, use_language
 from source.catalogue import CATALOGUE, ROOT, marked, messages, translations, update
 
-EXERCISES = [exercise for exercises in assignments().values() for exercise in exercises]
+EXERCISES = every_exercise()
 MESSAGES = sorted({source.text for source in messages()})
 FILES = ("autograder.po", "autograder.mo")
 ASKS_SYSTEM = i18n._names_of_system.__wrapped__

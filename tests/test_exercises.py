@@ -1,6 +1,6 @@
 """What the exercises promise: right code has full marks however it is written, wrong code loses the points it should.
 
-Each wrong implementation changes one thing of a right one, and its table names the checks that must take points for it.
+Known mistakes are in the bank, which test_audit.py judges. Here is what is charged once, or earns nothing.
 """
 
 import re

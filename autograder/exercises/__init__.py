@@ -48,6 +48,11 @@ def assignments() -> dict[str, tuple[Exercise, ...]]:
     return found
 
 
+def every_exercise() -> list[Exercise]:
+    """The exercises of all assignments."""
+    return [exercise for exercises in assignments().values() for exercise in exercises]
+
+
 @cache
 def exercise(exercise_id: str) -> Exercise:
     """The exercise of that id.
@@ -55,10 +60,9 @@ def exercise(exercise_id: str) -> Exercise:
     Raises:
         UnknownExercise: there is none.
     """
-    for exercises in assignments().values():
-        for candidate in exercises:
-            if candidate.id == exercise_id:
-                return candidate
+    for candidate in every_exercise():
+        if candidate.id == exercise_id:
+            return candidate
     raise UnknownExercise(exercise_id)
 
 

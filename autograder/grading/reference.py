@@ -60,12 +60,12 @@ class Reference:
             self._modules[exercise.solution] = Implementation(vars(module))
         return self._modules[exercise.solution]
 
-    def expect(self, exercise: Exercise, rng: np.random.Generator, public: bool = False) -> list[Expectation]:
+    def expect(self, exercise: Exercise, rng: np.random.Generator) -> list[Expectation]:
         """Cases drawn from `rng`, and the reference's observations on them; exceptions lose their source lines."""
         implementation = self.implementation(exercise)
         with keep_random_state():
             return [
-                Expectation(group, case, _without_source(exercise.observe(implementation, case)), public)
+                Expectation(group, case, _without_source(exercise.observe(implementation, case)), public=False)
                 for group, case in exercise.draw(rng)
             ]
 
@@ -82,7 +82,7 @@ class Reference:
     def record(self, exercise: Exercise) -> bytes:
         """The content of the recording of `exercise`: the public cases and the reference's observations."""
         rng = np.random.default_rng([76, *exercise.id.encode()])
-        expectations = self.expect(exercise, rng, public=True)
+        expectations = self.expect(exercise, rng)
         return encoding.pack(
             {
                 "groups": [e.group for e in expectations],

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from autograder.exercises import assignments
+from autograder.exercises import every_exercise
 
 CHECK_PREFIX = "check_"
 MOST_POINTS = 1e6
@@ -169,7 +169,7 @@ _remembered_names = lru_cache(maxsize=1000)(_names_in)
 @cache
 def defined_by() -> dict[str, str]:
     """grade_id of each solution cell -> the name it must define."""
-    return {e.solution: e.defines for exercises in assignments().values() for e in exercises}
+    return {e.solution: e.defines for e in every_exercise()}
 
 
 def _by_notebook_id(free: dict[int, Any], name: str) -> int | None:

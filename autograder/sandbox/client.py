@@ -121,7 +121,7 @@ class _Running:
             except HostLost:
                 lost += 1
                 if lost >= MOST_HOSTS:
-                    self._give_up(_ended())
+                    self._give_up()
             if not self._waiting:
                 return self._run
 
@@ -174,9 +174,9 @@ class _Running:
             if worker.overran:
                 self._stopped |= asked_for
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self) -> None:
         for exercise in self._waiting:
-            self._run.observations.setdefault(exercise.id, reason)
+            self._run.observations.setdefault(exercise.id, _ended())
         self._waiting = []
 
 

@@ -73,8 +73,7 @@ class Hints:
 
 def first_unmet(result: ExerciseResult) -> Item | None:
     """The first check that the student's code does not pass; None if there is none."""
-    content = (Outcome.PASSED, Outcome.GRADER_ERROR)
-    return next((item for item in result.items if item.outcome not in content), None)
+    return next((item for item in result.items if not item.full), None)
 
 
 def hints_for(item: Item, about: Guide) -> list[str]:

@@ -13,7 +13,7 @@ from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_r
 from autograder.checks.judge import interrupted, judge, with_line
 from autograder.checks.results import Ending, ExerciseResult
 from autograder.checks.values import Raised
-from autograder.exercises import assignments, in_lesson_order
+from autograder.exercises import assignments, every_exercise, in_lesson_order
 from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
@@ -210,14 +210,14 @@ def _known(name: Any) -> Exercise:
 
 def _named(name: str) -> list[Exercise]:
     """The exercise with this id, otherwise those that ask for this name."""
-    known = [candidate for exercises in assignments().values() for candidate in exercises]
+    known = every_exercise()
     return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
 
 
 def _unknown(name: str, several: Sequence[Exercise]) -> str:
     if several:
         return _("Which exercise? Choose one of these: {known}.").format(known=", ".join(e.id for e in several))
-    known = [candidate.id for exercises in assignments().values() for candidate in exercises]
+    known = [candidate.id for candidate in every_exercise()]
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])

@@ -7,7 +7,6 @@ also on cases from other seeds. Fingerprints do not cover those seeds, so chance
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.diagnosis import Sketches, departures, explain, explains, sketches_of
-from autograder.checks.exercise import Check, Exercise, Failed, Observation, StudentError
-from autograder.exercises.recorded import known_mistakes, recorded
+from autograder.checks.exercise import Check, Exercise, Observation
+from autograder.checks.judge import falls_short
+from autograder.exercises.recorded import Expectation, known_mistakes, recorded, trials
 from autograder.grading.reference import Reference
 from reference.audit.checks import Material
+from reference.bank import Mistake
 
 FRESH_SEEDS = 3
 """The number of other draws of cases on which a named cause must be true."""
@@ -82,11 +83,13 @@ class _View:
             for expectation in reference.expect(exercise, np.random.default_rng([2, seed]))
         ]
         self._public, self._fresh = public, fresh
-        self._right, self._right_fresh = (sketches_of(e.expected for e in cases) for cases in (public, fresh))
-        self._seen: dict[str, tuple[list[Observation], Sketches]] = {}
-        self._seen_fresh: dict[str, tuple[list[Observation], Sketches]] = {}
+        self._right = {fresh: sketches_of(e.expected for e in self._cases(fresh)) for fresh in (False, True)}
+        self._seen: dict[tuple[str, bool], tuple[list[Observation], Sketches]] = {}
 
-    def verdicts(self, mistake: Any, mistakes: dict[str, Any], left_out: bool) -> Iterable[str]:
+    def _cases(self, fresh: bool) -> list[Expectation]:
+        return self._fresh if fresh else self._public
+
+    def verdicts(self, mistake: Mistake, mistakes: dict[str, Mistake], left_out: bool) -> Iterable[str]:
         """ "right", "wrong" or "none" for every failing check that `mistake` names."""
         seen, departed = self._observe(mistake)
         bank = [fingerprint for fingerprint in self._bank if not (left_out and fingerprint.id == mistake.id)]
@@ -97,34 +100,25 @@ class _View:
             true = mistake.id in causes or any(self._holds(mistakes[cause], mistake, check) for cause in causes)
             yield "none" if not causes else "right" if true else "wrong"
 
-    def _holds(self, cause: Any, mistake: Any, check: Check) -> bool:
+    def _holds(self, cause: Mistake, mistake: Mistake, check: Check) -> bool:
         """Whether `cause` and `mistake` agree on the fresh cases in all values that `check` reads."""
-        seen, departed = self._observe_fresh(mistake)
-        return explains(_reads(check, self._fresh, seen), departed, self._observe_fresh(cause)[1])
+        seen, departed = self._observe(mistake, fresh=True)
+        return explains(_reads(check, self._fresh, seen), departed, self._observe(cause, fresh=True)[1])
 
-    def _observe(self, mistake: Any) -> tuple[list[Observation], Sketches]:
-        if mistake.id not in self._seen:
-            self._seen[mistake.id] = self._observe_on(self._public, self._right, mistake)
-        return self._seen[mistake.id]
-
-    def _observe_fresh(self, mistake: Any) -> tuple[list[Observation], Sketches]:
-        """Observe on fresh cases, on demand: most mistakes get their own name or no cause."""
-        if mistake.id not in self._seen_fresh:
-            self._seen_fresh[mistake.id] = self._observe_on(self._fresh, self._right_fresh, mistake)
-        return self._seen_fresh[mistake.id]
-
-    def _observe_on(self, cases: list[Any], right: Sketches, mistake: Any) -> tuple[list[Observation], Sketches]:
-        seen = [self._exercise.observe(mistake.implementation, expectation.case) for expectation in cases]
-        return seen, departures(sketches_of(seen), right)
+    def _observe(self, mistake: Mistake, fresh: bool = False) -> tuple[list[Observation], Sketches]:
+        """Observe once, on fresh cases on demand: most mistakes get their own name or no cause."""
+        if (mistake.id, fresh) not in self._seen:
+            seen = [self._exercise.observe(mistake.implementation, e.case) for e in self._cases(fresh)]
+            self._seen[mistake.id, fresh] = seen, departures(sketches_of(seen), self._right[fresh])
+        return self._seen[mistake.id, fresh]
 
 
-def _reads(check: Check, expectations: list[Any], seen: list[Observation]) -> list[set[str]]:
+def _reads(check: Check, expectations: list[Expectation], seen: list[Observation]) -> list[set[str]]:
     """The values that `check` reads in each case; none in other groups."""
     reads = []
-    for expectation, observation in zip(expectations, seen, strict=True):
-        observation.read.clear()
-        if expectation.group in check.on:
-            with contextlib.suppress(Failed, StudentError):
-                check.test(expectation.case, observation, expectation.expected)
-        reads.append(set(observation.read))
+    for trial in trials(expectations, seen):
+        trial.seen.read.clear()
+        if trial.group in check.on:
+            falls_short(check, trial)
+        reads.append(set(trial.seen.read))
     return reads

@@ -19,7 +19,7 @@ from autograder.checks.exercise import Exercise, Implementation, keep_random_sta
 from autograder.checks.judge import Trial, falls_short, judge
 from autograder.checks.numeric import watch
 from autograder.checks.results import ExerciseResult, Outcome
-from autograder.exercises import assignments
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import Expectation, trials
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language
@@ -177,7 +177,7 @@ class Material:
 
     def __init__(self, course: Path, only: Collection[str] = ()) -> None:
         self.reference = Reference(course)
-        every = [exercise for exercises in assignments().values() for exercise in exercises]
+        every = every_exercise()
         self._cells = {exercise.solution for exercise in every if not only or exercise.id in only}
         self.mistakes = self._taking_part(bank.mistakes())
         self.variants = self._taking_part(bank.variants())
@@ -188,9 +188,8 @@ class Material:
     def by_solution(self) -> dict[str, list[Exercise]]:
         """Solution cell -> its exercises."""
         found: dict[str, list[Exercise]] = {}
-        for exercises in assignments().values():
-            for exercise in self._taking_part(exercises):
-                found.setdefault(exercise.solution, []).append(exercise)
+        for exercise in self._taking_part(every_exercise()):
+            found.setdefault(exercise.solution, []).append(exercise)
         return found
 
 

@@ -221,8 +221,8 @@ def test_factor(case: Clipping, seen: Observation, expected: Observation) -> Non
     right = expected["clip_coef"], _own_coefficient(case, seen, expected)
     # One gradient is enough: whether all are scaled alike is the next promise.
     if not any(is_close("", factor, wanted) for factor in factors.values() for wanted in right):
-        for name, factor in factors.items():
-            close(_("The factor of {name}").format(name=name), factor, expected["clip_coef"])
+        name, factor = next(iter(factors.items()))
+        close(_("The factor of {name}").format(name=name), factor, expected["clip_coef"])
 
 
 @clip_gradients.check(points=0.5, on=("plain", "network"))

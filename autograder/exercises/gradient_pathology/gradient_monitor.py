@@ -88,10 +88,8 @@ def draw_ill(rng: np.random.Generator) -> list[History]:
 
     def by_turns(n: int) -> Norms:
         places = [10, rng.choice([0, 11]), *rng.choice(range(2, 10), n - 2, replace=False)]
-        start, vanishing = (
-            rng.integers(2),
-            iter([0.0, *(tiny(rng) for _place in places)]),
-        )  # a dead layer has a norm of 0
+        start = rng.integers(2)
+        vanishing = iter([0.0, *(tiny(rng) for _place in places)])  # a dead layer has a norm of 0
         values = [next(vanishing) if (i + start) % 2 else huge(rng) for i in range(n)]
         return norms(rng, *zip(sorted(places), values, strict=True))
 

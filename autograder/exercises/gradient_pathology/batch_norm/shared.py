@@ -49,14 +49,12 @@ def random_batch(
     }
 
 
-def random_batches(
-    rng: np.random.Generator, sizes: Sequence[int], spreads: Sequence[float], outlier: bool = False
-) -> list[Batch]:
+def random_batches(rng: np.random.Generator, sizes: Sequence[int], spreads: Sequence[float]) -> list[Batch]:
     """One batch after the other, for one layer. Each is half as wide again as the one before.
 
     So what a layer keeps of an earlier batch, be it only a deviation, does not fit a later one.
     """
-    return [random_batch(rng, n, [1.5**i * spread for spread in spreads], outlier=outlier) for i, n in enumerate(sizes)]
+    return [random_batch(rng, n, [1.5**i * spread for spread in spreads]) for i, n in enumerate(sizes)]
 
 
 def new_layer(implementation: Implementation, case: Any, width: int) -> Any:
