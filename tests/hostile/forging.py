@@ -811,8 +811,8 @@ put_in_front()
         leaves=POINTS,
     ),
     Attack(
-        "oracle-in-the-worker",
-        "The kit's own oracle is asked in the worker: it would load the reference, draw the private cases, and answer.",
+        "reference-in-the-worker",
+        "The kit's own access to the reference is tried in the worker: it would load the solutions and answer with them.",
         "forge",
         cells=(
             cell(
@@ -824,14 +824,14 @@ reference = tried("reference", Reference, Path("{course}"))
 
 def observe(self, implementation, case):
     try:
-        return reference.expect(self, [case])[0].expected
+        return honest_observe(self, reference.implementation(self), case)
     except BaseException as error:
         return honest_observe(self, implementation, case)
 
 for chosen in assignments()["gradient-pathology"]:
     tried("cases of " + chosen.id, lambda: reference.expectations(chosen, b""))
-tried("secret", lambda: reference._secret())
-tried("audit", lambda: vars(__import__("reference.audit.checks").audit.checks)["solutions"])
+tried("secret", lambda: reference.secret())
+tried("bank", lambda: __import__("reference.bank").bank.mistakes())
 Exercise.observe = observe
 """,
                 TRY,
