@@ -60,3 +60,24 @@ def test_a_mistake_without_an_entry_is_said(tmp_path):
     mistakes.add("known")(len)
     with pytest.raises(ValueError, match=r"mistakes\.toml has no entry \[unknown\]"):
         mistakes.add("unknown")
+
+
+def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_right(tmp_path, monkeypatch):
+    folder = tmp_path / "course" / "double"
+    folder.mkdir(parents=True)
+    (folder / "solution.py").write_text("TWO = 2\n\n\n# %%\ndef double(x):\n    return TWO * x\n")
+    (folder / "texts.toml").write_text(
+        '[half]\nedit = {"TWO * x" = "x / TWO"}\nfails = ["double.value"]\ntouches = "core"\n'
+        '[sum]\ncode = "double = lambda x: x + x + TWO - 2"\n[words]\n"edit" = "code"\n'
+    )
+    monkeypatch.setattr(bank, "FOLDER", tmp_path)
+    (mistake,), (variant,) = bank.mistakes(), bank.variants()
+    assert (mistake.id, mistake.solution, mistake.fails, mistake.touches) == ("half", "double", ("double.value",), "core")
+    assert mistake.implementation.double(6) == 3 and variant.implementation.double(6) == 12
+    assert (variant.id, variant.solution) == ("sum", "double")
+
+
+@pytest.mark.parametrize(("old", "times"), [("y", 0), ("x", 2)])
+def test_what_an_edit_replaces_stands_once(old, times):
+    with pytest.raises(ValueError, match=f"stands {times} times"):
+        bank.edited("# %%\ndef f(x):\n    return x", {old: "z"}, "")
