@@ -72,7 +72,8 @@ def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_
     )
     monkeypatch.setattr(bank, "FOLDER", tmp_path)
     (mistake,), (variant,) = bank.mistakes(), bank.variants()
-    assert (mistake.id, mistake.solution, mistake.fails, mistake.touches) == ("half", "double", ("double.value",), "core")
+    about = (mistake.id, mistake.solution, mistake.fails, mistake.touches)
+    assert about == ("half", "double", ("double.value",), "core")
     assert mistake.implementation.double(6) == 3 and variant.implementation.double(6) == 12
     assert (variant.id, variant.solution) == ("sum", "double")
 
