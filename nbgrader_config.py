@@ -77,6 +77,6 @@ c.GenerateFeedback.preprocessors = [
 ]
 
 # Archives from a learning management system, and grades for a spreadsheet.
-c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_input.SafeExtractor"
-c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_input.NotebookCollector"
+c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_collect.SafeExtractor"
+c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_collect.NotebookCollector"
 c.ExportApp.plugin_class = "autograder.nbgrader_plugins.export.SafeCsvExport"

@@ -15,7 +15,7 @@ from nbgrader.apps.nbgraderapp import NbGraderApp
 
 from autograder import cli
 from autograder.nbgrader_plugins.run import RunInWorker
-from autograder.nbgrader_plugins.zip_input import SafeExtractor
+from autograder.nbgrader_plugins.zip_collect import SafeExtractor
 
 messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
 

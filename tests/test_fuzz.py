@@ -37,7 +37,7 @@ from autograder.checks.judge import judge
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.checks.values import simplify
 from autograder.exercises.recorded import known_mistakes, recorded, trials
-from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
+from autograder.nbgrader_plugins.zip_collect.archives import Refused, safe_path
 from autograder.notebooks.cells import names_in
 from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
 from autograder.notebooks.mend import mend, released_in

@@ -21,7 +21,7 @@ from nbgrader.api import Gradebook
 
 from autograder.grading.gradebook import released_cells
 from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
-from autograder.nbgrader_plugins.zip_input.archives import Refused, safe_path
+from autograder.nbgrader_plugins.zip_collect.archives import Refused, safe_path
 from autograder.notebooks.cells import defined_by, defines, grade_id_of
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
 from autograder.notebooks.mend import mend, released_in

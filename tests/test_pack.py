@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from conftest import COURSE, code_cell, small_notebook
-from test_zip_input import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
+from test_zip_collect import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
 
 from autograder import cli
 from autograder.exercises import hand_graded

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbgrader.exchange.default import ExchangeReleaseFeedback
 
 from autograder.locale import _
-from autograder.nbgrader_plugins.zip_input.archives import shown
+from autograder.nbgrader_plugins.zip_collect.archives import shown
 from autograder.notebooks.attachments import TIMESTAMP
 
 FROM_EXCHANGE = (TIMESTAMP, "submission_secret.txt")

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from autograder.locale import _
-from autograder.nbgrader_plugins.zip_input.archives import shown
-from autograder.nbgrader_plugins.zip_input.names import Owner
-from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.nbgrader_plugins.zip_collect.archives import shown
+from autograder.nbgrader_plugins.zip_collect.names import Owner
+from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.load import folded
 
 MAX_ID_BYTES = 120

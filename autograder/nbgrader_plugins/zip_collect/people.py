@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autograder.nbgrader_plugins.zip_input.names import FORMS, Owner, by_person, by_system
-from autograder.nbgrader_plugins.zip_input.roster import Roster
+from autograder.nbgrader_plugins.zip_collect.names import FORMS, Owner, by_person, by_system
+from autograder.nbgrader_plugins.zip_collect.roster import Roster
 
 
 def told_apart(owners: Mapping[Path, Owner], roster: Roster) -> dict[Path, Owner]:

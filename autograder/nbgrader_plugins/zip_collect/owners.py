@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from autograder.locale import _
-from autograder.nbgrader_plugins.zip_input.archives import shown
-from autograder.nbgrader_plugins.zip_input.gradescope import METADATA, submitters
-from autograder.nbgrader_plugins.zip_input.names import (
+from autograder.nbgrader_plugins.zip_collect.archives import shown
+from autograder.nbgrader_plugins.zip_collect.gradescope import METADATA, submitters
+from autograder.nbgrader_plugins.zip_collect.names import (
     STRICT,
     TEAMS,
     Owner,
@@ -25,8 +25,8 @@ from autograder.nbgrader_plugins.zip_input.names import (
     system_of,
     version_in,
 )
-from autograder.nbgrader_plugins.zip_input.people import all_meant, told_apart
-from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.nbgrader_plugins.zip_collect.people import all_meant, told_apart
+from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 
 
 def find_owners(

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from autograder.nbgrader_plugins.zip_input.archives import MB
+from autograder.nbgrader_plugins.zip_collect.archives import MB
 
 METADATA = "submission_metadata.yml"
 """Folder -> `:submitters`, a list with `:name`, `:sid` and `:email`, and much on results. Ruby writes it."""

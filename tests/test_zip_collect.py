@@ -19,13 +19,13 @@ import pytest
 from conftest import COURSE, notebook_of, small_notebook
 
 from autograder.locale import speaking
-from autograder.nbgrader_plugins import zip_input
-from autograder.nbgrader_plugins.zip_input.archives import Budget, Unpacker, safe_path
-from autograder.nbgrader_plugins.zip_input.choice import assign
-from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
-from autograder.nbgrader_plugins.zip_input.owners import find_owners
-from autograder.nbgrader_plugins.zip_input.released import Released, Worth
-from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.nbgrader_plugins import zip_collect as package
+from autograder.nbgrader_plugins.zip_collect.archives import Budget, Unpacker, safe_path
+from autograder.nbgrader_plugins.zip_collect.choice import assign
+from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.owners import find_owners
+from autograder.nbgrader_plugins.zip_collect.released import Released, Worth
+from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.report.class_record import Person
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
@@ -1069,7 +1069,7 @@ def test_a_gradebook_that_cannot_be_read_stops_before_anything_is_collected(zip_
 
 
 def test_files_come_along_with_a_notebook_named_after_its_student_in_their_own_folder_only(zip_collect, monkeypatch):
-    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    monkeypatch.setattr(package, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
     mixed = zipped(("hanako.ipynb", GOOD), ("taro.csv", "1"), ("data.csv", "2"))
     own = zipped(("taro.ipynb", GOOD), ("taro.csv", "1"), ("hanako.csv", "2"))
     submitted = zip_collect({"class.zip": mixed, "taro.zip": own})
@@ -1081,13 +1081,13 @@ def test_files_come_along_with_a_notebook_named_after_its_student_in_their_own_f
 )
 @pytest.mark.parametrize("name", ["taro.ipynb", f"taro_{NB}", f"1001_{NB}"])
 def test_files_come_along_with_a_notebook_named_after_its_student_in_other_words(zip_collect, monkeypatch, place, name):
-    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    monkeypatch.setattr(package, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
     submitted = zip_collect({f"{place}/{name}": GOOD.encode(), f"{place}/data.csv": b"1"})
     assert f"taro/{ASSIGNMENT}/data.csv" in submitted
 
 
 def test_no_files_come_along_from_a_class_of_one(zip_collect, monkeypatch):
-    monkeypatch.setattr(zip_input, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
+    monkeypatch.setattr(package, "read_people", lambda _directory: {person.id: person for person in PEOPLE})
     submitted = zip_collect({"class.zip": zipped(("taro.ipynb", GOOD), ("data.csv", "1"))})
     assert set(submitted) == {f"taro/{ASSIGNMENT}/{NB}"}
 

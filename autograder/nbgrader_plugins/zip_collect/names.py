@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Literal
 
-from autograder.nbgrader_plugins.zip_input.roster import Match, Roster
+from autograder.nbgrader_plugins.zip_collect.roster import Match, Roster
 
 
 @dataclass(frozen=True)

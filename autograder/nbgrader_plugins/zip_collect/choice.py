@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 from autograder.locale import _
-from autograder.nbgrader_plugins.zip_input.archives import Packed, is_junk, shown
-from autograder.nbgrader_plugins.zip_input.ids import safe_id, student_ids
-from autograder.nbgrader_plugins.zip_input.names import COPY, TEAMS, Owner, version_in
-from autograder.nbgrader_plugins.zip_input.owners import find_owners
-from autograder.nbgrader_plugins.zip_input.people import all_meant
-from autograder.nbgrader_plugins.zip_input.roster import NOBODY, Roster
+from autograder.nbgrader_plugins.zip_collect.archives import Packed, is_junk, shown
+from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, version_in
+from autograder.nbgrader_plugins.zip_collect.owners import find_owners
+from autograder.nbgrader_plugins.zip_collect.people import all_meant
+from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.attachments import TIMESTAMP, files_beside
 
 
