@@ -30,15 +30,16 @@ from autograder.layers import *
 FIRST = (
     "hostile",
     "demo",
-    "clumsy",
-    "exercises",
     "audit",
+    "interrupted",
     "author_guide",
     "browser",
-    "grade",
-    "interrupted",
+    "exercises",
     "mending",
+    "grade",
+    "clumsy",
     "report",
+    "fuzz",
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
