@@ -124,13 +124,17 @@ ESCAPES = (
         cells=(
             cell(
                 r"""
-                import socket
+                import fcntl, socket
                 home = os.getcwd()
                 tried("fifo", os.mkfifo, "fifo")
                 tried("device", os.mknod, "device", 0o20666, os.makedev(1, 3))
                 tried("socket", lambda: socket.socket(socket.AF_UNIX).bind("socket"))
-                for name in (b"\xff\xfe not text", b"line\nbreak", b"-rf", b"~", b"$(touch x)", b"x" * 255, b" ", b"\x1b[2J"):
+                for name in (b"\xff\xfe not text", b"line\nbreak", b"-rf", b"~", b"$(touch x)", b"x" * 255, b" ", b"\x1b[2J", b"*"):
                     tried(repr(name), lambda: open(name, "w").close())
+                    tried("folder", os.mkdir, name[:250] + b".d", 0)
+                tried("hard link", os.link, "{canary}", "hard")
+                tried("sparse", lambda: os.ftruncate(os.open("sparse", os.O_CREAT | os.O_RDWR), 2**45))
+                tried("append only", lambda: fcntl.ioctl(os.open("sparse", os.O_RDWR), 0x40086602, b"\x20" + bytes(7)))
                 tried("to outside", os.symlink, "{outside}", "to-outside")
                 tried("to canary", os.symlink, "{canary}", "to-canary")
                 tried("to root", os.symlink, "/", "to-root")
@@ -154,6 +158,8 @@ ESCAPES = (
                         os.umask(before)
                 tried("umask", closed_from_birth)
                 tried("kept open", lambda: globals().update(kept=[os.open(".", os.O_RDONLY) for _ in range(50)]))
+                tried("lock", lambda: fcntl.flock(kept[0], fcntl.LOCK_EX))
+                tried("notify", lambda: fcntl.fcntl(kept[0], fcntl.F_NOTIFY, 0x8000003F))
                 """,
                 TRY,
             ),

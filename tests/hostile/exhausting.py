@@ -733,42 +733,6 @@ EXHAUSTIONS = (
         leaves=DISK + "; " + STALL,
     ),
     Attack(
-        "folder-that-will-not-go",
-        "The worker's folder is left full of what is hard to delete: names that are no text, closed folders, links.",
-        "resource",
-        cells=(
-            cell(
-                r"""
-                import fcntl
-
-                def odd(name):
-                    with open(name, "wb") as file:
-                        file.write(b"x")
-
-                for name in (b"\xff\xfe", b"a\nb", b"-rf", b" ", b"x" * 255, "課題".encode("shift_jis"), b"\x1b[2J", b"*"):
-                    tried("file", odd, name)
-                    tried("folder", os.mkdir, name[:250] + b".d", 0)
-                os.makedirs("closed/in/closed", exist_ok=True)
-                for mask in (0o777, 0o333):
-                    tried("umask", os.umask, mask)
-                    tried("folder", os.mkdir, "closed/%o" % mask)
-                tried("loop", os.symlink, ".", "closed/loop")
-                tried("course", os.symlink, "{course}", "closed/course")
-                tried("canary", os.symlink, "{canary}", "canary")
-                tried("hard link", os.link, "{canary}", "hard")
-                tried("sparse", lambda: os.ftruncate(os.open("sparse", os.O_CREAT | os.O_RDWR), 2**45))
-                tried("append only", lambda: fcntl.ioctl(os.open("sparse", os.O_RDWR), 0x40086602, b"\x20" + bytes(7)))
-                kept = [os.open(".", os.O_RDONLY), os.open("closed", os.O_RDONLY)]
-                tried("lock", fcntl.flock, kept[0], fcntl.LOCK_EX)
-                tried("lease", fcntl.fcntl, kept[0], fcntl.F_NOTIFY, 0x8000003F)
-                os.chdir("closed/in/closed")
-                """,
-                TRY,
-            ),
-        ),
-        leaves=DISK,
-    ),
-    Attack(
         "locks-held",
         "Every file that the worker can open is locked, so that the grader or the next worker waits for it.",
         "resource",

@@ -128,37 +128,26 @@ FORGERIES = (
     ),
     Attack(
         "judge-replaced",
-        "The judge, its checks and its results are patched where the student's code can reach them.",
+        "The judge, its checks, their list and its results are patched where the student's code can reach them, and what "
+        "decides between a student's failure and the grader's own, which costs no points.",
         "forge",
         cells=(
             cell(r"""
-                from autograder.checks import judge
-                from autograder.checks import numeric
-                from autograder.checks import results
+                from autograder.checks import diagnosis, expect, judge, numeric, results
                 from autograder.exercises import assignments
-                from autograder.checks import expect
                 nothing_found = lambda *args, **kwargs: None
                 judge._try = expect.close = expect.unchanged = numeric.compare = nothing_found
                 numeric.TOLERANCE = 1e300
                 results.ExerciseResult.score = property(lambda self: self.max)
                 results.Item.points = property(lambda self: self.max)
+                judge._strange_observation = lambda check, trial: None
+                diagnosis.explain = lambda *args: 1 / 0
+                results.Outcome.FAILED._value_ = "grader error"
                 for exercise in assignments()["gradient-pathology"]:
                     for check in exercise.checks:
                         object.__setattr__(check, "test", nothing_found)
-            """),
-        ),
-        answers=WRONG,
-        leaves=POINTS,
-    ),
-    Attack(
-        "checks-emptied",
-        "The list of checks is emptied: nothing to fail would be full marks.",
-        "forge",
-        cells=(
-            cell(r"""
-                from autograder.exercises import assignments
-                for exercise in assignments()["gradient-pathology"]:
-                    exercise.checks.clear()
+                    if exercise.id != "depth_study":
+                        exercise.checks.clear()
             """),
         ),
         answers=WRONG,
@@ -1186,23 +1175,6 @@ Exercise.observe = observe
         ),
         answers=answering("cry()"),
         leaves=POINTS + "; " + FAKE,
-    ),
-    Attack(
-        "diagnosis-bent",
-        "What decides between a student's failure and the grader's own is patched: a grader's error costs no points.",
-        "forge",
-        cells=(
-            cell(r"""
-                from autograder.checks import diagnosis
-                from autograder.checks import judge
-                from autograder.checks.results import Outcome
-                judge._strange_observation = lambda check, trial: None
-                diagnosis.explain = lambda *args: 1 / 0
-                Outcome.FAILED._value_ = "grader error"
-            """),
-        ),
-        answers=answering("[{('a', 'b'): object()}, {1: {2: {3: set()}}}]"),
-        leaves=POINTS,
     ),
     Attack(
         "numerical-derivative",
