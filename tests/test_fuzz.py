@@ -1,6 +1,6 @@
 """Nothing that comes from a student breaks, holds up or bloats the process that judges it, whatever it is.
 
-Longer: `pytest tests/test_fuzz.py --hypothesis-profile long`. tests/fuzz/ has fuzzers guided by coverage.
+Longer: `pytest tests/test_fuzz.py --hypothesis-profile long`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ from autograder.sandbox import frames
 from autograder.sandbox.client import MIME_TYPES, MOST_OUTPUTS, Worker, WorkerDied, _accepted
 from autograder.sandbox.limits import Limits
 from tests.sample_class import RIGHT, Student
-from tests.wire_samples import MESSAGES, is_plain
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
@@ -108,6 +107,39 @@ def mutated(draw, originals, tokens=(b"\xff", b"\x00")):
 
 
 # --- the wire ---------------------------------------------------------------------------------------------------------
+
+VALUES = (
+    None,
+    {"observations": [{"values": {"y": np.eye(3), "loss": np.float64(0.5)}, "stopped": None}]},
+    {
+        "observations": [
+            {"values": {}, "stopped": values.Raised("ValueError", ("ValueError", "Exception"), "説明", 3, "x = 1")}
+        ]
+    },
+    {"outputs": [{"output_type": "stream", "name": "stdout", "text": "a\n" * 20}]},
+    {"out_of_time": True},
+    {"broke": "KeyboardInterrupt"},
+    {1: (1, 2.5, 1j, "b"), None: [True, False], -0.5: values.Opaque("set")},
+    [np.arange(6, dtype=">i4").reshape(2, 3), np.zeros((0, 2), np.float32), np.array(1j), np.bool_(True)],
+    [[[[[[[(1, (2, (3, (4, (5,)))))]]]]]]],
+)
+MESSAGES = tuple(pack(simplify(value)) for value in VALUES)
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, values.Raised, values.Opaque, np.ndarray)
+
+
+def is_plain(value, depth=2 * values.MAX_DEPTH):
+    """Whether `value` is in the data model and within its caps."""
+    kind = type(value)
+    if kind in (list, tuple, dict):
+        inner = [*value, *value.values()] if kind is dict else value
+        return depth > 0 and len(value) <= values.MAX_ITEMS and all(is_plain(item, depth - 1) for item in inner)
+    if kind is np.ndarray:
+        return value.dtype.kind in "biufc" and value.nbytes <= values.MAX_BYTES
+    if kind is values.Raised:
+        return len(value.type) <= values.MAX_NAME and len(value.message) <= 2000 and len(value.source) <= 300
+    return kind in PLAIN or isinstance(value, np.number | np.bool_)
+
 
 CLAIMS = tuple(code + struct.pack(">I", n) for code in (b"\xdb", b"\xc6", b"\xdd", b"\xdf") for n in (2**31, 2**32 - 1))
 MARKS = (
