@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.checks.expect import array, close, unchanged
+from autograder.checks.expect import close, unchanged
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
@@ -116,10 +116,10 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
 
 def usable(mean: Any, var: Any, width: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Both statistics with one finite number for each column, whatever their shape; None if they are nothing such."""
-    try:
-        mean, var = (array("", value, np.shape(numbers(value))).reshape(width) for value in (mean, var))
-    except (Failed, ValueError):
+    mean, var = numbers(mean), numbers(var)
+    if any(a is None or a.size != width or a.dtype.kind not in "iuf" for a in (mean, var)):
         return None
+    mean, var = mean.reshape(width).astype(float), var.reshape(width).astype(float)
     return (mean, var) if np.isfinite([mean, var]).all() and (var >= 0).all() else None
 
 
