@@ -42,18 +42,19 @@ def returned(function: str, value: Any, ending: str) -> None:
         )
 
 
-def refused(raised: Raised | None, *accepted: str) -> None:
-    """Require that the code raised one of the exceptions `accepted`, of which the specification names the first.
+def refused(what: str, raised: Raised | None, *accepted: str) -> None:
+    """Require that `what` raised one of the exceptions `accepted`, of which the specification names the first.
 
-    >>> refused(seen.raised("slope"), "ValueError")
+    >>> refused("NaN", seen.raised("slope"), "ValueError")
     """
     if raised is None:
-        raise Failed(_("Nothing was raised; the specification asks for {wanted}.").format(wanted=accepted[0]))
+        text = _("For {what} nothing was raised; the specification asks for {wanted}.")
+        raise Failed(text.format(what=what, wanted=accepted[0]))
     if raised.is_a("NotImplementedError", "NotDefined"):
         raise StudentError(raised)
     if not raised.is_a(*accepted):
-        text = _("Your code raised {type} ({message}); the specification asks for {wanted}.")
-        raise Failed(text.format(type=raised.type, message=raised.message or "-", wanted=accepted[0]))
+        text = _("For {what} your code raised {type} ({message}); the specification asks for {wanted}.")
+        raise Failed(text.format(what=what, type=raised.type, message=raised.message or "-", wanted=accepted[0]))
 
 
 def number(name: str, value: Any) -> float:

@@ -289,7 +289,7 @@ def _right_coefficients(case: Clipping, seen: Observation, expected: Observation
 
 
 def _is_untouched(case: Clipping, seen: Observation, note: str = "") -> bool:
-    return all(np.array_equal(before, after) for _name, before, after in _each_gradient(case, seen, note))
+    return all(same(before, after) for _name, before, after in _each_gradient(case, seen, note))
 
 
 def _require_something_scaled(case: Clipping, seen: Observation) -> None:
@@ -308,10 +308,10 @@ def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
     others = [after for _name, _before, after in _each_gradient(case, seen, OTHERS)]
     for name in ("total_norm", "clip_coef"):
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
-            close(name, seen[name], seen[name + OTHERS])
+            close(name, seen[name], number(name, seen[name + OTHERS]))
     for (name, before, after), other in zip(before_and_after, others, strict=True):
         if before is not None:
-            close(name, after, other)
+            close(name, after, array(name, other, before.shape))
         elif after is not None:
             raise Failed(_("{name} was None and should stay None.").format(name=name))
 
@@ -417,7 +417,9 @@ def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observatio
 @clip_gradients.check(points=0.5, on="nonfinite", needs=("clips",))
 def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
     """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
-    refused(seen.raised("exception"), "ValueError", "ArithmeticError", "RuntimeError")
+    refused(
+        _("a gradient that is not finite"), seen.raised("exception"), "ValueError", "ArithmeticError", "RuntimeError"
+    )
     for i, (before, after) in enumerate(zip(case.grads, seen["grads"], strict=True)):
         for key in before:
             unchanged(_name(i, key), before[key], after.get(key))

@@ -299,7 +299,7 @@ def _finite(problems: dict[str, str]) -> dict[str, str]:
 
 @gradient_monitor.check(points=0.5, on="some")
 def test_tells_apart(case: History, seen: Observation, expected: Observation) -> None:
-    """What is said of an ill layer is not said of a healthy one."""
+    """An ill network is told apart from a healthy one."""
     healthy = _beside(case, seen)
     raised = seen.raised("problems")
     if raised is not None and not raised.is_a("NotImplementedError"):
