@@ -248,7 +248,7 @@ def test_titles_are_unique_within_an_exercise(name):
     assert len(set(titles)) == len(titles)
 
 
-# --- what a slip costs in a study or a monitor ------------------------------------------------------------------------
+# --- what a slip costs ------------------------------------------------------------------------
 
 
 ONE_PROMISE = {
@@ -268,6 +268,14 @@ ONE_PROMISE = {
     "depth-learning-rate-decays": "settings",
     "depth-only-w-and-b-updated": "all_parameters",
     "depth-stops-at-overflow": "overflow",
+    "clip-sum-begins-anew": "total_norm",
+    "clip-root-of-the-sum-of-norms": "total_norm",
+    "clip-returns-inside-the-loop": "scales_all_alike",
+    "clip-weights-and-biases-only": "every_layer",
+    "clip-scales-none-too": "none_skipped",
+    "clip-nonfinite-unnoticed": "nonfinite",
+    "slope-in-an-array-of-one": "one_number",
+    "slope-natural-logarithm": "line",
     "monitor-only-vanishing": "layers",
     "monitor-kinds-swapped": "kinds",
     "monitor-nonfinite-unnoticed": "nonfinite",
@@ -589,6 +597,45 @@ def first_failure(exercise_id, names):
     seen = [exercise.observe(Implementation(names), e.case) for e in wanted]
     result = judge(exercise, trials(wanted, seen), known_mistakes(exercise))
     return next(item for item in result.items if item.outcome not in (Outcome.PASSED, Outcome.BLOCKED))
+
+
+SAID = {
+    "monitor-names-alone": ("list_of_problems", "'Linear_0' is not a Problem; its type is str."),
+    "monitor-kinds-alone": ("layers", " is not a Problem; its type is str."),
+    "monitor-no-problem-objects": ("list_of_problems", "is not a Problem; its type is dict."),
+    "monitor-kinds-in-capitals": ("kinds", "VANISHING instead of vanishing"),
+    "monitor-dictionary": ("list_of_problems", "detect_problems returned dict; a list is asked for."),
+    "monitor-fields-swapped": ("list_of_problems", "Fields: Problem(layer, kind, norm, epoch)."),
+    "monitor-no-record-crashes": ("healthy", "(case: no record yet)"),
+    "monitor-none-when-healthy": ("healthy", "detect_problems returned None; an empty list is asked for."),
+    "monitor-healthy-layers-too": ("healthy", "Linear_0: healthy instead of nothing"),
+    "clip-returns-norm-only": ("total_norm", "clip_gradients returned one number; two values are asked for"),
+    "clip-nonfinite-unnoticed": (
+        "nonfinite",
+        "For a gradient that is not finite nothing was raised; the specification asks for ValueError.",
+    ),
+    "clip-nonfinite-asserted": (
+        "nonfinite",
+        "your code raised AssertionError (-); the specification asks for ValueError",
+    ),
+    "slope-infinity-unnoticed": (
+        "nonfinite",
+        "For infinity nothing was raised; the specification asks for ValueError.",
+    ),
+    "slope-both-coefficients": (
+        "one_number",
+        "gradient_slope returned an array of shape (2,); one number is asked for.",
+    ),
+}
+"""Known mistakes, and what their message says of what came."""
+
+
+@pytest.mark.parametrize(("mistake", "check", "words"), [(known, *said) for known, said in SAID.items()], ids=SAID)
+def test_a_message_says_what_came(mistake, check, words):
+    code = KNOWN[mistake]
+    defines = EXERCISES[code.solution].defines
+    result = grade(code.solution, {defines: getattr(code.implementation, defines)})
+    assert words in item(result, check).message
 
 
 @pytest.mark.parametrize(("name", "body", "sentence"), HALF_WRITTEN.values(), ids=HALF_WRITTEN)
