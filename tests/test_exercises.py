@@ -465,6 +465,7 @@ UNCHANGED = (
     "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
     "layer.grads."
 )
+ZEROS = 'total_norm is 0 for every network, and layers[0].grads["W"] is multiplied by 1: nothing is measured.'
 LOOP = """
 if not self.history:
     return []
@@ -501,13 +502,13 @@ HALF_WRITTEN = {
     "clip: zeros": (
         "clip_gradients",
         "return 0.0, 1.0",
-        "total_norm is 0 for every network, and the gradients are unchanged: nothing is measured yet.",
+        ZEROS,
     ),
     "clip: a norm that is not added up": (
         "clip_gradients",
         "total_norm = 0.0\nfor layer in layers:\n    for g in layer.grads.values():\n        pass\n"
         "return total_norm, 1.0",
-        "total_norm is 0 for every network, and the gradients are unchanged: nothing is measured yet.",
+        ZEROS,
     ),
     "clip: nothing scaled": ("clip_gradients", MEASURED + "return total_norm, 1.0", UNCHANGED),
     "clip: nothing scaled, coefficient returned": (

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.checks.expect import (
-    array,
-    close,
-    is_close,
-    is_pair,
-    number,
-    pair,
-    refused,
-    same,
-    unchanged,
-)
+from autograder.checks.expect import array, close, is_close, is_pair, number, pair, refused, same, unchanged
 from autograder.checks.values import Raised, simplify
 from autograder.layers import Layer, Linear, ReLU
 from autograder.locale import _
@@ -58,6 +48,16 @@ NET = [LINEAR, {}, HIDDEN, NORM, {}, OUT]
 """Linear, activation, Linear, normalisation, activation, Linear."""
 
 
+def doubled(network: Network) -> Network:
+    """Whatever measures arrays has another answer for it."""
+    return [{name: 2 * array for name, array in layer.items()} for layer in network]
+
+
+def in_linear_layers(network: Network) -> Network:
+    """The same arrays in Linear layers alone."""
+    return [dict(zip("Wb", layer.values(), strict=True)) for layer in network if layer]
+
+
 def clipping(
     rng: np.random.Generator,
     title: str,
@@ -65,95 +65,65 @@ def clipping(
     total: float,
     max_norm: float = 1.0,
     missing: Collection[tuple[int, str]] = (),
+    other: Callable[[Network], Network] = lambda network: [],
 ) -> Clipping:
-    """A case whose gradients have the global norm `total`; those that are `missing`, by layer and name, are None."""
+    """A case whose gradients have the global norm `total`; beside it an `other` network that is made of it.
+
+    Gradients that are `missing`, by layer and name, are None here and zeros in the other network.
+    """
     params = [{name: rng.standard_normal(shape) for name, shape in layer.items()} for layer in shapes]
     # Each array gets a weight of its own, so that none can be left out unseen.
-    grads = [
-        {
-            name: rng.uniform(0.5, 2) * rng.standard_normal(shape) / np.sqrt(np.prod(shape))
-            for name, shape in layer.items()
-        }
-        for layer in shapes
+    grads: Network = [
+        {name: rng.uniform(0.5, 2) * rng.standard_normal(p.shape) / np.sqrt(p.size) for name, p in layer.items()}
+        for layer in params
     ]
     for i, name in missing:
+        grads[i][name] *= 0
+    size = np.sqrt(sum(np.sum(g**2) for layer in grads for g in layer.values())) or 1.0
+    grads = [{name: g * (total / size) for name, g in layer.items()} for layer in grads]
+    others = other(grads)
+    for i, name in missing:
         grads[i][name] = None
-    size = np.sqrt(sum(np.sum(np.square(g)) for layer in grads for g in layer.values() if g is not None))
-    grads = [{k: None if g is None else g * (total / size) for k, g in layer.items()} for layer in grads]
-    return Clipping(title, grads, params, max_norm)
-
-
-def beside_its_double(case: Clipping) -> Clipping:
-    """Beside a network whose arrays are twice as large: whatever measures arrays has another answer for it."""
-    grads, params = ([{name: 2 * a for name, a in layer.items()} for layer in net] for net in (case.grads, case.params))
-    return replace(case, others=grads, other_params=params)
-
-
-def beside_linear_layers(case: Clipping) -> Clipping:
-    """Beside the same arrays in Linear layers alone, with zeros where gradients are None."""
-    grads: Network = []
-    params: Network = []
-    for here, there in zip(case.grads, case.params, strict=True):
-        if there:
-            grads.append(
-                dict(zip("Wb", (0 * p if here[k] is None else here[k] for k, p in there.items()), strict=True))
-            )
-            params.append(dict(zip("Wb", there.values(), strict=True)))
-    return replace(case, others=grads, other_params=params)
+    return Clipping(title, grads, params, max_norm, others, other(params))
 
 
 def draw_long(rng: np.random.Generator) -> list[Clipping]:
     """Linear layers alone, with gradients so long that whatever is taken for their norm is long, too."""
+    exploding, long = 10 ** rng.uniform(9, 12), rng.uniform(20, 60)
     return [
-        beside_its_double(case)
-        for case in (
-            clipping(rng, "exploding gradients", DEEP, 10 ** rng.uniform(9, 12), max_norm=rng.uniform(2, 6)),
-            clipping(
-                rng, "long gradients, a low limit", DEEP, total=rng.uniform(20, 60), max_norm=rng.uniform(0.1, 0.5)
-            ),
-        )
+        clipping(rng, "exploding gradients", DEEP, exploding, max_norm=rng.uniform(2, 6), other=doubled),
+        clipping(rng, "long gradients, a low limit", DEEP, long, max_norm=rng.uniform(0.1, 0.5), other=doubled),
     ]
 
 
 def draw_small(rng: np.random.Generator) -> list[Clipping]:
     """Too long, although the norm is below 1 and its square below the limit."""
     limit = rng.uniform(0.65, 0.75)
-    case = clipping(rng, "a norm just above a small limit", [LINEAR, OUT], total=1.1 * limit, max_norm=limit)
-    return [beside_its_double(case)]
+    return [clipping(rng, "a norm just above a small limit", [LINEAR, OUT], 1.1 * limit, limit, other=doubled)]
 
 
 def draw_below(rng: np.random.Generator) -> list[Clipping]:
     """Gradients that are short enough."""
     return [
-        beside_its_double(case)
-        for case in (
-            clipping(rng, "gradients well below the limit", DEEP, total=rng.uniform(0.2, 0.4)),
-            clipping(rng, "a norm below a limit greater than 1", DEEP, total=1.5, max_norm=2.0),
-        )
+        clipping(rng, "gradients well below the limit", DEEP, rng.uniform(0.2, 0.4), other=doubled),
+        clipping(rng, "a norm below a limit greater than 1", DEEP, 1.5, max_norm=2.0, other=doubled),
     ]
 
 
 def draw_network(rng: np.random.Generator) -> list[Clipping]:
     """Every kind of layer that the lesson has."""
-    return [
-        beside_linear_layers(case)
-        for case in (
-            clipping(rng, "a network with activation and normalisation layers", NET, total=rng.uniform(20, 60)),
-            clipping(rng, "activation and normalisation layers, short gradients", NET, total=rng.uniform(0.2, 0.4)),
-        )
-    ]
+    titles = {
+        "a network with activation and normalisation layers": rng.uniform(20, 60),
+        "activation and normalisation layers, short gradients": rng.uniform(0.2, 0.4),
+    }
+    return [clipping(rng, title, NET, total, other=in_linear_layers) for title, total in titles.items()]
 
 
 def draw_missing(rng: np.random.Generator) -> list[Clipping]:
     """Some gradients are None."""
+    titles = {"a layer has no gradients yet": [(0, "W"), (0, "b")], "some gradients are None": [(1, "b"), (3, "W")]}
     total = rng.uniform(20, 60)
-    return [
-        beside_linear_layers(case)
-        for case in (
-            clipping(rng, "a layer has no gradients yet", DEEP, total, missing=[(0, "W"), (0, "b")]),
-            clipping(rng, "some gradients are None", DEEP, total, missing=[(1, "b"), (3, "W")]),
-        )
-    ]
+    return [clipping(rng, title, DEEP, total, 1.0, none, in_linear_layers) for title, none in titles.items()]
 
 
 def draw_nothing(rng: np.random.Generator) -> list[Clipping]:
@@ -246,19 +216,19 @@ def _answer(seen: Observation, name: str) -> Any:
     return seen[name]
 
 
+def _each(what: str, before: Network, after: Network) -> Iterator[tuple[str, Any, Any]]:
+    """(name, before, after) of every array."""
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        for key in old:
+            name = f'layers[{i}].{what}["{key}"]'
+            if type(new) is not dict or key not in new:
+                raise Failed(_("{name} is gone after clipping.").format(name=name))
+            yield name, old[key], new[key]
+
+
 def _each_gradient(case: Clipping, seen: Observation, note: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(name, before, after) of every gradient."""
     seen["exception" + note]
-    grads = case.others if note else case.grads
-    for i, (before, after) in enumerate(zip(grads, seen["grads" + note], strict=True)):
-        for key in before:
-            if type(after) is not dict or key not in after:
-                raise Failed(_("{name} is gone after clipping.").format(name=_name(i, key)))
-            yield _name(i, key), before[key], after[key]
-
-
-def _name(i: int, key: str) -> str:
-    return f'layers[{i}].grads["{key}"]'
+    return _each("grads", case.others if note else case.grads, seen["grads" + note])
 
 
 def _factors(case: Clipping, seen: Observation, note: str = "") -> dict[str, float]:
@@ -288,13 +258,10 @@ def _right_coefficients(case: Clipping, seen: Observation, expected: Observation
     return [expected["clip_coef"]] + ([] if own is None else [case.max_norm / max(own, case.max_norm)])
 
 
-def _is_untouched(case: Clipping, seen: Observation, note: str = "") -> bool:
-    return all(same(before, after) for _name, before, after in _each_gradient(case, seen, note))
-
-
 def _require_something_scaled(case: Clipping, seen: Observation) -> None:
     """Where gradients are too long, in this network and in the other one."""
-    if _is_untouched(case, seen) and _is_untouched(case, seen, OTHERS):
+    gradients = [*_each_gradient(case, seen), *_each_gradient(case, seen, OTHERS)]
+    if all(same(before, after) for _name, before, after in gradients):
         text = _(
             "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
             "layer.grads."
@@ -324,17 +291,15 @@ def test_clips(case: Clipping, seen: Observation, expected: Observation) -> None
     """Gradients that are too long are measured or shortened."""
     factors = _factors(case, seen)
     name, factor = next(iter(factors.items()))
-    depends = _differ(factor, _factors(case, seen, OTHERS)[name])
-    if depends or any(_own(seen, part) is not None for part in ("total_norm", "clip_coef")):
+    if any(_own(seen, part) for part in ("total_norm", "clip_coef")):
+        return
+    if _differ(factor, _factors(case, seen, OTHERS)[name]):
         return
     total = number("total_norm", _answer(seen, "total_norm"))
-    if _is_untouched(case, seen):
-        text = _(
-            "total_norm is {total:.6g} for every network, and the gradients are unchanged: nothing is measured yet."
-        )
-        raise Failed(text.format(total=total), unwritten=True)
-    text = _("For every network total_norm is {total:.6g}, and {name} is multiplied by {factor:.6g}.")
-    raise Failed(text.format(total=total, name=name, factor=factor))
+    text = _(
+        "total_norm is {total:.6g} for every network, and {name} is multiplied by {factor:.6g}: nothing is measured."
+    )
+    raise Failed(text.format(total=total, name=name, factor=factor), unwritten=True)
 
 
 @clip_gradients.check(points=1.0, on=("long", "small"))
@@ -364,7 +329,7 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
     length = np.sqrt(sum(np.sum(before**2) for before in touched.values()))
     # Whose norm leaves some gradients out, and who therefore leaves them alone, has broken the first promise only.
     left_out = is_close("", _own(seen, "total_norm"), length)
-    first = next(iter(touched))
+    first = next(iter(touched or factors))
     for name, before, after in _each_gradient(case, seen):
         if not (is_close(name, after, factors[first] * before) or left_out and name not in touched):
             text = _("{first} is multiplied by {factor:.6g}, but {name} is not.")
@@ -417,12 +382,10 @@ def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observatio
 @clip_gradients.check(points=0.5, on="nonfinite", needs=("clips",))
 def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
     """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
-    refused(
-        _("a gradient that is not finite"), seen.raised("exception"), "ValueError", "ArithmeticError", "RuntimeError"
-    )
-    for i, (before, after) in enumerate(zip(case.grads, seen["grads"], strict=True)):
-        for key in before:
-            unchanged(_name(i, key), before[key], after.get(key))
+    raised = seen.raised("exception")
+    refused(_("a gradient that is not finite"), raised, "ValueError", "ArithmeticError", "RuntimeError")
+    for name, before, after in _each("grads", case.grads, seen["grads"]):
+        unchanged(name, before, after)
 
 
 @clip_gradients.check(points=0.25, on=("long", "small"), needs=("clips",))
@@ -430,9 +393,7 @@ def test_parameters_stay(case: Clipping, seen: Observation, expected: Observatio
     """Parameters are not touched, and no gradient is added."""
     seen["exception"]
     for i, (before, after) in enumerate(zip(case.grads, seen["grads"], strict=True)):
-        for name in after if type(after) is dict else ():
-            if name not in before:
-                raise Failed(_("{name} was not there before clipping.").format(name=_name(i, name)))
-    for i, (before, after) in enumerate(zip(case.params, seen["params"], strict=True)):
-        for name, value in before.items():
-            unchanged(f'layers[{i}].params["{name}"]', value, after.get(name))
+        for name in set(after if type(after) is dict else ()) - before.keys():
+            raise Failed(_("layers[{i}].grads has the new name {name!r}.").format(i=i, name=name))
+    for name, before, after in _each("params", case.params, seen["params"]):
+        unchanged(name, before, after)
