@@ -302,7 +302,7 @@ def test_clips(case: Clipping, seen: Observation, expected: Observation) -> None
     raise Failed(text.format(total=total, name=name, factor=factor), unwritten=True)
 
 
-@clip_gradients.check(points=1.0, on=("long", "small"))
+@clip_gradients.check(points=1.0, on=("long", "small"), needs=("clips",))
 def test_total_norm(case: Clipping, seen: Observation, expected: Observation) -> None:
     """`total_norm` is the length of all gradients taken as one vector, before clipping."""
     close("total_norm", _answer(seen, "total_norm"), expected["total_norm"])

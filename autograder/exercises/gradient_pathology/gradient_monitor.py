@@ -196,7 +196,7 @@ def _plain(ask: Any) -> Any:
         answer = [answer]
     if isinstance(answer, dict):
         answer = list(answer.items())
-    if not isinstance(answer, (list, tuple, Iterator)):
+    if not isinstance(answer, (list, tuple, set, Iterator)):
         return answer
     return [{f: getattr(p, f, None) for f in FIELDS} if hasattr(p, "kind") else [type(p).__name__, p] for p in answer]
 
@@ -274,7 +274,7 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str]) -> None
         differing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
         text, nothing = _("{layer}: {got} instead of {wanted}"), _("nothing")
         parts = [text.format(layer=i, got=found.get(i, nothing), wanted=wanted.get(i, nothing)) for i in differing]
-        more = ["..."] if len(parts) > MOST_SHOWN else []
+        more = [_("and others")] if len(parts) > MOST_SHOWN else []
         raise Failed(_("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more)))
 
 
