@@ -4,6 +4,7 @@ Known mistakes are in the bank, which test_audit.py judges. Here is what is char
 """
 
 import re
+import textwrap
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from autograder.checks.numeric import central_differences
 from autograder.checks.results import Ending, Outcome
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments
-from autograder.exercises.recorded import RECORDINGS, recorded, trials
+from autograder.exercises.recorded import RECORDINGS, known_mistakes, recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Layer, Problem, forward_backward
 from autograder.locale import speaking
@@ -247,7 +248,7 @@ def test_titles_are_unique_within_an_exercise(name):
     assert len(set(titles)) == len(titles)
 
 
-# --- what a slip costs in a study or a monitor ------------------------------------------------------------------------
+# --- what a slip costs ------------------------------------------------------------------------
 
 
 ONE_PROMISE = {
@@ -267,6 +268,14 @@ ONE_PROMISE = {
     "depth-learning-rate-decays": "settings",
     "depth-only-w-and-b-updated": "all_parameters",
     "depth-stops-at-overflow": "overflow",
+    "clip-sum-begins-anew": "total_norm",
+    "clip-root-of-the-sum-of-norms": "total_norm",
+    "clip-returns-inside-the-loop": "scales_all_alike",
+    "clip-weights-and-biases-only": "every_layer",
+    "clip-scales-none-too": "none_skipped",
+    "clip-nonfinite-unnoticed": "nonfinite",
+    "slope-in-an-array-of-one": "one_number",
+    "slope-natural-logarithm": "line",
     "monitor-only-vanishing": "layers",
     "monitor-kinds-swapped": "kinds",
     "monitor-nonfinite-unnoticed": "nonfinite",
@@ -440,6 +449,206 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
         "(backward(dout) * x_hat).sum(axis=0)["
     )
     assert "2 times the right value" in message("dx_direct", backward_std=lambda self: self.std / 2)
+
+
+# --- half-written code ------------------------------------------------------------------------------------------------
+
+MEASURED = """
+gradients = [g for layer in layers for g in layer.grads.values() if g is not None]
+if not all(np.isfinite(g).all() for g in gradients):
+    raise ValueError("not finite")
+total_norm = float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
+"""
+NO_RETURN = "clip_gradients returned None: is there a `return total_norm, clip_coef`?"
+UNCHANGED = (
+    "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
+    "layer.grads."
+)
+ZEROS = 'total_norm is 0 for every network, and layers[0].grads["W"] is multiplied by 1: nothing is measured.'
+LOOP = """
+if not self.history:
+    return []
+epoch, norms = self.history[-1]
+problems = []
+for layer, norm in norms.items():
+    if not np.isfinite(norm):
+        problems.append(Problem(layer, "nonfinite", norm, epoch))
+"""
+NO_PROBLEMS = "detect_problems returned None: is there a `return problems`?"
+NO_SLOPE = "gradient_slope returned None: is there a `return slope`?"
+LOGARITHMS = """
+norms = np.array(delta_norms, dtype=float)
+norms[norms == 0] = np.finfo(float).tiny
+y = np.log10(norms)
+"""
+
+HALF_WRITTEN = {
+    "clip: pass": ("clip_gradients", "pass", NO_RETURN),
+    "clip: gathered": ("clip_gradients", "\n".join(MEASURED.splitlines()[:2]), NO_RETURN),
+    "clip: checked": ("clip_gradients", "\n".join(MEASURED.splitlines()[:4]), NO_RETURN),
+    "clip: measured": ("clip_gradients", MEASURED, NO_RETURN),
+    "clip: scaled, no return": ("clip_gradients", MEASURED + "for g in gradients:\n    g *= clip_coef", NO_RETURN),
+    "clip: only the short ones return": (
+        "clip_gradients",
+        MEASURED + "if total_norm <= max_norm:\n    return total_norm, 1.0",
+        NO_RETURN,
+    ),
+    "clip: the norm alone": (
+        "clip_gradients",
+        MEASURED + "return total_norm",
+        "clip_gradients returned one number; two values are asked for: `return total_norm, clip_coef`.",
+    ),
+    "clip: zeros": (
+        "clip_gradients",
+        "return 0.0, 1.0",
+        ZEROS,
+    ),
+    "clip: a norm that is not added up": (
+        "clip_gradients",
+        "total_norm = 0.0\nfor layer in layers:\n    for g in layer.grads.values():\n        pass\n"
+        "return total_norm, 1.0",
+        ZEROS,
+    ),
+    "clip: nothing scaled": ("clip_gradients", MEASURED + "return total_norm, 1.0", UNCHANGED),
+    "clip: nothing scaled, coefficient returned": (
+        "clip_gradients",
+        MEASURED + "return total_norm, clip_coef",
+        UNCHANGED,
+    ),
+    "clip: copies not put back": (
+        "clip_gradients",
+        MEASURED + "for g in gradients:\n    g = g * clip_coef\nreturn total_norm, clip_coef",
+        UNCHANGED,
+    ),
+    "clip: a list of copies": (
+        "clip_gradients",
+        MEASURED + "clipped = [g * clip_coef for g in gradients]\nreturn total_norm, clip_coef",
+        UNCHANGED,
+    ),
+    "monitor: pass": ("gradient_monitor", "pass", NO_PROBLEMS),
+    "monitor: no record": ("gradient_monitor", "\n".join(LOOP.splitlines()[:3]), NO_PROBLEMS),
+    "monitor: unpacked": ("gradient_monitor", "\n".join(LOOP.splitlines()[:5]), NO_PROBLEMS),
+    "monitor: loop, no return": ("gradient_monitor", LOOP, NO_PROBLEMS),
+    "monitor: an empty list": (
+        "gradient_monitor",
+        "return []",
+        "No problem is found, although three layers are ill.",
+    ),
+    "monitor: an empty loop": (
+        "gradient_monitor",
+        "problems = []\nfor epoch, norms in self.history[-1:]:\n    for layer in norms:\n        pass\nreturn problems",
+        "No problem is found, although three layers are ill.",
+    ),
+    "monitor: nonfinite alone": (
+        "gradient_monitor",
+        LOOP + "return problems",
+        "No layer that is exploding is found: is there a branch for it, and is its condition ever true?",
+    ),
+    "monitor: no branch for exploding": (
+        "gradient_monitor",
+        LOOP + "    elif norm < vanish_threshold:\n"
+        "        problems.append(Problem(layer, 'vanishing', norm, epoch))\nreturn problems",
+        "No layer that is exploding is found: is there a branch for it, and is its condition ever true?",
+    ),
+    "monitor: no branch for vanishing": (
+        "gradient_monitor",
+        LOOP + "    elif norm > explode_threshold:\n"
+        "        problems.append(Problem(layer, 'exploding', norm, epoch))\nreturn problems",
+        "No layer that is vanishing is found: is there a branch for it, and is its condition ever true?",
+    ),
+    "slope: pass": ("gradient_profile", "pass", NO_SLOPE),
+    "slope: an array": ("gradient_profile", "\n".join(LOGARITHMS.splitlines()[:2]), NO_SLOPE),
+    "slope: logarithms": ("gradient_profile", LOGARITHMS, NO_SLOPE),
+    "slope: a line, no return": (
+        "gradient_profile",
+        LOGARITHMS + "a, b = np.polyfit(np.arange(len(y)), y, 1)",
+        NO_SLOPE,
+    ),
+    "slope: zero": ("gradient_profile", "return 0.0", "gradient_slope(...) is 0 for other norms, too."),
+    "slope: the logarithms returned": (
+        "gradient_profile",
+        LOGARITHMS + "return y",
+        "gradient_slope returned an array of shape (8,); one number is asked for.",
+    ),
+    "slope: no check": (
+        "gradient_profile",
+        LOGARITHMS + "return np.polyfit(np.arange(len(y)), y, 1)[0]",
+        "For NaN nothing was raised; the specification asks for ValueError.",
+    ),
+}
+"""The reference, or what beginners write, stopped at some line; and the first sentence of the first failure."""
+
+HEADS = {
+    "clip_gradients": "def clip_gradients(layers, max_norm=1.0):",
+    "gradient_monitor": "def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):",
+    "gradient_profile": "def gradient_slope(delta_norms):",
+}
+
+
+def half_written(exercise_id, body):
+    """The names that a cell with this body defines."""
+    names = {"np": np, "Problem": Problem}
+    exec(HEADS[exercise_id] + textwrap.indent("\n" + body, "    "), names)
+    return answering(names["detect_problems"]) if exercise_id == "gradient_monitor" else names
+
+
+def first_failure(exercise_id, names):
+    wanted, exercise = expectations(exercise_id, None), EXERCISES[exercise_id]
+    seen = [exercise.observe(Implementation(names), e.case) for e in wanted]
+    result = judge(exercise, trials(wanted, seen), known_mistakes(exercise))
+    return next(item for item in result.items if item.outcome not in (Outcome.PASSED, Outcome.BLOCKED))
+
+
+SAID = {
+    "monitor-names-alone": ("list_of_problems", "'Linear_0' is not a Problem; its type is str."),
+    "monitor-kinds-alone": ("layers", " is not a Problem; its type is str."),
+    "monitor-no-problem-objects": ("list_of_problems", "is not a Problem; its type is dict."),
+    "monitor-kinds-in-capitals": ("kinds", "VANISHING instead of vanishing"),
+    "monitor-dictionary": ("list_of_problems", "detect_problems returned dict; a list is asked for."),
+    "monitor-fields-swapped": ("list_of_problems", "Fields: Problem(layer, kind, norm, epoch)."),
+    "monitor-no-record-crashes": ("healthy", "(case: no record yet)"),
+    "monitor-none-when-healthy": ("healthy", "detect_problems returned None; an empty list is asked for."),
+    "monitor-healthy-layers-too": ("healthy", "Linear_0: healthy instead of nothing"),
+    "clip-returns-norm-only": ("total_norm", "clip_gradients returned one number; two values are asked for"),
+    "clip-nonfinite-unnoticed": (
+        "nonfinite",
+        "For a gradient that is not finite nothing was raised; the specification asks for ValueError.",
+    ),
+    "clip-nonfinite-asserted": (
+        "nonfinite",
+        "your code raised AssertionError (-); the specification asks for ValueError",
+    ),
+    "slope-infinity-unnoticed": (
+        "nonfinite",
+        "For infinity nothing was raised; the specification asks for ValueError.",
+    ),
+    "slope-both-coefficients": (
+        "one_number",
+        "gradient_slope returned an array of shape (2,); one number is asked for.",
+    ),
+}
+"""Known mistakes, and what their message says of what came."""
+
+
+@pytest.mark.parametrize(("mistake", "check", "words"), [(known, *said) for known, said in SAID.items()], ids=SAID)
+def test_a_message_says_what_came(mistake, check, words):
+    code = KNOWN[mistake]
+    defines = EXERCISES[code.solution].defines
+    result = grade(code.solution, {defines: getattr(code.implementation, defines)})
+    assert words in item(result, check).message
+
+
+@pytest.mark.parametrize(("name", "body", "sentence"), HALF_WRITTEN.values(), ids=HALF_WRITTEN)
+def test_half_written_code_is_told_what_is_missing(name, body, sentence):
+    """Before any cause: the slope without a check has one, and its answer for NaN is NaN indeed."""
+    names = half_written(name, body)
+    failure = first_failure(name, names)
+    assert failure.message.split("\n")[0] == sentence
+    assert failure.cause in ("", "Likely cause: NaN is returned instead of an exception raised.")
+    with speaking("ja"):
+        told = first_failure(name, names).message
+    assert sentence not in told and re.match("[^\n]*[ぁ-ん]", told)
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------

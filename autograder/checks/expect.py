@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed
+from autograder.checks.exercise import Failed, StudentError
 from autograder.checks.numeric import TOLERANCE, Mismatch, compare
-from autograder.checks.values import Opaque, numbers
+from autograder.checks.values import Opaque, Raised, numbers
 from autograder.locale import _
 
 
@@ -28,6 +28,33 @@ def kind_of(value: Any) -> str:
     if type(value) in (int, float, bool, str):
         return f"{type(value).__name__} {value!r:.60}"
     return type(value).__name__
+
+
+def returned(function: str, value: Any, ending: str) -> None:
+    """Require that `function` did not return None; `ending` is the line that it should end with.
+
+    >>> returned("gradient_slope", seen["slope"], "return slope")
+    """
+    if value is None:
+        raise Failed(
+            _("{function} returned None: is there a `{ending}`?").format(function=function, ending=ending),
+            unwritten=True,
+        )
+
+
+def refused(what: str, raised: Raised | None, *accepted: str) -> None:
+    """Require that `what` raised one of the exceptions `accepted`, of which the specification names the first.
+
+    >>> refused("NaN", seen.raised("slope"), "ValueError")
+    """
+    if raised is None:
+        text = _("For {what} nothing was raised; the specification asks for {wanted}.")
+        raise Failed(text.format(what=what, wanted=accepted[0]))
+    if raised.is_a("NotImplementedError", "NotDefined"):
+        raise StudentError(raised)
+    if not raised.is_a(*accepted):
+        text = _("For {what} your code raised {type} ({message}); the specification asks for {wanted}.")
+        raise Failed(text.format(what=what, type=raised.type, message=raised.message or "-", wanted=accepted[0]))
 
 
 def number(name: str, value: Any) -> float:
@@ -54,18 +81,16 @@ def is_pair(value: Any) -> bool:
     return (type(value) in (tuple, list) or isinstance(value, np.ndarray) and value.ndim == 1) and len(value) == 2
 
 
-def pair(name: str, value: Any) -> tuple[Any, Any]:
-    """The two items of `value`, a tuple, a list, or an array of shape (2,).
+def pair(function: str, value: Any, ending: str) -> None:
+    """Require that `function` returned two values: a tuple, a list, or an array of shape (2,).
 
-    Raises:
-        Failed: it is something else.
-
-    >>> pair("clip_gradients(...)", (2.5, 0.4))
-    (2.5, 0.4)
+    >>> pair("clip_gradients", seen["result"], "return total_norm, clip_coef")
     """
-    if is_pair(value):
-        return value[0], value[1]
-    raise Failed(_("{name} should be a pair of values, but it is {kind}.").format(name=name, kind=kind_of(value)))
+    returned(function, value, ending)
+    if not is_pair(value):
+        kind = _("one number") if type(value) in (int, float) or isinstance(value, np.number) else kind_of(value)
+        text = _("{function} returned {kind}; two values are asked for: `{ending}`.")
+        raise Failed(text.format(function=function, kind=kind, ending=ending), unwritten=True)
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.checks.expect import close, is_close, is_pair, number
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.checks.expect import close, is_close, is_pair, kind_of, number, refused, returned
 from autograder.checks.values import numbers, simplify
 from autograder.locale import _
 
@@ -101,7 +101,17 @@ SLOPE = "gradient_slope(...)"
 
 def _slope(seen: Observation, name: str = "slope") -> float:
     """A slope that came back, alone or before an intercept."""
-    return number(SLOPE, seen[name][0] if is_pair(seen[name]) else seen[name])
+    answer = seen[name]
+    returned("gradient_slope", answer, "return slope")
+    slope = answer[0] if is_pair(answer) or isinstance(answer, np.ndarray) and answer.shape == (1,) else answer
+    _require_one_number(slope, answer)
+    return number(SLOPE, slope)
+
+
+def _require_one_number(slope: Any, answer: Any) -> None:
+    if not isinstance(slope, (int, float, np.number)) and not (isinstance(slope, np.ndarray) and slope.ndim == 0):
+        text = _("gradient_slope returned {kind}; one number is asked for.")
+        raise Failed(text.format(kind=kind_of(answer)))
 
 
 def _close_slopes(got: float, wanted: float) -> None:
@@ -132,10 +142,16 @@ def test_depends_on_norms(case: Profile, seen: Observation, expected: Observatio
         raise Failed(_("{name} is {value:.6g} for other norms, too.").format(name=SLOPE, value=slope))
 
 
-@gradient_profile.check(points=1.25, on="line")
+@gradient_profile.check(points=0.25, on="line", needs=("depends_on_norms",))
+def test_one_number(case: Profile, seen: Observation, expected: Observation) -> None:
+    """The answer is one number."""
+    _require_one_number(seen["slope"], seen["slope"])
+
+
+@gradient_profile.check(points=1.0, on="line")
 def test_line(case: Profile, seen: Observation, expected: Observation) -> None:
-    """On a straight line the answer is one number, the exact slope with the right sign."""
-    _close_slopes(number(SLOPE, seen["slope"]), expected["slope"])
+    """On a straight line the answer is the exact slope with the right sign."""
+    _close_slopes(_slope(seen), expected["slope"])
 
 
 @gradient_profile.check(points=0.75, on="scatter")
@@ -153,12 +169,10 @@ def test_zeros(case: Profile, seen: Observation, expected: Observation) -> None:
 @gradient_profile.check(points=0.75, on="nonfinite", needs=("depends_on_norms",))
 def test_nonfinite(case: Profile, seen: Observation, expected: Observation) -> None:
     """NaN or an infinite norm raises `ValueError`."""
-    for name in ("slope", "slope with infinity"):
-        raised = seen.raised(name)
-        if raised is None:
-            raise Failed(_("A norm is NaN or infinite, and nothing was raised."))
-        if not raised.is_a("ValueError"):
-            raise StudentError(raised)
+    # Both are read before one is judged: a cause has to agree with both.
+    raised = seen.raised("slope"), seen.raised("slope with infinity")
+    for value, error in zip(("NaN", _("infinity")), raised, strict=True):
+        refused(value, error, "ValueError")
 
 
 @gradient_profile.check(points=0.25, on=("line", "scatter"), needs=("depends_on_norms",))

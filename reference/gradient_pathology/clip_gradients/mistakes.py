@@ -223,6 +223,37 @@ def _(layers, max_norm=1.0):
     return clip(layers, max_norm)
 
 
+@bank.add("clip-weight-of-every-layer")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, gather=lambda layers: [layer.grads["W"] for layer in layers])
+
+
+@bank.add("clip-sum-begins-anew")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, norm=lambda gradients: global_norm(every_gradient(layers[-1:])))
+
+
+@bank.add("clip-sum-overwritten")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, norm=lambda gradients: global_norm(gradients[-1:]))
+
+
+@bank.add("clip-norm-of-parameters")
+def _(layers, max_norm=1.0):
+    parameters = [p for layer in layers for p in layer.params.values()]
+    return clip(layers, max_norm, refuse=lambda _: refuse_nonfinite(parameters), norm=lambda _: global_norm(parameters))
+
+
+@bank.add("clip-first-layer-only")
+def _(layers, max_norm=1.0):
+    return clip(layers[:1], max_norm)
+
+
+@bank.add("clip-root-of-the-sum-of-norms")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, norm=lambda gradients: float(np.sqrt(sum(map(np.linalg.norm, gradients)))))
+
+
 # --- how they are scaled ---------------------------------------------------------------------------------------------
 
 
@@ -314,6 +345,27 @@ def _(layers, max_norm=1.0):
     return answer
 
 
+@bank.add("clip-returns-inside-the-loop")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, scale=lambda _, c: multiply(every_gradient(layers[:1]), c))
+
+
+@bank.add("clip-scales-twice")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, scale=lambda gradients, c: multiply(gradients, c**2))
+
+
+@bank.add("clip-scales-the-short-ones")
+def _(layers, max_norm=1.0):
+    return clip(layers, max_norm, too_long=lambda total, limit: total < limit)
+
+
+@bank.add("clip-scales-none-too")
+def _(layers, max_norm=1.0):
+    everything = [g for layer in layers for g in layer.grads.values()]
+    return clip(layers, max_norm, scale=lambda _, c: multiply(everything, c))
+
+
 # --- what is returned ------------------------------------------------------------------------------------------------
 
 
@@ -358,6 +410,20 @@ def _(layers, max_norm=1.0):
 @bank.add("clip-nothing-written")
 def _(layers, max_norm=1.0):
     return 0.0, 1.0
+
+
+@bank.add("clip-coefficient-set-in-one-branch")
+def _(layers, max_norm=1.0):
+    total, coefficient = clip(layers, max_norm)
+    if coefficient == 1.0:
+        raise UnboundLocalError("cannot access local variable 'clip_coef' where it is not associated with a value")
+    return total, coefficient
+
+
+@bank.add("clip-returns-in-one-branch")
+def _(layers, max_norm=1.0):
+    total, coefficient = clip(layers, max_norm)
+    return (total, coefficient) if coefficient < 1.0 else None
 
 
 # --- nothing to clip -------------------------------------------------------------------------------------------------

@@ -309,6 +309,52 @@ class _(Steps):
         return sorted(found, key=lambda problem: ["vanishing", "exploding", "nonfinite"].index(problem.kind))
 
 
+@bank.add("monitor-first-layer-only")
+class _(Steps):
+    def layers_to_judge(self, norms):
+        return list(norms.items())[:1]
+
+
+@bank.add("monitor-list-begins-anew")
+class _(Steps):
+    def layers_to_judge(self, norms):
+        return list(norms.items())[-1:]
+
+
+@bank.add("monitor-the-rest-explodes")
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return "vanishing" if norm < vanish else "exploding"
+
+
+@bank.add("monitor-healthy-layers-too")
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return super().finite(norm, vanish, explode) or "healthy"
+
+
+@bank.add("monitor-comparisons-turned")
+class _(Steps):
+    def finite(self, norm, vanish, explode):
+        return "vanishing" if norm > vanish else "exploding" if norm < explode else None
+
+
+@bank.add("monitor-infinity-reported-twice")
+class _(Steps):
+    def report(self, found):
+        twice = {
+            problem: [problem, Problem(problem.layer, "exploding", problem.norm, problem.epoch)] for problem in found
+        }
+        return [p for problem in found for p in (twice[problem] if problem.norm == np.inf else [problem])]
+
+
+@bank.add("monitor-refuses-nonfinite")
+class _(Steps):
+    def nonfinite(self, norm):
+        if not np.isfinite(norm):
+            raise ValueError("not finite")
+
+
 # --- what is reported ------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +440,36 @@ class _(Steps):
 class _(Steps):
     def problem(self, layer, kind, norm, epoch):
         return Problem(layer, kind, round(norm, 4), epoch)
+
+
+@bank.add("monitor-kinds-in-capitals")
+class _(Steps):
+    def problem(self, layer, kind, norm, epoch):
+        return Problem(layer, kind.upper(), norm, epoch)
+
+
+@bank.add("monitor-kinds-alone")
+class _(Steps):
+    def problem(self, layer, kind, norm, epoch):
+        return kind
+
+
+@bank.add("monitor-names-alone")
+class _(Steps):
+    def problem(self, layer, kind, norm, epoch):
+        return layer
+
+
+@bank.add("monitor-dictionary")
+class _(Steps):
+    def report(self, found):
+        return {problem.layer: problem.kind for problem in found}
+
+
+@bank.add("monitor-problem-without-a-list")
+class _(Steps):
+    def report(self, found):
+        return found[0] if found else []
 
 
 # --- changes to what was given ---------------------------------------------------------------------------------------

@@ -197,6 +197,18 @@ def _(delta_norms):
     return round(slope(delta_norms), 1)
 
 
+@bank.add("slope-in-an-array-of-one")
+def _(delta_norms):
+    return np.array([slope(delta_norms)])
+
+
+@bank.add("slope-not-centred")
+def _(delta_norms):
+    return slope(
+        delta_norms, fit=lambda y: float((np.arange(len(y)) - len(y) / 2) @ y / np.var(np.arange(len(y))) / len(y))
+    )
+
+
 # --- zeros -----------------------------------------------------------------------------------------------------------
 
 

@@ -91,7 +91,7 @@ def weighted_pairs(delta_norms):
 def pseudo_inverse(delta_norms):
     y = decades(delta_norms)[:, None]
     design = np.hstack([np.ones_like(y), np.arange(len(y))[:, None]])
-    return (np.linalg.pinv(design) @ y)[1]
+    return (np.linalg.pinv(design) @ y)[1, 0]
 
 
 def from_the_output_side(delta_norms):
