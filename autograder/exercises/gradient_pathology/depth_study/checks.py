@@ -6,39 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed, Observation
+from autograder.checks.exercise import Observation
 from autograder.checks.numeric import TOLERANCE
-from autograder.exercises.gradient_pathology.depth_study.probe import DEFAULT_STEPS, Study, depth_study
-from autograder.exercises.gradient_pathology.depth_study.record import CURVES, Run, runs_of
+from autograder.exercises.gradient_pathology.depth_study.probe import DEFAULTS, Study, depth_study
+from autograder.exercises.gradient_pathology.depth_study.record import CURVES, Run, runs_of, shared
 from autograder.locale import _
 
 
 @depth_study.check(points=0.5, on=("training", "depths"))
 def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
     """Each depth starts anew: `build_network` is given `np.random.default_rng(seed)`, and seed is 0 by default."""
+    run, wanted = runs_of(case, seen, expected)[0], (DEFAULTS | case.given)["seed"]
     if not seen["trained"]:
-        first = runs_of(case, seen, expected)[0]
-        first.fail(first.unwritten)
-    wanted = case.settings.get("seed", 0)
-    for i, got in enumerate(seen["generators"], start=1):
-        if got["type"] != "Generator":
-            raise Failed(
-                _("Network {i} was built with an rng of type {kind}; `np.random.default_rng(seed)` is asked for.").format(
-                    i=i, kind=got["type"][:60]
-                )
-            )
-        if got["seed"] is None:
-            raise Failed(_("The generator of network {i} was not made from the seed.").format(i=i))
-        if got["seed"] != wanted:
-            raise Failed(
-                _("The generator of network {i} was made with the seed {got}, and not {wanted}.").format(
-                    i=i, got=got["seed"], wanted=wanted
-                )
-            )
-        if not got["new"]:
-            raise Failed(
-                _("The generator of network {i} was used before; each network needs a new one.").format(i=i)
-            )
+        run.fail(run.unwritten)
+    for i, rng in enumerate(seen["generators"], start=1):
+        if rng["type"] != "Generator":
+            kind = rng["type"][:60]
+            run.fail(_("Network {i} got an rng of type {kind}, not `np.random.default_rng(seed)`."), i=i, kind=kind)
+        if rng["seed"] is None:
+            run.fail(_("The generator of network {i} was not made from the seed."), i=i)
+        if rng["seed"] != wanted:
+            got = rng["seed"]
+            run.fail(_("The generator of network {i} has the seed {got}, not {wanted}."), i=i, got=got, wanted=wanted)
+        if not rng["new"]:
+            run.fail(_("The generator of network {i} was used before; each network needs a new one."), i=i)
 
 
 @depth_study.check(points=0.5, on="training")
@@ -46,7 +37,7 @@ def test_record(case: Study, seen: Observation, expected: Observation) -> None:
     """The result is a dict with "loss" (steps,) and "grad_norms" (steps, depth) under each depth."""
     for run in runs_of(case, seen, expected):
         run.require_form()
-        run.require_any()
+        run.require_begun()
 
 
 @depth_study.check(points=1.0, on="training")
@@ -62,22 +53,16 @@ def test_loss(case: Study, seen: Observation, expected: Observation) -> None:
         if rest > TOLERANCE:
             run.fail(_("The losses are right, but the gradients in the layers are not their derivatives."))
         if abs(times - 1) > TOLERANCE:
-            run.fail(
-                _("The losses are right, but the gradients in the layers are {times:.4g} times their derivatives.").format(
-                    times=times
-                )
-            )
+            run.fail(_("The losses are right, but the gradients are {n:.4g} times their derivatives."), n=times)
 
 
 @depth_study.check(points=1.0, on=("training", "depths"))
 def test_gradient_norms(case: Study, seen: Observation, expected: Observation) -> None:
     """Each row of gradient norms holds those of the Linear layers' weights, input side first."""
-    alone = len(case.depths) == 1
-    if not alone and seen.raised("result"):
-        return
-    for run in runs_of(case, seen, expected):
-        # What only several depths at once break is charged once, as "depths".
-        if alone or run.shift("loss") is not None and not run.shared():
+    runs = runs_of(case, seen, expected)
+    for run in runs:
+        # What only several depths at once break is charged as "depths".
+        if len(runs) == 1 or run.shift("loss") is not None and not shared(run, runs):
             run.require_right("grad_norms")
 
 
@@ -85,13 +70,13 @@ def test_gradient_norms(case: Study, seen: Observation, expected: Observation) -
 def test_before_update(case: Study, seen: Observation, expected: Observation) -> None:
     """The loss and the gradient norms of a step are taken before its update."""
     for run in runs_of(case, seen, expected):
-        run.require_any()
+        run.require_begun()
         for what in CURVES:
-            name, shift, curve = run.name(what), run.shift(what), run.curve(what)
+            shift, curve = run.shift(what), run.curves[what]
             if shift == 1:
-                run.fail(_("{name} begins with what is seen after the first update.").format(name=name))
+                run.fail(_("{name} begins with what is seen after the first update."), name=run.name(what))
             if shift == -1 and curve is not None and len(curve) == case.steps:  # another length is another promise
-                run.fail(_("{name} begins one row late: its second row is what is seen first.").format(name=name))
+                run.fail(_("{name} begins one row late: its second row is what is seen first."), name=run.name(what))
 
 
 @depth_study.check(points=1.0, on="training")
@@ -102,87 +87,71 @@ def test_update(case: Study, seen: Observation, expected: Observation) -> None:
             _require_descent(run)
 
 
-def _updates_of(run: Run) -> dict[str, Any]:
-    """How the own network was trained, if it was."""
-    if run.own is None or run.unwritten:
-        run.fail(run.unwritten)
-    return run.own
-
-
 def _require_descent(run: Run) -> None:
-    own, curve = _updates_of(run), run.curve("loss")
+    own, curve = _training_of(run), run.curves["loss"]
     for step, (factors, astray) in enumerate(zip(own["factors"], own["astray"], strict=True)):
-        first = next((factor for factor in factors if factor > 0), np.nan)
-        for name, factor, off in zip(run.parameters, factors, astray, strict=True):
-            where = {"step": step, "name": name}
-            if off > TOLERANCE:
-                run.fail(_("In step {step}, {name} is not moved along its gradient.").format(**where))
+        usual = next((factor for factor in factors if factor > 0), np.nan)
+        for name, factor, rest in zip(run.seen["parameters"][run.built], factors, astray, strict=True):
+            about = {"step": step, "name": name, "factor": factor, "usual": usual}
+            if rest > TOLERANCE:
+                run.fail(_("In step {step}, {name} is not moved along its gradient."), **about)
             if factor == 0:
-                run.fail(_("In step {step}, {name} is not moved.").format(**where))
+                run.fail(_("In step {step}, {name} is not moved."), **about)
             if factor < 0:
-                run.fail(_("In step {step}, {name} is moved up its gradient, and not down.").format(**where))
-            if abs(factor - first) > TOLERANCE * first:
+                run.fail(_("In step {step}, {name} is moved up its gradient, not down."), **about)
+            if abs(factor - usual) > TOLERANCE * usual:
                 run.fail(
-                    _("In step {step}, {name} is moved by {got:.4g} times its gradient, others by {first:.4g}.").format(
-                        **where, got=factor, first=first
-                    )
+                    _("In step {step}, {name} is moved by {factor:.4g} times its gradient, others by {usual:.4g}."),
+                    **about,
                 )
     if own["built"] > 1:
         run.fail(
-            _(
-                "build_network was called {n} times for depth {depth}, so that training began anew each time: call it "
-                "before the loop over steps."
-            ).format(n=own["built"], depth=run.depth)
+            _("build_network was called {n} times for depth {depth}: is it inside the loop over steps?"), n=own["built"]
         )
-    steps = min(run.case.steps, len(curve) if curve is not None else run.case.steps)
-    if len(own["factors"]) < steps - 1:  # one less is counted in the record
-        run.fail(
-            _("In {steps} steps, the network of depth {depth} was updated only {n} times.").format(
-                steps=steps, depth=run.depth, n=len(own["factors"])
-            )
-        )
+    n = len(own["factors"])
+    if n < min(run.case.steps, run.case.steps if curve is None else len(curve)) - 1:  # one less is another promise
+        run.fail(_("In {steps} steps, the number of updates is {n}: are they inside the loop over steps?"), n=n)
+
+
+def _training_of(run: Run) -> dict[str, Any]:
+    if run.own is None or run.unwritten:
+        run.fail(run.unwritten)
+    return run.own
 
 
 @depth_study.check(points=0.5, on="training")
 def test_settings(case: Study, seen: Observation, expected: Observation) -> None:
     """lr and steps count, and where they are left out they are 0.1 and 200."""
     for run in runs_of(case, seen, expected):
-        if run.trained_right:
-            continue
-        own = _updates_of(run)
-        for factors, astray in zip(own["factors"], own["astray"], strict=True):
-            rates = np.abs(factors[np.isfinite(factors) & (factors != 0)])
-            if np.any(astray > TOLERANCE) or not rates.size:
-                continue  # not along the gradients: another promise fails, as it does where the factors differ
-            if np.ptp(rates) <= TOLERANCE * rates[0] and abs(rates[0] - case.lr) > TOLERANCE * case.lr:
-                run.fail(
-                    _("An update moves the parameters by {got:.4g} times their gradients; lr is {wanted}.").format(
-                        got=rates[0], wanted=case.lr
-                    )
-                )
-    if "lr" not in case.settings and seen["default steps"] != DEFAULT_STEPS:
-        raise Failed(
-            _("Without `steps`, {got} steps are taken, and not {wanted}.").format(
-                got=seen["default steps"], wanted=DEFAULT_STEPS
-            )
-        )
+        if not run.trained_right:
+            _require_learning_rate(run)
+        n = seen["default steps"]
+        if n != DEFAULTS["steps"]:
+            run.fail(_("Without `steps`, {n} steps are taken, not {wanted}."), n=n, wanted=DEFAULTS["steps"])
+
+
+def _require_learning_rate(run: Run) -> None:
+    own, lr = _training_of(run), (DEFAULTS | run.case.given)["lr"]
+    for factors, astray in zip(own["factors"], own["astray"], strict=True):
+        rates = np.abs(factors[np.isfinite(factors) & (factors != 0)])
+        # Where parameters move elsewhere, or by different factors, another promise fails.
+        along = len(rates) and not np.any(astray > TOLERANCE) and np.ptp(rates) <= TOLERANCE * rates[0]
+        if along and abs(rates[0] - lr) > TOLERANCE * lr:
+            run.fail(_("An update moves by {got:.4g} times the gradients; lr is {lr}."), got=rates[0], lr=lr)
 
 
 @depth_study.check(points=0.5, on="depths")
 def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
     """Each depth has the record of its own network."""
-    for run in runs_of(case, seen, expected):
-        built = seen["parameters"]
-        if run.depth not in built and len(built) < len(case.depths):
-            run.fail(
-                _("build_network was called for depth {built}, but not for depth {depth}.").format(
-                    built=", ".join(map(str, built)), depth=run.depth
-                )
-            )
-        what = run.shared()
-        if what:
-            run.fail(_("{name} begins with the record of another depth.").format(name=run.name(what)))
-        run.require_any()
+    runs, built = runs_of(case, seen, expected), seen["parameters"]
+    for run in runs:
+        if run.depth not in built and len(built) < len(runs):
+            depths = ", ".join(map(str, built))
+            run.fail(_("build_network was called for depth {depths}, but not for {depth}."), depths=depths)
+        what = shared(run, runs)
+        if what is not None:
+            run.fail(_("{name} begins with the record of another depth."), name=run.name(what))
+        run.require_begun()
 
 
 @depth_study.check(points=0.25, on="depths")
@@ -190,30 +159,22 @@ def test_all_parameters(case: Study, seen: Observation, expected: Observation) -
     """gamma and beta of normalisation layers are updated as weights and biases are."""
     for run in runs_of(case, seen, expected):
         if not run.trained_right and (run.own is not None or not seen["trained"]):
-            own = _updates_of(run)
-            for name, factor in zip(run.parameters, own["factors"][0], strict=True):
-                if ("gamma" in name or "beta" in name) and factor == 0:
-                    run.fail(_("{name} was not updated.").format(name=name))
+            own = _training_of(run)
+            for name, factor in zip(seen["parameters"][run.built], own["factors"][0], strict=True):
+                if factor == 0 and name.endswith(('["gamma"]', '["beta"]')):
+                    run.fail(_("{name} was not updated."), name=name)
 
 
 @depth_study.check(points=0.25, on="overflow")
 def test_overflow(case: Study, seen: Observation, expected: Observation) -> None:
     """A training that overflows goes on and records what it sees."""
     for run in runs_of(case, seen, expected):
-        run.require_any()
+        run.require_begun()
         for what in CURVES:
-            got, wanted = run.curve(what), run.truth(what)
-            if got is None or got.shape[1] != wanted.shape[1] or np.isfinite(wanted[-1]).all():
+            got, truth, name = run.curves[what], run.truths(what)[-1], run.name(what)
+            if got is None or got.shape[1] != truth.shape[1] or np.isfinite(truth[-1]).all():
                 continue
-            if len(got) < case.steps - 1:  # one less is counted in the record
-                run.fail(
-                    _("{name} ends after {n} of {steps} steps, where its values overflow.").format(
-                        name=run.name(what), n=len(got), steps=case.steps
-                    )
-                )
-            if np.isfinite(got[-1]).all():
-                run.fail(
-                    _("The run of depth {depth} overflows, but {name} ends with finite values.").format(
-                        depth=run.depth, name=run.name(what)
-                    )
-                )
+            if len(got) < case.steps - 1:  # one less is another promise
+                run.fail(_("{name} ends after {n} of {steps} steps, where its values overflow."), name=name, n=len(got))
+            if np.isfinite(got).all():
+                run.fail(_("The run of depth {depth} overflows, but all of {name} is finite."), name=name)
