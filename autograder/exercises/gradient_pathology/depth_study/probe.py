@@ -102,7 +102,7 @@ def draw_depths(rng: np.random.Generator) -> list[Study]:
 def draw_overflow(rng: np.random.Generator) -> list[Study]:
     """A learning rate far too large."""
     # A plain ReLU network would die of one such step and stay finite.
-    options: dict[str, Any] = {"activation": "leaky_relu", "init": "large", "lr": 50.0, "steps": 8}
+    options: dict[str, Any] = {"activation": "leaky_relu", "init": "he", "lr": 50.0, "steps": 8}
     return [
         study(rng, "training that overflows", [5], **options),
         study(rng, "a deeper network overflows", [6], **options),

@@ -17,6 +17,8 @@ from autograder.locale import _
 CURVES = ("loss", "grad_norms")
 MOST_ITEMS = 50
 """No study has more depths or entries; a result that has is not searched to its end."""
+LARGEST = np.finfo(np.float32).max
+"""From here on a record may hold infinity."""
 
 
 def runs_of(case: Study, seen: Observation, expected: Observation) -> list[Run]:
@@ -72,8 +74,10 @@ class Run:
     def require_form(self) -> None:
         """Both curves stand under their names, with the right shape."""
         result = self.seen["result"]
-        if result is None or result == {}:
-            self.fail(self.unwritten or _("depth_study returned {kind}: was nothing put there?"), kind=result)
+        if result is None:
+            self.fail(self.unwritten or _("depth_study returned None: is there a `return`?"))
+        if result == {}:
+            self.fail(self.unwritten or _("depth_study returned an empty dict: no record was put into it."))
         if type(result) is not dict:
             self.fail(_("depth_study should return a dict, but it is {kind}."), kind=kind_of(result))
         if self.depth not in result:
@@ -107,9 +111,9 @@ class Run:
     @cached_property
     def trained_right(self) -> bool:
         """Whether the losses alone show that every update was right."""
-        got = self.curves["loss"]
-        enough = got is not None and len(got) >= self.case.steps - 1
-        return enough and self._shift_from("loss", _table(self._right["loss"])) is not None
+        got, right = self.curves["loss"], _table(self._right["loss"])
+        enough = got is not None and len(got) >= self.case.steps - 1 and right[1, 0] < LARGEST
+        return enough and self._shift_from("loss", right) is not None
 
     def truths(self, what: str) -> list[np.ndarray]:
         """What the curve may be; the last of them is named in messages."""
@@ -194,6 +198,6 @@ def _compared(got: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     largest of its curve so far: where gradients vanish, all layers but the last have small ones, and where they
     explode, so do the first steps.
     """
-    compared = np.logical_and.accumulate((np.abs(wanted) < np.finfo(np.float32).max).all(axis=1))[:, None]
+    compared = np.logical_and.accumulate((np.abs(wanted) < LARGEST).all(axis=1))[:, None]
     got, wanted = np.where(compared, got, 0.0), np.where(compared, wanted, 0.0)
     return got, wanted, np.maximum.accumulate(np.abs(wanted), axis=0)

@@ -47,7 +47,7 @@ class Training:
         "built" counts the networks; "loss" and "grad_norms" are those of the first `steps` states that data passed, the
         norms being of the gradients that were found; "derivative" says how many times those of the loss the first ones
         are, and how large the rest is. For each update and each parameter: "factors", how many times its gradient was
-        subtracted, NaN where it has none; "astray", the part of the move that is not along it.
+        subtracted, NaN where it is lost in rounding; "astray", the part of the move that is not along it.
 
         Args:
             layers: a network of that depth.
@@ -71,7 +71,7 @@ class Training:
         times = np.dot(found, true) / np.dot(true, true)
 
         moves, along, squares = params[:-1] - params[1:], grads[:-1], sums(grads**2)
-        of = squares[:-1]
+        of, noise = squares[:-1], 1e-18 * np.sum(params[:-1] ** 2, axis=1, keepdims=True)
         factors = sums(moves * along) / np.where(of > 0, of, 1.0)
         rest = sums((moves - np.repeat(factors, sizes, axis=1) * along) ** 2)
         return {
@@ -79,8 +79,8 @@ class Training:
             "loss": np.array(losses),
             "grad_norms": np.sqrt(squares[:passed, weights]),
             "derivative": np.array([times, np.linalg.norm(found - times * true) / np.linalg.norm(true)]),
-            "factors": np.where(of > 0, factors, np.nan),
-            "astray": np.sqrt(rest / np.sum(moves**2, axis=1, keepdims=True)),
+            "factors": np.where(of > noise, factors, np.nan),
+            "astray": np.sqrt(rest / (np.sum(moves**2, axis=1, keepdims=True) + noise)),
         }
 
 
