@@ -94,14 +94,14 @@ def _require_descent(run: Run) -> None:
         for name, factor, rest in zip(run.seen["parameters"][run.built], factors, astray, strict=True):
             about = {"step": step, "name": name, "factor": factor, "usual": usual}
             if rest > TOLERANCE:
-                run.fail(_("In step {step}, {name} is not moved along its gradient."), **about)
+                run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
             if factor == 0:
-                run.fail(_("In step {step}, {name} is not moved."), **about)
+                run.fail(_("In step {step}, {name} stays as it was."), **about)
             if factor < 0:
-                run.fail(_("In step {step}, {name} is moved up its gradient, not down."), **about)
+                run.fail(_("In step {step}, {name} moves along its gradient, not against it."), **about)
             if abs(factor - usual) > TOLERANCE * usual:
                 run.fail(
-                    _("In step {step}, {name} is moved by {factor:.4g} times its gradient, others by {usual:.4g}."),
+                    _("In step {step}, {name} moves by {factor:.4g} times its gradient, others by {usual:.4g}."),
                     **about,
                 )
     if own["built"] > 1:
