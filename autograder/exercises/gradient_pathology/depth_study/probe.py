@@ -141,10 +141,13 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
 def origin(rng: Any) -> dict[str, Any]:
     """The type of a generator, the seed that it was made with, if any, and whether nothing was drawn from it yet."""
     seed = getattr(getattr(getattr(rng, "bit_generator", None), "seed_seq", None), "entropy", None)
-    seeded = isinstance(seed, (int, np.integer)) and seed < 2**63  # without a seed, 128 bits are drawn
-    drawn = attempt(lambda: float(rng.standard_normal()))
-    new = seeded and drawn == np.random.default_rng(seed).standard_normal()
-    return {"type": type(rng).__name__, "seed": int(seed) if seeded else None, "new": new}
+    drawn, anew = attempt(lambda: rng.standard_normal()), attempt(lambda: np.random.default_rng(seed).standard_normal())
+    given = seed is not None and not (type(seed) is int and seed >= 2**63)  # without a seed, 128 bits are drawn
+    return {
+        "type": type(rng).__name__,
+        "seed": str(seed) if given else None,
+        "new": type(drawn) is float and drawn == anew,
+    }
 
 
 def default_steps(function: Callable) -> int:

@@ -101,11 +101,12 @@ class Run:
         mine = [(keys, table) for keys, table in tables if str(self.depth) in keys]
         place = 0 if mine else depths.index(str(self.depth))
         mine = mine or [(keys, table) for keys, table in tables if not set(keys) & set(depths)]
-        named = [table for keys, table in mine if what in keys]
-        alike = [table for _keys, table in mine if (table.shape[1] > 1) == (what == "grad_norms")]
-        if place >= len(named or alike):
+        alike = [(keys, table) for keys, table in mine if (table.shape[1] > 1) == (what == "grad_norms")]
+        named = [[table for keys, table in some if what in keys] for some in (alike, mine)]
+        found = named[0] or [table for _keys, table in alike] or named[1]
+        if place >= len(found):
             return None
-        table = (named or alike)[place]
+        table = found[place]
         return table.T if table.shape[1] == self.case.steps != len(table) else table
 
     @cached_property
@@ -163,8 +164,8 @@ class Run:
 def shared(run: Run, runs: list[Run]) -> str | None:
     """The curve that begins as that of another depth does; None if there is none."""
     for what in CURVES:
-        firsts = [None if each.curves[what] is None else each.curves[what][:2].tolist() for each in runs]
-        if firsts[runs.index(run)] is not None and firsts.count(firsts[runs.index(run)]) > 1:
+        mine, *others = ([] if r.curves[what] is None else r.curves[what][:2].tolist() for r in [run, *runs])
+        if np.any(mine) and others.count(mine) > 1:
             return what
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -12,40 +13,53 @@ from autograder.layers import Layer, forward_backward
 
 
 class Training:
-    """The states of all networks of one depth: (parameters, gradients found before the next state), each in one row."""
+    """The states of all networks of one depth: [parameters, gradients that followed], each in one row."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.built = steps, 0
-        self.states: list[tuple[np.ndarray, np.ndarray]] = []
+        self.states: list[list[np.ndarray]] = []
 
     def watch(self, layers: list[Layer]) -> None:
-        """Note the state of `layers`, or of a copy of them, whenever data pass."""
+        """Note the state of `layers`, or of copies of them, whenever data pass."""
         self.built += 1
-        watched: Any = next(layer for layer in layers if not layer.params)
-        kind = type(watched)
+        network = list(layers)
+        for place, watched in enumerate(layers):
 
-        def forward(layer: Any, x: np.ndarray) -> np.ndarray:
-            self._note(layer.network)
-            return kind.forward(layer, x)
+            def forward(layer: Layer, x: np.ndarray, i: int = place) -> np.ndarray:
+                network[i] = layer  # of a copied layer, this is the copy
+                if i == 1:
+                    self._note(network)
+                return type(layer).forward(layer, x)
 
-        watched.network = layers  # of a copied layer, this is the copied network
-        watched.__class__ = type(kind.__name__, (kind,), {"forward": forward})
+            def backward(layer: Layer, dout: np.ndarray, i: int = place) -> np.ndarray:
+                dx = type(layer).backward(layer, dout)
+                if i == 0:
+                    self._keep_gradients(network)
+                return dx
 
-    def _note(self, layers: list[Layer]) -> None:
-        self._last = layers
+            vars(watched).update(forward=MethodType(forward, watched), backward=MethodType(backward, watched))
+
+    def _note(self, network: list[Layer]) -> None:
+        self._network = network
+        if self.states and np.isnan(self.states[-1][1]).all():  # the backward of the first layer was never called
+            self._keep_gradients(network)
         with suppress(Exception):  # odd things that a student may put into a layer
-            params, grads = _row(layers, "params"), _row(layers, "grads")
-            if len(self.states) <= self.steps:
-                self.states[-1:] = [(before, grads) for before, _grads in self.states[-1:]]
-                if not self.states or not np.array_equal(params, self.states[-1][0], equal_nan=True):
-                    self.states.append((params, np.full_like(params, np.nan)))
+            params = _row(network, "params")
+            new = not self.states or not np.array_equal(params, self.states[-1][0], equal_nan=True)
+            if new and len(self.states) <= self.steps:
+                self.states.append([params, np.full_like(params, np.nan)])
+
+    def _keep_gradients(self, network: list[Layer]) -> None:
+        with suppress(Exception):
+            if self.states and len(self.states) <= self.steps:
+                self.states[-1][1] = _row(network, "grads")
 
     @np.errstate(all="ignore")
     def facts(self, layers: list[Layer], X: np.ndarray, t: np.ndarray) -> dict[str, Any]:
         """What a record rests on; empty if no data passed.
 
         "built" counts the networks; "loss" and "grad_norms" are those of the first `steps` states that data passed, the
-        norms being of the gradients that were found; "derivative" says how many times those of the loss the first ones
+        norms being of the gradients that followed; "derivative" says how many times those of the loss the first ones
         are, and how large the rest is. For each update and each parameter: "factors", how many times its gradient was
         subtracted, NaN where it is lost in rounding; "astray", the part of the move that is not along it.
 
@@ -55,7 +69,7 @@ class Training:
         passed = min(len(self.states), self.steps)
         if not passed:
             return {}
-        self._note(self._last)
+        self._note(self._network)
         params, grads = (np.array(rows) for rows in zip(*self.states, strict=True))
         names, sizes = zip(*parameters(layers), strict=True)
         weights = [name.endswith('["W"]') for name in names]
