@@ -21,7 +21,7 @@ def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
         run.fail(run.unwritten)
     for i, rng in enumerate(seen["generators"], start=1):
         if rng["type"] != "Generator":
-            kind = rng["type"][:60]
+            kind = rng["type"]
             run.fail(_("Network {i} got an rng of type {kind}, not `np.random.default_rng(seed)`."), i=i, kind=kind)
         if rng["seed"] is None:
             run.fail(_("The generator of network {i} was not made from the seed."), i=i)

@@ -120,7 +120,7 @@ class Run:
     def truths(self, what: str) -> list[np.ndarray]:
         """What the curve may be; the last of them is named in messages."""
         right = _table(self._right[what])
-        if self.trained_right or self.own is None or not np.isfinite(self.own[what][0]).all():
+        if self.own is None or not np.isfinite(self.own[what][0]).all():
             return [right]
         own = _table(self.own[what])
         still = np.repeat(own[-1:], self.case.steps - len(own), axis=0)  # of a network that stays as it is
@@ -172,7 +172,7 @@ def shared(run: Run, runs: list[Run]) -> str | None:
 
 
 def _listed(keys: dict[Any, Any]) -> str:
-    return ", ".join(f'"{key[:60]}"' if type(key) is str else repr(key) for key in list(keys)[:8])
+    return ", ".join(f'"{key}"' if type(key) is str else repr(key) for key in list(keys)[:8])
 
 
 def _table(curve: Any) -> np.ndarray:
