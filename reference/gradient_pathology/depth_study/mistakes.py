@@ -166,6 +166,16 @@ def _(*args, **settings):
     return study(*args, update=update, **settings)
 
 
+@bank.add("depth-update-asks-every-layer-for-w")
+def _(*args, **settings):
+    def update(layers, lr):
+        for layer in layers:
+            layer.params["W"] = layer.params["W"] - lr * layer.grads["W"]
+            layer.params["b"] = layer.params["b"] - lr * layer.grads["b"]
+
+    return study(*args, update=update, **settings)
+
+
 @bank.add("depth-linear-layers-only-updated")
 def _(*args, **settings):
     return study(*args, update=lambda layers, lr: descend(weight_layers(layers), lr), **settings)
@@ -461,6 +471,14 @@ def _(*args, **settings):
 @bank.add("depth-norms-sorted")
 def _(*args, **settings):
     return study(*args, measure=measuring(lambda layers, norms: sorted(norms, reverse=True)), **settings)
+
+
+@bank.add("depth-norms-ask-every-layer-for-w")
+def _(*args, **settings):
+    def of_every_layer(layers, norms):
+        return [np.linalg.norm(layer.grads["W"]) for layer in layers]
+
+    return study(*args, measure=measuring(of_every_layer), **settings)
 
 
 @bank.add("depth-one-norm-a-step")

@@ -44,16 +44,17 @@ def test_record(case: Study, seen: Observation, expected: Observation) -> None:
 def test_loss(case: Study, seen: Observation, expected: Observation) -> None:
     """Each loss is the `MSELoss` of all examples, and the gradients are its derivatives."""
     for run in runs_of(case, seen, expected):
-        run.require_right("loss")
-        if run.trained_right or run.own is None:
+        if run.result is not None:  # without one, the gradients alone tell
+            run.require_right("loss")
+        if run.trained_right:
             continue
-        times, rest = run.own["derivative"]
-        if np.isnan(times):
+        if run.own is None or np.isnan(run.own["derivative"]).any():
             run.fail(run.unwritten)
+        times, rest = run.own["derivative"]
         if rest > TOLERANCE:
-            run.fail(_("The losses are right, but the gradients in the layers are not their derivatives."))
+            run.fail(_("The gradients in the layers are not the derivatives of MSELoss."))
         if abs(times - 1) > TOLERANCE:
-            run.fail(_("The losses are right, but the gradients are {n:.4g} times their derivatives."), n=times)
+            run.fail(_("The gradients in the layers are {n:.4g} times the derivatives of MSELoss."), n=times)
 
 
 @depth_study.check(points=1.0, on=("training", "depths"))

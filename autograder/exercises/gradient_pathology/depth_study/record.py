@@ -34,6 +34,7 @@ class Run:
     own network: one slip costs one promise.
 
     Attributes:
+        result: what the study returned; None if an exception kept it from that.
         own: how that network was trained, see `Training.facts`; None if no data went through one.
         curves: those of `CURVES`, one row per step, however they are named, nested or turned; None where there is none.
     """
@@ -43,8 +44,9 @@ class Run:
         others = [other for other in seen["trained"] if other not in case.depths]  # built in their place
         self.built = depth if depth in seen["trained"] else dict(zip(case.depths, others, strict=False)).get(depth)
         self.own: dict[str, Any] | None = seen["trained"].get(self.built)
-        found = [] if seen.raised("result") else list(_tables(seen["result"]))
-        self.curves = {what: self._find(what, found) for what in CURVES}
+        self.result = None if seen.raised("result") else seen["result"]
+        tables = list(_tables(self.result))
+        self.curves = {what: self._find(what, tables) for what in CURVES}
 
     def name(self, what: str) -> str:
         """What a student knows the curve by."""
