@@ -174,7 +174,7 @@ def shared(run: Run, runs: list[Run]) -> str | None:
 
 
 def _listed(keys: dict[Any, Any]) -> str:
-    return ", ".join(f'"{key}"' if type(key) is str else repr(key) for key in list(keys)[:8])
+    return ", ".join(f'"{repr(key)[1:-1]}"' if type(key) is str else repr(key) for key in list(keys)[:8])
 
 
 def _table(curve: Any) -> np.ndarray:
