@@ -388,7 +388,7 @@ return results
 
 MISSING = {
     "layers = build_network": "build_network was never called: there is no network yet.",
-    "h = layer.forward": "No data went through the network of depth {depth}: the forward pass is missing.",
+    "h = layer.forward": "No data went through the network of depth {depth} as built: the forward pass is missing.",
     "dout = layer.backward": "After a step, a layer has no gradient: the backward pass is missing.",
     "layer.params[name] -=": (
         "Nothing in `layer.params` was changed: the update is missing, or its result is not put into "
@@ -447,6 +447,19 @@ def test_a_record_in_another_form_is_told_by_what_came(code, said, language):
     names = first_lines(len(WHOLE_STUDY) - 2, f"    results[depth] = {code}", "return results")
     message = first_message(names, language)
     assert said in message if language == "en" else message.split("\n")[0] != said and "result[4]" in message
+
+
+def test_curves_that_fit_a_training_which_began_elsewhere_earn_nothing():
+    exercise, expected = EXERCISES["depth_study"], expectations("depth_study", None)
+    forged = []
+    for e in expected:
+        facts = {depth: dict(facts) for depth, facts in e.expected.values["trained"].items()}
+        for own in facts.values():
+            own |= {what: np.ones_like(own[what]) for what in ("loss", "grad_norms")}
+        ones = {depth: {what: own[what] for what in ("loss", "grad_norms")} for depth, own in facts.items()}
+        forged.append(Observation(e.expected.values | {"trained": facts, "result": ones}))
+    kept = {item.id for item in judge(exercise, trials(expected, forged)).items if item.points}
+    assert kept <= {"seed", "all_parameters"}
 
 
 def test_a_long_text_in_a_record_takes_no_memory():

@@ -13,6 +13,7 @@ from autograder.checks.expect import array, close, kind_of
 from autograder.checks.numeric import TOLERANCE, compare
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.depth_study.probe import Study
+from autograder.layers import forward_backward
 from autograder.locale import _
 
 CURVES = ("loss", "grad_norms")
@@ -35,18 +36,29 @@ class Run:
 
     Attributes:
         result: what the study returned; None if an exception kept it from that.
-        own: how that network was trained, see `Training.facts`; None if no data went through one.
+        built: the depth of the network that was built for it.
+        own: how that network was trained, see `Training.facts`; None if no data went through it as it was built.
         curves: those of `CURVES`, one row per step, however they are named, nested or turned; None where there is none.
     """
 
     def __init__(self, case: Study, seen: Observation, expected: Observation, depth: int) -> None:
         self.case, self.seen, self.depth, self._right = case, seen, depth, expected["result"][depth]
-        others = [other for other in seen["trained"] if other not in case.depths]  # built in their place
-        self.built = depth if depth in seen["trained"] else dict(zip(case.depths, others, strict=False)).get(depth)
-        self.own: dict[str, Any] | None = seen["trained"].get(self.built)
+        self.built, self.own = self._training(seen["trained"])
         self.result = None if seen.raised("result") else seen["result"]
         tables = list(_tables(self.result))
         self.curves = {what: self._find(what, tables) for what in CURVES}
+
+    def _training(self, trained: dict[int, Any]) -> tuple[int, dict[str, Any] | None]:
+        """The network of this depth, or one that was built in its place; it counts if it began as it was built."""
+        depths, start = self.case.depths, self._right["loss"][0]
+        others = [depth for depth in trained if depth not in depths and depth <= 2 * max(depths)]
+        built = self.depth if self.depth in trained else dict(zip(depths, others, strict=False)).get(self.depth)
+        if built is None:
+            return self.depth, None
+        if built != self.depth:
+            start = forward_backward(self.case.build(built), self.case.X, self.case.t)[0]
+        own = trained[built]
+        return built, own if abs(own["loss"][0] - start) <= TOLERANCE * start else None
 
     def name(self, what: str) -> str:
         """What a student knows the curve by."""
@@ -64,7 +76,7 @@ class Run:
         if not self.seen["generators"]:
             return _("build_network was never called: there is no network yet.")
         if self.own is None:
-            return _("No data went through the network of depth {depth}: the forward pass is missing.")
+            return _("No data went through the network of depth {depth} as built: the forward pass is missing.")
         if np.isnan(self.own["derivative"]).any():
             return _("After a step, a layer has no gradient: the backward pass is missing.")
         if not len(self.own["factors"]):
