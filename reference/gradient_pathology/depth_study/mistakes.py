@@ -563,6 +563,11 @@ def _(depths, *args, **settings):
     return study(depths[:1], *args, **settings)
 
 
+@bank.add("depth-only-last-has-its-key")
+def _(depths, *args, **settings):
+    return {depth if depth == depths[-1] else "x": run for depth, run in study(depths, *args, **settings).items()}
+
+
 @bank.add("depth-first-relabelled")
 def _(depths, *args, **settings):
     (first,) = study(depths[:1], *args, **settings).values()
