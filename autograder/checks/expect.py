@@ -20,11 +20,13 @@ def kind_of(value: Any) -> str:
     if value is None:
         return "None"
     if type(value) is Opaque:
-        return value.type
+        return _("an array of texts") if value.type.startswith("ndarray of <U") else value.type
     if isinstance(value, np.ndarray):
         return _("an array of shape {shape}").format(shape=value.shape)
     if type(value) in (list, tuple):
-        return _("a {type} of length {n}").format(type=type(value).__name__, n=len(value))
+        texts = any(type(item) is str for item in value)
+        about = _("a {type} of length {n} that holds texts") if texts else _("a {type} of length {n}")
+        return about.format(type=type(value).__name__, n=len(value))
     if type(value) in (int, float, bool, str):
         return f"{type(value).__name__} {value!r:.60}"
     return type(value).__name__

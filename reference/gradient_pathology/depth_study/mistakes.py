@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -116,11 +115,7 @@ def _(*args, **settings):
 
 @bank.add("depth-unseeded")
 def _(*args, **settings):
-    return study(*args, start=lambda *_: np.random.default_rng(next(unforeseen)), **settings)
-
-
-unforeseen = itertools.count(76)
-"""Stands for what the system would draw, so that a recording of it comes out the same."""
+    return study(*args, start=lambda *_: np.random.default_rng(), **settings)
 
 
 @bank.add("depth-legacy-random-state")
@@ -144,6 +139,20 @@ def _(depths, build_network, *args, **settings):
     return study(depths, lambda depth, rng: build_network(depth + 1, rng), *args, **settings)
 
 
+@bank.add("depth-built-in-every-step")
+def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    def anew(depth):
+        runs = [train(build_network(depth, np.random.default_rng(seed)), X, t, lr, 1) for _ in range(steps)]
+        return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+
+    return {depth: anew(depth) for depth in depths}
+
+
+@bank.add("depth-seed-for-a-generator")
+def _(*args, **settings):
+    return study(*args, start=lambda seed, depth: seed, **settings)
+
+
 # --- the update ------------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +162,16 @@ def _(*args, **settings):
         for layer in layers:
             if "W" in layer.params:
                 layer.params["W"] = layer.params["W"] - lr * layer.grads["W"]
+
+    return study(*args, update=update, **settings)
+
+
+@bank.add("depth-update-asks-every-layer-for-w")
+def _(*args, **settings):
+    def update(layers, lr):
+        for layer in layers:
+            layer.params["W"] = layer.params["W"] - lr * layer.grads["W"]
+            layer.params["b"] = layer.params["b"] - lr * layer.grads["b"]
 
     return study(*args, update=update, **settings)
 
@@ -257,6 +276,27 @@ def _(depths, build_network, X, t, *args, **settings):
     return study(depths, build_network, X[:32], t[:32], *args, **settings)
 
 
+@bank.add("depth-clipped-in-place")
+def _(*args, **settings):
+    def update(layers, lr):
+        total = np.sqrt(sum(np.sum(g**2) for layer in layers for g in layer.grads.values()))
+        for layer in layers:
+            layer.grads = {name: g * min(1.0, 0.1 / total) for name, g in layer.grads.items()}
+        descend(layers, lr)
+
+    return study(*args, update=update, **settings)
+
+
+@bank.add("depth-update-after-the-loop")
+def _(*args, **settings):
+    def later(layers, X, t, lr, steps):
+        run = train(layers, X, t, lr, steps, update=lambda layers, lr: None)
+        descend(layers, lr)
+        return run
+
+    return study(*args, train=later, **settings)
+
+
 # --- the loss --------------------------------------------------------------------------------------------------------
 
 
@@ -345,6 +385,16 @@ def _(depths, build_network, X, t, *args, **settings):
     return study(depths, build_network, X, t - t.mean(axis=0), *args, **settings)
 
 
+@bank.add("depth-losses-added-up")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: run | {"loss": np.cumsum(run["loss"])}), **settings)
+
+
+@bank.add("depth-losses-are-texts")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: run | {"loss": [f"{loss:.4f}" for loss in run["loss"]]}), **settings)
+
+
 # --- the gradient norms ----------------------------------------------------------------------------------------------
 
 
@@ -423,6 +473,14 @@ def _(*args, **settings):
     return study(*args, measure=measuring(lambda layers, norms: sorted(norms, reverse=True)), **settings)
 
 
+@bank.add("depth-norms-ask-every-layer-for-w")
+def _(*args, **settings):
+    def of_every_layer(layers, norms):
+        return [np.linalg.norm(layer.grads["W"]) for layer in layers]
+
+    return study(*args, measure=measuring(of_every_layer), **settings)
+
+
 @bank.add("depth-one-norm-a-step")
 def _(*args, **settings):
     return study(*args, measure=measuring(lambda layers, norms: np.mean(norms)), **settings)
@@ -443,6 +501,25 @@ def _(*args, **settings):
         return [np.linalg.norm(layer.grads.get("W", 0.0)) for layer in layers]
 
     return study(*args, measure=measuring(of_all_layers), **settings)
+
+
+@bank.add("depth-norm-of-last-layer-only")
+def _(*args, **settings):
+    return study(*args, measure=measuring(lambda layers, norms: norms[-1:]), **settings)
+
+
+@bank.add("depth-norms-never-emptied")
+def _(*args, **settings):
+    def growing(run):
+        steps, norms = len(run["loss"]), run["grad_norms"].ravel()
+        return run | {"grad_norms": np.tile(norms, (steps, 1))}
+
+    return study(*args, train=changed(growing), **settings)
+
+
+@bank.add("depth-norms-in-one-list")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: run | {"grad_norms": run["grad_norms"].ravel()}), **settings)
 
 
 @bank.add("depth-norms-missing")
@@ -486,6 +563,11 @@ def _(depths, *args, **settings):
     return study(depths[:1], *args, **settings)
 
 
+@bank.add("depth-only-last-has-its-key")
+def _(depths, *args, **settings):
+    return {depth if depth == depths[-1] else "x": run for depth, run in study(depths, *args, **settings).items()}
+
+
 @bank.add("depth-first-relabelled")
 def _(depths, *args, **settings):
     (first,) = study(depths[:1], *args, **settings).values()
@@ -503,6 +585,28 @@ def _(*args, **settings):
         return {"loss": losses, "grad_norms": norms}
 
     return study(*args, train=changed(shared), **settings)
+
+
+@bank.add("depth-losses-shared")
+def _(*args, **settings):
+    losses = []
+
+    def shared(run):
+        losses.extend(run["loss"])
+        return run | {"loss": losses}
+
+    return study(*args, train=changed(shared), **settings)
+
+
+@bank.add("depth-curves-as-a-pair")
+def _(*args, **settings):
+    return study(*args, train=changed(lambda run: tuple(run.values())), **settings)
+
+
+@bank.add("depth-curves-before-depths")
+def _(*args, **settings):
+    runs = study(*args, **settings)
+    return {name: {depth: run[name] for depth, run in runs.items()} for name in ("loss", "grad_norms")}
 
 
 @bank.add("depth-norms-transposed")
@@ -541,12 +645,59 @@ def _(*args, **settings):
     return study(*args, train=lambda layers, X, t, lr, steps: train(layers, X, t, lr, steps + 1), **settings)
 
 
+@bank.add("depth-one-record-too-few")
+def _(*args, **settings):
+    return study(*args, train=lambda layers, X, t, lr, steps: train(layers, X, t, lr, steps - 1), **settings)
+
+
+@bank.add("depth-start-recorded-twice")
+def _(*args, **settings):
+    def twice(run):
+        return {name: np.concatenate([rows[:1], rows]) for name, rows in run.items()}
+
+    return study(*args, train=changed(twice), **settings)
+
+
+@bank.add("depth-row-0-left-empty")
+def _(*args, **settings):
+    return study(*args, train=padded(1, 0), **settings)
+
+
+@bank.add("depth-last-row-left-empty")
+def _(*args, **settings):
+    return study(*args, train=padded(0, 1), **settings)
+
+
+def padded(before: int, after: int) -> Callable:
+    """A `train` that leaves so many rows of its arrays at zero."""
+
+    def shorter(layers, X, t, lr, steps):
+        run = train(layers, X, t, lr, steps - before - after)
+        return {name: np.pad(rows, [(before, after), *[(0, 0)] * (rows.ndim - 1)]) for name, rows in run.items()}
+
+    return shorter
+
+
+@bank.add("depth-returns-after-the-first-step")
+def _(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    return study(depths[:1], build_network, X, t, lr, 1, seed)
+
+
 # --- overflow --------------------------------------------------------------------------------------------------------
 
 
 @bank.add("depth-stops-at-overflow")
 def _(*args, **settings):
     return study(*args, goes_on=np.isfinite, **settings)
+
+
+@bank.add("depth-stops-before-nan")
+def _(*args, **settings):
+    def finite(run):
+        n = np.argmax(np.isnan([*run["loss"], np.nan]))
+        return {name: rows[:n] for name, rows in run.items()}
+
+    return study(*args, train=changed(finite), **settings)
 
 
 @bank.add("depth-raises-at-overflow")

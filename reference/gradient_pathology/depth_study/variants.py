@@ -255,6 +255,35 @@ gradients_that_are_there = _with_norms(
 )
 
 
+def gradients_zeroed_first(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """As in PyTorch: each step begins with gradients of zero."""
+    results = {}
+    for depth in depths:
+        layers = build_network(depth, np.random.default_rng(seed))
+        losses, norms = np.zeros(steps), np.zeros((steps, depth))
+        for step in range(steps):
+            for layer in layers:
+                layer.grads = {name: np.zeros_like(parameter) for name, parameter in layer.params.items()}
+            losses[step], norms[step] = forward_backward(layers, X, t)
+            _descend(layers, lr)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
+
+
+def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """The norms come from a second run on a network of copied layers."""
+
+    def run(depth, part):
+        layers = [copy.deepcopy(layer) for layer in build_network(depth, np.random.default_rng(seed))]
+        rows = []
+        for _ in range(steps):
+            rows.append(forward_backward(layers, X, t)[part])
+            _descend(layers, lr)
+        return rows
+
+    return {depth: {"loss": run(depth, 0), "grad_norms": run(depth, 1)} for depth in depths}
+
+
 def defaults_decided_inside(depths, build_network, X, t, lr=None, steps=None, seed=None):
     """The signature does not say what is done where nothing is passed."""
     given = {"lr": lr, "steps": steps, "seed": seed}
@@ -303,6 +332,8 @@ VARIANTS = {
         in_a_class,
         single_precision_record,
         stops_when_all_is_nan,
+        gradients_zeroed_first,
+        one_run_for_each_curve,
         defaults_decided_inside,
         tuples_and_settings,
         names_of_the_lesson,

@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from autograder.checks.exercise import Failed, Observation
-from autograder.checks.expect import is_close, kind_of
-from autograder.exercises.gradient_pathology.depth_study.probe import Study, depth_study
-from autograder.exercises.gradient_pathology.depth_study.run import CURVES, Run, runs_of
+from autograder.checks.exercise import Observation
+from autograder.checks.numeric import TOLERANCE
+from autograder.exercises.gradient_pathology.depth_study.probe import DEFAULTS, Study, depth_study
+from autograder.exercises.gradient_pathology.depth_study.record import CURVES, Run, runs_of, shared
 from autograder.locale import _
 
 
 @depth_study.check(points=0.5, on=("training", "depths"))
 def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
     """Each depth starts anew: `build_network` is given `np.random.default_rng(seed)`, and seed is 0 by default."""
-    runs_of(case, seen, expected)
-    if seen["starts alike"] is False:
-        raise Failed(_("Two calls with the same seed begin with different random numbers."))
-    wanted = expected["draws"][0]
-    for i, draw in enumerate(seen["draws"], start=1):
-        if not is_close("", draw, wanted):
-            raise Failed(
-                _("The generator of network {i} is not what np.random.default_rng(seed) gives anew.").format(i=i)
-            )
-    if not seen["states"]:
-        raise Failed(_("No data went through a network that build_network has made."))
+    run, wanted = runs_of(case, seen, expected)[0], (DEFAULTS | case.given)["seed"]
+    if not seen["trained"]:
+        run.fail(run.unwritten)
+    for i, rng in enumerate(seen["generators"], start=1):
+        if rng["type"] != "Generator":
+            kind = rng["type"]
+            run.fail(_("Network {i} got an rng of type {kind}, not `np.random.default_rng(seed)`."), i=i, kind=kind)
+        if rng["seed"] is None:
+            run.fail(_("The generator of network {i} was not made from the seed."), i=i)
+        if rng["seed"] != str(wanted):
+            got = rng["seed"]
+            run.fail(_("The generator of network {i} has the seed {got}, not {wanted}."), i=i, got=got, wanted=wanted)
+        if not rng["new"]:
+            run.fail(_("The generator of network {i} was used before; each network needs a new one."), i=i)
 
 
 @depth_study.check(points=0.5, on="training")
 def test_record(case: Study, seen: Observation, expected: Observation) -> None:
     """The result is a dict with "loss" (steps,) and "grad_norms" (steps, depth) under each depth."""
-    result = seen["result"]
-    if type(result) is not dict:
-        raise Failed(_("depth_study should return a dict, but it is {kind}.").format(kind=kind_of(result)))
     for run in runs_of(case, seen, expected):
-        run.record = result.get(run.depth)
-        run.require_record()
-        for what in CURVES:
-            run.require_form(what)
-        run.require_any()
+        run.require_form()
+        run.require_begun()
 
 
 @depth_study.check(points=1.0, on="training")
 def test_loss(case: Study, seen: Observation, expected: Observation) -> None:
     """Each loss is the `MSELoss` of all examples, and the gradients are its derivatives."""
     for run in runs_of(case, seen, expected):
-        run.require_right("loss")
-        if run.trained_right or run.own is None:
+        if run.result is not None:  # without one, the gradients alone tell
+            run.require_right("loss")
+        if run.trained_right:
             continue
-        run.updates()  # the losses of a network that never learns are no study
-        if not is_close("", run.own.grads[0], run.own.true_grads[0]):
-            raise Failed(_("The first loss is right, but the gradients in the layers are not its derivatives."))
+        if run.own is None or np.isnan(run.own["derivative"]).any():
+            run.fail(run.unwritten)
+        times, rest = run.own["derivative"]
+        if rest > TOLERANCE:
+            run.fail(_("The gradients in the layers are not the derivatives of MSELoss."))
+        if abs(times - 1) > TOLERANCE:
+            run.fail(_("The gradients in the layers are {n:.4g} times the derivatives of MSELoss."), n=times)
 
 
 @depth_study.check(points=1.0, on=("training", "depths"))
 def test_gradient_norms(case: Study, seen: Observation, expected: Observation) -> None:
     """Each row of gradient norms holds those of the Linear layers' weights, input side first."""
-    for run in runs_of(case, seen, expected):
-        if len(case.depths) == 1 or run.shift("loss") is not None:  # of what belongs to another depth, another promise
+    runs = runs_of(case, seen, expected)
+    for run in runs:
+        # What only several depths at once break is charged as "depths".
+        if len(runs) == 1 or run.shift("loss") is not None and not shared(run, runs):
             run.require_right("grad_norms")
 
 
@@ -65,11 +71,13 @@ def test_gradient_norms(case: Study, seen: Observation, expected: Observation) -
 def test_before_update(case: Study, seen: Observation, expected: Observation) -> None:
     """The loss and the gradient norms of a step are taken before its update."""
     for run in runs_of(case, seen, expected):
+        run.require_begun()
         for what in CURVES:
-            if run.shift(what) == 1:
-                name = run.name(what)
-                raise Failed(_("{name} begins with what is seen after the first update.").format(name=name))
-        run.require_any()
+            shift, curve = run.shift(what), run.curves[what]
+            if shift == 1:
+                run.fail(_("{name} begins with what is seen after the first update."), name=run.name(what))
+            if shift == -1 and curve is not None and len(curve) == case.steps:  # another length is another promise
+                run.fail(_("{name} begins one row late: its second row is what is seen first."), name=run.name(what))
 
 
 @depth_study.check(points=1.0, on="training")
@@ -81,16 +89,35 @@ def test_update(case: Study, seen: Observation, expected: Observation) -> None:
 
 
 def _require_descent(run: Run) -> None:
-    for step, (factor, move, wanted) in enumerate(zip(*run.updates(), strict=True)):
-        if not factor > 0:
-            raise Failed(_("The update of step {step} does not go against the gradients.").format(step=step))
-        if not is_close("", move, wanted):
-            worst = int(np.argmax(np.abs(move - wanted)))
-            raise Failed(
-                _("In step {step}, {name} was moved by {got:.4g}; its gradient asks for {wanted:.4g}.").format(
-                    step=step, name=run.parameter_names()[worst], got=-move[worst], wanted=-wanted[worst]
+    own, curve = _training_of(run), run.curves["loss"]
+    for step, (factors, astray) in enumerate(zip(own["factors"], own["astray"], strict=True)):
+        usual = next((factor for factor in factors if factor > 0), np.nan)
+        for name, factor, rest in zip(run.seen["parameters"][run.built], factors, astray, strict=True):
+            about = {"step": step, "name": name, "factor": factor, "usual": usual}
+            if rest > TOLERANCE:
+                run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
+            if factor == 0:
+                run.fail(_("In step {step}, {name} stays as it was."), **about)
+            if factor < 0:
+                run.fail(_("In step {step}, {name} moves along its gradient, not against it."), **about)
+            if abs(factor - usual) > TOLERANCE * usual:
+                run.fail(
+                    _("In step {step}, {name} moves by {factor:.4g} times its gradient, others by {usual:.4g}."),
+                    **about,
                 )
-            )
+    if own["built"] > 1:
+        run.fail(
+            _("build_network was called {n} times for depth {depth}: is it inside the loop over steps?"), n=own["built"]
+        )
+    n = len(own["factors"])
+    if n < min(run.case.steps, run.case.steps if curve is None else len(curve)) - 1:  # one less is another promise
+        run.fail(_("In {steps} steps, the number of updates is {n}: are they inside the loop over steps?"), n=n)
+
+
+def _training_of(run: Run) -> dict[str, Any]:
+    if run.own is None or run.unwritten:
+        run.fail(run.unwritten)
+    return run.own
 
 
 @depth_study.check(points=0.5, on="training")
@@ -99,67 +126,58 @@ def test_settings(case: Study, seen: Observation, expected: Observation) -> None
     for run in runs_of(case, seen, expected):
         if not run.trained_right:
             _require_learning_rate(run)
-    if "default steps" in expected.values and seen["default steps"] != expected["default steps"]:
-        raise Failed(
-            _("Without `steps`, {got} steps are taken, and not {wanted}.").format(
-                got=kind_of(seen["default steps"]), wanted=expected["default steps"]
-            )
-        )
+        n = seen["default steps"]
+        if n != DEFAULTS["steps"]:
+            run.fail(_("Without `steps`, {n} steps are taken, not {wanted}."), n=n, wanted=DEFAULTS["steps"])
 
 
 def _require_learning_rate(run: Run) -> None:
-    """Updates that go straight along the gradients, in whichever direction, go by lr."""
-    straight = [
-        abs(f)
-        for f, move, wanted in zip(*run.updates(), strict=True)
-        if is_close("", move, np.where(move != 0, wanted, 0))
-    ]
-    for factor in straight or [np.nan]:
-        if not is_close("", factor, run.case.lr):
-            raise Failed(
-                _("An update moves the parameters by {got:.4g} times their gradients; lr is {wanted}.").format(
-                    got=factor, wanted=run.case.lr
-                )
-            )
+    own, lr = _training_of(run), (DEFAULTS | run.case.given)["lr"]
+    for factors, astray in zip(own["factors"], own["astray"], strict=True):
+        rates = np.abs(factors[np.isfinite(factors) & (factors != 0)])
+        # Where parameters move elsewhere, or by different factors, another promise fails.
+        along = (
+            2 * len(rates) >= len(factors) and not np.any(astray > TOLERANCE) and np.ptp(rates) <= TOLERANCE * rates[0]
+        )
+        if along and abs(rates[0] - lr) > TOLERANCE * lr:
+            run.fail(_("An update moves by {got:.4g} times the gradients; lr is {lr}."), got=rates[0], lr=lr)
 
 
 @depth_study.check(points=0.5, on="depths")
 def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
     """Each depth has the record of its own network."""
-    for run in runs_of(case, seen, expected):
-        run.require_record()
-        run.require_any()
+    runs, built = runs_of(case, seen, expected), seen["parameters"]
+    for run in runs:
+        if built and run.depth not in built and len(built) < len(runs):
+            depths = ", ".join(map(str, built))
+            run.fail(_("build_network was called for depth {depths}, but not for {depth}."), depths=depths)
+        what = shared(run, runs)
+        if what is not None:
+            run.fail(_("{name} begins with the record of another depth."), name=run.name(what))
+        run.require_begun()
 
 
 @depth_study.check(points=0.25, on="depths")
 def test_all_parameters(case: Study, seen: Observation, expected: Observation) -> None:
     """gamma and beta of normalisation layers are updated as weights and biases are."""
-    runs = runs_of(case, seen, expected)
-    recorded = [run for run in runs if type(run.record) is dict]
-    if not recorded:
-        runs[0].require_form("loss")
-    for run in recorded:
-        if not run.trained_right:
-            _factors, moves, wanted = run.updates()
-            for name, move, should in zip(run.parameter_names(), moves[0], wanted[0], strict=False):
-                if ("gamma" in name or "beta" in name) and should and not move:
-                    raise Failed(_("{name} was not updated.").format(name=name))
+    for run in runs_of(case, seen, expected):
+        if not run.trained_right and (run.own is not None or not seen["trained"]):
+            own = _training_of(run)
+            for name, factor in zip(seen["parameters"][run.built], own["factors"][0], strict=True):
+                if factor == 0 and name.endswith(('["gamma"]', '["beta"]')):
+                    run.fail(_("{name} was not updated."), name=name)
 
 
 @depth_study.check(points=0.25, on="overflow")
 def test_overflow(case: Study, seen: Observation, expected: Observation) -> None:
     """A training that overflows goes on and records what it sees."""
     for run in runs_of(case, seen, expected):
-        run.require_record()
-        run.require_any()
+        run.require_begun()
         for what in CURVES:
-            got, wanted = run.curve(what), expected["result"][run.depth][what]
-            if got is None:
-                run.require_form(what)
-            elif np.any(np.isfinite(got[-1]) & np.isnan(wanted[-1])):
-                raise Failed(
-                    _(
-                        'By its last step, the run of depth {depth} has overflowed, but result[{depth}]["{what}"] ends '
-                        "with a finite value."
-                    ).format(depth=run.depth, what=what)
-                )
+            got, truth, name = run.curves[what], run.truths(what)[-1], run.name(what)
+            if got is None or got.shape[1] != truth.shape[1] or np.isfinite(truth[-1]).all():
+                continue
+            if len(got) < case.steps - 1:  # one less is another promise
+                run.fail(_("{name} ends after {n} of {steps} steps, where its values overflow."), name=name, n=len(got))
+            if np.isfinite(got).all():
+                run.fail(_("The run of depth {depth} overflows, but all of {name} is finite."), name=name)
