@@ -12,19 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Exercise, Implementation, Observation
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
 from autograder.checks.expect import array, is_close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
     Batch,
+    alone,
     close_by_column,
     new_layer,
     output_of,
     output_scale,
     random_batch,
     random_batches,
+    returned,
     run_forward,
+    training_mode,
 )
 from autograder.locale import _
 
@@ -82,16 +85,17 @@ def draw_constant(rng: np.random.Generator) -> list[Forward]:
 
 def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tuple[str, Any]]:
     """Runs the batches through one layer, and through another with gamma 1 and beta 0; then the first, wider."""
-    width = case.batches[0]["x"].shape[1]
-    layer, plain, other = (new_layer(implementation, case, width) for _layer in range(3))
+    first, width = case.batches[0], case.batches[0]["x"].shape[1]
+    mode = training_mode(implementation, case, first)
+    layer, plain, other, wide = (new_layer(implementation, case, width, mode) for _layer in range(4))
+    yield "mode", mode
     for i, batch in enumerate(case.batches):
         x = batch["x"].copy()
         yield f"y{i}", run_forward(layer, batch, x, in_place=i > 1)
         yield f"x{i}", x
         yield f"x_hat{i}", run_forward(plain, {"gamma": np.ones(width), "beta": np.zeros(width)}, batch["x"].copy())
-    first = case.batches[0]
     yield "y_of_another_layer", run_forward(other, first, first["x"].copy())
-    yield "y_wide", run_forward(new_layer(implementation, case, width), first, WIDER * first["x"])
+    yield "y_wide", run_forward(wide, first, WIDER * first["x"])
 
 
 batch_norm_forward = Exercise(
@@ -108,8 +112,13 @@ batch_norm_forward = Exercise(
 @batch_norm_forward.check(points=1.0, on="plain")
 def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
+    if not seen["mode"]:
+        raise Failed(_("With training = True, forward(x) does not use the statistics of the batch."))
     for i, batch in enumerate(case.batches):
-        close_by_column("forward(x)", seen[f"y{i}"], expected[f"y{i}"], batch)
+        y = returned("forward(x)", seen[f"y{i}"])
+        if not isinstance(y, tuple):  # of which the form is told
+            y = output_of(y, batch["x"])
+        close_by_column("forward(x)", y, expected[f"y{i}"], batch)
 
 
 @batch_norm_forward.check(points=1.25, on="affine")
@@ -118,13 +127,18 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])
+        if is_close("", y, x_hat):
+            raise Failed(
+                _('forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'),
+                unwritten=True,
+            )
         close_by_column("forward(x)", y, batch["gamma"] * x_hat + batch["beta"], batch)
 
 
 @batch_norm_forward.check(points=1.0, on="small")
 @np.errstate(all="ignore")
 def test_small_spread(case: Forward, seen: Observation, expected: Observation) -> None:
-    """eps does its work: columns with a tiny spread come out as the formula says."""
+    """eps is added to the variance, under the root: columns of tiny spread come out as the formula says."""
     batch = case.batches[0]
     y, wide = output_of(seen["y0"], batch["x"]), output_of(seen["y_wide"], WIDER * batch["x"])
     scale = output_scale(expected["y0"], batch)
@@ -139,7 +153,7 @@ def test_small_spread(case: Forward, seen: Observation, expected: Observation) -
 def test_constant_columns(case: Forward, seen: Observation, expected: Observation) -> None:
     """Constant columns come out as beta, never as NaN."""
     batch, constant = case.batches[0], np.ptp(case.batches[0]["x"], axis=0) == 0
-    y = array("forward(x)", seen["y0"], batch["x"].shape)
+    y = array("forward(x)", alone(returned("forward(x)", seen["y0"])), batch["x"].shape)
     close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
     output_of(y[:, ~constant], batch["x"][:, ~constant])
 

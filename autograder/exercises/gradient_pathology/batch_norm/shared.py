@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed, Implementation
+from autograder.checks.exercise import Failed, Implementation, attempt
 from autograder.checks.expect import array, close
 from autograder.layers import Layer
 from autograder.locale import _
@@ -21,6 +21,10 @@ WIDE = (2.0, 3.0, 5.0)
 
 MIXED = (3e-3, 1e-2, 0.3, 1.0, 5.0)
 """Spreads at which a misplaced or forgotten eps moves the output by 0.4 of its scale in the first column."""
+
+STRAIGHT = 1e-2
+"""How far, as a share of its largest value, x_hat may be from a straight line in x. In every forward that takes off a
+mean and divides by a deviation it is one."""
 
 GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads["beta"]'}
 """What students know the gradients by."""
@@ -57,9 +61,32 @@ def random_batches(rng: np.random.Generator, sizes: Sequence[int], spreads: Sequ
     return [random_batch(rng, n, [1.5**i * spread for spread in spreads]) for i, n in enumerate(sizes)]
 
 
-def new_layer(implementation: Implementation, case: Any, width: int) -> Any:
+def new_layer(implementation: Implementation, case: Any, width: int, training: bool = True) -> Any:
     """A new layer for `width` features, with the case's eps and momentum."""
-    return implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+    layer = implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+    layer.training = training
+    return layer
+
+
+def training_mode(implementation: Implementation, case: Any, batch: Batch) -> bool:
+    """The value of `training` with which forward uses the statistics of the batch: True, unless False alone does.
+
+    So a flag that is read the wrong way round is charged where the mode is asked for, and nowhere else.
+    """
+    return _mixes_rows(implementation, case, batch, True) or not _mixes_rows(implementation, case, batch, False)
+
+
+def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, training: bool) -> bool:
+    """Whether the output of the first example depends on the others."""
+
+    def first_row(others: float) -> Any:
+        x = batch["x"].copy()
+        x[1:] *= others
+        layer = new_layer(implementation, case, x.shape[1], training)
+        return np.array(alone(run_forward(layer, batch, x))[0], dtype=float)
+
+    rows = [attempt(first_row, others) for others in (1.0, 2.0)]
+    return all(isinstance(row, np.ndarray) for row in rows) and not np.array_equal(*rows, equal_nan=True)
 
 
 def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:
@@ -101,16 +128,39 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
 
 
+def alone(returned: Any) -> Any:
+    """The first of several arrays that were returned; anything else as it is.
+
+    That there are several is charged where the form is asked for, and nowhere else.
+    """
+    several = isinstance(returned, tuple) and len(returned) > 1 and isinstance(returned[0], np.ndarray)
+    return returned[0] if several else returned
+
+
+def returned(name: str, value: Any) -> Any:
+    """What a method returned; `Failed` where it is None."""
+    if value is None:
+        raise Failed(_("{name} returned None: is there a `return`?").format(name=name), unwritten=True)
+    return value
+
+
 def output_of(y: Any, x: np.ndarray) -> np.ndarray:
     """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
-    output = array("forward(x)", y, x.shape)
+    output = array("forward(x)", alone(returned("forward(x)", y)), x.shape)
     if np.array_equal(output, x):
-        raise Failed(_("forward(x) is x itself: nothing was normalised."))
+        raise Failed(_("forward(x) is x itself: nothing is normalised yet."), unwritten=True)
     if not np.isfinite(output).all():
         raise Failed(_("forward(x) is not finite."))
     if len(x) > 1 and not np.ptp(output, axis=0).all():
         raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
     return output
+
+
+def is_straight(x: np.ndarray, x_hat: np.ndarray) -> bool:
+    """Whether x_hat moves and stretches every column of x by numbers of its own, as normalising does."""
+    straight = column_slope(x, x_hat) * (x - x.mean(axis=0))
+    bend = np.abs(x_hat - x_hat.mean(axis=0) - straight).max(axis=0)
+    return bool((bend <= STRAIGHT * np.abs(x_hat).max(axis=0)).all())
 
 
 def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:
