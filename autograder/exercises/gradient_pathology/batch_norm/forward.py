@@ -50,7 +50,7 @@ def draw_plain(rng: np.random.Generator) -> list[Forward]:
     wide = [1e3 * spread for spread in WIDE]  # here not even the root of eps can be seen
     many = random_batch(rng, 40, [1.5 * spread for spread in wide], affine=False, outlier=True)
     return [
-        Forward("gamma is 1 and beta is 0", [random_batch(rng, 8, wide, affine=False)]),
+        Forward("gamma is 1 and beta is 0", [random_batch(rng, 12, wide, affine=False, outlier=True)]),
         Forward("a few examples, then many with one of them far out", [random_batch(rng, 5, wide, affine=False), many]),
     ]
 
@@ -69,7 +69,7 @@ def draw_small(rng: np.random.Generator) -> list[Forward]:
     for batch in (mixed, small):
         batch["beta"] += 1
     return [
-        Forward("columns of very different spread", [mixed]),
+        Forward("columns of very different spread", [mixed], eps=float(rng.uniform(2e-5, 4e-5))),
         Forward("another eps", [small], eps=float(rng.uniform(0.01, 0.05))),
     ]
 
