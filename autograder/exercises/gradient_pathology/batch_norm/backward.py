@@ -25,6 +25,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     alone,
     column_slope,
     either,
+    in_words,
     is_straight,
     natural_scale,
     new_layer,
@@ -150,7 +151,7 @@ def _candidates(case: Backward, seen: Observation, expected: Observation, which:
 def found(gradient: str, value: Any) -> Any:
     """A gradient that was returned or set, alone; `Failed` where it is None."""
     if gradient == "dx":
-        return alone(returned(GRADIENTS[gradient], value))
+        return returned(GRADIENTS[gradient], value)
     if value is None:
         message = _("{name} is still None: is it set in backward?").format(name=GRADIENTS[gradient])
         raise Failed(message, unwritten=True)
@@ -208,34 +209,57 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
     """`backward(dout)` is the gradient with respect to x: it hands dout on, times gamma and divided by the root."""
-    array("backward(dout)", returned("backward(dout)", seen["dx"]), case.first["dout"].shape)  # and nothing besides
+    returned("backward(dout)", seen["dx"], strictly=True)
     _dx, factor, x_hat = _own_dx(case, seen, expected)
+    name = _("The factor by which backward(dout) hands dout on")
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        close(_("The factor by which backward(dout) hands dout on"), factor, wanted, np.abs(wanted))
+        in_words(_factor_in_words(factor, case), close, name, factor, wanted, np.abs(wanted))
 
     either(_candidates(case, seen, expected), judge)
+
+
+def _factor_in_words(factor: np.ndarray, case: Backward) -> str:
+    """What backward hands dout on by, if it is made of the same things as the right factor; else ""."""
+    root, gamma, n = spread_of(case.first, case.eps), case.first["gamma"], len(case.first["x"])
+    made_of = {
+        "1": np.ones_like(root),
+        "gamma": gamma,
+        "1 / sqrt(var + eps)": 1 / root,
+        "gamma * sqrt(var + eps)": gamma * root,
+        "gamma / (var + eps)": gamma / root**2,
+        "abs(gamma) / sqrt(var + eps)": np.abs(gamma) / root,
+        "1 / gamma / sqrt(var + eps)": 1 / gamma / root,
+        "gamma / sqrt(var + eps) / N": gamma / root / n,
+        "N * gamma / sqrt(var + eps)": gamma / root * n,
+    }
+    for words, value in made_of.items():
+        if is_close("", factor, value, np.abs(value)):
+            return _("backward(dout) hands dout on times {factor}, which is not the slope of forward.").format(
+                factor=words
+            )
+    return ""
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
 def test_dx_through_mean(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x moves the batch's mean too, every column of dx sums to 0."""
-    _judge_sum("backward(dout).sum(axis=0)", lambda dx, _x_hat: dx, case, seen, expected)
+    _judge_way(_("the mean"), "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
 
 
 @batch_norm_backward.check(points=1.25, on="batches")
 def test_dx_through_variance(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x moves the batch's variance too, next to nothing of dx lies along x_hat: only what eps leaves."""
-    _judge_sum("(backward(dout) * x_hat).sum(axis=0)", lambda dx, x_hat: dx * x_hat, case, seen, expected)
+    _judge_way(_("the variance"), "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
 
 
-def _judge_sum(
-    name: str, summand: Callable[..., np.ndarray], case: Backward, seen: Observation, expected: Observation
+def _judge_way(
+    way: str, name: str, direction: Callable[..., Any], case: Backward, seen: Observation, expected: Observation
 ) -> None:
-    """A column sum that shows one way through the batch is right beside what dx hands on of dout."""
+    """What comes through the mean or the variance, a multiple of ones or of x_hat, is right beside what dx hands on."""
     dx, factor, x_hat = _own_dx(case, seen, expected)
-    dout, spread = case.first["dout"], spread_of(case.first, case.eps)
+    dout, root, along = case.first["dout"], spread_of(case.first, case.eps), direction(x_hat)
     if is_close("", dx, factor * dout, np.abs(factor * dout).max(axis=0)):
         raise Failed(
             _("backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.")
@@ -245,13 +269,29 @@ def _judge_sum(
         right, own_factor = candidate
         direct = _factor(right["dx"], dout, x_hat)
         got, times = (dx, factor / direct) if own_factor else (dx + (direct - factor) * dout, np.ones_like(factor))
-        wanted = times * summand(right["dx"], x_hat).sum(axis=0)
-        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], spread) * len(dx)
+        wanted = times * (right["dx"] * along).sum(axis=0)
+        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
         zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
-        close(name, summand(got, x_hat).sum(axis=0), np.where(zero, 0.0, wanted), scale)
+        own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
+        words = _way_in_words(way, own_part, right_part, scale, root)
+        in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
     # The way is right beside the own factor, or beside the right one.
     either(product(_candidates(case, seen, expected), (True, False)), judge)
+
+
+def _way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray, root: np.ndarray) -> str:
+    """How what comes through the mean or the variance differs from what should; "" if there are no words for it."""
+    ratio = float((own * right).sum() / np.square(right).sum())
+    if is_close("", own, np.zeros_like(own), scale):
+        return _("Nothing of backward(dout) comes through {way}.").format(way=way)
+    if is_close("", own, -right, scale):
+        return _("What comes through {way} has the wrong sign.").format(way=way)
+    if is_close("", own, ratio * right, scale):
+        return _("What comes through {way} is {ratio:.4g} times what it should be.").format(way=way, ratio=ratio)
+    if any(is_close("", own * root**power, np.full_like(own, (own * root**power)[0])) for power in range(-2, 3)):
+        return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
+    return ""
 
 
 @batch_norm_backward.check(points=0.5, on="batches")

@@ -18,13 +18,15 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
     Batch,
-    alone,
     close_by_column,
+    formula_in_words,
+    in_words,
     new_layer,
     output_of,
     output_scale,
     random_batch,
     random_batches,
+    require_change,
     returned,
     run_forward,
     training_mode,
@@ -113,12 +115,18 @@ batch_norm_forward = Exercise(
 def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
     if not seen["mode"]:
-        raise Failed(_("With training = True, forward(x) does not use the statistics of the batch."))
+        raise Failed(
+            _("With training = True, forward(x) does not use the statistics of x; with training = False it does.")
+        )
     for i, batch in enumerate(case.batches):
-        y = returned("forward(x)", seen[f"y{i}"])
-        if not isinstance(y, tuple):  # of which the form is told
-            y = output_of(y, batch["x"])
-        close_by_column("forward(x)", y, expected[f"y{i}"], batch)
+        y = output_of(returned("forward(x)", seen[f"y{i}"], strictly=True), batch["x"])
+        _judge(y, expected[f"y{i}"], batch, case.eps)
+
+
+def _judge(y: np.ndarray, wanted: np.ndarray, batch: Batch, eps: float) -> None:
+    if not is_close("", y, wanted, output_scale(wanted, batch)):
+        words = formula_in_words("forward(x)", y, batch, eps, {})
+        in_words(words, close_by_column, "forward(x)", y, wanted, batch)
 
 
 @batch_norm_forward.check(points=1.25, on="affine")
@@ -142,20 +150,21 @@ def test_small_spread(case: Forward, seen: Observation, expected: Observation) -
     batch = case.batches[0]
     y, wide = output_of(seen["y0"], batch["x"]), output_of(seen["y_wide"], WIDER * batch["x"])
     scale = output_scale(expected["y0"], batch)
+    require_change(y - batch["beta"], batch["x"])
     # eps narrows what comes out without it, by as much as the deviation says, the own or the true one.
     deviations = np.ptp(batch["x"], axis=0) / np.ptp(wide, axis=0), batch["x"].std(axis=0)
     narrowed = [(wide - wide.mean(axis=0)) * std / np.hypot(std, case.eps**0.5) for std in deviations]
     if not any(is_close("", y - y.mean(axis=0), wanted, scale) for wanted in narrowed):
-        close_by_column("forward(x)", y, expected["y0"], batch)
+        _judge(y, expected["y0"], batch, case.eps)
 
 
 @batch_norm_forward.check(points=0.25, on="constant")
 def test_constant_columns(case: Forward, seen: Observation, expected: Observation) -> None:
     """Constant columns come out as beta, never as NaN."""
     batch, constant = case.batches[0], np.ptp(case.batches[0]["x"], axis=0) == 0
-    y = array("forward(x)", alone(returned("forward(x)", seen["y0"])), batch["x"].shape)
-    close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
+    y = array("forward(x)", returned("forward(x)", seen["y0"]), batch["x"].shape)
     output_of(y[:, ~constant], batch["x"][:, ~constant])
+    close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
 
 
 @batch_norm_forward.check(points=0.5, on="affine")
@@ -164,5 +173,6 @@ def test_input_stays(case: Forward, seen: Observation, expected: Observation) ->
     for i, batch in enumerate(case.batches):
         unchanged("x", batch["x"], seen[f"x{i}"])
         output_of(seen[f"y{i}"], batch["x"])
-    first = output_of(seen["y0"], case.batches[0]["x"])
-    close_by_column(_("In another new layer, forward(x)"), seen["y_of_another_layer"], first, case.batches[0])
+    x = case.batches[0]["x"]
+    other = output_of(seen["y_of_another_layer"], x)
+    close_by_column(_("In another new layer, forward(x)"), other, output_of(seen["y0"], x), case.batches[0])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.checks.expect import close, is_close, unchanged
+from autograder.checks.expect import close, is_close, same, unchanged
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
@@ -24,6 +24,8 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     close_by_column,
     column_slope,
     either,
+    formula_in_words,
+    in_words,
     is_straight,
     natural_scale,
     new_layer,
@@ -153,7 +155,9 @@ batch_norm_inference = Exercise(
 def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     """Every training forward moves both statistics: running = momentum * running + (1 - momentum) * batch."""
     if not seen["mode"]:
-        raise Failed(_("With training = True, forward(x) does not use the statistics of the batch."))
+        raise Failed(
+            _("With training = True, forward(x) does not use the statistics of x; with training = False it does.")
+        )
     for i in range(len(case.training)):
         seen[f"y of batch {i}"]  # told, if it raised; what it gave is another exercise
     if not _have_moved(seen):
@@ -165,22 +169,66 @@ def test_running_statistics(case: Inference, seen: Observation, expected: Observ
             unwritten=True,
         )
     for name in STATISTICS:
-        either([_running(name, case, seen, own) for own in (False, True)], _judge_running(name, case, seen))
+        wanted = [_running(name, case, seen, own) for own in (False, True)]
+        in_words(_rule_in_words(name, case, seen), either, wanted, _judge_running(name, case, seen))
         before, after = seen[f"{name} of batch {len(case.training) - 1}"], seen[f"{name} after backward"]
         unchanged(_("In a backward, {name}").format(name=name), before, after)
 
 
 def _running(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
     """The running statistic after each batch, of the batches' statistics or of those that the own forward used."""
-    running = np.full(case.prediction["x"].shape[1], float(name == "running_var"))
-    values = []
+    values = [_start(name, case)]
+    for statistic in _of_batches(name, case, seen, own):
+        values.append(case.momentum * values[-1] + (1 - case.momentum) * statistic)
+    return values[1:]
+
+
+def _start(name: str, case: Inference) -> np.ndarray:
+    return np.full(case.prediction["x"].shape[1], float(name == "running_var"))
+
+
+def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
+    """The mean or the variance of each batch, or those that the own forward used."""
+    statistics = []
     for i, batch in enumerate(case.training):
-        mean, var = batch["x"].mean(axis=0), batch["x"].var(axis=0)
+        moments = batch["x"].mean(axis=0), batch["x"].var(axis=0)
         if own:
-            mean, var = _used_statistics(seen[f"y of batch {i}"], batch, case.eps) or (mean, var)
-        running = case.momentum * running + (1 - case.momentum) * (var if name == "running_var" else mean)
-        values.append(running)
-    return values
+            moments = _used_statistics(seen[f"y of batch {i}"], batch, case.eps) or moments
+        statistics.append(moments[STATISTICS.index(name)])
+    return statistics
+
+
+def _rule_in_words(name: str, case: Inference, seen: Observation) -> str:
+    """By which rule a running statistic moves, if it is a * running + b * batch + c; else ""."""
+    values = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
+    start = _start(name, case)
+    if any(value is None or value.shape != start.shape or not np.isfinite(value).all() for value in values):
+        return ""
+    if all(np.array_equal(value, start) for value in values):
+        return _("{name} never moves.").format(name=name)
+    for own in (False, True):
+        batches = _of_batches(name, case, seen, own)
+        rule = _rule_of([start, *values[:-1]], batches, values)
+        if rule is not None:
+            return _("{name} moves as {rule}, and momentum is {momentum:.4g}.").format(
+                name=name, rule=rule, momentum=case.momentum
+            )
+        first = (values[0] - (1 - case.momentum) * batches[0]) / case.momentum
+        if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
+            return _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.").format(
+                name=name, start=first[0] + 0.0, right=start[0]
+            )
+    return ""
+
+
+def _rule_of(before: list[np.ndarray], batches: list[np.ndarray], after: list[np.ndarray]) -> str | None:
+    columns = [np.concatenate(values) for values in (before, batches)]
+    matrix, wanted = np.stack([*columns, np.ones_like(columns[0])], axis=1), np.concatenate(after)
+    share, _residuals, rank, _values = np.linalg.lstsq(matrix, wanted, rcond=None)
+    if len(wanted) < 6 or rank < 3 or not is_close("", matrix @ share, wanted):  # three numbers fit nearly anything
+        return None
+    terms = zip(share, ("running", "batch", "1"), strict=True)
+    return " + ".join(f"{value:.4g} * {of}" for value, of in terms if abs(value) > 1e-4).replace("+ -", "- ")
 
 
 def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -227,21 +275,19 @@ def _judge_prediction(
     """An output is that of the statistics which the layer held, or that of the reference."""
     y = output_of(seen[name], x)
     candidates = [*_by_held(name, parameters, x, case, seen), expected[name]]
-    either(candidates, lambda wanted: close(label, y, wanted, output_scale(wanted, parameters)))
+    if any(is_close("", y, wanted, output_scale(wanted, parameters)) for wanted in candidates):
+        return
+    held = _held(name, "before", seen, x.shape[1])
+    known = dict(zip(STATISTICS, held, strict=True)) if held else {}
+    words = formula_in_words(label, y, {**parameters, "x": x}, case.eps, known)
+    in_words(words, close, label, y, candidates[0], output_scale(candidates[0], parameters))
 
 
 @batch_norm_inference.check(points=1.25, on="batches")
 def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """With `training = False` the output comes from the running statistics, gamma, beta and eps."""
     batch, first = case.prediction, case.training[0]
-    if _is_as_trained("y", case, seen) and not _rows_are_apart(case, seen):
-        raise Failed(
-            _(
-                "With training = False, forward(x) is what it is in training: it uses the statistics of x. "
-                "Is there a branch for prediction yet?"
-            ),
-            unwritten=True,
-        )
+    _require_branch(case, seen)
     label = _("With training = False, forward(x)")
     try:
         _judge_prediction(label, "y", batch, batch["x"], case, seen, expected)
@@ -254,6 +300,24 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
     if _held("y later", "before", seen, batch["x"].shape[1]) is not None:
         label = _("With training = False, after more training, forward(x)")
         _judge_prediction(label, "y later", batch, batch["x"], case, seen, expected)
+
+
+def _require_branch(case: Inference, seen: Observation) -> None:
+    """`Failed` where a prediction is nothing else than a training forward, or does not see the running statistics."""
+    apart = _rows_are_apart(case, seen)
+    if not apart and _is_as_trained("y", case, seen):
+        raise Failed(
+            _(
+                "With training = False, forward(x) is what it is in training: it uses the statistics of x. "
+                "Is there a branch for prediction yet?"
+            ),
+            unwritten=True,
+        )
+    if apart and seen.raised("y loaded") is None and same(alone(seen["y"]), alone(seen["y loaded"])):
+        raise Failed(
+            _("With training = False, forward(x) is the same whatever running_mean and running_var are."),
+            unwritten=True,
+        )
 
 
 def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
@@ -269,7 +333,7 @@ def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
 def _rows_are_apart(case: Inference, seen: Observation) -> bool:
     """Whether a row is predicted alone as among the others."""
     try:
-        test_single_row(case, seen, seen)
+        _judge_row(case, seen)
     except (Failed, StudentError):
         return False
     return True
@@ -288,6 +352,14 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
 @batch_norm_inference.check(points=0.25, on="batches")
 def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
     """A single row is predicted like any other."""
+    try:
+        _judge_row(case, seen)
+    except Failed:
+        _require_branch(case, seen)
+        raise
+
+
+def _judge_row(case: Inference, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
     candidates = [output_of(seen["y"], batch["x"])[:1], *_by_held("y row", batch, row, case, seen)]
     label, y = _("With training = False, forward(x) of a single row"), output_of(seen["y row"], row)
