@@ -25,7 +25,6 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     alone,
     column_slope,
     either,
-    in_words,
     is_straight,
     natural_scale,
     new_layer,
@@ -38,6 +37,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     spread_of,
     training_mode,
 )
+from autograder.exercises.gradient_pathology.batch_norm.words import factor_in_words, in_words, way_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 
@@ -215,31 +215,16 @@ def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> 
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        in_words(_factor_in_words(factor, case), close, name, factor, wanted, np.abs(wanted))
+        in_words(
+            factor_in_words(factor, case.first, spread_of(case.first, case.eps)),
+            close,
+            name,
+            factor,
+            wanted,
+            np.abs(wanted),
+        )
 
     either(_candidates(case, seen, expected), judge)
-
-
-def _factor_in_words(factor: np.ndarray, case: Backward) -> str:
-    """What backward hands dout on by, if it is made of the same things as the right factor; else ""."""
-    root, gamma, n = spread_of(case.first, case.eps), case.first["gamma"], len(case.first["x"])
-    made_of = {
-        "1": np.ones_like(root),
-        "gamma": gamma,
-        "1 / sqrt(var + eps)": 1 / root,
-        "gamma * sqrt(var + eps)": gamma * root,
-        "gamma / (var + eps)": gamma / root**2,
-        "abs(gamma) / sqrt(var + eps)": np.abs(gamma) / root,
-        "1 / gamma / sqrt(var + eps)": 1 / gamma / root,
-        "gamma / sqrt(var + eps) / N": gamma / root / n,
-        "N * gamma / sqrt(var + eps)": gamma / root * n,
-    }
-    for words, value in made_of.items():
-        if is_close("", factor, value, np.abs(value)):
-            return _("backward(dout) hands dout on times {factor}, which is not the slope of forward.").format(
-                factor=words
-            )
-    return ""
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
@@ -273,25 +258,11 @@ def _judge_way(
         scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
         zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
         own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
-        words = _way_in_words(way, own_part, right_part, scale, root)
+        words = way_in_words(way, own_part, right_part, scale, root)
         in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
     # The way is right beside the own factor, or beside the right one.
     either(product(_candidates(case, seen, expected), (True, False)), judge)
-
-
-def _way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray, root: np.ndarray) -> str:
-    """How what comes through the mean or the variance differs from what should; "" if there are no words for it."""
-    ratio = float((own * right).sum() / np.square(right).sum())
-    if is_close("", own, np.zeros_like(own), scale):
-        return _("Nothing of backward(dout) comes through {way}.").format(way=way)
-    if is_close("", own, -right, scale):
-        return _("What comes through {way} has the wrong sign.").format(way=way)
-    if is_close("", own, ratio * right, scale):
-        return _("What comes through {way} is {ratio:.4g} times what it should be.").format(way=way, ratio=ratio)
-    if any(is_close("", own * root**power, np.full_like(own, (own * root**power)[0])) for power in range(-2, 3)):
-        return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
-    return ""
 
 
 @batch_norm_backward.check(points=0.5, on="batches")

@@ -19,8 +19,6 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     WIDE,
     Batch,
     close_by_column,
-    formula_in_words,
-    in_words,
     new_layer,
     output_of,
     output_scale,
@@ -30,7 +28,9 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     returned,
     run_forward,
     training_mode,
+    wrong_way_round,
 )
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words
 from autograder.locale import _
 
 WIDER = 1e4
@@ -115,9 +115,7 @@ batch_norm_forward = Exercise(
 def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
     if not seen["mode"]:
-        raise Failed(
-            _("With training = True, forward(x) does not use the statistics of x; with training = False it does.")
-        )
+        raise wrong_way_round()
     for i, batch in enumerate(case.batches):
         y = output_of(returned("forward(x)", seen[f"y{i}"], strictly=True), batch["x"])
         _judge(y, expected[f"y{i}"], batch, case.eps)

@@ -24,8 +24,6 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     close_by_column,
     column_slope,
     either,
-    formula_in_words,
-    in_words,
     is_straight,
     natural_scale,
     new_layer,
@@ -38,7 +36,9 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     shown_x_hat,
     spread_of,
     training_mode,
+    wrong_way_round,
 )
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words, sum_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 
@@ -155,9 +155,7 @@ batch_norm_inference = Exercise(
 def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     """Every training forward moves both statistics: running = momentum * running + (1 - momentum) * batch."""
     if not seen["mode"]:
-        raise Failed(
-            _("With training = True, forward(x) does not use the statistics of x; with training = False it does.")
-        )
+        raise wrong_way_round()
     for i in range(len(case.training)):
         seen[f"y of batch {i}"]  # told, if it raised; what it gave is another exercise
     if not _have_moved(seen):
@@ -198,37 +196,52 @@ def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> lis
     return statistics
 
 
+def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.ndarray] | None:
+    """The running statistic after each batch, if it is one finite number for each column."""
+    after = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
+    shape = (case.prediction["x"].shape[1],)
+    if any(value is None or value.shape != shape or value.dtype.kind not in "iuf" for value in after):
+        return None
+    return after if np.isfinite(after).all() else None
+
+
 def _rule_in_words(name: str, case: Inference, seen: Observation) -> str:
-    """By which rule a running statistic moves, if it is a * running + b * batch + c; else ""."""
-    values = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
-    start = _start(name, case)
-    if any(value is None or value.shape != start.shape or not np.isfinite(value).all() for value in values):
+    """By which rule a running statistic moves, if it is a sum of multiples of known things; else ""."""
+    start, after = _start(name, case), _after_batches(name, case, seen)
+    if after is None:
         return ""
-    if all(np.array_equal(value, start) for value in values):
+    if all(np.array_equal(value, start) for value in after):
         return _("{name} never moves.").format(name=name)
     for own in (False, True):
-        batches = _of_batches(name, case, seen, own)
-        rule = _rule_of([start, *values[:-1]], batches, values)
-        if rule is not None:
-            return _("{name} moves as {rule}, and momentum is {momentum:.4g}.").format(
-                name=name, rule=rule, momentum=case.momentum
-            )
-        first = (values[0] - (1 - case.momentum) * batches[0]) / case.momentum
+        sums = (sum_in_words(terms, after) for terms in _possible_terms(name, after, case, seen, own))
+        rule = next(filter(None, sums), "")
+        if rule:
+            message = _("{name} moves as {rule}, and momentum is {momentum:.4g}.")
+            return message.format(name=name, rule=rule, momentum=case.momentum)
+        first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
         if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
-            return _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.").format(
-                name=name, start=first[0] + 0.0, right=start[0]
-            )
+            message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
+            return message.format(name=name, start=first[0] + 0.0, right=start[0])
     return ""
 
 
-def _rule_of(before: list[np.ndarray], batches: list[np.ndarray], after: list[np.ndarray]) -> str | None:
-    columns = [np.concatenate(values) for values in (before, batches)]
-    matrix, wanted = np.stack([*columns, np.ones_like(columns[0])], axis=1), np.concatenate(after)
-    share, _residuals, rank, _values = np.linalg.lstsq(matrix, wanted, rcond=None)
-    if len(wanted) < 6 or rank < 3 or not is_close("", matrix @ share, wanted):  # three numbers fit nearly anything
-        return None
-    terms = zip(share, ("running", "batch", "1"), strict=True)
-    return " + ".join(f"{value:.4g} * {of}" for value, of in terms if abs(value) > 1e-4).replace("+ -", "- ")
+def _possible_terms(
+    name: str, after: list[np.ndarray], case: Inference, seen: Observation, own: bool
+) -> Iterator[dict[str, list[np.ndarray]]]:
+    """What a running statistic may be made of, batch by batch: what it should be and a constant, and one thing more."""
+    other = next(statistic for statistic in STATISTICS if statistic != name)
+    mean, var = (_of_batches(statistic, case, seen, own) for statistic in STATISTICS)
+    start = _start(name, case)
+    batch, batch_other = (("mean", mean), ("var", var))[:: 1 if name == "running_mean" else -1]
+    terms = {name: [start, *after[:-1]], batch[0]: batch[1], "1": [np.ones_like(start)] * len(after)}
+    yield terms
+    yield terms | {batch_other[0]: batch_other[1]}
+    yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
+    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
+    others = _after_batches(other, case, seen)
+    if others is not None:
+        yield terms | {other: [_start(other, case), *others[:-1]]}
+        yield terms | {other: others}
 
 
 def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -273,7 +286,7 @@ def _judge_prediction(
     label: str, name: str, parameters: Batch, x: np.ndarray, case: Inference, seen: Observation, expected: Observation
 ) -> None:
     """An output is that of the statistics which the layer held, or that of the reference."""
-    y = output_of(seen[name], x)
+    y = output_of(seen[name], x, label)
     candidates = [*_by_held(name, parameters, x, case, seen), expected[name]]
     if any(is_close("", y, wanted, output_scale(wanted, parameters)) for wanted in candidates):
         return
@@ -361,8 +374,12 @@ def test_single_row(case: Inference, seen: Observation, expected: Observation) -
 
 def _judge_row(case: Inference, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
-    candidates = [output_of(seen["y"], batch["x"])[:1], *_by_held("y row", batch, row, case, seen)]
-    label, y = _("With training = False, forward(x) of a single row"), output_of(seen["y row"], row)
+    label = _("With training = False, forward(x) of a single row")
+    y, among_others = (
+        output_of(seen["y row"], row, label),
+        output_of(seen["y"], batch["x"], _("With training = False, forward(x)"))[:1],
+    )
+    candidates = [among_others, *_by_held("y row", batch, row, case, seen)]
     either(candidates, lambda wanted: close_by_column(label, y, wanted, batch))
 
 

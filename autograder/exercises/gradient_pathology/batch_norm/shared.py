@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,6 +74,13 @@ def training_mode(implementation: Implementation, case: Any, batch: Batch) -> bo
     So a flag that is read the wrong way round is charged where the mode is asked for, and nowhere else.
     """
     return _mixes_rows(implementation, case, batch, True) or not _mixes_rows(implementation, case, batch, False)
+
+
+def wrong_way_round() -> Failed:
+    """What to raise where the mode is asked for, and False alone uses the statistics of the batch."""
+    return Failed(
+        _("With training = True, forward(x) does not use the statistics of x, but with training = False it does.")
+    )
 
 
 def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, training: bool) -> bool:
@@ -150,20 +156,20 @@ def returned(name: str, value: Any, strictly: bool = False) -> Any:
     return alone(value)
 
 
-def require_change(normalised: np.ndarray, x: np.ndarray) -> None:
+def require_change(normalised: np.ndarray, x: np.ndarray, name: str = "forward(x)") -> None:
     """`Failed` where what should be normalised is x itself."""
     if is_close("", normalised, x):
-        raise Failed(_("forward(x) does not normalise x yet."), unwritten=True)
+        raise Failed(_("{name} does not normalise x yet.").format(name=name), unwritten=True)
 
 
-def output_of(y: Any, x: np.ndarray) -> np.ndarray:
+def output_of(y: Any, x: np.ndarray, name: str = "forward(x)") -> np.ndarray:
     """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
-    output = array("forward(x)", returned("forward(x)", y), x.shape)
-    require_change(output, x)
+    output = array(name, returned(name, y), x.shape)
+    require_change(output, x, name)
     if not np.isfinite(output).all():
-        raise Failed(_("forward(x) is not finite."))
+        raise Failed(_("{name} is not finite.").format(name=name))
     if len(x) > 1 and not np.ptp(output, axis=0).all():
-        raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
+        raise Failed(_("{name} is the same for every example: it does not depend on x.").format(name=name))
     return output
 
 
@@ -183,54 +189,6 @@ def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:
         except Failed as failed:
             failures.append(failed)
     raise failures[0]
-
-
-def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray]) -> str:
-    """By which formula an output came about, as one line of code, if it is a simple one; else "".
-
-    Args:
-        known: running statistics that may be in it.
-    """
-    x, gamma, beta = batch["x"], batch["gamma"], batch["beta"]
-    means = {name: value for name, value in known.items() if name == "running_mean"} | {
-        "x.mean(axis=0)": x.mean(axis=0),
-        "x.mean()": x.mean(),
-        "x.mean(axis=1)": x.mean(axis=1, keepdims=True),
-        "": np.zeros(x.shape[1]),
-    }
-    variances = {name: value for name, value in known.items() if name == "running_var"} | {
-        "x.var(axis=0)": x.var(axis=0),
-        "x.var()": x.var(),
-        "x.var(axis=1)": x.var(axis=1, keepdims=True),
-        "x.var(axis=0, ddof=1)": x.var(axis=0, ddof=1) if len(x) > 1 else np.nan,
-        "((x - x.mean(axis=0)) ** 2).mean()": np.square(x - x.mean(axis=0)).mean(),
-        "((x - x.mean(axis=0)) ** 2).sum(axis=0)": np.square(x - x.mean(axis=0)).sum(axis=0),
-    }
-    roots = {"": np.ones(x.shape[1])}
-    for words, var in variances.items():
-        roots |= {
-            f" / sqrt({words} + eps)": np.sqrt(var + eps),
-            f" / sqrt({words})": np.sqrt(var),
-            f" / (sqrt({words}) + eps)": np.sqrt(var) + eps,
-            f" / ({words} + eps)": var + eps,
-            f" / {words}": var,
-            f" / sqrt(sqrt({words}) + eps)": np.sqrt(np.sqrt(var) + eps),
-            f" / sqrt({words} + 1e-5)": np.sqrt(var + 1e-5),
-        }
-    outputs = {"{}": (1, 0), "{} + beta": (1, beta), "gamma * {}": (gamma, 0), "gamma * {} + beta": (gamma, beta)}
-    for (affine, (a, b)), (mean, m), (root, r) in product(outputs.items(), means.items(), roots.items()):
-        if is_close("", y, a * (x - m) / r + b, output_scale(y, batch)):
-            inner = f"(x - {mean}){root}" if mean else f"x{root}"
-            return _("{output} is {formula}.").format(output=label, formula=affine.format(inner))
-    return ""
-
-
-def in_words(words: str, judge: Callable[..., None], *args: Any) -> None:
-    """`judge`, whose failure is told in these words before its numbers, if there are any."""
-    try:
-        judge(*args)
-    except Failed as failed:
-        raise Failed(" ".join(filter(None, [words, failed.reason])), failed.picture) from None
 
 
 def close_by_column(name: str, got: Any, expected: np.ndarray, batch: Batch) -> None:
