@@ -392,7 +392,8 @@ TRIVIAL = {
 def test_a_backward_that_fits_no_normalisation_earns_nothing_for_it(changes, seed):
     result = grade("batch_norm_backward", staged(**changes, dx=numerical_dx), seed)
     assert {"own_forward", "dx_direct", "dx_through_variance"} <= lost(result).keys()
-    assert seed is not None or "does not normalise its columns yet" in item(result, "own_forward").message
+    told = item(result, "own_forward").message
+    assert seed is not None or "does not normalise its columns yet" in told or "does not depend on x" in told
 
 
 @pytest.mark.parametrize("seed", [None, *SEEDS])

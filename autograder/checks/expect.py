@@ -160,7 +160,7 @@ def describe(name: str, mismatch: Mismatch) -> str:
     """A mismatch in words: where, the value, the expected value, the error, the count, and any pattern."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name
     digits = 6 if mismatch.error > 1e-3 else 10  # enough to show the difference
-    got, expected = f"{mismatch.got:.{digits}g}", f"{mismatch.expected:.{digits}g}"
+    got, expected = (f"{value + 0.0:.{digits}g}" for value in (mismatch.got, mismatch.expected))  # no -0
     parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     if np.isfinite(mismatch.error):
         parts.append(_("the error is {error:.2g} times the natural scale").format(error=mismatch.error))

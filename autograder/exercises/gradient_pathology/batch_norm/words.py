@@ -42,8 +42,10 @@ def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known:
         divisor = _name_of(root, _roots(x, eps, known), np.abs(root))
         straight = (x - x.mean(axis=0)) * slope + x_hat.mean(axis=0)
         if mean is not None and divisor is not None and _are_close(x_hat, straight, np.abs(x_hat).max(axis=0)):
-            inner = f"(x - {mean})" if mean else "x"
-            return _("{output} is {formula}.").format(output=label, formula=formula.format(inner + divisor))
+            centred = f"x - {mean}" if mean else "x"
+            if mean and (divisor or formula.startswith("gamma")):
+                centred = f"({centred})"
+            return _("{output} is {formula}.").format(output=label, formula=formula.format(centred + divisor))
     return ""
 
 
