@@ -436,10 +436,9 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
         return item(grade("batch_norm_backward", staged(**changes)), check).message
 
     told = message("dx_through_mean", mean_path=lambda self, dx_hat: 0)
-    assert re.match(r"backward\(dout\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
-    assert message("dx_through_variance", variance_path=lambda *_: 0).startswith(
-        "(backward(dout) * x_hat).sum(axis=0)["
-    )
+    assert re.search(r"\. backward\(dout\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
+    told = message("dx_through_variance", variance_path=lambda *_: 0)
+    assert re.search(r"\. \(backward\(dout\) \* x_hat\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
     assert "2 times the right value" in message("dx_direct", backward_std=lambda self: self.std / 2)
 
 
