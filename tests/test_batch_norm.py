@@ -304,9 +304,7 @@ STAGED_SLIPS = {
         core=("inference",),
     ),
     "moved in prediction too": Slip(
-        {
-            PREDICTED_MEAN: f"            mu = x.mean(axis=0)\n            self.running_mean = {MOVE_MEAN}\n{PREDICTED_MEAN}"
-        },
+        {PREDICTED_MEAN: f"            mu = 0\n            self.running_mean = {MOVE_MEAN}\n{PREDICTED_MEAN}"},
         "inference",
         "running_mean should stay as it was, but it was changed.",
     ),
@@ -588,11 +586,9 @@ COMPACT_SLIPS = {
         core=("inference",),
     ),
     "one row refused": Slip(
-        {
-            "def forward(self, x):\n": "def forward(self, x):\n        if len(x) < 2:\n            raise ValueError('too few')\n"
-        },
+        {"def forward(self, x):\n": "def forward(self, x):\n        if len(x) < 2:\n            raise ValueError\n"},
         "inference",
-        "Your code raised ValueError: too few",
+        "Your code raised ValueError",
     ),
 }
 
@@ -811,7 +807,7 @@ def unfinished():
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize(("code", "exercise", "check", "template", "details"), unfinished())
+@pytest.mark.parametrize(("code", "exercise", "check", "template", "details"), list(unfinished()))
 def test_unfinished_code_is_told_what_is_missing(code, exercise, check, template, details, language):
     with speaking(language):
         details = {name: _(text) for name, text in details.items()}
