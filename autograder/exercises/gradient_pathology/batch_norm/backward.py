@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -258,7 +259,7 @@ def _judge_way(
         scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
         zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
         own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
-        words = way_in_words(way, own_part, right_part, scale, root)
+        words = partial(way_in_words, way, own_part, right_part, scale, root)
         in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
     # The way is right beside the own factor, or beside the right one.

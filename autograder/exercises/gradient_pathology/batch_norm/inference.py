@@ -6,8 +6,9 @@ A prediction rests on the running statistics of the student's own training, and 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,13 @@ import numpy as np
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import close, is_close, same, unchanged
 from autograder.checks.values import numbers
+from autograder.exercises.gradient_pathology.batch_norm.running import (
+    STATISTICS,
+    judge_running,
+    rule_in_words,
+    running,
+    usable,
+)
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
@@ -24,7 +32,6 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     close_by_column,
     column_slope,
     either,
-    is_straight,
     natural_scale,
     new_layer,
     output_of,
@@ -38,11 +45,9 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     training_mode,
     wrong_way_round,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words, sum_in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words
 from autograder.layers import Layer
 from autograder.locale import _
-
-STATISTICS = ("running_mean", "running_var")
 
 
 @dataclass(frozen=True)
@@ -131,15 +136,6 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
     yield "y loaded", attempt(run_forward, layer, batch, batch["x"].copy())
 
 
-def usable(mean: Any, var: Any, width: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both statistics with one finite number for each column, whatever their shape; None if they are nothing such."""
-    mean, var = numbers(mean), numbers(var)
-    if any(a is None or a.size != width or a.dtype.kind not in "iuf" for a in (mean, var)):
-        return None
-    mean, var = mean.reshape(width).astype(float), var.reshape(width).astype(float)
-    return (mean, var) if np.isfinite([mean, var]).all() and (var >= 0).all() else None
-
-
 batch_norm_inference = Exercise(
     "batch_norm_inference",
     Inference,
@@ -167,104 +163,10 @@ def test_running_statistics(case: Inference, seen: Observation, expected: Observ
             unwritten=True,
         )
     for name in STATISTICS:
-        wanted = [_running(name, case, seen, own) for own in (False, True)]
-        in_words(_rule_in_words(name, case, seen), either, wanted, _judge_running(name, case, seen))
+        wanted = [running(name, case, seen, own) for own in (False, True)]
+        in_words(partial(rule_in_words, name, case, seen), either, wanted, judge_running(name, case, seen))
         before, after = seen[f"{name} of batch {len(case.training) - 1}"], seen[f"{name} after backward"]
         unchanged(_("In a backward, {name}").format(name=name), before, after)
-
-
-def _running(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
-    """The running statistic after each batch, of the batches' statistics or of those that the own forward used."""
-    values = [_start(name, case)]
-    for statistic in _of_batches(name, case, seen, own):
-        values.append(case.momentum * values[-1] + (1 - case.momentum) * statistic)
-    return values[1:]
-
-
-def _start(name: str, case: Inference) -> np.ndarray:
-    return np.full(case.prediction["x"].shape[1], float(name == "running_var"))
-
-
-def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
-    """The mean or the variance of each batch, or those that the own forward used."""
-    statistics = []
-    for i, batch in enumerate(case.training):
-        moments = batch["x"].mean(axis=0), batch["x"].var(axis=0)
-        if own:
-            moments = _used_statistics(seen[f"y of batch {i}"], batch, case.eps) or moments
-        statistics.append(moments[STATISTICS.index(name)])
-    return statistics
-
-
-def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.ndarray] | None:
-    """The running statistic after each batch, if it is one finite number for each column."""
-    after = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
-    shape = (case.prediction["x"].shape[1],)
-    if any(value is None or value.shape != shape or value.dtype.kind not in "iuf" for value in after):
-        return None
-    return after if np.isfinite(after).all() else None
-
-
-def _rule_in_words(name: str, case: Inference, seen: Observation) -> str:
-    """By which rule a running statistic moves, if it is a sum of multiples of known things; else ""."""
-    start, after = _start(name, case), _after_batches(name, case, seen)
-    if after is None:
-        return ""
-    if all(np.array_equal(value, start) for value in after):
-        return _("{name} never moves.").format(name=name)
-    for own in (False, True):
-        sums = (sum_in_words(terms, after) for terms in _possible_terms(name, after, case, seen, own))
-        rule = next(filter(None, sums), "")
-        if rule:
-            message = _("{name} moves as {rule}, and momentum is {momentum:.4g}.")
-            return message.format(name=name, rule=rule, momentum=case.momentum)
-        first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
-        if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
-            message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
-            return message.format(name=name, start=first[0] + 0.0, right=start[0])
-    return ""
-
-
-def _possible_terms(
-    name: str, after: list[np.ndarray], case: Inference, seen: Observation, own: bool
-) -> Iterator[dict[str, list[np.ndarray]]]:
-    """What a running statistic may be made of, batch by batch: what it should be and a constant, and one thing more."""
-    other = next(statistic for statistic in STATISTICS if statistic != name)
-    mean, var = (_of_batches(statistic, case, seen, own) for statistic in STATISTICS)
-    start = _start(name, case)
-    batch, batch_other = (("mean", mean), ("var", var))[:: 1 if name == "running_mean" else -1]
-    terms = {name: [start, *after[:-1]], batch[0]: batch[1], "1": [np.ones_like(start)] * len(after)}
-    yield terms
-    yield terms | {batch_other[0]: batch_other[1]}
-    yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
-    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
-    others = _after_batches(other, case, seen)
-    if others is not None:
-        yield terms | {other: [_start(other, case), *others[:-1]]}
-        yield terms | {other: others}
-
-
-def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """The mean and the variance with which a forward has normalised its batch; None if it did something else."""
-    x = batch["x"]
-    try:
-        x_hat = shown_x_hat(y, batch)
-    except Failed:
-        return None
-    slope = column_slope(x, x_hat)
-    if not slope.all() or not is_straight(x, x_hat):
-        return None
-    return x.mean(axis=0) - x_hat.mean(axis=0) / slope, slope**-2.0 - eps
-
-
-def _judge_running(name: str, case: Inference, seen: Observation) -> Callable[[list[np.ndarray]], None]:
-    def judge(wanted: list[np.ndarray]) -> None:
-        for i, (batch, right) in enumerate(zip(case.training, wanted, strict=True)):
-            spread = np.ptp(batch["x"], axis=0) ** (2 if name == "running_var" else 1)
-            label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
-            close(label, seen[f"{name} of batch {i}"], right, scale=np.maximum(spread, np.abs(right)))
-
-    return judge
 
 
 def _held(name: str, when: str, seen: Observation, width: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -288,12 +190,14 @@ def _judge_prediction(
     """An output is that of the statistics which the layer held, or that of the reference."""
     y = output_of(seen[name], x, label)
     candidates = [*_by_held(name, parameters, x, case, seen), expected[name]]
-    if any(is_close("", y, wanted, output_scale(wanted, parameters)) for wanted in candidates):
-        return
     held = _held(name, "before", seen, x.shape[1])
     known = dict(zip(STATISTICS, held, strict=True)) if held else {}
-    words = formula_in_words(label, y, {**parameters, "x": x}, case.eps, known)
-    in_words(words, close, label, y, candidates[0], output_scale(candidates[0], parameters))
+    words = partial(formula_in_words, label, y, {**parameters, "x": x}, case.eps, known)
+
+    def judge(wanted: np.ndarray) -> None:
+        close(label, y, wanted, output_scale(wanted, parameters))
+
+    in_words(words, either, candidates, judge)
 
 
 @batch_norm_inference.check(points=1.25, on="batches")

@@ -16,12 +16,12 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, col
 from autograder.locale import _
 
 
-def in_words(words: str, judge: Callable[..., None], *args: Any) -> None:
+def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:
     """`judge`, whose failure is told in these words before its numbers, if there are any."""
     try:
         judge(*args)
     except Failed as failed:
-        raise Failed(" ".join(filter(None, [words, failed.reason])), failed.picture) from None
+        raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
 
 
 def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray]) -> str:
