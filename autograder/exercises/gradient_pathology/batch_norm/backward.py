@@ -216,14 +216,8 @@ def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> 
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        in_words(
-            factor_in_words(factor, case.first, spread_of(case.first, case.eps)),
-            close,
-            name,
-            factor,
-            wanted,
-            np.abs(wanted),
-        )
+        words = partial(factor_in_words, factor, case.first, spread_of(case.first, case.eps))
+        in_words(words, close, name, factor, wanted, np.abs(wanted))
 
     either(_candidates(case, seen, expected), judge)
 
