@@ -681,6 +681,8 @@ NO_BRANCH = (
     "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch for "
     "prediction yet?"
 )
+STILL = "{name} never moves."
+UNSEEN = "With training = False, forward(x) is the same whatever running_mean and running_var are."
 UNSET = "{name} is still None: is it set in backward?"
 NO_PATHS = "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance."
 HANDED_ON = "backward(dout) hands dout on times {factor}, which is not the slope of forward."
@@ -730,7 +732,7 @@ UNFINISHED_PREDICTIONS = {
     "running_var not yet": (
         STATISTICS + LEARN.splitlines()[0] + "\n" + X_HAT + OUTPUT,
         "running_statistics",
-        "{name} never moves.",
+        STILL,
         {"name": "running_var"},
     ),
     "branch, nothing learnt": (
@@ -751,7 +753,7 @@ UNFINISHED_PREDICTIONS = {
     "x_hat = x": (
         forward(STATISTICS + LEARN, "return self.params['gamma'] * x + self.params['beta']"),
         "prediction",
-        "With training = False, forward(x) is the same whatever running_mean and running_var are.",
+        UNSEEN,
         {},
     ),
 }
@@ -814,7 +816,7 @@ def test_unfinished_code_is_told_what_is_missing(code, exercise, check, template
         wanted = _(template).format(**details) if template != RAISED else details["error"]
         item = next(item for item in grade(code)[exercise].items if item.id == check)
     assert item.message.startswith(wanted) if template != RAISED else wanted in item.message.splitlines()[0]
-    assert item.cause == "" or template in (IS, HANDED_ON, NO_PATHS, NO_WAY, "{name} never moves.")
+    assert item.cause == "" or template in (IS, HANDED_ON, NO_PATHS, NO_WAY, STILL, UNSEEN)
 
 
 @pytest.mark.parametrize("code", [written("pass", "pass"), written("return x", "return dout")])

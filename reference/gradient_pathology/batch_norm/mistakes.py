@@ -240,12 +240,6 @@ class EpsOnlyForZero(Staged):
         return np.sqrt(np.where(var == 0, self.eps, var))
 
 
-@bank.add("nan-replaced")
-class NanReplaced(NoEps):
-    def normalise(self, x):
-        return np.nan_to_num(super().normalise(x), posinf=0, neginf=0)
-
-
 @bank.add("eps-fixed-1e-8")
 class Eps1e8(Staged):
     def std_of(self, var):
@@ -768,13 +762,6 @@ class NoEpsInVariancePath(Staged):
 class OtherXHatInVariancePath(Staged):
     def variance_path(self, dx_hat):
         return super().variance_path(dx_hat) * self.std**2 / self.var
-
-
-@bank.add("operator-slip-in-dx")
-class OperatorSlip(Staged):
-    def dx(self, dout):
-        dx_hat = self.dx_hat(dout)
-        return (dx_hat - self.mean_path(dx_hat)) / self.std - self.variance_path(dx_hat)
 
 
 @bank.add("dx-is-zero")
