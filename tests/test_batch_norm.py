@@ -435,6 +435,11 @@ TEXTBOOK_SLIPS = {
         "backward",
         "backward(dout) returned 3 values; one array is asked for.",
     ),
+    "added to None": Slip(
+        {SET_GAMMA: SET_GAMMA.replace(" =", " +="), SET_BETA: SET_BETA.replace(" =", " +=")},
+        "backward",
+        "Your code raised TypeError",
+    ),
     "exchanged": Slip(
         {SET_GAMMA: 'self.grads["gamma"] = dbeta', SET_BETA: 'self.grads["beta"] = dgamma'},
         "backward",

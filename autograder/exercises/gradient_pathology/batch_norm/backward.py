@@ -18,6 +18,7 @@ import numpy as np
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import array, close, is_close, unchanged
 from autograder.checks.numeric import central_differences
+from autograder.checks.values import Raised
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
@@ -77,7 +78,14 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     forwards and a backward. A third layer runs between those, as in every network."""
     first, second, width = case.first, case.second, len(case.first["gamma"])
     mode = training_mode(implementation, case, first)
-    layer, later, bystander, probed = (new_layer(implementation, case, width, mode) for _layer in range(4))
+    trial, *layers = (new_layer(implementation, case, width, mode) for _layer in range(5))
+    run_forward(trial, first, first["x"].copy())
+    raised = attempt(trial.backward, first["dout"].copy())
+    yield "first call", raised if isinstance(raised, Raised) else None
+    if isinstance(raised, Raised):  # a sum that cannot begin with None is charged once
+        for layer in layers:
+            layer.grads.update(gamma=np.zeros(width), beta=np.zeros(width))
+    layer, later, bystander, probed = layers
     x, dout = first["x"].copy(), first["dout"].copy()
     yield "y", run_forward(layer, first, x)
     yield "x after forward", x
@@ -176,6 +184,7 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
 @batch_norm_backward.check(points=1.0, on="batches")
 def test_dbeta(case: Backward, seen: Observation, expected: Observation) -> None:
     """`grads["beta"]` is the gradient with respect to beta, of shape (D,)."""
+    seen["first call"]  # told, if it raised
     _judge("dbeta", case, seen, [expected])
 
 
@@ -200,6 +209,8 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
     """The student's dx, by how many times it hands dout on, and x_hat; `Failed` where it hands on something else."""
     dout, x_hat = case.first["dout"], shown_x_hat(expected["y"], case.first)
     dx = array("backward(dout)", found("dx", seen["dx"]), dout.shape)
+    if not np.isfinite(dx).all():
+        raise Failed(_("{name} is not finite.").format(name="backward(dout)"))
     factor = _factor(dx, dout, x_hat)
     scale = np.abs(factor * dout).max(axis=0)
     if not scale.all() or not is_close("", _rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
@@ -291,6 +302,7 @@ def test_repeatable(case: Backward, seen: Observation, expected: Observation) ->
     unchanged("x", seen["x after forward"], seen["x after backward"])
     gradients = {gradient: alone(seen[gradient]) for gradient in GRADIENTS}
     arrays = {gradient: value for gradient, value in gradients.items() if isinstance(value, np.ndarray)}
+    arrays = {gradient: value for gradient, value in arrays.items() if value.size and np.isfinite(value).all()}
     if not any(value.any() and not np.array_equal(value, dout) for value in arrays.values()):
         raise Failed(_("There is no gradient yet that could be computed again."), unwritten=True)
     for gradient in arrays:
