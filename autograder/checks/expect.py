@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Failed
-from autograder.checks.numeric import TOLERANCE, Mismatch, compare
+from autograder.checks.numeric import TOLERANCE, Mismatch, compare, errors_of
 from autograder.checks.values import Opaque, numbers
 from autograder.locale import _
 
@@ -118,12 +118,13 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
 
 
 def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
-    """Whether `close` accepts `got`."""
+    """Whether `close` accepts `got`; much faster where it does not."""
+    wanted = np.asarray(expected, dtype=float)
     try:
-        close(name, got, expected, scale)
+        values = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     except Failed:
         return False
-    return True
+    return wanted.size == 0 or bool(np.max(errors_of(values, wanted, scale)) <= TOLERANCE)  # False for NaN
 
 
 def unchanged(name: str, before: np.ndarray, after: Any) -> None:
