@@ -239,10 +239,10 @@ def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
     """Whether the prediction `name` is what the own training forward makes of the batch."""
     x = case.prediction["x"]
     try:
-        close_by_column("", output_of(seen[name], x), output_of(seen["y as trained"], x), case.prediction)
+        y, trained = (output_of(seen[output], x) for output in (name, "y as trained"))
     except (Failed, StudentError):
         return False
-    return True
+    return is_close("", y, trained, output_scale(trained, case.prediction))
 
 
 def _rows_are_apart(case: Inference, seen: Observation) -> bool:
@@ -277,10 +277,8 @@ def test_single_row(case: Inference, seen: Observation, expected: Observation) -
 def _judge_row(case: Inference, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
     label = _("With training = False, forward(x) of a single row")
-    y, among_others = (
-        output_of(seen["y row"], row, label),
-        output_of(seen["y"], batch["x"], _("With training = False, forward(x)"))[:1],
-    )
+    y = output_of(seen["y row"], row, label)
+    among_others = output_of(seen["y"], batch["x"], _("With training = False, forward(x)"))[:1]
     candidates = [among_others, *_by_held("y row", batch, row, case, seen)]
     either(candidates, lambda wanted: close_by_column(label, y, wanted, batch))
 
