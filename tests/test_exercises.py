@@ -529,7 +529,8 @@ TRIVIAL = {
 def test_a_backward_that_fits_no_normalisation_earns_nothing_for_it(changes, seed):
     result = grade("batch_norm_backward", staged(**changes, dx=numerical_dx), seed)
     assert {"own_forward", "dx_direct", "dx_through_variance"} <= lost(result).keys()
-    assert seed is not None or "does not normalise its columns yet" in item(result, "own_forward").message
+    told = item(result, "own_forward").message
+    assert seed is not None or "does not normalise its columns yet" in told or "does not depend on x" in told
 
 
 @pytest.mark.parametrize("seed", [None, *SEEDS])
@@ -572,10 +573,9 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
         return item(grade("batch_norm_backward", staged(**changes)), check).message
 
     told = message("dx_through_mean", mean_path=lambda self, dx_hat: 0)
-    assert re.match(r"backward\(dout\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
-    assert message("dx_through_variance", variance_path=lambda *_: 0).startswith(
-        "(backward(dout) * x_hat).sum(axis=0)["
-    )
+    assert re.search(r"\. backward\(dout\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
+    told = message("dx_through_variance", variance_path=lambda *_: 0)
+    assert re.search(r"\. \(backward\(dout\) \* x_hat\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
     assert "2 times the right value" in message("dx_direct", backward_std=lambda self: self.std / 2)
 
 

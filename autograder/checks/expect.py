@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Failed, StudentError
-from autograder.checks.numeric import TOLERANCE, Mismatch, compare
+from autograder.checks.numeric import TOLERANCE, Mismatch, compare, errors_of
 from autograder.checks.values import Opaque, Raised, numbers
 from autograder.locale import _
 
@@ -145,12 +145,13 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
 
 
 def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
-    """Whether `close` accepts `got`."""
+    """Whether `close` accepts `got`; much faster where it does not."""
+    wanted = np.asarray(expected, dtype=float)
     try:
-        close(name, got, expected, scale)
+        values = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     except Failed:
         return False
-    return True
+    return wanted.size == 0 or bool(np.max(errors_of(values, wanted, scale)) <= TOLERANCE)  # False for NaN
 
 
 def unchanged(name: str, before: np.ndarray, after: Any) -> None:
@@ -187,7 +188,7 @@ def describe(name: str, mismatch: Mismatch) -> str:
     """A mismatch in words: where, the value, the expected value, the error, the count, and any pattern."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name
     digits = 6 if mismatch.error > 1e-3 else 10  # enough to show the difference
-    got, expected = f"{mismatch.got:.{digits}g}", f"{mismatch.expected:.{digits}g}"
+    got, expected = (f"{value + 0.0:.{digits}g}" for value in (mismatch.got, mismatch.expected))  # no -0
     parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     if np.isfinite(mismatch.error):
         parts.append(_("the error is {error:.2g} times the natural scale").format(error=mismatch.error))

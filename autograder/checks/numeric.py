@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,17 @@ MAX_PICTURE = 12
 """The largest number of rows and columns of a picture."""
 
 
+def errors_of(got: np.ndarray, expected: np.ndarray, scale: Any = None) -> np.ndarray:
+    """|got - expected| as a share of the natural scale, see `compare`."""
+    with np.errstate(all="ignore"):  # gradients may have exploded
+        return np.abs(got - expected) / _natural(scale, expected)
+
+
+def _natural(scale: Any, expected: np.ndarray) -> np.ndarray:
+    scale = np.max(np.abs(expected)) if scale is None else np.asarray(scale)
+    return np.where(scale > 0, scale, 1.0)
+
+
 def compare(
     got: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None, tolerance: float = TOLERANCE
 ) -> Mismatch | None:
@@ -102,11 +114,8 @@ def compare(
     got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
     if expected.size == 0:
         return None
-    if scale is None:
-        scale = np.max(np.abs(expected))
-    scale = np.where(np.asarray(scale) > 0, scale, 1.0)
-    with np.errstate(all="ignore"):  # gradients may have exploded
-        error = np.abs(got - expected) / scale
+    scale = _natural(scale, expected)
+    error = errors_of(got, expected, scale)
     largest = float(error.max())
     for errors in _watching:
         errors.append((largest if np.isfinite(largest) else np.inf) / tolerance)

@@ -124,12 +124,6 @@ class SummedVariance(Staged):
         return np.square(x - self.mean_of(x)).sum(axis=0)
 
 
-@bank.add("variance-divided-by-d")
-class VarianceOverD(Staged):
-    def var_of(self, x):
-        return np.square(x - self.mean_of(x)).sum(axis=0) / x.shape[1]
-
-
 @bank.add("mean-divided-by-d")
 class MeanOverD(Staged):
     def mean_of(self, x):
@@ -167,22 +161,15 @@ class OneVariance(Staged):
         return x.var()
 
 
+@bank.add("one-mean-and-variance-for-all-columns")
+class OneOfEach(OneMean, OneVariance):
+    pass
+
+
 @bank.add("mean-square-for-variance")
 class MeanSquare(Staged):
     def var_of(self, x):
         return np.square(x).mean(axis=0)
-
-
-@bank.add("mean-absolute-deviation")
-class AbsoluteDeviation(Staged):
-    def var_of(self, x):
-        return np.abs(x - self.mean).mean(axis=0) ** 2
-
-
-@bank.add("median-for-mean")
-class Median(Staged):
-    def mean_of(self, x):
-        return np.median(x, axis=0)
 
 
 @bank.add("last-row-left-out")
@@ -253,22 +240,10 @@ class EpsOnlyForZero(Staged):
         return np.sqrt(np.where(var == 0, self.eps, var))
 
 
-@bank.add("nan-replaced")
-class NanReplaced(NoEps):
-    def normalise(self, x):
-        return np.nan_to_num(super().normalise(x), posinf=0, neginf=0)
-
-
 @bank.add("eps-fixed-1e-8")
 class Eps1e8(Staged):
     def std_of(self, var):
         return np.sqrt(var + 1e-8)
-
-
-@bank.add("eps-fixed-10e-7")
-class Eps10e7(Staged):
-    def std_of(self, var):
-        return np.sqrt(var + 10e-7)
 
 
 @bank.add("eps-fixed-default")
@@ -544,14 +519,6 @@ class DbetaWithoutDout(Staged):
         return np.ones_like(dout).sum(axis=0)
 
 
-@bank.add("gradients-named-w-and-b")
-class NamedLikeLinear(Staged):
-    def backward(self, dout):
-        dx = super().backward(dout)
-        self.grads = {"W": self.grads["gamma"], "b": self.grads["beta"]}
-        return dx
-
-
 @bank.add("gradients-not-stored")
 class NotStored(Staged):
     def backward(self, dout):
@@ -659,6 +626,18 @@ class PathsAlongRows(Staged):
         return self.x_hat * (dx_hat * self.x_hat).mean(axis=1, keepdims=True)
 
 
+@bank.add("one-number-through-the-mean")
+class OneMeanPath(Staged):
+    def mean_path(self, dx_hat):
+        return (dx_hat / self.std).sum() / len(dx_hat) * self.std
+
+
+@bank.add("one-number-through-the-variance")
+class OneVariancePath(Staged):
+    def variance_path(self, dx_hat):
+        return self.x_hat * self.std**2 * (dx_hat * self.x_hat / self.std**2).sum() / len(dx_hat)
+
+
 @bank.add("n-minus-1-in-variance-path")
 class NMinus1InPath(Staged):
     def variance_path(self, dx_hat):
@@ -722,6 +701,12 @@ class NoGammaInDx(Staged):
         return dout
 
 
+@bank.add("gamma-and-paths-missing")
+class NoGammaNoPaths(Staged):
+    def dx(self, dout):
+        return dout / self.std
+
+
 @bank.add("gamma-in-direct-path-only")
 class GammaInDirectPathOnly(Staged):
     def mean_path(self, dx_hat):
@@ -735,12 +720,6 @@ class GammaInDirectPathOnly(Staged):
 class NoGammaInVariancePath(Staged):
     def variance_path(self, dx_hat):
         return super().variance_path(dx_hat / self.gamma)
-
-
-@bank.add("gamma-averaged-in-backward")
-class GammaAveragedInBackward(Staged):
-    def dx_hat(self, dout):
-        return dout * self.gamma.mean()
 
 
 @bank.add("gamma-without-sign-in-backward")
@@ -773,18 +752,6 @@ class NoEpsInBackward(Staged):
         return np.sqrt(self.var)
 
 
-@bank.add("eps-twice-in-backward")
-class EpsTwiceInBackward(Staged):
-    def backward_std(self):
-        return np.sqrt(self.var + 2 * self.eps)
-
-
-@bank.add("eps-subtracted-in-backward")
-class EpsSubtracted(Staged):
-    def backward_std(self):
-        return np.sqrt(np.abs(self.var - self.eps))
-
-
 @bank.add("eps-forgotten-in-variance-path")
 class NoEpsInVariancePath(Staged):
     def variance_path(self, dx_hat):
@@ -795,13 +762,6 @@ class NoEpsInVariancePath(Staged):
 class OtherXHatInVariancePath(Staged):
     def variance_path(self, dx_hat):
         return super().variance_path(dx_hat) * self.std**2 / self.var
-
-
-@bank.add("operator-slip-in-dx")
-class OperatorSlip(Staged):
-    def dx(self, dout):
-        dx_hat = self.dx_hat(dout)
-        return (dx_hat - self.mean_path(dx_hat)) / self.std - self.variance_path(dx_hat)
 
 
 @bank.add("dx-is-zero")
@@ -906,6 +866,12 @@ class MomentumFixed(Staged):
         return 0.9 * running + 0.1 * batch
 
 
+@bank.add("momentum-subtracted-from-one-too-late")
+class BracketTooLate(Staged):
+    def blend(self, running, batch):
+        return self.momentum * running + (1 - self.momentum * batch)
+
+
 @bank.add("running-statistics-replaced")
 class Replaced(Staged):
     def blend(self, running, batch):
@@ -985,6 +951,13 @@ class CopiedLine(Staged):
         self.running_mean = self.blend(self.running_mean, self.mean)
 
 
+@bank.add("running-variance-starts-at-zero")
+class StartsAtZero(Staged):
+    def __init__(self, n_features, **settings):
+        super().__init__(n_features, **settings)
+        self.running_var = np.zeros(n_features)
+
+
 @bank.add("only-running-mean-moves")
 class OnlyMeanMoves(Staged):
     def update_running(self):
@@ -1035,6 +1008,18 @@ class MoveInPrediction(Staged):
 class BatchInPrediction(Staged):
     def running_statistics(self):
         return self.x.mean(axis=0), self.x.var(axis=0)
+
+
+@bank.add("batch-variance-in-prediction")
+class BatchVarianceInPrediction(Staged):
+    def running_statistics(self):
+        return self.running_mean, self.x.var(axis=0)
+
+
+@bank.add("batch-mean-in-prediction")
+class BatchMeanInPrediction(Staged):
+    def running_statistics(self):
+        return self.x.mean(axis=0), self.running_var
 
 
 @bank.add("training-flag-ignored")
@@ -1121,6 +1106,12 @@ class PredictionOverVariance(Staged):
 class PredictionOnlyCentred(Staged):
     def running_std(self):
         return np.ones_like(self.var)
+
+
+@bank.add("prediction-not-normalised")
+class PredictionNotNormalised(Staged):
+    def normalise(self, x):
+        return super().normalise(x) if self.trained else x
 
 
 @bank.add("prediction-missing-brackets")
@@ -1338,76 +1329,3 @@ class ParametersOfFirstPrediction(Staged):
     def predict(self):
         gamma, beta = self.cache.setdefault("kept", (self.gamma.copy(), self.beta.copy()))
         return gamma * self.x_hat + beta
-
-
-# --- two at once ------------------------------------------------------------------------------------------------------
-
-
-@bank.add("eps-and-momentum-fixed")
-class EpsAndMomentumFixed(EpsDefault, MomentumFixed):
-    pass
-
-
-@bank.add("eps-outside-root-and-momentum-exchanged")
-class EpsOutsideMomentumExchanged(EpsOutside, MomentumExchanged):
-    pass
-
-
-@bank.add("eps-forgotten-and-gradients-averaged")
-class NoEpsGradientsAveraged(NoEps, DgammaAveraged, DbetaAveraged):
-    pass
-
-
-@bank.add("n-minus-1-and-momentum-exchanged")
-class LibraryConventions(UnbiasedVariance, MomentumExchanged):
-    pass
-
-
-@bank.add("mean-path-and-gamma-missing")
-class NoMeanPathNoGamma(NoMeanPath, NoGammaInDx):
-    pass
-
-
-@bank.add("statistics-as-constants-and-gradients-added-up")
-class ConstantsAddedUp(Constants, AddedUp):
-    pass
-
-
-@bank.add("gradients-exchanged-and-averaged")
-class ExchangedAndAveraged(ExchangedGradients, DgammaAveraged, DbetaAveraged):
-    pass
-
-
-@bank.add("x-and-dout-changed-in-place")
-class BothInPlace(XInPlace, DoutInPlace):
-    pass
-
-
-@bank.add("dimension-kept-everywhere")
-class DimensionKeptEverywhere(KeptDimension, RunningKeepsDimension):
-    pass
-
-
-@bank.add("gradients-named-w-and-b-and-not-summed")
-class NamedLikeLinearNotSummed(NamedLikeLinear, NotSummed):
-    pass
-
-
-@bank.add("prediction-without-eps-gamma-and-beta")
-class PredictionWithoutEpsAndAffine(PredictionWithoutEps, PredictionWithoutAffine):
-    pass
-
-
-@bank.add("batch-statistics-in-prediction-and-momentum-exchanged")
-class BatchInPredictionMomentumExchanged(BatchInPrediction, MomentumExchanged):
-    pass
-
-
-@bank.add("eps-and-gamma-missing-in-backward")
-class NoEpsNoGammaInBackward(NoEpsInBackward, NoGammaInDx):
-    pass
-
-
-@bank.add("n-minus-1-and-eps-outside-root")
-class UnbiasedEpsOutside(UnbiasedVariance, EpsOutside):
-    pass

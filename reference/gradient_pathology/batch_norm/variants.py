@@ -7,7 +7,6 @@ import functools
 import math
 import statistics
 import warnings
-from collections import namedtuple
 
 import numpy as np
 
@@ -246,16 +245,6 @@ class CovarianceDiagonal(Plain):
         return np.full(len(x), 1 / len(x)) @ x, np.cov(x, rowvar=False, bias=True).diagonal()
 
 
-class TwoPassMean(Plain):
-    """A mean corrected by the mean of what is left, and a compensated variance."""
-
-    def moments(self, x):
-        mean = x.mean(axis=0)
-        mean = mean + (x - mean).mean(axis=0)
-        d = x - mean
-        return mean, ((d**2).sum(axis=0) - d.sum(axis=0) ** 2 / len(x)) / len(x)
-
-
 class Welford(Plain):
     """Mean and variance in one pass over the rows."""
 
@@ -266,13 +255,6 @@ class Welford(Plain):
             mean = mean + delta / count
             squares = squares + delta * (row - mean)
         return mean, squares / len(x)
-
-
-class PairwiseVariance(Plain):
-    """The variance is half the mean squared difference of all pairs, and needs no mean."""
-
-    def moments(self, x):
-        return x.mean(axis=0), ((x[:, None] - x[None, :]) ** 2).mean(axis=(0, 1)) / 2
 
 
 # --- loops and other libraries ----------------------------------------------------------------------------------------
@@ -556,38 +538,6 @@ class ClosureForBackward(Given):
         return dx
 
 
-Kept = namedtuple("Kept", "x_hat std gamma mode")
-
-
-class NamedTuples(Given):
-    """Two small classes of one's own, a table of modes, static and class methods."""
-
-    @staticmethod
-    def _moments(x):
-        return x.mean(axis=0), x.var(axis=0)
-
-    @classmethod
-    def _direct(cls, kept, dout):
-        return dout * kept.gamma / kept.std
-
-    @classmethod
-    def _all_paths(cls, kept, dout):
-        g = cls._direct(kept, dout)
-        return g - g.mean(axis=0) - kept.x_hat * (g * kept.x_hat).mean(axis=0)
-
-    def forward(self, x):
-        mean, var = {True: self._moments, False: lambda x: (self.running_mean, self.running_var)}[self.training](x)
-        if self.training:
-            self.learn(mean, var)
-        std = np.sqrt(var + self.eps)
-        self.kept = Kept((x - mean) / std, std, self.params["gamma"], ("_direct", "_all_paths")[self.training])
-        return self.kept.gamma * self.kept.x_hat + self.params["beta"]
-
-    def backward(self, dout):
-        self.grads |= {"gamma": np.sum(dout * self.kept.x_hat, 0), "beta": np.sum(dout, 0)}
-        return getattr(self, self.kept.mode)(self.kept, dout)
-
-
 @dataclasses.dataclass
 class Memory:
     """What `DataclassMemory` keeps."""
@@ -831,29 +781,11 @@ class NumericalDx(Plain):
         return dx
 
 
-class GradientsAsLists(Plain):
-    """Gradients as a list and a tuple of numbers."""
-
-    def backward(self, dout):
-        dx = super().backward(dout)
-        self.grads = {"gamma": self.grads["gamma"].tolist(), "beta": tuple(self.grads["beta"])}
-        return dx
-
-
 class OutputAMatrix(Plain):
     """np.matrix, of which there is old code."""
 
     def forward(self, x):
         return super().forward(x).view(np.matrix)
-
-
-class DiagonalOfProduct(Plain):
-    """dgamma as the diagonal of a product, dbeta as a product with ones."""
-
-    def backward(self, dout):
-        dx = super().backward(dout)
-        self.grads = {"gamma": np.diag(dout.T @ self.x_hat), "beta": np.ones(len(dout)) @ dout}
-        return dx
 
 
 class SinglePrecisionMoments(SinglePrecision):
@@ -867,9 +799,7 @@ class SinglePrecisionMoments(SinglePrecision):
 VARIANTS = {
     "single-precision-moments": SinglePrecisionMoments,
     "numerical-dx": NumericalDx,
-    "gradients-as-lists": GradientsAsLists,
     "output-a-matrix": OutputAMatrix,
-    "diagonal-of-product": DiagonalOfProduct,
     "compact-three-terms": CompactThreeTerms,
     "staged-graph": StagedGraph,
     "paper-formulas": PaperFormulas,
@@ -882,9 +812,7 @@ VARIANTS = {
     "recovered-from-output": RecoveredFromOutput,
     "logarithmic-root": LogarithmicRoot,
     "covariance-diagonal": CovarianceDiagonal,
-    "two-pass-mean": TwoPassMean,
     "welford": Welford,
-    "pairwise-variance": PairwiseVariance,
     "plain-loops": PlainLoops,
     "standard-library": StandardLibrary,
     "column-by-column": ColumnByColumn,
@@ -900,7 +828,6 @@ VARIANTS = {
     "running-as-properties": RunningAsProperties,
     "new-grads-dict": NewGradsDict,
     "closure-for-backward": ClosureForBackward,
-    "named-tuples": NamedTuples,
     "dataclass-memory": DataclassMemory,
     "decorated-with-asserts": DecoratedWithAsserts,
     "prints-and-warns": PrintsAndWarns,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,29 +18,32 @@ import numpy as np
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import array, close, is_close, unchanged
 from autograder.checks.numeric import central_differences
+from autograder.checks.values import Raised
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
     WIDE,
     Batch,
+    alone,
     column_slope,
     either,
+    is_straight,
     natural_scale,
     new_layer,
+    output_of,
     output_scale,
     random_batches,
+    returned,
     run_forward,
     shown_x_hat,
     spread_of,
+    training_mode,
 )
+from autograder.exercises.gradient_pathology.batch_norm.words import factor_in_words, in_words, way_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 
 Gradients = dict[str, np.ndarray]
-
-NORMALISES = 1e-2
-"""How far, as a share of its largest value, x_hat may be from a straight line in x. In every forward that takes off a
-mean and divides by a deviation it is one."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,16 @@ def draw_batches(rng: np.random.Generator) -> list[Backward]:
 def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
     """Forward and backward, and backward again for another upstream gradient; then, in another layer, both, two more
     forwards and a backward. A third layer runs between those, as in every network."""
-    first, second = case.first, case.second
-    layer, later, bystander, probed = (new_layer(implementation, case, len(first["gamma"])) for _layer in range(4))
+    first, second, width = case.first, case.second, len(case.first["gamma"])
+    mode = training_mode(implementation, case, first)
+    trial, *layers = (new_layer(implementation, case, width, mode) for _layer in range(5))
+    run_forward(trial, first, first["x"].copy())
+    raised = attempt(trial.backward, first["dout"].copy())
+    yield "first call", raised if isinstance(raised, Raised) else None
+    if isinstance(raised, Raised):  # a sum that cannot begin with None is charged once
+        for layer in layers:
+            layer.grads.update(gamma=np.zeros(width), beta=np.zeros(width))
+    layer, later, bystander, probed = layers
     x, dout = first["x"].copy(), first["dout"].copy()
     yield "y", run_forward(layer, first, x)
     yield "x after forward", x
@@ -104,10 +117,10 @@ def _numerical_gradients(layer: Layer, case: Backward) -> Iterator[tuple[str, An
     batch, dout = case.first, case.first["dout"]
 
     def with_parameter(name: str) -> Any:
-        return lambda value: run_forward(layer, {**batch, name: value}, batch["x"].copy())
+        return lambda value: alone(run_forward(layer, {**batch, name: value}, batch["x"].copy()))
 
     def with_input(x: np.ndarray) -> Any:
-        return run_forward(layer, batch, x)
+        return alone(run_forward(layer, batch, x))
 
     yield (
         "numerical dx",
@@ -144,15 +157,26 @@ def _candidates(case: Backward, seen: Observation, expected: Observation, which:
     return [right, own]
 
 
+def found(gradient: str, value: Any) -> Any:
+    """A gradient that was returned or set, alone; `Failed` where it is None."""
+    if gradient == "dx":
+        return returned(GRADIENTS[gradient], value)
+    if value is None:
+        message = _("{name} is still None: is it set in backward?").format(name=GRADIENTS[gradient])
+        raise Failed(message, unwritten=True)
+    return value
+
+
 def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[Any], which: str = "") -> None:
     """The gradient for the first or the " second" batch is that of one of the candidates."""
     name, batch = GRADIENTS[gradient], case.second if which else case.first
+    got = found(gradient, seen[gradient + which])
     if which:
         name = _("After a forward with another batch, {name}").format(name=name)
 
     def judge(right: Any) -> None:
         wanted = array(gradient, right[gradient], batch["x" if gradient == "dx" else gradient[1:]].shape)
-        close(name, seen[gradient + which], wanted, natural_scale(gradient, batch, wanted, spread_of(batch, case.eps)))
+        close(name, got, wanted, natural_scale(gradient, batch, wanted, spread_of(batch, case.eps)))
 
     either(candidates, judge)
 
@@ -160,6 +184,7 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
 @batch_norm_backward.check(points=1.0, on="batches")
 def test_dbeta(case: Backward, seen: Observation, expected: Observation) -> None:
     """`grads["beta"]` is the gradient with respect to beta, of shape (D,)."""
+    seen["first call"]  # told, if it raised
     _judge("dbeta", case, seen, [expected])
 
 
@@ -183,7 +208,9 @@ def _factor(dx: np.ndarray, dout: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The student's dx, by how many times it hands dout on, and x_hat; `Failed` where it hands on something else."""
     dout, x_hat = case.first["dout"], shown_x_hat(expected["y"], case.first)
-    dx = array("backward(dout)", seen["dx"], dout.shape)
+    dx = array("backward(dout)", found("dx", seen["dx"]), dout.shape)
+    if not np.isfinite(dx).all():
+        raise Failed(_("{name} is not finite.").format(name="backward(dout)"))
     factor = _factor(dx, dout, x_hat)
     scale = np.abs(factor * dout).max(axis=0)
     if not scale.all() or not is_close("", _rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
@@ -194,11 +221,14 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
     """`backward(dout)` is the gradient with respect to x: it hands dout on, times gamma and divided by the root."""
+    returned("backward(dout)", seen["dx"], strictly=True)
     _dx, factor, x_hat = _own_dx(case, seen, expected)
+    name = _("The factor by which backward(dout) hands dout on")
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        close(_("The factor by which backward(dout) hands dout on"), factor, wanted, np.abs(wanted))
+        words = partial(factor_in_words, factor, case.first, spread_of(case.first, case.eps))
+        in_words(words, close, name, factor, wanted, np.abs(wanted))
 
     either(_candidates(case, seen, expected), judge)
 
@@ -206,30 +236,39 @@ def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> 
 @batch_norm_backward.check(points=0.75, on="batches")
 def test_dx_through_mean(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x moves the batch's mean too, every column of dx sums to 0."""
-    _judge_sum("backward(dout).sum(axis=0)", lambda dx, _x_hat: dx, case, seen, expected)
+    _judge_way(_("the mean"), "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
 
 
 @batch_norm_backward.check(points=1.25, on="batches")
 def test_dx_through_variance(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x moves the batch's variance too, next to nothing of dx lies along x_hat: only what eps leaves."""
-    _judge_sum("(backward(dout) * x_hat).sum(axis=0)", lambda dx, x_hat: dx * x_hat, case, seen, expected)
+    _judge_way(_("the variance"), "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
 
 
-def _judge_sum(
-    name: str, summand: Callable[..., np.ndarray], case: Backward, seen: Observation, expected: Observation
+def _judge_way(
+    way: str, name: str, direction: Callable[..., Any], case: Backward, seen: Observation, expected: Observation
 ) -> None:
-    """A column sum that shows one way through the batch is right beside what dx hands on of dout."""
-    spread = spread_of(case.first, case.eps)
+    """What comes through the mean or the variance, a multiple of ones or of x_hat, is right beside what dx hands on."""
     dx, factor, x_hat = _own_dx(case, seen, expected)
+    dout, root, along = case.first["dout"], spread_of(case.first, case.eps), direction(x_hat)
+    if is_close("", dx, factor * dout, np.abs(factor * dout).max(axis=0)):
+        raise Failed(
+            _("backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.")
+        )
 
-    def judge(right: Gradients) -> None:
-        times = factor / _factor(right["dx"], case.first["dout"], x_hat)
-        wanted = times * summand(right["dx"], x_hat).sum(axis=0)
-        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], spread) * len(dx)
-        zero = np.abs(wanted) < 1e-9 * scale  # but for rounding
-        close(name, summand(dx, x_hat).sum(axis=0), np.where(zero, 0.0, wanted), scale)
+    def judge(candidate: tuple[Gradients, bool]) -> None:
+        right, own_factor = candidate
+        direct = _factor(right["dx"], dout, x_hat)
+        got, times = (dx, factor / direct) if own_factor else (dx + (direct - factor) * dout, np.ones_like(factor))
+        wanted = times * (right["dx"] * along).sum(axis=0)
+        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
+        zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
+        own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
+        words = partial(way_in_words, way, own_part, right_part, scale, root)
+        in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
-    either(_candidates(case, seen, expected), judge)
+    # The way is right beside the own factor, or beside the right one.
+    either(product(_candidates(case, seen, expected), (True, False)), judge)
 
 
 @batch_norm_backward.check(points=0.5, on="batches")
@@ -237,23 +276,22 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
     """All three gradients are the derivatives of your own forward, as small steps of x, gamma and beta show them."""
     # What a process says of its own numerical gradient is not simply believed, and where the output is the formula's,
     # so is the derivative, also of a forward in float32, which shows none in steps as small.
-    right = is_close("forward(x)", seen["y"], expected["y"], output_scale(expected["y"], case.first))
+    y = output_of(seen["y"], case.first["x"])
+    right = is_close("forward(x)", y, expected["y"], output_scale(expected["y"], case.first))
     if not right and not _normalises(case, seen, expected):
-        raise Failed(_("forward(x) does not normalise its columns yet, so there is no derivative to compare with."))
+        raise Failed(
+            _("forward(x) does not normalise its columns yet, so there is no derivative to compare with."),
+            unwritten=True,
+        )
     for gradient in GRADIENTS:
         _judge(gradient, case, seen, [expected if right else {gradient: seen[f"numerical {gradient}"]}])
 
 
 def _normalises(case: Backward, seen: Observation, expected: Observation) -> bool:
     """Whether the own forward moves and stretches each column by numbers of its own."""
-    x = case.first["x"]
-    try:
-        x_hat = shown_x_hat(seen["y"], case.first)
-    except Failed:
+    if not is_straight(case.first["x"], shown_x_hat(seen["y"], case.first)):
         return False
-    straight = column_slope(x, x_hat) * (x - x.mean(axis=0))
-    bent = np.abs(x_hat - x_hat.mean(axis=0) - straight).max(axis=0) > NORMALISES * np.abs(x_hat).max(axis=0)
-    return not bent.any() and _candidates(case, seen, expected)[-1]["dx"] is not expected["dx"]
+    return _candidates(case, seen, expected)[-1]["dx"] is not expected["dx"]
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
@@ -262,17 +300,20 @@ def test_repeatable(case: Backward, seen: Observation, expected: Observation) ->
     dout = case.first["dout"]
     unchanged("dout", dout, seen["dout"])
     unchanged("x", seen["x after forward"], seen["x after backward"])
-    found = [gradient for gradient in GRADIENTS if isinstance(seen[gradient], np.ndarray)]
-    if not any(seen[gradient].any() and not np.array_equal(seen[gradient], dout) for gradient in found):
-        raise Failed(_("There is no gradient yet that could be computed again."))
-    for gradient in found:
+    gradients = {gradient: alone(seen[gradient]) for gradient in GRADIENTS}
+    arrays = {gradient: value for gradient, value in gradients.items() if isinstance(value, np.ndarray)}
+    arrays = {gradient: value for gradient, value in arrays.items() if value.size and np.isfinite(value).all()}
+    if not any(value.any() and not np.array_equal(value, dout) for value in arrays.values()):
+        raise Failed(_("There is no gradient yet that could be computed again."), unwritten=True)
+    for gradient in arrays:
         _judge_again(gradient, seen)
 
 
 def _judge_again(gradient: str, seen: Observation) -> None:
     # Exactly twice, since nothing is lost in doubling; neither a sum nor what was kept of the first call is that.
     again = _("On a second call after one forward, with twice the dout, {name}").format(name=GRADIENTS[gradient])
-    close(again, seen[f"{gradient} again"], 2 * seen[gradient], np.abs(seen[gradient]).max())
+    once = alone(seen[gradient])
+    close(again, alone(seen[f"{gradient} again"]), 2 * once, np.abs(once).max())
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
@@ -282,7 +323,7 @@ def test_last_forward(case: Backward, seen: Observation, expected: Observation) 
     # Where the gradient of a first batch is wrong anyway, that of a later one tells nothing new.
     right = [gradient for gradient in GRADIENTS if _holds(_judge, gradient, case, seen, first)]
     if not right:
-        raise Failed(_("No gradient is right yet, so there is none to look at after another forward."))
+        raise Failed(_("No gradient is right yet, so there is none to look at after another forward."), unwritten=True)
     for gradient in right:
         if _holds(_judge_again, gradient, seen):
             _judge(gradient, case, seen, second, " second")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Exercise, Implementation, Observation
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
 from autograder.checks.expect import array, is_close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
@@ -24,8 +25,13 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     output_scale,
     random_batch,
     random_batches,
+    require_change,
+    returned,
     run_forward,
+    training_mode,
+    wrong_way_round,
 )
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words
 from autograder.locale import _
 
 WIDER = 1e4
@@ -47,7 +53,7 @@ def draw_plain(rng: np.random.Generator) -> list[Forward]:
     wide = [1e3 * spread for spread in WIDE]  # here not even the root of eps can be seen
     many = random_batch(rng, 40, [1.5 * spread for spread in wide], affine=False, outlier=True)
     return [
-        Forward("gamma is 1 and beta is 0", [random_batch(rng, 8, wide, affine=False)]),
+        Forward("gamma is 1 and beta is 0", [random_batch(rng, 12, wide, affine=False, outlier=True)]),
         Forward("a few examples, then many with one of them far out", [random_batch(rng, 5, wide, affine=False), many]),
     ]
 
@@ -66,7 +72,7 @@ def draw_small(rng: np.random.Generator) -> list[Forward]:
     for batch in (mixed, small):
         batch["beta"] += 1
     return [
-        Forward("columns of very different spread", [mixed]),
+        Forward("columns of very different spread", [mixed], eps=float(rng.uniform(2e-5, 4e-5))),
         Forward("another eps", [small], eps=float(rng.uniform(0.01, 0.05))),
     ]
 
@@ -82,16 +88,17 @@ def draw_constant(rng: np.random.Generator) -> list[Forward]:
 
 def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tuple[str, Any]]:
     """Runs the batches through one layer, and through another with gamma 1 and beta 0; then the first, wider."""
-    width = case.batches[0]["x"].shape[1]
-    layer, plain, other = (new_layer(implementation, case, width) for _layer in range(3))
+    first, width = case.batches[0], case.batches[0]["x"].shape[1]
+    mode = training_mode(implementation, case, first)
+    layer, plain, other, wide = (new_layer(implementation, case, width, mode) for _layer in range(4))
+    yield "mode", mode
     for i, batch in enumerate(case.batches):
         x = batch["x"].copy()
         yield f"y{i}", run_forward(layer, batch, x, in_place=i > 1)
         yield f"x{i}", x
         yield f"x_hat{i}", run_forward(plain, {"gamma": np.ones(width), "beta": np.zeros(width)}, batch["x"].copy())
-    first = case.batches[0]
     yield "y_of_another_layer", run_forward(other, first, first["x"].copy())
-    yield "y_wide", run_forward(new_layer(implementation, case, width), first, WIDER * first["x"])
+    yield "y_wide", run_forward(wide, first, WIDER * first["x"])
 
 
 batch_norm_forward = Exercise(
@@ -108,8 +115,16 @@ batch_norm_forward = Exercise(
 @batch_norm_forward.check(points=1.0, on="plain")
 def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
+    if not seen["mode"]:
+        raise wrong_way_round()
     for i, batch in enumerate(case.batches):
-        close_by_column("forward(x)", seen[f"y{i}"], expected[f"y{i}"], batch)
+        y = output_of(returned("forward(x)", seen[f"y{i}"], strictly=True), batch["x"])
+        _judge(y, expected[f"y{i}"], batch, case.eps)
+
+
+def _judge(y: np.ndarray, wanted: np.ndarray, batch: Batch, eps: float) -> None:
+    words = partial(formula_in_words, "forward(x)", y, batch, eps, {})
+    in_words(words, close_by_column, "forward(x)", y, wanted, batch)
 
 
 @batch_norm_forward.check(points=1.25, on="affine")
@@ -118,30 +133,36 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])
+        if is_close("", y, x_hat):
+            raise Failed(
+                _('forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'),
+                unwritten=True,
+            )
         close_by_column("forward(x)", y, batch["gamma"] * x_hat + batch["beta"], batch)
 
 
 @batch_norm_forward.check(points=1.0, on="small")
 @np.errstate(all="ignore")
 def test_small_spread(case: Forward, seen: Observation, expected: Observation) -> None:
-    """eps does its work: columns with a tiny spread come out as the formula says."""
+    """eps is added to the variance, under the root: columns of tiny spread come out as the formula says."""
     batch = case.batches[0]
     y, wide = output_of(seen["y0"], batch["x"]), output_of(seen["y_wide"], WIDER * batch["x"])
     scale = output_scale(expected["y0"], batch)
+    require_change(y - batch["beta"], batch["x"])
     # eps narrows what comes out without it, by as much as the deviation says, the own or the true one.
     deviations = np.ptp(batch["x"], axis=0) / np.ptp(wide, axis=0), batch["x"].std(axis=0)
     narrowed = [(wide - wide.mean(axis=0)) * std / np.hypot(std, case.eps**0.5) for std in deviations]
     if not any(is_close("", y - y.mean(axis=0), wanted, scale) for wanted in narrowed):
-        close_by_column("forward(x)", y, expected["y0"], batch)
+        _judge(y, expected["y0"], batch, case.eps)
 
 
 @batch_norm_forward.check(points=0.25, on="constant")
 def test_constant_columns(case: Forward, seen: Observation, expected: Observation) -> None:
     """Constant columns come out as beta, never as NaN."""
     batch, constant = case.batches[0], np.ptp(case.batches[0]["x"], axis=0) == 0
-    y = array("forward(x)", seen["y0"], batch["x"].shape)
-    close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
+    y = array("forward(x)", returned("forward(x)", seen["y0"]), batch["x"].shape)
     output_of(y[:, ~constant], batch["x"][:, ~constant])
+    close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
 
 
 @batch_norm_forward.check(points=0.5, on="affine")
@@ -150,5 +171,6 @@ def test_input_stays(case: Forward, seen: Observation, expected: Observation) ->
     for i, batch in enumerate(case.batches):
         unchanged("x", batch["x"], seen[f"x{i}"])
         output_of(seen[f"y{i}"], batch["x"])
-    first = output_of(seen["y0"], case.batches[0]["x"])
-    close_by_column(_("In another new layer, forward(x)"), seen["y_of_another_layer"], first, case.batches[0])
+    x = case.batches[0]["x"]
+    other = output_of(seen["y_of_another_layer"], x)
+    close_by_column(_("In another new layer, forward(x)"), other, output_of(seen["y0"], x), case.batches[0])

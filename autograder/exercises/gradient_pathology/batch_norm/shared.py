@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed, Implementation
-from autograder.checks.expect import array, close
+from autograder.checks.exercise import Failed, Implementation, attempt
+from autograder.checks.expect import array, close, is_close
 from autograder.layers import Layer
 from autograder.locale import _
 
@@ -21,6 +21,10 @@ WIDE = (2.0, 3.0, 5.0)
 
 MIXED = (3e-3, 1e-2, 0.3, 1.0, 5.0)
 """Spreads at which a misplaced or forgotten eps moves the output by 0.4 of its scale in the first column."""
+
+STRAIGHT = 1e-2
+"""How far, as a share of its largest value, x_hat may be from a straight line in x. In every forward that takes off a
+mean and divides by a deviation it is one."""
 
 GRADIENTS = {"dx": "backward(dout)", "dgamma": 'grads["gamma"]', "dbeta": 'grads["beta"]'}
 """What students know the gradients by."""
@@ -57,9 +61,39 @@ def random_batches(rng: np.random.Generator, sizes: Sequence[int], spreads: Sequ
     return [random_batch(rng, n, [1.5**i * spread for spread in spreads]) for i, n in enumerate(sizes)]
 
 
-def new_layer(implementation: Implementation, case: Any, width: int) -> Any:
+def new_layer(implementation: Implementation, case: Any, width: int, training: bool = True) -> Any:
     """A new layer for `width` features, with the case's eps and momentum."""
-    return implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+    layer = implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+    layer.training = training
+    return layer
+
+
+def training_mode(implementation: Implementation, case: Any, batch: Batch) -> bool:
+    """The value of `training` with which forward uses the statistics of the batch: True, unless False alone does.
+
+    So a flag that is read the wrong way round is charged where the mode is asked for, and nowhere else.
+    """
+    return _mixes_rows(implementation, case, batch, True) or not _mixes_rows(implementation, case, batch, False)
+
+
+def wrong_way_round() -> Failed:
+    """What to raise where the mode is asked for, and False alone uses the statistics of the batch."""
+    return Failed(
+        _("With training = True, forward(x) does not use the statistics of x, but with training = False it does.")
+    )
+
+
+def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, training: bool) -> bool:
+    """Whether the output of the first example depends on the others."""
+
+    def first_row(others: float) -> Any:
+        x = batch["x"].copy()
+        x[1:] *= others
+        layer = new_layer(implementation, case, x.shape[1], training)
+        return np.array(alone(run_forward(layer, batch, x))[0], dtype=float)
+
+    rows = [attempt(first_row, others) for others in (1.0, 2.0)]
+    return all(isinstance(row, np.ndarray) for row in rows) and not np.array_equal(*rows, equal_nan=True)
 
 
 def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:
@@ -101,16 +135,49 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
 
 
-def output_of(y: Any, x: np.ndarray) -> np.ndarray:
+def alone(returned: Any) -> Any:
+    """The first of several arrays that were returned; anything else as it is.
+
+    That there are several is charged where the form is asked for, and nowhere else.
+    """
+    return returned[0] if _are_several(returned) and returned[0].ndim == 2 else returned
+
+
+def _are_several(returned: Any) -> bool:
+    return isinstance(returned, tuple) and len(returned) > 1 and isinstance(returned[0], np.ndarray)
+
+
+def returned(name: str, value: Any, strictly: bool = False) -> Any:
+    """What a method returned; `Failed` where it is None, or, `strictly`, where there are several arrays."""
+    if value is None:
+        raise Failed(_("{name} returned None: is there a `return`?").format(name=name), unwritten=True)
+    if _are_several(value) and (strictly or alone(value) is value):
+        raise Failed(_("{name} returned {n} values; one array is asked for.").format(name=name, n=len(value)))
+    return alone(value)
+
+
+def require_change(normalised: np.ndarray, x: np.ndarray, name: str = "forward(x)") -> None:
+    """`Failed` where what should be normalised is x itself."""
+    if is_close("", normalised, x):
+        raise Failed(_("{name} does not normalise x yet.").format(name=name), unwritten=True)
+
+
+def output_of(y: Any, x: np.ndarray, name: str = "forward(x)") -> np.ndarray:
     """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
-    output = array("forward(x)", y, x.shape)
-    if np.array_equal(output, x):
-        raise Failed(_("forward(x) is x itself: nothing was normalised."))
+    output = array(name, returned(name, y), x.shape)
+    require_change(output, x, name)
     if not np.isfinite(output).all():
-        raise Failed(_("forward(x) is not finite."))
+        raise Failed(_("{name} is not finite.").format(name=name))
     if len(x) > 1 and not np.ptp(output, axis=0).all():
-        raise Failed(_("forward(x) is the same for every example: it does not depend on x."))
+        raise Failed(_("{name} is the same for every example: it does not depend on x.").format(name=name))
     return output
+
+
+def is_straight(x: np.ndarray, x_hat: np.ndarray) -> bool:
+    """Whether x_hat moves and stretches every column of x by numbers of its own, as normalising does."""
+    straight = column_slope(x, x_hat) * (x - x.mean(axis=0))
+    bend = np.abs(x_hat - x_hat.mean(axis=0) - straight).max(axis=0)
+    return bool((bend <= STRAIGHT * np.abs(x_hat).max(axis=0)).all())
 
 
 def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:

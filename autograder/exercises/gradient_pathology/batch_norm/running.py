@@ -1,0 +1,126 @@
+"""What the running statistics should be after each training batch, and by which rule they move.
+
+A batch's statistics are its own, or those with which the student's forward has normalised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograder.checks.exercise import Failed, Observation
+from autograder.checks.expect import close, is_close
+from autograder.checks.values import numbers
+from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope, is_straight, shown_x_hat
+from autograder.exercises.gradient_pathology.batch_norm.words import sum_in_words
+from autograder.locale import _
+
+if TYPE_CHECKING:
+    from autograder.exercises.gradient_pathology.batch_norm.inference import Inference
+
+STATISTICS = ("running_mean", "running_var")
+
+
+def usable(mean: Any, var: Any, width: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both statistics with one finite number for each column, whatever their shape; None if they are nothing such."""
+    mean, var = numbers(mean), numbers(var)
+    if any(a is None or a.size != width or a.dtype.kind not in "iuf" for a in (mean, var)):
+        return None
+    mean, var = mean.reshape(width).astype(float), var.reshape(width).astype(float)
+    return (mean, var) if np.isfinite([mean, var]).all() and (var >= 0).all() else None
+
+
+def running(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
+    """The running statistic after each batch, of the batches' statistics or of those that the own forward used."""
+    values = [_start(name, case)]
+    for statistic in _of_batches(name, case, seen, own):
+        values.append(case.momentum * values[-1] + (1 - case.momentum) * statistic)
+    return values[1:]
+
+
+def _start(name: str, case: Inference) -> np.ndarray:
+    return np.full(case.prediction["x"].shape[1], float(name == "running_var"))
+
+
+def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
+    """The mean or the variance of each batch, or those that the own forward used."""
+    statistics = []
+    for i, batch in enumerate(case.training):
+        moments = batch["x"].mean(axis=0), batch["x"].var(axis=0)
+        if own:
+            moments = _used_statistics(seen[f"y of batch {i}"], batch, case.eps) or moments
+        statistics.append(moments[STATISTICS.index(name)])
+    return statistics
+
+
+def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.ndarray] | None:
+    """The running statistic after each batch, if it is one finite number for each column."""
+    after = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
+    shape = (case.prediction["x"].shape[1],)
+    if any(value is None or value.shape != shape or value.dtype.kind not in "iuf" for value in after):
+        return None
+    return after if np.isfinite(after).all() else None
+
+
+def rule_in_words(name: str, case: Inference, seen: Observation) -> str:
+    """By which rule a running statistic moves, if it is a sum of multiples of known things; else ""."""
+    start, after = _start(name, case), _after_batches(name, case, seen)
+    if after is None:
+        return ""
+    if all(np.array_equal(value, start) for value in after):
+        return _("{name} never moves.").format(name=name)
+    for own in (False, True):
+        sums = (sum_in_words(terms, after) for terms in _possible_terms(name, after, case, seen, own))
+        rule = next(filter(None, sums), "")
+        if rule:
+            message = _("{name} moves as {rule}, and momentum is {momentum:.4g}.")
+            return message.format(name=name, rule=rule, momentum=case.momentum)
+        first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
+        if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
+            message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
+            return message.format(name=name, start=first[0] + 0.0, right=start[0])
+    return ""
+
+
+def _possible_terms(
+    name: str, after: list[np.ndarray], case: Inference, seen: Observation, own: bool
+) -> Iterator[dict[str, list[np.ndarray]]]:
+    """What a running statistic may be made of, batch by batch: what it should be and a constant, and one thing more."""
+    other = next(statistic for statistic in STATISTICS if statistic != name)
+    mean, var = (_of_batches(statistic, case, seen, own) for statistic in STATISTICS)
+    start = _start(name, case)
+    batch, batch_other = (("mean", mean), ("var", var))[:: 1 if name == "running_mean" else -1]
+    terms = {name: [start, *after[:-1]], batch[0]: batch[1], "1": [np.ones_like(start)] * len(after)}
+    yield terms
+    yield terms | {batch_other[0]: batch_other[1]}
+    yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
+    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
+    others = _after_batches(other, case, seen)
+    if others is not None:
+        yield terms | {other: [_start(other, case), *others[:-1]]}
+        yield terms | {other: others}
+
+
+def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mean and the variance with which a forward has normalised its batch; None if it did something else."""
+    x = batch["x"]
+    try:
+        x_hat = shown_x_hat(y, batch)
+    except Failed:
+        return None
+    slope = column_slope(x, x_hat)
+    if not slope.all() or not is_straight(x, x_hat):
+        return None
+    return x.mean(axis=0) - x_hat.mean(axis=0) / slope, slope**-2.0 - eps
+
+
+def judge_running(name: str, case: Inference, seen: Observation) -> Callable[[list[np.ndarray]], None]:
+    def judge(wanted: list[np.ndarray]) -> None:
+        for i, (batch, right) in enumerate(zip(case.training, wanted, strict=True)):
+            spread = np.ptp(batch["x"], axis=0) ** (2 if name == "running_var" else 1)
+            label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
+            close(label, seen[f"{name} of batch {i}"], right, scale=np.maximum(spread, np.abs(right)))
+
+    return judge

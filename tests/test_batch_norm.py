@@ -1,0 +1,833 @@
+"""BatchNorm as beginners write it: what one slip costs, and what is said of code that is not finished.
+
+The slips were written by somebody who knew the contract alone, in three ways of writing that real students have: step
+by step, as in a Japanese textbook, and in one line. The bank holds other ways of being wrong, which the audit judges.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from autograder.checks.exercise import Implementation
+from autograder.checks.judge import judge
+from autograder.checks.results import Outcome
+from autograder.exercises import assignments
+from autograder.exercises.recorded import known_mistakes, recorded, trials
+from autograder.layers import Layer
+from autograder.locale import _, speaking
+
+EXERCISES = [exercise for exercise in assignments()["gradient-pathology"] if exercise.solution == "batch_norm"]
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with speaking("en"):
+        yield
+
+
+def grade(code):
+    """Exercise -> result, of the code of a cell, with the causes that a student would read."""
+    names = {"np": np, "Layer": Layer}
+    exec(code, names)
+    results = {}
+    for exercise in EXERCISES:
+        cases = recorded(exercise)
+        seen = [exercise.observe(Implementation(names), expectation.case) for expectation in cases]
+        name = exercise.id.removeprefix("batch_norm_")
+        results[name] = judge(exercise, trials(cases, seen), known_mistakes(exercise))
+    return results
+
+
+def first_failure(result):
+    return next((item for item in result.items if item.points < item.max), None)
+
+
+GIVEN = """
+class BatchNorm(Layer):
+    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.params["gamma"] = np.ones(n_features)
+        self.params["beta"] = np.zeros(n_features)
+        self.grads["gamma"] = None
+        self.grads["beta"] = None
+        self.running_mean = np.zeros(n_features)
+        self.running_var = np.ones(n_features)
+"""
+
+STAGED = """
+    def forward(self, x):
+        if self.training:
+            mu = x.mean(axis=0)
+            var = x.var(axis=0)
+            self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mu
+            self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+            std = np.sqrt(var + self.eps)
+            x_hat = (x - mu) / std
+        else:
+            mu = self.running_mean
+            var = self.running_var
+            std = np.sqrt(self.running_var + self.eps)
+            x_hat = (x - self.running_mean) / std
+        self.x, self.mu, self.var, self.std, self.x_hat = x, mu, var, std, x_hat
+        return self.params["gamma"] * x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        N = dout.shape[0]
+        self.grads["beta"] = dout.sum(axis=0)
+        self.grads["gamma"] = (dout * self.x_hat).sum(axis=0)
+        dxhat = dout * self.params["gamma"]
+        if not self.training:
+            return dxhat / self.std
+        xmu = self.x - self.mu
+        dvar = np.sum(dxhat * xmu * -0.5 * (self.var + self.eps) ** -1.5, axis=0)
+        dmu = np.sum(-dxhat / self.std, axis=0) + dvar * np.mean(-2 * xmu, axis=0)
+        dx = dxhat / self.std + dvar * 2 * xmu / N + dmu / N
+        return dx
+"""
+
+TEXTBOOK = """
+    def forward(self, x):
+        if self.training:
+            mu = np.mean(x, axis=0)
+            xc = x - mu
+            var = np.mean(xc ** 2, axis=0)
+            std = np.sqrt(var + self.eps)
+            xn = xc / std
+            self.batch_size = x.shape[0]
+            self.xc = xc
+            self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mu
+            self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+        else:
+            xc = x - self.running_mean
+            std = np.sqrt(self.running_var + self.eps)
+            xn = xc / std
+        self.xn, self.std = xn, std
+        out = self.params["gamma"] * xn + self.params["beta"]
+        return out
+
+    def backward(self, dout):
+        dbeta = np.sum(dout, axis=0)
+        dgamma = np.sum(self.xn * dout, axis=0)
+        dxn = self.params["gamma"] * dout
+        dxc = dxn / self.std
+        if self.training:
+            dstd = -np.sum((dxn * self.xc) / (self.std * self.std), axis=0)
+            dvar = 0.5 * dstd / self.std
+            dxc += (2.0 / self.batch_size) * self.xc * dvar
+            dmu = np.sum(dxc, axis=0)
+            dx = dxc - dmu / self.batch_size
+        else:
+            dx = dxc
+        self.grads["gamma"] = dgamma
+        self.grads["beta"] = dbeta
+        return dx
+"""
+
+COMPACT = """
+    def forward(self, x):
+        if self.training:
+            mean, var = x.mean(axis=0), x.var(axis=0)
+            self.running_mean *= self.momentum
+            self.running_mean += (1 - self.momentum) * mean
+            self.running_var *= self.momentum
+            self.running_var += (1 - self.momentum) * var
+        else:
+            mean, var = self.running_mean, self.running_var
+        inv_std = 1 / np.sqrt(var + self.eps)
+        x_hat = (x - mean) * inv_std
+        self.cache = {"x_hat": x_hat, "inv_std": inv_std}
+        return self.params["gamma"] * x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        x_hat, inv_std = self.cache["x_hat"], self.cache["inv_std"]
+        N, D = dout.shape
+        self.grads["gamma"] = np.sum(dout * x_hat, axis=0)
+        self.grads["beta"] = np.sum(dout, axis=0)
+        dxhat = dout * self.params["gamma"]
+        if not self.training:
+            return dxhat * inv_std
+        return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))
+"""
+
+STYLES = {"staged": STAGED, "textbook": TEXTBOOK, "compact": COMPACT}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_each_style_has_full_marks(style):
+    assert all(result.full for result in grade(GIVEN + STYLES[style]).values())
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One slip: `edits` of a style, and what the first failing check of `exercise` says first.
+
+    Attributes:
+        core: the exercises whose core it touches.
+    """
+
+    edits: dict
+    exercise: str
+    says: str
+    core: tuple = ()
+
+
+# What many slips have in common.
+MEAN, VAR = "mu = x.mean(axis=0)", "var = x.var(axis=0)"
+MOVE_MEAN = "self.momentum * self.running_mean + (1 - self.momentum) * mu"
+MOVE_VAR = "self.momentum * self.running_var + (1 - self.momentum) * var"
+Y = 'self.params["gamma"] * x_hat + self.params["beta"]'
+DX = "inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))"
+OWN_START = """            if not hasattr(self, "started"):
+                self.started = True
+                self.running_var = np.zeros(x.shape[1])
+"""
+PREDICTED_MEAN = "            mu = self.running_mean\n"
+PREDICT = "            x_hat = (x - self.running_mean) / std\n"
+PREDICT_STD = "np.sqrt(self.running_var + self.eps)"
+BRANCH = "        else:\n            mean, var = self.running_mean, self.running_var\n"
+SET_GAMMA, SET_BETA = 'self.grads["gamma"] = dgamma', 'self.grads["beta"] = dbeta'
+
+STAGED_SLIPS = {
+    "mean without axis": Slip(
+        {MEAN: "mu = x.mean()"}, "forward", "forward(x) is (x - x.mean()) / sqrt(x.var(axis=0) + eps)."
+    ),
+    "variance without axis": Slip(
+        {VAR: "var = x.var()"}, "forward", "forward(x) is (x - x.mean(axis=0)) / sqrt(x.var() + eps)."
+    ),
+    "both without axis": Slip(
+        {MEAN: "mu = x.mean()", VAR: "var = x.var()"}, "forward", "forward(x) is (x - x.mean()) / sqrt(x.var() + eps)."
+    ),
+    "statistics of shape (1, D)": Slip(
+        {"x.mean(axis=0)": "x.mean(axis=0, keepdims=True)", "x.var(axis=0)": "x.var(axis=0, keepdims=True)"},
+        "inference",
+        "After training batch 1, running_mean should have shape (3,), but it has shape (1, 3).",
+    ),
+    "everything of shape (1, D)": Slip(
+        {"axis=0)": "axis=0, keepdims=True)"}, "backward", 'grads["beta"] should have shape (3,)'
+    ),
+    "ddof = 1": Slip(
+        {VAR: "var = x.var(axis=0, ddof=1)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(x.var(axis=0, ddof=1) + eps).",
+    ),
+    "ddof = 1 in running_var": Slip(
+        {"(1 - self.momentum) * var": "(1 - self.momentum) * x.var(axis=0, ddof=1)"},
+        "inference",
+        "running_var moves as 0.9 * running_var + 0.1 * x.var(axis=0, ddof=1), and momentum is 0.9.",
+    ),
+    "eps outside in training": Slip(
+        {"np.sqrt(var + self.eps)": "(np.sqrt(var) + self.eps)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / (sqrt(x.var(axis=0)) + eps) + beta.",
+    ),
+    "eps outside in prediction": Slip(
+        {PREDICT_STD: "(np.sqrt(self.running_var) + self.eps)"},
+        "inference",
+        "With training = False, forward(x) is gamma * (x - running_mean) / (sqrt(running_var) + eps) + beta.",
+    ),
+    "eps missing in training": Slip(
+        {"np.sqrt(var + self.eps)": "np.sqrt(var)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(x.var(axis=0)) + beta.",
+    ),
+    "eps missing in prediction": Slip(
+        {PREDICT_STD: "np.sqrt(self.running_var)"},
+        "inference",
+        "With training = False, forward(x) is gamma * (x - running_mean) / sqrt(running_var) + beta.",
+    ),
+    "running statistics in training": Slip(
+        {"x_hat = (x - mu) / std": "x_hat = (x - self.running_mean) / np.sqrt(self.running_var + self.eps)"},
+        "forward",
+        "",
+        core=("forward",),
+    ),
+    "flag wrong way round": Slip(
+        {"        if self.training:": "        if not self.training:"},
+        "forward",
+        "With training = True, forward(x) does not use the statistics of x, but with training = False it does.",
+        core=("inference",),
+    ),
+    "running_var starts at 0": Slip(
+        {"self.running_var = np.ones": "self.running_var = np.zeros"},
+        "inference",
+        "running_var starts at 0; __init__ is given with 1.",
+    ),
+    "momentum exchanged": Slip(
+        {
+            MOVE_MEAN: "(1 - self.momentum) * self.running_mean + self.momentum * mu",
+            MOVE_VAR: "(1 - self.momentum) * self.running_var + self.momentum * var",
+        },
+        "inference",
+        "running_mean moves as 0.1 * running_mean + 0.9 * mean, and momentum is 0.9.",
+    ),
+    "momentum a constant": Slip(
+        {MOVE_MEAN: "0.99 * self.running_mean + 0.01 * mu", MOVE_VAR: "0.99 * self.running_var + 0.01 * var"},
+        "inference",
+        "running_mean moves as 0.99 * running_mean + 0.01 * mean, and momentum is 0.9.",
+    ),
+    "bracket too late": Slip(
+        {
+            "(1 - self.momentum) * mu": "(1 - self.momentum * mu)",
+            "(1 - self.momentum) * var": "(1 - self.momentum * var)",
+        },
+        "inference",
+        "running_mean moves as 0.9 * running_mean - 0.9 * mean + 1, and momentum is 0.9.",
+    ),
+    "running_var from running_mean": Slip(
+        {"self.momentum * self.running_var +": "self.momentum * self.running_mean +"},
+        "inference",
+        "running_var moves as 0.1 * var + 0.9 * running_mean, and momentum is 0.9.",
+    ),
+    "running_var learns the mean": Slip(
+        {"(1 - self.momentum) * var": "(1 - self.momentum) * mu"},
+        "inference",
+        "running_var moves as 0.9 * running_var + 0.1 * mean, and momentum is 0.9.",
+    ),
+    "running_var learns std": Slip(
+        {"(1 - self.momentum) * var": "(1 - self.momentum) * np.sqrt(var)"},
+        "inference",
+        "running_var moves as 0.9 * running_var + 0.1 * std, and momentum is 0.9.",
+    ),
+    "replaced": Slip(
+        {MOVE_MEAN: "mu", MOVE_VAR: "var"}, "inference", "running_mean moves as mean, and momentum is 0.9."
+    ),
+    "running_var forgotten": Slip({"self.running_var = " + MOVE_VAR: "pass"}, "inference", "running_var never moves."),
+    "locals": Slip(
+        {"self.running_mean = self": "running_mean = self", "self.running_var = self": "running_var = self"},
+        "inference",
+        "running_mean and running_var are as they were at the start",
+        core=("inference",),
+    ),
+    "moved in prediction too": Slip(
+        {PREDICTED_MEAN: f"            mu = 0\n            self.running_mean = {MOVE_MEAN}\n{PREDICTED_MEAN}"},
+        "inference",
+        "running_mean should stay as it was, but it was changed.",
+    ),
+    "batch variance in prediction": Slip(
+        {"var = self.running_var\n": "var = x.var(axis=0)\n", PREDICT_STD: "np.sqrt(var + self.eps)"},
+        "inference",
+        "With training = False, forward(x) is gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
+        core=("inference",),
+    ),
+    "batch mean in prediction": Slip(
+        {
+            PREDICTED_MEAN: "            mu = x.mean(axis=0)\n",
+            "(x - self.running_mean)": "(x - mu)",
+        },
+        "inference",
+        "With training = False, forward(x) is gamma * (x - x.mean(axis=0)) / sqrt(running_var + eps) + beta.",
+        core=("inference",),
+    ),
+    "no branch": Slip(
+        {"        if self.training:": "        if True:"},
+        "inference",
+        "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch",
+        core=("inference",),
+    ),
+    "prediction without normalising": Slip(
+        {PREDICT: "            x_hat = x\n"},
+        "inference",
+        "With training = False, forward(x) is the same whatever running_mean and running_var are.",
+    ),
+    "prediction only centred": Slip(
+        {PREDICT: "            x_hat = x - self.running_mean\n"},
+        "inference",
+        "With training = False, forward(x) is gamma * (x - running_mean) + beta.",
+    ),
+    "prediction without root": Slip(
+        {PREDICT_STD: "self.running_var + self.eps"},
+        "inference",
+        "With training = False, forward(x) is gamma * (x - running_mean) / (running_var + eps) + beta.",
+    ),
+    "prediction keeps nothing": Slip(
+        {PREDICT: PREDICT.replace("x_hat =", "return self.params['gamma'] *")[:-1] + " + self.params['beta']\n"},
+        "inference",
+        "Your code raised ValueError",
+    ),
+    "training backward in prediction": Slip(
+        {"        if not self.training:\n            return dxhat / self.std\n": ""}, "inference", "backward(dout)["
+    ),
+    "dvar without axis": Slip(
+        {" ** -1.5, axis=0)": " ** -1.5)"},
+        "backward",
+        "What comes through the variance is one number for all columns: is an axis forgotten?",
+    ),
+    "dmu without axis": Slip(
+        {"np.sum(-dxhat / self.std, axis=0)": "np.sum(-dxhat / self.std)"},
+        "backward",
+        "What comes through the mean is one number for all columns: is an axis forgotten?",
+    ),
+    "dgamma without axis": Slip(
+        {"self.x_hat).sum(axis=0)": "self.x_hat).sum()"},
+        "backward",
+        'grads["gamma"] should have shape (3,), but it has shape ().',
+    ),
+    "dgamma averaged": Slip({"self.x_hat).sum(axis=0)": "self.x_hat).mean(axis=0)"}, "backward", 'grads["gamma"]['),
+    "wrong power": Slip({"** -1.5": "** -0.5"}, "backward", "(backward(dout) * x_hat).sum(axis=0)["),
+    "half forgotten": Slip(
+        {"* -0.5 *": "* -1 *"}, "backward", "What comes through the variance is 2 times what it should be."
+    ),
+    "wrong sign": Slip({"* -0.5 *": "* 0.5 *"}, "backward", "What comes through the variance has the wrong sign."),
+    "dmu not divided by N": Slip(
+        {"dmu / N": "dmu"}, "backward", "What comes through the mean is 6 times what it should be."
+    ),
+    "no dmu": Slip({" + dmu / N": ""}, "backward", "Nothing of backward(dout) comes through the mean."),
+    "no dvar": Slip({"+ dvar * 2 * xmu / N ": ""}, "backward", "Nothing of backward(dout) comes through the variance."),
+    "backward without return": Slip(
+        {"        return dx\n": ""},
+        "backward",
+        "backward(dout) returned None: is there a `return`?",
+        core=("backward",),
+    ),
+    "dout in place": Slip(
+        {'dxhat = dout * self.params["gamma"]': 'dout *= self.params["gamma"]; dxhat = dout'},
+        "backward",
+        "dout should stay as it was, but it was changed.",
+    ),
+}
+
+TEXTBOOK_SLIPS = {
+    "variance without axis": Slip(
+        {"np.mean(xc ** 2, axis=0)": "np.mean(xc ** 2)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
+    ),
+    "x in place": Slip({"xc = x - mu": "x -= mu; xc = x"}, "forward", "x should stay as it was, but it was changed."),
+    "flag wrong way round": Slip(
+        {"        if self.training:\n            mu": "        if not self.training:\n            mu"},
+        "forward",
+        "With training = True, forward(x) does not use the statistics of x",
+        core=("inference",),
+    ),
+    "own start": Slip(
+        {"            mu = np.mean(x, axis=0)\n": f"{OWN_START}            mu = np.mean(x, axis=0)\n"},
+        "inference",
+        "running_var starts at 0; __init__ is given with 1.",
+    ),
+    "dstd without axis": Slip(
+        {"(self.std * self.std), axis=0)": "(self.std * self.std))"},
+        "backward",
+        "What comes through the variance is one number for all columns: is an axis forgotten?",
+    ),
+    "attributes, as in the book": Slip(
+        {SET_GAMMA: "self.dgamma = dgamma", SET_BETA: "self.dbeta = dbeta"},
+        "backward",
+        'grads["beta"] is still None: is it set in backward?',
+    ),
+    "other names": Slip(
+        {SET_GAMMA: 'self.grads["dgamma"] = dgamma', SET_BETA: 'self.grads["dbeta"] = dbeta'},
+        "backward",
+        'grads["beta"] is still None: is it set in backward?',
+    ),
+    "returned together, unset": Slip(
+        {SET_GAMMA: "pass", SET_BETA: "pass", "return dx": "return dx, dgamma, dbeta"},
+        "backward",
+        'grads["beta"] is still None: is it set in backward?',
+        core=("backward",),
+    ),
+    "returned together": Slip(
+        {"return dx": "return dx, dgamma, dbeta"},
+        "backward",
+        "backward(dout) returned 3 values; one array is asked for.",
+    ),
+    "added to None": Slip(
+        {SET_GAMMA: SET_GAMMA.replace(" =", " +="), SET_BETA: SET_BETA.replace(" =", " +=")},
+        "backward",
+        "Your code raised TypeError",
+    ),
+    "exchanged": Slip(
+        {SET_GAMMA: 'self.grads["gamma"] = dbeta', SET_BETA: 'self.grads["beta"] = dgamma'},
+        "backward",
+        'grads["beta"][',
+    ),
+    "averaged": Slip(
+        {
+            "np.sum(dout, axis=0)": "np.mean(dout, axis=0)",
+            "np.sum(self.xn * dout, axis=0)": "np.mean(self.xn * dout, axis=0)",
+        },
+        "backward",
+        'grads["beta"][',
+    ),
+    "not summed": Slip(
+        {"np.sum(self.xn * dout, axis=0)": "self.xn * dout"},
+        "backward",
+        'grads["gamma"] should have shape (3,), but it has shape (6, 3).',
+    ),
+}
+
+COMPACT_SLIPS = {
+    "both without axis": Slip(
+        {"x.mean(axis=0), x.var(axis=0)": "x.mean(), x.var()"},
+        "forward",
+        "forward(x) is (x - x.mean()) / sqrt(x.var() + eps).",
+    ),
+    "eps missing": Slip(
+        {"var + self.eps": "var"}, "forward", "forward(x) is (x - x.mean(axis=0)) / sqrt(x.var(axis=0)) + beta."
+    ),
+    "eps a constant": Slip(
+        {"var + self.eps": "var + 1e-5"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(x.var(axis=0) + 1e-5) + beta.",
+    ),
+    "root missing": Slip(
+        {"1 / np.sqrt(var + self.eps)": "1 / (var + self.eps)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / (x.var(axis=0) + eps).",
+        core=("forward",),
+    ),
+    "std under the root": Slip(
+        {"x.var(axis=0)": "x.std(axis=0)"},
+        "forward",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(sqrt(x.var(axis=0)) + eps).",
+        core=("forward",),
+    ),
+    "gamma and beta unused": Slip(
+        {f"return {Y}": "return x_hat"},
+        "forward",
+        'forward(x) is the same whatever params["gamma"] and params["beta"] are',
+    ),
+    "gamma unused": Slip({Y: 'x_hat + self.params["beta"]'}, "forward", "forward(x)["),
+    "gamma and beta of __init__": Slip(
+        {
+            "        self.running_mean = np.zeros(n_features)\n": "        self.running_mean = np.zeros(n_features)\n"
+            "        self.kept = dict(self.params)\n",
+            Y: 'self.kept["gamma"] * x_hat + self.kept["beta"]',
+        },
+        "forward",
+        'forward(x) is the same whatever params["gamma"] and params["beta"] are',
+    ),
+    "brackets": Slip({"(x - mean) * inv_std": "x - mean * inv_std"}, "forward", "forward(x)[", core=("forward",)),
+    "flag wrong way round": Slip(
+        {"        if self.training:": "        if not self.training:"},
+        "forward",
+        "With training = True, forward(x) does not use the statistics of x",
+        core=("inference",),
+    ),
+    "running statistics always": Slip(
+        {BRANCH: BRANCH.replace("        else:\n    ", "")}, "forward", "", core=("forward",)
+    ),
+    "forward without return": Slip(
+        {f"return {Y}": f"y = {Y}"},
+        "forward",
+        "forward(x) returned None: is there a `return`?",
+        core=("forward", "inference"),
+    ),
+    "forward with cache": Slip(
+        {f"return {Y}": f"return {Y}, self.cache"}, "forward", "forward(x) returned 2 values; one array is asked for."
+    ),
+    "dx = dout / std": Slip(
+        {DX: "dout * inv_std"},
+        "backward",
+        "backward(dout) hands dout on times 1 / sqrt(var + eps), which is not the slope of forward.",
+        core=("backward",),
+    ),
+    "dx = dxhat / std": Slip(
+        {DX: "dxhat * inv_std"},
+        "backward",
+        "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.",
+    ),
+    "dx = dxhat": Slip(
+        {DX: "dxhat"},
+        "backward",
+        "backward(dout) hands dout on times gamma, which is not the slope of forward.",
+        core=("backward",),
+    ),
+    "dx = dout": Slip(
+        {DX: "dout"},
+        "backward",
+        "backward(dout) hands dout on times 1, which is not the slope of forward.",
+        core=("backward",),
+    ),
+    "dx = 0": Slip({DX: "np.zeros_like(dout)"}, "backward", "backward(dout)[3, 0] is 0, but", core=("backward",)),
+    "mean for sum": Slip(
+        {"dxhat.sum(axis=0)": "dxhat.mean(axis=0)"},
+        "backward",
+        "What comes through the mean is 0.1667 times what it should be.",
+    ),
+    "N forgotten": Slip(
+        {"(N * dxhat": "(dxhat"},
+        "backward",
+        "backward(dout) hands dout on times gamma / sqrt(var + eps) / N, which is not the slope of forward.",
+    ),
+    "1 / N forgotten": Slip(
+        {"inv_std / N *": "inv_std *"},
+        "backward",
+        "backward(dout) hands dout on times N * gamma / sqrt(var + eps), which is not the slope of forward.",
+    ),
+    "D for N": Slip(
+        {"N, D = dout.shape": "D, N = dout.shape"},
+        "backward",
+        "What comes through the mean is 2 times what it should be.",
+    ),
+    "gamma forgotten": Slip(
+        {'dxhat = dout * self.params["gamma"]': "dxhat = dout"},
+        "backward",
+        "backward(dout) hands dout on times 1 / sqrt(var + eps), which is not the slope of forward.",
+    ),
+    "a sum without axis": Slip(
+        {"dxhat.sum(axis=0)": "dxhat.sum()"},
+        "backward",
+        "What comes through the mean is one number for all columns: is an axis forgotten?",
+    ),
+    "cache of the class": Slip(
+        {"self.cache = {": "BatchNorm.kept = {", "self.cache[": "self.kept["},
+        "backward",
+        "After a forward with another batch, ",
+    ),
+    "cache used up": Slip(
+        {'self.cache["x_hat"], self.cache["inv_std"]': 'self.cache.pop("x_hat"), self.cache.pop("inv_std")'},
+        "backward",
+        "Your code raised KeyError: 'x_hat'",
+    ),
+    "misspelt": Slip(
+        {"var = self.running_mean, self.running_var": "var = self.running_mu, self.running_var"},
+        "inference",
+        "Your code raised AttributeError: 'BatchNorm' object has no attribute 'running_mu'",
+        core=("inference",),
+    ),
+    "one row refused": Slip(
+        {"def forward(self, x):\n": "def forward(self, x):\n        if len(x) < 2:\n            raise ValueError\n"},
+        "inference",
+        "Your code raised ValueError",
+    ),
+}
+
+SLIPS = {
+    f"{style}: {name}": (STYLES[style], slip)
+    for style, slips in (("staged", STAGED_SLIPS), ("textbook", TEXTBOOK_SLIPS), ("compact", COMPACT_SLIPS))
+    for name, slip in slips.items()
+}
+
+
+def edited(code, edits):
+    for old, new in edits.items():
+        assert old in code, old
+        code = code.replace(old, new)
+    return code
+
+
+@pytest.mark.parametrize(("style", "slip"), SLIPS.values(), ids=SLIPS)
+def test_one_slip_costs_what_it_breaks_and_is_told_first(style, slip):
+    results = grade(edited(GIVEN + style, slip.edits))
+    for name, result in results.items():
+        share = 2 / 3 if name in slip.core else 1 / 3
+        if not slip.says.startswith("forward(x) returned None"):  # of which nothing can be right
+            assert result.score >= (1 - share) * result.max - 1e-9, name
+    failure = first_failure(results[slip.exercise])
+    assert failure.message.startswith(slip.says)
+    assert not any(word in item.message for item in each_item(results) for word in (" -0,", "but nan", "nan was"))
+
+
+def each_item(results):
+    return [item for result in results.values() for item in result.items]
+
+
+@pytest.mark.parametrize("name", [name for name in SLIPS if "flag" in name])
+def test_a_flag_that_is_read_the_wrong_way_round_costs_a_third(name):
+    style, slip = SLIPS[name]
+    results = grade(edited(GIVEN + style, slip.edits)).values()
+    assert sum(result.score for result in results) >= 2 / 3 * sum(result.max for result in results)
+
+
+def test_a_flag_that_is_read_the_wrong_way_round_throughout_is_charged_where_the_mode_is_asked_for():
+    code = STAGED.replace("if not self.training", "if NOT").replace("if self.training", "if not self.training")
+    results = grade(GIVEN + code.replace("if NOT", "if self.training"))
+    lost = {item.id for item in each_item(results) if item.points < item.max}
+    assert lost == {"standardises", "running_statistics"}
+    told = {item.cause for item in each_item(results) if item.cause}
+    assert told == {"Likely cause: Training and prediction are the wrong way round."}
+
+
+# --- not finished ----------------------------------------------------------------------------------------------------
+
+MEAN = "mean = x.mean(axis=0)\n"
+STATISTICS = MEAN + "var = x.var(axis=0)\n"
+LEARN = """self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+"""
+X_HAT = "std = np.sqrt(var + self.eps)\nx_hat = (x - mean) / std\n"
+KEEP = "self.x_hat, self.std = x_hat, std\n"
+OUTPUT = 'return self.params["gamma"] * x_hat + self.params["beta"]\n'
+
+
+def indented(lines):
+    return "".join(f"    {line}\n" for line in lines.splitlines())
+
+
+def forward(training, prediction):
+    return f"if self.training:\n{indented(training)}else:\n{indented(prediction)}{X_HAT}{KEEP}{OUTPUT}"
+
+
+FORWARD = forward(STATISTICS + LEARN, "mean, var = self.running_mean, self.running_var")
+GRADS = 'self.grads["beta"] = dout.sum(axis=0)\nself.grads["gamma"] = (dout * self.x_hat).sum(axis=0)\n'
+DX_HAT = 'dx_hat = dout * self.params["gamma"]\n'
+PATHS = "dx_hat = dx_hat - dx_hat.mean(axis=0) - self.x_hat * (dx_hat * self.x_hat).mean(axis=0)\n"
+BACKWARD = f"{GRADS}{DX_HAT}if self.training:\n{indented(PATHS)}return dx_hat / self.std\n"
+
+
+def written(forward=FORWARD, backward=BACKWARD):
+    methods = (("forward(self, x)", forward), ("backward(self, dout)", backward))
+    return GIVEN + "".join(f"\n    def {name}:\n{indented(indented(body))}" for name, body in methods)
+
+
+RETURNED = "{name} returned None: is there a `return`?"
+UNCHANGED = "{name} does not normalise x yet."
+UNUSED = 'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'
+UNMOVED = (
+    "running_mean and running_var are as they were at the start: nothing moves them yet, or the new values are not put "
+    "into self.running_mean and self.running_var."
+)
+NO_BRANCH = (
+    "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch for "
+    "prediction yet?"
+)
+STILL = "{name} never moves."
+UNSEEN = "With training = False, forward(x) is the same whatever running_mean and running_var are."
+UNSET = "{name} is still None: is it set in backward?"
+NO_PATHS = "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance."
+HANDED_ON = "backward(dout) hands dout on times {factor}, which is not the slope of forward."
+NO_WAY = "Nothing of backward(dout) comes through {way}."
+RAISED = "Your code raised {error}"
+IS = "{output} is {formula}."
+PREDICTED = "With training = False, forward(x)"
+
+Y_ALONE = STATISTICS + X_HAT + KEEP + OUTPUT
+
+UNFINISHED_FORWARDS = {
+    "pass": ("pass", "standardises", RETURNED, {"name": "forward(x)"}),
+    "return": ("return", "standardises", RETURNED, {"name": "forward(x)"}),
+    "return x": ("return x", "standardises", UNCHANGED, {"name": "forward(x)"}),
+    "gamma x + beta": (
+        'return self.params["gamma"] * x + self.params["beta"]',
+        "small_spread",
+        UNCHANGED,
+        {"name": "forward(x)"},
+    ),
+    "mean": (MEAN, "standardises", RETURNED, {"name": "forward(x)"}),
+    "mean and variance": (STATISTICS, "gamma_and_beta", RETURNED, {"name": "forward(x)"}),
+    "centred": (
+        MEAN + "return x - mean",
+        "standardises",
+        IS,
+        {"output": "forward(x)", "formula": "x - x.mean(axis=0)"},
+    ),
+    "x_hat without return": (STATISTICS + X_HAT, "constant_columns", RETURNED, {"name": "forward(x)"}),
+    "x_hat": (STATISTICS + X_HAT + "return x_hat", "gamma_and_beta", UNUSED, {}),
+    "y without return": (Y_ALONE.replace("return", "y ="), "standardises", RETURNED, {"name": "forward(x)"}),
+}
+UNFINISHED_PREDICTIONS = {
+    "pass": ("pass", "running_statistics", UNMOVED, {}),
+    "pass, prediction": ("pass", "prediction", RETURNED, {"name": PREDICTED}),
+    "nothing learnt": (Y_ALONE, "running_statistics", UNMOVED, {}),
+    "no branch": (Y_ALONE, "prediction", NO_BRANCH, {}),
+    "no branch, one row": (Y_ALONE, "single_row", NO_BRANCH, {}),
+    "no branch, back": (Y_ALONE, "back_in_training", NO_BRANCH, {}),
+    "learnt into locals": (
+        STATISTICS + LEARN.replace("self.running_mean =", "r =").replace("self.running_var =", "s =") + X_HAT + OUTPUT,
+        "running_statistics",
+        UNMOVED,
+        {},
+    ),
+    "learnt, no branch": (STATISTICS + LEARN + X_HAT + KEEP + OUTPUT, "prediction", NO_BRANCH, {}),
+    "running_var not yet": (
+        STATISTICS + LEARN.splitlines()[0] + "\n" + X_HAT + OUTPUT,
+        "running_statistics",
+        STILL,
+        {"name": "running_var"},
+    ),
+    "branch, nothing learnt": (
+        forward(STATISTICS, "mean, var = self.running_mean, self.running_var"),
+        "running_statistics",
+        UNMOVED,
+        {},
+    ),
+    "else: pass": (forward(STATISTICS + LEARN, "pass"), "prediction", RAISED, {"error": "UnboundLocalError"}),
+    "else: return": (forward(STATISTICS + LEARN, "return"), "prediction", RETURNED, {"name": PREDICTED}),
+    "else: return x": (forward(STATISTICS + LEARN, "return x"), "prediction", UNCHANGED, {"name": PREDICTED}),
+    "no else": (
+        "if self.training:\n" + indented(STATISTICS + LEARN + X_HAT + KEEP + OUTPUT),
+        "prediction",
+        RETURNED,
+        {"name": PREDICTED},
+    ),
+    "x_hat = x": (
+        forward(STATISTICS + LEARN, "return self.params['gamma'] * x + self.params['beta']"),
+        "prediction",
+        UNSEEN,
+        {},
+    ),
+}
+UNFINISHED_BACKWARDS = {
+    "pass": ("pass", "dbeta", UNSET, {"name": 'grads["beta"]'}),
+    "pass, dx": ("pass", "dx_direct", RETURNED, {"name": "backward(dout)"}),
+    "return dout": ("return dout", "dx_direct", HANDED_ON, {"factor": "1"}),
+    "only beta": (GRADS.splitlines()[0], "dgamma", UNSET, {"name": 'grads["gamma"]'}),
+    "both": (GRADS, "dx_through_mean", RETURNED, {"name": "backward(dout)"}),
+    "locals": (
+        GRADS.replace('self.grads["beta"]', "dbeta").replace('self.grads["gamma"]', "dgamma"),
+        "dgamma",
+        UNSET,
+        {"name": 'grads["gamma"]'},
+    ),
+    "dx_hat without return": (GRADS + DX_HAT, "dx_direct", RETURNED, {"name": "backward(dout)"}),
+    "dx_hat": (GRADS + DX_HAT + "return dx_hat", "dx_direct", HANDED_ON, {"factor": "gamma"}),
+    "direct": (GRADS + DX_HAT + "return dx_hat / self.std", "dx_through_mean", NO_PATHS, {}),
+    "direct, variance": (GRADS + DX_HAT + "return dx_hat / self.std", "dx_through_variance", NO_PATHS, {}),
+    "mean alone": (
+        GRADS + DX_HAT + "return (dx_hat - dx_hat.mean(axis=0)) / self.std",
+        "dx_through_variance",
+        NO_WAY,
+        {"way": "the variance"},
+    ),
+    "variance alone": (
+        GRADS + DX_HAT + PATHS.replace(" - dx_hat.mean(axis=0)", "") + "return dx_hat / self.std",
+        "dx_through_mean",
+        NO_WAY,
+        {"way": "the mean"},
+    ),
+    "all without return": (
+        GRADS + DX_HAT + PATHS + "dx = dx_hat / self.std",
+        "dx_through_variance",
+        RETURNED,
+        {"name": "backward(dout)"},
+    ),
+    "dx alone": (BACKWARD.replace(GRADS, ""), "dbeta", UNSET, {"name": 'grads["beta"]'}),
+    "forward not begun": ("pass", "own_forward", RETURNED, {"name": "forward(x)"}),
+    "nothing kept": (BACKWARD, "dbeta", RAISED, {"error": "AttributeError"}),
+}
+
+
+def unfinished():
+    """(code, exercise, check, message, what is in it) of every unfinished code."""
+    for name, (body, *wanted) in UNFINISHED_FORWARDS.items():
+        yield pytest.param(written(body, "pass"), "forward", *wanted, id=f"forward: {name}")
+    for name, (body, *wanted) in UNFINISHED_PREDICTIONS.items():
+        yield pytest.param(written(body, "pass"), "inference", *wanted, id=f"inference: {name}")
+    for name, (body, *wanted) in UNFINISHED_BACKWARDS.items():
+        before = {"forward not begun": "pass", "nothing kept": FORWARD.replace(KEEP, "")}.get(name, FORWARD)
+        yield pytest.param(written(before, body), "backward", *wanted, id=f"backward: {name}")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(("code", "exercise", "check", "template", "details"), list(unfinished()))
+def test_unfinished_code_is_told_what_is_missing(code, exercise, check, template, details, language):
+    with speaking(language):
+        details = {name: _(text) for name, text in details.items()}
+        wanted = _(template).format(**details) if template != RAISED else details["error"]
+        item = next(item for item in grade(code)[exercise].items if item.id == check)
+    assert item.message.startswith(wanted) if template != RAISED else wanted in item.message.splitlines()[0]
+    assert item.cause == "" or template in (IS, HANDED_ON, NO_PATHS, NO_WAY, STILL, UNSEEN)
+
+
+@pytest.mark.parametrize("code", [written("pass", "pass"), written("return x", "return dout")])
+def test_code_that_is_not_begun_earns_nothing(code):
+    assert all(result.score == 0 for result in grade(code).values())
+
+
+def test_the_finished_code_has_full_marks():
+    assert {item.outcome for item in each_item(grade(written()))} == {Outcome.PASSED}
