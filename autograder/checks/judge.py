@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,8 @@ class _Finding:
     message: str
     share: float = 0.0
     picture: tuple[str, ...] = ()
+    printed: str = ""
+    case: Any = None
 
 
 def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
@@ -100,9 +102,11 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
         return item(
             worst.outcome,
             worst.share,
-            message="\n".join([worst.message, *words.values()]),
+            message="\n".join(filter(None, [words.get("cause"), worst.message, words.get("question")])),
             causes=tuple(cause.id for cause in causes),
             picture=worst.picture,
+            printed=worst.printed,
+            case=worst.case,
             **words,
         )
     if findings:
@@ -145,6 +149,11 @@ def alternatives(causes: Iterable[str]) -> str:
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
     """What `check` finds in `trial`; None if it passes."""
+    found = _find(check, trial)
+    return replace(found, printed=trial.seen.printed, case=trial.case) if found and trial.public else found
+
+
+def _find(check: Check, trial: Trial) -> _Finding | None:
     trial.seen.read.clear()
     try:
         check.test(trial.case, trial.seen, trial.expected)
@@ -163,7 +172,7 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
         message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
         return _Finding(Outcome.NOT_ATTEMPTED, message)
     if raised.is_a("NotImplementedError"):
-        return _Finding(Outcome.NOT_ATTEMPTED, _("Not written yet."))
+        return _Finding(Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     return _Finding(Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
 
