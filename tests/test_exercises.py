@@ -13,6 +13,7 @@ import pytest
 from conftest import SOLUTIONS
 
 from autograder.checks import encoding, values
+from autograder.checks.diagnosis import Fingerprint, departures, sketches_of
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, Stopped, StudentError
 from autograder.checks.expect import same
 from autograder.checks.judge import MOST_REASON, Trial, interrupted, judge
@@ -453,7 +454,7 @@ def exercise():
     def test_value(case, seen, expected):
         """The value is the expected one."""
         if seen["value"] != expected["value"]:
-            raise Failed(f"it is {seen['value']}", share=0.5 if seen["value"] == "nearly" else 0.0)
+            raise Failed(f"it is {seen['value']}", unwritten=seen["value"] == "as it was")
 
     @made.check(points=2.0, on="one", needs=("value",))
     def test_more(case, seen, expected):
@@ -489,11 +490,12 @@ def test_what_needs_a_failed_check_is_blocked_whatever_it_would_say(exercise):
     assert outcomes(judge(exercise, [trial({"value": 2, "more": 10})]))[1] == ("blocked", 0.0)
 
 
-def test_a_share_of_the_points_is_that_of_the_worst_case(exercise):
-    right, nearly, wrong = ({"value": value, "more": 10} for value in (1, "nearly", 2))
-    assert judge(exercise, [trial(right), trial(nearly)]).items[0].points == 0.5
-    assert judge(exercise, [trial(nearly), trial(wrong)]).items[0].points == 0.0
-    assert judge(exercise, [trial(nearly), trial(wrong)]).items[0].message == "it is 2\n(case: a title)"
+@pytest.mark.parametrize(("value", "cause"), [(2, "Likely cause: Known."), ("as it was", "")])
+def test_what_is_not_written_yet_explains_itself_and_no_cause_is_looked_for(exercise, value, cause):
+    wrong = trial({"value": value, "more": 10})
+    differs = departures(sketches_of([wrong.seen]), sketches_of([wrong.expected]))
+    known = Fingerprint("known", {"en": "Known."}, {"en": "Why?"}, pair=False, departures=differs)
+    assert judge(exercise, [wrong], [known]).items[0].cause == cause
 
 
 def test_an_exception_of_the_students_is_told_with_its_line(exercise):

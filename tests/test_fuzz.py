@@ -448,6 +448,28 @@ def test_right_observations_with_garbage_in_them_are_judged(exercise, data):
     judge_and_report(exercise, expected, seen)
 
 
+TEXTS = "x" * values.MAX_TEXT
+BOMBS = {
+    "one long text among many": [TEXTS, *["x"] * 5_000],
+    "numbers and a long text": [[TEXTS], *[[1.0]] * 5_000],
+    "a tuple of texts": (TEXTS,) * 100,
+}
+"""NumPy would make an array of each as wide as the longest text: gigabytes."""
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_texts_in_place_of_numbers_cost_no_memory(exercise, bomb):
+    expected = recorded(exercise)
+
+    def with_texts(value):
+        return {key: with_texts(item) for key, item in value.items()} if type(value) is dict else bomb
+
+    seen = [Observation({name: with_texts(value) for name, value in e.expected.values.items()}) for e in expected]
+    result, peak = peak_of(judge_and_report, exercise, expected, seen)
+    assert result.score == 0 and peak < 10 * values.MAX_BYTES
+
+
 # --- notebooks --------------------------------------------------------------------------------------------------------
 
 TOKENS = (

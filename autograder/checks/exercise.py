@@ -123,15 +123,15 @@ class Failed(AssertionError):
 
     Attributes:
         reason: what was seen and what was expected, in the student's language.
-        share: the share of the points that is earned nevertheless.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
+        unwritten: whether a part is not written yet; the reason says which, and no cause is looked for.
     """
 
-    def __init__(self, reason: str, share: float = 0.0, picture: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: str, picture: tuple[str, ...] = (), *, unwritten: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.share = share
         self.picture = picture
+        self.unwritten = unwritten
 
 
 @dataclass(frozen=True)

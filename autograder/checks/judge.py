@@ -38,8 +38,8 @@ class _Finding:
 
     outcome: Outcome
     message: str
-    share: float = 0.0
     picture: tuple[str, ...] = ()
+    unwritten: bool = False
     printed: str = ""
     case: Any = None
 
@@ -84,35 +84,33 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
     findings = [finding for trial in trials if (finding := _try(check, trial)) is not None]
     failures = [f for f in findings if f.outcome in (Outcome.FAILED, Outcome.RAISED)]
 
-    def item(outcome: Outcome, share: float, **details: Any) -> Item:
-        return Item(check.id, _(check.sentence), outcome, check.points * share, check.points, **details)
+    def item(outcome: Outcome, **details: Any) -> Item:
+        points = check.points if outcome in (Outcome.PASSED, Outcome.GRADER_ERROR) else 0.0
+        return Item(check.id, _(check.sentence), outcome, points, check.points, **details)
 
     missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
     if missing and not failures:
-        return item(Outcome.NOT_ATTEMPTED, 0.0, message=missing[0].message)
+        return item(Outcome.NOT_ATTEMPTED, message=missing[0].message)
     if unmet and unmet[0].outcome is Outcome.NOT_ATTEMPTED:
-        return item(Outcome.NOT_ATTEMPTED, 0.0, message=unmet[0].message)
+        return item(Outcome.NOT_ATTEMPTED, message=unmet[0].message)
     if unmet:
-        return item(Outcome.BLOCKED, 0.0, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
+        return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
-        # The case that costs most decides; among equals the first (public cases come first).
-        worst = min(failures, key=lambda failure: failure.share)
-        causes = diagnosis.causes(check)
+        first = failures[0]  # public cases come first
+        causes = [] if first.unwritten else diagnosis.causes(check)
         words = _cause_in_words(causes)
         return item(
-            worst.outcome,
-            worst.share,
-            message="\n".join(filter(None, [words.get("cause"), worst.message, words.get("question")])),
+            first.outcome,
+            message="\n".join(filter(None, [words.get("cause"), first.message, words.get("question")])),
             causes=tuple(cause.id for cause in causes),
-            picture=worst.picture,
-            printed=worst.printed,
-            case=worst.case,
+            picture=first.picture,
+            printed=first.printed,
+            case=first.case,
             **words,
         )
     if findings:
-        first = min(findings, key=lambda finding: finding.share)
-        return item(first.outcome, first.share, message=first.message)
-    return item(Outcome.PASSED, 1.0)
+        return item(findings[0].outcome, message=findings[0].message)
+    return item(Outcome.PASSED)
 
 
 class _Diagnosis:
@@ -161,7 +159,7 @@ def _find(check: Check, trial: Trial) -> _Finding | None:
         return _student_error(trial, error.raised)
     except Failed as failed:
         picture = failed.picture if trial.public else ()
-        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), failed.share, picture)
+        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), picture, failed.unwritten)
     except Exception:
         return _strange_observation(check, trial)
     return None
@@ -194,7 +192,6 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
             _("The checker crashed here ({error}). You lose no points; please tell your instructor.").format(
                 error=type(error).__name__
             ),
-            share=1.0,
         )
     return _Finding(Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
 
