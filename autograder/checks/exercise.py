@@ -173,6 +173,7 @@ class Exercise:
         title: what students read beside the id, in English; the catalogue has the translation.
         solution: grade_id of the cell that the student fills in; by default the exercise's id.
         defines: the name that this cell must define; by default `solution`.
+        example: what a student gets of a case to run by hand, by name; by default its fields.
         checks: in the order in which students see them.
 
         >>> square = Exercise("square", Case, {"numbers": draw_numbers}, probe)
@@ -189,6 +190,7 @@ class Exercise:
     title: str = ""
     solution: str = ""
     defines: str = ""
+    example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:

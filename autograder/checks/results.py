@@ -63,9 +63,8 @@ class Item:
     @property
     def seen(self) -> str:
         """The message without cause and question."""
-        if not self.cause:
-            return self.message
-        return self.message.removeprefix(f"{self.cause}\n").removesuffix(f"\n{self.question}")
+        seen = self.message.removeprefix(self.cause).removeprefix("\n") if self.cause else self.message
+        return seen.removesuffix(self.question).removesuffix("\n") if self.question else seen
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""
@@ -112,7 +111,7 @@ class ExerciseResult:
     @property
     def untouched(self) -> bool:
         """Whether nothing is written yet."""
-        return all(item.outcome is Outcome.NOT_ATTEMPTED for item in self.items)
+        return bool(self.items) and all(item.outcome is Outcome.NOT_ATTEMPTED for item in self.items)
 
     @property
     def share(self) -> float:

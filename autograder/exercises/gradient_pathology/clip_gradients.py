@@ -192,6 +192,7 @@ clip_gradients = Exercise(
     },
     probe,
     title="Gradient clipping",
+    example=lambda case: {"layers": list(map(_layer, case.params, case.grads)), "max_norm": case.max_norm},
 )
 
 RESULT = "clip_gradients(...)"
