@@ -506,3 +506,22 @@ def test_ipython_shows_the_message_alone(capsys):
     shell.run_cell("from autograder import check\ncheck('clip_gradient')")
     shown = capsys.readouterr().out
     assert "Did you mean" in shown and "autograder" not in shown and "check(" not in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("layers[0].grad", "'Linear' object has no attribute 'grad'. Did you mean: 'grads'?"),
+        ("totl", "name 'totl' is not defined. Did you mean: 'total'?"),
+        ("np.aray(total)", "module 'numpy' has no attribute 'aray'. Did you mean: 'array'?"),
+        ("np.ones(3) + np.ones(4)", "operands could not be broadcast together with shapes (3,) (4,)"),
+        ("clip()", "clip() missing 1 required positional argument: 'g'"),
+    ],
+)
+def test_python_speaks_for_itself(line, words):
+    source = (
+        f"import numpy as np\ndef clip(g): pass\ndef clip_gradients(layers, max_norm=1.0):\n    total = 0\n    {line}"
+    )
+    text = repr(check_in(from_a_cell(source), "clip_gradients"))
+    assert words in text and f"in line 5 of the cell: {line}\n" in text
+    assert text.count("Did you mean") <= 1 and "autograder" not in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.checks.results import ExerciseResult
 from autograder.locale import _
@@ -56,6 +56,20 @@ def overview_html(results: Sequence[ExerciseResult], by_hand: Mapping[str, float
     return card(_("Your progress"), body)
 
 
+def total(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    """The points so far, and those of everything: "22 / 40"."""
+    results = list(results)
+    return points(_score(results), _max(results, by_hand))
+
+
+def what_is_next(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    """The exercise to do next, or what a person will grade, in a sentence."""
+    following = next_exercise(list(results))
+    if following:
+        return _("Next: {name}.").format(name=following.id)
+    return still_open(by_hand) if by_hand else _("Everything passed. Well done!")
+
+
 def _points(share: float, earned: str) -> str:
     return f'<span style="white-space: nowrap">{bar(share)} {earned}</span>'
 
@@ -77,7 +91,7 @@ def still_open(by_hand: Mapping[str, float]) -> str:
 
 
 def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
-    return _("Your progress: {points} points").format(points=points(_score(results), _max(results, by_hand)))
+    return _("Your progress: {points} points").format(points=total(results, by_hand))
 
 
 def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
@@ -86,7 +100,7 @@ def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> 
         return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(
             name=following.id
         )
-    return still_open(by_hand) if by_hand else _("Everything passed. Well done!")
+    return what_is_next(results, by_hand)
 
 
 def _text_bar(share: float) -> str:
