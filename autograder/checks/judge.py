@@ -40,7 +40,6 @@ class _Finding:
     message: str
     picture: tuple[str, ...] = ()
     unwritten: bool = False
-    cause: str = ""
     printed: str = ""
     case: Any = None
 
@@ -99,7 +98,7 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
     if failures:
         first = failures[0]  # public cases come first
         causes = [] if first.unwritten else diagnosis.causes(check)
-        words = {"cause": first.cause} if first.cause else _cause_in_words(causes)
+        words = _cause_in_words(causes)
         return item(
             first.outcome,
             message="\n".join(filter(None, [words.get("cause"), first.message, words.get("question")])),
@@ -107,6 +106,7 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
             picture=first.picture,
             printed=first.printed,
             case=first.case,
+            unwritten=first.unwritten,
             **words,
         )
     if findings:
@@ -159,8 +159,6 @@ def _find(check: Check, trial: Trial) -> _Finding | None:
     except StudentError as error:
         return _student_error(trial, error.raised)
     except Failed as failed:
-        if failed.unwritten and trial.public:
-            return _Finding(Outcome.FAILED, _with_case(trial, ""), unwritten=True, cause=failed.reason)
         picture = failed.picture if trial.public else ()
         return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), picture, failed.unwritten)
     except Exception:
@@ -204,7 +202,6 @@ def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:
     if len(reason) > MOST_REASON:
         reason = reason[:MOST_REASON] + " ..."
     if trial.public:
-        case = _("(case: {title})").format(title=title)
-        return f"{reason}\n{case}" if reason else case
+        return _("{reason}\n(case: {title})").format(reason=reason, title=title)
     hidden = _("It fails on a hidden case: {title}.").format(title=title)
     return hidden if hide else f"{reason}\n{hidden}"

@@ -39,7 +39,8 @@ class Item:
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         cause, question: the first and the last lines of the message, or "": the likely cause, and a question about it.
         printed: the first lines that the student's code printed in the case that failed.
-        case: that case, if it is a public one; it is in no file.
+        unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
+        case: the case that failed, if it is a public one; it is in no file.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Item:
     cause: str = ""
     question: str = ""
     printed: str = ""
+    unwritten: bool = False
     case: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -99,7 +99,7 @@ class Story:
         missed = [item for item in result.items if not item.full and item.outcome is not Outcome.BLOCKED]
         waiting = tuple(item for item in result.items if item.outcome is Outcome.BLOCKED)
         wrong = [item for item in missed if item.outcome in WRONG]
-        first = next((item for item in wrong if item.cause), wrong[0] if wrong else None)
+        first = next((item for item in wrong if item.cause or item.unwritten), wrong[0] if wrong else None)
         said = {first.cause, first.printed, _without_case(first)} if first else set()
         others = tuple(_unsaid(item, said) for item in missed)
         return cls(first, others, waiting, tuple(item for item in result.items if item.full))
