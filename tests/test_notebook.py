@@ -83,7 +83,9 @@ def test_an_error_names_the_students_own_line():
 def test_an_unknown_name_is_answered_with_the_nearest_one():
     with pytest.raises(ValueError, match='Did you mean "clip_gradients"'):
         check_in({}, "clip_gradient")
-    with pytest.raises(ValueError, match="batch_norm_forward"):
+    with pytest.raises(ValueError, match='Did you mean "BatchNorm"'):
+        check_in({}, "BatchNrom")
+    with pytest.raises(ValueError, match="clip_gradients, .*batch_norm_forward"):
         check_in({}, "zzz")
     with pytest.raises(ValueError, match="There is no check"):
         check_in({}, ["clip_gradients"])
@@ -351,6 +353,14 @@ def test_the_first_lines_that_the_code_printed_are_shown_and_no_more():
     assert "Your code printed:\n    | step 0\n" in text and "    | step 9\n    | ...\n" in text
     assert "step 10" not in text and text.count("step 0") == 1
     assert "<pre" in report._repr_html_()
+
+
+def test_what_an_endless_loop_printed_is_shown_as_well(waits):
+    source = "def clip_gradients(layers, max_norm=1.0):\n    print('round one')\n    while True: sum([])"
+    names = from_a_cell(source)
+    for shown in (repr(check_in(names, "clip_gradients")), repr(check_in(names, "clip_gradients"))):
+        assert "Your code printed:\n    | round one\n" in shown and shown.count("round one") == 1
+    assert waits.given == [0.2]
 
 
 def test_a_long_line_is_cut():

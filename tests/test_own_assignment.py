@@ -182,7 +182,12 @@ def test_students_commands_work_with_what_is_in_the_notebook(course):
         return command(*arguments, environment=environment(course.ours)).stdout
 
     checked = said("check", notebook)
-    assert f"{ALL} / {ALL + 3 + 2 + 2}" in checked and "12 / 12" in checked and "own_question" in checked and "gradient_profile" not in checked
+    assert (
+        f"{ALL} / {ALL + 3 + 2 + 2}" in checked
+        and "12 / 12" in checked
+        and "own_question" in checked
+        and "gradient_profile" not in checked
+    )
     options = ("--lang", "en", "--out", course.ours / "packed.zip")
     packed = said("pack", notebook, *options)
     assert "missing" not in packed and "gradient_profile" not in packed

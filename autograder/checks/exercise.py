@@ -269,6 +269,9 @@ class Exercise:
                     values[name] = simplify(value)
             except (Exception, SystemExit, GeneratorExit) as error:
                 return Observation(values, Raised.of(error), printed.text)
+            except BaseException as error:  # it was cut off: nothing else is left to look at
+                error.add_note(printed.text)
+                raise
         return Observation(values, printed=printed.text)
 
 

@@ -67,11 +67,14 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
-def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
+def interrupted(exercise: Exercise, reason: str, printed: str = "") -> ExerciseResult:
     """The result of an exercise whose code ended, with or without an error, before it could be observed."""
     ending = reason.ending if isinstance(reason, Stopped) else None
     outcome = Outcome.STOPPED if ending else Outcome.RAISED
-    items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
+    items = (
+        Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason), printed=printed)
+        for check in exercise.checks
+    )
     return ExerciseResult(exercise.id, tuple(items), ending=ending)
 
 

@@ -94,8 +94,8 @@ def _first_of_all(outcome: Outcome) -> str:
             "Begin with this one check and leave the rest for later: a first version may be wrong."
         ),
         Outcome.RAISED: _(
-            "Your code does not run to the end. At which line does it stop, and what values do its variables have "
-            "there?"
+            "Your code stops with an error at the line that the card shows. Print its variables just before it: what "
+            "values do they have?"
         ),
         Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
     }.get(outcome, "")

@@ -196,7 +196,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
-        return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME))
+        return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))
     except KeyboardInterrupt as error:  # without the kit's own frames
         raise Interrupted(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
@@ -322,8 +322,10 @@ def _named(name: str) -> list[Exercise]:
 
 
 def _unknown(name: str) -> str:
-    known = [candidate.id for candidate in every_exercise()]
-    close = difflib.get_close_matches(name, known, n=1)
+    exercises = [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+    known = [exercise.id for exercise in exercises]
+    names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
+    close = difflib.get_close_matches(name, names, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
     return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))
