@@ -19,7 +19,7 @@ from autograder.nbgrader_plugins.safe_html import clean_html
 from autograder.report.html import exercise_html
 from autograder.report.overview import next_exercise, overview_html, overview_text
 from autograder.report.text import exercise_text
-from autograder.report.words import MARKS, Link, Note, outcome_word, title
+from autograder.report.words import MARKS, Link, Note, outcome_word, read_again, title
 from autograder.student.hints import Hints, hints_for
 from autograder.student.notebook import Overview, judge_here
 from reference.bank import mistakes
@@ -186,6 +186,16 @@ def test_what_passed_and_what_waits_are_a_line_each():
     assert heads[-2:] == ["1 waits for another check", "2 of 7 passed"]
     assert exercise_text(ALL_OUTCOMES).splitlines()[-2:] == ["  – 1 waits for another check", "  ✓ 2 of 7 passed"]
     assert exercise_text(FULL) == "clip_gradients: 2 / 2 points, everything passed"
+
+
+def test_a_card_reads_in_japanese_as_well():
+    with speaking("ja"):
+        assert exercise_text(STUB) == "clip_gradients: 0 / 2 点。Nothing here yet. 2 項目を確かめます。"
+        assert "2 項目のうち 1 項目に合格" in Page(exercise_html(FAILED)).text
+        assert str(read_again("clip_gradients")) == "もう一度読むところ: 2.2 勾配クリッピング"
+        assert "人が採点する課題がまだ残っています: depth_study_plot (2)。" in overview_text(
+            [FULL], {"depth_study_plot": 2.0}
+        )
 
 
 def test_what_is_not_begun_is_one_line():

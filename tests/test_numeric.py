@@ -322,3 +322,12 @@ def test_a_picture_is_drawn_where_it_shows_a_pattern(wrong, rows):
     for place in wrong:
         got[place] += 9 + sum(place)
     assert compare(got, EXPECTED).picture == rows
+
+
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [(0.89, "11 % 小さすぎます"), (6.0, "6 倍も大きい値です"), (0.5, "2 分の 1 しかありません")],
+)
+def test_the_same_is_said_in_japanese(got, words):
+    with speaking("ja"):
+        assert words in said(got, 1.0)
