@@ -5,6 +5,7 @@ Students' notebooks import these names:
     check("clip_gradients")              # test an exercise; shows a card with points and likely causes
     check()                              # the progress in all exercises
     hint("clip_gradients")               # one hint for the first check that fails
+    example("clip_gradients")            # the input of that check, to run by hand
     with waiting_for("clip_gradients"):  # a cell that needs the exercise; says so while it is not written
         ...
     use_language("en")                   # the language of messages
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from autograder.locale import use_language
 
 if TYPE_CHECKING:
-    from autograder.student.notebook import check, hint, use_exercises, waiting_for
+    from autograder.student.notebook import check, example, hint, use_exercises, waiting_for
 
 __version__ = "0.1.0"
-__all__ = ["check", "hint", "use_exercises", "use_language", "waiting_for"]
+__all__ = ["check", "example", "hint", "use_exercises", "use_language", "waiting_for"]
 
 
 def __dir__() -> list[str]:

@@ -53,7 +53,7 @@
 # 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
 # 2. 解答セルを実行します。
 # 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すための手がかりがその場で出ます。部分点もあります。何度実行してもかまいません。
-# 4. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。
+# 4. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中の `print` も、カードに出ます。
 #
 # `check()` のように名前を書かずに実行すると、すべての演習の進み具合と、次に取り組む演習が一覧で表示されます。
 #
@@ -75,7 +75,7 @@ import matplotlib_fontja  # 日本語フォントを同梱しているので、�
 import numpy as np
 from cycler import cycler
 
-from autograder import check, hint, use_language, waiting_for
+from autograder import check, example, hint, use_language, waiting_for
 from autograder.layers import (
     Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
 )

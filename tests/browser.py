@@ -178,7 +178,7 @@ class OpenNotebook:
 
     def card(self, name: str) -> Locator:
         """Run the cell and give the card that it shows."""
-        card = self.run(name).get_by_role("group")
+        card = self.run(name).get_by_role("group").first  # what is folded within it is a group as well
         expect(card).to_be_visible()
         return card
 

@@ -95,7 +95,7 @@ def _result(random_: random.Random) -> SubmissionResult:
             if difficulty == number == 0:  # a check without spread
                 items.append(_item(check, Outcome.PASSED, 1.0))
             elif stuck:
-                items.append(_item(check, Outcome.NOT_ATTEMPTED, 0.0, "Not written yet."))
+                items.append(_item(check, Outcome.NOT_ATTEMPTED, 0.0, "Nothing here yet."))
             elif passes:
                 items.append(_item(check, Outcome.PASSED, 1.0))
             else:

@@ -10,6 +10,7 @@ import pytest
 from conftest import EXERCISES
 from playwright.sync_api import expect
 
+from autograder.exercises import hand_graded
 from source.release import NOTEBOOK
 from tests.browser import (
     DARK,
@@ -85,7 +86,7 @@ def test_an_exercise_is_checked_and_put_right(notebook):
     notebook.run("batch_norm")
     card = notebook.card("check_batch_norm_forward")
     expect(card).to_have_accessible_name("Result of batch_norm_forward")
-    expect(card.get_by_role("row").filter(has_text=EPS)).to_contain_text("✗ failed")
+    expect(card.get_by_role("listitem").filter(has_text=EPS)).to_contain_text("✗ failed")
     expect(card).to_contain_text("3 / 4 points")
     expect(card).to_contain_text("Likely cause: eps is added to the standard deviation, outside the root.")
     expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 16 of 35 elements"))
@@ -93,9 +94,32 @@ def test_an_exercise_is_checked_and_put_right(notebook):
     notebook.write("batch_norm", RIGHT["batch_norm"])
     notebook.run("batch_norm")
     card = notebook.card("check_batch_norm_forward")
-    expect(card.get_by_role("row").filter(has_text=EPS)).to_contain_text("✓ passed")
+    card.get_by_text("5 of 5 passed").click()
+    expect(card.get_by_role("listitem").filter(has_text=EPS)).to_contain_text("✓ passed")
     expect(card).to_contain_text("4 / 4 points")
+    expect(card).to_contain_text("Next: clip_gradients (2.2 Gradient clipping)")
     expect(card).not_to_contain_text("✗")
+
+
+def test_a_card_names_the_cell_and_leads_back_to_the_lesson(notebook):
+    notebook.write("batch_norm", EPS_OUTSIDE)
+    prompt = notebook.run("batch_norm").locator("xpath=ancestor::*[contains(@class, 'jp-Cell')]")
+    number = prompt.locator(".jp-InputPrompt").inner_text().strip("[]: ")
+    card = notebook.card("check_batch_norm_forward")
+    expect(card).to_contain_text(f"Judged: BatchNorm from cell [{number}].")
+    card.get_by_role("link", name="8.1 Implementing Batch Normalization").click()
+    expect(notebook.page.get_by_role("heading", name="8.1 Implementing Batch Normalization")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [600, 900, 1400])
+def test_a_card_fits_into_a_narrow_window(notebook, width):
+    notebook.write("batch_norm", EPS_OUTSIDE)
+    notebook.run("batch_norm")
+    notebook.page.set_viewport_size({"width": width, "height": 900})
+    notebook.page.keyboard.press("ControlOrMeta+B")  # without the list of files
+    card = notebook.card("check_batch_norm_forward")
+    assert overflow(card) <= 0
+    assert card.evaluate("card => card.getBoundingClientRect().right") <= width
 
 
 def test_a_card_can_be_read_in_dark_and_light(notebook):
@@ -116,7 +140,7 @@ def test_the_overview_and_hints_show_themselves(notebook):
     notebook.add_below("check_clip_gradients", "check()")
     overview = notebook.card("check()")
     expect(overview).to_have_accessible_name("Your progress")
-    expect(overview.get_by_role("row")).to_have_count(1 + len(EXERCISES))
+    expect(overview.get_by_role("row")).to_have_count(1 + len(EXERCISES) + len(hand_graded(ASSIGNMENT)))
     expect(overview.get_by_role("row").filter(has_text="clip_gradients")).to_contain_text("nothing written yet")
     assert overflow(overview) <= 0
     asked = 'hint("clip_gradients")'
@@ -131,7 +155,7 @@ def test_the_japanese_edition_starts_and_answers_in_japanese(page, desk):
     expect(notebook.run("setup")).to_contain_text("環境セットアップ完了")
     card = notebook.card("check_clip_gradients")
     expect(card).to_have_attribute("lang", "ja")
-    expect(card).to_contain_text("未着手")
+    expect(card).to_contain_text("定義されていません")
 
 
 # --- an instructor ----------------------------------------------------------------------------------------------------

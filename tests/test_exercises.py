@@ -121,7 +121,7 @@ def stub(*_args, **_kwargs):
 def test_the_stub_has_attempted_nothing(name):
     result = grade(name, {EXERCISES[name].defines: stub})
     assert {(item.outcome, item.points, item.message) for item in result.items} == {
-        (Outcome.NOT_ATTEMPTED, 0.0, "Not written yet.")
+        (Outcome.NOT_ATTEMPTED, 0.0, "Nothing here yet.")
     }
 
 
@@ -882,7 +882,7 @@ def test_one_case_that_was_attempted_makes_the_check_attempted(exercise):
 def test_what_needs_something_that_was_not_attempted_is_not_attempted_either(exercise):
     stub = {"value": Raised("NotImplementedError", ("NotImplementedError",), ""), "more": 10}
     found = judge(exercise, [trial(stub)]).items[1]
-    assert (found.outcome, found.points, found.message) == (Outcome.NOT_ATTEMPTED, 0.0, "Not written yet.")
+    assert (found.outcome, found.points, found.message) == (Outcome.NOT_ATTEMPTED, 0.0, "Nothing here yet.")
 
 
 def test_a_check_is_judged_on_its_own_groups_alone(exercise):

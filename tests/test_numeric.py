@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from autograder.checks.expect import describe, size_of_error
 from autograder.checks.numeric import TOLERANCE, central_differences, compare
 from autograder.locale import speaking
 
@@ -237,3 +238,96 @@ def test_exploded_values_are_compared_without_a_warning(got, expected):
 
 def test_a_factor_is_seen_between_huge_values():
     assert compare(HUGE / 3, HUGE).pattern == "every element is 0.3333 times the right value"
+
+
+# --- in words ------------------------------------------------------------------------------------------------------
+
+
+def said(got, expected, scale=None):
+    """What a student reads of two different values."""
+    return describe("y", compare(np.array(got), np.array(expected), scale))
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "words"),
+    [
+        (0.89, 1.0, "11 % too small"),
+        (-1.11, -1.0, "11 % too large"),
+        (6.0, 2.0, "3 times too large"),
+        (2.0, 6.0, "3 times too small"),
+        (1.001, 1.0, "0.1 % too large"),
+        (34.0, 1.0, ""),
+        (1e-9, 1.0, ""),
+        (1.00005, 1.0, ""),  # both numbers show it
+        (0.5, -1.0, ""),
+        (1.0, 0.0, ""),
+        (np.inf, 1.0, ""),
+    ],
+)
+def test_by_how_much_a_value_is_off_is_said_in_words_where_they_help(got, expected, words):
+    assert size_of_error(compare(got, expected)) == words
+    assert "scale" not in said(got, expected)
+
+
+def test_nothing_is_said_of_the_ratio_to_a_value_that_only_rounding_made():
+    assert said([1.0, 0.4], [1.0, 1e-17]) == "y[1] is 0.4, but 1e-17 was expected; 1 of 2 elements is off."
+
+
+@pytest.mark.parametrize(
+    ("got", "count"),
+    [([2.0, 1.0, 1.0], "1 of 3 elements is off"), ([2.0, 5.0, 1.0], "2 of 3 elements are off")],
+)
+def test_one_element_is_and_several_are(got, count):
+    assert count in said(got, [1.0, 1.0, 1.0])
+
+
+def test_every_element_is_said_of_all_and_no_fewer():
+    expected = np.array([100.0, 0.01, 0.01])
+    assert "all 3 elements are off; every element is 0.5 times" in said(expected / 2, expected)
+    assert "every" not in said([50.0, 0.01, 0.01], expected)
+    assert "everywhere" not in said([-100.0, 0.01, 0.01], expected)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "words"),
+    [
+        (-0.0, 2.0, "y is 0, but 2 was expected."),
+        (1.0, -0.0, "y is 1, but 0 was expected."),
+        (1 + 2e-5, 1.0, "y is 1.00002, but 1 was expected."),
+        (1 + 2e-9, 1.0, None),
+        (np.nan, np.nan, "y is nan; it contains NaN."),
+    ],
+)
+def test_two_numbers_can_be_told_apart_or_are_not_compared(got, expected, words):
+    assert (compare(got, expected) and said(got, expected)) == words
+
+
+def test_where_both_are_nan_another_place_is_shown():
+    assert said([np.nan, 1.0, 5.0], [np.nan, 1.0, 2.0]).startswith("y[2] is 5, but 2 was expected; 2.5 times too large")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rows"),
+    [
+        ([(0, 1), (1, 1)], ("·█·", "·█·")),
+        ([(1, 0), (1, 1), (1, 2)], ("···", "███")),
+        ([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)], ()),
+        ([(0, 0), (0, 1), (1, 2)], ()),
+        ([(1, 1)], ()),
+    ],
+    ids=["a column", "a row", "everything", "no pattern", "one element"],
+)
+def test_a_picture_is_drawn_where_it_shows_a_pattern(wrong, rows):
+    got = EXPECTED.copy()
+    for place in wrong:
+        got[place] += 9 + sum(place)
+    assert compare(got, EXPECTED).picture == rows
+
+
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [(0.89, "11 % 小さすぎます"), (6.0, "6 倍も大きい値です"), (0.5, "2 分の 1 しかありません")],
+)
+def test_the_same_is_said_in_japanese(got, words):
+    with speaking("ja"):
+        assert words in said(got, 1.0)

@@ -182,7 +182,12 @@ def test_students_commands_work_with_what_is_in_the_notebook(course):
         return command(*arguments, environment=environment(course.ours)).stdout
 
     checked = said("check", notebook)
-    assert f"{ALL} / {ALL}" in checked and "12 / 12" in checked and "gradient_profile" not in checked
+    assert (
+        f"{ALL} / {ALL + 3 + 2 + 2}" in checked
+        and "12 / 12" in checked
+        and "own_question" in checked
+        and "gradient_profile" not in checked
+    )
     options = ("--lang", "en", "--out", course.ours / "packed.zip")
     packed = said("pack", notebook, *options)
     assert "missing" not in packed and "gradient_profile" not in packed
@@ -214,7 +219,9 @@ def kernel(course, monkeypatch):
 
 
 def test_the_overview_in_a_notebook_lists_its_exercises_with_their_points(kernel):
-    exercises = {result.id: result.max for result in check().results}
+    overview = check()
+    assert f"/ {ALL + 3 + 2 + 2} points" in repr(overview) and "own_question" in repr(overview)
+    exercises = {result.id: result.max for result in overview.results}
     assert exercises["clip_gradients"] == 12 and exercises["gradient_monitor"] == 1
     assert "gradient_profile" not in exercises and len(exercises) == 6
 

@@ -59,6 +59,7 @@ def test_finished_work_is_packed_as_it_is_without_a_warning(write_notebook, pack
     notebook = write_notebook(finished(), "my work.ipynb")
     code, said = pack(notebook)
     assert code == 0 and "!" not in said
+    assert f"So far: 36 / 40 points. Still open, to be graded by hand: {PLOT} (2), {FINDINGS} (2)." in said
     with zipfile.ZipFile("gradient_pathology.zip") as archive:
         assert archive.namelist() == [NB]
         assert archive.read(NB) == notebook.read_bytes()
@@ -180,7 +181,8 @@ def test_of_a_notebook_as_it_was_handed_out_everything_is_named(pack, edition):
 def test_the_hand_graded_cells_are_those_of_the_release(edition):
     cells = json.loads((RELEASE / edition / NB).read_text(encoding="utf-8"))["cells"]
     marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
-    assert hand_graded(ASSIGNMENT) == tuple(m["grade_id"] for m in marks if m.get("grade") and m.get("solution"))
+    released = {m["grade_id"]: m["points"] for m in marks if m.get("grade") and m.get("solution")}
+    assert list(hand_graded(ASSIGNMENT).items()) == list(released.items())
 
 
 def without_marks(notebook):

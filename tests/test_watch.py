@@ -153,7 +153,7 @@ def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
     path = write_notebook(small_notebook(clip_gradients=WRONG_CLIP))
     watching = watch(path)
     first = watching.next_check()
-    assert "total_norm is 0" in first and "\x1b" not in first  # no terminal, no clearing
+    assert "total_norm is 0" in first and "press Ctrl-C to stop" in first and "\x1b" not in first
 
     path.write_text('{"cells": [')
     assert "not JSON" in watching.next_check()
@@ -161,15 +161,29 @@ def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
     path.unlink()
     assert "cannot be read" in watching.next_check()
 
+    monitor = "class GradientMonitor:\n    pass"
+    path.write_text(json.dumps(small_notebook(gradient_monitor=monitor)))
+    changes = watching.next_check()
+    assert "clip_gradients 0 → 6\n" in changes and "gradient_monitor 4 → 0\ngradient_monitor: 0 / 4" in changes
+    assert "batch_norm" not in changes and "32 / 40 points. Next: gradient_monitor. Checked at" in changes
+
+    path.write_text(json.dumps(small_notebook(gradient_monitor=monitor + "\n")))
+    (running, line) = watching.next_check().splitlines()
+    assert "Running" in running and line.startswith("32 / 40 points. Next: gradient_monitor. Checked at")
+
     path.write_text(json.dumps(small_notebook()))
-    assert "36 / 36" in watching.next_check()
+    (_running, change, line) = watching.next_check().splitlines()
+    assert change == "gradient_monitor 0 → 4"
+    assert line.startswith(
+        "36 / 40 points. Still open, to be graded by hand: depth_study_plot (2), depth_study_findings"
+    )
 
     code, rest = watching.interrupt()
     assert code == 0 and "No longer watching." in rest and "Traceback" not in rest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
-def test_a_terminal_is_cleared_for_each_check(write_notebook):
+def test_a_terminal_keeps_what_was_said(write_notebook):
     import pty
 
     screen, terminal = pty.openpty()
@@ -181,6 +195,6 @@ def test_a_terminal_is_cleared_for_each_check(write_notebook):
             shown += os.read(screen, 1000)
         process.send_signal(signal.SIGINT)
     assert process.returncode == 0
-    assert shown.index(b"\x1b[2J") < shown.index(b"not JSON")
+    assert b"\x1b[2J" not in shown and b"not JSON" in shown
     os.close(screen)
     os.close(terminal)

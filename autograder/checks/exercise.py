@@ -53,6 +53,7 @@ class Observation:
     Attributes:
         values: the yielded values.
         stopped: the exception that ended the probe, or None.
+        printed: the first lines that the student's code printed, at most `MOST_LINES` and `MOST_PRINTED` characters.
         read: the names that were read since this set was last emptied: a check's verdict depends on these.
 
     >>> seen = Observation({"ratio": 0.5})
@@ -60,9 +61,10 @@ class Observation:
     (0.5, None)
     """
 
-    def __init__(self, values: Mapping[str, Any], stopped: Raised | None = None) -> None:
+    def __init__(self, values: Mapping[str, Any], stopped: Raised | None = None, printed: str = "") -> None:
         self.values = dict(values)
         self.stopped = stopped
+        self.printed = printed
         self.read: set[str] = set()
 
     def __getitem__(self, name: str) -> Any:
@@ -82,7 +84,7 @@ class Observation:
 
     def to_data(self) -> dict[str, Any]:
         """This observation as plain data."""
-        return {"values": self.values, "stopped": self.stopped}
+        return {"values": self.values, "stopped": self.stopped} | ({"printed": self.printed} if self.printed else {})
 
     @classmethod
     def from_data(cls, data: Any) -> Observation:
@@ -91,7 +93,9 @@ class Observation:
             raise ValueError("not an observation")
         if data.get("stopped") is not None and type(data["stopped"]) is not Raised:
             raise ValueError("not an observation")
-        return cls(data["values"], data["stopped"])
+        if type(data.get("printed", "")) is not str:
+            raise ValueError("not an observation")
+        return cls(data["values"], data["stopped"], first_lines(data.get("printed", "")))
 
 
 class Stopped(str):
@@ -169,6 +173,7 @@ class Exercise:
         title: what students read beside the id, in English; the catalogue has the translation.
         solution: grade_id of the cell that the student fills in; by default the exercise's id.
         defines: the name that this cell must define; by default `solution`.
+        example: what a student gets of a case to run by hand, by name; by default its fields.
         checks: in the order in which students see them.
 
         >>> square = Exercise("square", Case, {"numbers": draw_numbers}, probe)
@@ -185,6 +190,7 @@ class Exercise:
     title: str = ""
     solution: str = ""
     defines: str = ""
+    example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -252,18 +258,21 @@ class Exercise:
     def observe(self, implementation: Implementation, case: Any) -> Observation:
         """What `probe` sees of `implementation` on `case`.
 
-        Values are copied as they are yielded, so that code that reuses its arrays cannot change them later. Prints and
-        warnings are dropped, and the global random state is restored, see `keep_random_state`.
+        Values are copied as they are yielded, so that code that reuses its arrays cannot change them later. Only the
+        first prints are kept, warnings are dropped, and the global random state is restored, see `keep_random_state`.
         """
         values: dict[str, Any] = {}
-        with _quiet(), keep_random_state():
+        with _quiet() as printed, keep_random_state():
             np.random.seed(RANDOM_STATE)
             try:
                 for name, value in self.probe(implementation, case):
                     values[name] = simplify(value)
             except (Exception, SystemExit, GeneratorExit) as error:
-                return Observation(values, Raised.of(error))
-        return Observation(values)
+                return Observation(values, Raised.of(error), printed.text)
+            except BaseException as error:  # it was cut off: nothing else is left to look at
+                error.add_note(printed.text)
+                raise
+        return Observation(values, printed=printed.text)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -274,23 +283,44 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return Raised.of(error)
 
 
-class _Void(io.TextIOBase):
-    """A text stream that drops everything."""
+MOST_LINES, MOST_PRINTED = 10, 500
+"""A student who prints in a loop wants to see the first rounds."""
+
+
+def first_lines(text: str) -> str:
+    """The beginning of what was printed, with "..." for the rest."""
+    lines = text[: MOST_PRINTED + 1].splitlines()
+    shown = "\n".join(lines[:MOST_LINES])[:MOST_PRINTED].rstrip()
+    return shown + "\n..." * (len(lines) > MOST_LINES or len(text) > MOST_PRINTED) if shown else ""
+
+
+class _Printed(io.TextIOBase):
+    """A text stream that keeps its beginning and drops the rest."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._kept = most, ""
 
     def write(self, text: str) -> int:
+        if len(self._kept) < self._most:
+            self._kept += str.__str__(text)[: self._most - len(self._kept)]
         return len(text)
+
+    @property
+    def text(self) -> str:
+        return first_lines(self._kept)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Iterator[_Printed]:
+    printed = _Printed(MOST_PRINTED + 1)
     with (
-        contextlib.redirect_stdout(_Void()),
-        contextlib.redirect_stderr(_Void()),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(_Printed(0)),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):
         warnings.simplefilter("ignore")
-        yield
+        yield printed
 
 
 _is_kept = False

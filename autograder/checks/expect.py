@@ -27,8 +27,15 @@ def kind_of(value: Any) -> str:
         texts = any(type(item) is str for item in value)
         about = _("a {type} of length {n} that holds texts") if texts else _("a {type} of length {n}")
         return about.format(type=type(value).__name__, n=len(value))
-    if type(value) in (int, float, bool, str):
-        return f"{type(value).__name__} {value!r:.60}"
+    if type(value) in (bool, np.bool_):
+        return str(value)
+    if type(value) in (int, float) or isinstance(value, np.number):
+        return _("one number, {value:.6g}").format(value=value + 0.0)
+    if type(value) is str:
+        return _("the text {text}").format(text=f"{value!r:.60}")
+    if type(value) is dict:
+        keys = ", ".join(f"{key!r:.30}" for key in list(value)[:8])
+        return _("a dict with the keys {keys}").format(keys=keys) if value else _("an empty dict")
     return type(value).__name__
 
 
@@ -90,9 +97,8 @@ def pair(function: str, value: Any, ending: str) -> None:
     """
     returned(function, value, ending)
     if not is_pair(value):
-        kind = _("one number") if type(value) in (int, float) or isinstance(value, np.number) else kind_of(value)
         text = _("{function} returned {kind}; two values are asked for: `{ending}`.")
-        raise Failed(text.format(function=function, kind=kind, ending=ending), unwritten=True)
+        raise Failed(text.format(function=function, kind=kind_of(value), ending=ending), unwritten=True)
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -185,16 +191,62 @@ def same(one: Any, other: Any) -> bool:
 
 
 def describe(name: str, mismatch: Mismatch) -> str:
-    """A mismatch in words: where, the value, the expected value, the error, the count, and any pattern."""
+    """A mismatch in words: where, the value, the expected value, by how much, the count, and any pattern."""
     where = f"{name}[{', '.join(map(str, mismatch.index))}]" if mismatch.index else name
-    digits = 6 if mismatch.error > 1e-3 else 10  # enough to show the difference
-    got, expected = (f"{value + 0.0:.{digits}g}" for value in (mismatch.got, mismatch.expected))  # no -0
-    parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
-    if np.isfinite(mismatch.error):
-        parts.append(_("the error is {error:.2g} times the natural scale").format(error=mismatch.error))
-    if mismatch.index:
-        wrong = round(mismatch.share * mismatch.size)
-        parts.append(_("{wrong} of {n} elements are off").format(wrong=wrong, n=mismatch.size))
-    if mismatch.pattern:
-        parts.append(mismatch.pattern)
-    return _("{statements}.").format(statements=_("; ").join(parts))
+    got, expected = _told_apart(mismatch.got, mismatch.expected)
+    if got == expected:
+        parts = [_("{where} is {got}").format(where=where, got=got)]
+    else:
+        parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
+    wrong = round(mismatch.share * mismatch.size)
+    statements = [
+        size_of_error(mismatch),
+        _some_are_off(wrong, mismatch.size) if mismatch.index and mismatch.size > 1 else "",
+        mismatch.pattern,
+    ]
+    return _("{statements}.").format(statements=_("; ").join([*parts, *filter(None, statements)]))
+
+
+def _told_apart(got: float, expected: float) -> tuple[str, str]:
+    """Both numbers, with as many digits as their difference needs; equal texts only for equal numbers."""
+    for digits in (6, 10, 17):
+        # + 0.0: of two zeros one may be negative.
+        one, other = f"{got + 0.0:.{digits}g}", f"{expected + 0.0:.{digits}g}"
+        if one != other and (digits > 6 or abs(got - expected) > 1e-3 * abs(expected)):
+            break
+    return one, other
+
+
+MOST_TIMES = 10
+"""Numbers further apart are of two kinds, and their ratio helps nobody."""
+
+
+def size_of_error(mismatch: Mismatch) -> str:
+    """By how much a value is too large or too small, in words; "" where these say no more than both numbers.
+
+    >>> size_of_error(compare(0.89, 1.0))
+    '11 % too small'
+    """
+    got, expected = mismatch.got, mismatch.expected
+    scale = abs(got - expected) / mismatch.error if mismatch.error > 0 else np.nan
+    if not np.isfinite(scale) or abs(expected) < 0.01 * scale or got * expected <= 0:
+        return ""
+    ratio = got / expected
+    if not 1 / MOST_TIMES <= ratio <= MOST_TIMES:
+        return ""
+    if ratio >= 2:
+        return _("{factor:.2g} times too large").format(factor=ratio)
+    if ratio <= 0.5:
+        return _("{factor:.2g} times too small").format(factor=1 / ratio)
+    percent = f"{100 * abs(ratio - 1):.2g}"
+    if float(percent) < 0.01:
+        return ""
+    return (_("{percent} % too large") if ratio > 1 else _("{percent} % too small")).format(percent=percent)
+
+
+def _some_are_off(wrong: int, n: int) -> str:
+    if wrong == n:
+        return _("all {n} elements are off").format(n=n)
+    if wrong == 1:
+        return _("1 of {n} elements is off").format(n=n)
+    return _("{wrong} of {n} elements are off").format(wrong=wrong, n=n)

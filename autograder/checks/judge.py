@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,8 @@ class _Finding:
     message: str
     picture: tuple[str, ...] = ()
     unwritten: bool = False
+    printed: str = ""
+    case: Any = None
 
 
 def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
@@ -65,11 +67,14 @@ def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Finger
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
-def interrupted(exercise: Exercise, reason: str) -> ExerciseResult:
+def interrupted(exercise: Exercise, reason: str, printed: str = "") -> ExerciseResult:
     """The result of an exercise whose code ended, with or without an error, before it could be observed."""
     ending = reason.ending if isinstance(reason, Stopped) else None
     outcome = Outcome.STOPPED if ending else Outcome.RAISED
-    items = (Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason)) for check in exercise.checks)
+    items = (
+        Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason), printed=printed)
+        for check in exercise.checks
+    )
     return ExerciseResult(exercise.id, tuple(items), ending=ending)
 
 
@@ -99,9 +104,12 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
         words = _cause_in_words(causes)
         return item(
             first.outcome,
-            message="\n".join([first.message, *words.values()]),
+            message="\n".join(filter(None, [words.get("cause"), first.message, words.get("question")])),
             causes=tuple(cause.id for cause in causes),
             picture=first.picture,
+            printed=first.printed,
+            case=first.case,
+            unwritten=first.unwritten,
             **words,
         )
     if findings:
@@ -143,6 +151,11 @@ def alternatives(causes: Iterable[str]) -> str:
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
     """What `check` finds in `trial`; None if it passes."""
+    found = _find(check, trial)
+    return replace(found, printed=trial.seen.printed, case=trial.case) if found and trial.public else found
+
+
+def _find(check: Check, trial: Trial) -> _Finding | None:
     trial.seen.read.clear()
     try:
         check.test(trial.case, trial.seen, trial.expected)
@@ -161,7 +174,7 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
         message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
         return _Finding(Outcome.NOT_ATTEMPTED, message)
     if raised.is_a("NotImplementedError"):
-        return _Finding(Outcome.NOT_ATTEMPTED, _("Not written yet."))
+        return _Finding(Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     return _Finding(Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
 

@@ -66,7 +66,8 @@ class Mismatch:
         share: the share of elements beyond the tolerance.
         size: the number of elements.
         pattern: words for a pattern of the error, or "".
-        picture: the errors, one string per row of the array, in the characters of `SHADES`.
+        picture: the errors, one string per row of the array, in the characters of `SHADES`; empty if they have no
+            pattern.
     """
 
     index: tuple[int, ...]
@@ -123,7 +124,8 @@ def compare(
         return None
     error = np.where(np.isfinite(error), error, np.inf)
     wrong = error > tolerance
-    index = np.unravel_index(np.argmax(error), error.shape)
+    # Where both are NaN nobody can see a difference: any other place says more.
+    index = np.unravel_index(np.argmax(np.where(np.isnan(got) & np.isnan(expected), tolerance, error)), error.shape)
     return Mismatch(
         index=tuple(int(i) for i in index),
         got=float(got[index]),
@@ -132,7 +134,7 @@ def compare(
         share=float(wrong.mean()),
         size=error.size,
         pattern=_pattern(got, expected, np.broadcast_to(scale, expected.shape), wrong, tolerance),
-        picture=_picture(error, tolerance),
+        picture=_picture(error, wrong),
     )
 
 
@@ -150,11 +152,18 @@ def watch() -> Iterator[list[float]]:
         _watching.remove(errors)
 
 
-def _picture(error: np.ndarray, tolerance: float) -> tuple[str, ...]:
-    if error.ndim not in (1, 2) or error.size < 2:
+def _picture(error: np.ndarray, wrong: np.ndarray) -> tuple[str, ...]:
+    """Some lines of the array are right and others are not: the picture shows which, and says nothing otherwise."""
+    if error.ndim != 2 or wrong.sum() < 2 or not (_some(wrong, axis=0) or _some(wrong, axis=1)):
         return ()
-    shades = np.searchsorted([tolerance, 1e-3, 0.1, 1.0], np.atleast_2d(error)[:MAX_PICTURE, :MAX_PICTURE])
+    shades = np.where(wrong, 1 + np.searchsorted([1e-3, 0.1, 1.0], error), 0)[:MAX_PICTURE, :MAX_PICTURE]
     return tuple("".join(SHADES[shade] for shade in row) for row in shades)
+
+
+def _some(wrong: np.ndarray, axis: int) -> list[int]:
+    """The lines across `axis` that have a wrong element; empty if every line has one."""
+    bad = wrong.any(axis=axis)
+    return [] if bad.all() else [int(i) for i in np.flatnonzero(bad)]
 
 
 @np.errstate(all="ignore")
@@ -170,9 +179,9 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
 
     if got.size > 1 and not got.any():
         return _("everything is zero")
-    if explains(-expected):
+    if wrong.all() and explains(-expected):
         return _("the sign is wrong everywhere")
-    if got.size > 1:
+    if got.size > 1 and wrong.all():
         unit = expected / scale
         factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
         if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and explains(factor * expected):
@@ -181,7 +190,8 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
         rows, columns = got.shape
         if rows == columns and rows > 1 and explains(expected.T):
             return _("it is the transpose of the right array")
-        bad_columns = np.flatnonzero(wrong.any(axis=0))
-        if columns > 1 and len(bad_columns) < columns:
-            return _("only some columns are wrong: {columns}").format(columns=", ".join(map(str, bad_columns)))
+        if wrong.sum() > 1 and (bad := _some(wrong, axis=0)):
+            return _("only some columns are wrong: {columns}").format(columns=", ".join(map(str, bad)))
+        if wrong.sum() > 1 and (bad := _some(wrong, axis=1)):
+            return _("only some rows are wrong: {rows}").format(rows=", ".join(map(str, bad)))
     return ""

@@ -34,10 +34,13 @@ class Item:
     Attributes:
         sentence: the requirement, in the student's language.
         points, max: earned and possible.
-        message: what was seen, then `cause` and `question` if there is a cause; "" if the check passed.
+        message: what a student is told: `cause`, what was seen, `question`; "" if the check passed.
         causes: ids of the known mistakes that explain it equally well; usually none or one.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
-        cause, question: the last lines of the message, or "": the likely cause, and a question about it.
+        cause, question: the first and the last lines of the message, or "": the likely cause, and a question about it.
+        printed: the first lines that the student's code printed in the case that failed.
+        unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
+        case: the case that failed, if it is a public one; it is in no file.
     """
 
     id: str
@@ -50,6 +53,9 @@ class Item:
     picture: tuple[str, ...] = ()
     cause: str = ""
     question: str = ""
+    printed: str = ""
+    unwritten: bool = False
+    case: Any = field(default=None, compare=False, repr=False)
 
     @property
     def full(self) -> bool:
@@ -59,7 +65,8 @@ class Item:
     @property
     def seen(self) -> str:
         """The message without cause and question."""
-        return self.message.removesuffix(f"\n{self.cause}\n{self.question}") if self.cause else self.message
+        seen = self.message.removeprefix(self.cause).removeprefix("\n") if self.cause else self.message
+        return seen.removesuffix(self.question).removesuffix("\n") if self.question else seen
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""
@@ -102,6 +109,11 @@ class ExerciseResult:
     def full(self) -> bool:
         """Whether every check earned all points."""
         return all(item.full for item in self.items)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing is written yet."""
+        return bool(self.items) and all(item.outcome is Outcome.NOT_ATTEMPTED for item in self.items)
 
     @property
     def share(self) -> float:

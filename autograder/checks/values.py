@@ -7,8 +7,12 @@ model as bytes.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import linecache
 import os
+import re
+import sys
 import traceback
 from array import array as TypedArray
 from collections.abc import Iterable
@@ -47,7 +51,7 @@ class Raised:
     Attributes:
         type: the exception's class name.
         bases: the names of its class and all base classes.
-        message: its text.
+        message: its text, with what Python suggests instead of an unknown name.
         line: the line number in the student's cell, 0 if unknown.
         source: that line, "" if unknown.
     """
@@ -72,12 +76,24 @@ class Raised:
             message = str.__str__(str(error))
         except (Exception, SystemExit):  # a student's __str__ may itself be broken
             message = ""
+        message += _suggestion(error, message)
         names = tuple(_class_name(base) for base in type(error).__mro__ if base is not object)
         return cls(names[0], names, message[:MAX_MESSAGE], line, source[:MAX_LINE])
 
     def is_a(self, *names: str) -> bool:
         """Whether the exception is one of the named classes or derived from one."""
         return any(name in self.bases for name in names)
+
+
+def _suggestion(error: BaseException, message: str) -> str:
+    """Python's ". Did you mean: 'x'?", which it adds only where it prints an uncaught error; "" if there is none."""
+    if not isinstance(error, (AttributeError, NameError, ImportError)):
+        return ""
+    printed = io.StringIO()
+    with suppress(Exception, SystemExit), contextlib.redirect_stderr(printed):
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    found = re.search(r"\. Did you (?:mean|forget)\b[^\n]{1,200}\?\s*\Z", printed.getvalue())
+    return found[0].rstrip() if found and found[0].rstrip() not in message else ""
 
 
 def simplify(value: Any) -> Any:

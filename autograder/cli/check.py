@@ -10,12 +10,12 @@ from typing import Any
 from autograder.checks.results import SubmissionResult, results_file
 from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
 from autograder.cli.options import add_json, write_json
-from autograder.grading.grade_submission import grade_submission
+from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.locale import _, use_language
 from autograder.notebooks.attachments import files_beside
-from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
-from autograder.report.console import print_submission, running_notebook
-from autograder.report.text import printable
+from autograder.notebooks.submission import Submission, UnreadableNotebook, read_notebook, submission_of
+from autograder.report.console import print_changes, print_submission, running_notebook, say
+from autograder.report.overview import total, what_is_next
 
 
 def add(commands: Any) -> None:
@@ -38,6 +38,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _once(options: argparse.Namespace) -> int:
+    submission, graded = _graded(options)
+    print_submission(graded.result, graded.cell_errors, submission.by_hand)
+    if submission.missing:
+        return UNUSABLE
+    return FULL if all(check.full for check in graded.result.checks.values()) else NOT_FULL
+
+
+def _graded(options: argparse.Namespace) -> tuple[Submission, Graded]:
     path: Path = options.notebook
     try:
         submission = submission_of(read_notebook(path), str(path))
@@ -48,34 +56,37 @@ def _once(options: argparse.Namespace) -> int:
     use_language(submission.language)
     with running_notebook():
         graded = grade_submission(submission, files=files_beside(path))
-    result = graded.result
-    write_json(options.json, results_file(submission.assignment, graded.isolation, {path.stem: result}))
-    print_submission(result, graded.cell_errors)
-    if submission.missing:
-        return UNUSABLE
-    return FULL if all(check.full for check in result.checks.values()) else NOT_FULL
+    write_json(options.json, results_file(submission.assignment, graded.isolation, {path.stem: graded.result}))
+    return submission, graded
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """Check the notebook now and whenever it is saved; the warm parent stays running."""
+    """Check the notebook now, and show what changed whenever it is saved; the warm parent stays running."""
     import time
-
-    from rich.console import Console
 
     from autograder.cli.saves import saves
 
-    console = Console(highlight=False)
+    before = None
     try:
         for _save in saves(options.notebook):
-            console.clear()  # which does nothing where the output is no terminal
             start = time.perf_counter()
             try:
-                _once(options)
+                submission, graded = _graded(options)
             except UnreadableNotebook as error:
-                console.print(printable(str(error)), markup=False, soft_wrap=True)
-            line = _("Checked at {time} in {seconds:.1f} s. Save the notebook to check it again; press Ctrl-C to stop.")
+                state = str(error)
+            else:
+                results, by_hand = graded.result.checks.values(), submission.by_hand
+                if before is None:
+                    print_submission(graded.result, graded.cell_errors, by_hand)
+                    say(_("Save the notebook to check it again; press Ctrl-C to stop."))
+                else:
+                    print_changes(before, graded.result)
+                before = graded.result
+                points = _("{points} points.").format(points=total(results, by_hand))
+                state = f"{points} {what_is_next(results, by_hand)}"
+            line = _("Checked at {time} in {seconds:.1f} s.")
             line = line.format(time=time.strftime("%H:%M:%S"), seconds=time.perf_counter() - start)
-            console.print(line, soft_wrap=True)
+            say(f"{state} {line}")
             sys.stdout.flush()
     except KeyboardInterrupt:
         print("\n" + _("No longer watching."))

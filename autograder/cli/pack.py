@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     """Make the zip file to upload, with the notebook and the files that it uses, and list what is unfinished."""
     from autograder.notebooks.submission import notes_on_choice
     from autograder.report.console import running_notebook
-    from autograder.student.pack import not_done, package_of, write_zip
+    from autograder.report.overview import still_open, total
+    from autograder.student.pack import not_done, package_of, run_fresh, write_zip
 
     candidates = [options.notebook] if options.notebook else _notebooks_here()
     path = candidates[0]
@@ -56,12 +57,15 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
     with running_notebook():
-        warnings = not_done(package)
+        graded = run_fresh(package)
+    warnings, by_hand = not_done(package, graded), package.submission.by_hand
     for line in warnings:
         print(printable(f"! {line}"))
     if package.left_out:
         line = _("Left out because the notebook does not mention them: {names}. To pack one, use --add NAME.")
         print(printable(line.format(names=", ".join(package.left_out))))
+    so_far = _("So far: {points} points.").format(points=total(graded.result.checks.values(), by_hand))
+    print(printable(f"{so_far} {still_open(by_hand)}" if by_hand else so_far))
     renamed = _("{file} (as {name})").format(file=path.name, name=package.name)
     packed = [path.name if path.name == package.name else renamed, *package.files]
     print(printable(_("Packed: {names}").format(names=", ".join(packed))))

@@ -30,7 +30,7 @@ class Guide:
     """What helps with an exercise.
 
     Attributes:
-        section: where the lesson treats it; empty where nobody has said so.
+        section: the heading under which the lesson treats it; empty where nobody has said so.
         hints: check id -> hints, from the vaguest to the clearest.
     """
 
@@ -66,10 +66,10 @@ def exercise(exercise_id: str) -> Exercise:
     raise UnknownExercise(exercise_id)
 
 
-def hand_graded(assignment: str) -> tuple[str, ...]:
-    """grade_ids of the assignment's cells that a person grades."""
+def hand_graded(assignment: str) -> dict[str, float]:
+    """grade_id -> points of the assignment's cells that a person grades."""
     package = importlib.import_module(f"{__name__}.{assignment.replace('-', '_')}")
-    return getattr(package, "HAND_GRADED", ())
+    return getattr(package, "HAND_GRADED", {})
 
 
 @cache

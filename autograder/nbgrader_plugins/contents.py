@@ -13,7 +13,7 @@ from typing import Any
 from nbformat.notebooknode import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.exercises import assignments
+from autograder.exercises import assignments, hand_graded
 from autograder.notebooks.cells import metadata_of
 from autograder.notebooks.submission import UnreadableNotebook, submission_of
 
@@ -32,13 +32,18 @@ class TellContents(NbGraderPreprocessor):
             submission = submission_of(nb, resources["nbgrader"]["notebook"])
         except UnreadableNotebook:  # the instructor's own assignment, without exercises of the kit
             return nb, resources
-        if submission.points != {e.id: e.points for e in assignments()[submission.assignment]}:
-            _tell_kernel(nb, submission.points)
+        kit = {e.id: e.points for e in assignments()[submission.assignment]} | hand_graded(submission.assignment)
+        points = submission.points | submission.by_hand
+        if points != kit:
+            _tell_kernel(nb, points)
         return nb, resources
 
 
 def _tell_kernel(nb: NotebookNode, points: dict[str, float]) -> None:
     cell = next((c for c in nb.cells if c.cell_type == "code" and _IMPORTS_KIT.search(c.source)), None)
     if cell is not None:
-        said = ", ".join(f"{name}={worth:g}" for name, worth in points.items())
+        said = ", ".join(
+            f"{name}={worth:g}" if name.isidentifier() else f"**{{{name!r}: {worth:g}}}"
+            for name, worth in points.items()
+        )
         cell.source += f"\n\nfrom autograder import use_exercises\n\nuse_exercises({said})"

@@ -86,7 +86,7 @@ class Submission:
             cells.
         missing: grade_ids of the assignment's cells that the notebook lacks.
         points: exercise id -> points.
-        by_hand: grade_ids of the hand-graded cells.
+        by_hand: grade_id -> points of the hand-graded cells.
     """
 
     assignment: str
@@ -95,7 +95,7 @@ class Submission:
     cells: tuple[Cell, ...]
     missing: tuple[str, ...]
     points: dict[str, float] = field(default_factory=dict)
-    by_hand: tuple[str, ...] = ()
+    by_hand: dict[str, float] = field(default_factory=dict)
 
     @property
     def content(self) -> bytes:
@@ -153,6 +153,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
             cells = tuple(_code_cells(notebook, grade_ids))
             points = _points_in(notebook, assignment)
+            by_hand = set(points).difference(wanted)
             exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
             return Submission(
                 assignment,
@@ -161,7 +162,7 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
                 cells,
                 tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
                 {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
-                _in_order_of([*grade_ids, *hand_graded(assignment)], set(points).difference(wanted)),
+                {name: points[name] for name in _in_order_of([*grade_ids, *hand_graded(assignment)], by_hand)},
             )
     raise UnreadableNotebook(
         _(
@@ -270,8 +271,7 @@ def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
     released = {name: points for name, points in released_cells_of(notebook).items() if points is not None}
     if released:
         return released
-    by_hand = dict.fromkeys(hand_graded(assignment), 0.0)  # whatever these are worth
-    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | by_hand
+    kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | hand_graded(assignment)
     marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
     return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
 

@@ -59,7 +59,7 @@ def unrun_here(exercise: Exercise, namespace: Mapping[str, Any]) -> str | None:
         return _sentence(exercise, error)
     if exercise.defines in namespace:
         return None
-    return _sentence(exercise, _last_error_of(newest))
+    return _sentence(exercise, last_error_of(newest))
 
 
 def _is_undefined(exercise: Exercise, seen: list[Observation] | str) -> bool:
@@ -101,7 +101,7 @@ def _syntax_error(source: str) -> Raised | None:
     return None
 
 
-def _last_error_of(source: str) -> Raised | None:
+def last_error_of(source: str) -> Raised | None:
     """The exception that this session showed last, if it came from the cell with this text."""
 
     def is_the_cell(filename: str | None) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.checks.results import Outcome, SubmissionResult
+from autograder.checks.results import ExerciseResult, Outcome, SubmissionResult
 from autograder.locale import _
+from autograder.report.overview import open_points, open_words, total
 from autograder.report.text import exercise_text, printable
 from autograder.report.words import MARKS, points, standing
 
@@ -34,13 +35,13 @@ def running_notebook() -> Iterator[None]:
         yield
 
 
-def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
-    """Print `result`, and the errors of cells."""
-    console = Console(highlight=False)
+def say(text: str) -> None:
+    """Print one text."""
+    Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
 
-    def say(text: str) -> None:
-        console.print(printable(text), markup=False, soft_wrap=True)
 
+def print_submission(result: SubmissionResult, cell_errors: list[str], by_hand: Mapping[str, float]) -> None:
+    """Print `result`, the errors of cells, and what a person grades."""
     for exercise in result.checks.values():
         if not exercise.full:
             say(exercise_text(exercise) + "\n")
@@ -52,18 +53,39 @@ def print_submission(result: SubmissionResult, cell_errors: list[str]) -> None:
     for what in result.mended:
         say(_("Repaired: {what}").format(what=what))
     if result.checks:
-        console.print(_table(result))
+        Console(highlight=False).print(_table(result, by_hand))
     if result.message:
         say(result.message)
 
 
-def _table(result: SubmissionResult) -> Table:
+def print_changes(before: SubmissionResult, after: SubmissionResult) -> None:
+    """Print what is different `after` from `before`: a line for each exercise, and why it lacks points."""
+    for name, now in after.checks.items():
+        then = before.checks.get(name)
+        if then is None or _said(then) == _said(now):
+            continue
+        if then.score != now.score:
+            line = _("{exercise} {before:.6g} → {after:.6g}")
+            say(line.format(exercise=name, before=then.score, after=now.score))
+        if not now.full:
+            say(exercise_text(now))
+    if after.message and after.message != before.message:
+        say(after.message)
+
+
+def _said(result: ExerciseResult) -> list[tuple[Outcome, str]]:
+    return [(item.outcome, item.message) for item in result.items]
+
+
+def _table(result: SubmissionResult, by_hand: Mapping[str, float]) -> Table:
     table = Table(show_footer=True)
     table.add_column(_("Exercise"), _("Total"))
-    table.add_column(_("Points"), points(result.score, result.max), justify="right")
+    table.add_column(_("Points"), total(result.checks.values(), by_hand), justify="right")
     table.add_column(_("Checks"))
     table.add_column("")
     for exercise in result.checks.values():
         marks = "".join(f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items)
         table.add_row(escape(exercise.id), points(exercise.score, exercise.max), marks, standing(exercise))
+    for name, worth in by_hand.items():
+        table.add_row(escape(name), open_points(worth), "", open_words())
     return table

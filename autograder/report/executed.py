@@ -11,7 +11,7 @@ from autograder.notebooks.cells import metadata_of
 from autograder.notebooks.submission import Submission
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text
-from autograder.report.words import MARKS, headline, shared_message
+from autograder.report.words import MARKS, headline, read_again
 
 Outputs = dict[int, list[dict[str, Any]]]
 """Cell index -> outputs in the notebook format."""
@@ -54,7 +54,9 @@ def comments(submission: Submission, results: dict[str, ExerciseResult], mended:
 
 def _report(result: ExerciseResult) -> list[dict[str, Any]]:
     """The outputs of a test cell: the report, and the score as nbgrader reads it, a Python float."""
-    report = {"text/plain": exercise_text(result), "text/html": exercise_html(result)}
+    again = None if result.full else read_again(result.id)
+    notes = [again] if again else []
+    report = {"text/plain": exercise_text(result), "text/html": exercise_html(result, notes)}
     score = {"text/plain": repr(result.score)}
     return [
         {"output_type": "display_data", "data": report, "metadata": {}},
@@ -65,6 +67,6 @@ def _report(result: ExerciseResult) -> list[dict[str, Any]]:
 def _standing(result: ExerciseResult) -> list[str]:
     """The state of an exercise; the report with all details is below the cell."""
     lines = [f"- {headline(result)}"]
-    if not shared_message(result):
+    if not result.untouched:
         lines += [f"  - {MARKS[i.outcome]} {i.sentence}" for i in result.items if i.outcome is not Outcome.PASSED]
     return lines

@@ -22,13 +22,14 @@ from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.locale import _, current_language
 from autograder.report.words import (
     MARKS,
+    Note,
+    Story,
     legend,
     outcome_word,
     points,
-    shared_message,
     standing,
     title,
-    without_repeats,
+    untouched_words,
 )
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
@@ -52,20 +53,30 @@ _MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
+_PRINTED = f"margin: 2px 0 2px 12px; white-space: pre-wrap; background: transparent; font-family: {_MONOSPACE}"
 _CELL = "vertical-align: top; padding: 3px 8px; text-align: left; white-space: normal; line-height: 1.5"
 
 
-def exercise_html(result: ExerciseResult) -> str:
-    """A card: the state of the exercise, then one row per check, with what was seen if it failed."""
-    shared = shared_message(result)
+def exercise_html(result: ExerciseResult, notes: Iterable[Note] = ()) -> str:
+    """A card: the state of the exercise, what to look at first, the checks, and `notes`.
+
+    Checks that do not pass have a line each, with what else is known about them folded below it; those that pass, or
+    wait, share one.
+    """
+    story = Story.of(result)
     name = f" ({escape(title(result))})" if title(result) else ""
-    head = (
-        f"<p><strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.share)} "
-        f"{escape(standing(result))}{'<br>' + lines(shared) if shared else ''}</p>"
-    )
-    rows = [_row(item, with_details=not shared) for item in without_repeats(result)]
-    columns = (_("Outcome"), _("Requirement"), _("Points"))
-    return card(_("Result of {exercise}").format(exercise=result.id), head + table(columns, rows))
+    state = untouched_words(result) if result.untouched else standing(result)
+    head = f"<strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.share)} {escape(state)}"
+    parts = [f'<p style="margin: 4px 0">{head}</p>']
+    if story.first:
+        parts.append(_box(_told(story.first, first=True)))
+    if result.untouched:
+        parts.append(_folded(escape(_("What will be tested")), _list(map(_line, story.open))))
+    else:
+        parts += [_list(map(_row, story.open))] if story.open else []
+        parts += [_folded(escape(line), _list(map(_line, items))) for line, items in story.folded().items()]
+    parts += [f'<p style="margin: 2px 0">{note_html(note)}</p>' for note in notes]
+    return card(_("Result of {exercise}").format(exercise=result.id), "".join(parts))
 
 
 def card(label: str, body: str) -> str:
@@ -112,25 +123,64 @@ def escape(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
+def note_html(note: Note) -> str:
+    """A note with its link."""
+    text = lines(note.text)
+    if note.link is None:
+        return text
+    return text.replace("{link}", f'<a href="{html.escape(note.link.url)}">{escape(note.link.heading)}</a>')
+
+
 def _points_in_words(result: ExerciseResult) -> str:
     return escape(_("{points} points").format(points=points(result.score, result.max)))
 
 
-def _row(item: Item, with_details: bool) -> tuple[str, str, str]:
-    outcome = badge(MARKS[item.outcome], outcome_word(item.outcome), _COLOURS[item.outcome])
-    details = _details(item) if with_details else ""
+def _line(item: Item) -> str:
+    """The outcome, the points and the requirement of a check."""
+    mark = badge(MARKS[item.outcome], outcome_word(item.outcome), _COLOURS[item.outcome])
     earned = f'<span style="white-space: nowrap">{points(item.points, item.max)}</span>'
-    return outcome, escape(item.sentence) + details, earned
+    return f"{mark} {earned} {escape(item.sentence)}"
 
 
-def _details(item: Item) -> str:
-    """What was seen, where, the likely cause, and a question; each on its own lines."""
-    parts = [lines(item.seen)] if item.message else []
+def _row(item: Item) -> str:
+    """The line of a check, with what was not said above folded below it."""
+    if item.message:
+        return _folded(_line(item), _told(item))
+    return f'<div style="padding-left: 1.05em">{_line(item)}</div>'  # below the others, which have a triangle
+
+
+def _told(item: Item, first: bool = False) -> str:
+    """The cause (or else the first line of what was seen), what was seen, printed and drawn, and the question.
+
+    The first of these is in bold if it is the `first` thing to look at.
+    """
+    said = [lines(text) for text in (item.cause, *item.seen.split("\n", 1)) if text]
+    if first and said:
+        said[0] = f"<strong>{said[0]}</strong>"
+    parts = ["<br>".join(said)]
+    if item.printed:
+        parts.append(f'{escape(_("Your code printed:"))}<pre style="{_PRINTED}">{html.escape(item.printed)}</pre>')
     if item.picture:
         parts.append(_picture(item.picture))
-    if item.cause:
-        parts.append(f"{lines(item.cause)}<br><strong>{lines(item.question)}</strong>")
-    return "".join(f'<div style="margin: 4px 0 4px 8px">{part}</div>' for part in parts)
+    if item.question:
+        parts.append(lines(item.question))
+    return "".join(f'<div style="margin: 4px 0">{part}</div>' for part in parts)
+
+
+def _box(body: str) -> str:
+    style = f"border: 1px solid {_LINE}; border-radius: 6px; padding: 4px 12px; margin: 6px 0; overflow-wrap: anywhere"
+    return f'<div style="{style}">{body}</div>'
+
+
+def _folded(line: str, body: str) -> str:
+    style = "margin: 2px 0 6px 16px; overflow-wrap: anywhere"
+    return f'<details><summary style="line-height: 1.8">{line}</summary><div style="{style}">{body}</div></details>'
+
+
+def _list(entries: Iterable[str]) -> str:
+    style = f"border-top: 1px solid {_LINE}; padding: 3px 0; margin: 0; line-height: 1.8"
+    body = "".join(f'<li style="{style}">{entry}</li>' for entry in entries)
+    return f'<ul style="list-style: none; padding: 0; margin: 4px 0">{body}</ul>'
 
 
 def _picture(rows: tuple[str, ...]) -> str:

@@ -1,9 +1,9 @@
-"""All exercises of an assignment at a glance: one line each, the total, and what to do next."""
+"""All exercises of an assignment and hand-graded cells at a glance: one line each, the total, and what to do next."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.checks.results import ExerciseResult
 from autograder.locale import _
@@ -19,47 +19,93 @@ def next_exercise(results: Sequence[ExerciseResult]) -> ExerciseResult | None:
     return next((result for result in results if not result.full), None)
 
 
-def overview_text(results: Sequence[ExerciseResult]) -> str:
-    """The overview for a console."""
-    name_width = max(len(result.id) for result in results)
-    points_width = max(len(points(result.score, result.max)) for result in results)
+def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:
+    """The overview for a console.
+
+    Args:
+        by_hand: points of the cells that a person grades.
+    """
     rows = [
-        f"  {_text_bar(result)}  {result.id:{name_width}}  {points(result.score, result.max):{points_width}}  "
-        f"{': '.join(filter(None, (title(result), standing(result))))}"
-        for result in results
+        (_text_bar(r.share), r.id, points(r.score, r.max), ": ".join(filter(None, (title(r), standing(r)))))
+        for r in results
     ]
-    return "\n".join([_headline(results), *rows, _advice(results)])
+    rows += [(_text_bar(0.0), name, open_points(worth), open_words()) for name, worth in by_hand.items()]
+    widths = [max(len(row[column]) for row in rows) for column in (1, 2)]
+    lines = [f"  {bar}  {name:{widths[0]}}  {earned:{widths[1]}}  {state}" for bar, name, earned, state in rows]
+    return "\n".join([_headline(results, by_hand), *lines, _advice(results, by_hand)])
 
 
-def overview_html(results: Sequence[ExerciseResult]) -> str:
+def overview_html(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:
     """The overview as a card."""
     rows = [
         (
             f"<code>{escape(result.id)}</code> {escape(title(result))}",
-            f"{bar(result.share)} {points(result.score, result.max)}",
+            _points(result.share, points(result.score, result.max)),
             escape(standing(result)),
         )
         for result in results
     ]
-    head = f"<p><strong>{escape(_headline(results))}</strong> {bar(_score(results) / (_max(results) or 1.0))}</p>"
-    body = head + table((_("Exercise"), _("Points"), _("State")), rows) + f"<p>{escape(_advice(results))}</p>"
+    rows += [
+        (f"<code>{escape(name)}</code>", _points(0.0, open_points(worth)), escape(open_words()))
+        for name, worth in by_hand.items()
+    ]
+    share = _score(results) / (_max(results, by_hand) or 1.0)
+    head = f"<p><strong>{escape(_headline(results, by_hand))}</strong> {bar(share)}</p>"
+    columns = (_("Exercise"), _("Points"), _("State"))
+    body = head + table(columns, rows) + f"<p>{escape(_advice(results, by_hand))}</p>"
     return card(_("Your progress"), body)
 
 
-def _headline(results: Sequence[ExerciseResult]) -> str:
-    return _("Your progress: {points} of the automatic points").format(points=points(_score(results), _max(results)))
+def total(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    """The points so far, and those of everything: "22 / 40"."""
+    results = list(results)
+    return points(_score(results), _max(results, by_hand))
 
 
-def _advice(results: Sequence[ExerciseResult]) -> str:
+def what_is_next(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    """The exercise to do next, or what a person will grade, in a sentence."""
+    following = next_exercise(list(results))
+    if following:
+        return _("Next: {name}.").format(name=following.id)
+    return still_open(by_hand) if by_hand else _("Everything passed. Well done!")
+
+
+def _points(share: float, earned: str) -> str:
+    return f'<span style="white-space: nowrap">{bar(share)} {earned}</span>'
+
+
+def open_points(worth: float) -> str:
+    """The points of a cell that a person grades, like those of an exercise."""
+    return f"– / {worth:.6g}"
+
+
+def open_words() -> str:
+    """The state of a cell that a person grades."""
+    return _("open: graded by hand")
+
+
+def still_open(by_hand: Mapping[str, float]) -> str:
+    """The cells that a person grades, in a sentence."""
+    names = ", ".join(f"{name} ({worth:.6g})" for name, worth in by_hand.items())
+    return _("Still open, to be graded by hand: {names}.").format(names=names)
+
+
+def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    return _("Your progress: {points} points").format(points=total(results, by_hand))
+
+
+def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
     following = next_exercise(results)
-    if following is None:
-        return _("Everything passed. Well done!")
-    return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(name=following.id)
+    if following:
+        return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(
+            name=following.id
+        )
+    return what_is_next(results, by_hand)
 
 
-def _text_bar(result: ExerciseResult) -> str:
+def _text_bar(share: float) -> str:
     # Rounded down, so that a full bar is a full score.
-    filled = math.floor(BAR * result.share)
+    filled = math.floor(BAR * share)
     return "█" * filled + "░" * (BAR - filled)
 
 
@@ -67,5 +113,5 @@ def _score(results: Sequence[ExerciseResult]) -> float:
     return sum(result.score for result in results)
 
 
-def _max(results: Sequence[ExerciseResult]) -> float:
-    return sum(result.max for result in results)
+def _max(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> float:
+    return sum(result.max for result in results) + sum(by_hand.values())

@@ -5,31 +5,41 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
+from collections.abc import Iterable
 
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.report.words import MARKS, headline, legend, outcome_word, points, shared_message, without_repeats
+from autograder.locale import _
+from autograder.report.words import MARKS, Note, Story, headline, legend, outcome_word, points
 
 
-def exercise_text(result: ExerciseResult, width: int = 0) -> str:
-    """A headline, then one line per check, with what was seen below those that failed.
+def exercise_text(result: ExerciseResult, width: int = 0, notes: Iterable[Note] = ()) -> str:
+    """A headline, what to look at first, then one line for each check that does not pass, with what is new about it.
 
     Args:
         width: the line width; 0 means no wrapping.
+        notes: the last lines.
     """
-    shared = shared_message(result)
-    lines = [headline(result)]
-    if shared:
-        lines.append(textwrap.indent(shared, "  "))
-    else:
-        for item in without_repeats(result):
+    story, lines = Story.of(result), [headline(result)]
+    if story.first:
+        lines += _told(story.first, indent=2)
+    if not result.untouched and not result.full:
+        for item in story.open:
             lines.append(_item_line(item))
-            if item.message:
-                lines.append(textwrap.indent(item.message, " " * 6))
-            lines += [" " * 8 + row for row in item.picture]
-            if item.picture:
-                lines.append(" " * 8 + legend())
+            lines += _told(item, indent=6) if item.message else []
+        lines += [f"  {MARKS[items[0].outcome]} {line}" for line, items in story.folded().items()]
+    lines += [f"  {note}" for note in notes]
     text = "\n".join(lines)
     return "\n".join(_broken(line, width) for line in text.split("\n")) if width else text
+
+
+def _told(item: Item, indent: int) -> list[str]:
+    """The cause, what was seen, what was printed, the picture, and the question."""
+    lines = [item.cause, item.seen] if item.cause else [item.seen]
+    if item.printed:
+        lines += [_("Your code printed:"), textwrap.indent(item.printed, "  | ")]
+    if item.picture:
+        lines += [*("  " + row for row in item.picture), "  " + legend()]
+    return textwrap.indent("\n".join(filter(None, [*lines, item.question])), " " * indent).split("\n")
 
 
 def printable(text: str) -> str:

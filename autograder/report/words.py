@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from autograder.checks.numeric import SHADES
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.exercises import UnknownExercise, exercise
-from autograder.locale import _
+from autograder.exercises import Guide, UnknownExercise, exercise, guide
+from autograder.locale import _, current_language
 
 MARKS = {
     Outcome.PASSED: "✓",
@@ -18,6 +18,9 @@ MARKS = {
     Outcome.BLOCKED: "–",
     Outcome.GRADER_ERROR: "?",
 }
+
+WRONG = (Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED)
+"""Outcomes with something to mend."""
 
 
 def outcome_word(outcome: Outcome) -> str:
@@ -51,40 +54,118 @@ def standing(result: ExerciseResult) -> str:
     """The state of the exercise, in a few words."""
     if result.full:
         return _("everything passed")
-    if all(item.outcome is Outcome.NOT_ATTEMPTED for item in result.items):
+    if result.untouched:
         return _("nothing written yet")
     passed = sum(item.outcome is Outcome.PASSED for item in result.items)
-    return _("{passed} of {n} checks passed").format(passed=passed, n=len(result.items))
+    return _("{passed} of {n} passed").format(passed=passed, n=len(result.items))
 
 
 def headline(result: ExerciseResult) -> str:
     """One line with the state of the exercise."""
-    return _("{exercise}: {points} points, {standing}").format(
-        exercise=result.id, points=points(result.score, result.max), standing=standing(result)
-    )
+    line = _("{exercise}: {points} points, {standing}")
+    if result.untouched:
+        line, state = _("{exercise}: {points} points. {standing}"), untouched_words(result)
+    else:
+        state = standing(result)
+    return line.format(exercise=result.id, points=points(result.score, result.max), standing=state)
 
 
-def shared_message(result: ExerciseResult) -> str:
-    """The message that all items share (a stub, a crash), to be shown once; "" if they differ."""
-    messages = {item.message for item in result.items}
-    return messages.pop() if len(messages) == 1 and len(result.items) > 1 else ""
+def untouched_words(result: ExerciseResult) -> str:
+    """Why there is nothing to say of an exercise yet, and what is to come."""
+    message, n = result.items[0].message, len(result.items)
+    coming = _("1 thing will be tested.") if n == 1 else _("{n} things will be tested.").format(n=n)
+    return f"{message} {coming}"
 
 
-def without_repeats(result: ExerciseResult) -> list[Item]:
-    """The items, without long repetitions of an earlier error or cause."""
-    said: set[str] = set()
+@dataclass(frozen=True)
+class Story:
+    """What a card tells of an exercise, in this order.
 
-    def shortened(item: Item) -> Item:
-        if item.outcome not in (Outcome.FAILED, Outcome.RAISED):
-            return item
-        again = bool(item.seen) and item.seen in said
-        seen = _("Same as above.") if again else item.seen
-        cause, question = ("", "") if item.cause in said else (item.cause, item.question)
-        said.update((item.seen, item.cause))
-        message = "\n".join(text for text in (seen, cause, question) if text)
-        return replace(item, message=message, cause=cause, question=question, picture=() if again else item.picture)
+    Attributes:
+        first: the check that the box is about: the first one with a cause, or the first that fails; None if none does.
+        open: checks without full points. What was said before is left out of their messages.
+        waiting: checks that another one must come before.
+        passed: the others.
+    """
 
-    return [shortened(item) for item in result.items]
+    first: Item | None
+    open: tuple[Item, ...]
+    waiting: tuple[Item, ...]
+    passed: tuple[Item, ...]
+
+    @classmethod
+    def of(cls, result: ExerciseResult) -> Story:
+        """The story of `result`."""
+        missed = [item for item in result.items if not item.full and item.outcome is not Outcome.BLOCKED]
+        waiting = tuple(item for item in result.items if item.outcome is Outcome.BLOCKED)
+        wrong = [item for item in missed if item.outcome in WRONG]
+        first = next((item for item in wrong if item.cause or item.unwritten), wrong[0] if wrong else None)
+        said = {first.cause, first.printed, _without_case(first)} if first else set()
+        others = tuple(_unsaid(item, said) for item in missed)
+        return cls(first, others, waiting, tuple(item for item in result.items if item.full))
+
+    def folded(self) -> dict[str, tuple[Item, ...]]:
+        """The checks that share a line, by what it says."""
+        waiting, n = len(self.waiting), len(self.open) + len(self.waiting) + len(self.passed)
+        wait = _("1 waits for another check") if waiting == 1 else _("{n} wait for another check").format(n=waiting)
+        passed = _("{passed} of {n} passed").format(passed=len(self.passed), n=n)
+        return {line: items for line, items in ((wait, self.waiting), (passed, self.passed)) if items}
+
+
+def _unsaid(item: Item, said: set[str]) -> Item:
+    """`item` without what is `said` already; its own words are said from now on."""
+    seen, cause, question = item.seen, item.cause, item.question
+    if _without_case(item) in said:
+        seen = ""
+    if cause in said:
+        cause = question = ""
+    printed = "" if item.printed in said else item.printed
+    said.update((_without_case(item), item.cause, item.printed))
+    message = "\n".join(filter(None, (cause, seen, question)))
+    told = replace(item, message=message, cause=cause, question=question, printed=printed)
+    return told if seen else replace(told, picture=(), printed="")
+
+
+def _without_case(item: Item) -> str:
+    """What was seen; one error is the same in every case."""
+    if item.outcome is Outcome.RAISED and item.case is not None:
+        return item.seen.rpartition("\n")[0]
+    return item.seen
+
+
+@dataclass(frozen=True)
+class Link:
+    """A heading of the notebook, which cards link to."""
+
+    heading: str
+
+    @property
+    def url(self) -> str:
+        """Its address within the page, as Jupyter makes it."""
+        return "#" + self.heading.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line below a result. "{link}" in `text` stands for the link."""
+
+    text: str
+    link: Link | None = None
+
+    def __str__(self) -> str:
+        return self.text.replace("{link}", self.link.heading) if self.link else self.text
+
+
+def section_of(about: Guide) -> Link | None:
+    """Where the lesson treats an exercise."""
+    heading = about.section.get(current_language())
+    return Link(heading) if heading else None
+
+
+def read_again(exercise_id: str) -> Note | None:
+    """Where to read again."""
+    link = section_of(guide(exercise_id))
+    return Note(_("Read again: {link}"), link) if link else None
 
 
 def legend() -> str:

@@ -1,7 +1,7 @@
 """Hints: one at a time, for the first check that does not pass.
 
-They become more specific: where to look, which formula, the question of the likely cause, the section of the lesson.
-None of them gives the solution.
+They begin with the likely cause that the card names, if there is one, and become more specific: where to look, which
+formula, the section of the lesson. None of them gives the solution.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.exercises import Guide, guide
 from autograder.locale import _, current_language
-from autograder.report.html import card, escape, lines
+from autograder.report.html import card, escape, note_html
+from autograder.report.words import Note, Story, section_of
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,20 @@ class Hint:
     Attributes:
         exercise: the exercise's id.
         promise: the sentence of the check that does not pass; "" if all checks pass.
-        text: the hint, which may have several lines.
+        note: the hint, which may have several lines and a link.
         number, of: its place among the hints for this check.
     """
 
     exercise: str
     promise: str
-    text: str
+    note: Note
     number: int = 0
     of: int = 0
+
+    @property
+    def text(self) -> str:
+        """The hint without its link."""
+        return str(self.note)
 
     @property
     def heading(self) -> str:
@@ -44,7 +50,7 @@ class Hint:
         return f"{self.heading}\n  " + self.text.replace("\n", "\n  ")
 
     def _repr_html_(self) -> str:
-        heading = f"<p><strong>{escape(self.heading)}</strong><br>{lines(self.text)}</p>"
+        heading = f"<p><strong>{escape(self.heading)}</strong><br>{note_html(self.note)}</p>"
         return card(_("A hint for {exercise}").format(exercise=self.exercise), heading)
 
 
@@ -55,32 +61,30 @@ class Hints:
         self._given: set[tuple[str, str, str]] = set()
 
     def next(self, result: ExerciseResult) -> Hint:
-        """The next hint for the first check of `result` that does not pass; after the last hint, the last one again."""
+        """The next hint for the check of `result` that its card begins with; after the last one, whom to ask."""
         item = first_unmet(result)
         if item is None:
-            return Hint(result.id, "", _("Everything passed: you need no more hints."))
-        texts = hints_for(item, guide(result.id))
-        for number, text in enumerate(texts, start=1):
-            if (result.id, item.id, text) not in self._given:
-                self._given.add((result.id, item.id, text))
-                return Hint(result.id, item.sentence, text, number, len(texts))
-        kind = _(
-            "That was the last hint. If you are still stuck, ask a person: it is quicker, and they will be glad to "
-            "help."
-        )
-        return Hint(result.id, item.sentence, f"{texts[-1]}\n{kind}", len(texts), len(texts))
+            return Hint(result.id, "", Note(_("Everything passed: you need no more hints.")))
+        notes = hints_for(item, guide(result.id))
+        for number, note in enumerate(notes, start=1):
+            if (result.id, item.id, str(note)) not in self._given:
+                self._given.add((result.id, item.id, str(note)))
+                return Hint(result.id, item.sentence, note, number, len(notes))
+        kind = _("You have seen all hints for this check. Ask a person: it is quicker, and they will be glad to help.")
+        return Hint(result.id, item.sentence, Note(kind), len(notes), len(notes))
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
-    """The first check that the student's code does not pass; None if there is none."""
-    return next((item for item in result.items if not item.full), None)
+    """The check that the card begins with; None if all pass."""
+    return Story.of(result).first or next((item for item in result.items if not item.full), None)
 
 
-def hints_for(item: Item, about: Guide) -> list[str]:
+def hints_for(item: Item, about: Guide) -> list[Note]:
     """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
     language = current_language()
     authored = [hint[language] for hint in about.hints.get(item.id, ())]
-    return [text for text in (_first_of_all(item.outcome), *authored, item.question, _pointer(about)) if text]
+    texts = _first_of_all(item.outcome), "\n".join(filter(None, (item.cause, item.question))), *authored
+    return [*(Note(text) for text in texts if text), _pointer(about)]
 
 
 def _first_of_all(outcome: Outcome) -> str:
@@ -90,16 +94,15 @@ def _first_of_all(outcome: Outcome) -> str:
             "Begin with this one check and leave the rest for later: a first version may be wrong."
         ),
         Outcome.RAISED: _(
-            "Your code does not run to the end. At which line does it stop, and what values do its variables have "
-            "there?"
+            "Your code stops with an error at the line that the card shows. Print its variables just before it: what "
+            "values do they have?"
         ),
         Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
     }.get(outcome, "")
 
 
-def _pointer(about: Guide) -> str:
-    if not about.section:
-        return _("Read the exercise's specification once more, sentence by sentence.")
-    return _("Read {section} once more, and its specification sentence by sentence.").format(
-        section=about.section[current_language()]
-    )
+def _pointer(about: Guide) -> Note:
+    link = section_of(about)
+    if link is None:
+        return Note(_("Read the exercise's specification once more, sentence by sentence."))
+    return Note(_("Read {link} once more, and its specification sentence by sentence."), link)

@@ -1,32 +1,39 @@
-"""What a student's notebook calls: `check`, `hint`, `waiting_for`, `use_exercises`."""
+"""What a student's notebook calls: `check`, `hint`, `example`, `waiting_for`, `use_exercises`."""
 
 from __future__ import annotations
 
 import difflib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_random_state
 from autograder.checks.judge import interrupted, judge, with_line
 from autograder.checks.results import Ending, ExerciseResult
 from autograder.checks.values import Raised
-from autograder.exercises import assignments, every_exercise, in_lesson_order
+from autograder.exercises import assignments, every_exercise, guide, hand_graded, in_lesson_order
 from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
 from autograder.report.html import exercise_html
-from autograder.report.overview import overview_html, overview_text
+from autograder.report.overview import next_exercise, overview_html, overview_text, still_open
 from autograder.report.text import exercise_text, say
+from autograder.report.words import Note, points, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
-from autograder.student.hints import Hint, Hints
+from autograder.student.hints import Hint, Hints, first_unmet
+from autograder.student.judged import judged
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
 _points: dict[str, float] = {}
-"""The points of this notebook's exercises, as set by `use_exercises`; empty means the kit's own points."""
+"""The points of this notebook's exercises and hand-graded cells, as set by `use_exercises`; empty means the kit's."""
+
+_latest: dict[str, ExerciseResult] = {}
+"""What `check` found last in this session, by exercise."""
 
 
 def use_exercises(**points: float) -> None:
@@ -35,7 +42,7 @@ def use_exercises(**points: float) -> None:
     A released notebook calls it in the cell that imports the kit, if the instructor changed exercises or points.
 
     Args:
-        points: exercise id -> points.
+        points: exercise id or name of a hand-graded cell -> points.
 
     >>> use_exercises(clip_gradients=12, batch_norm_forward=4)
     """
@@ -46,12 +53,37 @@ def use_exercises(**points: float) -> None:
 _stops = Stops()
 
 
+class UnknownName(ValueError):
+    """There is no such exercise. Jupyter shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"ValueError: {self}"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The student interrupted a check. Jupyter shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KeyboardInterrupt: {self}"]
+
+
+@contextmanager
+def _without_own_frames() -> Iterator[None]:
+    __tracebackhide__ = True
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(_("The check was interrupted.")) from None
+
+
 def check(name: Any = None) -> Report | Overview | float | None:
     """Check an exercise against the notebook's current definitions, on the public cases.
 
     Args:
-        name: an exercise's id, or the function or class that it asks for (or its name) if only one exercise asks for
-            it; None checks all exercises of the notebook.
+        name: an exercise's id, or the function or class that it asks for (or its name), which may belong to several
+            exercises; None checks all exercises of the notebook.
 
     Returns:
         A report (or, without a name, an overview), shown as a card in Jupyter and as text elsewhere. If nbgrader runs
@@ -67,16 +99,22 @@ def check(name: Any = None) -> Report | Overview | float | None:
     """
     __tracebackhide__ = True  # IPython leaves such frames out of a traceback
     namespace = sys._getframe(1).f_globals
-    if name is None:
-        return None if _in_nbgrader() else Overview([judge_here(e, namespace) for e in _exercises_of(namespace)])
-    result = judge_here(_known(name), namespace)
-    if not _in_nbgrader():
-        return Report(result)
-    say(exercise_text(result))
-    if "NBGRADER_VALIDATING" in os.environ and not result.full:
-        # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
-        print(exercise_text(result, width=80), file=sys.stderr)
-    return result.score
+    wanted = _exercises_of(namespace) if name is None else _known(name)
+    if name is None and _in_nbgrader():
+        return None
+    with _without_own_frames():
+        results = [judge_here(exercise, namespace) for exercise in wanted]
+        _latest.update((result.id, result) for result in results)
+        if name is None:
+            return Overview(results, _by_hand(namespace))
+        if not _in_nbgrader():
+            return Report([(result, _notes(e, result, namespace)) for e, result in zip(wanted, results, strict=True)])
+    for result in results:
+        say(exercise_text(result))
+        if "NBGRADER_VALIDATING" in os.environ and not result.full:
+            # The validator shows what a failing cell wrote to stderr, nothing else, and cuts lines at 87 characters.
+            print(exercise_text(result, width=80), file=sys.stderr)
+    return sum(result.score for result in results)
 
 
 def hint(name: Any = None) -> Hint | None:
@@ -97,14 +135,45 @@ def hint(name: Any = None) -> Hint | None:
     """
     __tracebackhide__ = True
     namespace = sys._getframe(1).f_globals
-    wanted = _exercises_of(namespace) if name is None else [_known(name)]
+    wanted = _exercises_of(namespace) if name is None else _known(name)
     if _in_nbgrader():
         return None
-    for candidate in wanted:
-        result = judge_here(candidate, namespace)
+    with _without_own_frames():
+        return _hints.next(_first_unfinished(wanted, namespace))
+
+
+def example(name: Any) -> SimpleNamespace:
+    """The input of the check that the card begins with, to run by hand; the first input if no check fails.
+
+    Args:
+        name: as for `check`.
+
+    Returns:
+        A copy of its values, by name. Only public inputs are given, those that every student has.
+
+    Raises:
+        ValueError: there is no such exercise; the message lists the known ones.
+
+    >>> given = example("clip_gradients")
+    >>> clip_gradients(given.layers, given.max_norm)
+    """
+    __tracebackhide__ = True
+    namespace = sys._getframe(1).f_globals
+    wanted = _known(name)
+    with _without_own_frames():
+        result = _first_unfinished(wanted, namespace)
+        found = next(exercise for exercise in wanted if exercise.id == result.id)
+        item = first_unmet(result)
+        case = deepcopy(item.case if item and item.case is not None else recorded(found)[0].case)
+        return SimpleNamespace(**found.example(case))
+
+
+def _first_unfinished(wanted: Sequence[Exercise], namespace: dict[str, Any]) -> ExerciseResult:
+    for exercise in wanted:
+        result = judge_here(exercise, namespace)
         if not result.full:
             break
-    return _hints.next(result)
+    return result
 
 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
@@ -127,9 +196,9 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
-        return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME))
+        return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))
     except KeyboardInterrupt as error:  # without the kit's own frames
-        raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
+        raise Interrupted(with_line(_("Your code was running."), Raised.of(error))) from None
     return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
 
 
@@ -158,30 +227,56 @@ def waiting_for(name: str) -> Iterator[None]:
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
 
-class Report:
-    """A result that Jupyter shows as a card."""
+def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) -> list[Note]:
+    """What stands below a result: what was judged, and what to do next."""
+    said = judged(wanted.defines, namespace)
+    notes = [Note(said)] if said else []
+    if not result.full:
+        line = _('`hint("{name}")` gives a hint, `example("{name}")` the input.').format(name=wanted.id)
+        link = section_of(guide(wanted.id))
+        return [*notes, Note(f"{line} {_('Read again: {link}')}", link) if link else Note(line)]
+    here, by_hand = _exercises_of(namespace), _by_hand(namespace)
+    most = sum(_points.get(e.id, e.points) for e in here) + sum(by_hand.values())
+    score = sum(found.score for found in _latest.values())
+    line = _("So far in this session: {points} points.").format(points=points(score, most))
+    nothing = [ExerciseResult(e.id, tuple(interrupted(e, "").items)) for e in here]
+    following = next_exercise([_latest.get(result.id, result) for result in nothing])
+    if following:
+        link = section_of(guide(following.id))
+        line += " " + _("Next: `{name}`").format(name=following.id) + (" ({link})" if link else "")
+        return [*notes, Note(line, link)]
+    return [*notes, Note(f"{line} {still_open(by_hand) if by_hand else _('Everything passed. Well done!')}")]
 
-    def __init__(self, result: ExerciseResult) -> None:
-        self.result = result
+
+class Report:
+    """Results that Jupyter shows as cards, with notes below each."""
+
+    def __init__(self, told: Sequence[tuple[ExerciseResult, Sequence[Note]]]) -> None:
+        self._told = tuple(told)
+
+    @property
+    def result(self) -> ExerciseResult:
+        """The first result."""
+        return self._told[0][0]
 
     def __repr__(self) -> str:
-        return exercise_text(self.result)
+        return "\n\n".join(exercise_text(result, notes=notes) for result, notes in self._told)
 
     def _repr_html_(self) -> str:
-        return exercise_html(self.result)
+        return "".join(exercise_html(result, notes) for result, notes in self._told)
 
 
 class Overview:
     """The progress in all exercises, which Jupyter shows as a card."""
 
-    def __init__(self, results: Sequence[ExerciseResult]) -> None:
-        self.results = tuple(results)
+    def __init__(self, results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> None:
+        self.results, self.by_hand = tuple(results), by_hand
 
     def __repr__(self) -> str:
-        return overview_text(self.results)
+        return overview_text(self.results, self.by_hand)
 
     def _repr_html_(self) -> str:
-        return overview_html(self.results)
+        return overview_html(self.results, self.by_hand)
 
 
 def _in_nbgrader() -> bool:
@@ -190,8 +285,20 @@ def _in_nbgrader() -> bool:
 
 def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
     """The exercises of the assignment that most of the notebook's names belong to, in the order of the lesson."""
+    return [e for e in in_lesson_order(_assignment_of(namespace)) if _is_here(e)]
+
+
+def _assignment_of(namespace: dict[str, Any]) -> str:
     defined = {a: sum(e.defines in namespace for e in exercises) for a, exercises in assignments().items()}
-    return [e for e in in_lesson_order(max(defined, key=defined.__getitem__)) if _is_here(e)]
+    return max(defined, key=defined.__getitem__)
+
+
+def _by_hand(namespace: dict[str, Any]) -> dict[str, float]:
+    """The points of this notebook's hand-graded cells."""
+    if not _points:
+        return hand_graded(_assignment_of(namespace))
+    known = {exercise.id for exercise in every_exercise()}
+    return {name: worth for name, worth in _points.items() if name not in known}
 
 
 def _is_here(candidate: Exercise) -> bool:
@@ -199,26 +306,26 @@ def _is_here(candidate: Exercise) -> bool:
     return not _points or candidate.id in _points
 
 
-def _known(name: Any) -> Exercise:
+def _known(name: Any) -> list[Exercise]:
     __tracebackhide__ = True
     text = str(getattr(name, "__name__", name))
     found = _named(text)
-    if len(found) != 1:
-        raise ValueError(_unknown(text, found))
-    return found[0]
+    if not found:
+        raise UnknownName(_unknown(text))
+    return found
 
 
 def _named(name: str) -> list[Exercise]:
-    """The exercise with this id, otherwise those that ask for this name."""
-    known = every_exercise()
+    """The exercise with this id, otherwise those that ask for this name, in the order of the lesson."""
+    known = [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
     return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
 
 
-def _unknown(name: str, several: Sequence[Exercise]) -> str:
-    if several:
-        return _("Which exercise? Choose one of these: {known}.").format(known=", ".join(e.id for e in several))
-    known = [candidate.id for candidate in every_exercise()]
-    close = difflib.get_close_matches(name, known, n=1)
+def _unknown(name: str) -> str:
+    exercises = [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+    known = [exercise.id for exercise in exercises]
+    names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
+    close = difflib.get_close_matches(name, names, n=1)
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
     return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))

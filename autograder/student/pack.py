@@ -90,9 +90,13 @@ def _is_package(content: bytes, name: str) -> bool:
     return bool(entries) and entries[0].filename == name and all(entry.date_time == EARLIEST for entry in entries)
 
 
-def not_done(package: Package) -> list[str]:
-    """What is unfinished, in sentences, after a fresh run with only the packed files beside the notebook."""
-    graded = grade_submission(package.submission, files=package.files)
+def run_fresh(package: Package) -> Graded:
+    """The result of a fresh run with only the packed files beside the notebook."""
+    return grade_submission(package.submission, files=package.files)
+
+
+def not_done(package: Package, graded: Graded) -> list[str]:
+    """What is unfinished, in sentences."""
     return [
         *_exercises(graded),
         *_missing(graded),

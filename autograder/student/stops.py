@@ -142,27 +142,35 @@ class Stops:
     """Remembers which code was stopped for its time in this session."""
 
     def __init__(self) -> None:
-        self._stopped: dict[str, tuple[Parts, str]] = {}
+        self._stopped: dict[str, tuple[Parts, str, list[str]]] = {}
 
     @contextmanager
     def limited(self, what: str, parts: Callable[[], Parts | None], limits: Limits) -> Iterator[None]:
         """Limit the time of the body, which does `what` with code that consists of `parts`.
 
         Raises:
-            OutOfTime: it was stopped, now or earlier with the same code; the message is for the student.
+            OutOfTime: it was stopped, now or earlier with the same code; the message is for the student, and its notes
+                are what the code printed.
         """
         now = parts() if self._stopped else None
-        known, reason = self._stopped.get(what, (None, ""))
+        known, reason, printed = self._stopped.get(what, (None, "", []))
         if now is not None and now == known:
-            raise OutOfTime(f"{reason}\n" + _("It was not run again, because the code has not changed."))
-        again = now is not None and any(all(part in now for part in stopped) for stopped, _r in self._stopped.values())
+            raise _stop(f"{reason}\n" + _("It was not run again, because the code has not changed."), printed)
+        again = now is not None and any(all(part in now for part in seen) for seen, *_more in self._stopped.values())
         try:
             with time_limit((limits.after_a_stop() if again else limits).probe_seconds):
                 yield
         except OutOfTime as error:
             reason = f"{error}\n{less_than_usual()}" if again else str(error)
             reason = with_line(reason, Raised.of(error))
-            now = parts()
+            now, printed = parts(), list(getattr(error, "__notes__", []))
             if now is not None:
-                self._stopped[what] = now, reason
-            raise OutOfTime(reason) from None
+                self._stopped[what] = now, reason, printed
+            raise _stop(reason, printed) from None
+
+
+def _stop(reason: str, printed: list[str]) -> OutOfTime:
+    error = OutOfTime(reason)
+    for text in printed:
+        error.add_note(text)
+    return error

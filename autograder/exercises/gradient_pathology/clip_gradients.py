@@ -203,6 +203,7 @@ clip_gradients = Exercise(
     },
     probe,
     title="Gradient clipping",
+    example=lambda case: {"layers": list(map(_layer, case.params, case.grads)), "max_norm": case.max_norm},
 )
 
 

@@ -163,4 +163,11 @@ depth_study = Exercise(
     {"training": draw_training, "depths": draw_depths, "overflow": draw_overflow},
     probe,
     title="A study of depth",
+    example=lambda case: {
+        "depths": case.depths,
+        "build_network": lambda depth, rng=None: network(case, depth),
+        "X": case.X,
+        "t": case.t,
+        **case.settings,
+    },
 )

@@ -1,0 +1,73 @@
+"""Which cell of an open notebook a definition came from, and what became of that cell, as far as IPython knows."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import linecache
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, FunctionType
+from typing import Any
+
+from autograder.locale import _
+from autograder.notebooks.cells import defined_by
+from autograder.notebooks.undefined import last_error_of
+
+_DEFINITION = re.compile(r"(?m)^(?:def|class)\s+(\w+)")
+
+ALIKE = 0.6
+"""Two texts that are more alike than this are versions of one cell; two names, one name and a slip or a new idea."""
+
+
+def judged(name: str, namespace: Mapping[str, Any]) -> str:
+    """A sentence about the cell that defines `name` in this session; "" outside IPython or if nothing is known."""
+    history = namespace.get("In")
+    if not isinstance(history, list) or "get_ipython" not in namespace:
+        return ""
+    cells = {n: text.strip() for n, text in enumerate(history) if isinstance(text, str)}
+    try:
+        source = _source_of(namespace[name]) if name in namespace else ""
+    except Exception:  # an odd object of the student's that raises when it is looked at
+        return ""
+    number = max((n for n, text in cells.items() if source and text == source), default=None)
+    later = {n: text for n, text in cells.items() if n > (number or 0)}
+    said = [_("Judged: `{name}` from cell [{number}].").format(name=name, number=number)] if number else []
+    if name not in namespace or number:
+        said += _newer_version(name, source, later)
+    return " ".join(said)
+
+
+def _newer_version(name: str, source: str, later: Mapping[int, str]) -> Iterator[str]:
+    """What the newest version of the cell does in place of defining `name`."""
+    for n, text in sorted(later.items(), reverse=True):
+        defined = _DEFINITION.findall(text)
+        if source and name in defined and last_error_of(text):
+            yield _("Cell [{number}] ended with an error, so that its `{name}` does not count.").format(
+                number=n, name=name
+            )
+            return
+        wanted = defined_by().values()
+        others = [other for other in defined if other not in wanted and _are_alike(other.lower(), name.lower())]
+        if name in defined or not others:
+            continue
+        renamed = re.sub(rf"\b{others[0]}\b", name, text)
+        if not source or _are_alike(renamed.splitlines(), source.splitlines()):
+            yield _("Cell [{number}] defines `{other}`; the exercise needs `{name}`.").format(
+                number=n, other=others[0], name=name
+            )
+            return
+
+
+def _are_alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() > ALIKE
+
+
+def _source_of(value: Any) -> str:
+    """The text of the cell that made a function or class; "" if it is not known."""
+    made = [value] if not isinstance(value, type) else vars(value).values()
+    for function in map(inspect.unwrap, made):
+        code = function.__code__ if type(function) is FunctionType else None
+        if type(code) is CodeType and (value is function or function.__qualname__.startswith(value.__qualname__)):
+            return "".join(linecache.getlines(code.co_filename)).strip()
+    return ""
