@@ -867,7 +867,7 @@ surface.plot_surface(across, along, across**2 - along**2, cmap="coolwarm", alpha
 surface.plot(grid, 0 * grid, grid**2, color=COLORS[6], linestyle="-", label="y = 0: 極小", zorder=5)
 surface.plot(0 * grid, grid, -(grid**2), color=COLORS[6], linestyle="--", label="x = 0: 極大", zorder=5)
 surface.plot(0, 0, 0, "X", color=COLORS[1], markersize=12, linestyle="none", label="鞍点", zorder=6)
-surface.set(title="鞍点: ある方向では極小、別の方向では極大", xlabel="x", ylabel="y", zlabel="f")
+surface.set(title="鞍点: ある方向では極小、別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
 surface.view_init(elev=28, azim=35)
 surface.legend(loc="upper left")
 levels = np.arange(-4, 4.1, 0.5)
@@ -1486,18 +1486,17 @@ plt.show()
 
 # %% experiment="batch-norm-graph" alt="BatchNorm の計算グラフ。x から x̂ へは 3 本の道がある。直通の矢印、平均 μ を通る矢印、分散 σ² を通る矢印。μ から σ² へも点線の矢印があり、その勾配は 0。x̂ から γ と β で y、y から損失 L へ続く。"
 # 実験: BatchNorm の計算グラフ
-places = {r"$x$": (0, 0), r"$\mu$": (2.2, 1.2), r"$\sigma^2$": (2.2, -1.2), r"$\hat x$": (4.4, 0), r"$y$": (6.2, 0), r"$L$": (7.8, 0)}
-gamma_beta = {r"$\gamma$": (5.0, -1.2), r"$\beta$": (6.2, -1.2)}
+places = {"x": (0, 0), r"\mu": (2.2, 1.2), r"\sigma^2": (2.2, -1.2), r"\hat x": (4.4, 0), r"\gamma": (5.0, -1.2), r"\beta": (6.2, -1.2), "y": (6.2, 0), "L": (7.8, 0)}
 fig, ax = plt.subplots(figsize=(11, 4))
-for name, place in (places | gamma_beta).items():
-    ax.text(*place, name, fontsize=17, ha="center", va="center", zorder=3, bbox={"boxstyle": "circle", "facecolor": "white", "edgecolor": "black"})
-x, mean, variance, x_hat, y, loss = places.values()
+for name, place in places.items():
+    ax.text(*place, f"${name}$", fontsize=17, ha="center", va="center", zorder=3, bbox={"boxstyle": "circle", "facecolor": "white", "edgecolor": "black"})
 for start, end, color, dash in [
-    (x, x_hat, COLORS[0], "-"), (x, mean, COLORS[1], "--"), (mean, x_hat, COLORS[1], "--"), (x, variance, COLORS[2], "-."),
-    (variance, x_hat, COLORS[2], "-."), (mean, variance, COLORS[7], ":"), (x_hat, y, "black", "-"), (y, loss, "black", "-"),
-    *((place, y, "black", "-") for place in gamma_beta.values()),
+    ("x", r"\hat x", COLORS[0], "-"), ("x", r"\mu", COLORS[1], "--"), (r"\mu", r"\hat x", COLORS[1], "--"), ("x", r"\sigma^2", COLORS[2], "-."),
+    (r"\sigma^2", r"\hat x", COLORS[2], "-."), (r"\mu", r"\sigma^2", COLORS[7], ":"),
+    (r"\hat x", "y", "black", "-"), (r"\gamma", "y", "black", "-"), (r"\beta", "y", "black", "-"), ("y", "L", "black", "-"),
 ]:
-    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "linestyle": dash, "linewidth": 2, "shrinkA": 20, "shrinkB": 20})
+    arrow = {"arrowstyle": "-|>", "color": color, "linestyle": dash, "linewidth": 2, "shrinkA": 20, "shrinkB": 20}
+    ax.annotate("", places[end], places[start], arrowprops=arrow)
 for place, text, color in [((3.1, 0.16), "直通", COLORS[0]), ((0.9, 1.15), "平均を通る", COLORS[1]), ((0.9, -1.25), "分散を通る", COLORS[2]), ((1.55, -0.36), "この矢印の\n勾配は 0", "dimgray")]:
     ax.text(*place, text, color=color, ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 ax.set(title="BatchNorm の計算グラフ（順伝播の向き。逆伝播は矢印を逆にたどり、合流点で足す）", xlim=(-0.6, 8.4), ylim=(-1.8, 1.8), aspect="equal")
