@@ -8,18 +8,23 @@ The lesson is a jupytext "percent" file. The header of a cell says what the cell
     # %% [markdown] prose="update-ratio"              prose with an id of its own, which does not shift others' numbers
     # %%                                              code that later cells need
     # %% tags=["experiment"]                          a demonstration; no later cell needs a name from it
+    # %% experiment="histograms"                      the same, with an id of its own
     # %% locked="setup"                               read-only code
     # %% solution="clip_gradients"                    written by students; its text is in reference/
     # %% solution="depth_study_plot" points=2         the same, graded by hand
     # %% [markdown] solution="..." points=2           a written answer, graded by hand
     # %% check="clip_gradients"                       a test cell
 
-In prose, `{{clip_gradients}}` stands for the points of that exercise or hand-graded cell, `{{batch_norm}}` for those of
-all exercises that share a solution, `{{all}}` for all there are, and `{{one + another}}` for a sum.
+A demonstration that draws is folded in the notebook; `alt="..."` in its header describes the figure in words.
 
-`build` is three steps: `read_cells` gives the cells with their ids, `with_points` fills in points, `notebook_of` adds
-what nbgrader and the grader read in their metadata. Ids come from the kind and place of a cell, never from its wording:
-the English edition, made after the first step by source/translation.py, keeps them.
+In prose, `{{clip_gradients}}` stands for the points of that exercise or hand-graded cell, `{{batch_norm}}` for those of
+all exercises that share a solution, `{{all}}` for all there are, and `{{one + another}}` for a sum; `{{code Linear}}`
+stands for the code of that class or function of the course library.
+
+`build` is three steps: `read_cells` gives the cells with their ids, `with_points` and `with_listings` fill in points
+and code, `notebook_of` adds what nbgrader, the grader and Jupyter read in their metadata. Ids come from the kind and
+place of a cell, never from its wording: the English edition, made after the first step by source/translation.py, keeps
+them.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.exercises import exercise
 from autograder.notebooks.submission import digest
+from source.listing import listing
 from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated
 
@@ -52,6 +58,8 @@ _LINE_END = re.compile(
 
 
 _POINTS = re.compile(r"\{\{(\w+(?: \+ \w+)*)\}\}")
+
+_LISTING = re.compile(r"\{\{code (\w+)\}\}")
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ EDITIONS = (JAPANESE, ENGLISH)
 class Cell:
     """One cell of the lesson: its kind ("prose", "code", "experiment", "locked", "solution" or "check"), id and text.
 
-    `id` is the grade_id where the cell has one; `points` is None where nothing is graded.
+    `id` is the grade_id where the cell has one; `points` is None where nothing is graded; `alt` describes the figure of
+    a cell that draws.
     """
 
     kind: str
@@ -90,12 +99,14 @@ class Cell:
     source: str
     is_code: bool
     points: float | None = None
+    alt: str = ""
 
 
 def build(edition: Edition = JAPANESE) -> NotebookNode:
     """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
     cells = read_cells(edition.text)
-    return notebook_of(with_points(translated(cells) if edition.language == "en" else cells), edition)
+    cells = translated(cells) if edition.language == "en" else cells
+    return notebook_of(with_listings(with_points(cells)), edition)
 
 
 def read_cells(text: Path) -> list[Cell]:
@@ -133,6 +144,16 @@ def with_points(cells: list[Cell]) -> list[Cell]:
         return f"{sum(points[name] for name in names):g}"
 
     return [cell if cell.is_code else replace(cell, source=_POINTS.sub(filled, cell.source)) for cell in cells]
+
+
+def with_listings(cells: list[Cell]) -> list[Cell]:
+    """The cells, with the code of the course library where prose asks for it.
+
+    Raises:
+        ValueError: the library has no such class or function.
+    """
+    shown = (_LISTING.sub(lambda found: f"```python\n{listing(found[1])}\n```", cell.source) for cell in cells)
+    return [cell if cell.is_code else replace(cell, source=text) for cell, text in zip(cells, shown, strict=True)]
 
 
 def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:
@@ -175,17 +196,19 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
         return Cell("solution", name, solution_text(name) if is_code else source, is_code, header.get("points"))
     if "locked" in header:
         return Cell("locked", header["locked"], source, is_code)
-    if "prose" in header:
-        return Cell("prose", header["prose"], source, is_code)
+    for kind in ("prose", "experiment"):
+        if kind in header:
+            return Cell(kind, header[kind], source, is_code, alt=header.get("alt", ""))
     kind = "experiment" if "experiment" in header.get("tags", []) else "code"
     kind = kind if is_code else "prose"
     counts[kind] += 1
-    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code)
+    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code, alt=header.get("alt", ""))
 
 
 def _metadata(cell: Cell) -> dict[str, Any]:
     if cell.kind == "experiment":
-        return {"tags": ["experiment"], "autograder": {"experiment": digest(cell.source)}}
+        metadata = {"tags": ["experiment"], "autograder": {"experiment": digest(cell.source)}}
+        return metadata | ({"jupyter": {"source_hidden": True}, "alt": cell.alt} if cell.alt else {})
     if cell.kind in ("prose", "code"):
         return {}
     nbgrader = {

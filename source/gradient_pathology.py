@@ -1,72 +1,72 @@
 # %% [markdown]
 # # Notebook 76: 勾配の病理学 ― 消失・爆発・鞍点
 #
-# ## Gradient Pathology: Vanishing, Exploding, and Saddle Points
+# *Gradient Pathology: Vanishing, Exploding, and Saddle Points*
 #
-# ---
+# ## このノートブックの位置づけ
 #
-# ### このノートブックの位置づけ
-#
-# **Unit 0.0「ニューラルエンジンの深部」** の最終章です。学習が失敗するしくみを理解し、診断して、手を打つ方法を学びます。
-# 医学の病理学と同じように、症状を言い当てるだけでなく、**何を測ればその病気だと言えるのか** を大切にします。
+# **Unit 0.0「ニューラルエンジンの深部」** の最終章です。学習が失敗するしくみを理解し、診断と対策の方法を学びます。
+# 医学の病理学と同じように、症状に名前をつけるだけでなく、**何を測ればその病気だと言えるのか** を大切にします。
 #
 # ### 学習目標
 #
 # 1. **勾配消失問題** のメカニズムと対策を、数値で説明できる
-# 2. **勾配爆発問題** のメカニズムと、クリッピングで治るもの・治らないものを区別できる
+# 2. **勾配爆発問題** のメカニズムを説明し、クリッピングで治るものと治らないものを区別できる
 # 3. **鞍点と局所解** をヘッセ行列の固有値で見分けられる
 # 4. **勾配のモニタリング** ツールを実装し、その見落としまで理解する
 # 5. **Batch Normalization** の順伝播・逆伝播・推論を実装する
 #
 # ### 前提知識
 #
-# - Notebook 70-75 の内容（特に 73・74 の逆伝播と、75 の SGD・Momentum・Adam）
-#
-# ---
+# - Notebook 70-75 の内容（特に 73・74 の逆伝播と、75 の SGD・Momentum・Adam）。ほかに必要な数学は、使うところで復習します
 #
 # ## 目次
 #
-# 1. [勾配消失問題](#1-勾配消失問題)
-# 2. [勾配爆発問題](#2-勾配爆発問題)（演習 2.2: 勾配クリッピング）
-# 3. [活性化関数の選択](#3-活性化関数の選択)
-# 4. [重みの初期化](#4-重みの初期化)
-# 5. [鞍点と局所解](#5-鞍点と局所解)
-# 6. [勾配モニタリングツール](#6-勾配モニタリングツール)（演習 6.1: GradientMonitor、演習 6.3: gradient_slope）
-# 7. [最適化手法の比較](#7-最適化手法の比較)
-# 8. [演習問題](#8-演習問題)（演習 8.1: BatchNorm、演習 8.2: 深さの研究）
-# 9. [Unit 0.0 総まとめ](#9-Unit-0.0-総まとめ)
+# **★ は基本コース** です（約 3 時間 40 分）。残りは発展で、飛ばしても先へ進めます。
+#
+# 1. [勾配消失問題](#1-勾配消失問題)（★ 20 分）
+# 2. [勾配爆発問題](#2-勾配爆発問題)（★ 35 分、発展 10 分、演習 2.2: 勾配クリッピング）
+# 3. [活性化関数の選択](#3-活性化関数の選択)（発展 20 分）
+# 4. [重みの初期化](#4-重みの初期化)（★ 20 分、発展 10 分）
+# 5. [鞍点と局所解](#5-鞍点と局所解)（発展 35 分）
+# 6. [勾配モニタリングツール](#6-勾配モニタリングツール)（★ 15 分、発展 50 分、演習 6.1: GradientMonitor、演習 6.3: gradient_slope）
+# 7. [最適化手法の比較](#7-最適化手法の比較)（発展 30 分）
+# 8. [演習問題](#8-演習問題)（★ 105 分、発展 15 分、演習 8.1: BatchNorm、演習 8.2: 深さの研究）
+# 9. [Unit 0.0 総まとめ](#9-Unit-0.0-総まとめ)（★ 5 分、発展 5 分）
 
 # %% [markdown]
-# ### 演習と採点のしかた
+# ## 演習と採点のしかた
+#
+# *★ 基本コース・20 分（準備運動まで）*
 #
 # 演習は全部で {{all}} 点です。
 #
-# | 演習 | 書くもの | 採点 | 点数 |
-# |---|---|---|---|
-# | 2.2 | 関数 `clip_gradients` | 自動 | {{clip_gradients}} |
-# | 6.1 | クラス `GradientMonitor` | 自動 | {{gradient_monitor}} |
-# | 6.3（挑戦） | 関数 `gradient_slope` | 自動 | {{gradient_profile}} |
-# | 8.1 | クラス `BatchNorm`（順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}） | 自動 | {{batch_norm}} |
-# | 8.2 | 関数 `depth_study` | 自動 | {{depth_study}} |
-# | 8.2 | 図 {{depth_study_plot}}、考察 {{depth_study_findings}} | 手動 | {{depth_study_plot + depth_study_findings}} |
+# | 演習 | 書くもの | 採点 | 点数 | 時間の目安 |
+# |---|---|---|---|---|
+# | 2.2 | 関数 `clip_gradients` | 自動 | {{clip_gradients}} | 20 分 |
+# | 6.1 | クラス `GradientMonitor` | 自動 | {{gradient_monitor}} | 10 分 |
+# | 6.3（発展） | 関数 `gradient_slope` | 自動 | {{gradient_profile}} | 15 分 |
+# | 8.1 | クラス `BatchNorm`（順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}） | 自動 | {{batch_norm}} | 40 分 |
+# | 8.2 | 関数 `depth_study` | 自動 | {{depth_study}} | 15 分 |
+# | 8.2 | 図 {{depth_study_plot}}、考察 {{depth_study_findings}} | 手動 | {{depth_study_plot + depth_study_findings}} | 25 分 |
 #
-# 1. 解答セルの `raise NotImplementedError` を消して、自分のコードを書きます。
-# 2. 解答セルを実行します。
-# 3. すぐ下の `check("...")` のセルを実行します。判定と点数、直すための手がかりがその場で出ます。部分点もあります。何度実行してもかまいません。
-# 4. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ守れていない約束について、ヒントが 1 回に 1 つずつ出ます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中の `print` も、カードに出ます。
+# 1. 解答セルの `raise NotImplementedError` を消し、自分のコードを書いて実行します。
+# 2. すぐ下の `check("...")` のセルを実行します。結果、点数、直すための手がかりが表示されます。部分点があり、何度でも実行できます。
+# 3. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中の `print` も、カードに出ます。
 #
-# `check()` のように名前を書かずに実行すると、すべての演習の進み具合と、次に取り組む演習が一覧で表示されます。
+# 本文は **予想 → 実験 → 注目** の順に進みます。予想を書き留めてから実験セルを実行し、「注目」と比べてください。予想が外れたところに、学ぶことがあります。図を描く実験セルは、コードを折りたたんであります。`…` をクリックすると開きます。
 #
-# 本文は **予想 → 実験 → 注目** の順に進みます。「予想してみましょう」で手を止め、答えを書き留めてから実験セルを実行し、「注目」と比べてください。予想が外れたところに、学ぶことがあります。
+# <details>
+# <summary><b>解答と提出の決まり（提出する前に読んでください）</b></summary>
 #
-# 約束は 4 つです。
+# - **関数・クラス・引数の名前を変えないでください。** 解答セルと `check` のセルを、消したり分割したりしないでください（セルを追加するのは自由です）。
+# - `# 実験:` で始まるセルは **実験セル** です。まだ書いていない演習を使う実験セルは、エラーを出さず、待っていることを 1 行で表示します。演習を書いてから、もう一度実行してください。
+# - 解答セルの中で、実験セルで作った変数を使わないでください。採点では時間を節約するため、変更されていない実験セルを実行しません。ほかのセル（セットアップ、`X` や `t` を作るセル、ほかの解答セルなど）で定義した名前は使えます。
+# - **提出する前に、カーネルを再起動してすべてのセルを実行してください**（Kernel メニューの Restart Kernel and Run All Cells…、1 分ほど）。消したセルの変数が残っていて、たまたま動いているだけ、という失敗を防げます。ターミナルで `autograder check gradient_pathology.ipynb` を実行すると、何もない状態から全セルを実行した結果を確認できます。
 #
-# - **関数・クラス・引数の名前を変えないでください。** 解答セルと `check` のセルは、消したり分けたりしないでください（セルを追加するのは自由です）。
-# - `# 実験:` で始まるセルは、見て学ぶための **実験セル** です。まだ書いていない演習を使う実験セルは、エラーにならず「待っています」という意味の 1 行だけを表示します。演習を書いてから、もう一度実行してください。
-# - 実験セルで作られた変数を、解答セルの中で使わないでください。採点のときは、変更していない実験セルを飛ばして時間を節約するからです。ほかのセル（セットアップ、`X` や `t` を作るセル、ほかの解答セルなど）で定義した名前は使えます。
-# - **提出の前に、カーネルを再起動して全セルを実行**（Kernel メニューの Restart Kernel and Run All Cells…、30 秒から 1 分）してください。消したセルの変数が残っていて偶然動いている、という事故を防げます。ターミナルで `autograder check gradient_pathology.ipynb` と打つと、まっさらな状態で上から下まで実行した結果が見られます。
+# `check` が調べるのは、このノートブックに書いてある条件だけです。各演習の「仕様」に書いていないことで減点されることはありません。名前を書かずに `check()` を実行すると、すべての演習の進み具合が表示されます。
 #
-# `check` は、このノートブックに書いてある約束だけを調べます。各演習の「仕様」に書いていないことで減点されることはありません。
+# </details>
 
 # %% locked="setup"
 # 環境セットアップ（このセルは変更しないでください）
@@ -99,25 +99,82 @@ plt.rcParams.update({
 
 print("環境セットアップ完了")
 
+# %% [markdown] prose="warm-up"
+# ### 準備運動: 1 行書いて確かめる
+#
+# このコースの層では、`backward(dout)` に必要な値を、`forward` が `cache` に残します。`Sigmoid` が残すのは出力 $y = \sigma(z) = 1 / (1 + e^{-z})$ です。導関数 $\sigma'(z)$ は、$y$ だけで書けるからです。
+#
+# 次のセルの `...` を、`y` を使った 1 行の式に書きかえて実行してください（点数はありません）。下に表示される `check()` の一覧で、演習の進み具合が分かります。
+
+# %% experiment="warm-up-sigmoid"
+# 準備運動: return の右の ... を 1 行の式に書きかえて、このセルを実行してください
+def sigmoid_slope(y):
+    """シグモイドの出力 y = σ(z) から、導関数 σ'(z) の値を求める。"""
+    return ...
+
+
+layer, z = Sigmoid(), np.array([[-2.0, 0.0, 2.0]])
+y = layer.forward(z)
+yours, expected = sigmoid_slope(y), layer.backward(np.ones_like(z))
+if yours is ...:
+    print("まだ書かれていません。")
+elif np.shape(yours) == np.shape(expected) and np.allclose(yours, expected):
+    print("正解です。z = -2, 0, 2 での導関数:", yours)
+else:
+    print("違います。あなたの値:", yours, "正しい値:", expected)
+check()
+
 # %% [markdown]
 # ### このノートブックで使う部品
 #
-# 前のノートブックで作った層は、`autograder.layers` にまとめてあります。中身は短いので、`Linear??` のように打って読んでみてください。
+# 前のノートブックで作った層は、`autograder.layers` にまとめてあります。
 #
-# - `Layer`: すべての層の親。`params`・`grads`・`cache`（辞書）と `training = True` を持ち、`forward(x)` と `backward(dout)` を定める。`Sigmoid` のように学習する値のない層では、`params` も `grads` も空の辞書
-# - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は `"xavier"`、`"he"`、`"normal"`（標準偏差 0.01）、`"large"`（標準偏差 1.0）のどれか。ほかの名前は `ValueError`
-# - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`
-# - `MSELoss`: 全 N×D 要素の平均二乗誤差。予測と目標の形が違えば `ValueError`
-# - `build_deep_network(n_layers, activation="sigmoid", init="xavier", norm=None, rng=None)`: Linear 層が `n_layers` 個（2 以上）、その間に活性化が `n_layers - 1` 個あるネットワーク（層のリスト）。幅は 10、入力は 2、出力は 1。`norm` に層のクラスを渡すと、各活性化の直前に入る
+# - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は `"xavier"`、`"he"`、`"normal"`（標準偏差 0.01）、`"large"`（標準偏差 1.0）のどれか
+# - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`: 学習する値がないので、`params` も `grads` も空の辞書
+# - `MSELoss`: N×D 個の要素すべての平均二乗誤差
+# - `build_deep_network(n_layers, activation="sigmoid", init="xavier", norm=None, rng=None)`: Linear 層が `n_layers` 個（2 以上）、その間に活性化が `n_layers - 1` 個あるネットワーク（層のリスト）。幅は 10、入力は 2、出力は 1。`norm` に層のクラスを渡すと、各活性化の直前に、その層が 1 つずつ入る
 # - `forward_backward(layers, X, t)`: 順伝播と逆伝播を 1 回行い、`(損失, 各 Linear 層の grads["W"] のノルム)` を返す（入力側から）
 #
-# 次のセルでは、課題のデータと測定の道具を用意します。乱数は **データ用と重み用を別の生成器** にしてあり、どの実験も何度実行しても同じ結果になります。
+# <details>
+# <summary><b>層のコードを読む</b>（演習で層を書くときの手本になります）</summary>
+#
+# `Layer` はすべての層の親です。`params` と `grads` は、名前から配列を引く辞書です。`training` は学習中かどうかを表します。
+#
+# {{code Layer}}
+#
+# `Linear` は $y = xW + b$ です。`backward` は `grads` を設定し、$x$ についての勾配を返します。
+#
+# {{code Linear}}
+#
+# `Sigmoid` は、$|x|$ が大きくてもあふれないように、指数関数を負の数についてだけ計算します。
+#
+# {{code Sigmoid}}
+#
+# `ReLU` は、どの要素が正だったかを残します。$x = 0$ での導関数は 0 とします。
+#
+# {{code ReLU}}
+#
+# `Tanh` の導関数も、出力だけで書けます。
+#
+# {{code Tanh}}
+#
+# `MSELoss` では、(N, 1) と (N,) のように形が違うと、NumPy が黙って (N, N) に広げてしまうので、`ValueError` を送出します。
+#
+# {{code MSELoss}}
+#
+# `forward_backward` は、すべての層を順にたどり、次に逆にたどります。
+#
+# {{code forward_backward}}
+#
+# </details>
+#
+# 次のセルでは、データと測定の道具を用意します。乱数は **データ用と重み用を別の生成器** にしてあるので、どの実験も、何度実行しても同じ結果になります。
 
 # %%
 def sine_task(n=100, seed=76):
     """目標は sin(πx1) + 0.5 x2^2。入力も目標も平均 0・分散 1 にそろえる。
 
-    目標の分散が 1 なので、平均値 0 を答えるだけの「何も学んでいない」ネットワークの損失がちょうど 1.0 になる。
+    目標の分散が 1 なので、平均値 0 を答えるだけの「何も学習していない」ネットワークの損失がちょうど 1.0 になる。
     """
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (n, 2))
@@ -145,7 +202,7 @@ def output_gradient_norms(layers, X, t):
 
 
 def median_over_seeds(measure, seeds=20):
-    """measure(rng) を 20 通りの重みで測り、中央値をとる。1 つの乱数の偶然を結論にしないため。"""
+    """measure(rng) を 20 通りの重みで測り、中央値をとる。1 つの乱数の偶然から結論を出さないため。"""
     return np.median([measure(np.random.default_rng(seed)) for seed in range(seeds)], axis=0)
 
 
@@ -163,7 +220,7 @@ def scale_weights(layers, factor):
 
 
 def sgd_update(layers, lr):
-    """全パラメータを 1 歩、勾配の逆向きに動かす。"""
+    """全パラメータを 1 ステップ、勾配の逆向きに動かす。"""
     for layer in layers:
         for name in layer.params:
             layer.params[name] -= lr * layer.grads[name]
@@ -173,24 +230,26 @@ def sgd_update(layers, lr):
 #
 # ## 1 勾配消失問題
 #
-# ### 1.1 勾配は掛け算で運ばれる
+# ### 1.1 勾配は掛け算で伝わる
+#
+# *★ 基本コース・10 分*
 #
 # $l$ 番目の Linear 層の出力を $z^{(l)} = h^{(l-1)} W^{(l)} + b^{(l)}$、活性化を $h^{(l)} = \phi(z^{(l)})$ とします。
-# **層の出力についての勾配** $\delta^{(l)} = \partial L / \partial z^{(l)}$ は、出力側から 1 層ごとに
+# **層の出力についての勾配** $\delta^{(l)} = \partial L / \partial z^{(l)}$ は、出力側から 1 層ずつ
 #
 # $$\delta^{(l)} = \left(\delta^{(l+1)} W^{(l+1)\top}\right) \odot \phi'(z^{(l)})$$
 #
-# と運ばれます。掛けられるのは **重み** と **活性化の導関数** の 2 つです。このうち導関数には上限があります。
+# と伝わります。掛けられるのは **重み** と **活性化の導関数** の 2 つです。このうち導関数には上限があります。
 #
 # - シグモイド: $\sigma'(z) = \sigma(z)(1 - \sigma(z)) \le 0.25$
 # - tanh: $\tanh'(z) = 1 - \tanh^2(z) \le 1$（等号は $z = 0$ のときだけ）
 #
-# Linear 層が $n$ 個のネットワークには活性化が $n - 1$ 個あるので、シグモイドの導関数の積は最大でも $0.25^{\,n-1}$ です。
-# ただし、これは **導関数だけ** の上限です。実際の勾配は重みも掛かるので、重みしだいでこれより小さくも大きくもなります。掛け算が層の数だけ続くので勾配が指数的に消えたり爆発したりすることは、古くから知られています（Bengio et al., 1994）。
+# Linear 層の数を **深さ** $d$ とします。活性化は $d - 1$ 個なので、シグモイドの導関数の積は最大でも $0.25^{\,d-1}$ です。
+# ただし、これは **導関数だけ** の上限です。実際の勾配には重みも掛かるので、重みしだいで、これより小さくも大きくもなります。このような掛け算のくり返しで勾配が指数的に消失・爆発することは、古くから知られています（Bengio et al., 1994）。
 #
 # > **予想してみましょう**: シグモイドのネットワークで、重みを「標準偏差 0.01」「Xavier」「Xavier の 6 倍」にしたとき、1 層あたりの倍率は 0.25 より大きいでしょうか、小さいでしょうか。（以後、図や表では標準偏差を sd と書きます。）
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: シグモイドと tanh の導関数。最大値はシグモイドが 0.25、tanh が 1。右: 深さ 2 から 20 での、入力側に届く勾配の割合。Xavier は導関数の積の上限に沿って下がり、sd=0.01 はもっと急に、6 倍の Xavier は緩やかに下がる。"
 # 実験: シグモイドの導関数と、勾配が届く割合
 z = np.linspace(-6, 6, 401)[:, None]
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2))
@@ -202,17 +261,17 @@ left.set(xlabel="z", ylabel="導関数の値", title="導関数には上限が�
 left.legend()
 
 depths = np.array([2, 5, 10, 15, 20])
-right.semilogy(depths, 0.25 ** (depths - 1.0), color="gray", linestyle=":", label=r"導関数の積の上限 $0.25^{n-1}$")
+right.semilogy(depths, 0.25 ** (depths - 1.0), color="gray", linestyle=":", label=r"導関数の積の上限 $0.25^{d-1}$")
 for label, init, factor, marker in [("sd=0.01", "normal", 1, "o"), ("Xavier", "xavier", 1, "s"), ("Xavier の 6 倍", "xavier", 6, "^")]:
     ratios = []
-    for n in depths:
+    for depth in depths:
         norms = median_over_seeds(
-            lambda rng: output_gradient_norms(scale_weights(build_deep_network(n, "sigmoid", init, rng=rng), factor), X, t)
+            lambda rng: output_gradient_norms(scale_weights(build_deep_network(depth, "sigmoid", init, rng=rng), factor), X, t)
         )
         ratios.append(norms[0] / norms[-1])
     right.semilogy(depths, ratios, marker=marker, label=label)
     print(f"{label}: 20 層の両端の比 {ratios[-1]:.1e}、1 層あたり {ratios[-1] ** (1 / 19):.4f} 倍")
-right.set(xlabel="Linear 層の数 n", ylabel=r"$|\delta^{(1)}| / |\delta^{(n)}|$（対数）", title="シグモイドのネットワークで、勾配が入力側まで届く割合", xticks=depths)
+right.set(xlabel="深さ d（Linear 層の数）", ylabel=r"$|\delta^{(1)}| / |\delta^{(d)}|$（対数）", title="シグモイドのネットワークで、勾配が入力側まで届く割合", xticks=depths)
 right.legend()
 plt.show()
 
@@ -221,51 +280,57 @@ print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 # %% [markdown]
 # **注目**
 #
-# - Xavier では 1 層あたり約 0.23 倍で、上限の 0.25 に近い減り方です。20 層では $10^{-12}$ 倍になり、入力側の層には勾配がほとんど届きません。
-# - 標準偏差 0.01 では 1 層あたり約 0.008 倍です。$0.25^{n-1}$ は「最悪の場合」ではありません。重みが小さければ、もっとひどくなります。
-# - Xavier の 6 倍では約 0.70 倍で、$0.25^{n-1}$ を **超えます**。消失は活性化だけでは決まらず、活性化と重みの組で決まります。
+# - Xavier では 1 層あたり約 0.23 倍で、上限の 0.25 に近い値です。20 層では $10^{-12}$ 倍になり、入力側の層には勾配がほとんど届きません。
+# - 標準偏差 0.01 では 1 層あたり約 0.008 倍です。$0.25^{d-1}$ は「最悪の場合」ではありません。重みが小さければ、もっと小さくなります。
+# - Xavier の 6 倍では約 0.70 倍で、導関数だけの上限 0.25 を **超えます**。消失は活性化だけでは決まらず、活性化と重みの組み合わせで決まります。
 
 # %% [markdown]
 # ### 1.2 公平な比較: 変えるのは一度に 1 つだけ
 #
-# 「シグモイドは消失し、ReLU は保つ」とよく言われます。これを確かめるとき、シグモイドに小さな重み、ReLU に He 初期化を使ってしまうと、
-# 差が活性化のせいなのか初期化のせいなのか分かりません。そこで 2 つの実験に分けます。
+# *★ 基本コース・10 分*
+#
+# 「シグモイドでは勾配が消え、ReLU では保たれる」とよく言われます。しかし、小さな重みのシグモイドと He 初期化の ReLU を比べても、
+# 差が活性化のせいなのか、初期化のせいなのかは分かりません。そこで、実験を 2 つに分けます。
 #
 # - **左**: 初期化を同じ（Xavier）にして、活性化だけを変える
 # - **中央**: 活性化を同じ（シグモイド）にして、初期化だけを変える
 #
-# さらに右の図では、何を測るかを比べます。重みの勾配は $\partial L/\partial W^{(l)} = h^{(l-1)\top} \delta^{(l)}$ で、順伝播の値 $h$ と逆伝播の値 $\delta$ の **積** です。
+# 右の図では、測るものによる違いを比べます。重みの勾配は $\partial L/\partial W^{(l)} = h^{(l-1)\top} \delta^{(l)}$ で、順伝播の値 $h$ と逆伝播の値 $\delta$ の **積** です（以後、$dW$ と書きます）。
 # tanh のネットワークを標準偏差 0.01 で初期化すると、$h$ は出力側ほど小さく、$\delta$ は入力側ほど小さくなります。
 #
-# > **予想してみましょう**: このとき、重みの勾配 $|dW|$（ノルム）は層ごとにどう並ぶでしょうか。
+# 層番号に対する $\log_{10}|\delta|$ の傾きを **坂** と呼び、1 層あたりの桁数（10 倍で 1 桁）で表します。入力側ほど小さければ（消失）正、入力側ほど大きければ（爆発）負です。
+#
+# > **予想してみましょう**: 右の図で、重みの勾配のノルム $|dW|$ は層ごとにどう変わるでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="層番号に対する勾配のノルム（対数）が 3 枚。左: Xavier では、シグモイドだけが急な坂になる。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。"
 # 実験: 変えるのは一度に 1 つだけ
-n = 10
-numbers = np.arange(1, n + 1)
+depth = 10
+numbers = np.arange(1, depth + 1)
 fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4))
+activations = {"sigmoid": (COLORS[0], "o-"), "tanh": (COLORS[1], "s--"), "relu": (COLORS[2], "^-.")}
+inits = {"normal": ("sd=0.01", COLORS[3], "D:"), "xavier": ("Xavier", COLORS[0], "o-"), "he": ("He", COLORS[4], "v--")}
 
 print("δ のノルムの 1 層あたりの桁数（正: 入力側ほど小さい）と、1 層目の |δ|。10 層、20 通りの中央値")
 print(f"{'':10}{'sd=0.01':>20}{'Xavier':>20}{'He':>20}")
-for activation, marker in [("sigmoid", "o"), ("tanh", "s"), ("relu", "^")]:
+for activation, (color, style) in activations.items():
     line = f"{activation:10}"
-    for init, label, style in [("normal", "sd=0.01", "D-."), ("xavier", "Xavier", "o-"), ("he", "He", "v--")]:
-        norms = median_over_seeds(lambda rng: output_gradient_norms(build_deep_network(n, activation, init, rng=rng), X, t))
+    for init, (label, init_color, init_style) in inits.items():
+        norms = median_over_seeds(lambda rng: output_gradient_norms(build_deep_network(depth, activation, init, rng=rng), X, t))
         line += f"{decades_per_layer(norms):>10.2f}{norms[0]:>10.1e}"
         if init == "xavier":
-            left.semilogy(numbers, norms, marker=marker, label=activation)
-        if activation == "sigmoid":
-            middle.semilogy(numbers, norms, style, label=label)
+            left.semilogy(numbers, norms, style, color=color, label=activation)
+        if activation == "sigmoid":  # 左の図と同じネットワーク（Xavier のシグモイド）は、同じ色と印にする
+            middle.semilogy(numbers, norms, init_style, color=init_color, label=label)
     print(line)
 left.set(title="初期化は同じ (Xavier)、活性化だけ違う", ylabel=r"$|\delta|$（対数）")
 middle.set(title="活性化は同じ (sigmoid)、初期化だけ違う", ylabel=r"$|\delta|$（対数）")
 
-for measure, name, label, marker in [
-    (output_gradient_norms, "|δ| ", r"$|\delta|$", "o"),
-    (lambda *net: forward_backward(*net)[1], "|dW|", r"$|dW|$", "s"),
+for measure, name, label, color, style in [
+    (output_gradient_norms, "|δ| ", r"$|\delta|$", COLORS[5], "P-"),
+    (lambda *net: forward_backward(*net)[1], "|dW|", r"$|dW|$", COLORS[6], "X--"),
 ]:
-    norms = median_over_seeds(lambda rng: measure(build_deep_network(n, "tanh", "normal", rng=rng), X, t))
-    right.semilogy(numbers, norms, marker=marker, label=label)
+    norms = median_over_seeds(lambda rng: measure(build_deep_network(depth, "tanh", "normal", rng=rng), X, t))
+    right.semilogy(numbers, norms, style, color=color, label=label)
     print(f"tanh, sd=0.01 の {name}: 1 層目 {norms[0]:.1e}, 出力層 {norms[-1]:.1e}, 1 層あたり {decades_per_layer(norms):.2f} 桁")
 right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="ノルム（対数）")
 for ax in (left, middle, right):
@@ -276,10 +341,10 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。活性化の効果は本物です。
+# - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。活性化による差は本物です。
 # - **同じシグモイドでも**、標準偏差 0.01 では 2.13 桁ずつ減り、1 層目では Xavier より 13 桁以上小さくなります。「小さな重みのシグモイド」と「He の ReLU」の 1 層目の差 18.6 桁のうち、14.4 桁は初期化の差（sd=0.01 と He）です。
 # - ReLU も標準偏差 0.01 では 1 層あたり 1.7 桁減ります。「ReLU なら勾配は保たれる」とは言えません。
-# - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、$|\delta|$ だけが坂になります。重みの勾配を **層どうしで比べるだけ** では、この消失に気づけません。以後、伝わり方を見るときは $|\delta|$ を使います。
+# - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、坂になるのは $|\delta|$ だけです。重みの勾配を **層どうしで比べる** だけでは、この消失に気づけません。以後、勾配の伝わり方を見るときは $|\delta|$ を使います。
 
 # %% [markdown]
 # ---
@@ -288,26 +353,28 @@ plt.show()
 #
 # ### 2.1 問題の概要
 #
-# 勾配消失とは逆に、1 層ごとの倍率が 1 を超えると、勾配は指数的に **大きく** なります。重みの標準偏差を $\sigma_w$、幅を $n$ とすると、
-# ReLU では入力のおよそ半分が通るので、$\delta$ の大きさの 1 層あたりの倍率は、おおよそ
+# *★ 基本コース・10 分*
 #
-# $$\sqrt{\tfrac{1}{2}\, n\, \sigma_w^2}$$
+# 勾配消失とは逆に、1 層あたりの倍率が 1 を超えると、勾配は指数的に **大きく** なります。重みの標準偏差を $s_w$、幅を $n$ とします。
+# ReLU では入力のおよそ半分が通るので、$|\delta|$ の 1 層あたりの倍率は、およそ
 #
-# です。He 初期化 $\sigma_w^2 = 2/n$ は、これをちょうど 1 にする選び方です。
+# $$\sqrt{\tfrac{1}{2}\, n\, s_w^2}$$
 #
-# **原因**: 重みの初期値が大きすぎる、学習率が大きすぎて重みが育ちすぎた、同じ重みを何度も掛ける構造（RNN など）
+# です。He 初期化は、これがちょうど 1 になるように $s_w^2 = 2/n$ とします。
+#
+# **原因**: 重みの初期値が大きすぎる、学習率が大きすぎて重みが大きくなりすぎた、同じ重みを何度も掛ける構造（RNN など）
 #
 # **症状**: 損失が急に増える、NaN になる、パラメータが発散する
 #
-# > **予想してみましょう**: 幅 10 の ReLU のネットワークで $\sigma_w = 2$ のとき、δ は 1 層あたり何倍になりますか。また、重みの勾配 $|dW|$ も同じように入力側ほど大きくなるでしょうか。
+# > **予想してみましょう**: 幅 10 の ReLU のネットワークで $s_w = 2$ のとき、$|\delta|$ は 1 層あたり何倍になりますか。また、重みの勾配 $|dW|$ も同じように入力側ほど大きくなるでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: |δ| は、sd=1 と sd=2 で入力側へ増え、He では水平。右: |dW| は、どれもほぼ水平で、sd が大きいほど高い。"
 # 実験: 勾配爆発を δ と |dW| で見る
-n = 10
-numbers = np.arange(1, n + 1)
+depth = 10
+numbers = np.arange(1, depth + 1)
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
 for label, init, factor, marker in [("He", "he", 1, "o"), ("sd=1", "large", 1, "s"), ("sd=2", "large", 2, "^")]:
-    build = lambda rng: scale_weights(build_deep_network(n, "relu", init, rng=rng), factor)
+    build = lambda rng: scale_weights(build_deep_network(depth, "relu", init, rng=rng), factor)
     delta = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
     weight = median_over_seeds(lambda rng: forward_backward(build(rng), X, t)[1])
     left.semilogy(numbers, delta, marker=marker, label=label)
@@ -325,13 +392,13 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - 左: δ は出力側から入力側へ、sd=2 では 1 層ごとに約 4 倍になります。これが「爆発」の正体です。理論の目安より 1 割ほど小さいのは、幅が 10 しかないネットワークの中央値だからです。
-# - 右: $|dW|$ は巨大ですが、層ごとの並びはほぼ平らです。順伝播の値が出力側ほど大きく、δ が入力側ほど大きいので、積では打ち消し合うからです。「どの層で爆発したか」は $|dW|$ の図では分かりません。
-# - 爆発は順伝播でも起きています。出力が大きいので損失も大きく、δ は出発点（出力層）からすでに巨大です。
+# - 左: $|\delta|$ は出力側から入力側へ、sd=2 では 1 層ごとに約 4 倍になります。理論の目安より 1 割ほど小さいのは、幅がわずか 10 のネットワークの中央値だからです。
+# - 右: $|dW|$ は巨大ですが、層による差はほとんどありません。順伝播の値は出力側ほど大きく、δ は入力側ほど大きいので、積をとると打ち消し合います。「どの層で爆発したか」は、$|dW|$ の図では分かりません。
+# - 爆発は順伝播でも起きています。出力が大きいので損失も大きく、δ は出発点の出力層からすでに巨大です。
 #
-# 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の知らせなので、このノートブックでは隠しません。
+# 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の兆候なので、このノートブックでは隠しません。
 #
-# > **予想してみましょう**: 学習率 0.01 で、損失は何ステップ目に NaN になるでしょうか。
+# > **予想してみましょう**: 学習率 0.01 で、損失は何ステップ目に NaN になるでしょうか。（パラメータを 1 回更新することを、1 **ステップ** と呼びます。）
 
 # %% tags=["experiment"]
 # 実験: 発散の様子（警告がわざと出ます）
@@ -344,12 +411,14 @@ for step in range(6):
     sgd_update(layers, lr=0.01)
 
 # %% [markdown]
-# **注目**: 損失はたった 1 歩で $10^{12}$ の桁から $10^{143}$ の桁へ跳び、その次の 1 歩で NaN になります。大きな重みが巨大な勾配を生み、その勾配が重みをさらに大きくする、という悪循環だからです。パラメータは一度 NaN になると、そのあと何歩進めても元に戻りません。
+# **注目**: 損失はたった 1 ステップで $10^{12}$ の桁から $10^{143}$ の桁へ跳び、次のステップで NaN になります。大きな重みが巨大な勾配を生み、その勾配が重みをさらに大きくする、という悪循環です。一度 NaN になったパラメータは、それ以上何ステップ進めても元に戻りません。
 
 # %% [markdown]
 # ### 2.2 勾配クリッピング
 #
-# 勾配を 1 本の長いベクトル $g$ とみなし、その長さが上限を超えたら、**向きを変えずに** 縮めます（Pascanu et al., 2013）。
+# *★ 基本コース・25 分*
+#
+# すべての勾配を 1 本の長いベクトル $g$ とみなし、その長さが上限を超えたら、**向きを変えずに** 縮めます（Pascanu et al., 2013）。
 #
 # $$\|g\| = \sqrt{\sum_{\text{層}} \sum_{\text{名前}} \sum_i g_i^2}, \qquad g \leftarrow c\, g, \qquad c = \min\left(1, \frac{\text{max\_norm}}{\|g\|}\right)$$
 #
@@ -359,13 +428,24 @@ for step in range(6):
 #
 # **仕様**
 #
-# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W`、`b`、`gamma`、`beta` のどれも数えます（層は、この教材にある種類のものです）。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものが何もなければ `(0.0, 1.0)` を返します。
-# - `total_norm > max_norm` なら、すべての勾配に **同じ係数** を掛け、新しい全体のノルムを `max_norm` にします。相対誤差 1e-5 までは正解です（係数も同じです。`max_norm / total_norm` でも `max_norm / (total_norm + 1e-6)` でも正解です）。その場で書き換えても、`layer.grads[name]` に新しい配列を入れても、同じ名前を持つ新しい辞書に取りかえてもかまいません。`params` は変えません。
-# - それ以外なら、勾配はそのままで、`clip_coef == 1.0` です。ノルムが `max_norm` から 1e-6 以内のときは、どちらの動作でも正解です。
+# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W`、`b`、`gamma`、`beta` のどれも数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものがなければ `(0.0, 1.0)` を返します。
+# - `total_norm > max_norm` なら、すべての勾配に **同じ係数** を掛け、全体のノルムを `max_norm` にします。`params` は変えません。
+# - それ以外なら、勾配はそのままで、`clip_coef == 1.0` です。
 # - `clip_coef` は実際に掛けた係数です。1 を超えることはありません。
-# - 勾配のどこかに NaN か無限大があれば `ValueError` を送出します（`ArithmeticError` か `RuntimeError` でも正解です）。このとき、すべての勾配は元のままにしておきます。
+# - 勾配のどこかに NaN か無限大があれば、`ValueError` を送出します。このとき、すべての勾配は元のままにしておきます。
+#
+# <details>
+# <summary><b>許される違いと、採点しないこと</b></summary>
+#
+# - 相対誤差は 1e-5 まで許されます。係数も同じで、`max_norm / total_norm` でも `max_norm / (total_norm + 1e-6)` でも正解です。
+# - その場で書き換えても、`layer.grads[name]` に新しい配列を入れても、同じ名前を持つ新しい辞書に取り替えてもかまいません。
+# - ノルムが `max_norm` から 1e-6 以内のときは、縮めても縮めなくても正解です。
+# - `ValueError` の代わりに `ArithmeticError` や `RuntimeError` を送出しても正解です。
+# - 層は、この教材にある種類のものだけです。
 #
 # **採点しないこと**: 有限な勾配の 2 乗があふれる（または 0 につぶれる）場合、2 つの層が同じ配列を共有する場合、`max_norm` が正の有限な数でない場合
+#
+# </details>
 
 # %% solution="clip_gradients"
 
@@ -375,17 +455,19 @@ check("clip_gradients")
 # %% [markdown]
 # ### 2.3 クリッピングで治るもの、治らないもの
 #
+# *発展・10 分*
+#
 # 自分で書いた `clip_gradients` を試します。
 #
-# 1. sd=2 のネットワークの勾配を 1 回クリッピングして、全体のノルムが本当に `max_norm` になるかを見る
-# 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 80 ステップ学習する。12 通りの重みで、クリッピングあり・なしを比べる
-# 3. sd=2 のネットワークとクリッピングを組にして、ふつうの入力で 80 ステップ学習する。5 通りの重みで、He 初期化のネットワークと比べる
+# 1. sd=2 のネットワークの勾配を 1 回クリッピングし、全体のノルムが本当に `max_norm` になるかを確かめる
+# 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 80 ステップ学習する。12 通りの重みで、クリッピングの有無を比べる
+# 3. sd=2 のネットワークを、クリッピングしながら、ふつうの入力で 80 ステップ学習する。5 通りの重みで、He 初期化のネットワークと比べる
 #
 # > **予想してみましょう**: 2 で発散するのは、クリッピングがないとき何個、あるとき何個でしょうか。3 の sd=2 のネットワークは、クリッピングがあれば学習できるでしょうか。
 #
-# ここではネットワークをわざと発散させます。同じ警告を何度も読む代わりに、発散した個数をプログラムで数えるので、このセルに限って NumPy の警告を止めています。
+# ここではわざと発散させ、発散した個数をプログラムで数えます。同じ警告が何度も出ないように、このセルだけは NumPy の警告を止めています。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 入力 5 倍の 12 個の損失。クリッピングなしでは 5 個が発散し、3 個が 1.0 あたりで止まる。クリッピングありでは全部が下がる。右: クリッピングありでも、sd=2 の損失は巨大なままか 1.0 で止まり、He の損失は下がる。"
 # 実験: クリッピングで治るもの、治らないもの
 def train_until_overflow(layers, inputs, lr, steps, max_norm=None):
     """損失の記録。損失か勾配が有限でなくなったら、そこでやめる。"""
@@ -410,10 +492,10 @@ def sd_2_network(seed):
 
 
 def summary(runs, steps):
-    """発散、学べなかった（最後の損失が 0.9 以上）、学べた、の個数。"""
+    """発散した、学習できなかった（最後の損失が 0.9 以上）、学習できた、の個数。"""
     finished = [losses[-1] for losses in runs if len(losses) == steps]
     learned = sum(loss < 0.9 for loss in finished)
-    return f"{len(runs)} 個のうち 発散 {len(runs) - len(finished)}, 学べなかった {len(finished) - learned}, 学べた {learned}"
+    return f"{len(runs)} 個のうち 発散 {len(runs) - len(finished)}, 学習できなかった {len(finished) - learned}, 学習できた {learned}"
 
 
 with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore"):
@@ -443,14 +525,14 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
         for losses in runs:
             ax.loglog(np.arange(1, len(losses) + 1), losses, color=color, linestyle=dash, linewidth=1.2, alpha=0.7)
         ax.plot([], [], color=color, linestyle=dash, label=label)
-    for losses in without:
-        if len(losses) < steps:
-            left.plot(len(losses) + 1, 1e7, "x", color="black", markersize=8)
+    ends = [len(losses) + 1 for losses in without if len(losses) < steps]
+    for i, end in enumerate(ends):  # 同じステップの印は、縦にずらして並べる
+        left.plot(end, 1e7 / 4 ** ends[:i].count(end), "x", color="black", markersize=8)
     left.plot([], [], "x", color="black", label="発散したステップ")
     left.set(title="He 初期化、入力 5 倍、12 通りの重み", ylim=(3e-2, 3e7))
     right.set(title="悪い初期値は、クリッピングでは治らない（5 通りの重み）")
     for ax, place in [(left, "upper right"), (right, "center left")]:
-        ax.axhline(1.0, color="gray", linestyle=":", label="何も学ばない (1.0)")
+        ax.axhline(1.0, color="gray", linestyle=":", label="何も学習しない (1.0)")
         ax.set(xlabel="ステップ（1 から、対数）", ylabel="損失（対数）")
         ax.legend(loc=place)
     plt.show()
@@ -459,8 +541,8 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 # **注目**
 #
 # - 1: 係数は $10^{-13}$ ほどで、小数点以下 4 桁で表示すると「0.0000」です。確かめるべきなのは、層ごとの最大値ではなく、クリッピング後の **全体のノルム** が 1 になることです。
-# - 2: クリッピングがないと、12 個のうち学べたのは 4 個だけで、5 個は発散しました。クリッピングがあれば 12 個とも学べます。たまに現れる大きすぎる 1 歩から、ネットワークを守れるからです。
-# - 3: sd=2 のネットワークは、NaN にこそなりませんが 1 個も学べません。損失が巨大なままか、ユニットが死んで 1.0 で止まるかです。クリッピングが守るのは **1 歩の大きさ** であって、悪い初期値を治すわけではありません。それはセクション 4 の仕事です。
+# - 2: クリッピングがないと、12 個のうち学習できたのは 4 個だけで、5 個は発散しました。クリッピングがあれば 12 個とも学習できます。たまに現れる大きすぎる 1 ステップから、ネットワークを守るからです。
+# - 3: sd=2 のネットワークは NaN にはなりませんが、1 個も学習できません。損失が巨大なままか、ユニットが死んで（3.2）損失が 1.0 で止まるかのどちらかです。クリッピングが守るのは **1 ステップの大きさ** で、悪い初期値を治すわけではありません。それはセクション 4 の役割です。
 
 # %% [markdown]
 # ---
@@ -469,18 +551,20 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 #
 # ### 3.1 各活性化関数の特性比較
 #
-# $\phi'$ が大きく保たれる範囲の広さを見比べます。
+# *発展・10 分*
+#
+# $\phi'$ が大きく保たれる範囲の広さを比べます。
 #
 # $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1, \qquad \text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
 #
-# 導関数は、層の `backward` に 1 を流して求めます。
+# 導関数は、層の `backward` に 1 を渡して求めます。
 #
-# > **予想してみましょう**: $|z| > 4$ のところでも勾配を通すのはどれですか。ReLU の導関数の $z = 0$ での値は何でしょうか。
+# > **予想してみましょう**: $|z| > 4$ でも勾配を通すのはどれですか。$z = 0$ での ReLU の導関数の値は何でしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。"
 # 実験: 活性化関数とその導関数
 z = np.linspace(-6, 6, 601)[:, None]
-fig, axes = plt.subplots(1, 4, figsize=(16, 4))
+fig, axes = plt.subplots(1, 4, figsize=(16, 4), sharey=True)
 print(f"{'導関数':9}{'z=-4':>12}{'z=4':>12}{'max':>12}")
 for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
     name = type(activation).__name__
@@ -492,7 +576,7 @@ for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
         slope[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
     ax.plot(z, y, label=r"$\phi(z)$")
     ax.plot(z, slope, label=r"$\phi'(z)$")
-    ax.set(title=name, xlabel="z", ylim=(-1.3, 6.2 if "ReLU" in name else 1.3))
+    ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、傾きを比べられるようにする
     ax.legend(loc="upper left")
 plt.show()
 
@@ -500,30 +584,32 @@ plt.show()
 # **注目**
 #
 # - $|z| = 4$ での導関数は、シグモイドが 0.018、tanh が 0.0013 です。原点では tanh のほうが 4 倍大きいのに、飽和するのは tanh のほうが早いのです。
-# - ReLU は正の側ならどこまでも 1 を通し、負の側ではまったく通しません。両側で勾配を通すのは Leaky ReLU だけで、負の側では 0.01 倍です。
+# - ReLU は、正の側ではどこまでも 1 を通し、負の側ではまったく通しません。両側で勾配を通すのは Leaky ReLU だけで、負の側では 0.01 倍です。
 #
-# | 関数 | 出力の範囲 | 勾配について | 気をつけること |
+# | 関数 | 出力の範囲 | 勾配 | 注意点 |
 # |---|---|---|---|
-# | Sigmoid | (0, 1) | 最大 0.25。両側で 0 に近づく（飽和） | 出力の平均が 0 でない。深いネットワークの隠れ層には向かない |
+# | Sigmoid | (0, 1) | 最大 0.25。両側で 0 に近づく（飽和） | 出力の平均が 0 でなく、指数関数の計算コストもかかる。深いネットワークの隠れ層には向かない |
 # | Tanh | (-1, 1) | 最大 1。両側で飽和 | 重みが大きいと飽和する |
 # | ReLU | [0, ∞) | 正の側で 1、負の側で 0 | すべての入力で 0 になる「死んだユニット」 |
-# | Leaky ReLU | (-∞, ∞) | 正の側で 1、負の側で 0.01 | 負の側の勾配は 0 でないが小さい |
+# | Leaky ReLU | (-∞, ∞) | 正の側で 1、負の側で 0.01 | 負の側の勾配は、0 ではないが小さい |
 #
-# $z = 0$ で ReLU は微分できません。このコースの実装は左側の値 0 を使います。
+# $z = 0$ で ReLU は微分できません。このコースの実装では、左側の値 0 を使います。
 
 # %% [markdown]
 # ### 3.2 「不活性」と「死んだ」は違う
 #
-# ReLU のユニットが、ある入力に対して 0 を出すのは正常です（**不活性**）。半分ほどの入力で 0 になるからこそ、非線形な関数が作れます。
-# 困るのは、**データ中のすべての入力に対して** 0 を出すユニットです（**死んだユニット**）。ユニット $j$ に入る重みの勾配は、$i$ 番目の例についての和
+# *発展・10 分*
+#
+# ReLU のユニットが、ある入力に対して 0 を出力するのは正常です（**不活性**）。およそ半分の入力で 0 になるからこそ、非線形な関数を表せます。
+# 問題になるのは、**データ中のすべての入力に対して** 0 を出力するユニットです（**死んだユニット**）。ユニット $j$ に入る重みの勾配は、例 $i$ についての和
 #
 # $$\frac{\partial L}{\partial W_{kj}} = \sum_i h_{ik}\, \delta_{ij}$$
 #
-# で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべての例で $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは動けません。
+# で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべての例で $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは更新されません。
 #
-# > **予想してみましょう**: He 初期化のまま、学習をまだ 1 歩も進めていない 20 層のネットワークでも、死んだユニットはあるでしょうか。
+# > **予想してみましょう**: He 初期化をしただけで、まだ 1 ステップも学習していない 20 層のネットワークにも、死んだユニットはあるでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。"
 # 実験: 不活性の割合と、死んだユニットの割合
 def inactive_and_dead(activation, seed, n_layers=20):
     """各活性化層の、不活性の割合（ユニット×入力の平均）と、死んだユニット（全入力で導関数 0）の割合。"""
@@ -554,9 +640,9 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - 不活性の割合はどの層でもおよそ半分で、深さとあまり関係がありません。正常な姿です。
-# - 死んだユニットは 1 層目では 0% ですが、深い層ほど増え、19 層目では 40% を超えます。深いところでは、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。深いほど死にやすいことは、理論でも示されています（Lu et al., 2020）。
-# - Leaky ReLU では、定義により死んだユニットは 0 です。ただし負の側の勾配は 0.01 倍なので、「生きているが、ほとんど動けない」ことはあります。
+# - 不活性の割合は、深さにほとんどよらず、どの層でもおよそ半分です。これが正常な状態です。
+# - 死んだユニットは 1 層目にはありませんが、深い層ほど増え、19 層目では 40% を超えます。深い層では、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。ネットワークが深いほどユニットが死にやすいことは、理論でも示されています（Lu et al., 2020）。
+# - Leaky ReLU では、定義により死んだユニットはありません。ただし、負の側の勾配は 0.01 倍なので、「生きているが、ほとんど更新されない」ことはあります。
 
 # %% [markdown]
 # ---
@@ -565,17 +651,56 @@ plt.show()
 #
 # ### 4.1 分散を保つ
 #
-# 入力が $n_\text{in}$ 個、重みの分散が $\sigma_w^2$ なら、$z$ の分散は順伝播で約 $n_\text{in}\sigma_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}\sigma_w^2$ 倍になり、そこに活性化の効果が掛かります。
+# *★ 基本コース・20 分*
 #
-# - **Xavier**（Glorot & Bengio, 2010）: 順と逆の両方を 1 に近づける妥協案。$\sigma_w = \sqrt{2/(n_\text{in} + n_\text{out})}$。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
-# - **He**（He et al., 2015）: ReLU が半分を捨てる分を 2 倍で補う。$\sigma_w = \sqrt{2/n_\text{in}}$
+# 入力が $n_\text{in}$ 個、出力が $n_\text{out}$ 個の層で、重みの分散が $s_w^2$ なら、順伝播では $z$ の分散が約 $n_\text{in}s_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}s_w^2$ 倍になり、さらに活性化の影響が加わります。
 #
-# シグモイドの原点での傾きは 1/4 です。傾きを 1 とみなす Xavier の仮定が成り立たないので、「シグモイドには Xavier」だけでは足りません。
-# 傾きを補うには重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
+# - **Xavier**（Glorot & Bengio, 2010）: 順伝播と逆伝播の両方を 1 倍に近づける妥協案で、$s_w = \sqrt{2/(n_\text{in} + n_\text{out})}$ とします。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
+# - **He**（He et al., 2015）: ReLU で失われる半分を、2 倍にして補います。$s_w = \sqrt{2/n_\text{in}}$ とします。
 #
-# > **予想してみましょう**: ゲイン 4 にすれば、シグモイドの消失は完全になくなるでしょうか。
+# まず、活性化の値の分布が層ごとにどう変わるかを見ます。
+#
+# > **予想してみましょう**: 標準偏差 0.01 と 1 では、tanh の 5 層目の値はそれぞれどこに集まるでしょうか。
 
-# %% tags=["experiment"]
+# %% experiment="histograms" alt="5 つの層を下から積んだヒストグラムが 8 つ。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では深い層ほど 0 に集まり、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。"
+# 実験: 活性化の分布を層ごとに見る
+def activations_of(layers, h):
+    """各活性化層の出力を、入力側から並べる。"""
+    outputs = []
+    for layer in layers:
+        h = layer.forward(h)
+        if not isinstance(layer, Linear):
+            outputs.append(h)
+    return outputs
+
+
+inputs = np.random.default_rng(760).standard_normal((1000, 2))
+fig, axes = plt.subplots(2, 4, figsize=(16, 6.6), sharex="row", sharey=True)
+for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
+    for ax, (init, label) in zip(row, [("normal", "sd=0.01"), ("xavier", "Xavier"), ("he", "He"), ("large", "sd=1")]):
+        outputs = activations_of(build_deep_network(6, activation, init, rng=np.random.default_rng(0)), inputs)
+        for i, (h, color) in enumerate(zip(outputs, plt.cm.viridis(np.linspace(0, 0.9, 5))), start=1):
+            counts, edges = np.histogram(h, bins=60, range=(lowest, 1))
+            ax.stairs(i + 0.9 * counts / counts.max(), edges, baseline=i, fill=True, color=color)  # 高さは層ごとにそろえる
+        ends = np.mean(np.abs(2 * (outputs[-1] - lowest) / (1 - lowest) - 1) > 0.9)  # 値域の両端の 5% ずつ
+        print(f"{activation:7} {label:7}: 標準偏差は 1 層目 {outputs[0].std():.1e}, 5 層目 {outputs[-1].std():.1e}、5 層目で両端にある値 {ends:.0%}")
+        ax.set(title=f"{activation} {label}", xlabel="活性化の値", yticks=range(1, 6))
+for ax in axes[:, 0]:
+    ax.set_ylabel("層番号（入力側から）")
+plt.show()
+
+# %% [markdown] prose="histograms-notice"
+# **注目**
+#
+# - tanh では違いがはっきり出ます。sd=0.01 では深い層ほど 0 に集まり、5 層目の標準偏差は $1.4 \times 10^{-8}$ です。Xavier では広がりが保たれます（5 層目で 0.29）。sd=1 では、5 層目の値の 59% で絶対値が 0.9 を超えます。そこは飽和していて、導関数は 0.19 より小さくなります。
+# - シグモイドでは、sd=0.01 の値はすべて 0.5 のすぐ近くです。Xavier でも、深い層の分布は細い柱に分かれます。ユニットがそれぞれ、どの入力にもほぼ同じ値を出力しているからです（4.2 で詳しく調べます）。
+#
+# シグモイドの原点での傾きは 1/4 で、傾きを 1 とみなす Xavier の仮定は成り立ちません。
+# 傾きを補うには、重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
+#
+# > **予想してみましょう**: ゲインを 4 にすれば、シグモイドの勾配消失は完全になくなるでしょうか。
+
+# %% tags=["experiment"] alt="左: シグモイドの |δ|。ゲインが 1、2、4 と増えるにつれて坂が緩む。右: ReLU の 1 層目の |δ|。深くなると、Xavier は急に、He は緩やかに下がる。"
 # 実験: ゲインと初期化
 def final_loss(layers, steps=200, lr=0.1):
     for _ in range(steps):
@@ -585,7 +710,7 @@ def final_loss(layers, steps=200, lr=0.1):
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学んでいない）")
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学習していない）")
 for gain, marker in [(1, "o"), (2, "s"), (4, "^")]:
     build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
     norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
@@ -599,13 +724,13 @@ depths = [3, 5, 10, 15, 20]
 print("ReLU: 1 層目の |δ|")
 for init, marker in [("he", "o"), ("xavier", "s")]:
     firsts = np.array([
-        [output_gradient_norms(build_deep_network(n, "relu", init, rng=np.random.default_rng(seed)), X, t)[0] for seed in range(20)]
-        for n in depths
+        [output_gradient_norms(build_deep_network(depth, "relu", init, rng=np.random.default_rng(seed)), X, t)[0] for seed in range(20)]
+        for depth in depths
     ])
     low, middle, high = np.quantile(firsts, [0.1, 0.5, 0.9], axis=1)
     right.semilogy(depths, middle, marker=marker, label=f"{init}（帯は 10～90%）")
     right.fill_between(depths, low, high, alpha=0.15)
-    print(f"  {init:7}", ", ".join(f"{n} 層 {value:.1e}" for n, value in zip(depths, middle)))
+    print(f"  {init:7}", ", ".join(f"{depth} 層 {value:.1e}" for depth, value in zip(depths, middle)))
 right.set(title="ReLU: He と Xavier", xlabel="Linear 層の数", ylabel=r"$|\delta^{(1)}|$（対数）", xticks=depths)
 right.legend()
 plt.show()
@@ -613,27 +738,29 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - シグモイドでは、ゲイン 1（ふつうの Xavier）と 2 だと 10 層のネットワークは 200 ステップ後も損失 1.0 のまま、つまり何も学べません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.2 まで下がります。
-# - それでも坂は 0 にはなりません。重みを大きくすると、今度は $z$ が原点から離れて飽和し、$\sigma'$ が小さくなるからです。シグモイドの消失は、初期化だけでは治しきれません。
-# - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減るので、20 層では 500 倍の差がつきます。He の中央値も少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
+# - シグモイドでは、ゲインが 1（ふつうの Xavier）や 2 だと、10 層のネットワークの損失は 200 ステップ後も 1.0 のままです。つまり、何も学習できていません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.2 まで下がります。
+# - それでも坂は 0 にはなりません。重みを大きくすると、$z$ が原点から離れて飽和し、$\sigma'$ が小さくなるからです。初期化だけでは、シグモイドの勾配消失を治しきれません。
+# - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減り、20 層では 500 倍の差がつきます。He でも中央値が少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
 
 # %% [markdown]
 # ### 4.2 信号は生きているか: ユニットごとに、サンプルをまたいで見る
 #
-# 順伝播の健康診断では、活性化の標準偏差をよく見ます。ただし **測り方** に注意してください。
+# *発展・10 分*
 #
-# - **まとめた標準偏差**: 全ユニット・全サンプルをひとまとめにして測る
-# - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるか（ユニットについて平均する）
+# 順伝播の健康診断では、活性化の標準偏差をよく見ます。ただし、**測り方** に注意が必要です。
 #
-# ユニット $j$ の平均を $\bar h_j$、標準偏差を $s_j$ とすると、まとめた分散は 2 つの部分に分かれます。
+# - **全体の標準偏差**: 全ユニット・全サンプルをひとまとめにして測る
+# - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるかを測る（ユニットについて平均する）
+#
+# ネットワークが入力を区別できるかどうかは、後者で決まります。ユニット $j$ の平均を $\bar h_j$、標準偏差を $s_j$ とすると、全体の分散は 2 つの部分に分かれます。
 #
 # $$s_\text{all}^2 = \frac1D \sum_{j=1}^{D} s_j^2 + \operatorname{Var}_j(\bar h_j)$$
 #
-# 第 1 項はサンプルによる違い、つまり入力が運ぶ情報です。第 2 項はユニットどうしの違いにすぎません。ユニットごとに違う値を出していても、どのサンプルでも同じ値なら、情報は消えています。
+# 第 1 項はサンプルによる違い、つまり入力が運ぶ情報です。第 2 項はユニットどうしの違いにすぎません。ユニットどうしがどれだけ違っていても、どのサンプルでも同じ値を出力するなら、情報は失われています。
 #
 # > **予想してみましょう**: 標準偏差 0.01 のシグモイドのネットワークでは、2 つの標準偏差は何桁違うでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="層ごとの活性化の標準偏差。左のシグモイド sd=0.01 では、全体の値は水平なのに、ユニットごとの値は 8 桁下がる。右の ReLU では、He はほぼ水平、Xavier は下がり、sd=1 は上がる。"
 # 実験: 活性化の標準偏差を 2 通りに測る
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True)
 inputs = np.random.default_rng(760).standard_normal((1000, 2))
@@ -649,39 +776,43 @@ for ax, activation in zip(axes, ["sigmoid", "relu"]):
         numbers = np.arange(1, len(pooled) + 1)
         ax.semilogy(numbers, per_unit, color=COLORS[i], linestyle="-", marker="os^D"[i], label=label)
         ax.semilogy(numbers, pooled, color=COLORS[i], linestyle=":", marker="os^D"[i], markerfacecolor="none")
-        print(f"  {label:7}: まとめた標準偏差 {pooled[-1]:.1e}, ユニットごとの標準偏差 {per_unit[-1]:.1e}")
-    ax.set(title=f"{activation}（実線: ユニットごと、点線: まとめて）", xlabel="活性化層の番号（入力側から）", ylabel="標準偏差（対数）", xticks=numbers)
+        print(f"  {label:7}: 全体の標準偏差 {pooled[-1]:.1e}, ユニットごとの標準偏差 {per_unit[-1]:.1e}")
+    ax.set(title=f"{activation}（実線: ユニットごと、点線: 全体）", xlabel="活性化層の番号（入力側から）", ylabel="標準偏差（対数）", xticks=numbers)
     ax.legend()
 plt.show()
 
 # %% [markdown]
 # **注目**
 #
-# - シグモイド・標準偏差 0.01 では、まとめた標準偏差は $2.6 \times 10^{-3}$ ですが、ユニットごとでは $1.3 \times 10^{-11}$ です。8 桁も違います。信号は消えているのに、まとめた値ではそれが見えません。
-# - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「傾き 1/4」の順伝播での姿です）。
-# - ReLU では He がほぼ一定、Xavier が緩やかに減り、sd=1 は増え続けます（順伝播の爆発）。
+# - シグモイド・標準偏差 0.01 では、全体の標準偏差は $2.6 \times 10^{-3}$ ですが、ユニットごとの標準偏差は $1.3 \times 10^{-11}$ です。8 桁も違います。信号は消えているのに、全体の値からはそれが分かりません。
+# - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「傾き 1/4」が、順伝播に現れたものです）。
+# - ReLU では、He はほぼ一定、Xavier は緩やかに減り、sd=1 は増え続けます（順伝播の爆発）。
 #
-# **初期化の指針**: tanh には Xavier、ReLU には He。シグモイドを深く使うなら、ゲインか正規化（演習 8.1）が要ります。
+# **初期化の指針**: tanh には Xavier、ReLU には He を使います。シグモイドを深いネットワークで使うなら、ゲインか正規化（演習 8.1）が必要です。
 
 # %% [markdown]
 # ---
 #
 # ## 5 鞍点と局所解
 #
-# ### 5.1 勾配が 0 の点を見分ける
+# ### 5.1 勾配が 0 の点を分類する
 #
-# 勾配が 0 になる点（**停留点**）には、極小・極大・鞍点があります。見分けるのは **ヘッセ行列**（2 階微分の行列）の固有値です。
+# *発展・15 分*
+#
+# 勾配が 0 になる点（**停留点**）には、極小・極大・鞍点があります。**鞍点** は、ある方向では極小、別の方向では極大になる点です。
+#
+# 停留点は **ヘッセ行列** $H$（2 階微分を並べた対称行列）で分類できます。停留点から小さなベクトル $v$ だけ動くと、$f$ は約 $\frac12 v^\top H v$ だけ変わります。$v$ が固有値 $\lambda$ の固有ベクトル（$Hv = \lambda v$）なら、これは $\frac12 \lambda |v|^2$ です。つまり、固有値が正の方向では上がり、負の方向では下がります。
 #
 # | 固有値 | 種類 |
 # |---|---|
 # | すべて正 | 極小 |
 # | すべて負 | 極大 |
-# | 正と負が混ざる | **鞍点**（負の固有値の方向には下れる） |
+# | 正と負が混ざる | **鞍点**（負の固有値の方向に下がれる） |
 #
-# 0 でない固有値の符号がそろっていて、0 も混ざるときは、2 階微分だけでは決まりません（7.2 で出会います）。
+# 0 でない固有値の符号がそろっていて、0 も混ざるときは、2 階微分だけでは決まりません（7.2 に例があります）。
 #
-# $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので鞍点です。
-# もう少し複雑な例として、Himmelblau 関数（Himmelblau, 1972）$f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点を、ニュートン法ですべて探して分類します。
+# $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので、原点は鞍点です。
+# もう少し複雑な例として、Himmelblau 関数（Himmelblau, 1972）$f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点をすべて求めて分類します。停留点はニュートン法で探します。勾配 $g$ を 1 次式で近似し、それが 0 になる点へ $p \leftarrow p - H^{-1} g$ と移ることをくり返す方法です。
 #
 # > **予想してみましょう**: 極小は 4 つあります。鞍点と極大はいくつあるでしょうか。また、4 つの極小で $f$ の値は違うでしょうか。
 
@@ -718,7 +849,7 @@ def descend(gradient, start, lr, steps):
         path.append(path[-1] - lr * gradient(*path[-1]))
     return np.array(path)
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に沿って極大。中央: 同じ関数の等高線と、勾配の逆向きの矢印。右: Himmelblau 関数の等高線、9 個の停留点、5 つの出発点から 4 つの極小への軌跡。"
 # 実験: 停留点の分類と勾配降下
 points = himmelblau_critical_points()
 kinds = {0: ("極小", "*", COLORS[0]), 1: ("鞍点", "X", COLORS[1]), 2: ("極大", "^", COLORS[6])}
@@ -728,8 +859,17 @@ for x, y in points:
     kind = kinds[int((eigenvalues < 0).sum())][0]
     print(f"{x:9.5f} {y:9.5f} {himmelblau(x, y):10.4f}   {eigenvalues[0]:8.2f} {eigenvalues[1]:8.2f}     {kind}")
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.6))
+fig = plt.figure(figsize=(17, 5.2))
+surface, left, right = fig.add_subplot(1, 3, 1, projection="3d"), fig.add_subplot(1, 3, 2), fig.add_subplot(1, 3, 3)
 grid = np.linspace(-2, 2, 101)
+across, along = np.meshgrid(grid, grid)
+surface.plot_surface(across, along, across**2 - along**2, cmap="coolwarm", alpha=0.7, linewidth=0)
+surface.plot(grid, 0 * grid, grid**2, color=COLORS[6], linestyle="-", label="y = 0: 極小", zorder=5)
+surface.plot(0 * grid, grid, -(grid**2), color=COLORS[6], linestyle="--", label="x = 0: 極大", zorder=5)
+surface.plot(0, 0, 0, "X", color=COLORS[1], markersize=12, linestyle="none", label="鞍点", zorder=6)
+surface.set(title="鞍点: ある方向では極小、別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+surface.view_init(elev=28, azim=35)
+surface.legend(loc="upper left")
 levels = np.arange(-4, 4.1, 0.5)
 dashes = ["--" if level < 0 else "-" for level in levels]
 contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, levels=levels, cmap="coolwarm", linestyles=dashes)
@@ -745,8 +885,9 @@ right.contour(grid, grid, np.log1p(himmelblau(grid[None, :], grid[:, None])), le
 print("\n勾配降下（学習率 0.01、200 ステップ）")
 for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
     path = descend(himmelblau_gradient, start, lr=0.01, steps=200)
-    right.plot(*path.T, color=COLORS[2 + i], linestyle="-", marker=".", markersize=4, linewidth=1.5)
-    right.plot(*start, "o", color=COLORS[2 + i], markeredgecolor="black", markersize=8)
+    color = [COLORS[2], COLORS[3], COLORS[4], COLORS[5], COLORS[7]][i]  # 停留点の印に使う色は避ける
+    right.plot(*path.T, color=color, linestyle="-", marker=".", markersize=4, linewidth=1.5)
+    right.plot(*start, "o", color=color, markeredgecolor="black", markersize=8)
     print(f"  {str(start):8} → ({path[-1, 0]:.4f}, {path[-1, 1]:.4f}), f = {himmelblau(*path[-1]):.1e}")
 for index, (kind, marker, color) in kinds.items():
     chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
@@ -758,21 +899,24 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - 停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
-# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に着いても優劣はありません。出発点で行き先は変わりますが（(4, 4) と (0, 0) は同じ (3, 2) へ行きます）、「大域的最小を逃す」例にはなりません。それは 5.3 で見ます。
+# - 左の立体図では、鞍点は実線に沿って極小、破線に沿って極大です。
+# - Himmelblau 関数の停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
+# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に収束しても優劣はありません。行き先は出発点で変わりますが（(4, 4) と (0, 0) はどちらも (3, 2) へ行きます）、「大域的最小を逃す」例ではありません。それは 5.3 で見ます。
 
 # %% [markdown]
 # ### 5.2 学習率の上限はヘッセ行列が決める
 #
-# 極小の近くでは、固有値 $\lambda$ の方向のずれが 1 歩ごとに $(1 - \eta\lambda)$ 倍になります（$\eta$ は学習率）。縮むには $|1 - \eta\lambda| < 1$、つまり
+# *発展・10 分*
+#
+# 極小の近くでは、固有値 $\lambda$ の方向のずれが、1 ステップごとに $(1 - \eta\lambda)$ 倍になります（$\eta$ は学習率）。ずれが小さくなるのは $|1 - \eta\lambda| < 1$ のときです。すべての方向で小さくなるには
 #
 # $$\eta < \frac{2}{\lambda_\text{max}}$$
 #
 # が必要です。
 #
-# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。(-4, -4) から始めると、学習率 0.014 と 0.016 ではどうなるでしょうか。0.010 と 0.014 では、どちらが速く極小に着くでしょうか。
+# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。(-4, -4) から始めると、学習率 0.014 と 0.016 ではどうなるでしょうか。0.010 と 0.014 では、どちらが速く収束するでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 学習率 0.010 と 0.014 では f が 0 まで下がり、0.016 では下がりきらない。右: 極小のまわりの最初の 8 ステップ。学習率が大きいほど、極小を飛び越える。"
 # 実験: 学習率の上限
 minimum = next(p for p in himmelblau_critical_points() if p[0] < -3.5 and p[1] < -3)
 largest = np.linalg.eigvalsh(himmelblau_hessian(*minimum))[-1]
@@ -783,28 +927,30 @@ for lr, marker in [(0.010, "o"), (0.014, "s"), (0.016, "^")]:
     values = [himmelblau(*p) for p in path]
     left.semilogy(values[:51], marker=marker, markevery=5, label=f"学習率 {lr:.3f}")
     right.plot(*path[:9].T, marker=marker, linewidth=1.2, label=f"学習率 {lr:.3f}")
-    print(f"学習率 {lr:.3f}: 1 歩の倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 歩の f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
+    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
 left.set(title="(-4, -4) からの勾配降下", xlabel="ステップ", ylabel="f（対数）")
 gx, gy = np.linspace(-4.5, -3.0, 101), np.linspace(-4.1, -2.6, 101)
 right.contour(gx, gy, himmelblau(gx[None, :], gy[:, None]), levels=15, cmap="Greys", linewidths=0.7, linestyles="-")
 right.plot(*minimum, "*", color="black", markersize=12, linestyle="none", label="極小", zorder=5)
-right.set(title="はじめの 8 歩", xlabel="x", ylabel="y", aspect="equal", xlim=(-4.5, -3.0), ylim=(-4.1, -2.6))
+right.set(title="はじめの 8 ステップ", xlabel="x", ylabel="y", aspect="equal", xlim=(-4.5, -3.0), ylim=(-4.1, -2.6))
 left.legend()
 right.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# **注目**: 上限のすぐ下（0.014）では、いちばん急な方向のずれが 1 歩ごとに -0.87 倍になります。行き過ぎては戻りながら、$f$ は 0 まで下がります。0.010 なら -0.34 倍なので、学習率が小さいほうが速く着きます。上限のすぐ上（0.016）では -1.14 倍です。ずれが育つので、極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
+# **注目**: 上限のすぐ下（0.014）では、最も急な方向のずれが 1 ステップごとに -0.87 倍になります。行き過ぎては戻りながら、$f$ は 0 まで下がります。0.010 なら -0.34 倍なので、学習率が小さいほうが速く収束します。上限のすぐ上（0.016）では -1.14 倍です。ずれが大きくなり、極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
 #
-# ### 5.3 大域的最小を逃すとき、鞍点が増えるとき
+# ### 5.3 大域的最小を逃すとき、鞍点が多数を占める理由
 #
-# 極小ごとに高さが違う関数では、出発点しだいで大域的最小を逃します。Styblinski-Tang 関数（Styblinski & Tang, 1990）$f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
+# *発展・10 分*
 #
-# では、変数が何百万個もあるネットワークでは、局所解だらけなのでしょうか。停留点でのヘッセ行列を、**ランダムな対称行列**（GOE と呼ばれる分布）だと考えてみます。極小であるには、**すべて** の固有値が正でなければなりません。
+# 極小ごとに高さが違う関数では、出発点によっては大域的最小を逃します。Styblinski-Tang 関数（Styblinski & Tang, 1990）$f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
 #
-# > **予想してみましょう**: 1 次元では、すべて正の確率は 1/2 です。5 次元ではどれくらいでしょうか。
+# では、変数が何百万個もあるネットワークは、局所解だらけなのでしょうか。停留点でのヘッセ行列を、**ランダムな対称行列**（GOE と呼ばれる分布）だと考えてみます。極小であるためには、**すべて** の固有値が正でなければなりません。
+#
+# > **予想してみましょう**: 1 次元では、すべて正になる確率は 1/2 です。5 次元ではどれくらいでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f は -78.3、-64.2、-50.1 の 3 種類。右: ランダムな対称行列の固有値がすべて正である割合。次元とともに急に下がり、正負が混ざる割合は 1 に近づく。"
 # 実験: 大域的最小を逃す関数、ランダムな対称行列
 def styblinski_tang(x, y):
     return 0.5 * (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y)
@@ -848,8 +994,8 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - Styblinski-Tang では、(-4, -4) と (0, 0) は大域的最小 $f \approx -78.33$ に着きますが、(4, 4) と (0.3, 0.3) は $-50.06$、(-4, 4) は $-64.20$ で止まります。(0, 0) と (0.3, 0.3) のように近い出発点でも、運命が分かれます。
-# - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万回に 1 回ほどまで減り（6 次元では 2 万個の中に 1 つもありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では、停留点の多くが鞍点だと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
+# - Styblinski-Tang では、(-4, -4) と (0, 0) は大域的最小 $f \approx -78.33$ に収束しますが、(4, 4) と (0.3, 0.3) は $-50.06$、(-4, 4) は $-64.20$ で止まります。(0, 0) と (0.3, 0.3) のような近い出発点からでも、別の極小に行き着きます。
+# - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万個に 1 個ほどまで減り（6 次元では 2 万個の中に 1 つもありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では局所解より鞍点のほうが多いと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
 
 # %% [markdown]
 # ---
@@ -858,24 +1004,26 @@ plt.show()
 #
 # ### 6.1 GradientMonitor クラス
 #
-# 学習中の各層の勾配ノルムを記録し、異常を知らせる道具を作ります。
+# *★ 基本コース・15 分*
+#
+# 学習中の各層の勾配ノルムを記録し、異常を知らせるツールを作ります。
 #
 # #### 演習 6.1: `GradientMonitor`（{{gradient_monitor}} 点、自動採点）
 #
-# `__init__`、`record`、`plot` は与えてあります（同じ意味で書き直しても、減点しません）。`history` は `(epoch, {層の名前: ノルム})` のリストで、勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は見ません。
+# `__init__`、`record`、`plot` は用意してあります。`history` は `(epoch, {層の名前: ノルム})` のリストで、勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は調べません。
 # `detect_problems(vanish_threshold=1e-7, explode_threshold=1e3)` を書いてください。
 #
 # **仕様**
 #
-# - **最後に追加された** 記録を調べ、見つけた問題を `Problem(layer, kind, norm, epoch)` のリストで、記録の中の順番どおりに返します。`layer` は層の名前（`"Linear_0"` など）、`norm` はそのノルム、`epoch` はその記録のエポックです。
+# - **最後に追加された** 記録を調べ、見つけた問題を `Problem(layer, kind, norm, epoch)` のリストにして、記録の中の順番どおりに返します。`layer` は層の名前（`"Linear_0"` など）、`norm` はそのノルム、`epoch` はその記録のエポックです。
 # - `kind` は次のどれかです。
 #   - `"nonfinite"`: ノルムが NaN か無限大
 #   - `"vanishing"`: ノルムが `vanish_threshold` より小さい
 #   - `"exploding"`: ノルムが `explode_threshold` より大きい
-# - 記録が 1 つもなければ空のリスト、健康なネットワークなら空のリストを返します。戻り値はタプルではなくリストです。
+# - 記録が 1 つもないときや、問題がないときは、空のリストを返します。戻り値はタプルではなくリストです。
 # - `history` は変えません。
 #
-# **採点しないこと**: ノルムがちょうど閾値に等しい場合
+# **採点しないこと**: ノルムがちょうど閾値に等しい場合。用意してあるメソッドは、同じ意味に書き直しても減点しません。
 #
 # `Problem` は `autograder.layers` にあるデータクラスで、`print` すると警告文になります。
 #
@@ -889,15 +1037,17 @@ check("gradient_monitor")
 # %% [markdown]
 # ### 6.2 使ってみる: 見つかる病気、見つからない病気
 #
-# 2 つのネットワークを見張ります。課題は `sine_task`（損失 1.0 が「何も学んでいない」）です。
+# *発展・10 分*
+#
+# 2 つのネットワークを監視します。課題は `sine_task`（損失 1.0 が「何も学習していない」）です。
 #
 # - **A**: 8 層のシグモイド、Xavier、学習率 0.1 で 100 エポック
-# - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告が教えてくれるのは行番号だけですが、モニターは層とエポックを教えてくれます
+# - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告から分かるのは行番号だけですが、モニターは層とエポックを示します
 #
 # > **予想してみましょう**: モニターは、A と B のどちらに警告を出すでしょうか。
 
-# %% tags=["experiment"]
-# 実験: 2 つのネットワークを見張る
+# %% tags=["experiment"] alt="8 層の勾配ノルムの推移。はじめは入力側の層ほど小さく、学習が進むにつれて、出力側の層のノルムが下がって差が縮まる。"
+# 実験: 2 つのネットワークを監視する
 def watch(layers, lr, epochs):
     monitor = GradientMonitor()
     losses = []
@@ -923,29 +1073,36 @@ with waiting_for("gradient_monitor"):
     for problem in problems[:2]:
         print("  ", problem)
 
-    monitor.plot()
+    with plt.rc_context({"axes.prop_cycle": cycler(color=plt.cm.viridis(np.linspace(0, 0.9, 8)))}):  # 層の順に並ぶ色
+        monitor.plot()
     plt.show()
 
 # %% [markdown]
 # **注目**
 #
-# - B では NaN に気づけました。NaN は `<` とも `>` とも比べられない（どちらも `False`）ので、`"nonfinite"` を別に調べる必要があります。
-# - A は損失が 1.0 からほとんど動かず、何も学んでいません。それなのにモニターは **「問題なし」** と答えます。どの層のノルムも $10^{-7}$ より大きく、絶対値の閾値では病気に見えないからです。
-# - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが平均を合わせたあとは、誤差の打ち消し合いで $dW$ 全体が小さくなるためです）。
+# - B では NaN を検出できました。NaN は `<` で比べても `>` で比べても `False` になるので、`"nonfinite"` は別に調べる必要があります。
+# - A の損失は 1.0 からほとんど動かず、何も学習していません。それなのに、モニターは **「問題なし」** と答えます。どの層のノルムも $10^{-7}$ より大きいので、絶対値の閾値では病気に見えないのです。
+# - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが平均に合うと、誤差が打ち消し合って $dW$ 全体が小さくなるためです）。
 #
-# 閾値だけでは足りません。δ の **坂** を見る道具を作りましょう。
+# 閾値だけでは足りません。δ の **坂** を測るツールが必要です（6.3）。
 
 # %% [markdown]
 # ### 6.3 坂を測る
 #
+# *発展・25 分*
+#
 # セクション 1 で見たように、消失は 1 層あたり一定の桁数で進みます。つまり、$\log_{10}|\delta^{(l)}|$ は層番号 $l$ についてほぼ直線です。
-# `decades_per_layer` は両端の 2 点だけで傾きを測るので、端の層の偶然に左右されます。すべての層を使って、最小二乗法で直線
+# `decades_per_layer` は両端の 2 点だけで傾きを測るので、その 2 層の偶然に左右されます。すべての層を使って、直線
 #
 # $$\log_{10} |\delta^{(l)}| \approx a\, l + b$$
 #
-# を当てはめた傾き $a$ なら安定します。$a$ は「1 層あたり何桁減るか」です。
+# を当てはめるほうが安定します。**最小二乗法** では、縦方向のずれの二乗和が最小になる $a$ と $b$ を選びます。$y_l = \log_{10}|\delta^{(l)}|$ とし、$l$ と $y_l$ の平均を $\bar l$、$\bar y$ とすると、傾きは
 #
-# #### 演習 6.3（挑戦）: `gradient_slope`（{{gradient_profile}} 点、自動採点）
+# $$a = \frac{\sum_l (l - \bar l)(y_l - \bar y)}{\sum_l (l - \bar l)^2}$$
+#
+# です（`np.polyfit` でも計算できます）。$a$ は「1 層あたり何桁減るか」を表します。
+#
+# #### 演習 6.3（発展）: `gradient_slope`（{{gradient_profile}} 点、自動採点）
 #
 # `gradient_slope(delta_norms)` を書いてください。戻り値は傾き $a$（`float` または `np.float64`）です。
 #
@@ -964,11 +1121,11 @@ with waiting_for("gradient_monitor"):
 check("gradient_profile")
 
 # %% [markdown]
-# 6 つのネットワーク（8 層、重みの乱数シードは 0）で、$|dW|$ の範囲と δ の坂を比べます。坂 × 7（両端の層の間隔）が、ネットワーク全体で失われる（負なら増える）桁数です。ここでは 2 桁を超えたら「病気」とします。
+# 6 つのネットワーク（8 層、重みの乱数シードは 0）で、$|dW|$ の範囲と δ の坂を比べます。坂 × 7（両端の層の間隔）が、ネットワーク全体で失われる（負なら増える）桁数です。ここでは、2 桁を超えたら「病気」とします。
 #
-# > **予想してみましょう**: 絶対値の閾値（$10^{-7}$ と $10^3$）が見落とすネットワークを、坂は見つけられるでしょうか。健康なネットワークに誤った警報は出ないでしょうか。
+# > **予想してみましょう**: 絶対値の閾値（$10^{-7}$ と $10^3$）が見落とすネットワークを、坂で見つけられるでしょうか。健康なネットワークに誤った警報は出ないでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="6 つのネットワークの、層番号に対する |δ|。シグモイドの 2 つと tanh sd=0.01 は入力側へ下がり、tanh Xavier と ReLU He は水平、ReLU sd=2 は入力側へ上がる。"
 # 実験: δ の坂で診断する
 def network(activation, init, factor=1.0, epochs=0):
     layers = scale_weights(build_deep_network(8, activation, init, rng=np.random.default_rng(0)), factor)
@@ -980,7 +1137,7 @@ def network(activation, init, factor=1.0, epochs=0):
 
 networks = {
     "sigmoid Xavier (学習前)": network("sigmoid", "xavier"),
-    "sigmoid Xavier (100 回後)": network("sigmoid", "xavier", epochs=100),
+    "sigmoid Xavier (100 ステップ後)": network("sigmoid", "xavier", epochs=100),
     "tanh sd=0.01": network("tanh", "normal"),
     "tanh Xavier": network("tanh", "xavier"),
     "relu He": network("relu", "he"),
@@ -1008,24 +1165,26 @@ with waiting_for("gradient_profile"):
 # %% [markdown]
 # **注目**
 #
-# - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 回後も 0.63 です。6.2 の閾値と比が見落とした病気を、坂は両方で見つけます。tanh sd=0.01 も、$|dW|$ は平らで $10^{-7}$ より小さいことしか分かりませんが、坂なら層ごとに消えていると分かります。
+# - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 ステップ後も 0.63 です。6.2 の閾値と比が見落とした病気を、坂はどちらでも見つけます。tanh sd=0.01 では、$|dW|$ から分かるのは、平らで $10^{-7}$ より小さいことだけですが、坂からは、層ごとに消えていくことが分かります。
 # - tanh Xavier と ReLU He の坂は 0 に近く、誤った警報は出ません。
-# - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には映りません。1 つの数値で診断を終えず、損失・$|dW|$・δ・活性化を合わせて見ます。
+# - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には現れません。1 つの数値だけで診断せず、損失・$|dW|$・δ・活性化を合わせて見ます。
 
 # %% [markdown]
-# ### 6.4 1 歩の長さを測る: 更新量と重みの比
+# ### 6.4 1 ステップの長さを測る: 更新量と重みの比
 #
-# 6.3 の坂が見落とす「学習率が大きすぎる病気」は、1 歩の長さを重みの長さと比べると見えます。SGD では、$l$ 番目の Linear 層の **更新量と重みの比** は
+# *発展・15 分*
+#
+# 6.3 の坂が見落とす「学習率が大きすぎる病気」は、1 ステップの長さを重みの長さと比べると分かります。SGD では、$l$ 番目の Linear 層の **更新量と重みの比** は
 #
 # $$r^{(l)} = \frac{|\eta\, dW^{(l)}|}{|W^{(l)}|}$$
 #
-# です（$\eta$ は学習率）。目安は $10^{-3}$ ほどだとよく言われます（Karpathy et al.）。これは経験則で、1 つの層だけを見ても決まりません。それでも、両極端の意味ははっきりしています。$10^{-6}$ なら、その層は 100 万歩進んでも重みの長さほどしか動けません。1 を超えれば、1 歩で重みが別物になります。
+# です（$\eta$ は学習率）。$10^{-3}$ ほどが目安だとよく言われます（Karpathy et al.）。これは経験則で、1 つの層だけを見ても判断できません。それでも、極端な値の意味ははっきりしています。$10^{-6}$ なら、その層が重みの長さだけ動くのに 100 万ステップかかります。1 を超えれば、1 ステップで重みがまったく別のものに入れ替わります。
 #
-# 10 層のネットワーク 4 種類で、学習を始める前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）の最初の 1 歩の比の最大値を、クリッピングなしの 60 ステップ後の損失と比べます。
+# 10 層のネットワーク 4 種類で、学習前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）について、最初の 1 ステップでの比の最大値と、クリッピングなしの 60 ステップ後の損失を比べます。
 #
-# > **予想してみましょう**: 最初の 1 歩の比が 1 を超えた（どれかの層の重みが別物になった）ネットワークのうち、学べるものはどれくらいあるでしょうか。
+# > **予想してみましょう**: 最初の 1 ステップの比が 1 を超えた（どれかの層の重みが入れ替わった）ネットワークのうち、学習できるものはどれくらいあるでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 乗まで下がり、ほかは層による差がずっと小さい。右: 最初の 1 ステップの最大の比と 60 ステップ後の損失。比が 1 を超えると、ほとんどの損失は 1 前後か、それより大きい。"
 # 実験: 更新量と重みの比
 def update_ratios(layers, inputs, lr=0.1):
     """各 Linear 層の |lr * dW| / |W|（入力側から）。"""
@@ -1054,12 +1213,12 @@ for (activation, init, scale), marker in zip([("sigmoid", "xavier", 1), ("tanh",
             losses = np.array([loss_after(build(np.random.default_rng(seed)), scale * X) for seed in range(20)])
         learned = losses < 0.9
         right.loglog(largest, np.fmin(losses, 5.0), marker, color=line.get_color(), label=label)  # NaN も 5 になる
-        print(f"  最大の比が 1 以下: {(largest <= 1).sum()} 個のうち {learned[largest <= 1].sum()} 個が学べた、"
-              f"1 を超える: {(largest > 1).sum()} 個のうち {learned[largest > 1].sum()} 個が学べた")
+        print(f"  最大の比が 1 以下: {(largest <= 1).sum()} 個のうち {learned[largest <= 1].sum()} 個が学習できた、"
+              f"1 を超える: {(largest > 1).sum()} 個のうち {learned[largest > 1].sum()} 個が学習できた")
 left.axhline(1e-3, color="gray", linestyle=":", label="よくある目安 0.001")
 left.set(title="学習前の、更新量と重みの比（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel="更新量 / 重み（対数）")
 right.axvline(1, color="gray", linestyle=":")
-right.set(title="最初の 1 歩と、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="60 ステップ後の損失（対数）", ylim=(0.08, 8))
+right.set(title="最初の 1 ステップと、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="60 ステップ後の損失（対数）", ylim=(0.08, 8))
 for ax in (left, right):
     ax.legend()
 plt.show()
@@ -1067,9 +1226,9 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目は、600 万歩ほど進んでやっと、重みの長さだけ動ける計算です。これは消失の、もう 1 つの姿です。
-# - 入力が 5 倍の ReLU では、出力層の比の中央値が 1.5 です。ふつうの入力と合わせた 40 個のうち、最大の比が 1 を超えた 14 個で学べたのは 2 個だけでした。1 以下の 26 個では 23 個が学べました。坂に映らなかった病気が、たった 1 歩の測定で見えます。
-# - それでも完全ではありません。1 を超えても学べたものが 2 個、1 以下でも学べなかったものが 3 個あります。比は、損失や坂と合わせて読みます。
+# - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目が重みの長さだけ動くには、600 万ステップほどかかる計算です。これは消失の、もう 1 つの姿です。
+# - 入力が 5 倍の ReLU では、出力層の比の中央値が 1.5 です。ふつうの入力と合わせた 40 個のうち、最大の比が 1 を超えた 14 個で学習できたのは 2 個だけでした。1 以下の 26 個では 23 個が学習できました。坂に現れなかった病気が、たった 1 ステップの測定で分かります。
+# - それでも完全ではありません。1 を超えても学習できたものが 2 個、1 以下でも学習できなかったものが 3 個あります。比は、損失や坂と合わせて判断します。
 
 # %% [markdown]
 # ---
@@ -1078,17 +1237,19 @@ plt.show()
 #
 # ### 7.1 鞍点での挙動比較
 #
-# $x^2 - y^2$ は下に限りがないので、鞍点から「脱出」した先は発散です。そこで、底のある関数
+# *発展・10 分*
+#
+# $x^2 - y^2$ は下に限りがないので、鞍点から「脱出」した先は発散です。そこで、下限のある関数
 #
 # $$f(x, y) = \frac{x^2}{2} + \frac{y^4}{4} - \frac{y^2}{2}$$
 #
 # を使います。原点が鞍点（固有値 $1$ と $-1$）、$(0, \pm 1)$ が極小（$f = -1/4$）です。
 #
-# 出発点は $(1, y_0)$ です。$y_0$ が 0 に近いほど、鞍点へまっすぐ向かいます。学習率は **3 つとも 0.1** にそろえ、$|y| > 0.5$ になるまでの歩数を「脱出の歩数」とします。
+# 出発点は $(1, y_0)$ です。$y_0$ が 0 に近いほど、鞍点へまっすぐ向かいます。学習率は **3 つとも 0.1** にそろえ、$|y| > 0.5$ になるまでのステップ数を「脱出までのステップ数」とします。
 #
-# SGD では、原点の近くで $y$ が 1 歩ごとに $1 + \eta$ 倍になるので、歩数はおよそ $\ln(0.5 / y_0) / \ln(1 + \eta)$ です。
+# SGD では、原点の近くで $y$ が 1 ステップごとに $1 + \eta$ 倍になるので、ステップ数はおよそ $\ln(0.5 / y_0) / \ln(1 + \eta)$ です。
 #
-# > **予想してみましょう**: 「SGD は鞍点に捕まって動けない」というのは本当でしょうか。$y_0$ を $10^{-4}$ から $10^{-8}$ にすると、歩数は 1 万倍になるでしょうか。$y_0 = 0$ なら、Adam は脱出できるでしょうか。
+# > **予想してみましょう**: 「SGD は鞍点に捕まって動けない」というのは本当でしょうか。$y_0$ を $10^{-4}$ から $10^{-8}$ にすると、ステップ数は 1 万倍になるでしょうか。$y_0 = 0$ なら、Adam は脱出できるでしょうか。
 
 # %%
 def sgd_step(position, gradient, state, lr=0.1):
@@ -1108,7 +1269,7 @@ def adam_step(position, gradient, state, lr=0.1, beta1=0.9, beta2=0.999, eps=1e-
     v_hat = state["v"] / (1 - beta2 ** state["t"])
     return position - lr * m_hat / (np.sqrt(v_hat) + eps)
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 鞍点の近くを通る、SGD、Momentum、Adam の軌跡。右: 出発点の y が小さくなるほど、SGD と Momentum のステップ数は直線的に増え、Adam はほとんど変わらない。"
 # 実験: 鞍点からの脱出
 def saddle_path(step, y0, max_steps=1000):
     """(1, y0) から、|y| > 0.5 になるまで（または max_steps まで）の軌跡。"""
@@ -1130,9 +1291,9 @@ for name, (step, marker) in optimizers.items():
     counts = [len(saddle_path(step, y0)) - 1 for y0 in starts]
     right.semilogx(starts, counts, marker=marker, label=name)
     stuck = saddle_path(step, 0.0)
-    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 歩後も y={stuck[-1, 1]}")
+    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 ステップ後も y={stuck[-1, 1]}")
 right.semilogx(starts, np.log(0.5 / np.array(starts)) / np.log(1.1), color="gray", linestyle=":", label="SGD の理論値")
-right.set(title="脱出までの歩数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="歩数")
+right.set(title="脱出までのステップ数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="ステップ数")
 left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
 left.legend(loc="upper left")
 right.legend()
@@ -1141,30 +1302,32 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - SGD は捕まりません。歩数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 歩（$\ln 10^4 / \ln 1.1$）増えるだけです。
-# - Momentum は慣性で速くなりますが、増え方はやはり対数です。$y_0$ を 1 万分の 1 にして増えるのは約 34 歩で、SGD の約 1/3 です。
-# - Adam の歩数は 5～8 歩でほとんど変わりません。勾配をその大きさで割るので、小さな勾配でも 1 歩の長さが学習率ほどになるためです。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
-# - $y_0 = 0$ では **誰も脱出できません**。勾配の $y$ 成分がちょうど 0 だからです。実際の学習では、初期値やミニバッチの乱れがこの偶然を壊してくれます。
+# - SGD は捕まりません。ステップ数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 ステップ（$\ln 10^4 / \ln 1.1$）増えるだけです。
+# - Momentum は慣性のおかげで速くなりますが、増え方はやはり対数的です。$y_0$ を 1 万分の 1 にして増えるのは約 34 ステップで、SGD の約 1/3 です。
+# - Adam では 5～8 ステップで、ほとんど変わりません。勾配をその大きさで割るので、勾配が小さくても、1 ステップの長さは学習率ほどになります。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
+# - $y_0 = 0$ では **どの手法も脱出できません**。勾配の $y$ 成分がちょうど 0 だからです。実際の学習では、初期値やミニバッチのばらつきのおかげで、このような偶然は続きません。
 
 # %% [markdown]
 # ### 7.2 深さが鞍点を平らにする
 #
-# では、なぜ鞍点が問題になるのでしょうか。重みが 1 個ずつの線形層を $d$ 個重ねたネットワーク $w_1 w_2 \cdots w_d$ に、目標 1 を学ばせます。
+# *発展・10 分*
+#
+# では、なぜ鞍点が問題になるのでしょうか。重みが 1 個ずつの線形層を $d$ 個重ねたネットワーク $w_1 w_2 \cdots w_d$ に、目標 1 を学習させます。
 #
 # $$f(w) = \tfrac12 (w_1 w_2 \cdots w_d - 1)^2$$
 #
-# 原点は $d \ge 2$ で停留点です。$d = 2$ では固有値が $\pm 1$ のふつうの鞍点ですが、$d \ge 3$ では **ヘッセ行列がすべて 0** になり、平らな鞍点になります。
+# $d \ge 2$ なら、原点は停留点です。$d = 2$ では固有値が $\pm 1$ のふつうの鞍点ですが、$d \ge 3$ では **ヘッセ行列の成分がすべて 0** になり、平らな鞍点になります。
 # すべての $w$ を同じ小さな値 $w_0$ から始めると、どれも同じように動くので、1 変数だけ計算すれば済みます。
-# 原点の近くでは、1 歩で $w$ が $\eta w^{d-1}$ だけ増えます。$d \ge 3$ なら、抜け出すまでの歩数の目安は
+# 原点の近くでは、1 ステップで $w$ が $\eta w^{d-1}$ だけ増えます。$d \ge 3$ なら、抜け出すまでのステップ数の目安は
 #
 # $$\frac{1}{\eta\,(d-2)\,w_0^{\,d-2}}$$
 #
-# です（1 歩ごとの増え方を積分した値）。
+# です（1 ステップごとの増え方を積分した値）。
 #
-# > **予想してみましょう**: 初期値 0.1、学習率 0.1 の SGD で $f < 0.01$ になるまでの歩数は、深さ 2 と 5 で何倍違うでしょうか。
+# > **予想してみましょう**: 初期値 0.1、学習率 0.1 の SGD で $f < 0.01$ になるまでのステップ数は、深さ 2 と 5 で何倍違うでしょうか。
 
-# %% tags=["experiment"]
-# 実験: 深い線形ネットワークの学習にかかる歩数
+# %% tags=["experiment"] alt="左: 深さ 1 から 5 の f の推移。深いほど長く平らで、そのあと急に下がる。右: 深さに対するステップ数（対数）。目安の × 印とほぼ重なる。"
+# 実験: 深い線形ネットワークの学習にかかるステップ数
 def losses_until_learned(depth, init, lr=0.1, max_steps=100_000):
     """f の記録。0.01 を下回るまで（または max_steps まで）。"""
     w, losses = init, [0.5 * (init**depth - 1) ** 2]
@@ -1188,7 +1351,7 @@ for init, depths, marker in [(0.1, [1, 2, 3, 4, 5], "o"), (0.01, [1, 2, 3, 4], "
             left.semilogx(np.arange(1, len(losses) + 1), losses, label=f"深さ {depth}")
 right.plot([], [], "x", color="black", markersize=9, label="目安")
 left.set(title="初期値 0.1: 止まって見え、突然下がる", xlabel="ステップ（1 から、対数）", ylabel="f")
-right.set(title="f < 0.01 になるまでの歩数", xlabel="深さ d", ylabel="歩数（対数）", xticks=range(1, 6))
+right.set(title="f < 0.01 になるまでのステップ数", xlabel="深さ d", ylabel="ステップ数（対数）", xticks=range(1, 6))
 left.legend()
 right.legend()
 plt.show()
@@ -1196,21 +1359,23 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - 深さを 2 から 5 にすると、33 歩が 3341 歩、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 歩です。どちらも、目安の 3333 歩、50000 歩とほとんど同じです。
-# - 左の図で、深いネットワークの $f$ は長いあいだほとんど動かず、そのあと急に下がります。止まって見えても学習は終わっていません。
-# - 原点の近くの勾配 $w^{d-1}$ は、ほかの層の重みの積です。つまり **勾配消失そのもの** です。消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のそばから出発しているのです（Saxe et al., 2014）。
+# - 深さを 2 から 5 にすると、33 ステップが 3341 ステップ、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 ステップです。どちらも、目安の 3333 ステップ、50000 ステップとほとんど同じです。
+# - 左の図で、深いネットワークの $f$ は長いあいだほとんど動かず、そのあと急に下がります。止まっているように見えても、学習が終わったとは限りません。
+# - 原点の近くの勾配 $w^{d-1}$ は、ほかの層の重みの積です。つまり **勾配消失そのもの** です。消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のすぐそばから学習を始めているのです（Saxe et al., 2014）。
 #
 # ### 7.3 Adam でも動かせない小さな勾配
 #
-# Adam（Kingma & Ba, 2015）は、勾配の大きさによらず進めるはずでした。では、20 層のシグモイドも Adam なら学べるでしょうか。更新式
+# *発展・10 分*
+#
+# Adam（Kingma & Ba, 2015）は、勾配の大きさによらず進むはずでした。では、Adam なら 20 層のシグモイドも学習できるでしょうか。更新式
 #
 # $$\Delta\theta = -\eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
-# の分母に注目してください。最初の 1 歩では $\hat m = g$、$\sqrt{\hat v} = |g|$ なので、1 歩の長さは学習率の $|g| / (|g| + \epsilon)$ 倍です。勾配が $\epsilon$ よりずっと小さければ、割っても 1 にはなりません。
+# の分母に注目してください。最初の 1 ステップでは $\hat m = g$、$\sqrt{\hat v} = |g|$ なので、1 ステップの長さは学習率の $|g| / (|g| + \epsilon)$ 倍です。勾配が $\epsilon$ よりずっと小さければ、この値は 1 よりずっと小さくなります。
 #
-# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。1 層目の最初の 1 歩は、学習率の何倍でしょうか。
+# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。1 層目の最初の 1 ステップの長さは、学習率の何倍でしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 なら全層で 1、1e-8 なら入力側へ下がる。右: 損失。1e-8 の 4 個は 1.0 のままで、1e-30 の 4 個のうち 2 個は下がる。"
 # 実験: Adam の eps と、消えた勾配
 def sigmoid_network(seed):
     return build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(seed))
@@ -1240,9 +1405,9 @@ for eps, color, dash, marker in [(1e-30, COLORS[0], "-", "o"), (1e-8, COLORS[1],
         right.plot(losses, color=color, linestyle=dash, linewidth=1.5)
     right.plot([], [], color=color, linestyle=dash, label=f"eps = {eps:.0e}")
     learned = sum(losses[-1] < 0.9 for losses in runs)
-    print(f"eps = {eps:.0e}: 最初の 1 歩 / 学習率は 1 層目 {first_step[0]:.1e}、"
-          f"170 ステップで {len(runs)} 個のうち {learned} 個が学べた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
-left.set(title="最初の 1 歩の長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 歩の長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
+    print(f"eps = {eps:.0e}: 最初の 1 ステップ / 学習率は 1 層目 {first_step[0]:.1e}、"
+          f"170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
+left.set(title="最初の 1 ステップの長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 ステップの長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
 left.legend()
 right.legend()
@@ -1251,9 +1416,9 @@ plt.show()
 # %% [markdown]
 # **注目**
 #
-# - 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さいので、最初の 1 歩は学習率の $10^{-5}$ 倍ほどにしかなりません。4 個とも損失は 1.0 のままです。
-# - $\epsilon$ を極端に小さくすると、どの層の 1 歩も学習率と同じ長さになり、4 個のうち 2 個が学び始めます。原因の 1 つが $\epsilon$ だったと分かります。
-# - ただし、これは実用的な対策ではありません（そんなに小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
+# - 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さいので、最初の 1 ステップの長さは学習率の $10^{-5}$ 倍ほどにしかなりません。4 個とも損失は 1.0 のままです。
+# - $\epsilon$ を極端に小さくすると、どの層でも 1 ステップの長さが学習率と同じになり、4 個のうち 2 個が学習し始めます。原因の 1 つが $\epsilon$ だったと分かります。
+# - ただし、これは実用的な対策ではありません（これほど小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**勾配が消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
 
 # %% [markdown]
 # ---
@@ -1262,49 +1427,81 @@ plt.show()
 #
 # ### 8.1 Batch Normalization の実装
 #
-# Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、学習できる $\gamma$ と $\beta$ で広げ直します。バッチの $i$ 番目の例、$j$ 番目の特徴について
+# *★ 基本コース・60 分*
+#
+# Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、学習できる $\gamma$ と $\beta$ でスケールし、ずらします。バッチの $i$ 番目の例、$j$ 番目の特徴について
 #
 # $$\mu_j = \frac1N \sum_i x_{ij}, \qquad \sigma_j^2 = \frac1N \sum_i (x_{ij} - \mu_j)^2, \qquad \hat x_{ij} = \frac{x_{ij} - \mu_j}{\sqrt{\sigma_j^2 + \epsilon}}, \qquad y_{ij} = \gamma_j \hat x_{ij} + \beta_j$$
 #
+# です（ここでの $\sigma_j^2$ は分散で、シグモイドの $\sigma$ とは関係ありません）。
+#
 # #### 演習 8.1: `BatchNorm`（{{batch_norm}} 点、自動採点。順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}）
 #
-# `forward` と `backward` を書いてください。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は与えてあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
+# `forward` と `backward` を書いてください。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は用意してあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
 #
 # **仕様: 順伝播（{{batch_norm_forward}} 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
 #
-# - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割る**（N-1 ではない）もので、`eps` は **根号の中** に足します。そのあと `gamma` と `beta` を使います。
+# - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割り**（N-1 ではありません）、`eps` は **根号の中** に足します。そのあと `gamma` を掛け、`beta` を足します。
 # - 値が一定の列では、出力は `beta` になります（NaN にしてはいけません）。
 #
 # **仕様: 逆伝播（{{batch_norm_backward}} 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
 #
-# - 訓練時の `forward` の微分です。$\mu$ と $\sigma^2$ も $x$ の関数であることに注意してください。上の式の微分であることと、あなた自身の `forward` の微分であることを、別々に調べます（後者は小さなバッチで）。
-# - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均にはしません）。呼ばれるたびに **上書き** し、足し込みません。
+# - 訓練時の `forward` の微分です。$\mu$ と $\sigma^2$ も $x$ の関数であることに注意してください。上の式の微分と一致するか、あなた自身の `forward` の微分と一致するかを、別々に調べます（後者は小さなバッチで）。
+# - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均はとりません）。呼ばれるたびに **上書き** し、前の値に足しません。
 # - 1 回の `forward` のあとに 2 回呼んでも、同じ結果になります。
 #
 # **仕様: 推論（{{batch_norm_inference}} 点）**
 #
-# - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。その場で書き換えても、新しい配列を入れてもかまいません。
+# - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。
 # - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
 #
 # **3 つに共通すること**
 #
-# - `x` と `dout` は呼び出し側のものです。書き換えてはいけません（呼び出し側も、`forward` と `backward` の間にそれらを変えません）。
-# - `params` の配列は、`forward` の前に新しい配列に取りかえられたり、その場で書き換えられたりすることがあります。`x` の配列が、次の `forward` で別の値を入れて再利用されることもあります。バッチの大きさは呼び出しごとに変わることがあります。`backward` は、その層の最後の `forward` に対応します。層どうしは独立です。どのネットワークでもそうであるように、1 つの層の `forward` と `backward` の間に、ほかの BatchNorm の層が動きます。
-# - 必要な値をどこに覚えておくか（`self.cache` や属性）は自由です。
-# - 調べる入力は float64 で、訓練時は N ≥ 2、`gamma` は 0 にならず、列の |平均| は標準偏差の 100 倍以下です（値が一定の列を除く）。誤差は、比べるものの自然な大きさ（たとえば dx なら、その列の $|\gamma\,dout| / \sqrt{\sigma^2 + \epsilon}$ の最大値）に対して 1e-5 まで許します。途中の計算が float32 でも正解になります。
+# - `x` と `dout` は呼び出し側のものなので、書き換えてはいけません。
+# - 必要な値は、`self.cache` や属性など、どこに残してもかまいません。`backward` は、その層の最後の `forward` に対応します。
+#
+# <details>
+# <summary><b>細かい条件: 呼び出し側がすること、許される誤差、採点しないこと</b></summary>
+#
+# - `params` の配列は、`forward` の前に新しい配列に取り替えられたり、その場で書き換えられたりすることがあります。`x` の配列が、次の `forward` で別の値を入れて再利用されることもあります。`forward` と `backward` の間には、呼び出し側も `x` と `dout` を変えません。
+# - バッチの大きさは、呼び出しごとに変わることがあります。
+# - 層どうしは独立です。どのネットワークでもそうであるように、1 つの層の `forward` と `backward` の間に、ほかの BatchNorm の層が動きます。
+# - 移動統計量は、その場で書き換えても、新しい配列に取り替えてもかまいません。
+# - 調べる入力は float64 で、訓練時は N ≥ 2、`gamma` は 0 にならず、列の |平均| は標準偏差の 100 倍以下です（値が一定の列を除く）。誤差は、比べる値の自然な大きさ（たとえば dx なら、その列の $|\gamma\,dout| / \sqrt{\sigma^2 + \epsilon}$ の最大値）に対して 1e-5 まで許します。途中の計算が float32 でも正解になります。
 #
 # **採点しないこと**: `forward` とその `backward` の間に `self.training` が変わる場合（`backward` で `self.training` を見ても、`forward` のときの値を覚えておいても正解です）、呼び出し側がその間に `x` や `dout` を書き換える場合
+#
+# </details>
 
 # %% [markdown]
 # **ヒント: 逆伝播の組み立て方**
 #
-# 計算グラフ（Notebook 72）を描くと、$x_{ij}$ から損失までの道は 3 本あります。$\hat x_{ij}$ への直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。あとの 2 本は同じ列の **すべての** 例に影響します。
+# 次のセルは、計算グラフ（Notebook 72）を描きます。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あります。直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。あとの 2 本は、同じ列の **すべての** 例に影響します。
 #
-# 自分で確かめられる性質も役に立ちます。
+# 次の性質は、自分の `backward` を確かめるのに使えます。
 #
 # - `dx` の各列の合計は 0（$x$ の列に定数を足しても $y$ は変わらないから）
 # - `dout` の列に定数を足しても `dx` は変わらない
 # - `gamma` を 2 倍すると `dx` も 2 倍になる
+
+# %% experiment="batch-norm-graph" alt="BatchNorm の計算グラフ。x から x̂ へは 3 本の道がある。直通の矢印、平均 μ を通る矢印、分散 σ^2 を通る矢印。μ から σ^2 へも点線の矢印があり、その勾配は 0。x̂ から γ と β で y、y から損失 L へ続く。"
+# 実験: BatchNorm の計算グラフ
+places = {"x": (0, 0), r"\mu": (2.2, 1.2), r"\sigma^2": (2.2, -1.2), r"\hat x": (4.4, 0), r"\gamma": (5.0, -1.2), r"\beta": (6.2, -1.2), "y": (6.2, 0), "L": (7.8, 0)}
+fig, ax = plt.subplots(figsize=(11, 4))
+for name, place in places.items():
+    ax.text(*place, f"${name}$", fontsize=17, ha="center", va="center", zorder=3, bbox={"boxstyle": "circle", "facecolor": "white", "edgecolor": "black"})
+for start, end, color, dash in [
+    ("x", r"\hat x", COLORS[0], "-"), ("x", r"\mu", COLORS[1], "--"), (r"\mu", r"\hat x", COLORS[1], "--"), ("x", r"\sigma^2", COLORS[2], "-."),
+    (r"\sigma^2", r"\hat x", COLORS[2], "-."), (r"\mu", r"\sigma^2", COLORS[7], ":"),
+    (r"\hat x", "y", "black", "-"), (r"\gamma", "y", "black", "-"), (r"\beta", "y", "black", "-"), ("y", "L", "black", "-"),
+]:
+    arrow = {"arrowstyle": "-|>", "color": color, "linestyle": dash, "linewidth": 2, "shrinkA": 20, "shrinkB": 20}
+    ax.annotate("", places[end], places[start], arrowprops=arrow)
+for place, text, color in [((3.1, 0.16), "直通", COLORS[0]), ((0.9, 1.15), "平均を通る", COLORS[1]), ((0.9, -1.25), "分散を通る", COLORS[2]), ((1.55, -0.36), "この矢印の\n勾配は 0", "dimgray")]:
+    ax.text(*place, text, color=color, ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+ax.set(title="BatchNorm の計算グラフ（順伝播の向き。逆伝播は矢印を逆にたどり、合流点で足す）", xlim=(-0.6, 8.4), ylim=(-1.8, 1.8), aspect="equal")
+ax.axis("off")
+plt.show()
 
 # %% solution="batch_norm"
 
@@ -1324,7 +1521,7 @@ check("batch_norm_inference")
 #
 # $$L = \sum_{ij} \text{dout}_{ij}\, y_{ij}$$
 #
-# として、自分の `forward` の数値微分と `backward` の `dx` を比べます。`dout` には、すべて 1 の配列と乱数の配列を使います。
+# とし、自分の `forward` の数値微分と、`backward` が返す `dx` を比べます。`dout` には、すべて 1 の配列と、乱数の配列を使います。
 #
 # > **予想してみましょう**: ただ `np.zeros_like(x)` を返すだけの間違った `backward` は、2 つのチェックに合格するでしょうか。$\hat x$ の各列の合計がいくつになるかを考えてみてください。
 
@@ -1353,16 +1550,16 @@ with waiting_for("batch_norm"):
               f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
-# **注目**: `dout` がすべて 1 のチェックでは、0 を返すだけの `backward` も合格してしまいます。各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` が 0 だからです。このチェックは **何も確かめていません**。乱数の `dout` なら `dx` の最大は 3.8 なので、0 を返す `backward` の間違いがはっきり見えます。
+# **注目**: `dout` がすべて 1 のチェックでは、0 を返すだけの `backward` も合格してしまいます。各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` が 0 だからです。このチェックは **何も確かめていません**。乱数の `dout` なら `dx` の最大は 3.8 なので、0 を返す `backward` の間違いがはっきり分かります。
 
 # %% [markdown]
 # #### BatchNorm は坂を平らにするか
 #
-# 同じ重みのネットワークに BatchNorm を入れる・入れないだけを変えて、δ の坂を測ります。
+# 同じ重みのネットワークで、BatchNorm の有無だけを変えて、δ の坂を測ります。
 #
-# > **予想してみましょう**: ReLU + He は、もともと坂が 0 に近いネットワークです。BatchNorm を足すと、坂はどちらに傾くでしょうか。
+# > **予想してみましょう**: ReLU + He の坂は、もともと 0 に近い値です。BatchNorm を加えると、坂は正と負のどちらに傾くでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="20 層の |δ| が 2 枚。左のシグモイドは、BatchNorm なしでは急な坂で、ありではほぼ水平。右の ReLU は、BatchNorm なしではほぼ水平で、ありでは入力側へ少しずつ増える。"
 # 実験: BatchNorm と δ の坂
 with waiting_for("batch_norm"):
     print("δ の 1 層あたりの桁数（20 通りの中央値。正: 消失、負: 爆発）")
@@ -1374,7 +1571,7 @@ with waiting_for("batch_norm"):
                 build = lambda seed: build_deep_network(n, activation, init, norm, rng=np.random.default_rng(seed))
                 profiles = [output_gradient_norms(build(seed), X, t) for seed in range(20)]
                 slopes.append(np.median([decades_per_layer(norms) for norms in profiles]))
-            print(f"  {activation:7} {init:6} {label}: 10 層 {slopes[0]:+.2f}, 20 層 {slopes[1]:+.2f}")
+            print(f"  {activation:7} {init:6} {label}: 10 層 {slopes[0]:+.2f}, 20 層 {slopes[1]:+.2f}、20 層の全体 {19 * slopes[1]:+.1f} 桁")
             ax.semilogy(np.arange(1, 21), np.median(profiles, axis=0), marker=marker, label=f"{label}: {slopes[1]:+.2f}")
         ax.set(title=f"{activation} {init}、20 層（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
         ax.legend()
@@ -1383,19 +1580,20 @@ with waiting_for("batch_norm"):
 # %% [markdown]
 # **注目**
 #
-# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁と、ほぼ平らになります。各層で $z$ の分散が 1 に戻されるので、重みの大きさにも飽和にも左右されにくくなるからです。
-# - ReLU では、坂が -0.11 桁ほど、つまり入力側へ向かって 1 層ごとに約 1.3 倍に **緩やかに爆発** します。深いネットワークで BatchNorm だけを使うと勾配が深さについて指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。万能薬ではありません。
-# - 原論文は効果の理由を「内部共変量シフトの抑制」としましたが、その説明には反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**測った坂が平らになった** ことです。
+# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。各層で $z$ の分散が 1 に戻されるので、重みの大きさや飽和の影響を受けにくくなるからです。
+# - ReLU の坂は -0.11 桁ほどで、入力側へ 1 層ごとに約 1.3 倍になります。
+# - どちらも符号は負、つまり **緩やかな爆発** です。20 層全体では、シグモイドで 1.5 桁、ReLU で 2.1 桁になります。BatchNorm だけの深いネットワークで、勾配が深さとともに指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。
+# - 原論文は効果の理由を「内部共変量シフトの抑制」としましたが、反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**急な消失がなくなった** ことです。
 
 # %% [markdown]
 # #### 訓練と推論で出力が変わる
 #
-# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は、移動統計量を使うので左右されません。`training` を切りかえるのを忘れると、何が起きるでしょうか。
+# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は移動統計量を使うので、左右されません。`training` を切り替えるのを忘れると、何が起きるでしょうか。
 # BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
 #
-# > **予想してみましょう**: 学習を始めたばかりのころ、推論モードの損失は、訓練モードより大きいでしょうか、小さいでしょうか。また、訓練モードのまま 1 行だけを入力すると、出力は入力しだいで変わるでしょうか。
+# > **予想してみましょう**: 学習を始めて間もないころ、推論モードの損失は、訓練モードより大きいでしょうか、小さいでしょうか。また、訓練モードのまま 1 行だけを入力すると、出力は入力によって変わるでしょうか。
 
-# %% tags=["experiment"]
+# %% tags=["experiment"] alt="100 ステップの損失（対数）。はじめは推論モードが訓練モードより大きく、しだいに一致する。どちらもところどころ跳ねる。"
 # 実験: 訓練モードと推論モード
 def set_training(layers, training):
     for layer in layers:
@@ -1438,13 +1636,18 @@ with waiting_for("batch_norm"):
 # %% [markdown]
 # **注目**
 #
-# - 学習前は訓練モードの 1.07 に対して推論モードが 1.53、10 ステップ後でも 0.22 に対して 0.46 です。移動統計量が、変わっていくバッチの統計量を遅れて追いかけているからです。100 ステップ後には、どちらも 0.03 になります。推論モードの損失が悪いときは、過学習を疑う前に、移動統計量が追いついているかを確かめます。
+# - 学習前は訓練モードの 1.07 に対して推論モードが 1.53、10 ステップ後でも 0.22 に対して 0.46 です。移動統計量が、変わっていくバッチの統計量を遅れて追いかけるからです。100 ステップ後には、どちらも 0.03 になります。推論モードの損失が大きいときは、過学習を疑う前に、移動統計量が追いついているかを確かめます。
 # - 訓練モードのまま 1 行だけを入力すると、その 1 行が平均そのものなので $\hat x = 0$ となり、出力は **何を入力しても -0.13** です。`training = False` を忘れたときの症状です。しかも、移動統計量まで書き換わってしまいます。
+# - 損失がところどころ跳ねるのは、学習率 0.1 が大きめだからです（5.2 で扱う、行き過ぎです）。0.01 で試すと、ほとんど跳ねなくなります。
 
 # %% [markdown]
 # ### 8.2 深さの研究
 #
-# 5 層、10 層、20 層のシグモイドのネットワークで学習を比べ、勾配消失が学習に何をするか、BatchNorm が何を変えるかを調べます。
+# *★ 基本コース・45 分*
+#
+# 5 層、10 層、20 層のシグモイドのネットワークの学習を比べ、勾配消失が学習に何をもたらすか、BatchNorm が何を変えるかを調べます。
+#
+# 記録するのは $|dW|$ です。シグモイドの $h$ はどの層でも 0.5 前後の値なので、$|dW|$ の坂は $|\delta|$ の坂とほとんど同じになるからです（1.2 の tanh では違いました）。
 #
 # > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、200 ステップ後の損失は深さの順に並ぶでしょうか。
 #
@@ -1454,13 +1657,22 @@ with waiting_for("batch_norm"):
 #
 # **仕様**
 #
-# - 各 `depth` について、まず `layers = build_network(depth, np.random.default_rng(seed))` でネットワークを作ります。呼ぶたびに新しい層のリストが返ります。層は、この教材にある Linear、活性化、`gamma` と `beta` を持つ正規化層です。`W` を持つのは Linear 層だけです。
-# - つづいて、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** を `lr * 勾配` だけ動かします。
-# - 戻り値は辞書 `{depth: {"loss": (steps,), "grad_norms": (steps, depth)}}` です。配列でもリストでもよく、ほかのキーを足してもかまいません。
+# - 各 `depth` について、まず `layers = build_network(depth, np.random.default_rng(seed))` でネットワークを作ります。呼ぶたびに新しい層のリストが返ります。
+# - 次に、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** から `lr * 勾配` を引きます。
+# - 戻り値は辞書 `{depth: {"loss": (steps,), "grad_norms": (steps, depth)}}` です。
 #   - `"loss"`: 各ステップの、**更新する前** の損失
 #   - `"grad_norms"`: 各 Linear 層の `grads["W"]` のノルム。入力側から並べた、**更新する前** の値
-# - 途中でオーバーフローしても止めず、見たまま（NaN や無限大）を記録します。最初に有限でない値が出たあとの値は比べませんが、NaN や無限大をふつうの数に置きかえてはいけません。記録の精度は float32 で足ります。
-# - 順伝播を余分に呼んでもかまいません。
+# - 途中でオーバーフローしても止めず、NaN や無限大をそのまま記録します。ふつうの数に置き換えてはいけません。
+#
+# <details>
+# <summary><b>細かい条件</b></summary>
+#
+# - 層は、この教材にある Linear、活性化、`gamma` と `beta` を持つ正規化層です。`W` を持つのは Linear 層だけです。
+# - 戻り値の中身は配列でもリストでもよく、ほかのキーを加えてもかまいません。記録の精度は float32 で足ります。
+# - 最初に有限でない値が出たあとの値は比べません。
+# - 順伝播を余分に行ってもかまいません。
+#
+# </details>
 
 # %% solution="depth_study"
 
@@ -1473,9 +1685,9 @@ check("depth_study")
 # 次の 2 つのネットワークを、深さ 5・10・20、課題 `X, t`、既定の学習率・ステップ数・シードで `depth_study` にかけ、結果を図にしてください。
 #
 # - `build_sigmoid`: シグモイド、Xavier
-# - `build_sigmoid_bn`: 同じ重みで、活性化の前に BatchNorm が入る
+# - `build_sigmoid_bn`: 同じ重みで、各活性化の前に BatchNorm が入る
 #
-# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。
+# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。BatchNorm ありの損失は、8.1 と同じ理由で、ところどころ跳ねます。
 #
 # | 点 | 採点基準 |
 # |---|---|
@@ -1513,27 +1725,156 @@ def build_sigmoid_bn(depth, rng):
 # ### BEGIN SOLUTION
 # BatchNorm なしでは、学習開始時の 1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と、深いほど小さい。200 ステップ後の損失は 0.999、1.000、1.000 で、どの深さでも平均を答えるだけの 1.0 から抜け出せなかった。
 #
-# 勾配は 1 層さかのぼるごとに W と σ' を掛けられる。σ' は 0.25 以下で、Xavier の W の倍率はほぼ 1 なので、1 層あたり約 0.23 倍（0.64 桁）になり、層の数だけ掛け合わさって指数的に小さくなる。出力層の |dW| は 0.5～2.6 あるので、勾配は生まれているのに入力側へ届いていない。
+# 勾配には、1 層さかのぼるごとに W と σ' が掛けられる。σ' は 0.25 以下で、Xavier の W の倍率はほぼ 1 なので、1 層あたり約 0.23 倍（0.64 桁）になり、層の数だけ掛け合わさって指数的に小さくなる。出力層の |dW| は 0.5～2.6 あるので、勾配は生まれているのに入力側へ届いていない。
 #
 # BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失はおよそ 0.1、0.03、0.06 まで下がった。並びは深さの順ではなく、10 層が最も小さい。損失は学習中に揺れていて、計算の丸めの違いだけでも値が変わるので、1 つのシードだけで深さの優劣は決められない。
 # ### END SOLUTION
+
+# %% [markdown] prose="residual-question"
+# ### 8.3 残差接続
+#
+# *発展・10 分*
+#
+# 勾配の通り道に、掛け算を通らない近道を作ることもできます。各ブロックの出力を $h + F(h)$ とする **残差接続** です（He et al., 2016）。逆伝播では
+#
+# $$\frac{\partial L}{\partial h} = \delta + \delta\, \frac{\partial F}{\partial h}$$
+#
+# となり、第 1 項の $\delta$ が、そのまま入力側に届きます。20 層のネットワークで、残差接続の有無だけを変えて比べます（$F$ は Linear と活性化、学習率 0.01）。
+#
+# > **予想してみましょう**: 残差接続を入れると、20 層のシグモイドは学習できるようになるでしょうか。もともと学習できることの多い He の ReLU は、さらに良くなるでしょうか。
+
+# %% experiment="residual" alt="左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、ある sigmoid は下がる。残差接続のある ReLU は数ステップで途切れる。"
+# 実験: 残差接続
+class Block(Layer):
+    """Linear と活性化を 1 つにまとめた層。F(h) = φ(hW + b)。shortcut なら h + F(h) を返す。"""
+
+    def __init__(self, n_in, activation, init, shortcut, rng):
+        super().__init__()
+        self.linear, self.activation, self.shortcut = Linear(n_in, 10, init, rng), activation(), shortcut
+        self.params, self.grads = self.linear.params, self.linear.grads
+
+    def forward(self, h):
+        F = self.activation.forward(self.linear.forward(h))
+        return h + F if self.shortcut else F
+
+    def backward(self, dout):
+        dh = self.linear.backward(self.activation.backward(dout))
+        return dout + dh if self.shortcut else dh  # 近道は、dout をそのまま入力側へ渡す
+
+
+def block_network(activation, init, shortcut, seed, depth=20):
+    rng = np.random.default_rng(seed)
+    first = Block(2, activation, init, False, rng)  # 入力は 2 個なので、1 層目には近道がない
+    return [first] + [Block(10, activation, init, shortcut, rng) for _ in range(depth - 2)] + [Linear(10, 1, init, rng)]
+
+
+def loss_and_output_gradients(layers):
+    """損失と、各ブロックの出力についての勾配のノルム（入力側から）。"""
+    loss_fn, h, norms = MSELoss(), X, []
+    for layer in layers:
+        h = layer.forward(h)
+    loss = loss_fn.forward(h, t)
+    dout = loss_fn.backward()
+    for layer in reversed(layers):
+        norms.append(np.linalg.norm(dout))
+        dout = layer.backward(dout)
+    return loss, norms[::-1]
+
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+arms = [("sigmoid", Sigmoid, "xavier", False), ("sigmoid", Sigmoid, "xavier", True), ("relu", ReLU, "he", False), ("relu", ReLU, "he", True)]
+for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
+    label = f"{name}、{'残差接続あり' if shortcut else '残差接続なし'}"
+    build = lambda seed: block_network(activation, init, shortcut, seed)
+    start = [loss_and_output_gradients(build(seed)) for seed in range(20)]
+    norms = np.median([norms for _, norms in start], axis=0)
+    (line,) = left.semilogy(np.arange(1, 21), norms, marker=marker, label=label)
+    runs = []
+    with np.errstate(over="ignore", invalid="ignore"):  # 発散した個数を数えるので、警告は止める
+        for seed in range(5):
+            layers, losses = build(seed), []
+            while len(losses) < 200 and np.isfinite(losses[-1:]).all():
+                losses.append(loss_and_output_gradients(layers)[0])
+                sgd_update(layers, 0.01)
+            runs.append(losses)
+            right.semilogy(losses, color=line.get_color(), linestyle=line.get_linestyle(), linewidth=1.2)
+    learned = sum(losses[-1] < 0.9 for losses in runs)
+    diverged = sum(not np.isfinite(losses[-1]) for losses in runs)
+    for losses in runs:
+        if not np.isfinite(losses[-1]):
+            right.plot(len(losses) - 1, 1e7, marker, color=line.get_color())  # 発散したステップ
+    print(f"{label}: 坂 {np.median([decades_per_layer(norms) for _, norms in start]):+.2f} 桁/層、学習前の損失の中央値 {np.median([loss for loss, _ in start]):.1e}、"
+          f"200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
+left.set(title="20 層の |δ|（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
+right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ", ylabel="損失（対数）", ylim=(3e-2, 3e8))
+left.legend()
+plt.show()
+
+# %% [markdown] prose="residual-notice"
+# **注目**
+#
+# - シグモイドでは、坂が 0.61 桁から -0.01 桁と平らになり、0 個だった学習できるネットワークが、5 個のうち 3 個になります。BatchNorm なしで、消失がなくなりました。
+# - ReLU は、逆に悪くなります。残差接続がなければ 5 個のうち 3 個が学習できるのに、残差接続を入れると **5 個とも発散** します。$h$ に $F(h)$ を足すたびに値が大きくなり、学習前の損失がすでに $4 \times 10^7$ もあるからです。坂も -0.18 桁で、爆発です。
+# - 残差接続は消失には効きますが、爆発には効きません。実際の ResNet では、$F$ の中に BatchNorm を入れて、値が大きくなりすぎるのを防ぎます。
+
+# %% [markdown] prose="pytorch"
+# ### 8.4 同じことを PyTorch で
+#
+# *発展・5 分*
+#
+# このノートブックで書いたものは、PyTorch にもあります。名前が同じでも、**決まりが違うところ** に注意してください。
+#
+# | このノートブック | PyTorch | 違い |
+# |---|---|---|
+# | `Linear(..., init="he")` | `nn.init.kaiming_normal_(w, nonlinearity="relu")` | 重みの形が (出力, 入力) で、転置になっている |
+# | `clip_gradients(layers, 1.0)` | `nn.utils.clip_grad_norm_(parameters, 1.0)` | ノルムだけを返す。NaN があっても、既定では例外にならない |
+# | `BatchNorm(D, momentum=0.9)` | `nn.BatchNorm1d(D, momentum=0.1)` | `momentum` は **新しい** 値の割合。移動分散だけは N-1 で割る |
+# | `layer.training = False` | `model.eval()` | |
+#
+# <details>
+# <summary><b>コードと、その結果（PyTorch 2.2）</b></summary>
+#
+# ```python
+# import torch
+# from torch import nn
+#
+# x = torch.tensor([[1.0, 2.0], [3.0, -1.0], [-2.0, 0.5], [4.0, 1.5]], dtype=torch.float64)
+# bn = nn.BatchNorm1d(2, momentum=0.1, dtype=torch.float64)
+# print(bn(x))  # [[-0.218218, 1.091085], [0.654653, -1.527519], [-1.527524, -0.218217], [1.091088, 0.654651]]
+# print(bn.running_mean)  # [0.15, 0.075]
+# print(bn.running_var)  # [1.6, 1.075]
+#
+# weight = nn.Parameter(torch.zeros(2, 2))
+# bias = nn.Parameter(torch.zeros(1))
+# weight.grad, bias.grad = torch.tensor([[1.0, 2.0], [2.0, 4.0]]), torch.tensor([12.0])
+# print(nn.utils.clip_grad_norm_([weight, bias], max_norm=1.0))  # 13.0
+# print(bias.grad)  # [0.923077]
+# ```
+#
+# あなたの `BatchNorm` も同じ `x` から同じ出力と `running_mean` を返しますが、`running_var` は [1.425, 1.03125] になります。
+#
+# </details>
 
 # %% [markdown]
 # ---
 #
 # ## 9 Unit 0.0 総まとめ
 #
+# *★ 基本コース・5 分*
+#
 # ### 診断の手引き
 #
 # | 症状 | 何を測るか | まず試すこと |
 # |---|---|---|
-# | 損失が最初からほとんど動かない | δ の坂（正で急）、ユニットごとの活性化の標準偏差 | 活性化と初期化の組を見直す（tanh + Xavier、ReLU + He）、BatchNorm |
+# | 損失が最初からほとんど動かない | δ の坂（正で急）、ユニットごとの活性化の標準偏差 | 活性化と初期化の組み合わせを見直す（tanh + Xavier、ReLU + He）、BatchNorm、残差接続 |
 # | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`、δ の坂（負）、更新量と重みの比（1 を超える） | 初期値と学習率を下げる、クリッピング |
 # | 損失が振動して下がりきらない | 学習率と $2/\lambda_\text{max}$ の関係 | 学習率を下げる |
-# | しばらく止まってから急に下がる | 勾配ノルムの谷（鞍点の近く） | Momentum、Adam、初期値を大きく |
+# | しばらく止まってから急に下がる | 勾配ノルムの谷（鞍点の近く） | Momentum、Adam、初期値を大きくする |
 # | 一部のユニットがいつも 0 | 死んだユニットの割合（全入力で 0） | 学習率を下げる、Leaky ReLU |
 #
 # ### 学習したこと
+#
+# *発展・5 分*
 #
 # | ノートブック | テーマ | キーポイント |
 # |-------------|--------|-------------|
@@ -1558,8 +1899,8 @@ def build_sigmoid_bn(depth, rng):
 #
 # - **CNN**: 畳み込み層の逆伝播
 # - **RNN/LSTM**: 時間方向の逆伝播（BPTT）。同じ重みを何度も掛けるので、消失と爆発が最もはっきり現れます
-# - **ResNet / Transformer**: 残差接続。$h + F(h)$ の $h$ の側が、勾配の近道になります
-# - **自動微分ライブラリ**: PyTorch / JAX の内部理解
+# - **ResNet / Transformer**: 残差接続（8.3）と、Attention の勾配
+# - **自動微分ライブラリ**: PyTorch / JAX の内部の理解
 
 # %% [markdown]
 # ---
@@ -1576,7 +1917,8 @@ def build_sigmoid_bn(depth, rng):
 # 8. He, K., Zhang, X., Ren, S., & Sun, J. (2015). Delving deep into rectifiers: Surpassing human-level performance on ImageNet classification. *ICCV 2015*, 1026-1034. arXiv:1502.01852
 # 9. Ioffe, S., & Szegedy, C. (2015). Batch normalization: Accelerating deep network training by reducing internal covariate shift. *ICML 2015*, PMLR 37, 448-456. arXiv:1502.03167
 # 10. Kingma, D. P., & Ba, J. (2015). Adam: A method for stochastic optimization. *ICLR 2015*. arXiv:1412.6980
-# 11. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*, 2483-2493. arXiv:1805.11604
-# 12. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129
-# 13. Lu, L., Shin, Y., Su, Y., & Karniadakis, G. E. (2020). Dying ReLU and initialization: Theory and numerical examples. *Communications in Computational Physics*, 28(5), 1671-1706. doi:10.4208/cicp.OA-2020-0165
-# 14. Karpathy, A., et al. CS231n: Deep Learning for Computer Vision, course notes, "Neural Networks Part 3: Learning and Evaluation". https://cs231n.github.io/neural-networks-3/
+# 11. He, K., Zhang, X., Ren, S., & Sun, J. (2016). Deep residual learning for image recognition. *CVPR 2016*, 770-778. arXiv:1512.03385
+# 12. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*, 2483-2493. arXiv:1805.11604
+# 13. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129
+# 14. Lu, L., Shin, Y., Su, Y., & Karniadakis, G. E. (2020). Dying ReLU and initialization: Theory and numerical examples. *Communications in Computational Physics*, 28(5), 1671-1706. doi:10.4208/cicp.OA-2020-0165
+# 15. Karpathy, A., et al. CS231n: Deep Learning for Computer Vision, course notes, "Neural Networks Part 3: Learning and Evaluation". https://cs231n.github.io/neural-networks-3/

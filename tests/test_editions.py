@@ -4,16 +4,18 @@ import ast
 import json
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import nbformat
+import numpy as np
 import pytest
 
+from autograder import layers
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
 from source import translation
-from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped, with_points
+from source.build import EDITIONS, ENGLISH, JAPANESE, build, read_cells, unwrapped, with_listings, with_points
 from source.release import COURSE, NOTEBOOK
 from source.translation import Untranslated, english_code, spans, translated
 
@@ -22,9 +24,6 @@ ENGLISH_CELLS = translated(CELLS)
 PAIRS = [pytest.param(ja, en, id=ja.id) for ja, en in zip(CELLS, ENGLISH_CELLS, strict=True)]
 CODE = [pair for pair in PAIRS if pair.values[0].is_code]
 PROSE = [pair for pair in PAIRS if not pair.values[0].is_code]
-
-TITLE = "勾配の病理学: 消失・爆発・鞍点"
-"""The Japanese title, which the English edition keeps as its second heading, as the Japanese one does the English."""
 
 LENGTHS = {"depth_study_findings": ({"200", "400"}, {"100", "200"})}
 """Numbers that differ: 200 to 400 characters of Japanese are 100 to 200 English words."""
@@ -116,9 +115,9 @@ def test_prose_has_the_same_code_formulas_tables_and_headings(ja, en):
 
 
 def test_the_english_edition_is_in_english():
-    text = json.dumps(build(ENGLISH), ensure_ascii=False).replace(TITLE, "")
+    text = json.dumps(build(ENGLISH), ensure_ascii=False)
     assert not translation.JAPANESE.findall(text)
-    release = (COURSE / "release" / ENGLISH.assignment / NOTEBOOK).read_text(encoding="utf-8").replace(TITLE, "")
+    release = (COURSE / "release" / ENGLISH.assignment / NOTEBOOK).read_text(encoding="utf-8")
     assert not translation.JAPANESE.findall(release)
 
 
@@ -126,6 +125,7 @@ def test_cells_have_the_same_marks():
     ja, en = build(JAPANESE), build(ENGLISH)
     for cell in ja.cells + en.cells:
         cell.metadata.get("autograder", {}).pop("experiment", None)  # a digest of the cell's text
+        cell.metadata.pop("alt", None)  # words
     assert [(c.id, c.cell_type, c.metadata) for c in en.cells] == [(c.id, c.cell_type, c.metadata) for c in ja.cells]
     assert [(cell.kind, cell.id, cell.points) for cell in ENGLISH_CELLS] == [(c.kind, c.id, c.points) for c in CELLS]
 
@@ -136,6 +136,91 @@ def test_links_in_the_contents_lead_to_headings(edition):
     headings = {heading.replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)}
     targets = re.findall(r"\]\(#([^)]+)\)", text)
     assert len(targets) == 9 and set(targets) <= headings
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+def test_experiments_that_draw_are_folded_and_their_figures_described(edition):
+    experiments = [cell for cell in build(edition).cells if "experiment" in cell.metadata.get("tags", [])]
+    draws = {cell.id for cell in experiments if "plt.show()" in cell.source}
+    assert draws == {cell.id for cell in experiments if cell.metadata.get("jupyter") == {"source_hidden": True}}
+    assert draws == {cell.id for cell in experiments if len(cell.metadata.get("alt", "")) > 40}
+    assert len(draws) > 15
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+def test_the_layers_that_are_shown_do_what_those_of_the_library_do(edition):
+    (text,) = [cell.source for cell in build(edition).cells if "class Linear(Layer)" in cell.source]
+    shown = "\n\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", text))
+    assert '"""' not in shown and "#" not in shown, "prose says what docstrings and comments say"
+    namespace = {"_": str, "_require_one_of": lambda *_: None}
+    imports = "from __future__ import annotations\nfrom abc import ABC, abstractmethod\nimport numpy as np\n"
+    exec(imports + shown, namespace)
+    x, t = np.random.default_rng(1).standard_normal((2, 5, 3))
+    for activation in ("Sigmoid", "ReLU", "Tanh"):
+        results = []
+        for names in (namespace, vars(layers)):
+            rng = np.random.default_rng(0)
+            network = [names["Linear"](3, 4, "he", rng), names[activation](), names["Linear"](4, 3, rng=rng)]
+            results.append(names["forward_backward"](network, x, t))
+        assert results[0] == results[1]
+
+
+def test_code_that_the_library_does_not_have_is_refused():
+    with pytest.raises(ValueError, match="no Lineal"):
+        with_listings([replace(next(c for c in CELLS if not c.is_code), source="{{code Lineal}}")])
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+def test_the_contents_say_how_long_each_section_takes(edition):
+    found = {}
+    for section in sections(edition):
+        found.setdefault(section.chapter, {}).setdefault(section.is_core, []).append(section.minutes)
+    told = {
+        int(chapter): {bool(core): [int(minutes)] for core, minutes in re.findall(r"(?:(★)|発展|further) (\d+)", line)}
+        for chapter, line in re.findall(r"(?m)^(\d)\. \[.*?\]\(#.*?\)(.*)$", build(edition).cells[0].source)
+    }
+    sums = {chapter: {core: [sum(minutes)] for core, minutes in kinds.items()} for chapter, kinds in found.items()}
+    assert {chapter: kinds for chapter, kinds in sums.items() if chapter} == told and len(told) == 9
+    hours, minutes = divmod(sum(section.minutes for section in sections(edition) if section.is_core), 60)
+    assert re.search(rf"[（(](?:約|about) {hours} (?:時間|h) {minutes} (?:分|min)[)）]", build(edition).cells[0].source)
+
+
+def test_the_core_path_is_short_and_something_is_to_be_done_soon():
+    core = sum(len(section.text.split()) for section in sections(ENGLISH) if section.is_core)
+    assert 3000 < core <= 4500
+    cells = build(ENGLISH).cells
+    place = [cell.id for cell in cells].index("warm-up-sigmoid")
+    assert sum(len(unfolded(cell.source).split()) for cell in cells[:place] if cell.cell_type == "markdown") <= 600
+
+
+@dataclass
+class Section:
+    """A part of the lesson: its chapter (0 before the first), whether it is on the core path, how long it takes."""
+
+    chapter: int
+    is_core: bool
+    minutes: int
+    text: str
+
+
+def sections(edition):
+    """The sections, each of which begins at a heading with a line that says how long it takes."""
+    mark = re.compile(r"(?m)^\*(★)?[^*\n]*?(\d+) (?:分|min).*\*$")
+    chapter, found = 0, [Section(0, True, 0, "")]
+    for cell in build(edition).cells:
+        if cell.cell_type == "markdown":
+            for part in re.split(r"(?m)^(?=#{2,3} )", unfolded(cell.source)):
+                heading, line = re.match(r"## (\d)", part), mark.search(part)
+                chapter = int(heading[1]) if heading else chapter
+                if line:
+                    found.append(Section(chapter, bool(line[1]), int(line[2]), ""))
+                found[-1].text += part
+    return found
+
+
+def unfolded(markdown):
+    """`markdown` without what is folded, and without a solution."""
+    return re.sub(r"(?s)<details>.*?</details>|### BEGIN SOLUTION.*?### END SOLUTION", "", markdown)
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
