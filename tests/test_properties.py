@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder.checks import numeric
-from autograder.checks.diagnosis import alike, sketch
 from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import Trial, judge
 from autograder.checks.results import Outcome
+from autograder.checks.sketches import alike, sketch
 from autograder.checks.values import Opaque, Raised, simplify
 from autograder.exercises.recorded import known_mistakes, recorded, trials
 
@@ -95,7 +95,7 @@ def test_no_observation_breaks_a_check(exercise, data):
         Observation({k: spoiled.get(k, v) for k, v in e.expected.values.items() if k not in gone}, stopped)
         for e in expectations
     ]
-    result = judge(exercise, trials(expectations, seen), known_mistakes(exercise))
+    result = judge(exercise, trials(expectations, seen), lambda: known_mistakes(exercise))
     for item in result.items:
         assert item.outcome is not Outcome.GRADER_ERROR
         assert 0 <= item.points <= item.max

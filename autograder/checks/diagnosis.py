@@ -1,179 +1,166 @@
-"""Finds known mistakes that explain an observation, by comparing fingerprints, without any code of the mistakes.
+"""Finds known mistakes that explain what was observed, by their fingerprints, without any code of theirs.
 
-A fingerprint holds a sketch of every value that a known mistake gives on the public cases: its form and a few random
-projections of its numbers. Values with equal sketches are equal within rounding, but nobody can recover values or code
-from a sketch. Students' machines have the fingerprints.
+A cause is true or not said. A known mistake is a cause of a failed check only if it fails that check itself, fails no
+check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
+what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
+observed, then those that explain all places in which they depart, and then pairs of mistakes that explain each other's
+differences.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Observation
-from autograder.checks.numeric import TOLERANCE
-from autograder.checks.values import Opaque, Raised
+from autograder.checks.sketches import Sketch, Sketches, alike
 
-PROJECTIONS = 2
-ROUNDING = TOLERANCE
-"""How far projections may differ, as a share of the value's size: the same as in checks, so that accepted differences
-(float32, another eps in a coefficient) do not hide a mistake."""
+ANY = -2
+"""In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
 
 MAX_CAUSES = 2
 """The largest number of equally good causes to show; more would be guessing."""
 
-MAX_NUMBERS = 10_000
-"""Public cases ask for no larger arrays."""
+Place = tuple[int, str]
+"""(case, key) of an observed value."""
 
-Sketches = Sequence[dict[str, Any]]
-"""For each public case, key -> sketch."""
+Reads = Sequence[tuple[int, Collection[str]]]
+"""For each failing case of a check, first things first: its number and the keys that the check read in it."""
 
 
 @dataclass(frozen=True)
-class Fingerprint:
-    """What a known mistake shows on the public cases of one exercise.
+class Cause:
+    """What a student reads of a known mistake: a sentence and a question, by language.
 
     Attributes:
-        cause, hint: a sentence and a question, by language.
         pair: whether it combines two mistakes.
-        departures: where it differs from the reference, see `departures`.
     """
 
     id: str
-    cause: dict[str, str]
-    hint: dict[str, str]
-    pair: bool
-    departures: Sketches
+    cause: Mapping[str, str]
+    hint: Mapping[str, str]
+    pair: bool = False
 
 
-def sketch(value: Any) -> Any:
-    """A short summary of plain data; values that are equal within rounding have equal sketches."""
-    if type(value) is Raised:
-        return ["raised", value.type]
-    if type(value) is Opaque:
-        return ["opaque", value.type]
-    if type(value) is dict:
-        return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
-    if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
-        numbers = _numbers(value)
-        if numbers is not None:
-            return _project(numbers)
-    if type(value) in (list, tuple):
-        return ["list", *map(sketch, value)]
-    return ["word", str(value)[:100]]
+@dataclass(frozen=True)
+class Fingerprints:
+    """What the known mistakes of one exercise show on its public cases.
 
-
-def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
-    """The sketches of all observed values, and of the exception that ended each observation."""
-    return [{**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
-
-
-def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
-    """Where `sketches` differ from the reference's, one dict per case; missing values are None."""
-    return [
-        {
-            key: s.get(key)
-            for key in dict.fromkeys([*r, *s])
-            if key not in s or key not in r or not alike(s[key], r[key])
-        }
-        for s, r in zip(sketches, reference, strict=True)
-    ]
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Whether two sketches belong to values that are equal within rounding."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return False
-        if one and one[0] == "numbers" == other[0]:
-            return _alike_numbers(one, other)
-        return all(alike(a, b) for a, b in zip(one, other, strict=True))
-    return one == other
-
-
-def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
-    """The known mistakes that explain the student's departures in the places `reads`; at most `MAX_CAUSES`, or none.
-
-    Best are mistakes that agree with the student on all observed values, then those whose own departures all appear,
-    then those that explain a part; single mistakes come before pairs. Several remain if no observed value separates
-    them.
+    Attributes:
+        causes: one for each mistake; several may share one.
+        fails: for each mistake, the checks that it fails.
+        places: where any of them departs from the reference.
+        pools: for each place, the sketches of all values that they show there.
+        shows: (mistakes, places): the number of the sketch in the pool, -1 where a mistake does not depart, or `ANY`.
+        noise: see `autograder.checks.sketches.Noise`.
     """
-    found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
-    whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
-    shown = [mistake for mistake in found if explains(_own_places(mistake), student, mistake.departures)]
-    best = whole or shown or found
-    best = [mistake for mistake in best if not mistake.pair] or best
-    return best if len(best) <= MAX_CAUSES else []
+
+    causes: Sequence[Cause] = ()
+    fails: Sequence[frozenset[str]] = ()
+    places: Sequence[Place] = ()
+    pools: Sequence[Sequence[Sketch]] = ()
+    shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
+    noise: Mapping[Place, float] | None = None
 
 
-def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -> bool:
-    """Whether `mistake` departs as the student does in `places`, and departs at all."""
-    departs = False
-    for keys, s, m in zip(places, student, mistake, strict=True):
-        for key in keys & (s.keys() | m.keys()):
-            if key not in s or key not in m or not alike(_value(s, key), _value(m, key)):
-                return False
-            departs = True
-    return departs
+class Diagnosis:
+    """The causes of one submission's failed checks.
+
+    Args:
+        departed: where the student departs from the reference, see `departures`.
+        passed: the checks that passed.
+    """
+
+    def __init__(self, known: Fingerprints, departed: Sketches, passed: Collection[str]) -> None:
+        self._known = known
+        self._words = _Words(known, departed)
+        n, places = len(known.causes), known.places
+        self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
+        self._covered = sum(map(len, departed)) == self._departs.sum()
+        self._shown = known.shows != -1
+        self._agrees = np.zeros((n, len(places)), dtype=bool)
+        for p in np.flatnonzero(self._departs):
+            case, key = places[p]
+            same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
+            self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
+        contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
+        self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
+
+    def causes(self, check: str, reads: Reads) -> list[Cause]:
+        """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none."""
+        fail = np.array([check in fails for fails in self._known.fails], dtype=bool)
+        for case, keys in reads:
+            here = np.array([c == case and key in keys for c, key in self._known.places], dtype=bool) & self._departs
+            alike_here = self._agrees & here & (self._known.shows != ANY)
+            found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1))
+            best = self._best([m for m in found if self._words.fit(self._agrees[m], alike_here[m])])
+            if best:
+                return self._told(best)
+        return []
+
+    def _best(self, candidates: Sequence[int]) -> list[int]:
+        """The candidates that explain most of what was observed, if any explains enough."""
+        if self._covered:
+            whole = [m for m in candidates if np.array_equal(self._agrees[m], self._departs)]
+            if whole:
+                return whole
+        single = [m for m in candidates if not self._known.causes[m].pair]
+        own = [m for m in single if np.array_equal(self._agrees[m], self._shown[m])]
+        return self._widest(own) or self._widest([m for m in single if self._excused(m)])
+
+    def _widest(self, candidates: Sequence[int]) -> list[int]:
+        """Those that agree with the student in the most places."""
+        widths = [int(self._agrees[m].sum()) for m in candidates]
+        return [m for m, width in zip(candidates, widths, strict=True) if width == max(widths)]
+
+    def _excused(self, m: int) -> bool:
+        """Whether another mistake at once explains where `m` differs from the student: it departs there and wherever
+        `m` does not, and agrees with the student where it alone departs."""
+        rest = self._departs & ~self._shown[m]
+        conflicts = self._shown[m] & ~self._agrees[m]
+        others = self._possible & self._shown[:, conflicts | rest].all(axis=1) & self._agrees[:, rest].all(axis=1)
+        return bool(self._covered and rest.any() and others.any())
+
+    def _told(self, mistakes: Sequence[int]) -> list[Cause]:
+        """The causes of these mistakes, no sentence twice; none if they are too many."""
+        causes = [self._known.causes[m] for m in mistakes]
+        causes = [cause for cause in causes if not cause.pair] or causes
+        told = list({str(cause.cause): cause for cause in causes}.values())
+        return told if len(told) <= MAX_CAUSES else []
 
 
-def _all_places(student: Sketches, mistake: Fingerprint) -> list[Set[str]]:
-    return [s.keys() | m.keys() for s, m in zip(student, mistake.departures, strict=True)]
+class _Words:
+    """Where a student shows what is no numbers: an exception, None, a word.
+
+    Code that fails in many places with one exception says little in any one of them.
+    """
+
+    def __init__(self, known: Fingerprints, departed: Sketches) -> None:
+        numbers = {place: i for i, place in enumerate(known.places)}
+        self._places: dict[str, set[int]] = {}
+        self._word_at: dict[int, str] = {}
+        for case, here in enumerate(departed):
+            for key, value in here.items():
+                if not _holds_numbers(value):
+                    place = numbers.get((case, key), -1)
+                    self._places.setdefault(str(value), set()).add(place)
+                    self._word_at[place] = str(value)
+
+    def fit(self, agrees: np.ndarray, here: np.ndarray) -> bool:
+        """Whether a mistake that agrees with the student `here`, and in all the places `agrees`, shows more than a word
+        here, or that word wherever the student does."""
+        agreed = set(np.flatnonzero(agrees).tolist())
+        words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
+        return None in words or any(self._places[word] <= agreed for word in words if word)
 
 
-def _own_places(mistake: Fingerprint) -> list[Set[str]]:
-    return [departed.keys() for departed in mistake.departures]
-
-
-def _value(departed: dict[str, Any], key: str) -> Any:
-    """The sketch of a value, or of the exception that came before it."""
-    return departed.get(END) if departed[key] is None else departed[key]
-
-
-END = "the end"
-
-
-def _end(seen: Observation) -> dict[str, Any]:
-    return {} if seen.stopped is None else {END: sketch(seen.stopped)}
-
-
-def _numbers(value: Any) -> np.ndarray | None:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # ragged
-        return None
-    return array.astype(float) if array.dtype.kind in "biuf" and 0 < array.size <= MAX_NUMBERS else None
-
-
-def _project(numbers: np.ndarray) -> list[Any]:
-    flat = numbers.ravel()
-    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
-    flat = np.where(np.isfinite(flat), flat, 0.0)
-    size = float(np.max(np.abs(flat)))
-    with np.errstate(under="ignore"):
-        unit = flat / size if size > 0 else flat
-    return ["numbers", list(numbers.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
-
-
-@cache
-def _directions(n: int) -> np.ndarray:
-    return np.random.default_rng(zlib.crc32(b"%d" % n)).standard_normal((PROJECTIONS, n)) / np.sqrt(n)
-
-
-def _alike_numbers(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    _tag, shape, odd, size, projections = one
-    _tag, other_shape, other_odd, other_size, other_projections = other
-    if shape != other_shape or odd != other_odd:
-        return False
-    if abs(size - other_size) > ROUNDING * max(size, other_size):
-        return False
-    return bool(np.all(np.abs(np.subtract(projections, other_projections)) <= ROUNDING))
+def _holds_numbers(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_numbers, value.values()))
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and (value[0] == "numbers" or value[0] == "list" and any(map(_holds_numbers, value[1:])))
+    )

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_random_state
@@ -130,7 +131,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME))
     except KeyboardInterrupt as error:  # without the kit's own frames
         raise KeyboardInterrupt(with_line(_("Your code was running."), Raised.of(error))) from None
-    return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
+    return judge(wanted, trials(expectations, seen), partial(known_mistakes, wanted))
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def one_input(data: bytes) -> None:
         seen = [Observation.from_data(reply) for reply in encoding.unpack(encoding.pack(values.simplify(replies)))]
     except (ValueError, KeyError):
         return
-    result = judge(exercise, trials(expectations, seen), known_mistakes(exercise))
+    result = judge(exercise, trials(expectations, seen), lambda: known_mistakes(exercise))
     assert 0 <= result.score <= result.max
     assert all(item.outcome is not Outcome.GRADER_ERROR for item in result.items)
     exercise_html(result).encode()
