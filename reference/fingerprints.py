@@ -5,24 +5,56 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograder.checks import encoding
-from autograder.checks.diagnosis import ANY
+from autograder.checks.diagnosis import ANY, Place
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.checks.judge import FAILURES, judge
-from autograder.checks.sketches import END, Sketch, alike, departures, noise_between, sketches_of, without_numbers
+from autograder.checks.sketches import (
+    END,
+    Sketch,
+    alike,
+    departures,
+    holds_numbers,
+    noise_between,
+    sketches_of,
+    without_numbers,
+)
 from autograder.exercises.recorded import recorded, trials
-from reference.bank import Mistake, Variant
+from reference.bank import Variant
+
+TEXTS = ("id", "cause", "hint", "pair")
 
 SMALL = 1e-9
 """Where right solutions differ, numbers below this are what rounding left of 0."""
 
 
+@dataclass(frozen=True)
+class Behaviour:
+    """What an implementation shows on the public cases of an exercise.
+
+    Attributes:
+        shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
+        fails: the checks that it fails.
+        in_numbers: whether it departs from the reference in more than words and exceptions.
+    """
+
+    shows: dict[Place, int]
+    fails: tuple[str, ...]
+    in_numbers: bool
+
+    @property
+    def key(self) -> tuple[tuple[Place, int], ...]:
+        """The same for all implementations that show the same."""
+        return tuple(sorted(self.shows.items()))
+
+
 class Book:
-    """The fingerprints of the known mistakes of `exercise`.
+    """The fingerprints of known mistakes in `exercise`.
 
     Args:
         right: right solutions; what they differ in is rounding noise.
@@ -31,49 +63,48 @@ class Book:
     def __init__(self, exercise: Exercise, right: Iterable[Variant] = ()) -> None:
         self._exercise = exercise
         self._expected = sketches_of(expectation.expected for expectation in recorded(exercise))
-        self._noise = self._noise_of(sketches_of(self._observe(variant.implementation)) for variant in right)
-        self._causes: dict[str, dict[str, Any]] = {}
-        self._rows: list[tuple[str, list[str], dict[tuple[int, str], int]]] = []
-        self._pools: dict[tuple[int, str], list[Sketch]] = {}
+        self._noise = self._noise_of(sketches_of(self._look_at(variant.implementation)) for variant in right)
+        self._pools: dict[Place, list[Sketch]] = {}
 
-    def add(self, mistake: Mistake) -> None:
-        """Add a mistake that has a cause; one that shows nothing on the public cases is left out."""
-        seen = self._observe(mistake.implementation)
+    def observe(self, implementation: Implementation, steady: bool = False) -> Behaviour:
+        """The behaviour of `implementation`; one that is not known to be `steady` is looked at twice."""
+        seen = self._look_at(implementation)
         departed = departures(sketches_of(seen), self._expected, self._noise)
         if not any(departed):
-            return
+            return Behaviour({}, (), in_numbers=False)
         result = judge(self._exercise, trials(recorded(self._exercise), seen))
-        fails = [item.id for item in result.items if item.outcome in FAILURES]
-        again = sketches_of(self._observe(mistake.implementation))
+        again = departed if steady else sketches_of(self._look_at(implementation))
         shows = {
-            (case, key): self._number((case, key), value)
-            if alike(value, again[case].get(key, again[case].get(END)))
-            else ANY
+            (case, key): self._number((case, key), value, again[case].get(key, again[case].get(END)))
             for case, here in enumerate(departed)
             for key, value in here.items()
         }
-        self._causes[mistake.id] = {name: getattr(mistake, name) for name in ("id", "cause", "hint", "pair")}
-        self._rows.append((mistake.id, fails, shows))
+        fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
+        return Behaviour(shows, fails, any(holds_numbers(value) for here in departed for value in here.values()))
 
-    def to_bytes(self) -> bytes:
-        """What `autograder.exercises.recorded.known_mistakes` reads."""
-        places = sorted({place for _id, _fails, shown in self._rows for place in shown})
-        for place in places:
-            self._pools.setdefault(place, [])
-        shows = np.full((len(self._rows), len(places)), -1, dtype=np.int16)
-        for row, (_id, _fails, shown) in enumerate(self._rows):
+    def to_bytes(self, told: Iterable[tuple[Any, Behaviour]]) -> bytes:
+        """What `autograder.exercises.recorded.known_mistakes` reads.
+
+        Args:
+            told: texts, and the behaviour that they are told of. What shows nothing on the public cases is left out.
+        """
+        rows = [(cause, behaviour) for cause, behaviour in told if behaviour.shows]
+        places = sorted({place for _cause, behaviour in rows for place in behaviour.shows})
+        pools = [self._pools.get(place, []) for place in places]
+        shows = np.full((len(rows), len(places)), -1, dtype=np.int16)
+        for row, (_cause, behaviour) in enumerate(rows):
             for column, place in enumerate(places):
-                shows[row, column] = shown.get(place, -1)
-        split = [without_numbers(sketch) for place in places for sketch in self._pools[place]]
+                shows[row, column] = behaviour.shows.get(place, -1)
+        split = [without_numbers(sketch) for pool in pools for sketch in pool]
         forms = {json.dumps(form): form for form, _numbers in split}
-        numbers = np.array([row for _form, rows in split for row in rows]).reshape(-1, 3)
-        ids = list(self._causes)
+        numbers = np.array([row for _form, numbers in split for row in numbers]).reshape(-1, 3)
+        texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
         data = {
-            "causes": list(self._causes.values()),
-            "cause_of": [ids.index(id) for id, _fails, _shows in self._rows],
-            "fails": [fails for _id, fails, _shows in self._rows],
+            "causes": list(texts.values()),
+            "cause_of": [list(texts).index(cause.id) for cause, _behaviour in rows],
+            "fails": [list(behaviour.fails) for _cause, behaviour in rows],
             "places": [list(place) for place in places],
-            "pool_sizes": [len(self._pools[place]) for place in places],
+            "pool_sizes": [len(pool) for pool in pools],
             "forms": list(forms.values()),
             "form_of": np.array([list(forms).index(json.dumps(form)) for form, _numbers in split], dtype=np.int32),
             "sizes": numbers[:, 0].copy(),
@@ -83,12 +114,14 @@ class Book:
         }
         return zlib.compress(encoding.pack(data), 9)
 
-    def _observe(self, implementation: Implementation) -> list[Observation]:
+    def _look_at(self, implementation: Implementation) -> list[Observation]:
         with keep_random_state():
             return [self._exercise.observe(implementation, e.case) for e in recorded(self._exercise)]
 
-    def _number(self, place: tuple[int, str], value: Sketch) -> int:
+    def _number(self, place: Place, value: Sketch, again: Sketch) -> int:
         """The number of a sketch in the pool of its place."""
+        if not alike(value, again):
+            return ANY
         pool = self._pools.setdefault(place, [])
         for number, other in enumerate(pool):
             if alike(value, other):
@@ -96,8 +129,8 @@ class Book:
         pool.append(value)
         return len(pool) - 1
 
-    def _noise_of(self, right: Iterable[list[dict[str, Sketch]]]) -> dict[tuple[int, str], float]:
-        noise: dict[tuple[int, str], float] = {}
+    def _noise_of(self, right: Iterable[list[dict[str, Sketch]]]) -> dict[Place, float]:
+        noise: dict[Place, float] = {}
         for sketches in right:
             for case, (one, other) in enumerate(zip(sketches, self._expected, strict=True)):
                 for key in one.keys() & other.keys():

@@ -19,10 +19,14 @@ from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, recorded, trials
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
-from reference.fingerprints import Book
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.gradient_pathology.clip_gradients.mistakes import clip
 from reference.gradient_pathology.depth_study.mistakes import study
+from reference.mutants.known import observe_bank
+from reference.mutants.known import told as told_of
+from reference.mutants.sources import mutants, styles
+from reference.mutants.words import words_of
+from reference.record import new_books
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exercise.checks]
 
@@ -216,14 +220,27 @@ def is_sketch(value):
     return kind in ("raised", "opaque", "word") and len(rest) == 1 and type(rest[0]) is str and "\n" not in rest[0]
 
 
-def test_recorded_fingerprints_are_up_to_date(material):
+@pytest.mark.parametrize("solution", sorted({exercise.solution for exercise in EXERCISES}))
+def test_recorded_fingerprints_are_up_to_date(material, solution):
+    """Of the bank every mistake is looked at again."""
+    books = new_books(solution)
+    known = observe_bank([mistake for mistake in material.mistakes if mistake.solution == solution], books)
     for exercise in EXERCISES:
-        book = Book(exercise)
-        for mistake in material.mistakes:
-            if mistake.solution == exercise.solution and mistake.cause:
-                book.add(mistake)
-        fresh, recorded = known_from(book.to_bytes()), known_mistakes(exercise)
-        assert recorded.causes == fresh.causes and recorded.fails == fresh.fails
+        if exercise.solution == solution:
+            name, recorded = exercise.id, known_mistakes(exercise)
+            fresh = known_from(books[name].to_bytes(told_of(name, known, [], {})))
+            n = len(fresh.causes)
+            assert list(recorded.causes[:n]) == list(fresh.causes) and recorded.fails[:n] == fresh.fails
+            assert (
+                not {cause.id for cause in recorded.causes[n:]}
+                - {m.id for m in material.mistakes}
+                - words_told(solution)
+            )
+
+
+def words_told(solution):
+    """The ids of all that slips can be told as."""
+    return {words_of(solution, slip.change).id for style in styles(solution) for slip in mutants(style)} | {""}
 
 
 def test_one_exercise_is_audited_with_all_that_look_at_its_cell():

@@ -3,19 +3,18 @@
 A cause is true or not said. A known mistake is a cause of a failed check only if it fails that check itself, fails no
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
-observed, then those that explain all places in which they depart, and then pairs of mistakes that explain each other's
-differences.
+observed, then those that explain all places in which they depart, and then those that explain all that the check asks
+for. Exceptions, and inputs that nothing was done to, count only in the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from autograder.checks.sketches import Sketch, Sketches, alike
+from autograder.checks.sketches import Sketch, Sketches, alike, holds_numbers
 
 ANY = -2
 """In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
@@ -27,12 +26,12 @@ Place = tuple[int, str]
 """(case, key) of an observed value."""
 
 Reads = Sequence[tuple[int, Collection[str]]]
-"""For each failing case of a check, first things first: its number and the keys that the check read in it."""
+"""Numbers of cases, and the keys that a check read in each."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """What a student reads of a known mistake: a sentence and a question, by language.
+    """What a student reads of a known mistake: a sentence and a question, by language, or nothing.
 
     Attributes:
         pair: whether it combines two mistakes.
@@ -71,12 +70,20 @@ class Diagnosis:
     Args:
         departed: where the student departs from the reference, see `departures`.
         passed: the checks that passed.
+        inputs: for each case, the sketches of its inputs: where one is shown, nothing was done to it.
     """
 
-    def __init__(self, known: Fingerprints, departed: Sketches, passed: Collection[str]) -> None:
+    def __init__(
+        self,
+        known: Fingerprints,
+        departed: Sketches,
+        passed: Collection[str],
+        inputs: Sequence[Sequence[Sketch]] = (),
+    ) -> None:
         self._known = known
         self._words = _Words(known, departed)
         n, places = len(known.causes), known.places
+        self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
         self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
         self._covered = sum(map(len, departed)) == self._departs.sum()
         self._shown = known.shows != -1
@@ -85,50 +92,59 @@ class Diagnosis:
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
+            value, given = departed[case][key], inputs[case] if inputs else ()
+            self._telling[p] = not _is_exception(value) and not any(alike(value, one) for one in given)
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
-    def causes(self, check: str, reads: Reads) -> list[Cause]:
-        """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none."""
+    def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
+        """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
+
+        Args:
+            reads: what it read in each failing case, first things first.
+            asked: what it reads of all its cases where everything is right.
+        """
         fail = np.array([check in fails for fails in self._known.fails], dtype=bool)
-        for case, keys in reads:
-            here = np.array([c == case and key in keys for c, key in self._known.places], dtype=bool) & self._departs
-            alike_here = self._agrees & here & (self._known.shows != ANY)
+        everything = self._places(asked) | self._places(reads)
+        for read in reads:
+            alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1))
-            best = self._best([m for m in found if self._words.fit(self._agrees[m], alike_here[m])])
+            best = self._whole(found)
+            if not best:
+                found = [m for m in found if self._words.fit(self._agrees[m], alike_here[m] & self._telling)]
+                best = self._part(found, everything)
             if best:
                 return self._told(best)
         return []
 
-    def _best(self, candidates: Sequence[int]) -> list[int]:
-        """The candidates that explain most of what was observed, if any explains enough."""
-        if self._covered:
-            whole = [m for m in candidates if np.array_equal(self._agrees[m], self._departs)]
-            if whole:
-                return whole
+    def _places(self, reads: Reads) -> np.ndarray:
+        """Which of the known places are among those of `reads`."""
+        places = {(case, key) for case, keys in reads for key in keys}
+        return np.array([place in places for place in self._known.places], dtype=bool)
+
+    def _whole(self, candidates: Sequence[int]) -> list[int]:
+        """The candidates that explain all that was observed."""
+        return [m for m in candidates if self._covered and np.array_equal(self._agrees[m], self._departs)]
+
+    def _part(self, candidates: Sequence[int], asked: np.ndarray) -> list[int]:
+        """The candidates that explain all they would show themselves, or else all that the check asks for."""
         single = [m for m in candidates if not self._known.causes[m].pair]
         own = [m for m in single if np.array_equal(self._agrees[m], self._shown[m])]
-        return self._widest(own) or self._widest([m for m in single if self._excused(m)])
+        return self._widest(own) or self._widest(
+            [m for m in single if not (self._departs & ~self._agrees[m] & asked).any()]
+        )
 
     def _widest(self, candidates: Sequence[int]) -> list[int]:
         """Those that agree with the student in the most places."""
         widths = [int(self._agrees[m].sum()) for m in candidates]
         return [m for m, width in zip(candidates, widths, strict=True) if width == max(widths)]
 
-    def _excused(self, m: int) -> bool:
-        """Whether another mistake at once explains where `m` differs from the student: it departs there and wherever
-        `m` does not, and agrees with the student where it alone departs."""
-        rest = self._departs & ~self._shown[m]
-        conflicts = self._shown[m] & ~self._agrees[m]
-        others = self._possible & self._shown[:, conflicts | rest].all(axis=1) & self._agrees[:, rest].all(axis=1)
-        return bool(self._covered and rest.any() and others.any())
-
     def _told(self, mistakes: Sequence[int]) -> list[Cause]:
-        """The causes of these mistakes, no sentence twice; none if they are too many."""
+        """The causes of these mistakes, no sentence twice; none if they are too many or one has no sentence."""
         causes = [self._known.causes[m] for m in mistakes]
         causes = [cause for cause in causes if not cause.pair] or causes
         told = list({str(cause.cause): cause for cause in causes}.values())
-        return told if len(told) <= MAX_CAUSES else []
+        return told if len(told) <= MAX_CAUSES and all(cause.cause for cause in told) else []
 
 
 class _Words:
@@ -143,7 +159,7 @@ class _Words:
         self._word_at: dict[int, str] = {}
         for case, here in enumerate(departed):
             for key, value in here.items():
-                if not _holds_numbers(value):
+                if not holds_numbers(value):
                     place = numbers.get((case, key), -1)
                     self._places.setdefault(str(value), set()).add(place)
                     self._word_at[place] = str(value)
@@ -156,11 +172,5 @@ class _Words:
         return None in words or any(self._places[word] <= agreed for word in words if word)
 
 
-def _holds_numbers(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_numbers, value.values()))
-    return (
-        isinstance(value, (list, tuple))
-        and bool(value)
-        and (value[0] == "numbers" or value[0] == "list" and any(map(_holds_numbers, value[1:])))
-    )
+def _is_exception(value: Sketch) -> bool:
+    return isinstance(value, (list, tuple)) and value[:1] == ["raised"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import departures, sketches_of
-from autograder.checks.values import Raised
+from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
+from autograder.checks.values import Raised, to_record
 from autograder.locale import _, current_language
 
 FAILURES = (Outcome.FAILED, Outcome.RAISED)
@@ -66,7 +67,7 @@ def judge(
         unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
         items[check.id] = _judge_check(check, tried[check.id], unmet)
     if any(item.outcome in FAILURES for item in items.values()):
-        _tell_causes(items, tried, [trial for trial in trials if trial.public], mistakes())
+        _tell_causes(exercise, items, tried, [trial for trial in trials if trial.public], mistakes())
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
@@ -112,7 +113,11 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
 
 
 def _tell_causes(
-    items: dict[str, Item], tried: dict[str, list[_Finding]], public: list[Trial], known: Fingerprints
+    exercise: Exercise,
+    items: dict[str, Item],
+    tried: dict[str, list[_Finding]],
+    public: list[Trial],
+    known: Fingerprints,
 ) -> None:
     """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
     if not public or not known.causes:
@@ -121,17 +126,37 @@ def _tell_causes(
         sketches_of(trial.seen for trial in public), sketches_of(trial.expected for trial in public), known.noise
     )
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    diagnosis = Diagnosis(known, departed, passed)
+    diagnosis = Diagnosis(known, departed, passed, [_inputs(trial.case) for trial in public])
+    checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
     for name, item in items.items():
         failures = [finding for finding in tried[name] if finding.outcome in FAILURES]
         if item.outcome not in FAILURES or failures[0].unwritten:
             continue
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
-        causes = diagnosis.causes(name, reads)
+        causes = diagnosis.causes(name, reads, _asked(checks[name], public))
         words = _cause_in_words(causes)
         message = "\n".join([item.message, *words.values()])
         items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **words)
+
+
+def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
+    """What `check` reads in each trial where everything is right."""
+    asked = []
+    for number, trial in enumerate(trials):
+        if trial.group in check.on:
+            trial.expected.read.clear()
+            with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
+                check.test(trial.case, trial.expected, trial.expected)
+            asked.append((number, set(trial.expected.read)))
+    return asked
+
+
+def _inputs(case: Any) -> list[Sketch]:
+    """Sketches of the fields of a case, and of the entries of those that are dicts."""
+    given = list(to_record(case).values())
+    given += [entry for field in given if type(field) is dict for entry in field.values()]
+    return [sketch(value) for value in given]
 
 
 def _cause_in_words(causes: list[Cause]) -> dict[str, str]:

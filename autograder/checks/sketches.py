@@ -126,6 +126,17 @@ def with_numbers(form: Sketch, numbers: Iterator[tuple[float, list[float]]]) -> 
     return form
 
 
+def holds_numbers(value: Sketch) -> bool:
+    """Whether there are numbers in a sketch, and not only words, exceptions or None."""
+    if isinstance(value, dict):
+        return any(map(holds_numbers, value.values()))
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and (value[0] == "numbers" or value[0] == "list" and any(map(holds_numbers, value[1:])))
+    )
+
+
 def _end(seen: Observation) -> dict[str, Sketch]:
     return {} if seen.stopped is None else {END: sketch(seen.stopped)}
 
