@@ -33,6 +33,7 @@ bench: $(READY)
 	$(RUN) -m tests.benchmark $(if $(QUICK),--quick)
 
 notebooks: $(READY)
+	$(RUN) source/translation.py
 	$(RUN) source/build.py
 	$(RUN) source/release.py
 

@@ -9,6 +9,12 @@ and nothing else. Its entry in the TOML file says which checks must fail, and wh
     cause.en = "The sum of squares is used without its root."
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
+What is an edit of the solution needs no Python: its entry, in any TOML file of the folder, has `edit`, text of
+solution.py and what stands there instead, or `code`, another text of the cell. Without `fails` it is right:
+
+    [clip-without-square-root]
+    edit = {"np.sqrt(total)" = "total ** 0.5"}
+
 The audit also judges a mistake without a cause, but students get no explanation for it. `touches` limits what one
 mistake may cost: a third of an exercise for a "detail", the default; two thirds for its "core"; more only if nothing
 works ("all").
@@ -18,7 +24,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +32,10 @@ from typing import Any
 from autograder.checks.exercise import Implementation
 
 FOLDER = Path(__file__).parent
+CELL = "\n# %%\n"
+"""The line of solution.py below which the cell's text stands."""
+TEXTS = ("prose", "words")
+"""Tables of a TOML file that hold no implementations, but translations, see source/translation.py."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +101,47 @@ class Bank:
 
 def mistakes() -> list[Mistake]:
     """All known mistakes of all assignments."""
-    return [mistake for module in _modules("mistakes") for mistake in module.bank.mistakes]
+    found = [mistake for module in _modules("mistakes") for mistake in module.bank.mistakes]
+    for id, cell, implementation, about in _edited():
+        if "fails" in about:
+            found.append(Mistake(id, cell, implementation, **about | {"fails": tuple(about["fails"])}))
+    return found
 
 
 def variants() -> list[Variant]:
     """All right but unusual implementations; a module variants.py has them in a dict, by id."""
-    return [
+    found = [
         Variant(name, Path(module.__file__).parent.name, Implementation({module.DEFINES: code}))
         for module in _modules("variants")
         for name, code in module.VARIANTS.items()
     ]
+    return found + [Variant(id, cell, code) for id, cell, code, about in _edited() if "fails" not in about]
+
+
+def edited(solution: str, edit: Mapping[str, str], code: str) -> str:
+    """The text of solution.py with `code` as its cell ("" for its own), and with other text in some places.
+
+    Raises:
+        ValueError: what is to be replaced does not stand there, or more than once.
+    """
+    text = solution.partition(CELL)[0] + CELL + code if code else solution
+    for old, new in edit.items():
+        if text.count(old) != 1:
+            raise ValueError(f"{old!r} stands {text.count(old)} times in the solution, not once")
+        text = text.replace(old, new)
+    return text
+
+
+def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
+    """(id, solution cell, implementation, the rest of its entry) of all that are edits of a solution."""
+    for path in sorted(FOLDER.glob("*/*/*.toml")):
+        solution = path.with_name("solution.py").read_text(encoding="utf-8")
+        for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
+                namespace: dict[str, Any] = {}
+                text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
+                exec(compile(text, f"<{id}>", "exec"), namespace)
+                yield id, path.parent.name, Implementation(namespace), entry
 
 
 def _modules(name: str) -> list[Any]:

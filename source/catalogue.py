@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from autograder.cli import COMMANDS, exits  # noqa: E402
 from autograder.exercises import every_exercise  # noqa: E402
+from source.translation import texts_beside_solutions  # noqa: E402
 from tests import demo, sample_class  # noqa: E402
 
 PACKAGE = ROOT / "autograder"
@@ -98,7 +99,7 @@ def update(folder: Path = CATALOGUE) -> list[str]:
         The messages that still have no translation.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = translations(folder)
+    known = translations(folder) | texts_beside_solutions("words")
     comment = "# The Japanese messages. Translate here, then run source/catalogue.py."
     catalogue = _Catalogue(header_comment=comment, fuzzy=False)
     for source in messages():

@@ -5,6 +5,9 @@
 The Japanese lesson is the source of all code. gradient_pathology.en.md has the English text of every prose cell, below
 a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string literal; the braces
 of f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
+
+An exercise may keep its texts together: a TOML file in its folder in reference/ holds the English of prose cells in the
+table `prose`, and in `words` that of comments and strings, and the Japanese of the kit's messages.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).resolve().parent
 PROSE = SOURCE / "gradient_pathology.en.md"
 CATALOGUE = SOURCE / "gradient_pathology.en.po"
+REFERENCE = SOURCE.parent / "reference"
 
 JAPANESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 """A character of Japanese text: kana, kanji, wide punctuation and brackets."""
@@ -122,10 +127,19 @@ def _words(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
             yield token.start, token.end
 
 
-def read_prose(path: Path = PROSE) -> dict[str, str]:
+def read_prose() -> dict[str, str]:
     """Cell id -> English text."""
-    _before, *parts = _MARK.split(path.read_text(encoding="utf-8"))
-    return {id: text.strip() for id, text in zip(parts[::2], parts[1::2], strict=True)}
+    _before, *parts = _MARK.split(PROSE.read_text(encoding="utf-8"))
+    beside = {id: text.strip() for id, text in texts_beside_solutions("prose").items()}
+    return {id: text.strip() for id, text in zip(parts[::2], parts[1::2], strict=True)} | beside
+
+
+def texts_beside_solutions(table: str) -> dict[str, str]:
+    """What the tables of this name hold in the TOML files of the reference: "prose" or "words"."""
+    found: dict[str, str] = {}
+    for path in sorted(REFERENCE.glob("*/*/*.toml")):
+        found |= tomllib.loads(path.read_text(encoding="utf-8")).get(table, {})
+    return found
 
 
 def read_catalogue(path: Path = CATALOGUE) -> dict[str, str]:
@@ -142,7 +156,7 @@ def update(cells: list[Cell], path: Path = CATALOGUE) -> list[str]:
     Returns:
         The messages that still have no translation.
     """
-    known = read_catalogue(path)
+    known = read_catalogue(path) | texts_beside_solutions("words")
     comment = "# The English comments and strings of the lesson's code. Translate here, then run source/build.py."
     catalogue = _Catalogue(header_comment=comment, fuzzy=False)
     for text in japanese_messages(cells):

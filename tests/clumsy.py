@@ -404,7 +404,7 @@ LIBRARIES = (
         "thread-pool",
         "a thread pool, and a thread that prints",
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n"
-        "    assert list(pool.map(abs, [-1, -2])) == [1, 2]",
+        "    assert list(pool.map(abs, [-1, -2])) == [1, 2]\nassert round(np.linalg.svd(np.eye(50))[1].sum()) == 50",
         "import threading\nthread = threading.Thread(target=print, args=('from a thread',))\nthread.start()\n"
         "thread.join()",
     ),

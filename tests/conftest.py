@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
 from autograder.exercises import assignments
@@ -45,9 +45,10 @@ FIRST = (
 SPREAD = ("test_hostile",)
 """Each test of these files may run in another process."""
 
-settings.register_profile("quick", max_examples=25)
-settings.register_profile("ci", settings.get_profile("ci"), max_examples=100)
-settings.register_profile("long", max_examples=10_000)
+PHASES = [phase for phase in Phase if phase is not Phase.explain]  # to explain a large draw took it 20 GB
+settings.register_profile("quick", max_examples=25, phases=PHASES)
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=100, phases=PHASES)
+settings.register_profile("long", max_examples=10_000, phases=PHASES)
 settings.load_profile("ci" if "CI" in os.environ else "quick")  # unless --hypothesis-profile names another
 
 

@@ -76,9 +76,6 @@ class Copy:
                 assert not path.exists()
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(step.text, encoding="utf-8")
-            case [name] if step.heading.startswith("At the end of"):
-                with (self.folder / name).open("a", encoding="utf-8") as file:
-                    file.write("\n" + step.text)
             case [name, line] if "below the line" in step.heading:
                 path = self.folder / name
                 lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -142,12 +139,18 @@ def test_every_block_of_the_example_is_carried_out_or_compared():
     assert compared == ["With this in the cell:"]
 
 
+def test_an_exercise_takes_four_files():
+    files = {name for step in steps() for name in re.findall("`([^`]+/[^`]+)`", step.heading)}
+    assert len(files) == len([step for step in steps() if "/" in step.heading]) == 4
+
+
 @carried_out
 def test_the_audit_has_met_the_new_mistakes(copy):
     content = json.loads((copy.folder / "audit.json").read_text(encoding="utf-8"))
     assert content["passed"] and content["causes"]["passed"]
     assert {check.split(".")[0] for check in content["only_caught_by"]} == {EXERCISE}
-    assert len(content["catches"]) == len(content["causes"]["right"]) == EXAMPLE.count("@bank.add(") > 0
+    assert len(content["catches"]) == len(content["causes"]["right"]) == EXAMPLE.count("\nfails = ") > 0
+    assert content["right"] == 1 + EXAMPLE.count("\n[ratio-") - EXAMPLE.count("\nfails = ") > 1
 
 
 @carried_out

@@ -1,6 +1,6 @@
 """The bank of known mistakes and right variants: what it is made of. `tests/test_audit.py` judges all of it."""
 
-import re
+import tomllib
 from collections import Counter
 
 import numpy as np
@@ -18,6 +18,13 @@ from reference.gradient_pathology.gradient_monitor.mistakes import Steps
 from reference.gradient_pathology.gradient_profile.mistakes import slope
 
 EXERCISES = every_exercise()
+BUILT = [
+    exercise
+    for exercise in EXERCISES
+    if (bank.FOLDER / "gradient_pathology" / exercise.solution / "mistakes.py").exists()
+]
+"""Those whose mistakes are built on an implementation of their own; others are edits of the reference."""
+
 BASES = {
     "batch_norm": Staged,
     "clip_gradients": clip,
@@ -27,7 +34,7 @@ BASES = {
 }
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=[exercise.id for exercise in EXERCISES])
+@pytest.mark.parametrize("exercise", BUILT, ids=[exercise.id for exercise in BUILT])
 def test_what_mistakes_are_built_on_is_right(exercise, reference):
     expected = reference.expect(exercise, np.random.default_rng(21))
     base = Implementation({exercise.defines: BASES[exercise.solution]})
@@ -37,8 +44,9 @@ def test_what_mistakes_are_built_on_is_right(exercise, reference):
 def test_ids_are_unique_and_no_text_is_without_a_mistake():
     mistakes = bank.mistakes()
     assert max(Counter(mistake.id for mistake in mistakes).values()) == 1
-    texts = [path.read_text(encoding="utf-8") for path in bank.FOLDER.glob("*/*/mistakes.toml")]
-    assert sorted(re.findall(r"^\[(.*)\]$", "\n".join(texts), re.M)) == sorted(mistake.id for mistake in mistakes)
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in bank.FOLDER.glob("*/*/*.toml")]
+    named = [id for table in tables for id, entry in table.items() if "fails" in entry]
+    assert sorted(named) == sorted(mistake.id for mistake in mistakes)
 
 
 def test_every_check_is_named_by_a_mistake_and_mistakes_name_checks():
@@ -60,3 +68,25 @@ def test_a_mistake_without_an_entry_is_said(tmp_path):
     mistakes.add("known")(len)
     with pytest.raises(ValueError, match=r"mistakes\.toml has no entry \[unknown\]"):
         mistakes.add("unknown")
+
+
+def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_right(tmp_path, monkeypatch):
+    folder = tmp_path / "course" / "double"
+    folder.mkdir(parents=True)
+    (folder / "solution.py").write_text("TWO = 2\n\n\n# %%\ndef double(x):\n    return TWO * x\n")
+    (folder / "texts.toml").write_text(
+        '[half]\nedit = {"TWO * x" = "x / TWO"}\nfails = ["double.value"]\ntouches = "core"\n'
+        '[sum]\ncode = "double = lambda x: x + x + TWO - 2"\n[words]\n"edit" = "code"\n'
+    )
+    monkeypatch.setattr(bank, "FOLDER", tmp_path)
+    (mistake,), (variant,) = bank.mistakes(), bank.variants()
+    about = (mistake.id, mistake.solution, mistake.fails, mistake.touches)
+    assert about == ("half", "double", ("double.value",), "core")
+    assert mistake.implementation.double(6) == 3 and variant.implementation.double(6) == 12
+    assert (variant.id, variant.solution) == ("sum", "double")
+
+
+@pytest.mark.parametrize(("old", "times"), [("y", 0), ("x", 2)])
+def test_what_an_edit_replaces_stands_once(old, times):
+    with pytest.raises(ValueError, match=f"stands {times} times"):
+        bank.edited("# %%\ndef f(x):\n    return x", {old: "z"}, "")

@@ -17,6 +17,7 @@ from autograder import locale as i18n
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded
 from autograder.locale import _, choose_language, current_language, speaking, use_language
+from source import catalogue
 from source.catalogue import CATALOGUE, ROOT, marked, messages, translations, update
 
 EXERCISES = every_exercise()
@@ -92,20 +93,29 @@ def test_the_committed_files_are_what_the_script_makes(tmp_path):
         assert (tmp_path / name).read_bytes() == (CATALOGUE / name).read_bytes(), f"run source/catalogue.py: {name}"
 
 
-def test_without_translations_all_messages_wait_for_one(tmp_path):
+@pytest.fixture
+def beside_solutions(monkeypatch):
+    """The words that exercises keep with their texts: none, until a test adds some."""
+    words = {}
+    monkeypatch.setattr(catalogue, "texts_beside_solutions", lambda _table: words)
+    return words
+
+
+def test_without_translations_all_messages_wait_for_one(tmp_path, beside_solutions):
     assert sorted(update(tmp_path / "new")) == MESSAGES
     once = [(tmp_path / "new" / name).read_bytes() for name in FILES]
     update(tmp_path / "new")
     assert [(tmp_path / "new" / name).read_bytes() for name in FILES] == once
 
 
-def test_translations_stay_and_what_is_gone_goes(tmp_path):
-    kept, gone = MESSAGES[0], "no such message any more"
+def test_translations_stay_those_of_an_exercises_own_texts_come_and_what_is_gone_goes(tmp_path, beside_solutions):
+    kept, own, gone = MESSAGES[0], MESSAGES[1], "no such message any more"
+    beside_solutions |= {own: "語", "of no message": "無"}
     assert gone not in MESSAGES
     entries = "".join(f'msgid {text}\nmsgstr "訳"\n\n' for text in (_quoted(kept), _quoted(gone)))
     (tmp_path / "autograder.po").write_text(entries, encoding="utf-8")
     update(tmp_path)
-    assert {message: text for message, text in translations(tmp_path).items() if text} == {kept: "訳"}
+    assert {message: text for message, text in translations(tmp_path).items() if text} == {kept: "訳", own: "語"}
     assert gone not in (tmp_path / "autograder.po").read_text(encoding="utf-8")
 
 

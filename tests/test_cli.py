@@ -75,10 +75,9 @@ def test_something_missing_exits_with_1_and_is_explained(write_notebook):
     assert "total_norm is 0" in out and "case: exploding gradients" in out
 
 
-@pytest.mark.parametrize("content", ['{"cells": [', "[]", '{"cells": [], "nbformat": 4, "metadata": {}}'])
-def test_an_unreadable_notebook_exits_with_2_and_one_sentence(write_notebook, tmp_path, content):
+def test_an_unreadable_notebook_exits_with_2_and_one_sentence(write_notebook, tmp_path):
     target = tmp_path / "out.json"
-    code, out, err = run("check", write_notebook(content), "--lang", "en", "--json", target)
+    code, out, err = run("check", write_notebook('{"cells": ['), "--lang", "en", "--json", target)
     assert (code, out) == (2, "")
     assert "gradient_pathology.ipynb" in err and "Traceback" not in err
     (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
@@ -99,16 +98,6 @@ def test_the_package_has_what_notebooks_import_and_nothing_else():
     assert {"check", "hint", "use_language", "waiting_for"} <= set(namespace)
     with pytest.raises(ImportError):
         exec("from autograder import chekc")
-
-
-def test_wrong_usage_exits_with_2():
-    assert run("check")[0] == 2
-    assert run("nonsense")[0] == 2
-
-
-def test_help_shows_an_example():
-    code, out, _err = run("check", "--help")
-    assert code == 0 and "autograder check gradient_pathology.ipynb" in out
 
 
 def commands():

@@ -191,6 +191,18 @@ def test_no_line_of_the_lessons_prose_ends_in_a_sentence():
 # --- nothing is forgotten -------------------------------------------------------------------------------------------
 
 
+def test_texts_that_an_exercise_keeps_with_its_solution_are_those_of_a_table(tmp_path, monkeypatch):
+    for cell, text in {
+        "one": '[words]\n"一" = "one"\n[prose]\na = "A"\n',
+        "two": '[words]\n"二" = "two"\n[x]\ny = 1\n',
+    }.items():
+        (tmp_path / "course" / cell).mkdir(parents=True)
+        (tmp_path / "course" / cell / "texts.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(translation, "REFERENCE", tmp_path)
+    assert translation.texts_beside_solutions("words") == {"一": "one", "二": "two"}
+    assert translation.read_prose()["a"] == "A" and len(translation.read_prose()) > 2
+
+
 @pytest.mark.parametrize("read", ["read_prose", "read_catalogue"])
 def test_a_text_that_is_missing_and_one_without_a_cell_are_named(monkeypatch, read):
     texts = getattr(translation, read)()

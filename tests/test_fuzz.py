@@ -202,12 +202,25 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("message", HEAVY.values(), ids=HEAVY)
-def test_no_message_takes_long_or_much_memory(message):
+BOMBS = {
+    "each list claims more items than there are": in_extensions(20, list_of(values.MAX_ITEMS) * 1000),
+    "a list claims four billion items": list_of(2**32 - 1),
+    "a map claims four billion items": b"\xdf" + struct.pack(">I", 2**32 - 1),
+    "a text claims four billion bytes": b"\xdb" + struct.pack(">I", 2**32 - 1),
+    "millions of empty maps": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x80" * values.MAX_ITEMS) * 100,
+    "millions of small numbers": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x01" * values.MAX_ITEMS) * 100,
+}
+"""What is no data at all, and small for what it claims to be."""
+
+
+@pytest.mark.parametrize("name", HEAVY | BOMBS)
+def test_no_message_takes_long_or_much_memory(name):
+    message = (HEAVY | BOMBS)[name]
     start = time.process_time()
-    with_error, peak = peak_of(unpack, message)
+    came, peak = peak_of(unpack, message)
     assert peak < 10 * values.MAX_BYTES
     assert time.process_time() - start < 20  # measured: 1.5 s, most of it tracing
+    assert name in HEAVY or isinstance(came, WireError)
 
 
 @pytest.mark.parametrize("payload", [4, 8, 12])
@@ -420,8 +433,9 @@ def judge_and_report(exercise, expected, seen):
     start = time.process_time()
     result = judge(exercise, trials(expected, seen), lambda: known_mistakes(exercise))
     assert time.process_time() - start < 5  # measured: 0.1 s
-    assert 0 <= result.score <= result.max
-    assert all(item.outcome is not Outcome.GRADER_ERROR for item in result.items)
+    for item in result.items:
+        assert item.outcome is not Outcome.GRADER_ERROR and 0 <= item.points <= item.max
+        assert item.outcome is Outcome.PASSED or item.message
     exercise_html(result).encode("utf-8")
     exercise_text(result).encode("utf-8")
     return result
@@ -438,14 +452,42 @@ def test_observations_of_garbage_are_judged_and_earn_nothing(exercise, data):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-@fuzz(25)
+@fuzz(120)
 @given(st.data())
 def test_right_observations_with_garbage_in_them_are_judged(exercise, data):
+    """In one case or in all of them: other values, values that are not there, and probes that were ended."""
     expected = recorded(exercise)
+    names = st.sampled_from(sorted({name for e in expected for name in e.expected.values}))
+    spoiled, gone = data.draw(st.dictionaries(names, odd_data, max_size=3)), data.draw(st.sets(names, max_size=2))
+    stopped = data.draw(st.sampled_from([None, values.Raised("E", (), "x"), values.Raised("N", ("NotDefined",), "x")]))
+    place = data.draw(st.one_of(st.none(), st.integers(0, len(expected) - 1)))
     seen = [Observation(copy.deepcopy(e.expected.values), e.expected.stopped) for e in expected]
-    spoiled = data.draw(st.sampled_from([o for o in seen if o.values]))
-    spoiled.values[data.draw(st.sampled_from(sorted(spoiled.values)))] = data.draw(odd_data)
+    for observation in seen if place is None else [seen[place]]:
+        kept = {name: spoiled.get(name, value) for name, value in observation.values.items() if name not in gone}
+        observation.values, observation.stopped = kept, stopped
     judge_and_report(exercise, expected, seen)
+
+
+TEXTS = "x" * values.MAX_TEXT
+BOMBS = {
+    "one long text among many": [TEXTS, *["x"] * 5_000],
+    "numbers and a long text": [[TEXTS], *[[1.0]] * 5_000],
+    "a tuple of texts": (TEXTS,) * 100,
+}
+"""NumPy would make an array of each as wide as the longest text: gigabytes."""
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_texts_in_place_of_numbers_cost_no_memory(exercise, bomb):
+    expected = recorded(exercise)
+
+    def with_texts(value):
+        return {key: with_texts(item) for key, item in value.items()} if type(value) is dict else bomb
+
+    seen = [Observation({name: with_texts(value) for name, value in e.expected.values.items()}) for e in expected]
+    result, peak = peak_of(judge_and_report, exercise, expected, seen)
+    assert result.score == 0 and peak < 10 * values.MAX_BYTES
 
 
 # --- notebooks --------------------------------------------------------------------------------------------------------

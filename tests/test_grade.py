@@ -321,21 +321,6 @@ def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tm
     assert not (course / "gradebook.db").exists() and not (course / "autograded").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("grade", "other", "--course", "{course}"), "no assignment other"),
-        (("grade", "x", "--course", "/"), "not a course folder"),
-    ],
-)
-def test_what_cannot_be_graded_is_refused_in_one_sentence(course, arguments, words):
-    arguments = [argument.format(course=course) for argument in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", "autograder", *arguments], env=environment(course), capture_output=True, text=True
-    )
-    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
 def test_names_from_another_system_stop_nobody(tmp_path):
     course = make_course(tmp_path / "course", many(3))

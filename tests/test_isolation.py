@@ -82,28 +82,6 @@ print(Path("mine").read_text(), os.listdir())
     assert [output.get("text") for output in outputs] == ["mine ['mine']\n"]
 
 
-@linux
-def test_threads_arrays_and_event_loops_work_in_the_strongest_worker_there_is():
-    source = """
-import asyncio, tempfile, threading
-from concurrent.futures import ThreadPoolExecutor
-import numpy as np
-with ThreadPoolExecutor(4) as pool:
-    print(sum(pool.map(lambda n: n * n, range(10))))
-async def later():
-    await asyncio.sleep(0.01)
-    return 1
-print(await later())
-with tempfile.NamedTemporaryFile() as file:
-    np.save(file, np.eye(3))
-np.savez("arrays.npz", a=np.eye(2))
-print(np.load("arrays.npz")["a"].sum(), np.linalg.svd(np.eye(50))[1].sum())
-"""
-    with Host(own_code=True) as on:
-        outputs, _result = outputs_of(source, on)
-    assert "".join(output.get("text", str(output)) for output in outputs) == "285\n1\n2.0 50.0\n"
-
-
 def test_a_worker_finds_nothing_of_the_one_before():
     with Host(own_code=True) as on:
         outputs_of("open('left', 'w').write('x')\nimport builtins\nbuiltins.left = 1\nos = 1", on)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.checks.numeric import central_differences
 from autograder.exercises import assignments
 from autograder.grading.reference import Reference
 from autograder.layers import ACTIVATIONS, Linear, Problem, build_deep_network
@@ -89,13 +88,6 @@ def test_batch_norm_backward_is_the_jacobian_of_each_column(solved, rng, eps):
     close(layer.grads["beta"], np.ones(7) @ dout)
 
 
-def test_batch_norm_backward_is_the_numerical_gradient(solved, rng):
-    layer, x, _, dout = trained_step(solved, rng)
-    dx = layer.backward(dout)
-    numerical = central_differences(layer.forward, x, dout, 1e-5 * np.hypot(SPREADS, 1e-5**0.5))
-    close(dx, numerical, 1e-8, axis=0)  # its own error is 9e-11 at most for spreads from 1e-3 to 100
-
-
 def test_batch_norm_of_two_rows_has_the_gradient_that_eps_leaves(solved):
     """For x = (a, -a), y = a gamma / s (1, -1); the gradient is gamma eps / s^3 times half the difference of dout."""
     a, eps, gamma = 0.05, 1e-3, 1.5
@@ -104,13 +96,6 @@ def test_batch_norm_of_two_rows_has_the_gradient_that_eps_leaves(solved):
     s = np.sqrt(a**2 + eps)
     close(layer.forward(np.array([[a], [-a]])), [[a * gamma / s], [-a * gamma / s]])
     close(layer.backward(np.array([[1.0], [0.0]])), gamma * eps / s**3 * np.array([[0.5], [-0.5]]))
-
-
-def test_a_constant_column_becomes_beta_and_its_gradient_is_finite(solved, rng):
-    layer, x, _, dout = trained_step(solved, rng)
-    x[:, 1] = 0.25
-    np.testing.assert_array_equal(layer.forward(x)[:, 1], np.full(7, layer.params["beta"][1]))
-    assert np.isfinite(layer.backward(dout)).all()
 
 
 def test_running_statistics_are_a_geometric_mean_of_batches(solved, rng):
@@ -169,19 +154,6 @@ def test_clipping_shortens_the_vector_of_all_gradients_to_the_limit(solved, rng,
     close(as_one_vector(layers), before * min(1, max_norm / length))
 
 
-@pytest.mark.parametrize("grads", [[], [{}], [{"W": None}]])
-def test_nothing_to_clip(solved, grads):
-    assert solved["clip_gradients"](network_with(*grads)) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_refused_before_anything_is_scaled(solved, value):
-    layers = network_with({"W": [30.0]}, {"b": [1.0, value]})
-    with pytest.raises(ValueError):
-        solved["clip_gradients"](layers)
-    np.testing.assert_array_equal(as_one_vector(layers), [30.0, 1.0, value])
-
-
 def normal_equations(y):
     """The slope of the line through (i, y_i): (n sum(i y) - sum(i) sum(y)) / (n sum(i^2) - sum(i)^2)."""
     n, i = len(y), range(len(y))
@@ -200,12 +172,6 @@ def test_a_tenth_per_layer_is_one_decade_and_zero_the_smallest_normal_number(sol
     assert solved["gradient_slope"]([1e-3, 1e-2, 1e-1]) == pytest.approx(1.0, rel=EXACT)
     tiny = np.log10(np.finfo(float).tiny)
     assert solved["gradient_slope"](np.array([0.0, 1.0])) == pytest.approx(-tiny, rel=EXACT)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_the_slope_of_what_is_not_finite_is_refused(solved, value):
-    with pytest.raises(ValueError):
-        solved["gradient_slope"]([1.0, value])
 
 
 def test_the_monitor_names_each_illness(solved):

@@ -345,10 +345,3 @@ def test_a_name_is_shown_without_what_a_terminal_would_obey(run):
 def test_the_command_speaks_japanese(run):
     code, out, _err = run(JAPANESE.encode("cp932"), language="ja")
     assert code == 0 and "追加" in out
-
-
-def test_the_help_shows_an_example(capsys):
-    for language in ("en", "ja"):
-        with pytest.raises(SystemExit):
-            main(["roster", "--help", "--lang", language])
-        assert "autograder roster students.csv" in capsys.readouterr().out

@@ -9,12 +9,10 @@ import sys
 import threading
 import time
 
-import numpy as np
 import psutil
 import pytest
 from conftest import SOLUTIONS, UNBIASED, code_cell, small_notebook
 
-from autograder.checks import encoding, values
 from autograder.checks.exercise import Stopped
 from autograder.checks.results import Ending, Outcome
 from autograder.exercises import exercise
@@ -80,13 +78,6 @@ def test_an_error_is_an_output_and_the_next_cell_runs():
     assert second[0]["text"] == "1\n"
 
 
-def test_magics_shell_commands_and_await_work():
-    cell = "%timeit -n1 -r1 1\n!echo hello\nlines = !ls\nimport asyncio\nawait asyncio.sleep(0)\nprint('done', lines)"
-    (outputs,) = run_cells(cell)
-    text = "".join(output.get("text", "") for output in outputs)
-    assert "loop" in text and "done [" in text, "whether or not a command may be run here"
-
-
 def test_figures_are_drawn_only_where_somebody_looks():
     plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('勾配')\nplt.show()"
     (drawn,), (not_drawn,) = run_cells(plot), run_cells(plot, figures=Figures.NONE)
@@ -146,12 +137,6 @@ def test_a_worker_cannot_import_the_reference_or_the_course():
 # --- probes -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_reference_has_full_marks_through_a_worker():
-    _scores, graded = scores()
-    assert graded.result.score == graded.result.max == 36
-    assert graded.cell_errors == []
-
-
 @pytest.mark.parametrize(
     ("broken", "first", "ending"),
     [
@@ -201,12 +186,6 @@ def test_a_submission_has_a_time_budget_that_cells_cannot_use_up_twice():
     by_exercise, graded = scores(Limits(cell_seconds=5.0, total_seconds=6.0), extra=endless)
     assert len(graded.cell_errors) == 20, "every endless cell is stopped"
     assert sum(by_exercise.values()) == 36, "and the exercises, which are right, are still looked at"
-
-
-def test_the_environment_is_whole_even_where_students_spoil_theirs():
-    spoil = "import numpy as np\nnp.seterr(all='raise')\nimport warnings\nwarnings.simplefilter('error')\nprint = None"
-    by_exercise, _graded = scores(extra=[code_cell(spoil)])
-    assert sum(by_exercise.values()) == 36
 
 
 def test_what_a_worker_claims_is_looked_at():
@@ -422,13 +401,6 @@ def test_a_limit_within_another_leaves_that_one_as_it_was(monkeypatch):
     with speaking("en"), stopped, time_limit(0.2), time_limit(1000.0):
         while True:
             pass
-
-
-def test_recorded_cases_survive_the_wire():
-    for expectation in recorded(exercise("clip_gradients")):
-        record = encoding.unpack(encoding.pack(values.to_record(expectation.case)))
-        again = type(expectation.case)(**record)
-        np.testing.assert_equal(again.grads, expectation.case.grads)
 
 
 # --- processes that will not go ---------------------------------------------------------------------------------------

@@ -5,14 +5,13 @@ All functions take the `name` by which a student knows the value, and raise `Fai
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import numpy as np
 
 from autograder.checks.exercise import Failed
 from autograder.checks.numeric import TOLERANCE, Mismatch, compare
-from autograder.checks.values import Opaque
+from autograder.checks.values import Opaque, numbers
 from autograder.locale import _
 
 
@@ -84,23 +83,18 @@ def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """
     if value is None:
         raise Failed(_("{name} is None: nothing was returned or set.").format(name=name))
-    numbers = None
-    if isinstance(value, (np.ndarray, np.number, list, tuple, int, float)) and type(value) is not bool:
-        with contextlib.suppress(ValueError):  # ragged
-            numbers = np.asarray(value)
-    if numbers is None or numbers.dtype.kind not in "iuf":
+    got = numbers(value)
+    if got is None or got.dtype.kind not in "iuf":
         raise Failed(
             _("{name} should be an array of shape {shape}, but it is {kind}.").format(
                 name=name, shape=shape, kind=kind_of(value)
             )
         )
-    if numbers.shape != shape:
+    if got.shape != shape:
         raise Failed(
-            _("{name} should have shape {shape}, but it has shape {got}.").format(
-                name=name, shape=shape, got=numbers.shape
-            )
+            _("{name} should have shape {shape}, but it has shape {got}.").format(name=name, shape=shape, got=got.shape)
         )
-    return numbers.astype(float)
+    return got.astype(float)
 
 
 def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: float = TOLERANCE) -> None:
@@ -117,8 +111,8 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
     >>> close("forward(x)", seen["y"], expected["y"])
     """
     wanted = np.asarray(expected, dtype=float)
-    numbers = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
-    mismatch = compare(numbers, wanted, scale, tolerance)
+    values = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
+    mismatch = compare(values, wanted, scale, tolerance)
     if mismatch is not None:
         raise Failed(describe(name, mismatch), picture=mismatch.picture)
 
@@ -156,8 +150,8 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    numbers = (int, float, np.number, np.ndarray)
-    if isinstance(one, numbers) and isinstance(other, numbers):
+    kinds = (int, float, np.number, np.ndarray)
+    if isinstance(one, kinds) and isinstance(other, kinds):
         return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fc")
     return type(one) is type(other) and one == other
 

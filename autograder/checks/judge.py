@@ -11,7 +11,7 @@ from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
-from autograder.checks.values import Raised, to_record
+from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
 FAILURES = (Outcome.FAILED, Outcome.RAISED)
@@ -154,7 +154,7 @@ def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
 
 def _inputs(case: Any) -> list[Sketch]:
     """Sketches of the fields of a case, and of the entries of those that are dicts."""
-    given = list(to_record(case).values())
+    given = list(vars(case).values())
     given += [entry for field in given if type(field) is dict for entry in field.values()]
     return [sketch(value) for value in given]
 

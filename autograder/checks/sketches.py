@@ -15,7 +15,7 @@ import numpy as np
 
 from autograder.checks.exercise import Observation
 from autograder.checks.numeric import TOLERANCE
-from autograder.checks.values import Opaque, Raised
+from autograder.checks.values import Opaque, Raised, numbers
 
 PROJECTIONS = 2
 ROUNDING = TOLERANCE
@@ -24,6 +24,9 @@ ROUNDING = TOLERANCE
 
 MAX_NUMBERS = 10_000
 """Public cases ask for no larger arrays."""
+
+MAX_PARTS = 1000
+"""The largest number of parts of a value that is looked at part by part: right answers have far fewer."""
 
 END = "the end"
 """The key of the exception that ended an observation."""
@@ -45,9 +48,9 @@ def sketch(value: Any) -> Sketch:
     if type(value) is dict:
         return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
     if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
-        numbers = _numbers(value)
-        if numbers is not None:
-            return _project(numbers)
+        array = _real(value)
+        if array is not None:
+            return _project(array)
     if type(value) in (list, tuple):
         return ["list", *map(sketch, value)]
     return ["word", str(value)[:100]]
@@ -55,7 +58,21 @@ def sketch(value: Any) -> Sketch:
 
 def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Sketch]]:
     """The sketches of all observed values, and of the exception that ended each observation."""
-    return [{**{name: sketch(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
+    return [{**{name: _bounded(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
+
+
+def _bounded(value: Any) -> Sketch:
+    return sketch(value) if _parts(value, MAX_PARTS) >= 0 else ["large"]
+
+
+def _parts(value: Any, left: int) -> int:
+    """What is left after all parts of `value` are counted; negative if they are too many."""
+    left -= 1
+    for part in value.values() if type(value) is dict else value if type(value) in (list, tuple) else ():
+        if left < 0:
+            break
+        left = _parts(part, left)
+    return left
 
 
 def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = None) -> list[dict[str, Sketch]]:
@@ -141,22 +158,21 @@ def _end(seen: Observation) -> dict[str, Sketch]:
     return {} if seen.stopped is None else {END: sketch(seen.stopped)}
 
 
-def _numbers(value: Any) -> np.ndarray | None:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # ragged
+def _real(value: Any) -> np.ndarray | None:
+    array = numbers(value)
+    if array is None or array.dtype.kind == "c" or not 0 < array.size <= MAX_NUMBERS:
         return None
-    return array.astype(float) if array.dtype.kind in "biuf" and 0 < array.size <= MAX_NUMBERS else None
+    return array.astype(float)
 
 
-def _project(numbers: np.ndarray) -> list[Any]:
-    flat = numbers.ravel()
+def _project(array: np.ndarray) -> list[Any]:
+    flat = array.ravel()
     odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
     flat = np.where(np.isfinite(flat), flat, 0.0)
     size = float(np.max(np.abs(flat)))
     with np.errstate(under="ignore"):
         unit = flat / size if size > 0 else flat
-    return ["numbers", list(numbers.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
+    return ["numbers", list(array.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
 
 
 @cache

@@ -170,6 +170,32 @@ def _class_name(kind: type) -> str:
     return type.__dict__["__name__"].__get__(kind)[:MAX_NAME]
 
 
+def numbers(value: Any) -> np.ndarray | None:
+    """The array that plain data holds: a number, an array, or nested lists or tuples of them; None if it holds another
+    value, or parts that do not fit together.
+
+    NumPy is never handed a text: it would give every item of a list the width of the longest.
+
+    >>> numbers([[1, 2], (3.0, 4.0)])
+    array([[1., 2.],
+           [3., 4.]])
+    >>> numbers([1, "two"]) is None
+    True
+    """
+    with suppress(ValueError):  # ragged
+        if _holds_numbers(value):
+            return np.asarray(value)
+    return None
+
+
+def _holds_numbers(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return all(map(_holds_numbers, value))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype.kind in NUMERIC_KINDS
+    return type(value) in (bool, int, float, complex)
+
+
 def to_record(instance: Any) -> dict[str, Any]:
     """A dataclass instance as {field: plain data}; `type(instance)(**unpacked)` restores it."""
     return {field.name: simplify(getattr(instance, field.name)) for field in fields(instance)}

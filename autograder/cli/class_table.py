@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from autograder import __version__
+from autograder.checks.results import results_file
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary
 from autograder.grading.result_file import stored_results
@@ -109,8 +109,7 @@ def write_results(target: Path, course: Course, assignment: str) -> None:
     with draft.open("w", encoding="utf-8", newline="\n") as file:
         levels = {Level(stored.isolation) for _student, stored in stored_results(course, assignment)}
         worst = max(levels, key=list(Level).index, default="none")
-        head = {"assignment": assignment, "kit": __version__, "isolation": str(worst)}
-        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "submissions": {')
+        file.write(json.dumps(results_file(assignment, str(worst), {}), ensure_ascii=False).removesuffix("}}"))
         for number, (student, stored) in enumerate(stored_results(course, assignment)):
             submission = {**stored.result, "isolation": stored.isolation}
             file.write(",\n" if number else "\n")

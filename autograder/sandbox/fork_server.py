@@ -38,6 +38,10 @@ KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTY
 """The environment variables that students' code inherits; tokens and keys stay out."""
 
 
+LIMITS = Limits()
+"""What holds for every worker, whatever a submission's own limits are: the size of its folder."""
+
+
 class HostBroken(Exception):
     """Workers cannot be started as requested: a fault of the installation or the system, not of a student."""
 
@@ -60,7 +64,6 @@ class Host:
         guarded: tuple[Path, ...] = (),
         figures: bool = False,
         own_code: bool = False,
-        limits: Limits = Limits(),
     ) -> None:
         """Start a warm parent.
 
@@ -74,7 +77,7 @@ class Host:
             HostBroken: this level, or any worker, is not available; the message says why.
         """
         self._guarded = [str(path) for path in guarded]
-        self._figures, self._own_code, self._limits = figures, own_code, limits
+        self._figures, self._own_code = figures, own_code
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
         self._control: socket.socket | None = None
@@ -210,7 +213,7 @@ class Host:
     def _possible(self) -> list[str]:
         """What a trial worker can do although it must not."""
         with tempfile.TemporaryDirectory() as outside, self.start() as worker:
-            greeting = {"limits": vars(self._limits), "language": "en"}
+            greeting = {"limits": vars(LIMITS), "language": "en"}
             for message in (greeting, {"trial": [outside, *self._guarded]}):
                 frames.send(worker, encoding.pack(message), START_SECONDS)
                 reply = encoding.unpack(frames.receive(worker, START_SECONDS))
@@ -233,11 +236,11 @@ class Host:
             "box": str(box),
             "readable": [str(path) for path in [*readable_paths(), self._scratch / "matplotlib"]],
             "figures": self._figures,
-            "folder_bytes": self._limits.folder_bytes,
-            "folder_entries": self._limits.folder_entries,
+            "folder_bytes": LIMITS.folder_bytes,
+            "folder_entries": LIMITS.folder_entries,
         }
         environment = _environment(self._scratch, box / "work")
-        line = command(self.level, self._scratch, box, self._limits.folder_bytes, self._with_proc)
+        line = command(self.level, self._scratch, box, LIMITS.folder_bytes, self._with_proc)
         with tempfile.TemporaryFile() as log:
             process, control = self._process, self._control = _spawn(line, environment, log)
             try:

@@ -114,9 +114,9 @@ def system_call_filter() -> Any:
         raise CannotLockDown(f"the package pyseccomp or the library libseccomp is missing ({error})") from error
     refuse, rules = seccomp.ERRNO(errno.EPERM), seccomp.SyscallFilter(seccomp.ALLOW)
 
-    def deny(name: str, *arguments: seccomp.Arg, action: int = refuse) -> None:
+    def deny(name: str, *arguments: seccomp.Arg) -> None:
         try:
-            rules.add_rule(action, name, *arguments)
+            rules.add_rule(refuse, name, *arguments)
         except (OSError, ValueError):
             # Unknown to this architecture (arm64 has no fork) or to this version of the library.
             if name in ("execve", "clone", "socket", "ptrace"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.checks.exercise import Implementation
+from autograder.exercises import every_exercise
 from reference.bank import FOLDER
 from reference.mutants.operators import OPERATORS, Change, Place
 
@@ -31,13 +32,14 @@ class Style:
 
     Attributes:
         id: "reference", or the id of a variant.
+        defines, name: what the cell must define, and what that is called here.
         given: names of the functions that students are given, and which have no slips.
     """
 
     id: str
     solution: str
     defines: str
-    module: str
+    name: str
     tree: ast.Module
     given: frozenset[str]
 
@@ -71,23 +73,25 @@ class Mutant:
         Raises:
             SyntaxError, TypeError, ValueError: the slip makes no program.
         """
-        return _run(self.source, self.style)
+        space: dict[str, Any] = {"__name__": "mutant"}
+        exec(compile(self.source, "mutant", "exec"), space)
+        return Implementation({self.style.defines: space[self.style.name]})
 
 
 def styles(solution: str) -> list[Style]:
     """The right solutions of a cell that slips are made in, the reference first; quantities.toml names the others."""
     folder = next(FOLDER.glob(f"*/{solution}"))
-    package = ".".join(("reference", *folder.relative_to(FOLDER).parts))
+    defines = next(exercise.defines for exercise in every_exercise() if exercise.solution == solution)
     text = (folder / "solution.py").read_text(encoding="utf-8")
-    variants = importlib.import_module(f"{package}.variants")
     given = frozenset(_given(text))
-    found = [
-        Style(REFERENCE, solution, variants.DEFINES, f"{package}.solution", _needed(text, variants.DEFINES), given)
-    ]
-    module = Path(variants.__file__).read_text(encoding="utf-8")
-    for name in quantities(solution).get("styles", []):
-        tree = _needed(module, variants.VARIANTS[name].__name__)
-        found.append(Style(name, solution, variants.VARIANTS[name].__name__, variants.__name__, tree, given))
+    found = [Style(REFERENCE, solution, defines, defines, _needed(text, defines), given)]
+    names = quantities(solution).get("styles", [])
+    if names:
+        variants = importlib.import_module(".".join(("reference", *folder.relative_to(FOLDER).parts, "variants")))
+        text = Path(variants.__file__).read_text(encoding="utf-8")
+    for name in names:
+        own = variants.VARIANTS[name].__name__
+        found.append(Style(name, solution, defines, own, _needed(text, own), given))
     return found
 
 
@@ -213,13 +217,3 @@ class _Replace(ast.NodeTransformer):
         if isinstance(new, list):
             return [self.visit(one) for one in new] or ast.Pass()
         return self.visit(new)
-
-
-def _run(source: str, style: Style) -> Implementation:
-    space: dict[str, Any] = {"__name__": style.module}
-    exec(compile(source, "mutant", "exec"), space)
-    return Implementation({_cell_name(style): space[style.defines]})
-
-
-def _cell_name(style: Style) -> str:
-    return importlib.import_module(style.module.rsplit(".", 1)[0] + ".variants").DEFINES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from autograder.checks.exercise import Failed, Observation
 from autograder.checks.expect import array, close, is_close, kind_of
+from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.depth_study.probe import Study, flat, network
 from autograder.layers import Layer, Linear, forward_backward
 from autograder.locale import _
@@ -74,12 +74,11 @@ class Run:
         """A curve as far as it can be found, however it is named, turned or too long."""
         record, shape = self.record if type(self.record) is dict else {}, self.shape(what)
         for value in [record[what]] if what in record else record.values():
-            with suppress(ValueError):  # ragged
-                curve = np.asarray(value)
+            curve = numbers(value)
+            if curve is not None and curve.ndim and curve.dtype.kind in "iuf":
                 curve = curve.T if curve.shape == shape[::-1] else curve
-                curve = curve[: self.case.steps] if curve.ndim else curve
-                if curve.dtype.kind in "iuf" and curve.shape == shape:
-                    return curve.astype(float)
+                if curve[: self.case.steps].shape == shape:
+                    return curve[: self.case.steps].astype(float)
         return None
 
     @cached_property
