@@ -82,11 +82,12 @@ class Book:
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
         return Behaviour(shows, fails, any(holds_numbers(value) for here in departed for value in here.values()))
 
-    def to_bytes(self, told: Iterable[tuple[Any, Behaviour]]) -> bytes:
+    def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.
 
         Args:
             told: texts, and the behaviour that they are told of. What shows nothing on the public cases is left out.
+            made_of: a digest of the sources.
         """
         rows = [(cause, behaviour) for cause, behaviour in told if behaviour.shows]
         places = sorted({place for _cause, behaviour in rows for place in behaviour.shows})
@@ -100,6 +101,7 @@ class Book:
         numbers = np.array([row for _form, numbers in split for row in numbers]).reshape(-1, 3)
         texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
         data = {
+            "made_of": made_of,
             "causes": list(texts.values()),
             "cause_of": [list(texts).index(cause.id) for cause, _behaviour in rows],
             "fails": [list(behaviour.fails) for _cause, behaviour in rows],

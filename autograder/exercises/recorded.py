@@ -47,6 +47,12 @@ def known_mistakes(exercise: Exercise) -> Fingerprints:
     return known_from((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
 
 
+def made_of(exercise: Exercise) -> str:
+    """The digest of the sources that its recordings were made of; "" where there are none."""
+    path = RECORDINGS / f"{exercise.id}.mistakes.msgpack"
+    return encoding.unpack(zlib.decompress(path.read_bytes())).get("made_of", "") if path.is_file() else ""
+
+
 def known_from(content: bytes) -> Fingerprints:
     """The fingerprints in a recording's `content`."""
     data = encoding.unpack(zlib.decompress(content))

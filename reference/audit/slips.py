@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from autograder.checks.diagnosis import Fingerprints
 from autograder.checks.exercise import Exercise, Implementation, keep_random_state
 from autograder.checks.judge import judge
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import Expectation, known_from, recorded, trials
 from reference.audit.checks import Material
 from reference.bank import Mistake
@@ -39,7 +40,7 @@ class SlipAudit:
         pairs: two slips at once.
         unnoticed: slips that lose no points although they show something.
         unseen: slips that are like the reference in all that is observed, on other seeds, too.
-        silent: slips without a sentence of their own.
+        silent: slips that lose points and have no sentence, because the lesson has no word for what they are about.
     """
 
     other_style: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
@@ -55,17 +56,15 @@ class SlipAudit:
         return dict(vars(self))
 
 
-def audit_slips(
-    material: Material, most: int = 100, pairs: int = 500, on_progress: Callable[[str], None] = lambda cell: None
-) -> SlipAudit:
-    """Audit `most` slips of each other style and, in all, this many `pairs`."""
+def audit_slips(material: Material, most: int = 40, pairs: int = 500) -> SlipAudit:
+    """Audit `most` slips of each style but the reference, and of each cell its share of this many `pairs`."""
     found, rng = SlipAudit(), random.Random(SEED)
     cells = material.by_solution()
+    every = len({exercise.solution for exercise in every_exercise()})
     for solution, exercises in cells.items():
-        on_progress(solution)
         cell = _Cell(solution, exercises, [m for m in material.mistakes if m.solution == solution])
         cell.audit_styles(found, rng, most)
-        cell.audit_pairs(found, rng, pairs // len(cells))
+        cell.audit_pairs(found, rng, pairs // every)
         cell.audit_judgement(found, material)
     return found
 
@@ -135,9 +134,8 @@ class _Cell:
         }
         found.slips += len(self._slips)
         for slip in self._slips:
-            if not self._is_told(slip):
-                found.silent.append(self._title(slip))
             if any(behaviour.fails for behaviour in slip.behaviours.values()):
+                found.silent += [] if self._is_told(slip) else [self._title(slip)]
                 continue
             code = slip.mutant.implementation()
             if all(self._result(e, code, fresh[e.id]).full for e in self._exercises):
