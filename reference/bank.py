@@ -137,7 +137,7 @@ def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
     for path in sorted(FOLDER.glob("*/*/*.toml")):
         solution = path.with_name("solution.py").read_text(encoding="utf-8")
         for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            if id not in TEXTS and entry.keys() & {"edit", "code"}:
+            if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
                 namespace: dict[str, Any] = {}
                 text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
                 exec(compile(text, f"<{id}>", "exec"), namespace)

@@ -1,21 +1,69 @@
-"""Makes the recordings, students' data on the reference and on known mistakes: `python -m reference.record`."""
+"""Makes the recordings, students' data on the reference and on known mistakes: `python -m reference.record`.
 
+A solution cell takes up to two minutes, and is left out if nothing that its recordings are made of has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
+from autograder import layers
+from autograder.checks import exercise as checks
+from autograder.checks.exercise import Exercise
 from autograder.exercises import every_exercise
-from autograder.exercises.recorded import RECORDINGS, recorded
+from autograder.exercises.recorded import RECORDINGS, made_of, recorded
 from autograder.grading.reference import Reference
-from reference import bank
+from autograder.locale import choose_language
+from reference import bank, mutants
+from reference.fingerprints import Book
+from reference.mutants.known import inherited, observe_bank, observe_mutants, told
 
 
 def main() -> None:
-    """Write every exercise's public cases with the reference's observations, and the mistakes' fingerprints."""
-    reference, known = Reference(Path(__file__).parents[1]), bank.mistakes()
-    for exercise in every_exercise():
-        (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
+    """Write the public cases with the reference's observations, and the mistakes' fingerprints."""
+    choose_language("en")
+    reference = Reference(Path(__file__).parents[1])
+    for solution in dict.fromkeys(exercise.solution for exercise in every_exercise()):
+        exercises = [exercise for exercise in every_exercise() if exercise.solution == solution]
+        sources = digest(exercises)
+        if all(made_of(exercise) == sources for exercise in exercises):
+            continue
+        for exercise in exercises:
+            (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
         recorded.cache_clear()
-        mistakes = [mistake for mistake in known if mistake.solution == exercise.solution]
-        (RECORDINGS / f"{exercise.id}.mistakes.msgpack").write_bytes(reference.fingerprint(exercise, mistakes))
+        books = new_books(solution)
+        known = observe_bank((m for m in bank.mistakes() if m.solution == solution), books)
+        slips = observe_mutants(solution, books)
+        names = inherited(known, slips)
+        for name, book in books.items():
+            content = book.to_bytes(told(name, known, slips, names), sources)
+            (RECORDINGS / f"{name}.mistakes.msgpack").write_bytes(content)
+
+
+def new_books(solution: str) -> dict[str, Book]:
+    """An empty book for each exercise of a cell."""
+    right = [variant for variant in bank.variants() if variant.solution == solution]
+    return {e.id: Book(e, right) for e in every_exercise() if e.solution == solution}
+
+
+def digest(exercises: Sequence[Exercise]) -> str:
+    """A digest of all source files that the recordings of a cell's exercises are made of."""
+    probes = {Path(inspect.getfile(exercise.probe)) for exercise in exercises}
+    rooms = [
+        Path(checks.__file__).parent,
+        Path(mutants.__file__).parent,
+        *bank.FOLDER.glob(f"*/{exercises[0].solution}"),
+    ]
+    rooms += [path.parent for path in probes if path.parent.name == exercises[0].solution]
+    files = {path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".toml")} | probes
+    files |= {Path(layers.__file__), *bank.FOLDER.glob("*.py")}
+    content = hashlib.sha256()
+    for path in sorted(files):
+        content.update(path.name.encode() + b"\0" + path.read_bytes())
+    return content.hexdigest()
 
 
 if __name__ == "__main__":

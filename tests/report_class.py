@@ -88,7 +88,7 @@ def _result(random_: random.Random) -> SubmissionResult:
     checks = {}
     for difficulty, exercise in enumerate(EXERCISES):
         stuck = random_.random() < 0.08
-        mistakes = known_mistakes(exercise)[:4]
+        mistakes = known_mistakes(exercise).causes[:4]
         items = []
         for number, check in enumerate(exercise.checks):
             passes = random_.random() < 1 / (1 + math.exp(0.4 * difficulty - 1.5 - ability))

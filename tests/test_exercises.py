@@ -15,12 +15,13 @@ import pytest
 from conftest import SOLUTIONS
 
 from autograder.checks import encoding, values
-from autograder.checks.diagnosis import Fingerprint, departures, sketches_of
+from autograder.checks.diagnosis import Cause, Fingerprints
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, Stopped, StudentError
 from autograder.checks.expect import same
 from autograder.checks.judge import MOST_REASON, Trial, interrupted, judge
 from autograder.checks.numeric import central_differences
 from autograder.checks.results import Ending, Outcome
+from autograder.checks.sketches import departures, sketches_of
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments
 from autograder.exercises.recorded import RECORDINGS, known_mistakes, recorded, trials
@@ -830,9 +831,15 @@ def test_what_needs_a_failed_check_is_blocked_whatever_it_would_say(exercise):
 @pytest.mark.parametrize(("value", "cause"), [(2, "Likely cause: Known."), ("as it was", "")])
 def test_what_is_not_written_yet_explains_itself_and_no_cause_is_looked_for(exercise, value, cause):
     wrong = trial({"value": value, "more": 10})
-    differs = departures(sketches_of([wrong.seen]), sketches_of([wrong.expected]))
-    known = Fingerprint("known", {"en": "Known."}, {"en": "Why?"}, pair=False, departures=differs)
-    assert judge(exercise, [wrong], [known]).items[0].cause == cause
+    (differs,) = departures(sketches_of([wrong.seen]), sketches_of([wrong.expected]))
+    known = Fingerprints(
+        causes=[Cause("known", {"en": "Known."}, {"en": "Why?"})],
+        fails=[frozenset({"value"})],
+        places=[(0, key) for key in differs],
+        pools=[[sketch] for sketch in differs.values()],
+        shows=np.zeros((1, len(differs)), dtype=int),
+    )
+    assert judge(exercise, [wrong], lambda: known).items[0].cause == cause
 
 
 def test_an_exception_of_the_students_is_told_with_its_line(exercise):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder.checks import numeric
-from autograder.checks.diagnosis import alike, sketch
 from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import Trial, judge
+from autograder.checks.sketches import alike, sketch
 from autograder.checks.values import simplify
 from autograder.exercises.recorded import recorded, trials
 

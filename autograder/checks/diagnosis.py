@@ -1,195 +1,176 @@
-"""Finds known mistakes that explain an observation, by comparing fingerprints, without any code of the mistakes.
+"""Finds known mistakes that explain what was observed, by their fingerprints, without any code of theirs.
 
-A fingerprint holds a sketch of every value that a known mistake gives on the public cases: its form and a few random
-projections of its numbers. Values with equal sketches are equal within rounding, but nobody can recover values or code
-from a sketch. Students' machines have the fingerprints.
+A cause is true or not said. A known mistake is a cause of a failed check only if it fails that check itself, fails no
+check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
+what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
+observed, then those that explain all places in which they depart, and then those that explain all that the check asks
+for. Exceptions, and inputs that nothing was done to, count only in the first.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograder.checks.exercise import Observation
-from autograder.checks.numeric import TOLERANCE
-from autograder.checks.values import Opaque, Raised, numbers
+from autograder.checks.sketches import Sketch, Sketches, alike, holds_numbers
 
-PROJECTIONS = 2
-ROUNDING = TOLERANCE
-"""How far projections may differ, as a share of the value's size: the same as in checks, so that accepted differences
-(float32, another eps in a coefficient) do not hide a mistake."""
+ANY = -2
+"""In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
 
 MAX_CAUSES = 2
 """The largest number of equally good causes to show; more would be guessing."""
 
-MAX_NUMBERS = 10_000
-"""Public cases ask for no larger arrays."""
+Place = tuple[int, str]
+"""(case, key) of an observed value."""
 
-MAX_PARTS = 1000
-"""The largest number of parts of a value that is looked at part by part: right answers have far fewer."""
-
-Sketches = Sequence[dict[str, Any]]
-"""For each public case, key -> sketch."""
+Reads = Sequence[tuple[int, Collection[str]]]
+"""Numbers of cases, and the keys that a check read in each."""
 
 
 @dataclass(frozen=True)
-class Fingerprint:
-    """What a known mistake shows on the public cases of one exercise.
+class Cause:
+    """What a student reads of a known mistake: a sentence and a question, by language, or nothing.
 
     Attributes:
-        cause, hint: a sentence and a question, by language.
         pair: whether it combines two mistakes.
-        departures: where it differs from the reference, see `departures`.
     """
 
     id: str
-    cause: dict[str, str]
-    hint: dict[str, str]
-    pair: bool
-    departures: Sketches
+    cause: Mapping[str, str]
+    hint: Mapping[str, str]
+    pair: bool = False
 
 
-def sketch(value: Any) -> Any:
-    """A short summary of plain data; values that are equal within rounding have equal sketches."""
-    if type(value) is Raised:
-        return ["raised", value.type]
-    if type(value) is Opaque:
-        return ["opaque", value.type]
-    if type(value) is dict:
-        return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
-    if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
-        array = _real(value)
-        if array is not None:
-            return _project(array)
-    if type(value) in (list, tuple):
-        return ["list", *map(sketch, value)]
-    return ["word", str(value)[:100]]
+@dataclass(frozen=True)
+class Fingerprints:
+    """What the known mistakes of one exercise show on its public cases.
 
-
-def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Any]]:
-    """The sketches of all observed values, and of the exception that ended each observation."""
-    return [{**{name: _bounded(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
-
-
-def _bounded(value: Any) -> Any:
-    return sketch(value) if _parts(value, MAX_PARTS) >= 0 else ["large"]
-
-
-def _parts(value: Any, left: int) -> int:
-    """What is left after all parts of `value` are counted; negative if they are too many."""
-    left -= 1
-    for part in value.values() if type(value) is dict else value if type(value) in (list, tuple) else ():
-        if left < 0:
-            break
-        left = _parts(part, left)
-    return left
-
-
-def departures(sketches: Sketches, reference: Sketches) -> list[dict[str, Any]]:
-    """Where `sketches` differ from the reference's, one dict per case; missing values are None."""
-    return [
-        {
-            key: s.get(key)
-            for key in dict.fromkeys([*r, *s])
-            if key not in s or key not in r or not alike(s[key], r[key])
-        }
-        for s, r in zip(sketches, reference, strict=True)
-    ]
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Whether two sketches belong to values that are equal within rounding."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return False
-        if one and one[0] == "numbers" == other[0]:
-            return _alike_numbers(one, other)
-        return all(alike(a, b) for a, b in zip(one, other, strict=True))
-    return one == other
-
-
-def explain(reads: Sequence[set[str]], student: Sketches, bank: Sequence[Fingerprint]) -> list[Fingerprint]:
-    """The known mistakes that explain the student's departures in the places `reads`; at most `MAX_CAUSES`, or none.
-
-    Best are mistakes that agree with the student on all observed values, then those whose own departures all appear,
-    then those that explain a part; single mistakes come before pairs. Several remain if no observed value separates
-    them.
+    Attributes:
+        causes: one for each mistake; several may share one.
+        fails: for each mistake, the checks that it fails.
+        places: where any of them departs from the reference.
+        pools: for each place, the sketches of all values that they show there.
+        shows: (mistakes, places): the number of the sketch in the pool, -1 where a mistake does not depart, or `ANY`.
+        noise: see `autograder.checks.sketches.Noise`.
     """
-    found = [mistake for mistake in bank if explains(reads, student, mistake.departures)]
-    whole = [mistake for mistake in found if explains(_all_places(student, mistake), student, mistake.departures)]
-    shown = [mistake for mistake in found if explains(_own_places(mistake), student, mistake.departures)]
-    best = whole or shown or found
-    best = [mistake for mistake in best if not mistake.pair] or best
-    return best if len(best) <= MAX_CAUSES else []
+
+    causes: Sequence[Cause] = ()
+    fails: Sequence[frozenset[str]] = ()
+    places: Sequence[Place] = ()
+    pools: Sequence[Sequence[Sketch]] = ()
+    shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
+    noise: Mapping[Place, float] | None = None
 
 
-def explains(places: Sequence[Set[str]], student: Sketches, mistake: Sketches) -> bool:
-    """Whether `mistake` departs as the student does in `places`, and departs at all."""
-    departs = False
-    for keys, s, m in zip(places, student, mistake, strict=True):
-        for key in keys & (s.keys() | m.keys()):
-            if key not in s or key not in m or not alike(_value(s, key), _value(m, key)):
-                return False
-            departs = True
-    return departs
+class Diagnosis:
+    """The causes of one submission's failed checks.
+
+    Args:
+        departed: where the student departs from the reference, see `departures`.
+        passed: the checks that passed.
+        inputs: for each case, the sketches of its inputs: where one is shown, nothing was done to it.
+    """
+
+    def __init__(
+        self,
+        known: Fingerprints,
+        departed: Sketches,
+        passed: Collection[str],
+        inputs: Sequence[Sequence[Sketch]] = (),
+    ) -> None:
+        self._known = known
+        self._words = _Words(known, departed)
+        n, places = len(known.causes), known.places
+        self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
+        self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
+        self._covered = sum(map(len, departed)) == self._departs.sum()
+        self._shown = known.shows != -1
+        self._agrees = np.zeros((n, len(places)), dtype=bool)
+        for p in np.flatnonzero(self._departs):
+            case, key = places[p]
+            same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
+            self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
+            value, given = departed[case][key], inputs[case] if inputs else ()
+            self._telling[p] = not _is_exception(value) and not any(alike(value, one) for one in given)
+        contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
+        self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
+
+    def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
+        """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
+
+        Args:
+            reads: what it read in each failing case, first things first.
+            asked: what it reads of all its cases where everything is right.
+        """
+        fail = np.array([check in fails for fails in self._known.fails], dtype=bool)
+        everything = self._places(asked) | self._places(reads)
+        for read in reads:
+            alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
+            found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1))
+            best = self._whole(found)
+            if not best:
+                found = [m for m in found if self._words.fit(self._agrees[m], alike_here[m] & self._telling)]
+                best = self._part(found, everything)
+            if best:
+                return self._told(best)
+        return []
+
+    def _places(self, reads: Reads) -> np.ndarray:
+        """Which of the known places are among those of `reads`."""
+        places = {(case, key) for case, keys in reads for key in keys}
+        return np.array([place in places for place in self._known.places], dtype=bool)
+
+    def _whole(self, candidates: Sequence[int]) -> list[int]:
+        """The candidates that explain all that was observed."""
+        return [m for m in candidates if self._covered and np.array_equal(self._agrees[m], self._departs)]
+
+    def _part(self, candidates: Sequence[int], asked: np.ndarray) -> list[int]:
+        """The candidates that explain all they would show themselves, or else all that the check asks for."""
+        single = [m for m in candidates if not self._known.causes[m].pair]
+        own = [m for m in single if np.array_equal(self._agrees[m], self._shown[m])]
+        return self._widest(own) or self._widest(
+            [m for m in single if not (self._departs & ~self._agrees[m] & asked).any()]
+        )
+
+    def _widest(self, candidates: Sequence[int]) -> list[int]:
+        """Those that agree with the student in the most places."""
+        widths = [int(self._agrees[m].sum()) for m in candidates]
+        return [m for m, width in zip(candidates, widths, strict=True) if width == max(widths)]
+
+    def _told(self, mistakes: Sequence[int]) -> list[Cause]:
+        """The causes of these mistakes, no sentence twice; none if they are too many or one has no sentence."""
+        causes = [self._known.causes[m] for m in mistakes]
+        causes = [cause for cause in causes if not cause.pair] or causes
+        told = list({str(cause.cause): cause for cause in causes}.values())
+        return told if len(told) <= MAX_CAUSES and all(cause.cause for cause in told) else []
 
 
-def _all_places(student: Sketches, mistake: Fingerprint) -> list[Set[str]]:
-    return [s.keys() | m.keys() for s, m in zip(student, mistake.departures, strict=True)]
+class _Words:
+    """Where a student shows what is no numbers: an exception, None, a word.
+
+    Code that fails in many places with one exception says little in any one of them.
+    """
+
+    def __init__(self, known: Fingerprints, departed: Sketches) -> None:
+        numbers = {place: i for i, place in enumerate(known.places)}
+        self._places: dict[str, set[int]] = {}
+        self._word_at: dict[int, str] = {}
+        for case, here in enumerate(departed):
+            for key, value in here.items():
+                if not holds_numbers(value):
+                    place = numbers.get((case, key), -1)
+                    self._places.setdefault(str(value), set()).add(place)
+                    self._word_at[place] = str(value)
+
+    def fit(self, agrees: np.ndarray, here: np.ndarray) -> bool:
+        """Whether a mistake that agrees with the student `here`, and in all the places `agrees`, shows more than a word
+        here, or that word wherever the student does."""
+        agreed = set(np.flatnonzero(agrees).tolist())
+        words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
+        return None in words or any(self._places[word] <= agreed for word in words if word)
 
 
-def _own_places(mistake: Fingerprint) -> list[Set[str]]:
-    return [departed.keys() for departed in mistake.departures]
-
-
-def _value(departed: dict[str, Any], key: str) -> Any:
-    """The sketch of a value, or of the exception that came before it."""
-    return departed.get(END) if departed[key] is None else departed[key]
-
-
-END = "the end"
-
-
-def _end(seen: Observation) -> dict[str, Any]:
-    return {} if seen.stopped is None else {END: sketch(seen.stopped)}
-
-
-def _real(value: Any) -> np.ndarray | None:
-    array = numbers(value)
-    if array is None or array.dtype.kind == "c" or not 0 < array.size <= MAX_NUMBERS:
-        return None
-    return array.astype(float)
-
-
-def _project(array: np.ndarray) -> list[Any]:
-    flat = array.ravel()
-    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
-    flat = np.where(np.isfinite(flat), flat, 0.0)
-    size = float(np.max(np.abs(flat)))
-    with np.errstate(under="ignore"):
-        unit = flat / size if size > 0 else flat
-    return ["numbers", list(array.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]
-
-
-@cache
-def _directions(n: int) -> np.ndarray:
-    return np.random.default_rng(zlib.crc32(b"%d" % n)).standard_normal((PROJECTIONS, n)) / np.sqrt(n)
-
-
-def _alike_numbers(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    _tag, shape, odd, size, projections = one
-    _tag, other_shape, other_odd, other_size, other_projections = other
-    if shape != other_shape or odd != other_odd:
-        return False
-    if abs(size - other_size) > ROUNDING * max(size, other_size):
-        return False
-    return bool(np.all(np.abs(np.subtract(projections, other_projections)) <= ROUNDING))
+def _is_exception(value: Sketch) -> bool:
+    return isinstance(value, (list, tuple)) and value[:1] == ["raised"]

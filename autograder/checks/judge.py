@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-from autograder.checks.diagnosis import Fingerprint, Sketches, departures, explain, sketches_of
+from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
+
+FAILURES = (Outcome.FAILED, Outcome.RAISED)
 
 MOST_REASON = 3000
 """Longest reason in characters: it may quote texts that students choose. An error and its line fit in."""
@@ -34,36 +37,37 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What one check found in one trial."""
+    """What one check found in one trial, in which it did not pass, and the values that it read."""
 
+    trial: Trial
     outcome: Outcome
     message: str
     picture: tuple[str, ...] = ()
     unwritten: bool = False
-    printed: str = ""
-    case: Any = None
+    read: frozenset[str] = frozenset()
 
 
-def judge(exercise: Exercise, trials: Sequence[Trial], mistakes: Sequence[Fingerprint] = ()) -> ExerciseResult:
+def judge(
+    exercise: Exercise, trials: Sequence[Trial], mistakes: Callable[[], Fingerprints] = Fingerprints
+) -> ExerciseResult:
     """The results of all checks of `exercise`, each on the `trials` of its own groups.
 
     Args:
-        mistakes: fingerprints of known mistakes, to find causes; made from the public cases, in the order of the public
-            trials.
+        mistakes: returns the fingerprints of known mistakes, made from the public cases, in the order of the public
+            trials. It is called only if a check fails.
 
     Raises:
         ValueError: there are no checks or no trials; without them everybody would get full marks.
     """
     if not exercise.checks:
         raise ValueError(f"nothing to judge in {exercise.id}: it has no checks")
-    diagnosis = _Diagnosis([trial for trial in trials if trial.public], mistakes)
+    tried = {check.id: _try_all(exercise, check, trials) for check in exercise.checks}
     items: dict[str, Item] = {}
     for check in exercise.checks:
-        own = [trial for trial in trials if trial.group in check.on]
-        if not own:
-            raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
         unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
-        items[check.id] = _judge_check(check, own, unmet, diagnosis)
+        items[check.id] = _judge_check(check, tried[check.id], unmet)
+    if any(item.outcome in FAILURES for item in items.values()):
+        _tell_causes(exercise, items, tried, [trial for trial in trials if trial.public], mistakes())
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
@@ -83,14 +87,20 @@ def falls_short(check: Check, trial: Trial) -> bool:
     return _try(check, trial) is not None
 
 
-def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagnosis: _Diagnosis) -> Item:
-    findings = [finding for trial in trials if (finding := _try(check, trial)) is not None]
-    failures = [f for f in findings if f.outcome in (Outcome.FAILED, Outcome.RAISED)]
+def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[_Finding]:
+    """What `check` finds in the trials of its own groups, where it does not pass."""
+    own = [trial for trial in trials if trial.group in check.on]
+    if not own:
+        raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
+    return [finding for trial in own if (finding := _try(check, trial)) is not None]
 
+
+def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:
     def item(outcome: Outcome, **details: Any) -> Item:
         points = check.points if outcome in (Outcome.PASSED, Outcome.GRADER_ERROR) else 0.0
         return Item(check.id, _(check.sentence), outcome, points, check.points, **details)
 
+    failures = [finding for finding in findings if finding.outcome in FAILURES]
     missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
     if missing and not failures:
         return item(Outcome.NOT_ATTEMPTED, message=missing[0].message)
@@ -100,44 +110,61 @@ def _judge_check(check: Check, trials: Sequence[Trial], unmet: list[Item], diagn
         return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
         first = failures[0]  # public cases come first
-        causes = [] if first.unwritten else diagnosis.causes(check)
-        words = _cause_in_words(causes)
-        return item(
-            first.outcome,
-            message="\n".join(filter(None, [words.get("cause"), first.message, words.get("question")])),
-            causes=tuple(cause.id for cause in causes),
-            picture=first.picture,
-            printed=first.printed,
-            case=first.case,
-            unwritten=first.unwritten,
-            **words,
-        )
+        own = {"printed": first.trial.seen.printed, "case": first.trial.case} if first.trial.public else {}
+        return item(first.outcome, message=first.message, picture=first.picture, unwritten=first.unwritten, **own)
     if findings:
         return item(findings[0].outcome, message=findings[0].message)
     return item(Outcome.PASSED)
 
 
-class _Diagnosis:
-    """Finds known mistakes that explain a failed check, from the values that it read in its public trials."""
+def _tell_causes(
+    exercise: Exercise,
+    items: dict[str, Item],
+    tried: dict[str, list[_Finding]],
+    public: list[Trial],
+    known: Fingerprints,
+) -> None:
+    """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
+    if not public or not known.causes:
+        return
+    departed = departures(
+        sketches_of(trial.seen for trial in public), sketches_of(trial.expected for trial in public), known.noise
+    )
+    passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
+    diagnosis = Diagnosis(known, departed, passed, [_inputs(trial.case) for trial in public])
+    checks = {check.id: check for check in exercise.checks}
+    numbers = {id(trial): number for number, trial in enumerate(public)}
+    for name, item in items.items():
+        failures = [finding for finding in tried[name] if finding.outcome in FAILURES]
+        if item.outcome not in FAILURES or failures[0].unwritten:
+            continue
+        reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
+        causes = diagnosis.causes(name, reads, _asked(checks[name], public))
+        words = _cause_in_words(causes)
+        message = "\n".join(filter(None, [words.get("cause"), item.message, words.get("question")]))
+        items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **words)
 
-    def __init__(self, trials: Sequence[Trial], mistakes: Sequence[Fingerprint]) -> None:
-        self._trials = trials
-        self._mistakes = mistakes
 
-    def causes(self, check: Check) -> list[Fingerprint]:
-        """The known mistakes that explain what `check` has just read, best first; empty if there are none."""
-        if not self._mistakes:
-            return []
-        reads = [set(trial.seen.read) if trial.group in check.on else set() for trial in self._trials]
-        return explain(reads, self._departures, self._mistakes)
-
-    @cached_property
-    def _departures(self) -> Sketches:
-        seen, expected = zip(*((trial.seen, trial.expected) for trial in self._trials), strict=True)
-        return departures(sketches_of(seen), sketches_of(expected))
+def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
+    """What `check` reads in each trial where everything is right."""
+    asked = []
+    for number, trial in enumerate(trials):
+        if trial.group in check.on:
+            trial.expected.read.clear()
+            with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
+                check.test(trial.case, trial.expected, trial.expected)
+            asked.append((number, set(trial.expected.read)))
+    return asked
 
 
-def _cause_in_words(causes: list[Fingerprint]) -> dict[str, str]:
+def _inputs(case: Any) -> list[Sketch]:
+    """Sketches of the fields of a case, and of the entries of those that are dicts."""
+    given = list(vars(case).values())
+    given += [entry for field in given if type(field) is dict for entry in field.values()]
+    return [sketch(value) for value in given]
+
+
+def _cause_in_words(causes: list[Cause]) -> dict[str, str]:
     if not causes:
         return {}
     likely = alternatives(cause.cause[current_language()] for cause in causes)
@@ -151,32 +178,28 @@ def alternatives(causes: Iterable[str]) -> str:
 
 def _try(check: Check, trial: Trial) -> _Finding | None:
     """What `check` finds in `trial`; None if it passes."""
-    found = _find(check, trial)
-    return replace(found, printed=trial.seen.printed, case=trial.case) if found and trial.public else found
-
-
-def _find(check: Check, trial: Trial) -> _Finding | None:
     trial.seen.read.clear()
     try:
         check.test(trial.case, trial.seen, trial.expected)
+        return None
     except StudentError as error:
-        return _student_error(trial, error.raised)
+        finding = _student_error(trial, error.raised)
     except Failed as failed:
-        picture = failed.picture if trial.public else ()
-        return _Finding(Outcome.FAILED, _with_case(trial, failed.reason), picture, failed.unwritten)
+        message, picture = _with_case(trial, failed.reason), failed.picture if trial.public else ()
+        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten)
     except Exception:
-        return _strange_observation(check, trial)
-    return None
+        finding = _strange_observation(check, trial)
+    return replace(finding, read=frozenset(trial.seen.read))
 
 
 def _student_error(trial: Trial, raised: Raised) -> _Finding:
     if raised.is_a("NotDefined"):
         message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
-        return _Finding(Outcome.NOT_ATTEMPTED, message)
+        return _Finding(trial, Outcome.NOT_ATTEMPTED, message)
     if raised.is_a("NotImplementedError"):
-        return _Finding(Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
+        return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
-    return _Finding(Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
+    return _Finding(trial, Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
 
 
 def with_line(message: str, raised: Raised) -> str:
@@ -192,12 +215,13 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
         check.test(trial.case, trial.expected, trial.expected)
     except Exception as error:
         return _Finding(
+            trial,
             Outcome.GRADER_ERROR,
             _("The checker crashed here ({error}). You lose no points; please tell your instructor.").format(
                 error=type(error).__name__
             ),
         )
-    return _Finding(Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
+    return _Finding(trial, Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
 
 
 def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:

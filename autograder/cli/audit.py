@@ -31,6 +31,11 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of processes")
     )
+    command.add_argument(
+        "--slips",
+        action="store_true",
+        help=_("also test what students are told of slips that have no fingerprint (takes several minutes)"),
+    )
     add_json(command)
     command.set_defaults(run=run)
 
@@ -46,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     sys.path.insert(0, str(course))
     from reference.audit.causes import audit_causes
     from reference.audit.checks import Material, audit_checks
-    from reference.audit.report import print_audit, print_causes
+    from reference.audit.report import print_audit, print_causes, print_slips
+    from reference.audit.slips import audit_slips
 
     console = Console()
     with Progress(
@@ -57,9 +63,15 @@ def run(options: argparse.Namespace) -> int:
             course, options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
         )
     print_audit(result, console)
-    causes = audit_causes(Material(course, options.exercise))
+    material = Material(course, options.exercise)
+    causes = audit_causes(material)
     print_causes(causes, console)
-    write_json(options.json, {**result.to_json(), "causes": causes.to_json()})
+    found = {**result.to_json(), "causes": causes.to_json()}
+    if options.slips:
+        slips = audit_slips(material)
+        print_slips(slips, console)
+        found["slips"] = slips.to_json()
+    write_json(options.json, found)
     return FULL if result.passed and causes.passed else NOT_FULL
 
 

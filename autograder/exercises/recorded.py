@@ -4,16 +4,19 @@ student's machine has them, with no line of the reference.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from autograder.checks import encoding
-from autograder.checks.diagnosis import Fingerprint
+from autograder.checks.diagnosis import Cause, Fingerprints
 from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import Trial
+from autograder.checks.sketches import with_numbers
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -39,10 +42,31 @@ def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
 
 
 @cache
-def known_mistakes(exercise: Exercise) -> tuple[Fingerprint, ...]:
+def known_mistakes(exercise: Exercise) -> Fingerprints:
     """Fingerprints of the known mistakes in `exercise`, on its public cases."""
-    data = encoding.unpack((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
-    return tuple(Fingerprint(**entry) for entry in data)
+    return known_from((RECORDINGS / f"{exercise.id}.mistakes.msgpack").read_bytes())
+
+
+def made_of(exercise: Exercise) -> str:
+    """The digest of the sources that its recordings were made of; "" where there are none."""
+    path = RECORDINGS / f"{exercise.id}.mistakes.msgpack"
+    return encoding.unpack(zlib.decompress(path.read_bytes())).get("made_of", "") if path.is_file() else ""
+
+
+def known_from(content: bytes) -> Fingerprints:
+    """The fingerprints in a recording's `content`."""
+    data = encoding.unpack(zlib.decompress(content))
+    causes = [Cause(**texts) for texts in data["causes"]]
+    numbers = zip(data["sizes"].tolist(), data["projections"].tolist(), strict=True)
+    sketches = iter([with_numbers(data["forms"][form], numbers) for form in data["form_of"].tolist()])
+    return Fingerprints(
+        causes=[causes[number] for number in data["cause_of"]],
+        fails=[frozenset(checks) for checks in data["fails"]],
+        places=[(case, key) for case, key in data["places"]],
+        pools=[list(islice(sketches, size)) for size in data["pool_sizes"]],
+        shows=data["shows"],
+        noise={(case, key): size for case, key, size in data["noise"]},
+    )
 
 
 def trials(expectations: Iterable[Expectation], seen: Iterable[Observation]) -> list[Trial]:

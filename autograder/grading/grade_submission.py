@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from autograder.checks.exercise import Exercise
 from autograder.checks.judge import interrupted, judge
@@ -81,7 +82,7 @@ def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> Exercis
     seen = run.observations[exercise.id]
     if isinstance(seen, str):
         return interrupted(exercise, seen)
-    return judge(exercise, trials(expected, seen), known_mistakes(exercise))
+    return judge(exercise, trials(expected, seen), partial(known_mistakes, exercise))
 
 
 def _what_is_missing(submission: Submission) -> str:

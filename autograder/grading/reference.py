@@ -10,7 +10,6 @@ import hmac
 import importlib.util
 import os
 import secrets
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from autograder.checks import encoding, values
-from autograder.checks.diagnosis import departures, sketches_of
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.exercises import assignments
 from autograder.exercises.recorded import Expectation, recorded
@@ -90,26 +88,6 @@ class Reference:
                 "expected": [e.expected.to_data() for e in expectations],
             }
         )
-
-    def fingerprint(self, exercise: Exercise, mistakes: Iterable[Any]) -> bytes:
-        """The content of the recording of known mistakes: their observations on the public cases, as sketches.
-
-        Args:
-            mistakes: known mistakes of the exercise's solution cell; those without departures or without a cause are
-                left out.
-        """
-        expectations = recorded(exercise)
-        right = sketches_of(expectation.expected for expectation in expectations)
-        found = []
-        for mistake in mistakes:
-            if not mistake.cause:
-                continue
-            observed = [exercise.observe(mistake.implementation, e.case) for e in expectations]
-            departed = departures(sketches_of(map(_without_source, observed)), right)
-            if any(departed):
-                about = {name: getattr(mistake, name) for name in ("id", "cause", "hint", "pair")}
-                found.append({**about, "departures": departed})
-        return encoding.pack(found)
 
     def secret(self) -> bytes:
         """This course's secret, made on first use and never committed."""

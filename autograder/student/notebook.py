@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -199,7 +200,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))
     except KeyboardInterrupt as error:  # without the kit's own frames
         raise Interrupted(with_line(_("Your code was running."), Raised.of(error))) from None
-    return judge(wanted, trials(expectations, seen), known_mistakes(wanted))
+    return judge(wanted, trials(expectations, seen), partial(known_mistakes, wanted))
 
 
 @contextmanager

@@ -1,21 +1,23 @@
 """Tests the diagnosis: is the cause that a student reads the true one?
 
 Every known mistake is diagnosed twice on the public cases: with all fingerprints, and without its own, as if nobody had
-thought of it. A cause is true if its mistake and the diagnosed one agree on all values that the failing check read,
-also on cases from other seeds. Fingerprints do not cover those seeds, so chance agreement on the public cases shows.
+thought of it. A cause is true if its mistake and the diagnosed one agree, also on cases from other seeds, on all values
+that the failing check read, or wherever the cause's mistake departs from the reference. Fingerprints do not cover those
+seeds, so chance agreement on the public cases shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.diagnosis import Sketches, departures, explain, explains, sketches_of
+from autograder.checks.diagnosis import Fingerprints
 from autograder.checks.exercise import Check, Exercise, Observation
-from autograder.checks.judge import falls_short
+from autograder.checks.judge import falls_short, judge
+from autograder.checks.sketches import Sketches, alike, departures, sketches_of
 from autograder.exercises.recorded import Expectation, known_mistakes, recorded, trials
 from autograder.grading.reference import Reference
 from reference.audit.checks import Material
@@ -31,7 +33,8 @@ class CauseAudit:
 
     Attributes:
         right, wrong, none: with all fingerprints. Right means its own name, or a cause that is equally true.
-        left_out_right, left_out_wrong, left_out_none: without its own fingerprint.
+        left_out_right, left_out_wrong, left_out_none: without its own fingerprint; two mistakes at once do not take
+            part.
     """
 
     right: list[str] = field(default_factory=list)
@@ -61,7 +64,7 @@ def audit_causes(material: Material) -> CauseAudit:
         for solution, exercises in material.by_solution().items()
     }
     for mistake in mistakes.values():
-        for left_out in (False, True):
+        for left_out in (False,) if mistake.pair else (False, True):
             verdicts: set[str] = set()
             for view in views[mistake.solution]:
                 verdicts |= set(view.verdicts(mistake, mistakes, left_out))
@@ -91,19 +94,22 @@ class _View:
 
     def verdicts(self, mistake: Mistake, mistakes: dict[str, Mistake], left_out: bool) -> Iterable[str]:
         """ "right", "wrong" or "none" for every failing check that `mistake` names."""
-        seen, departed = self._observe(mistake)
-        bank = [fingerprint for fingerprint in self._bank if not (left_out and fingerprint.id == mistake.id)]
-        for check in self._exercise.checks:
+        seen, _departed = self._observe(mistake)
+        known = without(self._bank, mistake.id) if left_out else self._bank
+        result = judge(self._exercise, trials(self._public, seen), lambda: known)
+        for check, item in zip(self._exercise.checks, result.items, strict=True):
             if f"{self._exercise.id}.{check.id}" not in mistake.fails:
                 continue
-            causes = [cause.id for cause in explain(_reads(check, self._public, seen), departed, bank)]
-            true = mistake.id in causes or any(self._holds(mistakes[cause], mistake, check) for cause in causes)
-            yield "none" if not causes else "right" if true else "wrong"
+            true = mistake.id in item.causes
+            true = true or any(self._holds(mistakes[cause], mistake, check) for cause in item.causes)
+            yield "none" if not item.causes else "right" if true else "wrong"
 
     def _holds(self, cause: Mistake, mistake: Mistake, check: Check) -> bool:
-        """Whether `cause` and `mistake` agree on the fresh cases in all values that `check` reads."""
+        """Whether both agree on the fresh cases in all values that `check` reads, or in all that `cause` shows."""
         seen, departed = self._observe(mistake, fresh=True)
-        return explains(_reads(check, self._fresh, seen), departed, self._observe(cause, fresh=True)[1])
+        _seen, other = self._observe(cause, fresh=True)
+        reads, shown = reads_of(check, self._fresh, seen), [set(here) for here in other]
+        return agree(reads, departed, other) or agree(shown, departed, other)
 
     def _observe(self, mistake: Mistake, fresh: bool = False) -> tuple[list[Observation], Sketches]:
         """Observe once, on fresh cases on demand: most mistakes get their own name or no cause."""
@@ -113,7 +119,18 @@ class _View:
         return self._seen[mistake.id, fresh]
 
 
-def _reads(check: Check, expectations: list[Expectation], seen: list[Observation]) -> list[set[str]]:
+def without(known: Fingerprints, id: str) -> Fingerprints:
+    """The fingerprints of all mistakes but one."""
+    keep = [number for number, cause in enumerate(known.causes) if cause.id != id]
+    return replace(
+        known,
+        causes=[known.causes[number] for number in keep],
+        fails=[known.fails[number] for number in keep],
+        shows=known.shows[keep],
+    )
+
+
+def reads_of(check: Check, expectations: list[Expectation], seen: list[Observation]) -> list[set[str]]:
     """The values that `check` reads in each case; none in other groups."""
     reads = []
     for trial in trials(expectations, seen):
@@ -122,3 +139,13 @@ def _reads(check: Check, expectations: list[Expectation], seen: list[Observation
             falls_short(check, trial)
         reads.append(set(trial.seen.read))
     return reads
+
+
+def agree(reads: list[set[str]], one: Sketches, other: Sketches) -> bool:
+    """Whether two implementations depart from the reference in the same way in `reads`, and depart at all."""
+    pairs = [
+        (a.get(key), b.get(key))
+        for keys, a, b in zip(reads, one, other, strict=True)
+        for key in keys & (a.keys() | b.keys())
+    ]
+    return bool(pairs) and all(alike(a, b) for a, b in pairs)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from reference.audit.causes import CauseAudit
 from reference.audit.checks import MATRIX_SEEDS, Audit
+from reference.audit.slips import SlipAudit
 
 
 def print_audit(audit: Audit, console: Console) -> None:
@@ -59,6 +60,27 @@ def print_causes(causes: CauseAudit, console: Console) -> None:
     )
     for mistake in causes.wrong + causes.left_out_wrong:
         console.print(f"[red]wrong cause[/] for {mistake}")
+
+
+def print_slips(audit: SlipAudit, console: Console) -> None:
+    """Print what students are told of slips that have no fingerprint, and those that are told nothing."""
+    for name, verdicts in (
+        ("slips in a style without fingerprints", audit.other_style),
+        ("those that are mistakes of the bank, whose fingerprints are left out, too", audit.left_out),
+        ("two slips at once", audit.pairs),
+    ):
+        n = max(1, sum(map(len, verdicts.values())))
+        shares = ", ".join(f"{len(ids) / n:.0%} {verdict}" for verdict, ids in verdicts.items())
+        console.print(f"{name}: {shares} of {n}")
+        for title, times in Counter(verdicts["wrong"]).most_common():
+            console.print(f"[red]wrong cause[/] for {escape(title)} ({times})")
+    console.print(
+        f"{audit.slips} slips: {len(audit.unseen)} are like the reference in all that is seen, {len(audit.unnoticed)} "
+        f"show something and lose nothing, {len(audit.silent)} have no sentence"
+    )
+    for name, titles in (("loses nothing", audit.unnoticed), ("no sentence", audit.silent)):
+        for title, times in Counter(titles).most_common():
+            console.print(f"{name}: {escape(title)} ({times})")
 
 
 def _print_matrix(audit: Audit, exercise: str, console: Console) -> None:

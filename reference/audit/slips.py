@@ -1,0 +1,174 @@
+"""Tests the diagnosis on what it has no fingerprints of: slips in another style, and two slips at once.
+
+A cause is right if it is what this slip is told as, in whatever style: in its own words, in those of the mistake of the
+bank that it is, or in those of another that shows exactly the same. With two slips at once, either may be told.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.checks.diagnosis import Fingerprints
+from autograder.checks.exercise import Exercise, Implementation, keep_random_state
+from autograder.checks.judge import judge
+from autograder.exercises import every_exercise
+from autograder.exercises.recorded import Expectation, known_from, recorded, trials
+from reference.audit.checks import Material
+from reference.bank import Mistake
+from reference.fingerprints import Book
+from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, told
+from reference.mutants.sources import REFERENCE, both
+from reference.record import new_books
+
+FRESH_SEEDS = 3
+SEED = 76
+
+
+@dataclass
+class SlipAudit:
+    """How slips are told that have no fingerprints, by verdict: "right", "wrong" (a false cause is named) or "none".
+
+    Attributes:
+        other_style: slips in a style without fingerprints.
+        left_out: those of them that are mistakes of the bank, whose own fingerprints are left out, too.
+        pairs: two slips at once.
+        unnoticed: slips that lose no points although they show something.
+        unseen: slips that are like the reference in all that is observed, on other seeds, too.
+        silent: slips that lose points and have no sentence, because the lesson has no word for what they are about.
+    """
+
+    other_style: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
+    left_out: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
+    pairs: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
+    slips: int = 0
+    unnoticed: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return dict(vars(self))
+
+
+def audit_slips(material: Material, most: int = 40, pairs: int = 500) -> SlipAudit:
+    """Audit `most` slips of each style but the reference, and of each cell its share of this many `pairs`."""
+    found, rng = SlipAudit(), random.Random(SEED)
+    cells = material.by_solution()
+    every = len({exercise.solution for exercise in every_exercise()})
+    for solution, exercises in cells.items():
+        cell = _Cell(solution, exercises, [m for m in material.mistakes if m.solution == solution])
+        cell.audit_styles(found, rng, most)
+        cell.audit_pairs(found, rng, pairs // every)
+        cell.audit_judgement(found, material)
+    return found
+
+
+class _Cell:
+    """A solution cell with its bank and its slips, all observed."""
+
+    def __init__(self, solution: str, exercises: Sequence[Exercise], mistakes: Iterable[Mistake]) -> None:
+        self._exercises = exercises
+        self._books: Mapping[str, Book] = new_books(solution)
+        self._bank = observe_bank(mistakes, self._books)
+        self._slips = observe_mutants(solution, self._books)
+        self._names = inherited(self._bank, self._slips)
+        shown: dict[tuple, set[str]] = defaultdict(set)
+        for one in (*self._bank, *self._slips):
+            for exercise, behaviour in one.behaviours.items():
+                shown[exercise, behaviour.key] |= {one.about.id, self._name(one)}
+        self._truths: dict[str, set[str]] = defaultdict(set)
+        for slip in self._slips:
+            for exercise, behaviour in slip.behaviours.items():
+                self._truths[slip.about.id] |= shown[exercise, behaviour.key] if behaviour.in_numbers else set()
+            self._truths[slip.about.id] |= {slip.about.id, self._name(slip)}
+
+    def audit_styles(self, found: SlipAudit, rng: random.Random, most: int) -> None:
+        """Tell slips of each style but the reference, with the fingerprints of the others."""
+        for style in dict.fromkeys(slip.mutant.style.id for slip in self._slips):
+            own = [slip for slip in self._slips if slip.mutant.style.id == style and self._is_told(slip)]
+            if style == REFERENCE:
+                continue
+            others = [slip for slip in self._slips if slip.mutant.style.id != style]
+            known = self._fingerprints(self._bank, others)
+            for slip in rng.sample(own, min(most, len(own))):
+                verdict = self._verdict(slip.mutant.implementation(), known, self._truths[slip.about.id])
+                found.other_style[verdict].append(self._title(slip))
+                if slip.about.id in self._names:
+                    rest = [one for one in self._bank if one.about.id != self._name(slip)]
+                    known_rest = self._fingerprints(rest, others)
+                    verdict = self._verdict(slip.mutant.implementation(), known_rest, self._truths[slip.about.id])
+                    found.left_out[verdict].append(self._title(slip))
+
+    def audit_pairs(self, found: SlipAudit, rng: random.Random, n: int) -> None:
+        """Tell `n` random pairs of slips in one style, with all fingerprints."""
+        known = self._fingerprints(self._bank, self._slips)
+        slips = [slip for slip in self._slips if self._is_told(slip)]
+        done = 0
+        while done < n:
+            one = rng.choice(slips)
+            other = rng.choice([slip for slip in slips if slip.mutant.style.id == one.mutant.style.id])
+            pair = both(one.mutant, other.mutant)
+            if pair is None or self._name(one) == self._name(other):
+                continue
+            try:
+                implementation = pair.implementation()
+            except (SyntaxError, ValueError, TypeError):
+                continue
+            done += 1
+            verdict = self._verdict(implementation, known, self._truths[one.about.id] | self._truths[other.about.id])
+            found.pairs[verdict].append(f"{self._title(one)} + {self._name(other)}")
+
+    def audit_judgement(self, found: SlipAudit, material: Material) -> None:
+        """Every slip loses points, or is like the reference on other seeds, too."""
+        fresh = {
+            e.id: [
+                x for seed in range(FRESH_SEEDS) for x in material.reference.expect(e, np.random.default_rng([3, seed]))
+            ]
+            for e in self._exercises
+        }
+        found.slips += len(self._slips)
+        for slip in self._slips:
+            if any(behaviour.fails for behaviour in slip.behaviours.values()):
+                found.silent += [] if self._is_told(slip) else [self._title(slip)]
+                continue
+            code = slip.mutant.implementation()
+            if all(self._result(e, code, fresh[e.id]).full for e in self._exercises):
+                shows = any(behaviour.shows for behaviour in slip.behaviours.values())
+                (found.unnoticed if shows else found.unseen).append(self._title(slip))
+
+    def _fingerprints(self, bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, Fingerprints]:
+        return {
+            name: known_from(book.to_bytes(told(name, bank, slips, self._names))) for name, book in self._books.items()
+        }
+
+    def _verdict(self, code: Implementation, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
+        causes = {
+            cause
+            for exercise in self._exercises
+            for item in self._result(exercise, code, recorded(exercise), known[exercise.id]).items
+            for cause in item.causes
+        }
+        return "none" if not causes else "right" if causes <= truths else "wrong"
+
+    def _result(
+        self, exercise: Exercise, code: Implementation, cases: Sequence[Expectation], known: Fingerprints | None = None
+    ) -> Any:
+        with keep_random_state():
+            seen = [exercise.observe(code, expectation.case) for expectation in cases]
+        return judge(exercise, trials(cases, seen), lambda: known or Fingerprints())
+
+    def _name(self, one: Observed) -> str:
+        return self._names[one.about.id].id if one.about.id in self._names else one.about.id
+
+    def _is_told(self, slip: Observed) -> bool:
+        shows = any(behaviour.fails for behaviour in slip.behaviours.values())
+        return shows and bool(slip.about.cause or slip.about.id in self._names)
+
+    def _title(self, slip: Observed) -> str:
+        return f"{slip.mutant.style.solution}, {slip.mutant.style.id}: {self._name(slip)}"

@@ -1,0 +1,142 @@
+"""Fingerprints of known mistakes: what they show on the public cases of one exercise, and which checks they fail."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.checks import encoding
+from autograder.checks.diagnosis import ANY, Place
+from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
+from autograder.checks.judge import FAILURES, judge
+from autograder.checks.sketches import (
+    END,
+    Sketch,
+    alike,
+    departures,
+    holds_numbers,
+    noise_between,
+    sketches_of,
+    without_numbers,
+)
+from autograder.exercises.recorded import recorded, trials
+from reference.bank import Variant
+
+TEXTS = ("id", "cause", "hint", "pair")
+
+SMALL = 1e-9
+"""Where right solutions differ, numbers below this are what rounding left of 0."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What an implementation shows on the public cases of an exercise.
+
+    Attributes:
+        shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
+        fails: the checks that it fails.
+        in_numbers: whether it departs from the reference in more than words and exceptions.
+    """
+
+    shows: dict[Place, int]
+    fails: tuple[str, ...]
+    in_numbers: bool
+
+    @property
+    def key(self) -> tuple[tuple[Place, int], ...]:
+        """The same for all implementations that show the same."""
+        return tuple(sorted(self.shows.items()))
+
+
+class Book:
+    """The fingerprints of known mistakes in `exercise`.
+
+    Args:
+        right: right solutions; what they differ in is rounding noise.
+    """
+
+    def __init__(self, exercise: Exercise, right: Iterable[Variant] = ()) -> None:
+        self._exercise = exercise
+        self._expected = sketches_of(expectation.expected for expectation in recorded(exercise))
+        self._noise = self._noise_of(sketches_of(self._look_at(variant.implementation)) for variant in right)
+        self._pools: dict[Place, list[Sketch]] = {}
+
+    def observe(self, implementation: Implementation, steady: bool = False) -> Behaviour:
+        """The behaviour of `implementation`; one that is not known to be `steady` is looked at twice."""
+        seen = self._look_at(implementation)
+        departed = departures(sketches_of(seen), self._expected, self._noise)
+        if not any(departed):
+            return Behaviour({}, (), in_numbers=False)
+        result = judge(self._exercise, trials(recorded(self._exercise), seen))
+        again = departed if steady else sketches_of(self._look_at(implementation))
+        shows = {
+            (case, key): self._number((case, key), value, again[case].get(key, again[case].get(END)))
+            for case, here in enumerate(departed)
+            for key, value in here.items()
+        }
+        fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
+        return Behaviour(shows, fails, any(holds_numbers(value) for here in departed for value in here.values()))
+
+    def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
+        """What `autograder.exercises.recorded.known_mistakes` reads.
+
+        Args:
+            told: texts, and the behaviour that they are told of. What shows nothing on the public cases is left out.
+            made_of: a digest of the sources.
+        """
+        rows = [(cause, behaviour) for cause, behaviour in told if behaviour.shows]
+        places = sorted({place for _cause, behaviour in rows for place in behaviour.shows})
+        pools = [self._pools.get(place, []) for place in places]
+        shows = np.full((len(rows), len(places)), -1, dtype=np.int16)
+        for row, (_cause, behaviour) in enumerate(rows):
+            for column, place in enumerate(places):
+                shows[row, column] = behaviour.shows.get(place, -1)
+        split = [without_numbers(sketch) for pool in pools for sketch in pool]
+        forms = {json.dumps(form): form for form, _numbers in split}
+        numbers = np.array([row for _form, numbers in split for row in numbers]).reshape(-1, 3)
+        texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
+        data = {
+            "made_of": made_of,
+            "causes": list(texts.values()),
+            "cause_of": [list(texts).index(cause.id) for cause, _behaviour in rows],
+            "fails": [list(behaviour.fails) for _cause, behaviour in rows],
+            "places": [list(place) for place in places],
+            "pool_sizes": [len(pool) for pool in pools],
+            "forms": list(forms.values()),
+            "form_of": np.array([list(forms).index(json.dumps(form)) for form, _numbers in split], dtype=np.int32),
+            "sizes": numbers[:, 0].copy(),
+            "projections": numbers[:, 1:].astype(np.float32),
+            "shows": shows,
+            "noise": [[case, key, size] for (case, key), size in self._noise.items()],
+        }
+        return zlib.compress(encoding.pack(data), 9)
+
+    def _look_at(self, implementation: Implementation) -> list[Observation]:
+        with keep_random_state():
+            return [self._exercise.observe(implementation, e.case) for e in recorded(self._exercise)]
+
+    def _number(self, place: Place, value: Sketch, again: Sketch) -> int:
+        """The number of a sketch in the pool of its place."""
+        if not alike(value, again):
+            return ANY
+        pool = self._pools.setdefault(place, [])
+        for number, other in enumerate(pool):
+            if alike(value, other):
+                return number
+        pool.append(value)
+        return len(pool) - 1
+
+    def _noise_of(self, right: Iterable[list[dict[str, Sketch]]]) -> dict[Place, float]:
+        noise: dict[Place, float] = {}
+        for sketches in right:
+            for case, (one, other) in enumerate(zip(sketches, self._expected, strict=True)):
+                for key in one.keys() & other.keys():
+                    size = noise_between(one[key], other[key])
+                    if 0 < size < SMALL:
+                        noise[case, key] = max(noise.get((case, key), 0.0), 10 * size)
+        return noise

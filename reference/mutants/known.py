@@ -1,0 +1,124 @@
+"""Which slips students are told of, and as what.
+
+A slip is told in the words of the bank if it is made elsewhere in the way that gives a mistake of the bank in one of
+the styles, and else in its own words. Slips that show the same are told only if they are of one kind; a fingerprint
+without words stands for the others, so that no worse explanation takes their place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from autograder.checks.diagnosis import MAX_CAUSES
+from reference.bank import Mistake
+from reference.fingerprints import Behaviour, Book
+from reference.mutants.sources import REFERENCE, Mutant, mutants, styles
+from reference.mutants.words import OPPOSITE, Words, words_of
+
+NOTHING = Words("", "")
+"""What is told of slips that show the same and are of several kinds."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A slip or a mistake of the bank, and its behaviour in each exercise of its cell."""
+
+    about: Words | Mistake
+    behaviours: Mapping[str, Behaviour]
+    mutant: Mutant | None = None
+
+    @property
+    def says_much(self) -> bool:
+        """Whether it shows more than exceptions, as code without a guard may do."""
+        return self.about.family == "never-true" or any(b.in_numbers for b in self.behaviours.values())
+
+    @property
+    def keys(self) -> tuple:
+        """The same for all that show the same in all exercises."""
+        return tuple(behaviour.key for behaviour in self.behaviours.values())
+
+
+def observe_bank(mistakes: Iterable[Mistake], books: Mapping[str, Book]) -> list[Observed]:
+    """The mistakes with a cause to tell; `books` are those of one cell, by exercise."""
+    return [
+        Observed(mistake, {name: book.observe(mistake.implementation) for name, book in books.items()})
+        for mistake in mistakes
+        if mistake.cause
+    ]
+
+
+def observe_mutants(solution: str, books: Mapping[str, Book]) -> list[Observed]:
+    """All slips in all styles of a cell."""
+    return [
+        Observed(
+            words_of(solution, mutant.change), {n: book.observe(code, steady) for n, book in books.items()}, mutant
+        )
+        for style in styles(solution)
+        for mutant in mutants(style)
+        for code, steady in [(mutant.implementation(), mutant.change.operator != "unseeded")]
+    ]
+
+
+def inherited(bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, Mistake]:
+    """By the id of a slip's words, the mistake of the bank that it is wherever it is made in the reference.
+
+    What cannot be made there is looked for in the other styles. A condition is no mistake of the bank that others make,
+    too: where nothing happens, this may have many reasons.
+    """
+    by_keys: dict[tuple, set[str]] = defaultdict(set)
+    for known in bank:
+        if not known.about.pair:
+            by_keys[known.keys].add(known.about.id)
+    groups: dict[str, dict[str, list[Observed]]] = defaultdict(lambda: defaultdict(list))
+    for slip in slips:
+        if any(behaviour.shows for behaviour in slip.behaviours.values()):
+            groups[slip.about.id][slip.mutant.style.id].append(slip)
+    found: dict[str, set[str]] = {}
+    families: dict[str, set[str]] = defaultdict(set)
+    for id, by_style in groups.items():
+        asked = [by_style[REFERENCE]] if REFERENCE in by_style else list(by_style.values())
+        same = [ids for group in asked if (ids := _same_everywhere(group, by_keys))]
+        found[id] = set.intersection(*same) if same else set()
+        for mistake in found[id]:
+            families[mistake].add(asked[0][0].about.family)
+    mistakes = {known.about.id: known.about for known in bank}
+    family = {slip.about.id: slip.about.family for slip in slips}
+    return {
+        id: mistakes[min(ids)]
+        for id, ids in found.items()
+        if ids and (family[id] not in OPPOSITE or families[min(ids)] <= {family[id]})
+    }
+
+
+def _same_everywhere(group: Sequence[Observed], by_keys: Mapping[tuple, set[str]]) -> set[str]:
+    """The mistakes that show what all slips of `group` show."""
+    return set.intersection(*(by_keys.get(slip.keys, set()) if slip.says_much else set() for slip in group))
+
+
+def told(
+    exercise: str, bank: Sequence[Observed], slips: Sequence[Observed], names: Mapping[str, Mistake]
+) -> list[tuple[Words | Mistake, Behaviour]]:
+    """What is told in `exercise`, with the behaviour that shows it; `names` are `inherited`."""
+    rows = [(known.about, known.behaviours[exercise]) for known in bank]
+    covered = {behaviour.key for _about, behaviour in rows}
+    groups: dict[tuple, list[Observed]] = defaultdict(list)
+    for slip in slips:
+        behaviour = slip.behaviours[exercise]
+        if behaviour.shows and behaviour.key not in covered and (behaviour.in_numbers or slip.about.id in names):
+            groups[behaviour.key].append(slip)
+    for group in groups.values():
+        behaviour = group[0].behaviours[exercise]
+        rows += [(about, behaviour) for about in _said(group, names)]
+    return rows
+
+
+def _said(group: Sequence[Observed], names: Mapping[str, Mistake]) -> Collection[Words | Mistake]:
+    """What is told of slips that show the same."""
+    abouts = {about.id: about for slip in group for about in [names.get(slip.about.id, slip.about)] if about.cause}
+    hand_written = [about for about in abouts.values() if isinstance(about, Mistake)]
+    of_one_kind = len({slip.about.family for slip in group}) == 1
+    if hand_written and (of_one_kind or len(abouts) == 1):
+        return hand_written if len(hand_written) <= MAX_CAUSES else [NOTHING]
+    return list(abouts.values()) if of_one_kind and 0 < len(abouts) <= MAX_CAUSES else [NOTHING]
