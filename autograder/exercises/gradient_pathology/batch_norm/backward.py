@@ -284,7 +284,13 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
             unwritten=True,
         )
     for gradient in GRADIENTS:
-        _judge(gradient, case, seen, [expected if right else {gradient: seen[f"numerical {gradient}"]}])
+        if right:
+            _judge(gradient, case, seen, [expected])
+        else:
+            own = [{gradient: seen[f"numerical {gradient}"]}]
+            in_words(
+                lambda: _("Small steps of your own forward show another gradient."), _judge, gradient, case, seen, own
+            )
 
 
 def _normalises(case: Backward, seen: Observation, expected: Observation) -> bool:

@@ -21,6 +21,8 @@ def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -
     try:
         judge(*args)
     except Failed as failed:
+        if failed.unwritten:
+            raise
         raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
 
 
