@@ -51,6 +51,7 @@ DEEPEST = 0.5
 _MONOSPACE = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 """Fonts with clear shades. In a Japanese page, `monospace` alone is often one that draws them as hatches."""
 
+_TINT = "rgba(128, 128, 128, 0.1)"
 _GREY_LINE = "rgba(128, 128, 128, 0.5)"
 _LINE = f"var(--jp-border-color1, var(--vscode-panel-border, {_GREY_LINE}))"
 _PRINTED = f"margin: 2px 0 2px 12px; white-space: pre-wrap; background: transparent; font-family: {_MONOSPACE}"
@@ -168,19 +169,22 @@ def _told(item: Item, first: bool = False) -> str:
 
 
 def _box(body: str) -> str:
-    style = f"border: 1px solid {_LINE}; border-radius: 6px; padding: 4px 12px; margin: 6px 0; overflow-wrap: anywhere"
+    # Feedback pages keep no borders, so that the ground alone must show it there.
+    edge = f"border: 1px solid {_LINE}; border-radius: 6px; overflow-wrap: anywhere"
+    style = f"background: {_TINT}; padding: 4px 12px; margin: 6px 0; {edge}"
     return f'<div style="{style}">{body}</div>'
 
 
 def _folded(line: str, body: str) -> str:
     style = "margin: 2px 0 6px 16px; overflow-wrap: anywhere"
-    return f'<details><summary style="line-height: 1.8">{line}</summary><div style="{style}">{body}</div></details>'
+    head = "display: list-item; line-height: 1.8"  # Bootstrap, on feedback pages, would leave out the triangle
+    return f'<details><summary style="{head}">{line}</summary><div style="{style}">{body}</div></details>'
 
 
 def _list(entries: Iterable[str]) -> str:
-    style = f"border-top: 1px solid {_LINE}; padding: 3px 0; margin: 0; line-height: 1.8"
+    style = f"display: block; border-top: 1px solid {_LINE}; padding: 3px 0; margin: 0; line-height: 1.8"
     body = "".join(f'<li style="{style}">{entry}</li>' for entry in entries)
-    return f'<ul style="list-style: none; padding: 0; margin: 4px 0">{body}</ul>'
+    return f'<ul style="padding: 0; margin: 4px 0">{body}</ul>'
 
 
 def _picture(rows: tuple[str, ...]) -> str:
