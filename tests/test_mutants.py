@@ -6,11 +6,14 @@ import tomllib
 
 import numpy as np
 import pytest
+from conftest import COURSE
 
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import judge
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import known_mistakes, recorded, trials
+from reference.audit.checks import Material
+from reference.audit.slips import audit_slips
 from reference.bank import FOLDER
 from reference.mutants import operators
 from reference.mutants.operators import OPERATORS, Place, called, name_of
@@ -139,3 +142,13 @@ def test_one_slip_is_told_alike_in_all_styles():
 def test_an_implementation_is_what_its_cell_defines():
     slip = next(mutants(styles("gradient_profile")[1]))
     assert isinstance(slip.implementation(), Implementation) and callable(slip.implementation().gradient_slope)
+
+
+def test_the_audit_counts_what_is_told_of_slips_without_fingerprints():
+    found = audit_slips(Material(COURSE, ["gradient_profile"]), most=2, pairs=10)
+    others = len(quantities("gradient_profile")["styles"])
+    assert sum(map(len, found.other_style.values())) == 2 * others
+    assert sum(map(len, found.pairs.values())) == 10 // len(SOLUTIONS)
+    assert len(found.other_style["right"]) > len(found.other_style["wrong"])
+    assert found.slips == sum(len(list(mutants(style))) for style in styles("gradient_profile"))
+    assert not found.unnoticed and len(found.unseen) < found.slips / 10

@@ -8,20 +8,23 @@ seeds, so chance agreement on the public cases shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from autograder.checks.diagnosis import Fingerprints
-from autograder.checks.exercise import Check, Exercise, Observation
+from autograder.checks.exercise import Check, Exercise, Implementation, Observation
 from autograder.checks.judge import falls_short, judge
 from autograder.checks.sketches import Sketches, alike, departures, sketches_of
 from autograder.exercises.recorded import Expectation, known_mistakes, recorded, trials
 from autograder.grading.reference import Reference
 from reference.audit.checks import Material
 from reference.bank import Mistake
+from reference.mutants.sources import mutants, styles
+from reference.mutants.words import words_of
 
 FRESH_SEEDS = 3
 """The number of other draws of cases on which a named cause must be true."""
@@ -59,6 +62,7 @@ def audit_causes(material: Material) -> CauseAudit:
     """Diagnose every mistake that has a cause to tell, with its own fingerprint and without it."""
     found = CauseAudit()
     mistakes = {mistake.id: mistake for mistake in material.mistakes if mistake.cause}
+    codes = {solution: codes_of(solution, mistakes.values()) for solution in material.by_solution()}
     views = {
         solution: [_View(exercise, material.reference) for exercise in exercises]
         for solution, exercises in material.by_solution().items()
@@ -67,10 +71,25 @@ def audit_causes(material: Material) -> CauseAudit:
         for left_out in (False,) if mistake.pair else (False, True):
             verdicts: set[str] = set()
             for view in views[mistake.solution]:
-                verdicts |= set(view.verdicts(mistake, mistakes, left_out))
+                verdicts |= set(view.verdicts(mistake, codes[mistake.solution], left_out))
             verdict = "wrong" if "wrong" in verdicts else "right" if "right" in verdicts else "none"
             getattr(found, f"left_out_{verdict}" if left_out else verdict).append(mistake.id)
     return found
+
+
+Codes = Mapping[str, Sequence[Callable[[], Implementation]]]
+"""By the id of a cause, what makes the implementations that it is told of."""
+
+
+def codes_of(solution: str, mistakes: Iterable[Mistake]) -> Codes:
+    """The codes of a cell's mistakes and slips."""
+    codes: dict[str, list[Callable[[], Implementation]]] = defaultdict(list)
+    for mistake in mistakes:
+        codes[mistake.id].append(lambda mistake=mistake: mistake.implementation)
+    for style in styles(solution):
+        for slip in mutants(style):
+            codes[words_of(solution, slip.change).id].append(slip.implementation)
+    return codes
 
 
 class _View:
@@ -87,36 +106,44 @@ class _View:
         ]
         self._public, self._fresh = public, fresh
         self._right = {fresh: sketches_of(e.expected for e in self._cases(fresh)) for fresh in (False, True)}
-        self._seen: dict[tuple[str, bool], tuple[list[Observation], Sketches]] = {}
+        self._seen: dict[tuple[str, int, bool], tuple[list[Observation], Sketches]] = {}
 
     def _cases(self, fresh: bool) -> list[Expectation]:
         return self._fresh if fresh else self._public
 
-    def verdicts(self, mistake: Mistake, mistakes: dict[str, Mistake], left_out: bool) -> Iterable[str]:
+    def verdicts(self, mistake: Mistake, codes: Codes, left_out: bool) -> Iterable[str]:
         """ "right", "wrong" or "none" for every failing check that `mistake` names."""
-        seen, _departed = self._observe(mistake)
+        seen, _departed = self._observe(mistake.id, 0, codes)
         known = without(self._bank, mistake.id) if left_out else self._bank
         result = judge(self._exercise, trials(self._public, seen), lambda: known)
         for check, item in zip(self._exercise.checks, result.items, strict=True):
             if f"{self._exercise.id}.{check.id}" not in mistake.fails:
                 continue
             true = mistake.id in item.causes
-            true = true or any(self._holds(mistakes[cause], mistake, check) for cause in item.causes)
+            true = true or any(self._holds(cause, mistake.id, check, codes) for cause in item.causes)
             yield "none" if not item.causes else "right" if true else "wrong"
 
-    def _holds(self, cause: Mistake, mistake: Mistake, check: Check) -> bool:
-        """Whether both agree on the fresh cases in all values that `check` reads, or in all that `cause` shows."""
-        seen, departed = self._observe(mistake, fresh=True)
-        _seen, other = self._observe(cause, fresh=True)
-        reads, shown = reads_of(check, self._fresh, seen), [set(here) for here in other]
-        return agree(reads, departed, other) or agree(shown, departed, other)
+    def _holds(self, cause: str, mistake: str, check: Check, codes: Codes) -> bool:
+        """Whether `mistake` and a code that `cause` is told of agree on the fresh cases, in all values that `check`
+        reads or in all that the cause's code shows."""
+        seen, departed = self._observe(mistake, 0, codes, fresh=True)
+        reads = reads_of(check, self._fresh, seen)
+        for number in range(len(codes[cause])):
+            _seen, other = self._observe(cause, number, codes, fresh=True)
+            if agree(reads, departed, other) or agree([set(here) for here in other], departed, other):
+                return True
+        return False
 
-    def _observe(self, mistake: Mistake, fresh: bool = False) -> tuple[list[Observation], Sketches]:
+    def _observe(
+        self, cause: str, number: int, codes: Codes, fresh: bool = False
+    ) -> tuple[list[Observation], Sketches]:
         """Observe once, on fresh cases on demand: most mistakes get their own name or no cause."""
-        if (mistake.id, fresh) not in self._seen:
-            seen = [self._exercise.observe(mistake.implementation, e.case) for e in self._cases(fresh)]
-            self._seen[mistake.id, fresh] = seen, departures(sketches_of(seen), self._right[fresh])
-        return self._seen[mistake.id, fresh]
+        key = cause, number, fresh
+        if key not in self._seen:
+            implementation = codes[cause][number]()
+            seen = [self._exercise.observe(implementation, e.case) for e in self._cases(fresh)]
+            self._seen[key] = seen, departures(sketches_of(seen), self._right[fresh])
+        return self._seen[key]
 
 
 def without(known: Fingerprints, id: str) -> Fingerprints:

@@ -165,7 +165,7 @@ depth_study = Exercise(
     title="A study of depth",
     example=lambda case: {
         "depths": case.depths,
-        "build_network": lambda depth, rng=None: network(case, depth),
+        "build_network": lambda depth, rng=None: case.build(depth),
         "X": case.X,
         "t": case.t,
         **case.settings,
