@@ -686,8 +686,8 @@ WORDS = {
     ),
     "eps taken off": (
         COMPACT,
-        {ROOT: "np.sqrt(var - self.eps / 4)"},
-        f"forward(x) is ({X}) / sqrt(x.var(axis=0) - 0.25 * eps)",
+        {ROOT: "np.sqrt(var - self.eps / 20)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) - 0.05 * eps)",
     ),
     "an own eps in prediction": (
         STAGED,

@@ -111,7 +111,7 @@ def divisor_in_words(
         ):
             added = _added(root**power, np.broadcast_to(value, root.shape), eps, len(x), power * tolerance)
             if added is not None and (root > 0).all():
-                inner = base + added
+                inner = base + added.replace("+ -", "- ")
                 brackets = "sqrt({})" if power == 2 else "({})" if re.search(" [-+/] ", inner) else "{}"
                 return " / " + brackets.format(inner)
     return None
