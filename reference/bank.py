@@ -132,16 +132,26 @@ def edited(solution: str, edit: Mapping[str, str], code: str) -> str:
     return text
 
 
+def slip(cell: str, edit: Mapping[str, str]) -> Implementation:
+    """The solution of `cell` with other text in some places."""
+    (path,) = FOLDER.glob(f"*/{cell}/solution.py")
+    return _run(edited(path.read_text(encoding="utf-8"), edit, ""), cell)
+
+
 def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
     """(id, solution cell, implementation, the rest of its entry) of all that are edits of a solution."""
     for path in sorted(FOLDER.glob("*/*/*.toml")):
         solution = path.with_name("solution.py").read_text(encoding="utf-8")
         for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
-                namespace: dict[str, Any] = {}
                 text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
-                exec(compile(text, f"<{id}>", "exec"), namespace)
-                yield id, path.parent.name, Implementation(namespace), entry
+                yield id, path.parent.name, _run(text, id), entry
+
+
+def _run(text: str, name: str) -> Implementation:
+    namespace: dict[str, Any] = {}
+    exec(compile(text, f"<{name}>", "exec"), namespace)
+    return Implementation(namespace)
 
 
 def _modules(name: str) -> list[Any]:

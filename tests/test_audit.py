@@ -21,7 +21,6 @@ from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.gradient_pathology.clip_gradients.mistakes import clip
-from reference.gradient_pathology.depth_study.mistakes import study
 from reference.mutants.known import observe_bank
 from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
@@ -136,10 +135,8 @@ def test_another_coefficient_beside_wrong_gradients_hides_no_cause():
 
 
 def test_what_is_drawn_without_the_seed_is_told_although_it_never_shows_the_same():
-    def unseeded(depths, build_network, *args, **settings):
-        return study(depths, lambda depth, rng: build_network(depth, np.random.default_rng()), *args, **settings)
-
-    assert told("depth_study", unseeded) == {"seed": ("depth-unseeded",)}
+    unseeded = bank.slip("depth_study", {"depth, np.random.default_rng(seed)": "depth, np.random.default_rng()"})
+    assert told("depth_study", unseeded.depth_study) == {"seed": ("depth-unseeded",)}
 
 
 def test_a_mistake_that_starts_alike_and_goes_on_otherwise_is_not_the_cause():

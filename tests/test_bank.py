@@ -13,7 +13,6 @@ from autograder.exercises.recorded import trials
 from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.gradient_pathology.clip_gradients.mistakes import clip
-from reference.gradient_pathology.depth_study.mistakes import study
 from reference.gradient_pathology.gradient_monitor.mistakes import Steps
 from reference.gradient_pathology.gradient_profile.mistakes import slope
 
@@ -28,7 +27,6 @@ BUILT = [
 BASES = {
     "batch_norm": Staged,
     "clip_gradients": clip,
-    "depth_study": study,
     "gradient_monitor": Steps,
     "gradient_profile": slope,
 }
