@@ -13,8 +13,6 @@ from autograder.exercises.recorded import trials
 from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.gradient_pathology.clip_gradients.mistakes import clip
-from reference.gradient_pathology.gradient_monitor.mistakes import Steps
-from reference.gradient_pathology.gradient_profile.mistakes import slope
 
 EXERCISES = every_exercise()
 BUILT = [
@@ -27,8 +25,6 @@ BUILT = [
 BASES = {
     "batch_norm": Staged,
     "clip_gradients": clip,
-    "gradient_monitor": Steps,
-    "gradient_profile": slope,
 }
 
 
