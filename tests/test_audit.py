@@ -18,9 +18,9 @@ from autograder.checks.exercise import Exercise, Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, recorded, trials
+from reference import bank
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
 from reference.gradient_pathology.batch_norm.mistakes import Staged
-from reference.gradient_pathology.clip_gradients.mistakes import clip
 from reference.mutants.known import observe_bank
 from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
@@ -120,14 +120,18 @@ def test_a_freedom_that_is_granted_hides_no_mistake_beside_it(monkeypatch, mater
     mistakes = [mistake for mistake in material.mistakes if mistake.solution == "clip_gradients" and not mistake.pair]
     exact = {mistake.id: told("clip_gradients", mistake.implementation.clip_gradients) for mistake in mistakes}
     assert sum(map(bool, exact.values())) == len(mistakes)
-    monkeypatch.setitem(clip.__kwdefaults__, "factor", lambda total, limit: limit / (total + 1e-6))
-    assert {m.id: told("clip_gradients", m.implementation.clip_gradients) for m in mistakes} == exact
+    edited, free = bank.edited, ("max_norm / total_norm", "max_norm / (total_norm + 1e-6)")
+    monkeypatch.setattr(bank, "edited", lambda *arguments: edited(*arguments).replace(*free))
+    again = {m.id: m.implementation.clip_gradients for m in bank.mistakes() if m.id in exact}
+    assert {id: told("clip_gradients", clip_gradients) for id, clip_gradients in again.items()} == exact
 
 
 def test_another_coefficient_beside_wrong_gradients_hides_no_cause():
+    right, idle = (bank.slip("clip_gradients", edit).clip_gradients for edit in ({}, {"g *= clip_coef": "pass"}))
+
     def per_layer(layers, max_norm=1.0):
-        total, coefficient = clip(layers, max_norm, scale=lambda gradients, factor: None)
-        norms = [clip([layer], max_norm)[0] for layer in layers]
+        total, coefficient = idle(layers, max_norm)
+        norms = [right([layer], max_norm)[0] for layer in layers]
         return total, min(coefficient, 1 / max(norms, default=1.0))
 
     causes = told("clip_gradients", per_layer)

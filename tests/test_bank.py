@@ -12,7 +12,6 @@ from autograder.exercises import every_exercise
 from autograder.exercises.recorded import trials
 from reference import bank
 from reference.gradient_pathology.batch_norm.mistakes import Staged
-from reference.gradient_pathology.clip_gradients.mistakes import clip
 
 EXERCISES = every_exercise()
 BUILT = [
@@ -24,7 +23,6 @@ BUILT = [
 
 BASES = {
     "batch_norm": Staged,
-    "clip_gradients": clip,
 }
 
 
