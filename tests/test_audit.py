@@ -8,7 +8,6 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from conftest import COURSE, EXERCISES
 
@@ -20,7 +19,6 @@ from autograder.checks.sketches import PROJECTIONS, departures, noise_between, s
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, recorded, trials
 from reference import bank
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
-from reference.gradient_pathology.batch_norm.mistakes import Staged
 from reference.mutants.known import observe_bank
 from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
@@ -146,35 +144,22 @@ def test_what_is_drawn_without_the_seed_is_told_although_it_never_shows_the_same
 def test_a_mistake_that_starts_alike_and_goes_on_otherwise_is_not_the_cause():
     """A variance that starts at 0 is after one batch what it is if it were blended with the old mean."""
 
-    class ZeroStart(Staged):
-        def __init__(self, n_features, eps=1e-5, momentum=0.9):
-            super().__init__(n_features, eps, momentum)
-            self.running_var = np.zeros(n_features)
-
-    causes = told("batch_norm_inference", ZeroStart)
+    zero_start = bank.slip("batch_norm", {"self.running_var = np.ones": "self.running_var = np.zeros"})
+    causes = told("batch_norm_inference", zero_start.BatchNorm)
     assert "running-variance-from-running-mean" not in causes["running_statistics"]
 
 
 def test_a_cause_that_fails_a_check_which_passes_is_not_said():
     """Batch statistics in prediction agree with an inverted flag there, but training is right."""
 
-    class NoInference(Staged):
-        def is_training(self):
-            return True
-
-    causes = told("batch_norm_inference", NoInference)
+    always = {"if self.training:": "if True:", '"training": self.training': '"training": True'}
+    causes = told("batch_norm_inference", bank.slip("batch_norm", always).BatchNorm)
     assert all("training-flag-inverted" not in named for named in causes.values())
 
 
 def test_two_mistakes_at_once_get_a_cause_each():
-    class Two(Staged):
-        def dbeta(self, dout):
-            return dout.mean(axis=0)
-
-        def mean_path(self, dx_hat):
-            return 0.0
-
-    causes = told("batch_norm_backward", Two)
+    two = bank.slip("batch_norm", {"dout.sum(axis=0)": "dout.mean(axis=0)", " - dx_hat.mean(axis=0)": ""})
+    causes = told("batch_norm_backward", two.BatchNorm)
     assert causes["dbeta"] == ("dbeta-averaged",)
     assert causes["dx_through_mean"] == ("mean-path-missing",)
 
