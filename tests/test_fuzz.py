@@ -483,6 +483,15 @@ def test_observations_of_garbage_are_judged_and_earn_nothing(exercise, data):
     assert judge_and_report(exercise, expected, seen).score == 0
 
 
+@pytest.mark.parametrize("key", [10**6, 2**62, -1, "deep", None, 0.5])
+def test_a_depth_that_was_forged_is_no_end_of_work(key):
+    (exercise,) = (exercise for exercise in EXERCISES if exercise.id == "depth_study")
+    expected = recorded(exercise)
+    forged = [{"states": {key: np.ones((2, 2, 3))}, "result": {d: {} for d in e.case.depths}} for e in expected]
+    seen = [Observation(e.expected.values | values) for e, values in zip(expected, forged, strict=True)]
+    judge_and_report(exercise, expected, seen)
+
+
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 @fuzz(120)
 @given(st.data())

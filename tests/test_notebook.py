@@ -3,6 +3,7 @@
 import contextlib
 import linecache
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from conftest import EXERCISES, UNBIASED, namespace_of
 from IPython.core.interactiveshell import InteractiveShell
 
 import autograder
-from autograder.checks.exercise import MOST_PRINTED
+from autograder.checks import encoding
+from autograder.checks.exercise import MOST_LINES, MOST_PRINTED, Implementation, Observation
+from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
+from autograder.exercises.recorded import recorded, trials
 from autograder.layers import Layer
 from autograder.locale import speaking
 from autograder.sandbox.limits import Limits, time_limit
@@ -367,6 +371,25 @@ def test_a_long_line_is_cut():
     source = "def clip_gradients(layers, max_norm=1.0):\n    print('x' * 10**6)\n    return 0.0, 1.0"
     report = check_in(from_a_cell(source), "clip_gradients")
     assert len(report.result.items[0].printed) == MOST_PRINTED + len("\n...")
+
+
+def test_what_was_printed_comes_through_the_wire_as_bounded_text():
+    data = encoding.unpack(encoding.pack(Observation({"y": 1.0}, printed="a\nb").to_data()))
+    assert Observation.from_data(data).printed == "a\nb"
+    long = Observation.from_data({"values": {}, "stopped": None, "printed": "line\n" * 10**5}).printed
+    assert long == "line\n" * MOST_LINES + "..."
+    with pytest.raises(ValueError, match="not an observation"):
+        Observation.from_data({"values": {}, "stopped": None, "printed": ["a"]})
+
+
+def test_prints_of_hidden_cases_are_not_shown(reference):
+    wanted = next(exercise for exercise in EXERCISES if exercise.id == "clip_gradients")
+    names = from_a_cell("def clip_gradients(layers, max_norm=1.0):\n    print(max_norm)\n    return 0.0, 1.0")
+    hidden = [replace(e, public=False) for e in recorded(wanted)]
+    seen = [wanted.observe(Implementation(names), e.case) for e in hidden]
+    assert all(observation.printed for observation in seen)
+    result = judge(wanted, trials(hidden, seen))
+    assert not any(item.printed or item.case is not None for item in result.items)
 
 
 def test_an_example_is_the_input_of_the_check_that_the_card_begins_with(reference):

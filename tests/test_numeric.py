@@ -295,7 +295,9 @@ def test_every_element_is_said_of_all_and_no_fewer():
         (1.0, -0.0, "y is 1, but 0 was expected."),
         (1 + 2e-5, 1.0, "y is 1.00002, but 1 was expected."),
         (1 + 2e-9, 1.0, None),
-        (np.nan, np.nan, "y is nan; it contains NaN."),
+        (np.nan, np.nan, "y is nan."),
+        (np.nan, 0.1234567891, "y is nan, but 0.123457 was expected."),
+        (np.inf, 2.0, "y is inf, but 2 was expected."),
     ],
 )
 def test_two_numbers_can_be_told_apart_or_are_not_compared(got, expected, words):

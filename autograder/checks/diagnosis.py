@@ -88,7 +88,7 @@ class Diagnosis:
         self._covered = sum(map(len, departed)) == self._departs.sum()
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
-        for p in np.flatnonzero(self._departs):
+        for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
@@ -108,7 +108,7 @@ class Diagnosis:
         everything = self._places(asked) | self._places(reads)
         for read in reads:
             alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
-            found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1))
+            found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
             best = self._whole(found)
             if not best:
                 found = [m for m in found if self._words.fit(self._agrees[m], alike_here[m] & self._telling)]

@@ -212,7 +212,7 @@ def _told_apart(got: float, expected: float) -> tuple[str, str]:
     for digits in (6, 10, 17):
         # + 0.0: of two zeros one may be negative.
         one, other = f"{got + 0.0:.{digits}g}", f"{expected + 0.0:.{digits}g}"
-        if one != other and (digits > 6 or abs(got - expected) > 1e-3 * abs(expected)):
+        if one != other and (digits > 6 or not abs(got - expected) <= 1e-3 * abs(expected)):
             break
     return one, other
 

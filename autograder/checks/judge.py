@@ -164,7 +164,7 @@ def _inputs(case: Any) -> list[Sketch]:
     return [sketch(value) for value in given]
 
 
-def _cause_in_words(causes: list[Cause]) -> dict[str, str]:
+def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
     if not causes:
         return {}
     likely = alternatives(cause.cause[current_language()] for cause in causes)

@@ -169,9 +169,9 @@ def _some(wrong: np.ndarray, axis: int) -> list[int]:
 @np.errstate(all="ignore")
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
     """Words for a pattern that explains the error; "" if there is none."""
-    if np.isnan(got).any():
+    if got.size > 1 and np.isnan(got).any():
         return _("it contains NaN")
-    if np.isinf(got).any():
+    if got.size > 1 and np.isinf(got).any():
         return _("it contains infinite values")
 
     def explains(candidate: np.ndarray) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from autograder.checks.judge import alternatives
@@ -31,7 +31,7 @@ def causes_in_words(exercise_id: str, causes: Iterable[str]) -> str:
 
 
 @cache
-def _titles(exercise_id: str) -> dict[str, dict[str, str]]:
+def _titles(exercise_id: str) -> dict[str, Mapping[str, str]]:
     try:
         return {known.id: known.cause for known in known_mistakes(exercise(exercise_id)).causes}
     except (UnknownExercise, FileNotFoundError):  # an older kit's

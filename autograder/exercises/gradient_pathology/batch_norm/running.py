@@ -57,11 +57,14 @@ def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> lis
 
 def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.ndarray] | None:
     """The running statistic after each batch, if it is one finite number for each column."""
-    after = [numbers(seen[f"{name} of batch {i}"]) for i in range(len(case.training))]
     shape = (case.prediction["x"].shape[1],)
-    if any(value is None or value.shape != shape or value.dtype.kind not in "iuf" for value in after):
-        return None
-    return after if np.isfinite(after).all() else None
+    after = []
+    for i in range(len(case.training)):
+        value = numbers(seen[f"{name} of batch {i}"])
+        if value is None or value.shape != shape or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+            return None
+        after.append(value)
+    return after
 
 
 def rule_in_words(name: str, case: Inference, seen: Observation) -> str:

@@ -92,8 +92,8 @@ def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, trainin
         layer = new_layer(implementation, case, x.shape[1], training)
         return np.array(alone(run_forward(layer, batch, x))[0], dtype=float)
 
-    rows = [attempt(first_row, others) for others in (1.0, 2.0)]
-    return all(isinstance(row, np.ndarray) for row in rows) and not np.array_equal(*rows, equal_nan=True)
+    one, other = (attempt(first_row, others) for others in (1.0, 2.0))
+    return all(isinstance(row, np.ndarray) for row in (one, other)) and not np.array_equal(one, other, equal_nan=True)
 
 
 def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:

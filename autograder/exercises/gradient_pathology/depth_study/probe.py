@@ -15,7 +15,7 @@ from autograder.checks.values import Raised, simplify
 from autograder.exercises.gradient_pathology.depth_study.training import Training, parameters
 from autograder.layers import Layer, build_deep_network
 
-DEFAULTS = {"lr": 0.1, "steps": 200, "seed": 0}
+DEFAULTS: dict[str, Any] = {"lr": 0.1, "steps": 200, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
     "generators" holds what was handed to `build_network`, see `origin`, "parameters" the names of each network's, and
     "trained" what became of the networks of each depth, see `Training.facts`.
     """
-    function, generators, trainings = implementation.depth_study, [], {}
+    function = implementation.depth_study
+    generators: list[Any] = []
+    trainings: dict[int, Training] = {}
 
     def build_network(depth: int, rng: Any = None) -> list[Layer]:
         generators.append(attempt(origin, rng))

@@ -175,9 +175,12 @@ class Run:
 
 def shared(run: Run, runs: list[Run]) -> str | None:
     """The curve that begins as that of another depth does; None if there is none."""
-    for what in CURVES:
-        mine, *others = ([] if r.curves[what] is None else r.curves[what][:2].tolist() for r in [run, *runs])
-        if np.any(mine) and others.count(mine) > 1:
+    for what, mine in run.curves.items():
+        others = [other.curves[what] for other in runs if other is not run]
+        alike = [
+            other for other in others if mine is not None and other is not None and np.array_equal(mine[:2], other[:2])
+        ]
+        if alike and np.any(alike[0][:2]):
             return what
     return None
 

@@ -77,7 +77,7 @@ class Training:
         def sums(rows: np.ndarray) -> np.ndarray:
             return np.add.reduceat(rows, np.cumsum((0, *sizes[:-1])), axis=1)
 
-        losses = []
+        losses: list[float] = []
         for row in params[passed - 1 :: -1]:  # backwards, so that the gradients of the first state are left
             _fill(layers, row)
             losses.insert(0, forward_backward(layers, X, t)[0])
