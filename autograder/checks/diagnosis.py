@@ -4,7 +4,7 @@ A cause is true or not said. A known mistake is a cause of a failed check only i
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, and then those that explain all that the check asks
-for. Exceptions, and inputs that nothing was done to, count only in the first.
+for. Exceptions, and inputs that nothing was done to, count only in the first, and exceptions only if something works.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ class Diagnosis:
         self._known = known
         self._words = _Words(known, departed)
         n, places = len(known.causes), known.places
+        self._works = bool(passed)
+        self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
         self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
         self._covered = sum(map(len, departed)) == self._departs.sum()
@@ -93,7 +95,8 @@ class Diagnosis:
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
             value, given = departed[case][key], inputs[case] if inputs else ()
-            self._telling[p] = not _is_exception(value) and not any(alike(value, one) for one in given)
+            self._raised[p] = _is_exception(value)
+            self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -109,7 +112,7 @@ class Diagnosis:
         for read in reads:
             alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
-            best = self._whole(found)
+            best = self._whole([m for m in found if self._works or not self._raised[alike_here[m]].all()])
             if not best:
                 found = [m for m in found if self._words.fit(self._agrees[m], alike_here[m] & self._telling)]
                 best = self._part(found, everything)

@@ -33,7 +33,7 @@ def causes_in_words(exercise_id: str, causes: Iterable[str]) -> str:
 @cache
 def _titles(exercise_id: str) -> dict[str, Mapping[str, str]]:
     try:
-        return {known.id: known.cause for known in known_mistakes(exercise(exercise_id)).causes}
+        return {known.id: known.cause for known in known_mistakes(exercise(exercise_id)).causes if known.cause}
     except (UnknownExercise, FileNotFoundError):  # an older kit's
         return {}
 
