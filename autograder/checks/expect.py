@@ -5,6 +5,7 @@ All functions take the `name` by which a student knows the value, and raise `Fai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,12 @@ def pair(function: str, value: Any, ending: str) -> None:
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float array.
+    """`value` as a float array, see `_array`."""
+    return _array(name, value, shape).astype(float)
+
+
+def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """`value` as an array of its own kind of numbers.
 
     Args:
         value: an array, a number, or nested lists or tuples of numbers.
@@ -127,7 +133,7 @@ def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise Failed(
             _("{name} should have shape {shape}, but it has shape {got}.").format(name=name, shape=shape, got=got.shape)
         )
-    return got.astype(float)
+    return got
 
 
 def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: float = TOLERANCE) -> None:
@@ -144,10 +150,20 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
     >>> close("forward(x)", seen["y"], expected["y"])
     """
     wanted = np.asarray(expected, dtype=float)
-    values = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
+    values = _array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     mismatch = compare(values, wanted, scale, tolerance)
     if mismatch is not None:
         raise Failed(describe(name, mismatch), picture=mismatch.picture)
+
+
+def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:
+    """`judge`, whose failure is told in these words before its numbers, if there are any."""
+    try:
+        judge(*args)
+    except Failed as failed:
+        if failed.unwritten:
+            raise
+        raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
 
 
 def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:

@@ -12,6 +12,11 @@ from reference.mutants.operators import Change
 from reference.mutants.sources import quantities
 
 LANGUAGES = ("en", "ja")
+OF_MANY = ("first-left-out", "last-left-out", "first-for-last", "order-turned")
+"""Operators whose words need several things, such as the layers; `many` marks them among the quantities."""
+OF_PARTS = ("term-left-out", "factor-left-out", "sign-turned")
+OLD_VALUE = {"en": "the old value", "ja": "古い値"}
+"""What a part is called that has the name of the whole, as running_mean in the sum that is the new running_mean."""
 OPPOSITE = {"never-true": "always-true", "always-true": "never-true", "turned-round": "turned-round"}
 
 
@@ -40,7 +45,11 @@ def words_of(solution: str, change: Change) -> Words:
         operator = OPPOSITE[operator] if negated else operator
     else:
         quantity = _word(solution, "quantities", change.quantity)
+        if operator in OF_MANY and quantity and not quantity.get("many"):
+            quantity = None
         part = _word(solution, "parts", change.part)
+        if operator in OF_PARTS and part and part == quantity:
+            part = OLD_VALUE
     silent = ("{q}" in template or "{Q}" in template) and quantity is None or "{part}" in template and part is None
     if silent:
         return Words(f"{operator} {change.quantity} {change.part}".strip(), operator)
@@ -54,8 +63,14 @@ def words_of(solution: str, change: Change) -> Words:
 
 
 def _fill(template: str, quantity: dict | None, part: dict | None, language: str) -> str:
-    q = quantity[language] if quantity else ""
-    return template.format(q=q, Q=q[:1].upper() + q[1:] if " " in q else q, part=part[language] if part else "")
+    q, p = (words[language] if words else "" for words in (quantity, part))
+    return _spaced(template.format(q=q, Q=q[:1].upper() + q[1:] if " " in q else q, part=p))
+
+
+def _spaced(text: str) -> str:
+    """The text with a space between Japanese and Latin letters, as everywhere in the lesson."""
+    latin, japanese = "[0-9A-Za-z_]", "[\u3040-\u30ff\u4e00-\u9fff]"
+    return re.sub(f"(?<={latin})(?={japanese})|(?<={japanese})(?={latin})", " ", text)
 
 
 @cache

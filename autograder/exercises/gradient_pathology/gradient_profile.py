@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.checks.expect import close, is_close, is_pair, kind_of, number, refused, returned
+from autograder.checks.expect import close, in_words, is_close, is_pair, kind_of, number, refused, returned
+from autograder.checks.numeric import written
 from autograder.checks.values import numbers, simplify
 from autograder.locale import _
 
@@ -132,6 +135,38 @@ def _fits_line(seen: Observation, expected: Observation) -> None:
     _close_slopes(got, right)
 
 
+def _stand_in(case: Profile, seen: Observation) -> str:
+    """Which number stands in for small norms, and for which: of all round ones, that which gives the own slope."""
+    got, norms, values = _slope(seen), case.norms, np.array(list(_stand_ins().values()))
+    layers = np.arange(len(norms)) - (len(norms) - 1) / 2
+    norms, small = norms[:, np.newaxis], values[np.newaxis]
+    ways = {
+        _("A norm of zero counts as {value}."): np.where(norms == 0, small, norms),
+        _("Norms below {value} count as {value}."): np.maximum(norms, small),
+        _("{value} is added to every norm."): norms + small,
+    }
+    slopes = {text: layers @ np.log10(changed) / (layers @ layers) for text, changed in ways.items()}
+    for tolerance, unit, text in product(AGREEMENT, (1.0, np.log(10), np.log2(10)), ways):
+        off = np.abs(unit * slopes[text] - got)
+        if np.min(off) <= tolerance * max(1.0, abs(got)) and abs(got) > np.max(AGREEMENT):
+            return text.format(value=list(_stand_ins())[int(np.argmin(off))])
+    return ""
+
+
+AGREEMENT = (1e-12, 1e-8)
+"""A slope in double precision; and one that less is known of. Two round numbers are further apart."""
+
+
+@cache
+def _stand_ins() -> dict[str, float]:
+    """Numbers of two digits, from the smallest that there are to ten, and those that people know by name."""
+    double, single = np.finfo(float), np.finfo(np.float32)
+    named = {"np.finfo(float).eps": double.eps, "np.finfo(np.float32).eps": single.eps}
+    named |= {"np.finfo(np.float32).tiny": single.tiny, "5e-324": double.smallest_subnormal}
+    rounded = [float(f"{digits}e-{decades}") for decades in range(1, 308) for digits in range(10, 100)]
+    return {written(value): value for value in rounded} | {name: float(value) for name, value in named.items()}
+
+
 @gradient_profile.check(points=0.25, on="line")
 def test_depends_on_norms(case: Profile, seen: Observation, expected: Observation) -> None:
     """The answer is finite, and another one for other norms."""
@@ -151,19 +186,19 @@ def test_one_number(case: Profile, seen: Observation, expected: Observation) -> 
 @gradient_profile.check(points=1.0, on="line")
 def test_line(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a straight line the answer is the exact slope with the right sign."""
-    _close_slopes(_slope(seen), expected["slope"])
+    in_words(partial(_stand_in, case, seen), _close_slopes, _slope(seen), expected["slope"])
 
 
 @gradient_profile.check(points=0.75, on="scatter")
 def test_scatter(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a scattered profile it is the slope of the least-squares line through all layers."""
-    _fits_line(seen, expected)
+    in_words(partial(_stand_in, case, seen), _fits_line, seen, expected)
 
 
 @gradient_profile.check(points=0.5, on="zeros")
 def test_zeros(case: Profile, seen: Observation, expected: Observation) -> None:
     """A norm of zero counts as `np.finfo(float).tiny`."""
-    _fits_line(seen, expected)
+    in_words(partial(_stand_in, case, seen), _fits_line, seen, expected)
 
 
 @gradient_profile.check(points=0.75, on="nonfinite", needs=("depends_on_norms",))

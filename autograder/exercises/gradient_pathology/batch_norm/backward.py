@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.checks.expect import array, close, is_close, unchanged
+from autograder.checks.expect import array, close, in_words, is_close, unchanged
 from autograder.checks.numeric import central_differences
 from autograder.checks.values import Raised
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
@@ -39,7 +39,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     spread_of,
     training_mode,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import factor_in_words, in_words, way_in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import dx_in_words, factor_in_words, way_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 
@@ -214,7 +214,8 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
     factor = _factor(dx, dout, x_hat)
     scale = np.abs(factor * dout).max(axis=0)
     if not scale.all() or not is_close("", _rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
-        _judge("dx", case, seen, [expected])
+        words = partial(dx_in_words, dx, x_hat, case.first, case.eps)
+        in_words(words, _judge, "dx", case, seen, [expected])
     return dx, factor, x_hat
 
 
@@ -227,7 +228,7 @@ def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> 
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        words = partial(factor_in_words, factor, case.first, spread_of(case.first, case.eps))
+        words = partial(factor_in_words, factor, case.first, case.eps)
         in_words(words, close, name, factor, wanted, np.abs(wanted))
 
     either(_candidates(case, seen, expected), judge)
@@ -264,7 +265,7 @@ def _judge_way(
         scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
         zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
         own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
-        words = partial(way_in_words, way, own_part, right_part, scale, root)
+        words = partial(way_in_words, way, own_part, right_part, scale, case.first, case.eps)
         in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
     # The way is right beside the own factor, or beside the right one.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation
-from autograder.checks.expect import array, is_close, unchanged
+from autograder.checks.expect import array, in_words, is_close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
     WIDE,
@@ -31,7 +31,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     training_mode,
     wrong_way_round,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words
 from autograder.locale import _
 
 WIDER = 1e4

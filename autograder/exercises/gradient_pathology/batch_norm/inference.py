@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
-from autograder.checks.expect import close, is_close, same, unchanged
+from autograder.checks.expect import close, in_words, is_close, same, unchanged
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.batch_norm.running import (
     STATISTICS,
@@ -45,7 +45,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     training_mode,
     wrong_way_round,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words, in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 

@@ -14,7 +14,7 @@ from autograder.checks.exercise import Failed, Observation
 from autograder.checks.expect import close, is_close
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope, is_straight, shown_x_hat
-from autograder.exercises.gradient_pathology.batch_norm.words import sum_in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import reductions, sum_in_words, variances
 from autograder.locale import _
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def _possible_terms(
     yield terms
     yield terms | {batch_other[0]: batch_other[1]}
     yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
-    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
+    sums = [reductions("x", batch["x"]) | variances(batch["x"]) for batch in case.training]
+    for words in sums[0]:  # a constant for all columns is one for each
+        yield terms | {words: [np.broadcast_to(one[words], start.shape) for one in sums]}
     others = _after_batches(other, case, seen)
     if others is not None:
         yield terms | {other: [_start(other, case), *others[:-1]]}

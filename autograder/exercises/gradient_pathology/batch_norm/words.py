@@ -5,25 +5,18 @@ Each function returns a sentence that is true of the student's numbers, or "" wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed
-from autograder.checks.numeric import TOLERANCE
+from autograder.checks.numeric import TOLERANCE, written
 from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope
 from autograder.locale import _
 
-
-def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:
-    """`judge`, whose failure is told in these words before its numbers, if there are any."""
-    try:
-        judge(*args)
-    except Failed as failed:
-        if failed.unwritten:
-            raise
-        raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
+EXACT = 1e-10
+"""Where two formulas are closer than the tolerance, the one is told that agrees like this, as double precision does."""
 
 
 def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray]) -> str:
@@ -32,60 +25,118 @@ def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known:
     Args:
         known: running statistics that may be in it.
     """
+    formula = next(filter(None, (_formula(y, batch, eps, known, tolerance) for tolerance in (EXACT, TOLERANCE))), "")
+    if not formula:
+        return ""
+    sentences = [_("{output} is {formula}.").format(output=label, formula=formula)]
+    if "sqrt" in formula and "eps" not in formula:
+        sentences.append(_("self.eps (here {eps}) does not appear in it.").format(eps=written(eps, 4)))
+    return " ".join(sentences)
+
+
+def _formula(y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray], tolerance: float) -> str:
     x, gamma, beta = batch["x"], batch["gamma"], batch["beta"]
     outputs = {"{}": (1, 0), "{} + beta": (1, beta), "gamma * {}": (gamma, 0), "gamma * {} + beta": (gamma, beta)}
     for formula, (factor, shift) in outputs.items():
         x_hat = (y - shift) / factor
         slope = column_slope(x, x_hat)
-        if not slope.all():
+        straight = (x - x.mean(axis=0)) * slope + x_hat.mean(axis=0)
+        if not slope.all() or not _are_close(x_hat, straight, np.abs(x_hat).max(axis=0)):
             continue
         root = 1 / slope
-        mean = _name_of(x.mean(axis=0) - x_hat.mean(axis=0) * root, _means(x, known), np.abs(root))
-        divisor = _name_of(root, _roots(x, eps, known), np.abs(root))
-        straight = (x - x.mean(axis=0)) * slope + x_hat.mean(axis=0)
-        if mean is not None and divisor is not None and _are_close(x_hat, straight, np.abs(x_hat).max(axis=0)):
+        centre = x.mean(axis=0) - x_hat.mean(axis=0) * root
+        mean = _name_of(centre, _means(x, known), np.abs(root), tolerance)
+        divisor = None if mean is None else divisor_in_words(root, x, eps, mean, centre, known, tolerance)
+        if divisor is not None:
             centred = f"x - {mean}" if mean else "x"
             if mean and (divisor or formula.startswith("gamma")):
                 centred = f"({centred})"
-            return _("{output} is {formula}.").format(output=label, formula=formula.format(centred + divisor))
+            return formula.format(centred + divisor)
     return ""
+
+
+def reductions(words: str, values: np.ndarray) -> dict[str, Any]:
+    """What `values` (N, D) add up to, over the examples or over everything, divided by one number or another."""
+    n, d = values.shape
+    sums = {f"{words}.sum(axis=0)": values.sum(axis=0), f"{words}.sum()": values.sum()}
+    divisors = {" / N": n, " / (N * D)": n * d, "": 1, " / (N - 1)": n - 1, " / D": d}
+    divided = {
+        name + by: value / divisor
+        for (name, value), (by, divisor) in product(sums.items(), divisors.items())
+        if divisor > 0
+    }
+    means = {f"{words}.sum(axis=0) / N": f"{words}.mean(axis=0)", f"{words}.sum() / (N * D)": f"{words}.mean()"}
+    return {means.get(name, name): value for name, value in divided.items()}
 
 
 def _means(x: np.ndarray, known: dict[str, np.ndarray]) -> dict[str, Any]:
     running = {name: value for name, value in known.items() if name == "running_mean"}
-    return running | {"x.mean(axis=0)": x.mean(axis=0), "x.mean()": x.mean(), "": 0.0}
+    return running | reductions("x", x) | {"": 0.0, "np.median(x, axis=0)": np.median(x, axis=0)}
 
 
-def _roots(x: np.ndarray, eps: float, known: dict[str, np.ndarray]) -> dict[str, Any]:
-    squares = np.square(x - x.mean(axis=0))
-    variances = {name: value for name, value in known.items() if name == "running_var"} | {
-        "x.var(axis=0)": x.var(axis=0),
-        "x.var()": x.var(),
-        "x.var(axis=0, ddof=1)": squares.sum(axis=0) / max(len(x) - 1, 1),
-        "((x - x.mean(axis=0)) ** 2).mean()": squares.mean(),
-        "((x - x.mean(axis=0)) ** 2).sum(axis=0)": squares.sum(axis=0),
-    }
-    roots: dict[str, Any] = {"": 1.0}
-    for words, var in variances.items():
-        roots |= {
-            f" / sqrt({words} + eps)": np.sqrt(var + eps),
-            f" / sqrt({words})": np.sqrt(var),
-            f" / (sqrt({words}) + eps)": np.sqrt(var) + eps,
-            f" / ({words} + eps)": var + eps,
-            f" / {words}": var,
-            f" / sqrt(sqrt({words}) + eps)": np.sqrt(np.sqrt(var) + eps),
-            f" / sqrt({words} + 1e-5)": np.sqrt(var + 1e-5),
-        }
-    return roots
+def variances(x: np.ndarray, mean: str = "x.mean(axis=0)", centre: Any = None) -> dict[str, Any]:
+    """What may be taken for the variance of x (N, D), also of a forward that takes off another `mean`, `centre`."""
+    squares = {"x.mean(axis=0)": np.square(x - x.mean(axis=0))}
+    if centre is not None:
+        squares[mean] = np.square(x - centre)
+    simple: dict[str, Any] = {"x.var(axis=0)": x.var(axis=0), "x.var()": x.var()}
+    if len(x) > 1:
+        simple["x.var(axis=0, ddof=1)"] = x.var(axis=0, ddof=1)
+    for name, values in squares.items():
+        simple |= reductions(f"((x - {name}) ** 2)" if name else "(x ** 2)", values)
+    return simple
 
 
-def _name_of(value: np.ndarray, candidates: dict[str, Any], scale: np.ndarray) -> str | None:
+def divisor_in_words(
+    root: np.ndarray,
+    x: np.ndarray,
+    eps: float,
+    mean: str = "x.mean(axis=0)",
+    centre: Any = None,
+    known: dict[str, np.ndarray] | None = None,
+    tolerance: float = TOLERANCE,
+) -> str | None:
+    """By what x - mean is divided, as the end of a line of code: " / sqrt(x.var(axis=0) + eps)"."""
+    if _are_close(root, 1.0, root, tolerance):
+        return ""
+    running = {name: value for name, value in (known or {}).items() if name == "running_var"}
+    for words, var in (running | variances(x, mean, centre)).items():
+        std = np.sqrt(var)
+        for base, power, value in (
+            (words, 2, var),
+            (f"sqrt({words})", 1, std),
+            (words, 1, var),
+            (f"sqrt({words})", 2, std),
+        ):
+            added = _added(root**power, np.broadcast_to(value, root.shape), eps, len(x), power * tolerance)
+            if added is not None and (root > 0).all():
+                inner = base + added
+                brackets = "sqrt({})" if power == 2 else "({})" if re.search(" [-+/] ", inner) else "{}"
+                return " / " + brackets.format(inner)
+    return None
+
+
+def _added(value: np.ndarray, base: np.ndarray, eps: float, n: int, tolerance: float) -> str | None:
+    """What is added to `base` to give `value`, as it is written: eps, nothing, or one number that can be told."""
+    smallest = int(np.argmin(base))
+    added = float(value[smallest] - base[smallest])
+    names = {" + eps": eps, "": 0.0}
+    if abs(added) > 1e3 * tolerance * value[smallest]:  # so three of its digits are known
+        one, two = (f"{added:.{digits}g}" for digits in (1, 2))
+        names |= {f" + {written(float(one))}": float(one), " + eps ** 2": eps**2, " + sqrt(eps)": eps**0.5}
+        names |= {f" + {times:g} * eps": times * eps for times in (2, 3, 0.5, 10, 0.1, 100, 0.01)}
+        names |= {" - eps": -eps, " + N * eps": n * eps, " + eps / N": eps / n, f" + {written(float(two))}": float(two)}
+    return next((name for name, one in names.items() if _are_close(value, base + one, np.abs(value), tolerance)), None)
+
+
+def _name_of(value: np.ndarray, candidates: dict[str, Any], scale: np.ndarray, tolerance: float) -> str | None:
     """The first of the candidates that is the value."""
-    return next((name for name, candidate in candidates.items() if _are_close(value, candidate, scale)), None)
+    names = (name for name, candidate in candidates.items() if _are_close(value, candidate, scale, tolerance))
+    return next(names, None)
 
 
-def _are_close(one: np.ndarray, other: Any, scale: np.ndarray) -> bool:
-    return bool(np.all(np.abs(one - other) <= TOLERANCE * scale))
+def _are_close(one: np.ndarray, other: Any, scale: np.ndarray, tolerance: float = TOLERANCE) -> bool:
+    return bool(np.all(np.abs(one - other) <= tolerance * scale))
 
 
 def sum_in_words(terms: dict[str, list[np.ndarray]], after: list[np.ndarray]) -> str:
@@ -97,7 +148,7 @@ def sum_in_words(terms: dict[str, list[np.ndarray]], after: list[np.ndarray]) ->
     if not _are_close(matrix @ share, wanted, np.abs(wanted).max()):
         return ""
     parts = [_times(value, term) for value, term in zip(share, terms, strict=True) if abs(value) > 1e-4]
-    return " + ".join(parts).replace("+ -", "- ")
+    return re.sub(r"(^|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
 
 
 def _times(value: float, term: str) -> str:
@@ -105,29 +156,46 @@ def _times(value: float, term: str) -> str:
     return share if term == "1" else term if share == "1" else f"{share} * {term}"
 
 
-def factor_in_words(factor: np.ndarray, batch: Batch, root: np.ndarray) -> str:
-    """What backward hands dout on by, if it is made of the same things as the right factor."""
-    gamma, n = batch["gamma"], len(batch["x"])
-    made_of = {
-        "1": np.ones_like(root),
-        "gamma": gamma,
-        "1 / sqrt(var + eps)": 1 / root,
-        "gamma * sqrt(var + eps)": gamma * root,
-        "gamma / (var + eps)": gamma / root**2,
-        "abs(gamma) / sqrt(var + eps)": np.abs(gamma) / root,
-        "1 / gamma / sqrt(var + eps)": 1 / gamma / root,
-        "gamma / sqrt(var + eps) / N": gamma / root / n,
-        "N * gamma / sqrt(var + eps)": gamma / root * n,
-    }
-    for words, value in made_of.items():
-        if _are_close(factor, value, np.abs(value)):
-            return _("backward(dout) hands dout on times {factor}, which is not the slope of forward.").format(
-                factor=words
-            )
+def _product_in_words(value: np.ndarray, batch: Batch, eps: float, scale: np.ndarray, unit: Any = 1.0) -> str:
+    """As which multiple of powers of gamma and of the root one can write `value`, if it is one times `unit`."""
+    gamma, var, n = batch["gamma"], batch["x"].var(axis=0), len(batch["x"])
+    root = np.sqrt(var + eps)
+    gammas = {("gamma", ""): gamma, ("", ""): 1.0, ("gamma ** 2", ""): gamma**2}
+    gammas |= {("", "gamma"): 1 / gamma, ("abs(gamma)", ""): np.abs(gamma), ("", "abs(gamma)"): 1 / np.abs(gamma)}
+    roots = {("", "sqrt(var + eps)"): 1 / root, ("", ""): 1.0, ("sqrt(var + eps)", ""): root}
+    roots |= {("", "(var + eps)"): root**-2, ("(var + eps)", ""): root**2, ("", "sqrt(var + eps) ** 3"): root**-3}
+    roots |= {("", "sqrt(var)"): var**-0.5, ("", "var"): 1 / var}
+    for ((above, below), one), ((root_above, root_below), other) in product(gammas.items(), roots.items()):
+        made = one * other * unit
+        times = float((value * made / scale**2).sum() / np.square(made / scale).sum())
+        if times and _are_close(value, times * made, scale):
+            over, under = _count(abs(times), n)
+            factors = " * ".join(filter(None, [over, above, root_above])) or "1"
+            sign = "-" if times < 0 else ""
+            return " / ".join(filter(None, [sign + factors, below, root_below, under]))
     return ""
 
 
-def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray, root: np.ndarray) -> str:
+def _count(times: float, n: int) -> tuple[str, str]:
+    """A number as it stands above and below the line: made of the number of examples, if it is."""
+    counts = {("", ""): 1, ("N", ""): n, ("", "N"): 1 / n, ("(1 - 1 / N)", ""): 1 - 1 / n, ("(N - 1)", ""): n - 1}
+    counts |= {("", "(N - 1)"): 1 / (n - 1)} if n > 1 else {}
+    return next(
+        (name for name, count in counts.items() if abs(times - count) <= TOLERANCE * count), (f"{times:.4g}", "")
+    )
+
+
+def factor_in_words(factor: np.ndarray, batch: Batch, eps: float) -> str:
+    """What backward hands dout on by, if it is made of the same things as the right factor."""
+    words = _product_in_words(factor, batch, eps, np.abs(factor))
+    if not words:
+        divisor = divisor_in_words(batch["gamma"] / factor, batch["x"], eps)
+        words = "" if divisor is None else f"gamma{divisor}"
+    text = _("backward(dout) hands dout on times {factor}, which is not the slope of forward.")
+    return text.format(factor=words) if words else ""
+
+
+def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray, batch: Batch, eps: float) -> str:
     """How what comes through the mean or the variance differs from what should."""
     ratio = float((own * right).sum() / np.square(right).sum())
     if _are_close(own, 0, scale):
@@ -135,8 +203,33 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     if _are_close(own, -right, scale):
         return _("What comes through {way} has the wrong sign.").format(way=way)
     if _are_close(own, ratio * right, scale):
-        return _("What comes through {way} is {ratio:.4g} times what it should be.").format(way=way, ratio=ratio)
+        return _("What comes through {way} is {ratio} times what it should be.").format(way=way, ratio=f"{ratio:.4g}")
+    root = np.sqrt(batch["x"].var(axis=0) + eps)
     scaled = [own * root**power for power in range(-2, 3)]  # the roots may stand outside the sum
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
         return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
+    words = _product_in_words(own, batch, eps, scale, unit=right)
+    text = _("What comes through {way} is {ratio} times what it should be.")
+    return text.format(way=way, ratio=words) if words else ""
+
+
+def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> str:
+    """Of what dx is made, also where its way through the variance is not summed over the batch."""
+    gamma, root = batch["gamma"], np.sqrt(batch["x"].var(axis=0) + eps)
+    for name, factor in {"dout * gamma": gamma, "dout": np.ones_like(gamma), "dout * gamma ** 2": gamma**2}.items():
+        dx_hat = batch["dout"] * factor
+        along = dx_hat * x_hat
+        terms = {
+            "dx_hat": dx_hat,
+            "dx_hat.mean(axis=0)": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
+            "x_hat * (dx_hat * x_hat).mean(axis=0)": x_hat * along.mean(axis=0),
+            "dx_hat * x_hat ** 2": x_hat * along,
+            "(dx_hat * x_hat ** 2).mean(axis=0)": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
+        }
+        rows = {words: list(value) for words, value in terms.items()}
+        words = sum_in_words(rows, list(dx * root))
+        if words:
+            text = _("backward(dout) is ({sum}) / sqrt(var + eps), where dx_hat is {dx_hat}.")
+            unsummed = _("What comes through the variance is not summed over the batch.") if "** 2" in words else ""
+            return " ".join(filter(None, [unsummed, text.format(sum=words, dx_hat=name)]))
     return ""

@@ -190,7 +190,7 @@ def _listed(keys: dict[Any, Any]) -> str:
 
 
 def _table(curve: Any) -> np.ndarray:
-    return np.asarray(curve, dtype=float).reshape(len(curve), -1)
+    return np.asarray(curve).reshape(len(curve), -1)  # integers stay integers: it is said of them
 
 
 def _tables(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
@@ -227,5 +227,5 @@ def _compared(got: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     explode, so do the first steps.
     """
     compared = np.logical_and.accumulate((np.abs(wanted) < LARGEST).all(axis=1))[:, None]
-    got, wanted = np.where(compared, got, 0.0), np.where(compared, wanted, 0.0)
+    got, wanted = (np.where(compared, table, np.zeros_like(table)) for table in (got, wanted))
     return got, wanted, np.maximum.accumulate(np.abs(wanted), axis=0)
