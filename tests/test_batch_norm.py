@@ -646,6 +646,163 @@ def test_a_flag_that_is_read_the_wrong_way_round_throughout_is_charged_where_the
     assert told == {"Likely cause: Training and prediction are the wrong way round."}
 
 
+# --- how a wrong result came about ------------------------------------------------------------------------------------
+
+ROOT, OWN = "np.sqrt(var + self.eps)", "mean, var = x.mean(axis=0), x.var(axis=0)"
+PREDICTED, NEW_VAR = "np.sqrt(self.running_var + self.eps)", "(1 - self.momentum) * var"
+NEW_MEAN = "(1 - self.momentum) * mean"
+DX = "return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))"
+X, SQUARES = "x - x.mean(axis=0)", "((x - x.mean(axis=0)) ** 2)"
+PREDICTION = "With training = False, forward(x) is gamma * (x - running_mean) / sqrt(running_var"
+HANDS_ON = "backward(dout) hands dout on times "
+UNSUMMED = "What comes through the variance is not summed over the batch. backward(dout) is ("
+
+WORDS = {
+    "an own eps": (
+        COMPACT,
+        {ROOT: "np.sqrt(var + 3e-4)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) + 0.0003) + beta",
+    ),
+    "a small eps": (COMPACT, {ROOT: "np.sqrt(var + 2e-9)"}, f"forward(x) is ({X}) / sqrt(x.var(axis=0) + 2e-9) + beta"),
+    "an odd eps": (
+        COMPACT,
+        {ROOT: "np.sqrt(var + 0.0123)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) + 0.0123) + beta",
+    ),
+    "an own eps outside": (
+        COMPACT,
+        {ROOT: "(np.sqrt(var) + 5e-3)"},
+        f"forward(x) is ({X}) / (sqrt(x.var(axis=0)) + 0.005)",
+    ),
+    "eps times 4": (
+        COMPACT,
+        {ROOT: "np.sqrt(var + 4 * self.eps)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) + 4 * eps)",
+    ),
+    "eps times N": (
+        COMPACT,
+        {ROOT: "np.sqrt(var + len(x) * self.eps)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) + N * eps)",
+    ),
+    "eps taken off": (
+        COMPACT,
+        {ROOT: "np.sqrt(var - self.eps / 4)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) - 0.25 * eps)",
+    ),
+    "an own eps in prediction": (
+        STAGED,
+        {PREDICTED: "np.sqrt(self.running_var + 2e-3)"},
+        f"{PREDICTION} + 0.002) + beta.",
+    ),
+    "a small eps in prediction": (
+        STAGED,
+        {PREDICTED: "np.sqrt(self.running_var + 1e-9)"},
+        f"{PREDICTION} + 1e-9) + beta.",
+    ),
+    "half of eps in prediction": (
+        STAGED,
+        {PREDICTED: "np.sqrt(self.running_var + self.eps / 2)"},
+        f"{PREDICTION} + 0.5 * eps)",
+    ),
+    "sum of squares / D": (
+        COMPACT,
+        {OWN: f"mean = x.mean(axis=0); var = {SQUARES}.sum(axis=0) / x.shape[1]"},
+        f"forward(x) is ({X}) / sqrt({SQUARES}.sum(axis=0) / D + eps).",
+    ),
+    "sum of all squares / (N - 1)": (
+        COMPACT,
+        {OWN: f"mean = x.mean(axis=0); var = {SQUARES}.sum() / (len(x) - 1)"},
+        f"forward(x) is ({X}) / sqrt({SQUARES}.sum() / (N - 1) + eps).",
+    ),
+    "sum of all x / N": (
+        COMPACT,
+        {OWN: "mean = x.sum() / len(x); var = ((x - mean) ** 2).mean(axis=0)"},
+        "forward(x) is (x - x.sum() / N) / sqrt(((x - x.sum() / N) ** 2).mean(axis=0) + eps).",
+    ),
+    "sum of x": (
+        COMPACT,
+        {OWN: "mean, var = x.sum(axis=0), x.var(axis=0)"},
+        "forward(x) is (x - x.sum(axis=0)) / sqrt(x.var(",
+    ),
+    "sum of squares learnt": (
+        COMPACT,
+        {NEW_VAR: "(1 - self.momentum) * ((x - mean) ** 2).sum(axis=0)"},
+        f"running_var moves as 0.9 * running_var + 0.1 * {SQUARES}.sum(axis=0), and momentum is 0.9.",
+    ),
+    "mean square of all learnt": (
+        COMPACT,
+        {NEW_VAR: "(1 - self.momentum) * (x ** 2).sum() / len(x)"},
+        "running_var moves as 0.9 * running_var + 0.1 * (x ** 2).sum() / N, and momentum is 0.9.",
+    ),
+    "mean / D learnt": (
+        COMPACT,
+        {NEW_MEAN: "(1 - self.momentum) * x.sum(axis=0) / x.shape[1]"},
+        "running_mean moves as 0.9 * running_mean + 0.1 * x.sum(axis=0) / D, and momentum is 0.9.",
+    ),
+    "variance not summed": (
+        COMPACT,
+        {DX: DX.replace("(dxhat * x_hat).sum(axis=0)", "(dxhat * x_hat)")},
+        f"{UNSUMMED}dx_hat - dx_hat.mean(axis=0) - 0.1667 * dx_hat * x_hat ** 2) / sqrt(var + eps), where dx_hat",
+    ),
+    "variance not summed, nor divided": (
+        COMPACT,
+        {DX: DX.replace("(dxhat * x_hat).sum(axis=0)", "N * dxhat * x_hat")},
+        f"{UNSUMMED}dx_hat - dx_hat.mean(axis=0) - dx_hat * x_hat ** 2) / sqrt(var + eps), where dx_hat",
+    ),
+    "mean over the features": (
+        COMPACT,
+        {DX: DX.replace("dxhat.sum(axis=0) -", "N * dxhat.mean(axis=1, keepdims=True) -")},
+        "backward(dout) is (dx_hat - x_hat * (dx_hat * x_hat).mean(axis=0) - dx_hat.mean(axis=1, keepdims=True)) / ",
+    ),
+    "mean not summed": (
+        COMPACT,
+        {DX: DX.replace("- dxhat.sum(axis=0)", "- dxhat")},
+        f"{HANDS_ON}(1 - 1 / N) * gamma / sqrt(var + eps), which",
+    ),
+    "gamma cubed": (
+        COMPACT,
+        {DX: DX.replace("inv_std /", 'self.params["gamma"] ** 2 * inv_std /')},
+        f"{HANDS_ON}gamma ** 3 / sqrt(",
+    ),
+    "the sign": (COMPACT, {DX: DX.replace("return", "return -")}, f"{HANDS_ON}-gamma / sqrt(var + eps), which"),
+    "three times": (COMPACT, {DX: DX.replace("return", "return 3 *")}, f"{HANDS_ON}3 * gamma / sqrt(var + eps), which"),
+    "another eps in backward": (
+        COMPACT,
+        {DX: DX.replace("inv_std", "(inv_std ** -2 + 1) ** -0.5", 1)},
+        f"{HANDS_ON}gamma / sqrt(x.var(axis=0) + 1)",
+    ),
+    "gamma missing in the mean": (
+        COMPACT,
+        {DX: DX.replace("dxhat.sum(axis=0) -", "dout.sum(axis=0) -")},
+        "What comes through the mean is 1 / gamma times what it should be.",
+    ),
+    "gamma twice in the variance": (
+        COMPACT,
+        {DX: DX.replace("- x_hat", '- self.params["gamma"] * x_hat')},
+        "What comes through the variance is gamma times what it should be.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("style", "edits", "says"), WORDS.values(), ids=WORDS)
+def test_a_wrong_result_is_told_as_the_formula_that_gives_it(style, edits, says):
+    results = grade(edited(GIVEN + style, edits))
+    assert any(item.seen.startswith(says) for item in each_item(results)), [item.seen for item in each_item(results)]
+
+
+@pytest.mark.parametrize("eps", ["np.maximum(var, self.eps)", "var + np.arange(1, 1 + len(var)) * self.eps"])
+def test_no_eps_is_told_where_there_is_none_that_explains_all_columns(eps):
+    item = first_failure(grade(edited(GIVEN + COMPACT, {ROOT: f"np.sqrt({eps})"}))["forward"])
+    assert item.seen.startswith("forward(x)[")
+
+
+def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():
+    code = edited(GIVEN + COMPACT, {ROOT: "np.sqrt(var + 3e-4)"})
+    assert ") + beta. self.eps (here 2.954e-5) does not appear in it." in first_failure(grade(code)["forward"]).seen
+    with speaking("ja"):
+        assert "この式に self.eps（ここでは 2.954e-5）は出てきません。" in first_failure(grade(code)["forward"]).seen
+
+
 # --- not finished ----------------------------------------------------------------------------------------------------
 
 MEAN = "mean = x.mean(axis=0)\n"

@@ -254,7 +254,7 @@ def size_of_error(mismatch: Mismatch) -> str:
         return _("{factor:.2g} times too large").format(factor=ratio)
     if ratio <= 0.5:
         return _("{factor:.2g} times too small").format(factor=1 / ratio)
-    percent = f"{100 * abs(ratio - 1):.2g}"
+    percent = f"{float(f'{100 * abs(ratio - 1):.2g}'):g}"  # 100, not 1e+02
     if float(percent) < 0.01:
         return ""
     return (_("{percent} % too large") if ratio > 1 else _("{percent} % too small")).format(percent=percent)

@@ -6,6 +6,7 @@ A batch's statistics are its own, or those with which the student's forward has 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,16 +75,32 @@ def rule_in_words(name: str, case: Inference, seen: Observation) -> str:
         return ""
     if all(np.array_equal(value, start) for value in after):
         return _("{name} never moves.").format(name=name)
+    message = _("{name} moves as {rule}, and momentum is {momentum:.4g}.")
+    takes_in = _what_it_takes_in([start, *after], case)
+    if takes_in:
+        rule = f"{case.momentum:.4g} * {name} + {1 - case.momentum:.4g} * {takes_in}"
+        return message.format(name=name, rule=rule, momentum=case.momentum)
     for own in (False, True):
         sums = (sum_in_words(terms, after) for terms in _possible_terms(name, after, case, seen, own))
         rule = next(filter(None, sums), "")
         if rule:
-            message = _("{name} moves as {rule}, and momentum is {momentum:.4g}.")
             return message.format(name=name, rule=rule, momentum=case.momentum)
         first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
         if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
             message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
             return message.format(name=name, start=first[0] + 0.0, right=start[0])
+    return ""
+
+
+def _what_it_takes_in(values: list[np.ndarray], case: Inference) -> str:
+    """What of each batch is taken in with the right weights, if it is neither its mean nor its variance."""
+    taken = [(new - case.momentum * old) / (1 - case.momentum) for old, new in pairwise(values)]
+    named = [variances(batch["x"]) | reductions("x", batch["x"]) for batch in case.training]
+    for words in named[0]:
+        wanted = (np.broadcast_to(batch[words], got.shape) for batch, got in zip(named, taken, strict=True))
+        same = all(is_close("", got, one, np.abs(got).max()) for got, one in zip(taken, wanted, strict=True))
+        if same and words not in ("x.mean(axis=0)", "x.var(axis=0)"):
+            return words
     return ""
 
 
@@ -99,9 +116,7 @@ def _possible_terms(
     yield terms
     yield terms | {batch_other[0]: batch_other[1]}
     yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
-    sums = [reductions("x", batch["x"]) | variances(batch["x"]) for batch in case.training]
-    for words in sums[0]:  # a constant for all columns is one for each
-        yield terms | {words: [np.broadcast_to(one[words], start.shape) for one in sums]}
+    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
     others = _after_batches(other, case, seen)
     if others is not None:
         yield terms | {other: [_start(other, case), *others[:-1]]}

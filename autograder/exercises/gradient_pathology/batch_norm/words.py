@@ -15,10 +15,11 @@ from autograder.checks.numeric import TOLERANCE, written
 from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope
 from autograder.locale import _
 
-EXACT = 1e-10
+EXACT = 1e-12
 """Where two formulas are closer than the tolerance, the one is told that agrees like this, as double precision does."""
 
 
+@np.errstate(all="ignore")
 def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray]) -> str:
     """By which formula an output came about, as one line of code, if it is a simple one.
 
@@ -76,7 +77,7 @@ def _means(x: np.ndarray, known: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def variances(x: np.ndarray, mean: str = "x.mean(axis=0)", centre: Any = None) -> dict[str, Any]:
     """What may be taken for the variance of x (N, D), also of a forward that takes off another `mean`, `centre`."""
-    squares = {"x.mean(axis=0)": np.square(x - x.mean(axis=0))}
+    squares = {"x.mean(axis=0)": np.square(x - x.mean(axis=0)), "": np.square(x)}
     if centre is not None:
         squares[mean] = np.square(x - centre)
     simple: dict[str, Any] = {"x.var(axis=0)": x.var(axis=0), "x.var()": x.var()}
@@ -118,14 +119,15 @@ def divisor_in_words(
 
 def _added(value: np.ndarray, base: np.ndarray, eps: float, n: int, tolerance: float) -> str | None:
     """What is added to `base` to give `value`, as it is written: eps, nothing, or one number that can be told."""
-    smallest = int(np.argmin(base))
-    added = float(value[smallest] - base[smallest])
+    added = value - base
     names = {" + eps": eps, "": 0.0}
-    if abs(added) > 1e3 * tolerance * value[smallest]:  # so three of its digits are known
-        one, two = (f"{added:.{digits}g}" for digits in (1, 2))
-        names |= {f" + {written(float(one))}": float(one), " + eps ** 2": eps**2, " + sqrt(eps)": eps**0.5}
-        names |= {f" + {times:g} * eps": times * eps for times in (2, 3, 0.5, 10, 0.1, 100, 0.01)}
-        names |= {" - eps": -eps, " + N * eps": n * eps, " + eps / N": eps / n, f" + {written(float(two))}": float(two)}
+    seen = np.abs(added) > 1e3 * tolerance * np.abs(value)  # so three of its digits are known
+    if seen.any() and np.ptp(base) > 0:  # to one number for all columns one could add anything
+        number = float(added[np.argmin(base)])
+        constant, times = float(f"{number:.1g}"), float(f"{number / eps:.2g}")
+        names |= {f" + {written(constant)}": constant, " - eps": -eps, " + eps ** 2": eps**2, " + sqrt(eps)": eps**0.5}
+        names |= {" + N * eps": n * eps, " + eps / N": eps / n, f" + {times:g} * eps": times * eps}
+        names |= {f" + {written(number, 3)}": number} if seen.sum() > 1 else {}
     return next((name for name, one in names.items() if _are_close(value, base + one, np.abs(value), tolerance)), None)
 
 
@@ -148,7 +150,7 @@ def sum_in_words(terms: dict[str, list[np.ndarray]], after: list[np.ndarray]) ->
     if not _are_close(matrix @ share, wanted, np.abs(wanted).max()):
         return ""
     parts = [_times(value, term) for value, term in zip(share, terms, strict=True) if abs(value) > 1e-4]
-    return re.sub(r"(^|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
+    return re.sub(r"(^-|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
 
 
 def _times(value: float, term: str) -> str:
@@ -160,14 +162,14 @@ def _product_in_words(value: np.ndarray, batch: Batch, eps: float, scale: np.nda
     """As which multiple of powers of gamma and of the root one can write `value`, if it is one times `unit`."""
     gamma, var, n = batch["gamma"], batch["x"].var(axis=0), len(batch["x"])
     root = np.sqrt(var + eps)
-    gammas = {("gamma", ""): gamma, ("", ""): 1.0, ("gamma ** 2", ""): gamma**2}
+    gammas = {("gamma", ""): gamma, ("", ""): 1.0, ("gamma ** 2", ""): gamma**2, ("gamma ** 3", ""): gamma**3}
     gammas |= {("", "gamma"): 1 / gamma, ("abs(gamma)", ""): np.abs(gamma), ("", "abs(gamma)"): 1 / np.abs(gamma)}
     roots = {("", "sqrt(var + eps)"): 1 / root, ("", ""): 1.0, ("sqrt(var + eps)", ""): root}
     roots |= {("", "(var + eps)"): root**-2, ("(var + eps)", ""): root**2, ("", "sqrt(var + eps) ** 3"): root**-3}
     roots |= {("", "sqrt(var)"): var**-0.5, ("", "var"): 1 / var}
     for ((above, below), one), ((root_above, root_below), other) in product(gammas.items(), roots.items()):
         made = one * other * unit
-        times = float((value * made / scale**2).sum() / np.square(made / scale).sum())
+        times = float((value / scale * (made / scale)).sum() / np.square(made / scale).sum())
         if times and _are_close(value, times * made, scale):
             over, under = _count(abs(times), n)
             factors = " * ".join(filter(None, [over, above, root_above])) or "1"
@@ -185,16 +187,18 @@ def _count(times: float, n: int) -> tuple[str, str]:
     )
 
 
+@np.errstate(all="ignore")
 def factor_in_words(factor: np.ndarray, batch: Batch, eps: float) -> str:
     """What backward hands dout on by, if it is made of the same things as the right factor."""
     words = _product_in_words(factor, batch, eps, np.abs(factor))
     if not words:
-        divisor = divisor_in_words(batch["gamma"] / factor, batch["x"], eps)
-        words = "" if divisor is None else f"gamma{divisor}"
+        roots = (divisor_in_words(batch["gamma"] / factor, batch["x"], eps, tolerance=t) for t in (EXACT, TOLERANCE))
+        words = next((f"gamma{root}" for root in roots if root is not None), "")
     text = _("backward(dout) hands dout on times {factor}, which is not the slope of forward.")
     return text.format(factor=words) if words else ""
 
 
+@np.errstate(all="ignore")
 def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray, batch: Batch, eps: float) -> str:
     """How what comes through the mean or the variance differs from what should."""
     ratio = float((own * right).sum() / np.square(right).sum())
@@ -213,8 +217,9 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     return text.format(way=way, ratio=words) if words else ""
 
 
+@np.errstate(all="ignore")
 def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> str:
-    """Of what dx is made, also where its way through the variance is not summed over the batch."""
+    """Of what dx is made, also where one of its ways is not summed over the batch, or along the wrong axis."""
     gamma, root = batch["gamma"], np.sqrt(batch["x"].var(axis=0) + eps)
     for name, factor in {"dout * gamma": gamma, "dout": np.ones_like(gamma), "dout * gamma ** 2": gamma**2}.items():
         dx_hat = batch["dout"] * factor
@@ -223,6 +228,8 @@ def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> 
             "dx_hat": dx_hat,
             "dx_hat.mean(axis=0)": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
             "x_hat * (dx_hat * x_hat).mean(axis=0)": x_hat * along.mean(axis=0),
+            "dx_hat.mean(axis=1, keepdims=True)": np.broadcast_to(dx_hat.mean(axis=1, keepdims=True), dx.shape),
+            "x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)": x_hat * along.mean(axis=1, keepdims=True),
             "dx_hat * x_hat ** 2": x_hat * along,
             "(dx_hat * x_hat ** 2).mean(axis=0)": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
         }
