@@ -1,16 +1,17 @@
 """The bank: every known wrong and every right but unusual implementation, each written down once.
 
-Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.py` with
-`mistakes.toml`, and `variants.py`. The code of a mistake is written on top of the reference: it shows the mistake
-and nothing else. Its entry in the TOML file says which checks must fail, and what a student reads:
+Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.toml`
+and `variants.py`. A mistake is an edit of the solution: it shows the mistake and nothing else. Its entry says what
+text of solution.py is replaced, each standing there once, which checks must fail, and what a student reads:
 
     [clip-root-forgotten]
+    edit = {"np.sqrt(sum(np.sum(g**2) for g in gradients))" = "sum(np.sum(g**2) for g in gradients)"}
     fails = ["clip_gradients.total_norm"]
     cause.en = "The sum of squares is used without its root."
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
-What is an edit of the solution needs no Python: its entry, in any TOML file of the folder, has `edit`, text of
-solution.py and what stands there instead, or `code`, another text of the cell. Without `fails` it is right:
+Longer edits stand one below the other, as `edit."old" = "new"`. Where edits say too little, `code` is another text of
+the whole cell. An entry without `fails`, in any TOML file of the folder, is right:
 
     [clip-without-square-root]
     edit = {"np.sqrt(total)" = "total ** 0.5"}
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,47 +73,22 @@ class Variant:
     implementation: Implementation
 
 
-class Bank:
-    """The mistakes of one solution cell; `@bank.add(id)` decorates the function or class that makes one.
-
-    Raises:
-        ValueError: a mistake has no entry in mistakes.toml.
-    """
-
-    def __init__(self, file: str, defines: str) -> None:
-        """`file` is `__file__` of a module mistakes.py, and `defines` the name that the solution cell defines."""
-        self._folder, self._defines = Path(file).parent, defines
-        self._entries = tomllib.loads((self._folder / "mistakes.toml").read_text(encoding="utf-8"))
-        self.mistakes: list[Mistake] = []
-
-    def add(self, id: str) -> Callable[[Any], Any]:
-        """Add a mistake."""
-        if id not in self._entries:
-            raise ValueError(f"{self._folder / 'mistakes.toml'} has no entry [{id}]")
-        entry = self._entries[id]
-
-        def register(code: Any) -> Any:
-            about = entry | {"fails": tuple(entry["fails"])}
-            self.mistakes.append(Mistake(id, self._folder.name, Implementation({self._defines: code}), **about))
-            return code
-
-        return register
-
-
 def mistakes() -> list[Mistake]:
-    """All known mistakes of all assignments."""
-    found = [mistake for module in _modules("mistakes") for mistake in module.bank.mistakes]
-    for id, cell, implementation, about in _edited():
-        if "fails" in about:
-            found.append(Mistake(id, cell, implementation, **about | {"fails": tuple(about["fails"])}))
-    return found
+    """All known mistakes of all assignments, in the order of their entries."""
+    return [
+        Mistake(id, cell, implementation, **about | {"fails": tuple(about["fails"])})
+        for id, cell, implementation, about in _edited()
+        if "fails" in about
+    ]
 
 
 def variants() -> list[Variant]:
     """All right but unusual implementations; a module variants.py has them in a dict, by id."""
+    paths = sorted(path.relative_to(FOLDER).with_suffix("") for path in FOLDER.glob("*/*/variants.py"))
+    modules = [importlib.import_module(".".join(("reference", *path.parts))) for path in paths]
     found = [
-        Variant(name, Path(module.__file__).parent.name, Implementation({module.DEFINES: code}))
-        for module in _modules("variants")
+        Variant(name, path.parent.name, Implementation({module.DEFINES: code}))
+        for path, module in zip(paths, modules, strict=True)
         for name, code in module.VARIANTS.items()
     ]
     return found + [Variant(id, cell, code) for id, cell, code, about in _edited() if "fails" not in about]
@@ -132,18 +108,23 @@ def edited(solution: str, edit: Mapping[str, str], code: str) -> str:
     return text
 
 
+def slip(cell: str, edit: Mapping[str, str]) -> Implementation:
+    """The solution of `cell` with other text in some places."""
+    (path,) = FOLDER.glob(f"*/{cell}/solution.py")
+    return _run(edited(path.read_text(encoding="utf-8"), edit, ""), cell)
+
+
 def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
     """(id, solution cell, implementation, the rest of its entry) of all that are edits of a solution."""
     for path in sorted(FOLDER.glob("*/*/*.toml")):
         solution = path.with_name("solution.py").read_text(encoding="utf-8")
         for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
-                namespace: dict[str, Any] = {}
                 text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
-                exec(compile(text, f"<{id}>", "exec"), namespace)
-                yield id, path.parent.name, Implementation(namespace), entry
+                yield id, path.parent.name, _run(text, id), entry
 
 
-def _modules(name: str) -> list[Any]:
-    paths = sorted(path.relative_to(FOLDER).with_suffix("") for path in FOLDER.glob(f"*/*/{name}.py"))
-    return [importlib.import_module(".".join(("reference", *path.parts))) for path in paths]
+def _run(text: str, name: str) -> Implementation:
+    namespace: dict[str, Any] = {}
+    exec(compile(text, f"<{name}>", "exec"), namespace)
+    return Implementation(namespace)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from conftest import COURSE, EXERCISES
 
@@ -18,10 +17,8 @@ from autograder.checks.exercise import Exercise, Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, recorded, trials
+from reference import bank
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
-from reference.gradient_pathology.batch_norm.mistakes import Staged
-from reference.gradient_pathology.clip_gradients.mistakes import clip
-from reference.gradient_pathology.depth_study.mistakes import study
 from reference.mutants.known import observe_bank
 from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
@@ -121,14 +118,18 @@ def test_a_freedom_that_is_granted_hides_no_mistake_beside_it(monkeypatch, mater
     mistakes = [mistake for mistake in material.mistakes if mistake.solution == "clip_gradients" and not mistake.pair]
     exact = {mistake.id: told("clip_gradients", mistake.implementation.clip_gradients) for mistake in mistakes}
     assert sum(map(bool, exact.values())) == len(mistakes)
-    monkeypatch.setitem(clip.__kwdefaults__, "factor", lambda total, limit: limit / (total + 1e-6))
-    assert {m.id: told("clip_gradients", m.implementation.clip_gradients) for m in mistakes} == exact
+    edited, free = bank.edited, ("max_norm / total_norm", "max_norm / (total_norm + 1e-6)")
+    monkeypatch.setattr(bank, "edited", lambda *arguments: edited(*arguments).replace(*free))
+    again = {m.id: m.implementation.clip_gradients for m in bank.mistakes() if m.id in exact}
+    assert {id: told("clip_gradients", clip_gradients) for id, clip_gradients in again.items()} == exact
 
 
 def test_another_coefficient_beside_wrong_gradients_hides_no_cause():
+    right, idle = (bank.slip("clip_gradients", edit).clip_gradients for edit in ({}, {"g *= clip_coef": "pass"}))
+
     def per_layer(layers, max_norm=1.0):
-        total, coefficient = clip(layers, max_norm, scale=lambda gradients, factor: None)
-        norms = [clip([layer], max_norm)[0] for layer in layers]
+        total, coefficient = idle(layers, max_norm)
+        norms = [right([layer], max_norm)[0] for layer in layers]
         return total, min(coefficient, 1 / max(norms, default=1.0))
 
     causes = told("clip_gradients", per_layer)
@@ -136,54 +137,41 @@ def test_another_coefficient_beside_wrong_gradients_hides_no_cause():
 
 
 def test_what_is_drawn_without_the_seed_is_told_although_it_never_shows_the_same():
-    def unseeded(depths, build_network, *args, **settings):
-        return study(depths, lambda depth, rng: build_network(depth, np.random.default_rng()), *args, **settings)
-
-    assert told("depth_study", unseeded) == {"seed": ("depth-unseeded",)}
+    unseeded = bank.slip("depth_study", {"depth, np.random.default_rng(seed)": "depth, np.random.default_rng()"})
+    assert told("depth_study", unseeded.depth_study) == {"seed": ("depth-unseeded",)}
 
 
 def test_a_mistake_that_starts_alike_and_goes_on_otherwise_is_not_the_cause():
     """A variance that starts at 0 is after one batch what it is if it were blended with the old mean."""
 
-    class ZeroStart(Staged):
-        def __init__(self, n_features, eps=1e-5, momentum=0.9):
-            super().__init__(n_features, eps, momentum)
-            self.running_var = np.zeros(n_features)
-
-    causes = told("batch_norm_inference", ZeroStart)
+    zero_start = bank.slip("batch_norm", {"self.running_var = np.ones": "self.running_var = np.zeros"})
+    causes = told("batch_norm_inference", zero_start.BatchNorm)
     assert "running-variance-from-running-mean" not in causes["running_statistics"]
 
 
 def test_a_cause_that_fails_a_check_which_passes_is_not_said():
     """Batch statistics in prediction agree with an inverted flag there, but training is right."""
 
-    class NoInference(Staged):
-        def is_training(self):
-            return True
-
-    causes = told("batch_norm_inference", NoInference)
+    always = {"if self.training:": "if True:", '"training": self.training': '"training": True'}
+    causes = told("batch_norm_inference", bank.slip("batch_norm", always).BatchNorm)
     assert all("training-flag-inverted" not in named for named in causes.values())
 
 
 def test_code_that_crashes_everywhere_gets_no_cause():
     """Another mistake that crashes everywhere, too, has nothing to do with it."""
 
+    right = bank.slip("depth_study", {})
+
     def crashing(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-        return study(depths, build_network, X.T, t, lr, steps, seed)
+        return right.depth_study(depths, build_network, X.T, t, lr, steps, seed)
 
     causes = told("depth_study", crashing)
     assert causes and not any(causes.values())
 
 
 def test_two_mistakes_at_once_get_a_cause_each():
-    class Two(Staged):
-        def dbeta(self, dout):
-            return dout.mean(axis=0)
-
-        def mean_path(self, dx_hat):
-            return 0.0
-
-    causes = told("batch_norm_backward", Two)
+    two = bank.slip("batch_norm", {"dout.sum(axis=0)": "dout.mean(axis=0)", " - dx_hat.mean(axis=0)": ""})
+    causes = told("batch_norm_backward", two.BatchNorm)
     assert causes["dbeta"] == ("dbeta-averaged",)
     assert causes["dx_through_mean"] == ("mean-path-missing",)
 

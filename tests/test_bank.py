@@ -3,42 +3,12 @@
 import tomllib
 from collections import Counter
 
-import numpy as np
 import pytest
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.judge import judge
 from autograder.exercises import every_exercise
-from autograder.exercises.recorded import trials
 from reference import bank
-from reference.gradient_pathology.batch_norm.mistakes import Staged
-from reference.gradient_pathology.clip_gradients.mistakes import clip
-from reference.gradient_pathology.depth_study.mistakes import study
-from reference.gradient_pathology.gradient_monitor.mistakes import Steps
-from reference.gradient_pathology.gradient_profile.mistakes import slope
 
 EXERCISES = every_exercise()
-BUILT = [
-    exercise
-    for exercise in EXERCISES
-    if (bank.FOLDER / "gradient_pathology" / exercise.solution / "mistakes.py").exists()
-]
-"""Those whose mistakes are built on an implementation of their own; others are edits of the reference."""
-
-BASES = {
-    "batch_norm": Staged,
-    "clip_gradients": clip,
-    "depth_study": study,
-    "gradient_monitor": Steps,
-    "gradient_profile": slope,
-}
-
-
-@pytest.mark.parametrize("exercise", BUILT, ids=[exercise.id for exercise in BUILT])
-def test_what_mistakes_are_built_on_is_right(exercise, reference):
-    expected = reference.expect(exercise, np.random.default_rng(21))
-    base = Implementation({exercise.defines: BASES[exercise.solution]})
-    assert judge(exercise, trials(expected, [exercise.observe(base, e.case) for e in expected])).full
 
 
 def test_ids_are_unique_and_no_text_is_without_a_mistake():
@@ -60,14 +30,6 @@ def test_who_tells_a_cause_tells_it_and_asks_in_both_languages():
         assert mistake.cause.keys() == mistake.hint.keys() and mistake.cause.keys() in ({"en", "ja"}, set()), mistake.id
         assert all([*mistake.cause.values(), *mistake.hint.values()]), mistake.id
         assert not mistake.hint or (mistake.hint["en"].endswith("?") and mistake.hint["ja"].endswith("？")), mistake.id
-
-
-def test_a_mistake_without_an_entry_is_said(tmp_path):
-    (tmp_path / "mistakes.toml").write_text('[known]\nfails = ["x.y"]\n')
-    mistakes = bank.Bank(str(tmp_path / "mistakes.py"), "f")
-    mistakes.add("known")(len)
-    with pytest.raises(ValueError, match=r"mistakes\.toml has no entry \[unknown\]"):
-        mistakes.add("unknown")
 
 
 def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_right(tmp_path, monkeypatch):

@@ -161,7 +161,7 @@ AGREEMENT = (1e-12, 1e-8)
 def _stand_ins() -> dict[str, float]:
     """Numbers of two digits, from the smallest that there are to ten, and those that people know by name."""
     double, single = np.finfo(float), np.finfo(np.float32)
-    named = {"np.finfo(float).eps": double.eps, "np.finfo(np.float32).eps": single.eps}
+    named: dict[str, Any] = {"np.finfo(float).eps": double.eps, "np.finfo(np.float32).eps": single.eps}
     named |= {"np.finfo(np.float32).tiny": single.tiny, "5e-324": double.smallest_subnormal}
     rounded = [float(f"{digits}e-{decades}") for decades in range(1, 308) for digits in range(10, 100)]
     return {written(value): value for value in rounded} | {name: float(value) for name, value in named.items()}

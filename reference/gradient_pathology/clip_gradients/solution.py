@@ -19,10 +19,10 @@ def clip_gradients(layers, max_norm=1.0):
     if not all(np.isfinite(g).all() for g in gradients):
         raise ValueError("勾配に NaN または無限大があります")
     total_norm = float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
-    if total_norm <= max_norm:
-        return total_norm, 1.0
-    clip_coef = max_norm / total_norm
-    for g in gradients:
-        g *= clip_coef
+    clip_coef = 1.0
+    if total_norm > max_norm:
+        clip_coef = max_norm / total_norm
+        for g in gradients:
+            g *= clip_coef
     return total_norm, clip_coef
     ### END SOLUTION

@@ -18,5 +18,6 @@ def gradient_slope(delta_norms):
     if not np.isfinite(norms).all():
         raise ValueError("ノルムに NaN または無限大があります")
     norms[norms == 0] = np.finfo(float).tiny
-    return float(np.polyfit(np.arange(len(norms)), np.log10(norms), 1)[0])
+    x, y = np.arange(len(norms)), np.log10(norms)
+    return float(np.polyfit(x, y, 1)[0])
     ### END SOLUTION
