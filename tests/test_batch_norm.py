@@ -755,6 +755,11 @@ WORDS = {
         {DX: DX.replace("dxhat.sum(axis=0) -", "N * dxhat.mean(axis=1, keepdims=True) -")},
         "backward(dout) is (dx_hat - x_hat * (dx_hat * x_hat).mean(axis=0) - dx_hat.mean(axis=1, keepdims=True)) / ",
     ),
+    "no way at all": (
+        COMPACT,
+        {DX: "return dxhat * inv_std"},
+        "backward(dout) is dx_hat / sqrt(var + eps), where dx_hat is dout * gamma.",
+    ),
     "mean not summed": (
         COMPACT,
         {DX: DX.replace("- dxhat.sum(axis=0)", "- dxhat")},

@@ -181,6 +181,16 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
     either(candidates, judge)
 
 
+def _judge_in_words(gradient: str, case: Backward, seen: Observation, expected: Observation) -> None:
+    """`_judge` of a gradient that is the reference's; a wrong dx is told as the formula that gives it."""
+
+    def words() -> str:
+        dx = array("backward(dout)", found("dx", seen["dx"]), case.first["x"].shape)
+        return dx_in_words(dx, shown_x_hat(expected["y"], case.first), case.first, case.eps)
+
+    in_words(words if gradient == "dx" else str, _judge, gradient, case, seen, [expected])
+
+
 @batch_norm_backward.check(points=1.0, on="batches")
 def test_dbeta(case: Backward, seen: Observation, expected: Observation) -> None:
     """`grads["beta"]` is the gradient with respect to beta, of shape (D,)."""
@@ -214,8 +224,7 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
     factor = _factor(dx, dout, x_hat)
     scale = np.abs(factor * dout).max(axis=0)
     if not scale.all() or not is_close("", _rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
-        words = partial(dx_in_words, dx, x_hat, case.first, case.eps)
-        in_words(words, _judge, "dx", case, seen, [expected])
+        _judge_in_words("dx", case, seen, expected)
     return dx, factor, x_hat
 
 
@@ -286,7 +295,7 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
         )
     for gradient in GRADIENTS:
         if right:
-            _judge(gradient, case, seen, [expected])
+            _judge_in_words(gradient, case, seen, expected)
         else:
             own = [{gradient: seen[f"numerical {gradient}"]}]
             in_words(

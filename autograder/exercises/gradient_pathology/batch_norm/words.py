@@ -238,7 +238,9 @@ def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> 
         rows = {words: list(value) for words, value in terms.items()}
         words = sum_in_words(rows, list(dx * root))
         if words:
-            text = _("backward(dout) is ({sum}) / sqrt(var + eps), where dx_hat is {dx_hat}.")
+            text = _("backward(dout) is {sum} / sqrt(var + eps), where dx_hat is {dx_hat}.")
             unsummed = _("What comes through the variance is not summed over the batch.") if "** 2" in words else ""
-            return " ".join(filter(None, [unsummed, text.format(sum=words, dx_hat=name)]))
+            return " ".join(
+                filter(None, [unsummed, text.format(sum=f"({words})" if " " in words else words, dx_hat=name)])
+            )
     return ""
