@@ -4,6 +4,7 @@ The slips were written by somebody who knew the contract alone, in three ways of
 by step, as in a Japanese textbook, and in one line. The bank holds other ways of being wrong, which the audit judges.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -686,8 +687,8 @@ WORDS = {
     ),
     "eps taken off": (
         COMPACT,
-        {ROOT: "np.sqrt(var - self.eps / 4)"},
-        f"forward(x) is ({X}) / sqrt(x.var(axis=0) - 0.25 * eps)",
+        {ROOT: "np.sqrt(var - self.eps / 20)"},
+        f"forward(x) is ({X}) / sqrt(x.var(axis=0) - 0.05 * eps)",
     ),
     "an own eps in prediction": (
         STAGED,
@@ -794,6 +795,14 @@ def test_a_wrong_result_is_told_as_the_formula_that_gives_it(style, edits, says)
 def test_no_eps_is_told_where_there_is_none_that_explains_all_columns(eps):
     item = first_failure(grade(edited(GIVEN + COMPACT, {ROOT: f"np.sqrt({eps})"}))["forward"])
     assert item.seen.startswith("forward(x)[")
+
+
+@pytest.mark.parametrize("factor", ["1e-200", "1e160", "1e300"])
+def test_no_formula_is_told_of_what_is_out_of_all_proportion(factor):
+    wild = {"x_hat = (x - mean) * inv_std": f"x_hat = (x - mean) * inv_std * {factor}", DX: f"{DX} * {factor}"}
+    for name, result in grade(edited(GIVEN + COMPACT, wild)).items():
+        item = first_failure(result)
+        assert item is None or not re.search(r" is \(x - |hands dout on times", item.seen), (name, item.seen)
 
 
 def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():

@@ -323,6 +323,18 @@ def test_a_bias_that_is_not_updated_is_told_by_its_name():
     assert 'In step 0, layers[0].params["b"] stays as it was.' in item(result, "update").message
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"), [(int, "an integer, which keeps no decimals"), (float, "everything is zero.")]
+)
+def test_a_record_made_for_integers_is_told(kind, says):
+    def depth_study(*args, **settings):
+        study = solution("depth_study")(*args, **settings)
+        return {d: {name: np.zeros_like(v, dtype=kind) for name, v in curves.items()} for d, curves in study.items()}
+
+    messages = lost(grade("depth_study", {"depth_study": depth_study})).values()
+    assert all(any(name in text and says in text for text in messages) for name in ('["loss"]', '["grad_norms"]'))
+
+
 def studying(curves):
     """A study that trains nothing: `curves(layers, X, t, steps, depth)`."""
 

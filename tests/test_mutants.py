@@ -128,6 +128,17 @@ def test_sentences_have_the_lessons_words_and_no_code(solution):
         assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("solution", SOLUTIONS)
+def test_sentences_read_well_with_every_quantity(solution):
+    told = {words_of(solution, slip.change) for style in styles(solution) for slip in mutants(style)}
+    for text in (text for words in told for texts in (words.cause, words.hint) for text in texts.values()):
+        assert not re.search(
+            r"factor the|by what is|the (update|slope|loss) come|of (exploding|vanishing|dx) is", text
+        ), text
+        assert not re.search(r"In (\w+), (the multiplication by )?\1 ", text), text
+        assert not re.search("[a-z][\u3040-\u9fff]|[\u3040-\u9fff][a-z]", text), text
+
+
 def test_one_slip_is_told_alike_in_all_styles():
     """The axis of the mean left out, in a formula that the bank has no fingerprint of."""
     exercise = EXERCISES["batch_norm_backward"]

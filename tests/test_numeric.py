@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
-from autograder.checks.expect import describe, size_of_error
-from autograder.checks.numeric import TOLERANCE, central_differences, compare
+from autograder.checks.exercise import Failed
+from autograder.checks.expect import close, describe, size_of_error
+from autograder.checks.numeric import TOLERANCE, central_differences, compare, written
 from autograder.locale import speaking
 
 EXPECTED = np.array([[1.0, 2.0, -4.0], [3.0, -1.0, 2.0]])
@@ -205,6 +206,41 @@ PATTERNS = {
     "nothing regular": (UNRELATED, EXPECTED, ""),
     "expected is zero": (np.ones((2, 3)), np.zeros((2, 3)), ""),
 }
+
+
+FRACTIONS = np.array([[0.3, -1.7, 2.5], [4.2, 0.0, 31.9]])
+WITHOUT = "these are the right values without their decimals, as an array of integers keeps them (see its dtype)"
+ALL_ZERO = "everything is zero, and an integer, which keeps no decimals (see the dtype)"
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "words"),
+    [
+        (FRACTIONS.astype(int), FRACTIONS, WITHOUT),
+        (np.trunc(FRACTIONS), FRACTIONS, WITHOUT),
+        (np.floor(FRACTIONS[0]), FRACTIONS[0], WITHOUT),
+        (np.rint(FRACTIONS[1]), FRACTIONS[1], WITHOUT),
+        ((FRACTIONS / 100).astype(np.int8), FRACTIONS / 100, ALL_ZERO),
+        (np.trunc(FRACTIONS / 100), FRACTIONS / 100, "everything is zero"),  # perhaps only not computed
+        (np.zeros((2, 3), dtype=int), FRACTIONS, "everything is zero"),
+        (7 * EXPECTED.astype(int), EXPECTED, "every element is 7 times the right value"),  # whole anyway
+        (np.array(3), np.array(3.4), ""),
+    ],
+)
+def test_decimals_that_were_cut_off_are_told(got, expected, words):
+    assert compare(got, expected).pattern == words
+
+
+def test_the_dtype_of_what_was_returned_is_looked_at():
+    with pytest.raises(Failed, match="an integer, which keeps no decimals"):
+        close("losses", np.zeros(3, dtype=int), np.array([0.3, 0.2, 0.1]))
+    with pytest.raises(Failed, match=r"3 elements are off; everything is zero\."):
+        close("losses", np.zeros(3), np.array([0.3, 0.2, 0.1]))
+
+
+@pytest.mark.parametrize(("value", "text"), [(1e-7, "1e-7"), (2.5e-10, "2.5e-10"), (0.03, "0.03"), (1e12, "1e+12")])
+def test_a_number_is_written_without_leading_zeros_in_its_exponent(value, text):
+    assert written(value) == text
 
 
 @pytest.mark.parametrize("got, expected, words", PATTERNS.values(), ids=PATTERNS)

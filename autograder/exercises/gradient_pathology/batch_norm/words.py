@@ -111,7 +111,7 @@ def divisor_in_words(
         ):
             added = _added(root**power, np.broadcast_to(value, root.shape), eps, len(x), power * tolerance)
             if added is not None and (root > 0).all():
-                inner = base + added
+                inner = base + added.replace("+ -", "- ")
                 brackets = "sqrt({})" if power == 2 else "({})" if re.search(" [-+/] ", inner) else "{}"
                 return " / " + brackets.format(inner)
     return None
@@ -120,6 +120,8 @@ def divisor_in_words(
 def _added(value: np.ndarray, base: np.ndarray, eps: float, n: int, tolerance: float) -> str | None:
     """What is added to `base` to give `value`, as it is written: eps, nothing, or one number that can be told."""
     added = value - base
+    if np.ptp(added) > 2 * tolerance * np.abs(value).max():  # it is not one number: most are told apart here
+        return None
     names = {" + eps": eps, "": 0.0}
     seen = np.abs(added) > 1e3 * tolerance * np.abs(value)  # so three of its digits are known
     if seen.any() and np.ptp(base) > 0:  # to one number for all columns one could add anything
@@ -138,7 +140,7 @@ def _name_of(value: np.ndarray, candidates: dict[str, Any], scale: np.ndarray, t
 
 
 def _are_close(one: np.ndarray, other: Any, scale: np.ndarray, tolerance: float = TOLERANCE) -> bool:
-    return bool(np.all(np.abs(one - other) <= tolerance * scale))
+    return bool(np.all(np.isfinite(scale)) and np.all(np.abs(one - other) <= tolerance * scale))
 
 
 def sum_in_words(terms: dict[str, list[np.ndarray]], after: list[np.ndarray]) -> str:
