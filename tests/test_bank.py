@@ -46,6 +46,7 @@ def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_
     assert about == ("half", "double", ("double.value",), "core")
     assert mistake.implementation.double(6) == 3 and variant.implementation.double(6) == 12
     assert (variant.id, variant.solution) == ("sum", "double")
+    assert bank.slip("double", {"TWO * x": "x - TWO"}).double(6) == 4
 
 
 @pytest.mark.parametrize(("old", "times"), [("y", 0), ("x", 2)])
