@@ -719,7 +719,7 @@ HALF_WRITTEN = {
     "slope: no check": (
         "gradient_profile",
         LOGARITHMS + "return np.polyfit(np.arange(len(y)), y, 1)[0]",
-        "For NaN nothing was raised; the specification asks for ValueError.",
+        "Likely cause: NaN is returned instead of an exception raised.",
     ),
 }
 """The reference, or what beginners write, stopped at some line; and the first sentence of the first failure."""

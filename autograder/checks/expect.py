@@ -98,8 +98,9 @@ def pair(function: str, value: Any, ending: str) -> None:
     """
     returned(function, value, ending)
     if not is_pair(value):
+        kind = _("one number") if type(value) in (int, float) or isinstance(value, np.number) else kind_of(value)
         text = _("{function} returned {kind}; two values are asked for: `{ending}`.")
-        raise Failed(text.format(function=function, kind=kind_of(value), ending=ending), unwritten=True)
+        raise Failed(text.format(function=function, kind=kind, ending=ending), unwritten=True)
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

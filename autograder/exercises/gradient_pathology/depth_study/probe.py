@@ -170,6 +170,6 @@ depth_study = Exercise(
         "build_network": lambda depth, rng=None: case.build(depth),
         "X": case.X,
         "t": case.t,
-        **case.settings,
+        **case.given,
     },
 )
