@@ -429,7 +429,10 @@ NOISY = {
     **RIGHT,
     "clip_gradients": changed(
         "clip_gradients",
-        ("clip_coef = max_norm / total_norm\n", "clip_coef = max_norm / total_norm\n        print('clip!', total_norm)\n"),
+        (
+            "clip_coef = max_norm / total_norm\n",
+            "clip_coef = max_norm / total_norm\n        print('clip!', total_norm)\n",
+        ),
     ),
     "gradient_profile": changed(
         "gradient_profile",
