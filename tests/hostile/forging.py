@@ -216,7 +216,7 @@ FORGERIES = (
         # without None, and the answer to no gradient (1.5); of gradient_slope: that it depends on its norms, takes a
         # list, and refuses NaN (1.25); of BatchNorm: constant columns, a row as among others, and training as before
         # a prediction (1.0). Where the same layers happen to be ill, the newest record, too (0.5).
-        floor=4.25,
+        floor=5.5,
         leaves=POINTS,
     ),
     Attack(
@@ -240,7 +240,7 @@ FORGERIES = (
         ),
         # Besides those above: in clipping small gradients and parameters stay, and NaN is refused (1.75); backward is the
         # same twice (0.75), and predicting learns nothing (0.25).
-        floor=7.0,
+        floor=7.75,
         leaves=POINTS,
     ),
     Attack(
@@ -345,7 +345,7 @@ FORGERIES = (
                 RECORDED,
             ),
         ),
-        floor=4.25,  # as with recordings-by-title
+        floor=5.5,  # as with recordings-by-title
         leaves=POINTS,
     ),
     Attack(

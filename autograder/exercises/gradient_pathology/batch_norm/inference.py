@@ -257,11 +257,18 @@ def _rows_are_apart(case: Inference, seen: Observation) -> bool:
 def _is_own_formula(case: Inference, seen: Observation) -> bool:
     """Whether a prediction is the own training formula, right or wrong, with the running statistics.
 
-    Given the statistics of the batch it is then what training makes of it, and given others it is not.
+    Given the statistics of the batch it is then what training makes of it, and given others it is not. Either way it
+    moves and stretches the columns of this very batch.
     """
-    return (
-        _is_as_trained("y loaded", case, seen) and not _is_as_trained("y", case, seen) and _rows_are_apart(case, seen)
-    )
+    as_trained, other = _is_as_trained("y loaded", case, seen), not _is_as_trained("y", case, seen)
+    return as_trained and other and _rows_are_apart(case, seen) and _stretches_columns(seen["y"], case.prediction["x"])
+
+
+def _stretches_columns(y: np.ndarray, x: np.ndarray) -> bool:
+    """Whether every column of `y` is a multiple of that of `x`, and a constant."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    stretched = x * ((x * y).sum(axis=0) / (x * x).sum(axis=0))
+    return is_close("", y, stretched, np.abs(stretched).max(axis=0))
 
 
 @batch_norm_inference.check(points=0.25, on="batches")
