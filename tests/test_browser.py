@@ -33,7 +33,7 @@ from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
 
 pytestmark = pytest.mark.browser
 
-EPS = "eps does its work: columns with a tiny spread come out as the formula says."
+EPS = "eps is added to the variance, under the root: columns of tiny spread come out as the formula says."
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_an_exercise_is_checked_and_put_right(notebook):
     expect(card.get_by_role("listitem").filter(has_text=EPS)).to_contain_text("✗ failed")
     expect(card).to_contain_text("3 / 4 points")
     expect(card).to_contain_text("Likely cause: eps is added to the standard deviation, outside the root.")
-    expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 16 of 35 elements"))
+    expect(card.get_by_role("img")).to_have_accessible_name(re.compile("^Picture of the errors: 19 of 35 elements"))
 
     notebook.write("batch_norm", RIGHT["batch_norm"])
     notebook.run("batch_norm")
