@@ -347,7 +347,7 @@ def verdicts(checks: dict) -> dict[str, list[str]]:
 
 
 def shown(checks: dict) -> dict[str, list[str]]:
-    """The same, as far as reports show it: what passed or waits stands in one line, and so does an untouched exercise."""
+    """The same, as far as reports show it: what passed or waits is folded, and so is an untouched exercise."""
     found = {}
     for exercise, result in checks.items():
         folded = {Outcome.PASSED, Outcome.GRADER_ERROR, Outcome.BLOCKED}
