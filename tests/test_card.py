@@ -183,9 +183,17 @@ def test_one_error_of_all_checks_is_told_once_above_them():
 def test_what_passed_and_what_waits_are_a_line_each():
     page = Page(exercise_html(ALL_OUTCOMES))
     heads = [element.text for element in page.of("summary")]
-    assert heads[-2:] == ["1 waits for another check", "2 of 7 passed"]
-    assert exercise_text(ALL_OUTCOMES).splitlines()[-2:] == ["  – 1 waits for another check", "  ✓ 2 of 7 passed"]
+    assert heads[-2:] == ["1 waits for another check", "1 of 7 passed"]
+    assert exercise_text(ALL_OUTCOMES).splitlines()[-2:] == ["  – 1 waits for another check", "  ✓ 1 of 7 passed"]
     assert exercise_text(FULL) == "clip_gradients: 2 / 2 points, everything passed"
+
+
+def test_a_crash_of_the_checker_is_told_although_it_costs_nothing():
+    crash = an_item(Outcome.GRADER_ERROR, 1, message="The checker crashed here.")
+    result = ExerciseResult("clip_gradients", (an_item(Outcome.PASSED, 0), replace(crash, points=1.0)))
+    assert result.full
+    for shown in (Page(exercise_html(result)).text, exercise_text(result)):
+        assert "The checker crashed here." in shown
 
 
 def test_a_card_reads_in_japanese_as_well():

@@ -350,7 +350,7 @@ def shown(checks: dict) -> dict[str, list[str]]:
     """The same, as far as reports show it: what passed or waits is folded, and so is an untouched exercise."""
     found = {}
     for exercise, result in checks.items():
-        folded = {Outcome.PASSED, Outcome.GRADER_ERROR, Outcome.BLOCKED}
+        folded = {Outcome.PASSED, Outcome.BLOCKED}
         items = [item for item in result["items"] if item["outcome"] not in folded]
         untouched = all(item["outcome"] == Outcome.NOT_ATTEMPTED for item in result["items"])
         found[exercise] = [points(result["score"], result["max"]), *map(_line, [] if untouched else items)]

@@ -22,10 +22,11 @@ def exercise_text(result: ExerciseResult, width: int = 0, notes: Iterable[Note] 
     story, lines = Story.of(result), [headline(result)]
     if story.first:
         lines += _told(story.first, indent=2)
-    if not result.untouched and not result.full:
+    if not result.untouched:
         for item in story.open:
             lines.append(_item_line(item))
             lines += _told(item, indent=6) if item.message else []
+    if not result.untouched and not result.full:
         lines += [f"  {MARKS[items[0].outcome]} {line}" for line, items in story.folded().items()]
     lines += [f"  {note}" for note in notes]
     text = "\n".join(lines)

@@ -83,7 +83,7 @@ class Story:
 
     Attributes:
         first: the check that the box is about: the first one with a cause, or the first that fails; None if none does.
-        open: checks without full points. What was said before is left out of their messages.
+        open: checks that have not passed, and those that crashed. What was said before is left out of their messages.
         waiting: checks that another one must come before.
         passed: the others.
     """
@@ -96,13 +96,13 @@ class Story:
     @classmethod
     def of(cls, result: ExerciseResult) -> Story:
         """The story of `result`."""
-        missed = [item for item in result.items if not item.full and item.outcome is not Outcome.BLOCKED]
+        missed = [item for item in result.items if item.outcome not in (Outcome.PASSED, Outcome.BLOCKED)]
         waiting = tuple(item for item in result.items if item.outcome is Outcome.BLOCKED)
         wrong = [item for item in missed if item.outcome in WRONG]
         first = next((item for item in wrong if item.cause or item.unwritten), wrong[0] if wrong else None)
         said = {first.cause, first.printed, _without_case(first)} if first else set()
         others = tuple(_unsaid(item, said) for item in missed)
-        return cls(first, others, waiting, tuple(item for item in result.items if item.full))
+        return cls(first, others, waiting, tuple(item for item in result.items if item.outcome is Outcome.PASSED))
 
     def folded(self) -> dict[str, tuple[Item, ...]]:
         """The checks that share a line, by what it says."""

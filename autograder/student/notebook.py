@@ -21,9 +21,9 @@ from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
 from autograder.report.html import exercise_html
-from autograder.report.overview import next_exercise, overview_html, overview_text, still_open
+from autograder.report.overview import overview_html, overview_text, what_is_next
 from autograder.report.text import exercise_text, say
-from autograder.report.words import Note, points, section_of
+from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
@@ -234,19 +234,18 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     notes = [Note(said)] if said else []
     if not result.full:
         line = _('`hint("{name}")` gives a hint, `example("{name}")` the input.').format(name=wanted.id)
-        link = section_of(guide(wanted.id))
-        return [*notes, Note(f"{line} {_('Read again: {link}')}", link) if link else Note(line)]
+        again = read_again(wanted.id)
+        return [*notes, Note(f"{line} {again.text}", again.link) if again else Note(line)]
     here, by_hand = _exercises_of(namespace), _by_hand(namespace)
     most = sum(_points.get(e.id, e.points) for e in here) + sum(by_hand.values())
-    score = sum(found.score for found in _latest.values())
+    score = sum(_latest[e.id].score for e in here if e.id in _latest)
     line = _("So far in this session: {points} points.").format(points=points(score, most))
-    nothing = [ExerciseResult(e.id, tuple(interrupted(e, "").items)) for e in here]
-    following = next_exercise([_latest.get(result.id, result) for result in nothing])
+    following = next((e for e in here if e.id not in _latest or not _latest[e.id].full), None)
     if following:
         link = section_of(guide(following.id))
         line += " " + _("Next: `{name}`").format(name=following.id) + (" ({link})" if link else "")
         return [*notes, Note(line, link)]
-    return [*notes, Note(f"{line} {still_open(by_hand) if by_hand else _('Everything passed. Well done!')}")]
+    return [*notes, Note(f"{line} {what_is_next([], by_hand)}")]
 
 
 class Report:

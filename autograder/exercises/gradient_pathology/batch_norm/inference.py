@@ -261,8 +261,9 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
     Given the statistics of the batch it is then what training makes of it, and given others it is not. Either way it
     moves and stretches the columns of this very batch.
     """
-    as_trained, other = _is_as_trained("y loaded", case, seen), not _is_as_trained("y", case, seen)
-    return as_trained and other and _rows_are_apart(case, seen) and is_straight(case.prediction["x"], seen["y"])
+    x, other = case.prediction["x"], not _is_as_trained("y", case, seen)
+    as_trained = other and _is_as_trained("y loaded", case, seen) and _rows_are_apart(case, seen)
+    return as_trained and is_straight(x, output_of(seen["y"], x))
 
 
 @batch_norm_inference.check(points=0.25, on="batches")
