@@ -110,8 +110,14 @@ def edited(solution: str, edit: Mapping[str, str], code: str) -> str:
 
 def slip(cell: str, edit: Mapping[str, str]) -> Implementation:
     """The solution of `cell` with other text in some places."""
-    (path,) = FOLDER.glob(f"*/{cell}/solution.py")
-    return _run(edited(path.read_text(encoding="utf-8"), edit, ""), cell)
+    text = (folder_of(cell) / "solution.py").read_text(encoding="utf-8")
+    return _run(edited(text, edit, ""), cell)
+
+
+def folder_of(cell: str) -> Path:
+    """The folder of a solution cell."""
+    (folder,) = FOLDER.glob(f"*/{cell}")
+    return folder
 
 
 def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:

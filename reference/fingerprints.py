@@ -24,8 +24,9 @@ from autograder.checks.sketches import (
     sketches_of,
     without_numbers,
 )
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded, trials
-from reference.bank import Variant
+from reference.bank import Variant, variants
 
 TEXTS = ("id", "cause", "hint", "pair")
 
@@ -60,7 +61,7 @@ class Book:
         right: right solutions; what they differ in is rounding noise.
     """
 
-    def __init__(self, exercise: Exercise, right: Iterable[Variant] = ()) -> None:
+    def __init__(self, exercise: Exercise, right: Iterable[Variant]) -> None:
         self._exercise = exercise
         self._expected = sketches_of(expectation.expected for expectation in recorded(exercise))
         self._noise = self._noise_of(sketches_of(self._look_at(variant.implementation)) for variant in right)
@@ -140,3 +141,9 @@ class Book:
                     if 0 < size < SMALL:
                         noise[case, key] = max(noise.get((case, key), 0.0), 10 * size)
         return noise
+
+
+def new_books(solution: str) -> dict[str, Book]:
+    """An empty book for each exercise of a cell."""
+    right = [variant for variant in variants() if variant.solution == solution]
+    return {e.id: Book(e, right) for e in every_exercise() if e.solution == solution}

@@ -18,14 +18,14 @@ from autograder.exercises.recorded import RECORDINGS, made_of, recorded
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language
 from reference import bank, mutants
-from reference.fingerprints import Book
+from reference.fingerprints import new_books
 from reference.mutants.known import inherited, observe_bank, observe_mutants, told
 
 
 def main() -> None:
     """Write the public cases with the reference's observations, and the mistakes' fingerprints."""
     choose_language("en")
-    reference = Reference(Path(__file__).parents[1])
+    reference, mistakes = Reference(Path(__file__).parents[1]), bank.mistakes()
     for solution in dict.fromkeys(exercise.solution for exercise in every_exercise()):
         exercises = [exercise for exercise in every_exercise() if exercise.solution == solution]
         sources = digest(exercises)
@@ -35,18 +35,12 @@ def main() -> None:
             (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
         recorded.cache_clear()
         books = new_books(solution)
-        known = observe_bank((m for m in bank.mistakes() if m.solution == solution), books)
+        known = observe_bank((m for m in mistakes if m.solution == solution), books)
         slips = observe_mutants(solution, books)
         names = inherited(known, slips)
         for name, book in books.items():
             content = book.to_bytes(told(name, known, slips, names), sources)
             (RECORDINGS / f"{name}.mistakes.msgpack").write_bytes(content)
-
-
-def new_books(solution: str) -> dict[str, Book]:
-    """An empty book for each exercise of a cell."""
-    right = [variant for variant in bank.variants() if variant.solution == solution]
-    return {e.id: Book(e, right) for e in every_exercise() if e.solution == solution}
 
 
 def digest(exercises: Sequence[Exercise]) -> str:
@@ -55,7 +49,7 @@ def digest(exercises: Sequence[Exercise]) -> str:
     rooms = [
         Path(checks.__file__).parent,
         Path(mutants.__file__).parent,
-        *bank.FOLDER.glob(f"*/{exercises[0].solution}"),
+        bank.folder_of(exercises[0].solution),
     ]
     rooms += [path.parent for path in probes if path.parent.name == exercises[0].solution]
     files = {path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".toml")} | probes

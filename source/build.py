@@ -152,8 +152,11 @@ def with_listings(cells: list[Cell]) -> list[Cell]:
     Raises:
         ValueError: the library has no such class or function.
     """
-    shown = (_LISTING.sub(lambda found: f"```python\n{listing(found[1])}\n```", cell.source) for cell in cells)
-    return [cell if cell.is_code else replace(cell, source=text) for cell, text in zip(cells, shown, strict=True)]
+
+    def filled(found: re.Match[str]) -> str:
+        return f"```python\n{listing(found[1])}\n```"
+
+    return [cell if cell.is_code else replace(cell, source=_LISTING.sub(filled, cell.source)) for cell in cells]
 
 
 def notebook_of(cells: list[Cell], edition: Edition) -> NotebookNode:

@@ -61,7 +61,7 @@ class Fingerprints:
     places: Sequence[Place] = ()
     pools: Sequence[Sequence[Sketch]] = ()
     shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
-    noise: Mapping[Place, float] | None = None
+    noise: Mapping[Place, float] = field(default_factory=dict)
 
 
 class Diagnosis:
@@ -78,7 +78,7 @@ class Diagnosis:
         known: Fingerprints,
         departed: Sketches,
         passed: Collection[str],
-        inputs: Sequence[Sequence[Sketch]] = (),
+        inputs: Sequence[Sequence[Sketch]],
     ) -> None:
         self._known = known
         self._words = _Words(known, departed)
@@ -94,7 +94,7 @@ class Diagnosis:
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
-            value, given = departed[case][key], inputs[case] if inputs else ()
+            value, given = departed[case][key], inputs[case]
             self._raised[p] = _is_exception(value)
             self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
@@ -176,4 +176,4 @@ class _Words:
 
 
 def _is_exception(value: Sketch) -> bool:
-    return isinstance(value, (list, tuple)) and value[:1] == ["raised"]
+    return isinstance(value, list) and value[:1] == ["raised"]

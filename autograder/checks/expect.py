@@ -104,12 +104,7 @@ def pair(function: str, value: Any, ending: str) -> None:
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as a float array, see `_array`."""
-    return _array(name, value, shape).astype(float)
-
-
-def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """`value` as an array of its own kind of numbers.
+    """`value` as a float array.
 
     Args:
         value: an array, a number, or nested lists or tuples of numbers.
@@ -121,6 +116,11 @@ def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     >>> array("norms", [1, 2], shape=(2,))
     array([1., 2.])
     """
+    return _array(name, value, shape).astype(float)
+
+
+def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """As `array`, but of its own kind of numbers: cut off decimals are told by that."""
     if value is None:
         raise Failed(_("{name} is None: nothing was returned or set.").format(name=name))
     got = numbers(value)
@@ -137,13 +137,12 @@ def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return got
 
 
-def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: float = TOLERANCE) -> None:
+def close(name: str, got: Any, expected: Any, scale: Any = None) -> None:
     """Require that `got` has the type and shape of `expected` and is within the tolerance.
 
     Args:
         expected: a number or an array.
         scale: the natural scale, broadcast against `expected`; by default the largest |expected|.
-        tolerance: the largest accepted error, as a share of the scale.
 
     Raises:
         Failed: it is not; the message says where and how they differ, and `picture` shows it.
@@ -152,7 +151,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, tolerance: floa
     """
     wanted = np.asarray(expected, dtype=float)
     values = _array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
-    mismatch = compare(values, wanted, scale, tolerance)
+    mismatch = compare(values, wanted, scale)
     if mismatch is not None:
         raise Failed(describe(name, mismatch), picture=mismatch.picture)
 
@@ -167,11 +166,11 @@ def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -
         raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
 
 
-def is_close(name: str, got: Any, expected: Any, scale: Any = None) -> bool:
+def is_close(got: Any, expected: Any, scale: Any = None) -> bool:
     """Whether `close` accepts `got`; much faster where it does not."""
     wanted = np.asarray(expected, dtype=float)
     try:
-        values = array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
+        values = array("", got, wanted.shape) if wanted.ndim else np.asarray(number("", got))
     except Failed:
         return False
     return wanted.size == 0 or bool(np.max(errors_of(values, wanted, scale)) <= TOLERANCE)  # False for NaN

@@ -118,17 +118,17 @@ def noise_between(one: Sketch, other: Sketch) -> float:
     return max((noise_between(a, b) for a, b in zip(one, other, strict=True)), default=0.0)
 
 
-def without_numbers(sketch: Sketch) -> tuple[Sketch, list[list[float]]]:
+def without_numbers(value: Sketch) -> tuple[Sketch, list[list[float]]]:
     """The form of a sketch, and its numbers: the size and the projections of every array in it."""
-    if isinstance(sketch, dict):
-        parts = [without_numbers(item) for item in sketch.values()]
-        return dict(zip(sketch, (form for form, _numbers in parts), strict=True)), [n for _f, ns in parts for n in ns]
-    if sketch and sketch[0] == "numbers":
-        return sketch[:3], [[sketch[3], *sketch[4]]]
-    if sketch and sketch[0] == "list":
-        parts = [without_numbers(item) for item in sketch[1:]]
+    if isinstance(value, dict):
+        parts = [without_numbers(item) for item in value.values()]
+        return dict(zip(value, (form for form, _numbers in parts), strict=True)), [n for _f, ns in parts for n in ns]
+    if value and value[0] == "numbers":
+        return value[:3], [[value[3], *value[4]]]
+    if value and value[0] == "list":
+        parts = [without_numbers(item) for item in value[1:]]
         return ["list", *(form for form, _numbers in parts)], [n for _f, ns in parts for n in ns]
-    return sketch, []
+    return value, []
 
 
 def with_numbers(form: Sketch, numbers: Iterator[tuple[float, list[float]]]) -> Sketch:
@@ -145,13 +145,7 @@ def with_numbers(form: Sketch, numbers: Iterator[tuple[float, list[float]]]) -> 
 
 def holds_numbers(value: Sketch) -> bool:
     """Whether there are numbers in a sketch, and not only words, exceptions or None."""
-    if isinstance(value, dict):
-        return any(map(holds_numbers, value.values()))
-    return (
-        isinstance(value, (list, tuple))
-        and bool(value)
-        and (value[0] == "numbers" or value[0] == "list" and any(map(holds_numbers, value[1:])))
-    )
+    return bool(without_numbers(value)[1])
 
 
 def _end(seen: Observation) -> dict[str, Sketch]:

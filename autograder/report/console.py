@@ -13,11 +13,11 @@ from autograder.checks.results import ExerciseResult, Outcome, SubmissionResult
 from autograder.locale import _
 from autograder.report.overview import open_points, open_words, total
 from autograder.report.text import exercise_text, printable
-from autograder.report.words import MARKS, points, standing
+from autograder.report.words import MARKS, WRONG, points, standing
 
 _STYLES = {
     Outcome.PASSED: "green",
-    **dict.fromkeys((Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED), "red"),
+    **dict.fromkeys(WRONG, "red"),
     Outcome.GRADER_ERROR: "yellow",
 }
 

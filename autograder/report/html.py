@@ -27,9 +27,8 @@ from autograder.report.words import (
     legend,
     outcome_word,
     points,
-    standing,
+    state,
     title,
-    untouched_words,
 )
 
 GREEN, RED, GREY, BROWN = "#1a7f37", "#cf222e", "#59636e", "#8a5d00"
@@ -66,8 +65,8 @@ def exercise_html(result: ExerciseResult, notes: Iterable[Note] = ()) -> str:
     """
     story = Story.of(result)
     name = f" ({escape(title(result))})" if title(result) else ""
-    state = untouched_words(result) if result.untouched else standing(result)
-    head = f"<strong>{escape(result.id)}</strong>{name}: {_points_in_words(result)} {bar(result.share)} {escape(state)}"
+    standing = f"{_points_in_words(result)} {bar(result.share)} {escape(state(result))}"
+    head = f"<strong>{escape(result.id)}</strong>{name}: {standing}"
     parts = [f'<p style="margin: 4px 0">{head}</p>']
     if story.first:
         parts.append(_box(_told(story.first, first=True)))

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 
-from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.checks.results import ExerciseResult, Item
 from autograder.locale import _
 from autograder.report.words import MARKS, Note, Story, headline, legend, outcome_word, points
 
@@ -35,7 +35,7 @@ def exercise_text(result: ExerciseResult, width: int = 0, notes: Iterable[Note] 
 
 def _told(item: Item, indent: int) -> list[str]:
     """The cause, what was seen, what was printed, the picture, and the question."""
-    lines = [item.cause, item.seen] if item.cause else [item.seen]
+    lines = [item.cause, item.seen]
     if item.printed:
         lines += [_("Your code printed:"), textwrap.indent(item.printed, "  | ")]
     if item.picture:
@@ -60,5 +60,4 @@ def _broken(line: str, width: int) -> str:
 
 
 def _item_line(item: Item) -> str:
-    word = "" if item.outcome is Outcome.PASSED else f" ({outcome_word(item.outcome)})"
-    return f"  {MARKS[item.outcome]} {points(item.points, item.max)}  {item.sentence}{word}"
+    return f"  {MARKS[item.outcome]} {points(item.points, item.max)}  {item.sentence} ({outcome_word(item.outcome)})"

@@ -64,14 +64,14 @@ def headline(result: ExerciseResult) -> str:
     """One line with the state of the exercise."""
     line = _("{exercise}: {points} points, {standing}")
     if result.untouched:
-        line, state = _("{exercise}: {points} points. {standing}"), untouched_words(result)
-    else:
-        state = standing(result)
-    return line.format(exercise=result.id, points=points(result.score, result.max), standing=state)
+        line = _("{exercise}: {points} points. {standing}")
+    return line.format(exercise=result.id, points=points(result.score, result.max), standing=state(result))
 
 
-def untouched_words(result: ExerciseResult) -> str:
-    """Why there is nothing to say of an exercise yet, and what is to come."""
+def state(result: ExerciseResult) -> str:
+    """How the exercise stands, or why there is nothing to say of it yet, and what is to come."""
+    if not result.untouched:
+        return standing(result)
     message, n = result.items[0].message, len(result.items)
     coming = _("1 thing will be tested.") if n == 1 else _("{n} things will be tested.").format(n=n)
     return f"{message} {coming}"

@@ -315,14 +315,18 @@ def _known(name: Any) -> list[Exercise]:
     return found
 
 
+def _all_exercises() -> list[Exercise]:
+    return [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+
+
 def _named(name: str) -> list[Exercise]:
     """The exercise with this id, otherwise those that ask for this name, in the order of the lesson."""
-    known = [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+    known = _all_exercises()
     return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
 
 
 def _unknown(name: str) -> str:
-    exercises = [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+    exercises = _all_exercises()
     known = [exercise.id for exercise in exercises]
     names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
     close = difflib.get_close_matches(name, names, n=1)

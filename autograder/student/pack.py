@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.checks.results import ExerciseResult, Outcome
 from autograder.exercises import releases
 from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.locale import _
@@ -134,17 +133,13 @@ def _mentions(text: str, name: str) -> bool:
 
 def _exercises(graded: Graded) -> Iterator[str]:
     unfinished = [result for result in graded.result.checks.values() if not result.full]
-    begun = [result for result in unfinished if _is_begun(result)]
+    begun = [result for result in unfinished if not result.untouched]
     untouched = [result.id for result in unfinished if result not in begun]
     if untouched:
         yield _("Not started yet: {names}.").format(names=", ".join(untouched))
     if begun:
         names = ", ".join(f"{result.id} ({points(result.score, result.max)})" for result in begun)
         yield _("Not finished yet: {names}.").format(names=names)
-
-
-def _is_begun(result: ExerciseResult) -> bool:
-    return any(item.outcome is not Outcome.NOT_ATTEMPTED for item in result.items)
 
 
 def _missing(graded: Graded) -> Iterator[str]:

@@ -21,13 +21,16 @@ from autograder.exercises import every_exercise
 from autograder.exercises.recorded import Expectation, known_from, recorded, trials
 from reference.audit.checks import Material
 from reference.bank import Mistake
-from reference.fingerprints import Book
+from reference.fingerprints import Book, new_books
 from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, told
 from reference.mutants.sources import REFERENCE, both
-from reference.record import new_books
 
 FRESH_SEEDS = 3
 SEED = 76
+
+
+def _verdicts() -> dict[str, list[str]]:
+    return {"right": [], "wrong": [], "none": []}
 
 
 @dataclass
@@ -38,14 +41,15 @@ class SlipAudit:
         other_style: slips in a style without fingerprints.
         left_out: those of them that are mistakes of the bank, whose own fingerprints are left out, too.
         pairs: two slips at once.
+        slips: the number of all.
         unnoticed: slips that lose no points although they show something.
         unseen: slips that are like the reference in all that is observed, on other seeds, too.
         silent: slips that lose points and have no sentence, because the lesson has no word for what they are about.
     """
 
-    other_style: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
-    left_out: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
-    pairs: dict[str, list[str]] = field(default_factory=lambda: {"right": [], "wrong": [], "none": []})
+    other_style: dict[str, list[str]] = field(default_factory=_verdicts)
+    left_out: dict[str, list[str]] = field(default_factory=_verdicts)
+    pairs: dict[str, list[str]] = field(default_factory=_verdicts)
     slips: int = 0
     unnoticed: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -91,18 +95,19 @@ class _Cell:
     def audit_styles(self, found: SlipAudit, rng: random.Random, most: int) -> None:
         """Tell slips of each style but the reference, with the fingerprints of the others."""
         for style in dict.fromkeys(slip.mutant.style.id for slip in self._slips):
-            own = [slip for slip in self._slips if slip.mutant.style.id == style and self._is_told(slip)]
             if style == REFERENCE:
                 continue
+            own = [slip for slip in self._slips if slip.mutant.style.id == style and self._is_told(slip)]
             others = [slip for slip in self._slips if slip.mutant.style.id != style]
             known = self._fingerprints(self._bank, others)
             for slip in rng.sample(own, min(most, len(own))):
-                verdict = self._verdict(slip.mutant.implementation(), known, self._truths[slip.about.id])
+                code = slip.mutant.implementation()
+                verdict = self._verdict(code, known, self._truths[slip.about.id])
                 found.other_style[verdict].append(self._title(slip))
                 if slip.about.id in self._names:
                     rest = [one for one in self._bank if one.about.id != self._name(slip)]
                     known_rest = self._fingerprints(rest, others)
-                    verdict = self._verdict(slip.mutant.implementation(), known_rest, self._truths[slip.about.id])
+                    verdict = self._verdict(code, known_rest, self._truths[slip.about.id])
                     found.left_out[verdict].append(self._title(slip))
 
     def audit_pairs(self, found: SlipAudit, rng: random.Random, n: int) -> None:
@@ -167,8 +172,8 @@ class _Cell:
         return self._names[one.about.id].id if one.about.id in self._names else one.about.id
 
     def _is_told(self, slip: Observed) -> bool:
-        shows = any(behaviour.fails for behaviour in slip.behaviours.values())
-        return shows and bool(slip.about.cause or slip.about.id in self._names)
+        fails = any(behaviour.fails for behaviour in slip.behaviours.values())
+        return fails and bool(slip.about.cause or slip.about.id in self._names)
 
     def _title(self, slip: Observed) -> str:
         return f"{slip.mutant.style.solution}, {slip.mutant.style.id}: {self._name(slip)}"

@@ -197,7 +197,6 @@ def term(p: Place) -> Iterator[Change]:
     if not isinstance(node, ast.BinOp):
         return
     left, right, kind = node.left, node.right, type(node.op)
-    # An update by steps has the array itself as a term: without it nothing is left of the idea.
     if kind in (ast.Add, ast.Sub):
         yield Change("term-left-out", p.target, left, name_of(right))
         yield Change(

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.checks.exercise import Implementation
 from autograder.exercises import every_exercise
-from reference.bank import FOLDER
+from reference.bank import FOLDER, folder_of
 from reference.mutants.operators import OPERATORS, Change, Place
 
 SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
@@ -80,7 +80,7 @@ class Mutant:
 
 def styles(solution: str) -> list[Style]:
     """The right solutions of a cell that slips are made in, the reference first; quantities.toml names the others."""
-    folder = next(FOLDER.glob(f"*/{solution}"))
+    folder = folder_of(solution)
     defines = next(exercise.defines for exercise in every_exercise() if exercise.solution == solution)
     text = (folder / "solution.py").read_text(encoding="utf-8")
     given = frozenset(_given(text))
@@ -98,7 +98,7 @@ def styles(solution: str) -> list[Style]:
 @cache
 def quantities(solution: str) -> dict[str, Any]:
     """The content of a cell's quantities.toml: the names of its styles, and words for names in the code."""
-    path = next(FOLDER.glob(f"*/{solution}")) / "quantities.toml"
+    path = folder_of(solution) / "quantities.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 

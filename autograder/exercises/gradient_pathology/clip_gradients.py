@@ -315,7 +315,7 @@ def test_factor(case: Clipping, seen: Observation, expected: Observation) -> Non
     factors = _factors(case, seen)
     right = _right_coefficients(case, seen, expected)
     # One gradient is enough: whether all are scaled alike is the next promise.
-    if not any(is_close("", factor, wanted) for factor in factors.values() for wanted in right):
+    if not any(is_close(factor, wanted) for factor in factors.values() for wanted in right):
         _require_something_scaled(case, seen)
         name, factor = next(iter(factors.items()))
         close(_("The factor of {name}").format(name=name), factor, right[-1])
@@ -329,10 +329,10 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
     touched = {name: before for name, before, _after in _each_gradient(case, seen) if _differ(factors[name], 1.0)}
     length = np.sqrt(sum(np.sum(before**2) for before in touched.values()))
     # Whose norm leaves some gradients out, and who therefore leaves them alone, has broken the first promise only.
-    left_out = is_close("", _own(seen, "total_norm"), length)
+    left_out = is_close(_own(seen, "total_norm"), length)
     first = next(iter(touched or factors))
     for name, before, after in _each_gradient(case, seen):
-        if not (is_close(name, after, factors[first] * before) or left_out and name not in touched):
+        if not (is_close(after, factors[first] * before) or left_out and name not in touched):
             text = _("{first} is multiplied by {factor:.6g}, but {name} is not.")
             raise Failed(text.format(first=first, factor=factors[first], name=name))
 
@@ -343,7 +343,7 @@ def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -
     coefficient = number("clip_coef", _answer(seen, "clip_coef"))
     right = _right_coefficients(case, seen, expected)
     applied = [factor for factor in _factors(case, seen).values() if 0 < factor < 1]
-    if not any(is_close("", coefficient, wanted) for wanted in right + applied):
+    if not any(is_close(coefficient, wanted) for wanted in right + applied):
         if expected["clip_coef"] < 1:
             _require_something_scaled(case, seen)
         close("clip_coef", coefficient, right[-1])
@@ -357,7 +357,7 @@ def test_small_stay(case: Clipping, seen: Observation, expected: Observation) ->
         return
     own = _right_coefficients(case, seen, expected)[-1]
     for name, before, after in _each_gradient(case, seen):
-        if own == 1 or not is_close(name, after, own * before):
+        if own == 1 or not is_close(after, own * before):
             unchanged(name, before, after)
 
 

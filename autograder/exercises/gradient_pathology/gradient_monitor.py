@@ -168,7 +168,7 @@ def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, 
     if case.beside:
         other = implementation.GradientMonitor()
         other.history.append((case.records[-1][0], dict(case.beside)))
-        yield BESIDE, attempt(_plain, lambda: ask(other))
+        yield BESIDE, attempt(lambda: _plain(ask(other)))
         other = implementation.GradientMonitor()
         yield "recorded", attempt(lambda: other.record(7, _layers_with(*case.beside.values())) or other.history)
 
@@ -181,16 +181,15 @@ def probe(implementation: Implementation, case: History) -> Iterator[tuple[str, 
     for again in ("", " when asked again"):
         problems = ask(monitor)
         yield f"container{again}", "list" if isinstance(problems, list) else type(problems).__name__
-        yield f"problems{again}", _plain(lambda: problems)  # noqa: B023 - called at once
+        yield f"problems{again}", _plain(problems)
     yield "history", monitor.history
 
 
 BESIDE = "problems of the record beside"
 
 
-def _plain(ask: Any) -> Any:
-    """What `ask` answers: for each `Problem` a dict of its fields, for anything else its type and itself."""
-    answer = ask()
+def _plain(answer: Any) -> Any:
+    """For each `Problem` a dict of its fields, for anything else its type and itself."""
     if hasattr(answer, "kind"):
         answer = [answer]
     if isinstance(answer, dict):
@@ -397,4 +396,4 @@ def _same_history(got: Any, wanted: Any) -> bool:
     """Whether two histories have the same epochs, names and, within rounding, norms."""
     pairs = [(epoch, list(norms)) for epoch, norms in got] == [(epoch, list(norms)) for epoch, norms in wanted]
     norms = ([list(norms.values()) for _epoch, norms in history] for history in (got, wanted))
-    return pairs and all(is_close("", ours, theirs) for ours, theirs in zip(*norms, strict=True))
+    return pairs and all(is_close(ours, theirs) for ours, theirs in zip(*norms, strict=True))

@@ -21,15 +21,15 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     Batch,
     close_by_column,
     new_layer,
+    one_array,
     output_of,
     output_scale,
     random_batch,
     random_batches,
     require_change,
-    returned,
+    require_mode,
     run_forward,
     training_mode,
-    wrong_way_round,
 )
 from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words
 from autograder.locale import _
@@ -115,10 +115,9 @@ batch_norm_forward = Exercise(
 @batch_norm_forward.check(points=1.0, on="plain")
 def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
-    if not seen["mode"]:
-        raise wrong_way_round()
+    require_mode(seen)
     for i, batch in enumerate(case.batches):
-        y = output_of(returned("forward(x)", seen[f"y{i}"], strictly=True), batch["x"])
+        y = output_of(one_array("forward(x)", seen[f"y{i}"], strictly=True), batch["x"])
         _judge(y, expected[f"y{i}"], batch, case.eps)
 
 
@@ -133,7 +132,7 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])
-        if is_close("", y, x_hat):
+        if is_close(y, x_hat):
             raise Failed(
                 _('forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'),
                 unwritten=True,
@@ -152,7 +151,7 @@ def test_small_spread(case: Forward, seen: Observation, expected: Observation) -
     # eps narrows what comes out without it, by as much as the deviation says, the own or the true one.
     deviations = np.ptp(batch["x"], axis=0) / np.ptp(wide, axis=0), batch["x"].std(axis=0)
     narrowed = [(wide - wide.mean(axis=0)) * std / np.hypot(std, case.eps**0.5) for std in deviations]
-    if not any(is_close("", y - y.mean(axis=0), wanted, scale) for wanted in narrowed):
+    if not any(is_close(y - y.mean(axis=0), wanted, scale) for wanted in narrowed):
         _judge(y, expected["y0"], batch, case.eps)
 
 
@@ -160,7 +159,7 @@ def test_small_spread(case: Forward, seen: Observation, expected: Observation) -
 def test_constant_columns(case: Forward, seen: Observation, expected: Observation) -> None:
     """Constant columns come out as beta, never as NaN."""
     batch, constant = case.batches[0], np.ptp(case.batches[0]["x"], axis=0) == 0
-    y = array("forward(x)", returned("forward(x)", seen["y0"]), batch["x"].shape)
+    y = array("forward(x)", one_array("forward(x)", seen["y0"]), batch["x"].shape)
     output_of(y[:, ~constant], batch["x"][:, ~constant])
     close_by_column("forward(x)", y, np.where(constant, batch["beta"], y), batch)
 

@@ -32,19 +32,20 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     close_by_column,
     column_slope,
     either,
+    holds,
     is_straight,
     natural_scale,
     new_layer,
+    one_array,
     output_of,
     output_scale,
     random_batch,
     random_batches,
-    returned,
+    require_mode,
     run_forward,
     shown_x_hat,
     spread_of,
     training_mode,
-    wrong_way_round,
 )
 from autograder.exercises.gradient_pathology.batch_norm.words import formula_in_words
 from autograder.layers import Layer
@@ -151,8 +152,7 @@ batch_norm_inference = Exercise(
 @batch_norm_inference.check(points=1.25, on="batches")
 def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
     """Every training forward moves both statistics: running = momentum * running + (1 - momentum) * batch."""
-    if not seen["mode"]:
-        raise wrong_way_round()
+    require_mode(seen)
     for i in range(len(case.training)):
         seen[f"y of batch {i}"]  # told, if it raised; what it gave is another exercise
     if not _have_moved(seen):
@@ -194,11 +194,7 @@ def _judge_prediction(
     held = _held(name, "before", seen, x.shape[1])
     known = dict(zip(STATISTICS, held, strict=True)) if held else {}
     words = partial(formula_in_words, label, y, {**parameters, "x": x}, case.eps, known)
-
-    def judge(wanted: np.ndarray) -> None:
-        close(label, y, wanted, output_scale(wanted, parameters))
-
-    in_words(words, either, candidates, judge)
+    in_words(words, either, candidates, lambda wanted: close_by_column(label, y, wanted, parameters))
 
 
 @batch_norm_inference.check(points=1.25, on="batches")
@@ -243,16 +239,12 @@ def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
         y, trained = (output_of(seen[output], x) for output in (name, "y as trained"))
     except (Failed, StudentError):
         return False
-    return is_close("", y, trained, output_scale(trained, case.prediction))
+    return is_close(y, trained, output_scale(trained, case.prediction))
 
 
 def _rows_are_apart(case: Inference, seen: Observation) -> bool:
     """Whether a row is predicted alone as among the others."""
-    try:
-        _judge_row(case, seen)
-    except (Failed, StudentError):
-        return False
-    return True
+    return holds(_judge_row, case, seen)
 
 
 def _is_own_formula(case: Inference, seen: Observation) -> bool:
@@ -312,7 +304,7 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
     for gradient, label in GRADIENTS.items():
         if gradient != "dx" and not _right_in_training(gradient, case, seen, expected):
             continue  # charged there
-        got = returned(label, seen[gradient])
+        got = one_array(label, seen[gradient])
 
         def judge(right: Any, gradient: str = gradient, label: str = label, got: Any = got) -> None:
             close(label, got, right[gradient], natural_scale(gradient, case.prediction, right[gradient]))
@@ -328,7 +320,7 @@ def _right_in_training(gradient: str, case: Inference, seen: Observation, expect
     with contextlib.suppress(Failed, StudentError):
         if gradient == "dgamma":
             right.append((last["dout"] * shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)).sum(axis=0))
-    return any(is_close("", seen.values.get(name), wanted, natural_scale(gradient, last, wanted)) for wanted in right)
+    return any(is_close(seen.values.get(name), wanted, natural_scale(gradient, last, wanted)) for wanted in right)
 
 
 def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndarray]]:

@@ -86,7 +86,7 @@ def rule_in_words(name: str, case: Inference, seen: Observation) -> str:
         if rule:
             return message.format(name=name, rule=rule, momentum=case.momentum)
         first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
-        if is_close("", first, np.full_like(first, first[0]), 1.0) and not is_close("", first, start):
+        if is_close(first, np.full_like(first, first[0]), 1.0) and not is_close(first, start):
             message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
             return message.format(name=name, start=first[0] + 0.0, right=start[0])
     return ""
@@ -98,7 +98,7 @@ def _what_it_takes_in(values: list[np.ndarray], case: Inference) -> str:
     named = [variances(batch["x"]) | reductions("x", batch["x"]) for batch in case.training]
     for words in named[0]:
         wanted = (np.broadcast_to(batch[words], got.shape) for batch, got in zip(named, taken, strict=True))
-        same = all(is_close("", got, one, np.abs(got).max()) for got, one in zip(taken, wanted, strict=True))
+        same = all(is_close(got, one, np.abs(got).max()) for got, one in zip(taken, wanted, strict=True))
         if same and words not in ("x.mean(axis=0)", "x.var(axis=0)"):
             return words
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Failed, Implementation, attempt
+from autograder.checks.exercise import Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import array, close, is_close
 from autograder.layers import Layer
 from autograder.locale import _
@@ -76,11 +76,12 @@ def training_mode(implementation: Implementation, case: Any, batch: Batch) -> bo
     return _mixes_rows(implementation, case, batch, True) or not _mixes_rows(implementation, case, batch, False)
 
 
-def wrong_way_round() -> Failed:
-    """What to raise where the mode is asked for, and False alone uses the statistics of the batch."""
-    return Failed(
-        _("With training = True, forward(x) does not use the statistics of x, but with training = False it does.")
-    )
+def require_mode(seen: Observation) -> None:
+    """`Failed` where False alone uses the statistics of the batch."""
+    if not seen["mode"]:
+        raise Failed(
+            _("With training = True, forward(x) does not use the statistics of x, but with training = False it does.")
+        )
 
 
 def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, training: bool) -> bool:
@@ -135,19 +136,19 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
 
 
-def alone(returned: Any) -> Any:
+def alone(value: Any) -> Any:
     """The first of several arrays that were returned; anything else as it is.
 
     That there are several is charged where the form is asked for, and nowhere else.
     """
-    return returned[0] if _are_several(returned) and returned[0].ndim == 2 else returned
+    return value[0] if _are_several(value) and value[0].ndim == 2 else value
 
 
-def _are_several(returned: Any) -> bool:
-    return isinstance(returned, tuple) and len(returned) > 1 and isinstance(returned[0], np.ndarray)
+def _are_several(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) > 1 and isinstance(value[0], np.ndarray)
 
 
-def returned(name: str, value: Any, strictly: bool = False) -> Any:
+def one_array(name: str, value: Any, strictly: bool = False) -> Any:
     """What a method returned; `Failed` where it is None, or, `strictly`, where there are several arrays."""
     if value is None:
         raise Failed(_("{name} returned None: is there a `return`?").format(name=name), unwritten=True)
@@ -158,13 +159,13 @@ def returned(name: str, value: Any, strictly: bool = False) -> Any:
 
 def require_change(normalised: np.ndarray, x: np.ndarray, name: str = "forward(x)") -> None:
     """`Failed` where what should be normalised is x itself."""
-    if is_close("", normalised, x):
+    if is_close(normalised, x):
         raise Failed(_("{name} does not normalise x yet.").format(name=name), unwritten=True)
 
 
 def output_of(y: Any, x: np.ndarray, name: str = "forward(x)") -> np.ndarray:
     """`y` as an array (N, D); `Failed` where it is x itself, not finite, or the same for every example."""
-    output = array(name, returned(name, y), x.shape)
+    output = array(name, one_array(name, y), x.shape)
     require_change(output, x, name)
     if not np.isfinite(output).all():
         raise Failed(_("{name} is not finite.").format(name=name))
@@ -178,6 +179,15 @@ def is_straight(x: np.ndarray, x_hat: np.ndarray) -> bool:
     straight = column_slope(x, x_hat) * (x - x.mean(axis=0))
     bend = np.abs(x_hat - x_hat.mean(axis=0) - straight).max(axis=0)
     return bool((bend <= STRAIGHT * np.abs(x_hat).max(axis=0)).all())
+
+
+def holds(judge: Callable[..., None], *args: Any) -> bool:
+    """Whether `judge` is content."""
+    try:
+        judge(*args)
+    except (Failed, StudentError):
+        return False
+    return True
 
 
 def either(candidates: Iterable[Any], judge: Callable[[Any], None]) -> None:

@@ -6,13 +6,14 @@ Each function returns a sentence that is true of the student's numbers, or "" wh
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from autograder.checks.numeric import TOLERANCE, written
-from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope
+from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope, spread_of
 from autograder.locale import _
 
 EXACT = 1e-12
@@ -100,6 +101,8 @@ def divisor_in_words(
     """By what x - mean is divided, as the end of a line of code: " / sqrt(x.var(axis=0) + eps)"."""
     if _are_close(root, 1.0, root, tolerance):
         return ""
+    if not (root > 0).all():
+        return None
     running = {name: value for name, value in (known or {}).items() if name == "running_var"}
     for words, var in (running | variances(x, mean, centre)).items():
         std = np.sqrt(var)
@@ -110,7 +113,7 @@ def divisor_in_words(
             (f"sqrt({words})", 2, std),
         ):
             added = _added(root**power, np.broadcast_to(value, root.shape), eps, len(x), power * tolerance)
-            if added is not None and (root > 0).all():
+            if added is not None:
                 inner = base + added.replace("+ -", "- ")
                 brackets = "sqrt({})" if power == 2 else "({})" if re.search(" [-+/] ", inner) else "{}"
                 return " / " + brackets.format(inner)
@@ -130,7 +133,7 @@ def _added(value: np.ndarray, base: np.ndarray, eps: float, n: int, tolerance: f
         names |= {f" + {written(constant)}": constant, " - eps": -eps, " + eps ** 2": eps**2, " + sqrt(eps)": eps**0.5}
         names |= {" + N * eps": n * eps, " + eps / N": eps / n, f" + {times:g} * eps": times * eps}
         names |= {f" + {written(number, 3)}": number} if seen.sum() > 1 else {}
-    return next((name for name, one in names.items() if _are_close(value, base + one, np.abs(value), tolerance)), None)
+    return _name_of(value, {name: base + one for name, one in names.items()}, np.abs(value), tolerance)
 
 
 def _name_of(value: np.ndarray, candidates: dict[str, Any], scale: np.ndarray, tolerance: float) -> str | None:
@@ -143,7 +146,10 @@ def _are_close(one: np.ndarray, other: Any, scale: np.ndarray, tolerance: float 
     return bool(np.all(np.isfinite(scale)) and np.all(np.abs(one - other) <= tolerance * scale))
 
 
-def sum_in_words(terms: dict[str, list[np.ndarray]], after: list[np.ndarray]) -> str:
+Rows = Sequence[np.ndarray] | np.ndarray
+
+
+def sum_in_words(terms: Mapping[str, Rows], after: Rows) -> str:
     """The sum of multiples of `terms` that gives `after` in every batch and column, as one line of code."""
     matrix, wanted = np.stack([np.concatenate(batches) for batches in terms.values()], axis=1), np.concatenate(after)
     share, _residuals, rank, _values = np.linalg.lstsq(matrix, wanted, rcond=None)
@@ -162,11 +168,15 @@ def _times(value: float, term: str) -> str:
 
 def _product_in_words(value: np.ndarray, batch: Batch, eps: float, scale: np.ndarray, unit: Any = 1.0) -> str:
     """As which multiple of powers of gamma and of the root one can write `value`, if it is one times `unit`."""
-    gamma, var, n = batch["gamma"], batch["x"].var(axis=0), len(batch["x"])
-    root = np.sqrt(var + eps)
-    gammas = {("gamma", ""): gamma, ("", ""): 1.0, ("gamma ** 2", ""): gamma**2, ("gamma ** 3", ""): gamma**3}
+    gamma, var, root, n = batch["gamma"], batch["x"].var(axis=0), spread_of(batch, eps), len(batch["x"])
+    gammas: dict[Any, Any] = {
+        ("gamma", ""): gamma,
+        ("", ""): 1.0,
+        ("gamma ** 2", ""): gamma**2,
+        ("gamma ** 3", ""): gamma**3,
+    }
     gammas |= {("", "gamma"): 1 / gamma, ("abs(gamma)", ""): np.abs(gamma), ("", "abs(gamma)"): 1 / np.abs(gamma)}
-    roots = {("", "sqrt(var + eps)"): 1 / root, ("", ""): 1.0, ("sqrt(var + eps)", ""): root}
+    roots: dict[Any, Any] = {("", "sqrt(var + eps)"): 1 / root, ("", ""): 1.0, ("sqrt(var + eps)", ""): root}
     roots |= {("", "(var + eps)"): root**-2, ("(var + eps)", ""): root**2, ("", "sqrt(var + eps) ** 3"): root**-3}
     roots |= {("", "sqrt(var)"): var**-0.5, ("", "var"): 1 / var}
     for ((above, below), one), ((root_above, root_below), other) in product(gammas.items(), roots.items()):
@@ -210,7 +220,7 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
         return _("What comes through {way} has the wrong sign.").format(way=way)
     if _are_close(own, ratio * right, scale):
         return _("What comes through {way} is {ratio} times what it should be.").format(way=way, ratio=f"{ratio:.4g}")
-    root = np.sqrt(batch["x"].var(axis=0) + eps)
+    root = spread_of(batch, eps)
     scaled = [own * root**power for power in range(-2, 3)]  # the roots may stand outside the sum
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
         return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
@@ -222,7 +232,7 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
 @np.errstate(all="ignore")
 def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> str:
     """Of what dx is made, also where one of its ways is not summed over the batch, or along the wrong axis."""
-    gamma, root = batch["gamma"], np.sqrt(batch["x"].var(axis=0) + eps)
+    gamma, root = batch["gamma"], spread_of(batch, eps)
     for name, factor in {"dout * gamma": gamma, "dout": np.ones_like(gamma), "dout * gamma ** 2": gamma**2}.items():
         dx_hat = batch["dout"] * factor
         along = dx_hat * x_hat
@@ -235,8 +245,7 @@ def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> 
             "dx_hat * x_hat ** 2": x_hat * along,
             "(dx_hat * x_hat ** 2).mean(axis=0)": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
         }
-        rows = {words: list(value) for words, value in terms.items()}
-        words = sum_in_words(rows, list(dx * root))
+        words = sum_in_words(terms, dx * root)
         if words:
             text = _("backward(dout) is {sum} / sqrt(var + eps), where dx_hat is {dx_hat}.")
             unsummed = _("What comes through the variance is not summed over the batch.") if "** 2" in words else ""
