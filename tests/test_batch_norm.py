@@ -851,7 +851,10 @@ def written(forward=FORWARD, backward=BACKWARD):
 
 RETURNED = "{name} returned None: is there a `return`?"
 UNCHANGED = "{name} does not normalise x yet."
-UNUSED = 'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'
+UNUSED = (
+    'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them, or has kept earlier '
+    "ones."
+)
 UNMOVED = (
     "running_mean and running_var are as they were at the start: nothing moves them yet, or the new values are not put "
     "into self.running_mean and self.running_var."

@@ -412,8 +412,8 @@ MISSING = {
     "h = layer.forward": "No data went through the network of depth {depth} as built: the forward pass is missing.",
     "dout = layer.backward": "After a step, a layer has no gradient: the backward pass is missing.",
     "layer.params[name] -=": (
-        "Nothing in `layer.params` was changed: the update is missing, or its result is not put into "
-        "`layer.params[name]`."
+        "Nothing in `layer.params` was changed: the update is missing or never reached, or its result is not "
+        "put into `layer.params[name]`."
     ),
     "results[depth] =": "depth_study returned an empty dict: no record was put into it.",
     "return results": "depth_study returned None: is there a `return`?",

@@ -208,7 +208,7 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
 
     if got.size > 1 and not got.any():
         return _("everything is zero")
-    if wrong.all() and explains(-expected):
+    if wrong.all() and expected.any() and explains(-expected):
         return _("the sign is wrong everywhere")
     if got.size > 1 and wrong.all():
         unit = expected / scale

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
-from autograder.checks.expect import array, close, is_close, is_pair, number, pair, refused, same, unchanged
+from autograder.checks.expect import array, close, in_words, is_close, is_pair, number, pair, refused, same, unchanged
 from autograder.checks.values import Raised, simplify
 from autograder.layers import Layer, Linear, ReLU
 from autograder.locale import _
@@ -270,21 +270,21 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
         raise Failed(text, unwritten=True)
 
 
+def _otherwise() -> str:
+    return _("With the same gradients in Linear layers, and zeros for None, your code answers otherwise.")
+
+
 def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
     """The answer is that for the other network, and so are the gradients, except that None stays None."""
-    before_and_after = [*_each_gradient(case, seen)]
     others = [after for _name, _before, after in _each_gradient(case, seen, OTHERS)]
     for name in ("total_norm", "clip_coef"):
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
-            close(name, seen[name], number(name, seen[name + OTHERS]))
-    for (name, before, after), other in zip(before_and_after, others, strict=True):
+            in_words(_otherwise, close, name, seen[name], number(name, seen[name + OTHERS]))
+    for (name, before, after), other in zip(_each_gradient(case, seen), others, strict=True):
         if before is not None:
             close(name, after, array(name, other, before.shape))
         elif after is not None:
             raise Failed(_("{name} was None and should stay None.").format(name=name))
-
-
-# --- the promises ----------------------------------------------------------------------------------------------------
 
 
 @clip_gradients.check(points=0.25, on="long")

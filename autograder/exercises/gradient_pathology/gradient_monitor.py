@@ -236,6 +236,9 @@ def _found(answer: Any, record: Norms) -> dict[str, str]:
         words = re.findall(r"\w+", str(parts)[:500])
         by_number = [name for i, name in enumerate(record) if str(i) == words[0]] if words else []
         layer = next((word for word in words if word in record), by_number[0] if by_number else None)
+        norm = problem.get("norm") if type(problem) is dict else None
+        by_norm = [name for name, value in record.items() if same(norm, value)]
+        layer = by_norm[0] if len(by_norm) == 1 else layer  # whatever it is called: names are another promise
         if layer is not None:
             kind = problem.get("kind") if type(problem) is dict else None
             found[layer] = next((word for word in words if word in KINDS), str(kind)[:40] if kind else _("no kind"))
@@ -269,6 +272,7 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str]) -> None
         differing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
         text, nothing = _("{layer}: {got} instead of {wanted}"), _("nothing")
         parts = [text.format(layer=i, got=found.get(i, nothing), wanted=wanted.get(i, nothing)) for i in differing]
+        parts = parts or [_("some, but of no layer")]
         more = [_("and others")] if len(parts) > MOST_SHOWN else []
         raise Failed(_("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more)))
 
@@ -276,9 +280,6 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str]) -> None
 def _require_some(found: Any) -> None:
     if not found:
         raise Failed(_("No layer that is vanishing or exploding is found yet."), unwritten=True)
-
-
-# --- the promises ----------------------------------------------------------------------------------------------------
 
 
 @gradient_monitor.check(points=0.5, on="some")

@@ -140,8 +140,8 @@ def _stand_in(case: Profile, seen: Observation) -> str:
     got, norms, values = _slope(seen), case.norms, np.array(list(_stand_ins().values()))
     layers = np.arange(len(norms)) - (len(norms) - 1) / 2
     norms, small = norms[:, np.newaxis], values[np.newaxis]
-    ways = {
-        _("A norm of zero counts as {value}."): np.where(norms == 0, small, norms),
+    ways = {_("A norm of zero counts as {value}."): np.where(norms == 0, small, norms)} if (norms == 0).any() else {}
+    ways |= {
         _("Norms below {value} count as {value}."): np.maximum(norms, small),
         _("{value} is added to every norm."): norms + small,
     }

@@ -134,7 +134,10 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])
         if is_close(y, x_hat):
             raise Failed(
-                _('forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them yet.'),
+                _(
+                    'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them, or '
+                    "has kept earlier ones."
+                ),
                 unwritten=True,
             )
         close_by_column("forward(x)", y, batch["gamma"] * x_hat + batch["beta"], batch)

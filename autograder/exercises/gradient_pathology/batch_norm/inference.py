@@ -300,6 +300,7 @@ def _have_moved(seen: Observation) -> bool:
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
+    seen["y of backward"]  # told, if it raised
     candidates = [expected, *_own_gradients(case, seen)]
     for gradient, label in GRADIENTS.items():
         if gradient != "dx" and not _right_in_training(gradient, case, seen, expected):

@@ -81,8 +81,8 @@ class Run:
             return _("After a step, a layer has no gradient: the backward pass is missing.")
         if not len(self.own["factors"]):
             return _(
-                "Nothing in `layer.params` was changed: the update is missing, or its result is not put into "
-                "`layer.params[name]`."
+                "Nothing in `layer.params` was changed: the update is missing or never reached, or its result is not "
+                "put into `layer.params[name]`."
             )
         return ""
 
@@ -139,6 +139,10 @@ class Run:
         own = _table(self.own[what])
         still = np.repeat(own[-1:], self.case.steps - len(own), axis=0)  # of a network that stays as it is
         return [right, np.concatenate([own, still])]
+
+    def stays_finite(self, what: str) -> bool:
+        """Whether neither the right training nor the own one overflows."""
+        return all(bool(np.isfinite(truth[-1]).all()) for truth in self.truths(what))
 
     def shift(self, what: str) -> int | None:
         """0 if the curve is right, 1 or -1 if it is that of one step later or earlier, None if it is neither."""
