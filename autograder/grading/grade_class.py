@@ -93,13 +93,18 @@ def grade_class(
     return run.summary
 
 
+def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assignment:
+    """What grader processes must know of the assignment `name`."""
+    metadata = edition_metadata(course.directory, name, gradebook.notebook)
+    given = given_texts(course.directory, name, gradebook.notebook)
+    return Assignment(gradebook.notebook, gradebook.released, metadata, given)
+
+
 class _Run:
     """One run of grading, with what it writes to."""
 
     def __init__(self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook) -> None:
-        metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
-        given = given_texts(course.directory, assignment, gradebook.notebook)
-        self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
+        self.prepared = assignment_of(course, assignment, gradebook)
         self.summary = Summary()
         self._course, self._assignment, self._level = course, assignment, settings.level
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)

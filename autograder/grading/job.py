@@ -95,10 +95,10 @@ class GradedFolder:
 class Grader:
     """Grades one folder after the other with one warm parent."""
 
-    def __init__(self, settings: Settings, assignment: Assignment) -> None:
+    def __init__(self, settings: Settings, assignment: Assignment, host: Host | None = None) -> None:
         self._settings, self._assignment = settings, assignment
         self._reference = Reference(settings.course)
-        self._host = Host(
+        self._host = host or Host(
             settings.level, guarded_folders(settings.course), figures=settings.figures is not Figures.NONE
         )
 
