@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from nbgrader.converters.base import NbGraderException
 from autograder.grading import process
 from autograder.grading.course import Course, CourseError, Handed, guarded_folders
 from autograder.grading.digest import content_digest, settings_digest
-from autograder.grading.grade_class import assignment_of
+from autograder.grading.grade_class import assignment_of, figures_done
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import GradedFolder, Grader, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference
-from autograder.grading.result_file import write_result
+from autograder.grading.result_file import read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import current_language
 from autograder.report.text import printable
@@ -30,6 +31,8 @@ from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.fork_server import HostBroken, shared_host, too_weak
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
+
+DREW = "The figures for hand grading are drawn."
 
 FEWEST = 4
 """Submissions for each process: to start one takes as long as to grade these."""
@@ -74,8 +77,10 @@ class Ahead:
     def __enter__(self) -> Ahead:
         return self
 
-    def __exit__(self, *_error: Any) -> None:
-        self._stack.close()
+    def __exit__(self, kind: type[BaseException] | None, *_error: Any) -> None:
+        with self._stack:
+            if kind is None or issubclass(kind, NbGraderException):  # raised at the end, if one could not be graded
+                self._draw()
 
     def fetch(self, student: str) -> dict[str, Any]:
         """The executed notebook of the submission as it is now. Raises what the grader raised."""
@@ -99,8 +104,11 @@ class Ahead:
     def finish(self, student: str, target: Path) -> None:
         """Write the result of what was booked beside its notebook, which is now in `target`."""
         ready = self._fetched.pop(student)
-        write_result(self._course.folder, target, ready.digest, ready.graded.isolation, ready.graded.result)
-        shutil.rmtree(self._handed(student).target, ignore_errors=True)
+        graded, handed = ready.graded, self._handed(student)
+        write_result(self._course.folder, target, ready.digest, graded.isolation, graded.result, graded.drawn)
+        shutil.rmtree(handed.target, ignore_errors=True)
+        if not graded.drawn:
+            self._undrawn.append(replace(handed, target=target))
 
     def _start(self, stack: ExitStack, converter: Any, figures: Figures, limits: Limits, allow_basic: bool) -> None:
         directory = converter.coursedir
@@ -112,18 +120,27 @@ class Ahead:
         self._gradebook = stack.enter_context(ClassGradebook(course, directory.assignment_id))
         self._prepared = assignment_of(course, directory.assignment_id, self._gradebook)
         self._settled = settings_digest(settings, self._prepared)
+        everybody = list(course.handed_in(directory.assignment_id, directory.student_id))
         scratch = stack.enter_context(scratch_folder())
         self._executed = scratch / "executed"
         self._executed.mkdir(mode=0o700)
-        due = [h for h in course.handed_in(directory.assignment_id, directory.student_id) if _is_due(converter, h)]
+        due = [handed for handed in everybody if _is_due(converter, handed)]
+        others = ((h, read_result(course.folder, h.target)) for h in everybody if h not in due)
+        self._undrawn = [handed for handed, stored in others if stored and not stored.drawn]
         self._waiting = {handed.student: self._handed(handed.student) for handed in due}
-        jobs = min(os.cpu_count() or 1, len(due) // FEWEST)
+        jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
         if jobs > 1:
             needed = (settings, self._prepared, scratch, current_language())
             pool = Pool(jobs, 2 * limits.total_seconds + 60.0, process.prepare, *needed)
             self._map = stack.enter_context(pool).map
         else:  # such as formgrader's button: the warm parent of this process serves the next one, too
             self._map = _here(Grader(settings, self._prepared, host))
+
+    def _draw(self) -> None:
+        """Draw the figures for hand grading, now that all points are booked."""
+        for handed, failure in self._map(process.draw, self._undrawn):
+            problem = figures_done(self._course, handed, failure)
+            self._log.log(logging.WARNING if problem else logging.INFO, "%s: %s", handed.student, problem or DREW)
 
     def _handed(self, student: str) -> Handed:
         """The submission, with a folder for its executed notebook until the loop comes to it."""
@@ -175,13 +192,15 @@ def _is_due(converter: Any, handed: Handed) -> bool:
 
 
 def _here(grader: Grader) -> Callable[..., Iterator[tuple[Handed, Any]]]:
-    """In the place of `Pool.map`: grades in this process."""
+    """In the place of `Pool.map`: the same in this process, at its own priority."""
 
-    def grade(_function: Any, everybody: Iterable[Handed]) -> Iterator[tuple[Handed, Any]]:
+    own = {process.grade: grader.grade, process.draw: grader.draw}
+
+    def in_turn(function: Callable[[Handed], Any], everybody: Iterable[Handed]) -> Iterator[tuple[Handed, Any]]:
         for handed in everybody:
             try:
-                yield handed, grader.grade(handed)
+                yield handed, own[function](handed)
             except Exception as error:  # that submission's alone, as in a process of its own
                 yield handed, error
 
-    return grade
+    return in_turn
