@@ -22,15 +22,15 @@ from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, Sub
 from autograder.cli.report import FORMATS
 from autograder.exercises.recorded import known_mistakes
 from autograder.grading.course import Course, CourseError
-from autograder.grading.read_class import read_class, result_of
+from autograder.grading.read_class import read_class
 from autograder.locale import LANGUAGES, _, speaking
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
-from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord
+from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import FILES
 from autograder.report.class_words import causes_in_words, ending_words, endings
-from autograder.report.statistics import discrimination, item_statistics
+from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
 from tests import report_class as made_of
@@ -120,6 +120,13 @@ def counted(made):
     return [result for student, result in made.judged.items() if student != made_of.NOT_STORED]
 
 
+def points_in(results):
+    points = ItemPoints()
+    for result in results:
+        points.add(result)
+    return points
+
+
 def points_of(results, exercise, check=None):
     items = [item for result in results for item in result.checks[exercise.id].items]
     if check is not None:
@@ -173,7 +180,7 @@ def test_everybody_is_there_with_their_score(made, record):
 @pytest.mark.parametrize(("exercise", "check"), [*CHECKS, *((exercise, None) for exercise in EXERCISES)])
 def test_facility_and_discrimination_are_those_of_a_direct_computation(made, record, exercise, check):
     results = [student.result for student in record.having(Standing.JUDGED)]
-    found = item_statistics(results, exercise.id, check and check.id)
+    found = points_in(results).statistics(exercise.id, check and check.id)
     facility, correlation = directly(counted(made), exercise, check)
     assert found.students == STUDENTS - 4
     assert found.facility == pytest.approx(facility, abs=1e-12)
@@ -193,10 +200,10 @@ def test_students_of_another_version_of_the_kit_count_where_they_have_a_result(m
     for result in results[:20]:
         del result.checks["depth_study"]
     exercise = next(exercise for exercise in EXERCISES if exercise.id == "depth_study")
-    found = item_statistics(results, exercise.id)
+    found = points_in(results).statistics(exercise.id)
     assert (found.students, found.facility) == (30, pytest.approx(directly(results[20:], exercise)[0]))
     with pytest.raises(ValueError, match="nobody"):
-        item_statistics(results[:20], exercise.id)
+        points_in(results[:20]).statistics(exercise.id)
 
 
 def test_the_page_shows_these_numbers_and_the_outcomes(made, page):
@@ -447,7 +454,7 @@ def test_file_names_are_safe_and_never_alike():
 
 
 def test_junit(made, record):
-    root = ElementTree.fromstring(exports.junit_xml(record).encode("utf-8"))
+    root = ElementTree.fromstring("".join(exports.junit_xml(record)).encode("utf-8"))
     suites = {suite.get("name"): suite for suite in root}
     assert len(suites) == STUDENTS and HOSTILE_ID in suites
     items = [item for result in counted(made) for found in result.checks.values() for item in found.items]

@@ -22,11 +22,11 @@ from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
-from autograder.grading.read_class import result_of
 from autograder.grading.result_file import NOT_DONE, mark_drawn, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
+from autograder.report.class_record import result_of
 from autograder.sandbox.folder import scratch_folder
 
 

@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -65,22 +65,22 @@ def moodle_csv(record: ClassRecord) -> str:
     rows = [["Username", "Email address", record.assignment, "Feedback"]]
     with speaking(record.language):
         for student, score in _scored(record):
-            rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
+            feedback = " / ".join(_feedback(student.opened()))
+            rows.append([student.id, student.person.email, _number(score), feedback])
     return _csv(rows, matched_columns=range(2))
 
 
-def gradescope_results(record: ClassRecord) -> dict[str, str]:
-    """File name -> the content of a results.json, for everybody with a score.
+def gradescope_results(record: ClassRecord) -> Iterator[tuple[str, str]]:
+    """File names, each with the content of a results.json, for everybody with a score.
 
     One test per check, then one per hand-graded cell. `score`, which overrides the sum of the tests, is the score in
     the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
     names = gradescope_files(record)
     with speaking(record.language):
-        return {
-            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
-            for student, score in _scored(record)
-        }
+        for student, score in _scored(record):
+            results = _gradescope(record, student.opened(), score)
+            yield names[student.id], json.dumps(results, ensure_ascii=False, indent=2)
 
 
 def gradescope_files(record: ClassRecord) -> dict[str, str]:
@@ -89,8 +89,8 @@ def gradescope_files(record: ClassRecord) -> dict[str, str]:
     return {student.id: f"{names[student.id]}.json" for student, _score in _scored(record)}
 
 
-def junit_xml(record: ClassRecord) -> str:
-    """One file, with a test suite per student and a test case per check.
+def junit_xml(record: ClassRecord) -> Iterator[str]:
+    """One file in pieces, with a test suite per student and a test case per check.
 
     A check that raised or crashed is an error; one that was not reached is skipped. The class name consists of the
     student's id and the exercise's, because systems identify cases by class and name; Jenkins takes the part before
@@ -99,11 +99,15 @@ def junit_xml(record: ClassRecord) -> str:
     CaseResult.java; https://github.com/gitlabhq/gitlabhq, lib/gitlab/ci/reports/test_case.rb (`@key`).
     """
     suites = ET.Element("testsuites", name=_xml(record.assignment))
+    _count(suites, (case[2] for student in record.students for case in _cases(student.opened())))
+    suites.text = "\n"
+    head, tail = ET.tostring(suites, encoding="unicode").split("\n")
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n{head}\n'
     for student in record.students:
-        _add_suite(suites, student)
-    _count(suites)
-    ET.indent(suites)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+        suite = _suite(student)
+        ET.indent(suite, level=1)
+        yield f"  {ET.tostring(suite, encoding='unicode')}\n"
+    yield f"{tail}\n"
 
 
 def write_exports(record: ClassRecord, format: str, target: Path) -> Path:
@@ -111,18 +115,19 @@ def write_exports(record: ClassRecord, format: str, target: Path) -> Path:
     match format:
         case "gradescope":
             target.mkdir(exist_ok=True)
-            for name, content in gradescope_results(record).items():
+            for name, content in gradescope_results(record):
                 (target / name).write_text(content + "\n", encoding="utf-8", newline="")
             return target
         case "canvas":
-            content = canvas_csv(record)
+            content: Iterable[str] = [canvas_csv(record)]
         case "moodle":
-            content = moodle_csv(record)
+            content = [moodle_csv(record)]
         case "junit":
             content = junit_xml(record)
         case _:
             raise ValueError(f"unknown format {format!r}")
-    target.write_text(content, encoding="utf-8", newline="")
+    with target.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(content)
     return target
 
 
@@ -207,13 +212,16 @@ def _file_name(student: str, alone: bool) -> str:
     return f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
-def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
-    suite = ET.SubElement(suites, "testsuite", name=_xml(student.id))
+def _suite(student: StudentRecord) -> ET.Element:
+    suite = ET.Element("testsuite", name=_xml(student.id))
     properties = ET.SubElement(suite, "properties")
     for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
-    for group, name, verdict, message, text in _cases(student):
+    cases = list(_cases(student.opened()))
+    for group, name, verdict, message, text in cases:
         _add_case(suite, f"{student.id}.{group}", name, verdict, message, text)
+    _count(suite, (case[2] for case in cases))
+    return suite
 
 
 def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:
@@ -245,11 +253,11 @@ def _add_case(suite: ET.Element, group: str, name: str, verdict: str | None, mes
         ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
 
 
-def _count(suites: ET.Element) -> None:
-    for element in (suites, *suites):
-        element.set("tests", str(sum(1 for _case in element.iter("testcase"))))
-        for counter, verdict in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            element.set(counter, str(sum(1 for _verdict in element.iter(verdict))))
+def _count(suite: ET.Element, verdicts: Iterable[str | None]) -> None:
+    counts = Counter(verdicts)
+    suite.set("tests", str(counts.total()))
+    for counter, verdict in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(counter, str(counts[verdict]))
 
 
 def _xml(text: str) -> str:
