@@ -44,11 +44,6 @@ RELEASED = released_in(RELEASE)
 INDISPENSABLE = [name for name, cell in RELEASED.items() if cell.is_indispensable]
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch):
-    monkeypatch.setenv("AUTOGRADER_LANG", "en")
-
-
 def by_id(cases):
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
 

@@ -13,18 +13,11 @@ from autograder.cli import main
 from autograder.grading.course import Course, CourseError
 from autograder.grading.read_class import read_people
 from autograder.grading.roster import Imported, RosterFile, UnusableRoster, import_roster, lookalikes, read_roster
-from autograder.locale import speaking
 from autograder.report.class_record import Person
 
 TARO = Person("taro", "Taro", "Suzuki", "taro@example.edu", "1001")
 PLAIN = "id,first_name,last_name,email,lms_user_id\r\ntaro,Taro,Suzuki,taro@example.edu,1001\r\n"
 JAPANESE = "学籍番号,氏名,メールアドレス\r\ns1,鈴木　太郎,taro@example.ac.jp\r\ns2,山田 花子,\r\n"
-
-
-@pytest.fixture(autouse=True)
-def in_english():
-    with speaking("en"):
-        yield
 
 
 @pytest.fixture

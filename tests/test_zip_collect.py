@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from conftest import COURSE, notebook_of, small_notebook
 
-from autograder.locale import speaking
 from autograder.nbgrader_plugins import zip_collect as package
 from autograder.nbgrader_plugins.zip_collect.archives import Budget, Unpacker, safe_path
 from autograder.nbgrader_plugins.zip_collect.choice import assign
@@ -31,12 +30,6 @@ from autograder.report.class_record import Person
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 NB = f"{NOTEBOOK}.ipynb"
 GOOD = json.dumps(small_notebook())
-
-
-@pytest.fixture(autouse=True)
-def in_english():
-    with speaking("en"):
-        yield
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------

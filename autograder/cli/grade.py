@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "grade",
         help=_("grade a class (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder grade gradient-pathology --jobs 4 --json results.json",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
@@ -41,7 +41,6 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--allow-basic", action="store_true", help=_("grade even if students' code can read your files")
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "pack",
         help=_("make the zip file to hand in, and list what is unfinished"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder pack gradient_pathology.ipynb --student s1234567",
     )
     command.add_argument(
@@ -33,7 +33,6 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help=_("also pack this file, which is beside the notebook"),
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "roster",
         help=_("import the students of the course from a CSV file (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example='autograder roster students.csv --id "Student ID"',
     )
     command.add_argument("file", type=Path, metavar="FILE", help=_("the list, as CSV or tab-separated text"))
@@ -29,7 +29,6 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--encoding", default="", metavar="NAME", help=_("encoding of the file; default: detected"))
     add_course(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,15 +10,14 @@ import hashlib
 import io
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from autograder.checks.results import Item, Outcome
 from autograder.locale import _, speaking
+from autograder.notebooks.load import folded
 from autograder.report.class_record import ClassRecord, StudentRecord
 from autograder.report.class_words import standing_word
 from autograder.report.csv_safe import matched, neutral
@@ -78,7 +77,7 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
     names = gradescope_files(record)
     with speaking(record.language):
         return {
-            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2) + "\n"
             for student, score in _scored(record)
         }
 
@@ -104,26 +103,6 @@ def junit_xml(record: ClassRecord) -> str:
     _count(suites)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
-
-
-def write_exports(record: ClassRecord, format: str, target: Path) -> Path:
-    """Write one of the formats "canvas", "moodle", "gradescope" (a folder) and "junit" to `target`, and give that."""
-    match format:
-        case "gradescope":
-            target.mkdir(exist_ok=True)
-            for name, content in gradescope_results(record).items():
-                (target / name).write_text(content + "\n", encoding="utf-8", newline="")
-            return target
-        case "canvas":
-            content = canvas_csv(record)
-        case "moodle":
-            content = moodle_csv(record)
-        case "junit":
-            content = junit_xml(record)
-        case _:
-            raise ValueError(f"unknown format {format!r}")
-    target.write_text(content, encoding="utf-8", newline="")
-    return target
 
 
 def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
@@ -191,12 +170,8 @@ def _file_names(students: list[str]) -> dict[str, str]:
 
     An id that cannot be a file name, or resembles another, gets a digest.
     """
-    times = Counter(map(_folded, students))
-    return {student: _file_name(student, alone=times[_folded(student)] == 1) for student in students}
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    times = Counter(map(folded, students))
+    return {student: _file_name(student, alone=times[folded(student)] == 1) for student in students}
 
 
 def _file_name(student: str, alone: bool) -> str:
