@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tests.sample_class import Notebook, cell_of
+from tests.sample_class import Notebook, also, cell_of
 
 PLACEHOLDERS = ("course", "canary", "outside", "secret", "grader_pid")
 """What stands in braces in the text of attacks:
@@ -79,25 +79,12 @@ class Attack:
         notebook: Notebook = copy.deepcopy(release)
         for grade_id, answer in self.answers.items():
             cell_of(notebook, grade_id)["source"] = answer.splitlines(keepends=True)
-        place = notebook["cells"].index(cell_of(notebook, "setup")) + 1
-        notebook["cells"][place:place] = [_code_cell(self.id, i, source) for i, source in enumerate(self.cells)]
-        return notebook
+        return also(*self.cells, after="setup")(notebook)
 
 
 def attack(id: str, description: str, *cells: str, **more: Any) -> Attack:
     """An `Attack` with these cells."""
     return Attack(id, description, cells, **more)
-
-
-def _code_cell(name: str, number: int, source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "id": f"{name[:48]}-{number}",
-        "metadata": {},
-        "source": source.splitlines(keepends=True),
-        "execution_count": None,
-        "outputs": [],
-    }
 
 
 # --- tools that cells begin with --------------------------------------------------------------------------------------
