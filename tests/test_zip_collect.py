@@ -21,10 +21,11 @@ from conftest import COURSE, notebook_of, small_notebook
 from autograder.nbgrader_plugins import zip_collect as package
 from autograder.nbgrader_plugins.zip_collect.archives import Budget, Unpacker, safe_path
 from autograder.nbgrader_plugins.zip_collect.choice import assign
-from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.ids import student_ids
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
 from autograder.nbgrader_plugins.zip_collect.released import Released, Worth
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
+from autograder.notebooks.file_names import safe_name
 from autograder.report.class_record import Person
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
@@ -353,7 +354,7 @@ def test_a_notebook_without_an_owner_is_named():
     ],
 )
 def test_ids_are_safe_and_can_be_read_back(name, safe):
-    assert safe_id(name) == safe
+    assert safe_name(name) == safe
 
 
 def test_no_two_people_share_an_id():

@@ -6,7 +6,6 @@ Texts for students are in the language of their notebooks; the rest is in the cu
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -17,19 +16,13 @@ from xml.etree import ElementTree as ET
 
 from autograder.checks.results import Item, Outcome
 from autograder.locale import _, speaking
+from autograder.notebooks.file_names import is_device, safe_name
 from autograder.notebooks.load import folded
 from autograder.report.class_record import ClassRecord, StudentRecord
 from autograder.report.class_words import standing_word
 from autograder.report.csv_safe import matched, neutral
 from autograder.report.text import printable
 from autograder.report.words import headline, outcome_word
-
-LONGEST_NAME = 80
-"""Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""
-
-
-_DEVICE = re.compile(r"^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?=\.|$)", re.IGNORECASE)
-"""Names of Windows devices, with any extension (Microsoft, Naming Files, Paths, and Namespaces)."""
 
 
 def canvas_csv(record: ClassRecord) -> str:
@@ -166,20 +159,10 @@ def _test(exercise: str, item: Item) -> dict[str, Any]:
 
 
 def _file_names(students: list[str]) -> dict[str, str]:
-    """Each id -> a file name for any system; no two look alike, even if case and Unicode composition are ignored.
-
-    An id that cannot be a file name, or resembles another, gets a digest.
-    """
+    """Each id -> a file name for any system; no two look alike, even if case and Unicode composition are ignored."""
     times = Counter(map(folded, students))
-    return {student: _file_name(student, alone=times[folded(student)] == 1) for student in students}
-
-
-def _file_name(student: str, alone: bool) -> str:
-    name = re.sub(r"[^\w.@+-]", "_", student.lstrip("."))[:LONGEST_NAME].rstrip(".")
-    name = _DEVICE.sub(r"_\1", name)
-    if alone and name and name == student:
-        return name
-    return f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    names = {student: safe_name(student, all_of_it=times[folded(student)] > 1) for student in students}
+    return {student: f"~{name}" if is_device(name) else name for student, name in names.items()}
 
 
 def _add_suite(suites: ET.Element, student: StudentRecord) -> None:

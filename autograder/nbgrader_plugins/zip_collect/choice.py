@@ -14,12 +14,13 @@ from typing import Any
 
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_collect.archives import Packed, is_junk, shown
-from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.ids import student_ids
 from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, version_in
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
 from autograder.nbgrader_plugins.zip_collect.people import all_meant
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.attachments import TIMESTAMP, files_beside
+from autograder.notebooks.file_names import safe_name
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
 
     def names_a_stranger(path: Path, student: str) -> bool:
         return any(
-            (match.id if (match := owner.found_in(roster)) else safe_id(owner.student)) != student
+            (match.id if (match := owner.found_in(roster)) else safe_name(owner.student)) != student
             for owner in all_meant(path.stem, True, notebooks, roster)
         )
 
