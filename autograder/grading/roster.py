@@ -9,7 +9,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from autograder.grading.gradebook import silence_link_warnings
 from autograder.grading.lookalike import alike
 from autograder.grading.read_class import read_people
 from autograder.locale import _
-from autograder.notebooks.load import encodings, folded
+from autograder.notebooks.load import encodings
 from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
@@ -121,18 +121,12 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
         if fault:
             faults.append(_("Row {n}: {fault}.").format(n=number, fault=fault))
     found = tuple(person for _line, person in people.values())
-    faults += [_("Which of these is right? {ids}").format(ids=", ".join(ids)) for ids in lookalikes(people)]
+    faults += [_("Which of these is right? {ids}").format(ids=", ".join(ids)) for ids in alike(people)]
     if not found and not faults:
         faults = [_("There is no student in it.")]
     if faults:
         raise UnusableRoster(faults)
     return RosterFile(found, heading, encoding, tuple(left_out))
-
-
-def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]]:
-    """Ids that differ only in case, width or composition, among themselves or from `others`."""
-    mine = list(ids)
-    return [same for same in alike([*mine, *others], folded) if not set(same).isdisjoint(mine)]
 
 
 def import_roster(course: Course, roster: RosterFile) -> Imported:
@@ -146,7 +140,7 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     """
     known = read_people(course.directory)
     new = [person.id for person in roster.people if person.id not in known]
-    doubts = lookalikes(new, known)
+    doubts = [ids for ids in alike([*new, *known]) if not set(ids).isdisjoint(new)]
     if doubts:
         line = _(
             "{ids}: the gradebook and the file spell this id differently. Spell it as the gradebook does, or first "

@@ -28,23 +28,6 @@ from autograder.notebooks.cells import (
 )
 from autograder.notebooks.load import UnreadableNotebook, as_text, is_notebook_name, read_notebook
 
-__all__ = [
-    "CHECK_PREFIX",
-    "Cell",
-    "Submission",
-    "UnreadableNotebook",
-    "candidates_in",
-    "choose_notebook",
-    "digest",
-    "language_of",
-    "no_notebook",
-    "notebooks_in",
-    "notes_on_choice",
-    "read_notebook",
-    "source_of",
-    "submission_of",
-]
-
 MAX_CANDIDATES = 20
 """The largest number of files that are searched for the submission."""
 
