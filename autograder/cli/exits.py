@@ -28,7 +28,7 @@ argparse._ = _  # type: ignore[attr-defined]  # the name is not public
 
 
 class UnusablePath(Exception):
-    """A file cannot be read or written; the message is one line."""
+    """A file cannot be read or written."""
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -8,10 +8,9 @@ import os
 import sys
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
+from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
 from autograder.cli.options import add_course, add_json, at_least_one
 from autograder.locale import _
-from autograder.report.text import printable
 from autograder.sandbox.client import Figures
 from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
@@ -66,9 +65,6 @@ def run(options: argparse.Namespace) -> int:
         settings = Settings(course.folder, level, Figures(options.figures))
         with ClassProgress(host) as progress:
             summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
-    except CourseError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
     except KeyboardInterrupt:
         print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
         return NOT_FULL

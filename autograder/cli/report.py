@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _, speaking
 from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
@@ -37,21 +36,20 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the class report of a course folder, and its grades for other systems."""
-    from autograder.grading.course import Course, CourseError
+    from autograder.grading.course import Course
     from autograder.grading.read_class import read_class
 
     folder = options.out and options.out.resolve()
+    course = Course(options.course)
+    course.refuse_name(options.assignment)
+    record = read_class(course, options.assignment)
+    folder = folder or course.folder / "report" / options.assignment
+    formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
     try:
-        course = Course(options.course)
-        course.refuse_name(options.assignment)
-        record = read_class(course, options.assignment)
-        folder = folder or course.folder / "report" / options.assignment
-        formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
         with speaking(options.lang or record.language):
             written = write_report(record, formats, folder)
-    except (CourseError, OSError) as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
+    except OSError as error:
+        raise UnusablePath(str(error)) from error
     for path in written:
         print(printable(str(path)))
     old = not_renewed(record, formats, folder)

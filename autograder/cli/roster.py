@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _
 from autograder.report.text import printable
@@ -33,22 +32,17 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Import the students of the course from a CSV file: all of them or none. Nobody is removed from the gradebook."""
-    from autograder.grading.course import Course, CourseError
+    from autograder.grading.course import Course
     from autograder.grading.roster import UnusableRoster, import_roster, read_roster
 
     path = options.file.resolve()
+    course = Course(options.course)
     try:
-        course = Course(options.course)
         roster = read_roster(path, options.id, options.encoding)
         imported = import_roster(course, roster)
     except UnusableRoster as error:
-        print(printable(_("Nothing was imported from {file}:").format(file=options.file)), file=sys.stderr)
-        for line in error.lines:
-            print(printable(f"  {line}"), file=sys.stderr)
-        return UNUSABLE
-    except CourseError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
+        head = _("Nothing was imported from {file}:").format(file=options.file)
+        raise UnusablePath("\n  ".join([head, *error.lines])) from error
     _tell(roster, imported)
     return FULL
 
