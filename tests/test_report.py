@@ -374,7 +374,7 @@ def test_canvas(made, record):
     ("lms_id", "ids"), [("2024", ["2024", ""]), ("", ["", ""]), ("2024-117", ["", "2024-117"]), ("２", ["", "２"])]
 )
 def test_canvas_ids_are_numbers_and_others_are_sis_ids(lms_id, ids):
-    student = StudentRecord(Person("s1", lms_id=lms_id), SubmissionResult(message="unreadable"))
+    student = StudentRecord(Person("s1", lms_user_id=lms_id), SubmissionResult(message="unreadable"))
     *_head, row = csv.reader(io.StringIO(exports.canvas_csv(ClassRecord("a", 4.0, {}, (student,)))))
     assert row[1:4] == [*ids, "s1"]
 

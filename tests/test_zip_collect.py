@@ -1029,9 +1029,7 @@ def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, monkeypatch, c
     monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "any")  # nbgrader asks a program, for seconds
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         for person in PEOPLE:
-            names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
-            texts = names | {"lms_user_id": person.lms_id}
-            gradebook.add_student(person.id, **{name: text or None for name, text in texts.items()})
+            gradebook.add_student(person.id, **person.details)
     submitted = zip_collect(
         {
             "moodle.zip": zipped(

@@ -51,9 +51,6 @@ HEADINGS = {
 }
 """Field -> the headings of its column, as `_heading` writes them; the first that is there counts."""
 
-NAMES = ("first_name", "last_name", "email", "lms_user_id")
-"""What nbgrader keeps of a student beside the id."""
-
 
 class UnusableRoster(Exception):
     """Nothing was imported; `lines` has one fault per line."""
@@ -150,7 +147,7 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     changed = [
         person.id
         for person in roster.people
-        if person.id in known and _merged(known[person.id], person) != known[person.id]
+        if person.id in known and replace(known[person.id], **person.details) != known[person.id]
     ]
     wanted = {*new, *changed}
     _write(course, [person for person in roster.people if person.id in wanted])
@@ -160,10 +157,6 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
         tuple(person.id for person in roster.people if person.id not in wanted),
         tuple(sorted(known.keys() - {person.id for person in roster.people})),
     )
-
-
-def _merged(known: Person, person: Person) -> Person:
-    return replace(known, **{field: text for field, text in vars(person).items() if text})
 
 
 def _write(course: Course, people: Sequence[Person]) -> None:
@@ -177,10 +170,7 @@ def _write(course: Course, people: Sequence[Person]) -> None:
             gradebook.db.configure(bind=link, join_transaction_mode="rollback_only")
             with link.begin():
                 for person in people:
-                    texts = (person.first_name, person.last_name, person.email, person.lms_id)
-                    gradebook.update_or_create_student(
-                        person.id, **{n: t for n, t in zip(NAMES, texts, strict=True) if t}
-                    )
+                    gradebook.update_or_create_student(person.id, **person.details)
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
             _("The gradebook cannot be used ({reason}); nothing was imported. Is another program using it?").format(

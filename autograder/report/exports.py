@@ -40,7 +40,7 @@ def canvas_csv(record: ClassRecord) -> str:
     rows = [["    Points Possible", "", "", "", "", _number(record.max)]]
     for student, score in _scored(record):
         person = student.person
-        ids = [person.lms_id, ""] if re.fullmatch("[0-9]*", person.lms_id) else ["", person.lms_id]
+        ids = [person.lms_user_id, ""] if re.fullmatch("[0-9]*", person.lms_user_id) else ["", person.lms_user_id]
         rows.append([person.name or person.id, *ids, person.id, "", _number(score)])
     return _csv([header, *rows], matched_columns=range(1, 4))
 
