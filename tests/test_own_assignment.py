@@ -17,7 +17,6 @@ from autograder.grading.course import Course
 from autograder.grading.read_class import read_class
 from autograder.report.overview import overview_html, overview_text
 from autograder.student.notebook import check, judge_here, use_exercises, waiting_for
-from source.release import NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,
     command,
@@ -29,7 +28,7 @@ from tests.class_folder import (
     nbgrader,
     total,
 )
-from tests.sample_class import CODE, Student, cell_of, changed, write_class
+from tests.sample_class import CODE, NOTEBOOK, Student, cell_of, changed, write_class
 
 REMOVED = ("gradient_profile", "check_gradient_profile")
 POINTS = {"check_clip_gradients": 12, "check_gradient_monitor": 1}
