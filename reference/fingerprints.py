@@ -16,13 +16,13 @@ from autograder.checks.exercise import Exercise, Implementation, Observation, ke
 from autograder.checks.judge import FAILURES, judge
 from autograder.checks.sketches import (
     END,
+    PROJECTIONS,
     Sketch,
     alike,
     departures,
     holds_numbers,
     noise_between,
     sketches_of,
-    without_numbers,
 )
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded, trials
@@ -97,9 +97,12 @@ class Book:
         for row, (_cause, behaviour) in enumerate(rows):
             for column, place in enumerate(places):
                 shows[row, column] = behaviour.shows.get(place, -1)
-        split = [without_numbers(sketch) for pool in pools for sketch in pool]
-        forms = {json.dumps(form): form for form, _numbers in split}
-        numbers = np.array([row for _form, numbers in split for row in numbers]).reshape(-1, 3)
+        sketches = [sketch for pool in pools for sketch in pool]
+        of_each = [sketch[:3] if holds_numbers(sketch) else sketch for sketch in sketches]
+        forms = {json.dumps(form): form for form in of_each}
+        numbered = {form: number for number, form in enumerate(forms)}
+        numbers = np.array([[size, *rest] for _tag, _shape, _odd, size, rest in filter(holds_numbers, sketches)])
+        numbers = numbers.reshape(-1, 1 + PROJECTIONS)
         texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
         data = {
             "made_of": made_of,
@@ -109,7 +112,7 @@ class Book:
             "places": [list(place) for place in places],
             "pool_sizes": [len(pool) for pool in pools],
             "forms": list(forms.values()),
-            "form_of": np.array([list(forms).index(json.dumps(form)) for form, _numbers in split], dtype=np.int32),
+            "form_of": np.array([numbered[json.dumps(form)] for form in of_each], dtype=np.int32),
             "sizes": numbers[:, 0].copy(),
             "projections": numbers[:, 1:].astype(np.float32),
             "shows": shows,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograder.checks.sketches import Sketch, Sketches, alike, holds_numbers
+from autograder.checks.sketches import Sketch, Sketches, alike, holds_numbers, value_of
 
 ANY = -2
 """In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
@@ -122,8 +122,8 @@ class Diagnosis:
 
     def _places(self, reads: Reads) -> np.ndarray:
         """Which of the known places are among those of `reads`."""
-        places = {(case, key) for case, keys in reads for key in keys}
-        return np.array([place in places for place in self._known.places], dtype=bool)
+        read = {(case, key) for case, keys in reads for key in keys}
+        return np.array([(case, value_of(name)) in read for case, name in self._known.places], dtype=bool)
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""

@@ -10,7 +10,7 @@ from typing import Any
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
+from autograder.checks.sketches import Sketch, departures, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -158,10 +158,8 @@ def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
 
 
 def _inputs(case: Any) -> list[Sketch]:
-    """Sketches of the fields of a case, and of the entries of those that are dicts."""
-    given = list(vars(case).values())
-    given += [entry for field in given if type(field) is dict for entry in field.values()]
-    return [sketch(value) for value in given]
+    """Sketches of all parts of the fields of a case."""
+    return [part for field in vars(case).values() for part in sketches_in("", field).values()]
 
 
 def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
