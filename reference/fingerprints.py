@@ -22,6 +22,7 @@ from autograder.checks.sketches import (
     departures,
     holds_numbers,
     noise_between,
+    says_little,
     sketches_of,
 )
 from autograder.exercises import every_exercise
@@ -41,12 +42,12 @@ class Behaviour:
     Attributes:
         shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
         fails: the checks that it fails.
-        in_numbers: whether it departs from the reference in more than words and exceptions.
+        says_much: whether it shows more than exceptions and None, as code without a guard may do.
     """
 
     shows: dict[Place, int]
     fails: tuple[str, ...]
-    in_numbers: bool
+    says_much: bool
 
     @property
     def key(self) -> tuple[tuple[Place, int], ...]:
@@ -72,7 +73,7 @@ class Book:
         seen = self._look_at(implementation)
         departed = departures(sketches_of(seen), self._expected, self._noise)
         if not any(departed):
-            return Behaviour({}, (), in_numbers=False)
+            return Behaviour({}, (), says_much=False)
         result = judge(self._exercise, trials(recorded(self._exercise), seen))
         again = departed if steady else sketches_of(self._look_at(implementation))
         shows = {
@@ -81,7 +82,7 @@ class Book:
             for key, value in here.items()
         }
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
-        return Behaviour(shows, fails, any(holds_numbers(value) for here in departed for value in here.values()))
+        return Behaviour(shows, fails, not all(says_little(value) for here in departed for value in here.values()))
 
     def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.

@@ -119,6 +119,11 @@ def holds_numbers(value: Sketch) -> bool:
     return bool(value) and value[0] == "numbers"
 
 
+def says_little(value: Sketch) -> bool:
+    """Whether a sketch is of an exception, None or a missing value, which have many reasons."""
+    return value is None or value[0] == "raised" or value == ["word", "None"]
+
+
 def _real(value: Any) -> np.ndarray | None:
     if not (type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number))):
         return None

@@ -89,7 +89,7 @@ class _Cell:
         self._truths: dict[str, set[str]] = defaultdict(set)
         for slip in self._slips:
             for exercise, behaviour in slip.behaviours.items():
-                self._truths[slip.about.id] |= shown[exercise, behaviour.key] if behaviour.in_numbers else set()
+                self._truths[slip.about.id] |= shown[exercise, behaviour.key] if behaviour.says_much else set()
             self._truths[slip.about.id] |= {slip.about.id, self._name(slip)}
 
     def audit_styles(self, found: SlipAudit, rng: random.Random, most: int) -> None:
