@@ -42,12 +42,14 @@ class Behaviour:
     Attributes:
         shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
         fails: the checks that it fails.
+        only_raises: whether it shows nothing but exceptions, and what they left out.
         says_much: whether it shows more than exceptions and None, as code without a guard may do.
     """
 
     shows: dict[Place, int]
     fails: tuple[str, ...]
     says_much: bool
+    only_raises: bool = False
 
     @property
     def key(self) -> tuple[tuple[Place, int], ...]:
@@ -82,7 +84,9 @@ class Book:
             for key, value in here.items()
         }
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
-        return Behaviour(shows, fails, not all(says_little(value) for here in departed for value in here.values()))
+        values = [value for here in departed for value in here.values()]
+        only_raises = all(value is None or value[0] == "raised" for value in values)
+        return Behaviour(shows, fails, not all(map(says_little, values)), only_raises)
 
     def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.

@@ -97,8 +97,8 @@ class Diagnosis:
             value, given = departed[case][key], inputs[case]
             self._raised[p] = _is_exception(value)
             self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
-        contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
-        self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
+        self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
+        self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
     def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
         """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
@@ -118,7 +118,25 @@ class Diagnosis:
                 best = self._part(found, everything)
             if best:
                 return self._told(best)
-        return self._told(self._of_two(fail, self._departs & everything) if reads else [])
+        if not reads:
+            return []
+        return self._told(self._of_value(fail, reads, everything) or self._of_two(fail, self._departs & everything))
+
+    def _of_value(self, fail: np.ndarray, reads: Reads, asked: np.ndarray) -> list[int]:
+        """The candidates that explain one of the values that the check read, in all cases and all parts of it.
+
+        What else they would show, another mistake may hide.
+        """
+        found: dict[int, int] = {}
+        for key in {key for _case, keys in reads for key in keys}:
+            here = asked & np.array([value_of(name) == key for _case, name in self._known.places])
+            wrong = self._departs & here
+            same = (self._agrees & here == wrong).all(axis=1) & (self._shown & here == wrong).all(axis=1)
+            if (wrong & self._telling).any():
+                for m in np.flatnonzero(same & fail & ~self._contradicted).tolist():
+                    if not self._known.causes[m].pair:
+                        found[m] = int(self._agrees[m].sum()) - int((self._shown[m] & ~self._agrees[m]).sum())
+        return [m for m, width in found.items() if width == max(found.values())]
 
     def _of_two(self, fail: np.ndarray, places: np.ndarray) -> list[int]:
         """Of the two candidates that explain these `places` together, those that fail the check.
