@@ -126,7 +126,7 @@ class Failed(AssertionError):
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         unwritten: whether a part is not written yet; the reason says which, and no cause is looked for.
         compared: whether the reason is no more than two numbers that differ.
-        words: what these numbers show, if it is known; told before them where there is no cause.
+        words: how this came about, as far as it shows; a cause takes its place.
     """
 
     def __init__(

@@ -163,7 +163,9 @@ def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -
     except Failed as failed:
         if failed.unwritten:
             raise
-        raise Failed(failed.reason, failed.picture, compared=failed.compared, words=words() or failed.words) from None
+        said = words()
+        reason = " ".join(filter(None, [said, failed.reason]))
+        raise Failed(reason, failed.picture, compared=failed.compared and not said) from None
 
 
 def is_close(got: Any, expected: Any, scale: Any = None) -> bool:

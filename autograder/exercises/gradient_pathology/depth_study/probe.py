@@ -169,13 +169,14 @@ def default_steps(function: Callable, case: Study) -> int:
         default = inspect.signature(function).parameters["steps"].default
         if type(default) is int:
             return default
-    training, layers = Training(2 * DEFAULTS["steps"]), build_deep_network(2, width=1, in_features=case.X.shape[1])
+    training, rng = Training(2 * DEFAULTS["steps"]), np.random.default_rng(0)
+    layers = build_deep_network(2, "tanh", rng=rng, width=2, in_features=case.X.shape[1])
 
     def build_network(depth: int, rng: Any = None) -> list[Layer]:
         training.watch(layers)
         return list(layers)
 
-    attempt(function, [2], build_network, case.X[:1].copy(), case.t[:1, :1].copy())
+    attempt(function, [2], build_network, case.X.copy(), case.t[:, :1].copy())
     return training.updates or DEFAULTS["steps"]
 
 

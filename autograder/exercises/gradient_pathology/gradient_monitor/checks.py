@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from autograder.checks.exercise import Failed, Observation
-from autograder.checks.expect import close, in_words, is_close, kind_of, number, returned, same
+from autograder.checks.expect import close, is_close, kind_of, number, returned, same
 from autograder.exercises.gradient_pathology.gradient_monitor.probe import (
     AGAIN,
     BESIDE,
@@ -50,7 +49,7 @@ def _answers(seen: Observation, expected: Observation, note: str = "") -> tuple[
     return found, expected[f"kinds{note}"]
 
 
-def _require(holds: bool, found: dict[str, str], wanted: dict[str, str]) -> None:
+def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], words: str = "") -> None:
     if not holds:
         differing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
         text, nothing = _("{layer}: {got} instead of {wanted}"), _("nothing")
@@ -60,7 +59,8 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str]) -> None
         ]
         parts = parts or [_("some, but of no layer")]
         more = [_("and others")] if len(parts) > MOST_SHOWN else []
-        raise Failed(_("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more)))
+        text = _("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more))
+        raise Failed(text, compared=True, words=words)
 
 
 def _require_some(found: Any) -> None:
@@ -111,13 +111,8 @@ def test_kinds(case: History, seen: Observation, expected: Observation) -> None:
     answers = [_answers(seen, expected, note) for note in ("", *alone_in(case))]
     _require_some([layer for found, wanted in answers for layer in found.keys() & wanted.keys()])
     for found, wanted in answers:
-        in_words(
-            partial(_exchanged, found, wanted),
-            _require,
-            all(found[layer] == wanted[layer] for layer in found.keys() & wanted.keys()),
-            found,
-            wanted,
-        )
+        right = all(found[layer] == wanted[layer] for layer in found.keys() & wanted.keys())
+        _require(right, found, wanted, _exchanged(found, wanted))
 
 
 def _exchanged(found: dict[str, str], wanted: dict[str, str]) -> str:
@@ -134,9 +129,8 @@ def test_nonfinite(case: History, seen: Observation, expected: Observation) -> N
     found, wanted = _answers(seen, expected)
     odd, called_odd = ({i for i, kind in of.items() if kind == "nonfinite"} for of in (wanted, found))
     right = odd == called_odd and _found(seen, BESIDE).keys() <= found.keys()
-    in_words(
-        partial(_exchanged, found, {i: kind for i, kind in wanted.items() if i in odd}), _require, right, found, wanted
-    )
+    words = _exchanged(found, {layer: kind for layer, kind in wanted.items() if layer in odd})
+    _require(right, found, wanted, words)
 
 
 @gradient_monitor.check(points=0.5, on="thresholds", needs=("tells_apart",))
