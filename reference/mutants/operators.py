@@ -325,15 +325,14 @@ def some(p: Place) -> Iterator[Change]:
         return
     text = ast.unparse(node)
     of = name_of(node.func.value) if called(node) in ("values", "items", "keys") else name_of(node)
-    for names, words in (("('W',)", "weights-only"), ("('W', 'b')", "weights-and-biases-only")):
+    by_name = (("('W',)", "weights-only"), ("('W', 'b')", "weights-and-biases-only"))
+    for names, words in by_name if of in ("params", "grads") else ():
         if called(node) == "values":
             source = f"[v_ for n_, v_ in {ast.unparse(node.func.value)}.items() if n_ in {names}]"
         elif called(node) == "items":
             source = f"[(n_, v_) for n_, v_ in {text} if n_ in {names}]"
-        elif of in ("params", "grads"):
-            source = f"[n_ for n_ in {text} if n_ in {names}]"
         else:
-            continue
+            source = f"[n_ for n_ in {text} if n_ in {names}]"
         yield Change(words, p.function.name, expression(source))
     if "layers" in text or of == "net":
         yield Change("linear-only", p.function.name, expression(f"[l_ for l_ in {text} if isinstance(l_, Linear)]"))
