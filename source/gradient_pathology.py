@@ -1022,9 +1022,6 @@ slider(draw_scale, {f"× {scale:.2f}": i for i, scale in enumerate(scales)}, sta
 # $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので、原点は鞍点です。
 # もう少し複雑な例として、Himmelblau 関数（Himmelblau, 1972）$f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点をすべて求めて分類します。停留点はニュートン法で探します。勾配 $g$ を 1 次式で近似し、それが 0 になる点へ $p \leftarrow p - H^{-1} g$ と移ることをくり返す方法です。
 
-# %% experiment="predict-5-1"
-predict("5.1")
-
 # %%
 def himmelblau(x, y):
     return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
@@ -1057,6 +1054,9 @@ def descend(gradient, start, lr, steps):
     for _ in range(steps):
         path.append(path[-1] - lr * gradient(*path[-1]))
     return np.array(path)
+
+# %% experiment="predict-5-1"
+predict("5.1")
 
 # %% tags=["experiment"]
 # 実験: 停留点の分類と勾配降下
@@ -1483,9 +1483,6 @@ show("左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 �
 #
 # SGD では、原点の近くで $y$ が 1 ステップごとに $1 + \eta$ 倍になるので、ステップ数はおよそ $\ln(0.5 / y_0) / \ln(1 + \eta)$ です。
 
-# %% experiment="predict-7-1"
-predict("7.1")
-
 # %%
 def sgd_step(position, gradient, state, lr=0.1):
     return position - lr * gradient
@@ -1503,6 +1500,9 @@ def adam_step(position, gradient, state, lr=0.1, beta1=0.9, beta2=0.999, eps=1e-
     m_hat = state["m"] / (1 - beta1 ** state["t"])
     v_hat = state["v"] / (1 - beta2 ** state["t"])
     return position - lr * m_hat / (np.sqrt(v_hat) + eps)
+
+# %% experiment="predict-7-1"
+predict("7.1")
 
 # %% tags=["experiment"]
 # 実験: 鞍点からの脱出
