@@ -28,23 +28,6 @@ from autograder.notebooks.cells import (
 )
 from autograder.notebooks.load import UnreadableNotebook, as_text, is_notebook_name, read_notebook
 
-__all__ = [
-    "CHECK_PREFIX",
-    "Cell",
-    "Submission",
-    "UnreadableNotebook",
-    "candidates_in",
-    "choose_notebook",
-    "digest",
-    "language_of",
-    "no_notebook",
-    "notebooks_in",
-    "notes_on_choice",
-    "read_notebook",
-    "source_of",
-    "submission_of",
-]
-
 MAX_CANDIDATES = 20
 """The largest number of files that are searched for the submission."""
 
@@ -163,7 +146,13 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         UnreadableNotebook: it does not belong to an assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
-    for assignment, known in assignments().items():
+    marked = {grade_id_of(cell) for cell in notebook["cells"]}
+
+    def is_told(each: tuple[str, tuple[Exercise, ...]]) -> tuple[bool, int]:
+        return _is_edition_of(edition, each[0]), len(marked.intersection(_cells_of(each[1])))
+
+    # First what the notebook and its cells say of themselves: any code may define a name that another assignment wants.
+    for assignment, known in sorted(assignments().items(), key=is_told, reverse=True):
         wanted = _cells_of(known)
         grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
         for index, grade_id in recognise(notebook["cells"], wanted).items():

@@ -1,12 +1,11 @@
-"""The files that `autograder report` writes."""
+"""The files that `autograder report` writes; what writes them is imported when it does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from autograder.report.class_page import class_page
 from autograder.report.class_record import ClassRecord
-from autograder.report.exports import gradescope_files, write_exports
 
 FILES = {
     "html": "report.html",
@@ -25,6 +24,8 @@ def formats_in(folder: Path) -> tuple[str, ...]:
 
 def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[str]:
     """Files in `folder` from an earlier report that are not of `formats`, or belong to students without a score now."""
+    from autograder.report.exports import gradescope_files
+
     old = [FILES[name] for name in formats_in(folder) if name not in formats]
     if "gradescope" in formats:
         results = folder / FILES["gradescope"]
@@ -34,14 +35,20 @@ def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> 
 
 
 def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[Path]:
-    """Write each of `formats` ("html", or one of `write_exports`) into `folder`, which is made if necessary."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _page(record, folder / FILES[name]) if name == "html" else write_exports(record, name, folder / FILES[name])
-        for name in formats
-    ]
+    """Write each of `formats` into `folder`, which is made if necessary."""
+    from autograder.report.class_page import class_page
+    from autograder.report.exports import canvas_csv, gradescope_results, junit_xml, moodle_csv
 
-
-def _page(record: ClassRecord, target: Path) -> Path:
-    target.write_text(class_page(record), encoding="utf-8", newline="\n")
-    return target
+    writers = {"html": class_page, "canvas": canvas_csv, "moodle": moodle_csv}
+    paths = [folder / FILES[name] for name in formats]
+    for name, path in zip(formats, paths, strict=True):
+        contents: Iterable[tuple[Path, Iterable[str]]]
+        if name == "gradescope":
+            contents = ((path / file, [content]) for file, content in gradescope_results(record))
+        else:
+            contents = [(path, junit_xml(record) if name == "junit" else [writers[name](record)])]
+        for target, pieces in contents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+    return paths
