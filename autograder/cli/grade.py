@@ -30,6 +30,9 @@ def add(commands: Any) -> None:
         "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of submissions at a time")
     )
     command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
+    command.add_argument(
+        "--preview", action="store_true", help=_("keep nothing; show whose points would change, and why")
+    )
     add_json(command)
     command.add_argument(
         "--figures",
@@ -64,10 +67,14 @@ def run(options: argparse.Namespace) -> int:
                 raise HostBroken(too_weak(host, "--allow-basic"))
         settings = Settings(course.folder, level, Figures(options.figures))
         with ClassProgress(host) as progress:
-            summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
+            wanted = (options.jobs, options.student, progress.update, options.preview)
+            summary = grade_class(course, options.assignment, settings, *wanted)
     except KeyboardInterrupt:
         print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
         return NOT_FULL
+    if options.preview:
+        print_summary(summary, preview=True)
+        return NOT_FULL if summary.broken else FULL
     if target:
         try:
             write_results(target, course, options.assignment)
