@@ -317,6 +317,27 @@ def test_the_page_names_who_needs_what(page):
     assert len(page.sections["All students"][1:]) == STUDENTS
 
 
+def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
+    head, *rows = page.sections["Points by exercise"]
+    names = [exercise.id for exercise in made_of.NOTEBOOK] + list(BY_HAND)
+    legend = page.notes["Points by exercise"][0]
+    assert head == ["Student", *map(str, range(1, len(names) + 1))]
+    assert [part.split()[1] for part in legend.split(", ")] == names
+    found = {student: dict(zip(names, points, strict=True)) for student, *points in rows}
+    assert found.keys() == {*made.judged, made_of.UNREADABLE} - {made_of.NOT_BOOKED}
+    for student in found.keys() & made.judged.keys():
+        expected = {name: result.score for name, result in made.judged[student].checks.items()}
+        expected |= dict.fromkeys(BY_HAND, made.hand[student] / 2)
+        if student == made_of.OVERRULED:
+            expected["depth_study"] = 5.5
+        shown = found[student]
+        if student == made_of.OPEN:
+            assert {shown.pop(name) for name in BY_HAND} == {"…"}
+        assert {name: float(points) for name, points in shown.items()} == pytest.approx(
+            {name: expected[name] for name in shown}, abs=1e-5
+        )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_is_one_file_in_which_nothing_runs_or_loads(record, language):
     with speaking(language):

@@ -102,11 +102,10 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
+            drawing = [] if preview else run.undrawn
+            run.summary.to_draw = len(drawing)
             progress(run.summary, total)
-            if preview:
-                return run.summary
-            run.summary.to_draw = len(run.undrawn)
-            for handed, failure in pool.map(process.draw, run.undrawn):
+            for handed, failure in pool.map(process.draw, drawing):
                 run.drew(handed, failure)
                 progress(run.summary, total)
     return run.summary

@@ -19,7 +19,7 @@ from autograder.checks.results import Outcome, SubmissionResult
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_record import ClassRecord, Standing, StudentRecord, sentences_of
+from autograder.report.class_record import CellGrade, ClassRecord, Standing, StudentRecord, sentences_of
 from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemPoints, ItemStatistics
 from autograder.report.text import printable
@@ -89,6 +89,7 @@ def class_page(record: ClassRecord) -> str:
         ),
         _section(_("Repaired before grading"), (*_whose(), Column(_("What"))), seen.mended),
         _isolation(record),
+        _points(record),
         _everybody(record),
     )
     title = _("Class report: {assignment}").format(assignment=record.assignment)
@@ -254,6 +255,26 @@ def _isolation(record: ClassRecord) -> Section:
     return _section(
         _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
     )
+
+
+def _points(record: ClassRecord) -> Section:
+    """What the gradebook has for every cell of every student; its columns are numbered, for they have long names."""
+    names = [name.removeprefix(CHECK_PREFIX) for name in record.cells]
+    columns = (Column(_("Student")), *(Column(str(number), number=True) for number in range(1, len(names) + 1)))
+    rows = [
+        (student.id, *(_points_for(student.grades.get(name)) for name in record.cells))
+        for student in record.students
+        if student.booked
+    ]
+    worth = zip(names, record.cells.values(), strict=True)
+    legend = ", ".join(f"{number}: {name} ({_number(most)})" for number, (name, most) in enumerate(worth, 1))
+    return _section(_("Points by exercise"), columns, rows, (legend, _("…: waits for hand grading.")))
+
+
+def _points_for(grade: CellGrade | None) -> str:
+    if grade is None:
+        return NOTHING
+    return "…" if grade.waits and grade.manual is None else _number(grade.score)
 
 
 def _everybody(record: ClassRecord) -> Section:
