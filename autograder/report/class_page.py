@@ -268,7 +268,8 @@ def _points(record: ClassRecord) -> Section:
     ]
     worth = zip(names, record.cells.values(), strict=True)
     legend = ", ".join(f"{number}: {name} ({_number(most)})" for number, (name, most) in enumerate(worth, 1))
-    return _section(_("Points by exercise"), columns, rows, (legend, _("…: waits for hand grading.")))
+    notes = (_("Columns, with the points possible: {legend}.").format(legend=legend), _("…: waits for hand grading."))
+    return _section(_("Points by exercise"), columns, rows, notes)
 
 
 def _points_for(grade: CellGrade | None) -> str:
