@@ -179,12 +179,12 @@ class OpenNotebook:
         self.cell(name).press("ControlOrMeta+Enter")
         expect(prompt).not_to_have_text(before)
         expect(prompt).to_have_text(re.compile(r"\[\d+\]"))
-        return self.cell(name).locator(".jp-OutputArea")
+        return self.cell(name).locator(".jp-Cell-outputArea")
 
     def run_folded(self, name: str) -> Locator:
         """Run a cell whose code is folded, so that no number says when it has ended, and give its output."""
         self.cell(name).press("ControlOrMeta+Enter")
-        return self.cell(name).locator(".jp-OutputArea")
+        return self.cell(name).locator(".jp-Cell-outputArea")
 
     def card(self, name: str) -> Locator:
         """Run the cell and give the card that it shows."""
