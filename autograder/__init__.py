@@ -12,7 +12,8 @@ Students' notebooks import these names:
     show("Left: the loss falls.")        # plt.show(), with a description of the figure
     slider(draw, {"1": 1.0}, start="1")  # a figure that is drawn again when the slider moves
     use_language("en")                   # the language of messages
-    use_exercises(clip_gradients=12)     # the exercises and points of this notebook, where they differ from the kit's
+    use_exercises("gradient-pathology")  # the assignment of this notebook
+    use_exercises(clip_gradients=12)     # its exercises and points, where they differ from the kit's
 
 The course library is `autograder.layers`.
 """

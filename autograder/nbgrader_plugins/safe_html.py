@@ -30,57 +30,14 @@ from traitlets import Bool
 from autograder.locale import _, speaking
 from autograder.notebooks.submission import language_of
 
-TAGS = ALLOWED_TAGS | {
-    "br",
-    "caption",
-    "center",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "img",
-    "kbd",
-    "p",
-    "pre",
-    "s",
-    "span",
-    "sub",
-    "summary",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-    "thead",
-    "tr",
-    "u",
-}
-PROPERTIES = {
-    "background",
-    "border-collapse",
-    "color",
-    "display",
-    "font-family",
-    "font-style",
-    "font-weight",
-    "line-height",
-    "margin",
-    "padding",
-    "text-align",
-    "vertical-align",
-    "white-space",
-    "width",
-}
+TAGS = ALLOWED_TAGS | set(
+    "br caption center dd del details div dl dt h1 h2 h3 h4 h5 h6 hr img kbd p pre s span sub summary sup "
+    "table tbody td tfoot th thead tr u".split()
+)
+PROPERTIES = set(
+    "background border-collapse color display font-family font-style font-weight line-height margin padding "
+    "text-align vertical-align white-space width".split()
+)
 CLASSES = {*STANDARD_TYPES.values(), "highlight", "anchor-link"} - {""}
 """Classes of highlighted code and headings. Others could belong to Bootstrap or formgrader."""
 
