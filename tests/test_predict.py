@@ -7,7 +7,7 @@ import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
-from test_editions import numbers
+from test_editions import ENGLISH, each_of_the_first, numbers
 
 import autograder
 from autograder.grading.grade_submission import grade_submission
@@ -15,8 +15,7 @@ from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
 from autograder.student import predictions, widgets
 from autograder.student.predictions import LETTERS, WIDGET, predict, questions
-from source.build import EDITIONS, ENGLISH, build
-from source.release import COURSE, NOTEBOOK
+from source.build import build
 
 QUESTIONS = list(questions().values())
 BACKEND = "module://matplotlib_inline.backend_inline"
@@ -53,7 +52,7 @@ def test_choices_fit_on_a_button(question):
     assert all(len(words) <= 30 for words in question.choices["ja"])
 
 
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+@each_of_the_first
 def test_every_question_is_asked_once_before_an_experiment_and_what_to_notice_is_folded_below(edition):
     cells = build(edition).cells
     asked = [i for i, cell in enumerate(cells) if cell.id.startswith("predict-")]
@@ -193,7 +192,7 @@ def test_nothing_is_asked_where_nbgrader_runs_the_notebook(monkeypatch):
 
 
 def test_predictions_and_figures_of_a_student_do_not_touch_the_grade():
-    notebook = read_notebook(COURSE / "source" / ENGLISH.assignment / NOTEBOOK)
+    notebook = read_notebook(ENGLISH.notebook)
     changed = {
         "predict-1-1": 'predict("1.1", "a")',
         "predict-1-2": 'predict("no such question", 5)',
@@ -201,6 +200,6 @@ def test_predictions_and_figures_of_a_student_do_not_touch_the_grade():
     }
     for cell in notebook["cells"]:
         cell["source"] = changed.get(cell["id"], cell["source"])
-    graded = grade_submission(submission_of(notebook, NOTEBOOK))
+    graded = grade_submission(submission_of(notebook, ENGLISH.notebook.name))
     assert graded.result.score == 36
     assert graded.cell_errors == []
