@@ -1,12 +1,16 @@
 """`predict` asks before an experiment, answers at once, and is never in the way; `show` describes a figure."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import IPython.display
 import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from test_editions import ENGLISH, each_of_the_first, numbers
 
 import autograder
@@ -143,10 +147,23 @@ def test_without_jupyter_or_ipywidgets_there_are_no_buttons_and_no_slider(monkey
     drawn = []
     autograder.slider(drawn.append, {"1": 1}, start="1")
     assert drawn == []
-    monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": object()}))
+    for asks in (True, False):
+        parent = {"content": {"allow_stdin": asks}}
+        kernel = SimpleNamespace(get_parent=lambda parent=parent: parent)
+        monkeypatch.setattr("IPython.get_ipython", lambda kernel=kernel: SimpleNamespace(kernel=kernel))
+        assert widgets.live_widgets() is (ipywidgets if asks else None)
+    parent["content"]["allow_stdin"] = True
     assert widgets.live_widgets() is ipywidgets
-    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert widgets.live_widgets() is None
+
+
+def test_a_notebook_that_is_only_executed_has_text():
+    nb = new_notebook(cells=[new_code_cell('from autograder import predict, use_language\nuse_language("en")\npredict("1.1")')])
+    NotebookClient(nb, timeout=120).execute()
+    (output,) = nb.cells[0].outputs
+    assert set(output.data) == {"text/plain", "text/html"}
+    assert "b) 6 times Xavier" in output.data["text/plain"]
 
 
 def test_a_slider_draws_when_it_is_moved(monkeypatch):
