@@ -159,7 +159,8 @@ def test_without_jupyter_or_ipywidgets_there_are_no_buttons_and_no_slider(monkey
 
 
 def test_a_notebook_that_is_only_executed_has_text():
-    nb = new_notebook(cells=[new_code_cell('from autograder import predict, use_language\nuse_language("en")\npredict("1.1")')])
+    asked = 'from autograder import predict, use_language\nuse_language("en")\npredict("1.1")'
+    nb = new_notebook(cells=[new_code_cell(asked)])
     NotebookClient(nb, timeout=120).execute()
     (output,) = nb.cells[0].outputs
     assert set(output.data) == {"text/plain", "text/html"}
