@@ -9,7 +9,8 @@ Students' notebooks import these names:
     with waiting_for("clip_gradients"):  # a cell that needs the exercise; says so while it is not written
         ...
     use_language("en")                   # the language of messages
-    use_exercises(clip_gradients=12)     # the exercises and points of this notebook, where they differ from the kit's
+    use_exercises("gradient-pathology")  # the assignment of this notebook
+    use_exercises(clip_gradients=12)     # its exercises and points, where they differ from the kit's
 
 The course library is `autograder.layers`.
 """

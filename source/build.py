@@ -1,8 +1,9 @@
-"""Build the instructor's notebook from the lesson's text and the reference solutions.
+"""Build the instructor's notebooks from the lessons' texts and the reference solutions.
 
-    python source/build.py        writes source/*/gradient_pathology.ipynb, one for each language
+    python source/build.py        writes source/<assignment>/<lesson>.ipynb, for each lesson one in each language
 
-The lesson is a jupytext "percent" file. The header of a cell says what the cell is:
+A lesson is a jupytext "percent" file, `source/<package>.py`, named like the assignment's package of exercises. The
+header of a cell says what the cell is:
 
     # %% [markdown]                                   prose
     # %% [markdown] prose="update-ratio"              prose with an id of its own, which does not shift others' numbers
@@ -39,14 +40,14 @@ import jupytext
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.exercises import exercise
+from autograder.exercises import assignments, exercise
 from autograder.notebooks.submission import digest
+from reference.bank import folder_of
 from source.listing import listing
 from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated
 
 SOURCE = Path(__file__).resolve().parent
-REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
 
 
 _LINE_END = re.compile(
@@ -64,7 +65,7 @@ _LISTING = re.compile(r"\{\{code (\w+)\}\}")
 
 @dataclass(frozen=True)
 class Edition:
-    """One language edition of the lesson.
+    """One language edition of a lesson.
 
     Attributes:
         assignment: nbgrader's name of the assignment, also the folder of the built notebook.
@@ -74,16 +75,26 @@ class Edition:
 
     assignment: str
     language: str
-    text: Path = SOURCE / "gradient_pathology.py"
+    text: Path
 
     @property
     def notebook(self) -> Path:
-        return SOURCE / self.assignment / "gradient_pathology.ipynb"
+        return SOURCE / self.assignment / f"{self.text.stem}.ipynb"
 
 
-JAPANESE = Edition("gradient-pathology", "ja")
-ENGLISH = Edition("gradient-pathology-en", "en")
-EDITIONS = (JAPANESE, ENGLISH)
+def editions() -> dict[str, Edition]:
+    """Name ("gradient-pathology-en") -> edition: two of each lesson, the Japanese one first."""
+    return {
+        f"{assignment}{suffix}": Edition(f"{assignment}{suffix}", language, text)
+        for assignment, text in lessons().items()
+        for language, suffix in (("ja", ""), ("en", "-en"))
+    }
+
+
+def lessons() -> dict[str, Path]:
+    """Assignment -> the text of its lesson, if it has one: a notebook may also be written in Jupyter."""
+    texts = {assignment: SOURCE / f"{assignment.replace('-', '_')}.py" for assignment in assignments()}
+    return {assignment: text for assignment, text in texts.items() if text.is_file()}
 
 
 @dataclass(frozen=True)
@@ -102,10 +113,10 @@ class Cell:
     alt: str = ""
 
 
-def build(edition: Edition = JAPANESE) -> NotebookNode:
+def build(edition: Edition) -> NotebookNode:
     """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
     cells = read_cells(edition.text)
-    cells = translated(cells) if edition.language == "en" else cells
+    cells = translated(cells, edition.text) if edition.language == "en" else cells
     return notebook_of(with_listings(with_points(cells)), edition)
 
 
@@ -185,7 +196,7 @@ def unwrapped(markdown: str) -> str:
 
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
-    return (REFERENCE / name / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
+    return (folder_of(name) / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
 
 
 def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
@@ -228,7 +239,7 @@ def _metadata(cell: Cell) -> dict[str, Any]:
 
 
 def main() -> None:
-    for edition in EDITIONS:
+    for edition in editions().values():
         edition.notebook.parent.mkdir(parents=True, exist_ok=True)
         # One trailing newline, and "\n" on every platform: building twice gives the same bytes.
         text = nbformat.writes(build(edition)).rstrip("\n") + "\n"

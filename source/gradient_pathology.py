@@ -75,12 +75,13 @@ import matplotlib_fontja  # 日本語フォントを同梱しているので、�
 import numpy as np
 from cycler import cycler
 
-from autograder import check, example, hint, use_language, waiting_for
+from autograder import check, example, hint, use_exercises, use_language, waiting_for
 from autograder.layers import (
     Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
 )
 
 use_language("ja")
+use_exercises("gradient-pathology")
 
 # 色覚によらず見分けやすい配色 (Okabe-Ito)。線種も変えて、色だけに頼らない。
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]

@@ -18,11 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from autograder.notebooks.submission import language_of
-from source.build import SOURCE, solution_text
+from source.build import SOURCE, editions, solution_text
 from source.translation import JAPANESE, english_code, read_catalogue
 
 Notebook = dict[str, Any]
 Mishap = Callable[[Notebook], Notebook]
+
+ASSIGNMENT = "gradient-pathology"
+"""The assignment of these students, in its Japanese edition."""
+
+NOTEBOOK = "gradient_pathology.ipynb"
+"""Its file, in both editions."""
 
 POINTS = {
     "clip_gradients": 6.0,
@@ -106,7 +112,7 @@ def worded(answer: str, notebook: Notebook) -> str:
 
 @cache
 def _words() -> dict[str, str]:
-    return read_catalogue() | WORDS
+    return read_catalogue(editions()[ASSIGNMENT].text) | WORDS
 
 
 def hurried(student: Student) -> Student:
@@ -134,7 +140,7 @@ def reference(grade_id: str) -> str:
 
 def right_answers(assignment: str) -> dict[str, str]:
     """Solution cell -> the answer in the instructor's notebook of `assignment`, as a student would have written it."""
-    path = SOURCE / assignment / "gradient_pathology.ipynb"
+    path = SOURCE / assignment / NOTEBOOK
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     solved = (cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("solution"))
     return {cell["metadata"]["nbgrader"]["grade_id"]: _answer(cell) for cell in solved}

@@ -16,11 +16,11 @@ from autograder.checks.judge import judge
 from autograder.exercises.recorded import recorded, trials
 from autograder.notebooks.submission import submission_of
 from autograder.student.notebook import judge_here
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WALLS, WRONG
 from tests.hostile.forging import FORGED
 from tests.hostile.notebooks import CHILD, REFUSAL, TRY
-from tests.sample_class import POINTS
+from tests.sample_class import NOTEBOOK, POINTS
 
 ALL = tuple(chain(*ATTACKS.values()))
 BY_ID = {attack.id: attack for attack in ALL}

@@ -5,10 +5,7 @@ The English edition runs once, with the solutions; test_editions.py sees to it t
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,16 +14,8 @@ from test_editions import numbers
 from autograder.layers import Linear
 from reference.gradient_pathology.batch_norm.solution import BatchNorm
 from reference.gradient_pathology.clip_gradients.solution import clip_gradients
-from source.build import ENGLISH, build
-
-SCRIPT = """
-import sys, nbformat
-namespace = {"__name__": "__main__"}
-for cell in nbformat.read(sys.argv[1], as_version=4).cells:
-    if cell.cell_type == "code" and not cell.id.startswith("check_"):
-        print("\\x1e" + cell.id)
-        exec(compile(cell.source, cell.id, "exec"), namespace)
-"""
+from source.build import build, editions
+from tests.claims import agrees, number_in, run, words_of
 
 GRADIENT, FAIR, EXPLODE, DIVERGE, CLIP = (f"experiment-{i:02}" for i in range(1, 6))
 ACTIVATION, DEAD = (f"experiment-{i:02}" for i in (6, 7))
@@ -192,6 +181,7 @@ SETTINGS = {
 """What is no result: settings of the experiments, numbers of sections and years, and those that depend on the machine:
 with BatchNorm, the last losses of the depth study differ with rounding (0.07 to 0.13 for 5 layers)."""
 
+ENGLISH = editions()["gradient-pathology-en"]
 CELLS = {cell.id: cell.source for cell in build(ENGLISH).cells}
 NOTICED = [id for id, source in CELLS.items() if source.startswith("**Notice**")] + ["depth_study_findings"]
 
@@ -200,67 +190,16 @@ def decades(p, line, place, other_line, other_place):
     return math.log10(p(FAIR, line, place) / p(FAIR, other_line, other_place))
 
 
-class Printed:
-    """What every cell printed, and the numbers in it."""
-
-    def __init__(self, text):
-        self._lines = {}
-        for part in text.split("\x1e")[1:]:
-            cell, *lines = part.splitlines()
-            self._lines[cell] = lines
-
-    def __call__(self, cell, start, place, line=None):
-        """The number at `place` after `start` in the line that begins with it (in `line` of several)."""
-        found = [one.strip() for one in self._lines[cell] if one.strip().startswith(start)]
-        if line is None:
-            assert len(found) == 1, (cell, start, found)
-        return self._numbers(found[line or 0][len(start) :])[place]
-
-    def lines(self, cell, word):
-        return sum(word in line for line in self._lines[cell])
-
-    def column(self, cell, end, place):
-        """The number at `place` in the line that ends with `end`."""
-        (line,) = [line for line in self._lines[cell] if line.endswith(end)]
-        return self._numbers(line)[place]
-
-    def total(self, cell, start, *places):
-        """The numbers at `places` after `start`, summed over all lines that begin with it."""
-        rests = [line.strip()[len(start) :] for line in self._lines[cell] if line.strip().startswith(start)]
-        assert len(rests) == 2
-        return sum(self._numbers(rest)[place] for rest in rests for place in places)
-
-    @staticmethod
-    def _numbers(text):
-        return [float(number) for number in re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)]
-
-
 @pytest.fixture(scope="module")
 def printed():
-    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(ENGLISH.notebook)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)
-    return Printed(done.stdout)
+    return run(ENGLISH)
 
 
 @pytest.mark.parametrize(("cell", "quotation", "measured"), CLAIMS)
 def test_a_claim_is_what_the_experiment_shows(cell, quotation, measured, printed):
-    assert quotation.replace("«", "").replace("»", "") in CELLS[cell]
-    claimed = re.search("«(.+)»", quotation)[1]
+    assert words_of(quotation) in CELLS[cell]
+    claimed = number_in(quotation)
     assert agrees(measured(printed), claimed), (measured(printed), claimed)
-
-
-def agrees(value, claimed):
-    """Whether `value`, rounded as `claimed` is, reads like it; a bare power of ten gives the order of magnitude."""
-    power = re.fullmatch(r"10\^\{(-?\d+)\}", claimed)
-    if power:
-        return abs(math.log10(value) - int(power[1])) < 0.6
-    claimed = re.sub(r" \\times 10\^\{?(-?\d+)\}?", r"e\1", claimed).replace(",", "").rstrip("%")
-    mantissa, _, exponent = claimed.partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    zeros = len(mantissa) - len(mantissa.rstrip("0")) if not decimals and float(mantissa) else 0
-    unit = 10.0 ** (zeros - decimals + int(exponent or 0))
-    return abs(value - float(claimed)) <= 0.5 * unit * (1 + 1e-9)
 
 
 def test_what_the_lesson_says_without_a_number_is_so(printed):
@@ -286,7 +225,7 @@ def test_pytorch_gives_what_the_lesson_quotes():
 
 def test_no_number_goes_without_a_claim():
     for cell in NOTICED:
-        quoted = " ".join(quotation.replace("«", "").replace("»", "") for id, quotation, _ in CLAIMS if id == cell)
+        quoted = " ".join(words_of(quotation) for id, quotation, _ in CLAIMS if id == cell)
         unclaimed = numbers(CELLS[cell]) - numbers(quoted) - SETTINGS.get(cell, set())
         assert not unclaimed, cell
 

@@ -13,11 +13,9 @@ import pytest
 from conftest import COURSE, draws
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 
 from autograder.grading.gradebook import released_cells
-from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
 from autograder.nbgrader_plugins.zip_collect.archives import Refused, safe_path
 from autograder.notebooks.cells import defined_by, defines, grade_id_of
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
@@ -31,10 +29,9 @@ from autograder.notebooks.submission import (
     source_of,
     submission_of,
 )
-from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, grades_in, hand_in, make_course, nbgrader, times_in, total
 from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, by_id
-from tests.sample_class import RIGHT, Student, cell_of, code, hurried
+from tests.sample_class import NOTEBOOK, RIGHT, Student, cell_of, code, hurried
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
@@ -593,14 +590,3 @@ def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
     hand_in(course, "later", {"gradient_pathology (2).ipynb": content})
     autograde(course, "--student=later", "--force")
     assert scores(course)["later"] == 36.0, "nothing of the first hand-in stands in its way"
-
-
-# --- notes ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_notebook_that_calls_itself_unreadable_is_none():
-    nb = new_notebook(metadata={"autograder": {"unreadable": "said the student", "mended": ["this, too"]}})
-    write_notes(nb, ["a note"])
-    assert (read_unreadable(nb), read_mended(nb)) == ("", ("a note",))
-    write_notes(nb, [], "no JSON")
-    assert (read_unreadable(nb), read_mended(nb)) == ("no JSON", ())

@@ -67,7 +67,12 @@ def run(options: argparse.Namespace) -> int:
     print_causes(causes, console)
     found = {**result.to_json(), "causes": causes.to_json()}
     if options.slips:
-        slips = audit_slips(material)
+        with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=console) as bar:
+            task = bar.add_task("slips")
+            slips = audit_slips(
+                material,
+                tell=lambda done, steps, what: bar.update(task, completed=done, total=steps, description=what),
+            )
         print_slips(slips, console)
         found["slips"] = slips.to_json()
     write_json(options.json, found)

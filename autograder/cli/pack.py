@@ -77,7 +77,8 @@ def _notebooks_here() -> list[Path]:
     from autograder.exercises import assignments
     from autograder.notebooks.submission import candidates_in
 
-    candidates = candidates_in(Path(), next(iter(assignments())).replace("-", "_"))
+    names = [assignment.replace("-", "_") for assignment in assignments()]
+    candidates = candidates_in(Path(), next((name for name in names if Path(f"{name}.ipynb").exists()), names[0]))
     if not candidates:
         raise UnusablePath(_("There is no notebook in this folder. Name one: autograder pack NOTEBOOK"))
     return candidates

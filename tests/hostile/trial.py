@@ -24,9 +24,10 @@ from autograder.grading.result_file import stored_results
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, grades_in, total
 from tests.hostile import ATTACKS, Attack
+from tests.sample_class import NOTEBOOK
 
 LIMITS = {
     Level.FULL: Limits(cell_seconds=2.0, probe_seconds=2.0, total_seconds=8.0),
