@@ -16,7 +16,8 @@ header of a cell says what the cell is:
     # %% [markdown] solution="..." points=2           a written answer, graded by hand
     # %% check="clip_gradients"                       a test cell
 
-A demonstration that draws is folded in the notebook; `alt="..."` in its header describes the figure in words.
+A demonstration that draws ends with `show("...")`, which describes the figure in words. Its code is folded in the
+notebook, and the words also become the cell's `alt`, for pages that are made of the notebook.
 
 In prose, `{{clip_gradients}}` stands for the points of that exercise or hand-graded cell, `{{batch_norm}}` for those of
 all exercises that share a solution, `{{all}}` for all there are, and `{{one + another}}` for a sum; `{{code Linear}}`
@@ -30,6 +31,7 @@ them.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -101,8 +103,7 @@ def lessons() -> dict[str, Path]:
 class Cell:
     """One cell of the lesson: its kind ("prose", "code", "experiment", "locked", "solution" or "check"), id and text.
 
-    `id` is the grade_id where the cell has one; `points` is None where nothing is graded; `alt` describes the figure of
-    a cell that draws.
+    `id` is the grade_id where the cell has one; `points` is None where nothing is graded.
     """
 
     kind: str
@@ -110,7 +111,6 @@ class Cell:
     source: str
     is_code: bool
     points: float | None = None
-    alt: str = ""
 
 
 def build(edition: Edition) -> NotebookNode:
@@ -194,6 +194,15 @@ def unwrapped(markdown: str) -> str:
     return _LINE_END.sub(lambda found: found["kept"] or "", markdown)
 
 
+def description(code: str) -> str:
+    """What `code` says of the figure that it shows; "" if it shows none."""
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(func=ast.Name(id="show"), args=[ast.Constant(value=str(words))]):
+                return words
+    return ""
+
+
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
     return (folder_of(name) / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
@@ -212,17 +221,18 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
         return Cell("locked", header["locked"], source, is_code)
     for kind in ("prose", "experiment"):
         if kind in header:
-            return Cell(kind, header[kind], source, is_code, alt=header.get("alt", ""))
+            return Cell(kind, header[kind], source, is_code)
     kind = "experiment" if "experiment" in header.get("tags", []) else "code"
     kind = kind if is_code else "prose"
     counts[kind] += 1
-    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code, alt=header.get("alt", ""))
+    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code)
 
 
 def _metadata(cell: Cell) -> dict[str, Any]:
     if cell.kind == "experiment":
         metadata = {"tags": ["experiment"], "autograder": {"experiment": digest(cell.source)}}
-        return metadata | ({"jupyter": {"source_hidden": True}, "alt": cell.alt} if cell.alt else {})
+        alt = description(cell.source)
+        return metadata | ({"jupyter": {"source_hidden": True}, "alt": alt} if alt else {})
     if cell.kind in ("prose", "code"):
         return {}
     nbgrader = {

@@ -1,11 +1,10 @@
-"""The texts of the English editions: prose by cell, and the words of code (with its figures) in a catalogue.
+"""The texts of the English editions: prose by cell, and the words of code in a catalogue.
 
     python source/translation.py      rewrites source/<lesson>.en.po and lists missing translations
 
 The Japanese lesson is the source of all code. Beside `<lesson>.py`, `<lesson>.en.md` has the English text of every
-prose cell, below a line `<!-- id of the cell -->`. A message in the catalogue is a comment, the inside of a string
-literal, or what a cell's header says of its figure; the braces of f-strings are kept, so that word order is free. Code
-without Japanese stays unchanged.
+prose cell, below a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string
+literal; the braces of f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
 
 An exercise may keep its texts together: a TOML file in its folder in reference/ holds the English of prose cells in the
 table `prose`, and in `words` that of comments and strings, and the Japanese of the kit's messages.
@@ -72,20 +71,13 @@ def translated(cells: list[Cell], lesson: Path) -> list[Cell]:
     if any(problems.values()):
         raise Untranslated("; ".join(f"{problem}: {texts}" for problem, texts in problems.items() if texts))
     return [
-        replace(
-            cell,
-            source=english_code(cell.source, messages) if cell.is_code else prose[cell.id],
-            alt=messages.get(cell.alt, ""),
-        )
-        for cell in cells
+        replace(cell, source=english_code(cell.source, messages) if cell.is_code else prose[cell.id]) for cell in cells
     ]
 
 
 def japanese_messages(cells: Iterable[Cell]) -> Iterator[str]:
-    """The comments, strings and descriptions of figures that need a translation, in the lesson's order."""
+    """The comments and strings that need a translation, in the lesson's order."""
     for cell in cells:
-        if cell.alt:
-            yield cell.alt
         if cell.is_code:
             yield from (span.text for span in spans(cell.source) if JAPANESE.search(span.text))
 

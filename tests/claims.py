@@ -36,8 +36,13 @@ class Printed:
             assert len(found) == 1, (cell, start, found)
         return self._numbers(found[line or 0][len(start) :])[place]
 
-    def lines(self, cell, word):
-        return sum(word in line for line in self._lines[cell])
+    def first(self, cell, word):
+        """The first line, counted from 0, that has `word` in it."""
+        return next((place for place, line in enumerate(self._lines[cell]) if word in line), None)
+
+    def lines(self, cell, *words):
+        """How many lines have all these words in them."""
+        return sum(all(word in line for word in words) for line in self._lines[cell])
 
     def column(self, cell, end, place):
         """The number at `place` in the line that ends with `end`."""
@@ -75,6 +80,7 @@ def number_in(quotation: str) -> str:
 
 def agrees(value, claimed):
     """Whether `value`, rounded as `claimed` is, reads like it; a bare power of ten gives the order of magnitude."""
+    claimed = {"one": "1"}.get(claimed, claimed)
     power = re.fullmatch(r"10\^\{(-?\d+)\}", claimed)
     if power:
         return abs(math.log10(value) - int(power[1])) < 0.6

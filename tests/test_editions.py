@@ -15,6 +15,7 @@ from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
+from autograder.student.predictions import questions
 from source import translation
 from source.build import build, editions, lessons, read_cells, unwrapped, with_listings, with_points
 from source.release import COURSE
@@ -166,7 +167,8 @@ def test_links_in_the_contents_lead_to_headings(edition):
 @each_edition
 def test_experiments_that_draw_are_folded_and_their_figures_described(edition):
     experiments = [cell for cell in build(edition).cells if "experiment" in cell.metadata.get("tags", [])]
-    draws = {cell.id for cell in experiments if "plt.show()" in cell.source}
+    draws = {cell.id for cell in experiments if re.search(r"\bshow\(", cell.source)}
+    assert [cell.id for cell in experiments if "plt.show()" in cell.source] == []
     assert draws == {cell.id for cell in experiments if cell.metadata.get("jupyter") == {"source_hidden": True}}
     assert draws == {cell.id for cell in experiments if len(cell.metadata.get("alt", "")) > 40}
     assert draws
@@ -233,6 +235,10 @@ def sections(edition):
     mark = re.compile(r"(?m)^\*(★)?[^*\n]*?(\d+) (?:分|min).*\*$")
     chapter, found = 0, [Section(0, True, 0, "")]
     for cell in build(edition).cells:
+        asked = re.fullmatch(r'predict\("(.*)"\)', cell.source)
+        if asked:
+            question = questions()[asked[1]]
+            found[-1].text += " ".join(["", question.question[edition.language], *question.choices[edition.language]])
         if cell.cell_type == "markdown":
             for part in re.split(r"(?m)^(?=#{2,3} )", unfolded(cell.source)):
                 heading, line = re.match(r"## (\d)", part), mark.search(part)
@@ -244,8 +250,9 @@ def sections(edition):
 
 
 def unfolded(markdown):
-    """`markdown` without what is folded, and without a solution."""
-    return re.sub(r"(?s)<details>.*?</details>|### BEGIN SOLUTION.*?### END SOLUTION", "", markdown)
+    """`markdown` without what is folded, and without a solution. What to notice is to be read, only not at once."""
+    noticed = r"(?!\n<summary><b>(?:Notice|注目)</b>)"
+    return re.sub(rf"(?s)<details>{noticed}.*?</details>|### BEGIN SOLUTION.*?### END SOLUTION", "", markdown)
 
 
 @each_edition
