@@ -377,8 +377,9 @@ KINDS = {
     "an end where little changes": Kind(
         "depth_study",
         {
-            "            for part in model:\n                for key": "            if i and abs(L[-2] - L[-1]) < 1e-8:\n"
-            "                break\n            for part in model:\n                for key"
+            "L.append(lossfn.forward(h, t))": "L.append(lossfn.forward(h, t))\n"
+            "            if i and abs(L[-2] - L[-1]) < 1e-8:\n"
+            "                G.append(G[-1])\n                break"
         },
         "Training stops as soon as the loss hardly changes.",
         1 / 6,
