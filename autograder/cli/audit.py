@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help=_("test the checks themselves with known mistakes (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder audit --seeds 200 --jobs 2",
     )
     command.add_argument(
@@ -37,7 +37,6 @@ def add(commands: Any) -> None:
         help=_("also test what students are told of slips that have no fingerprint (takes several minutes)"),
     )
     add_json(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

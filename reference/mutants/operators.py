@@ -185,9 +185,21 @@ def count(p: Place) -> Iterator[Change]:
     if called(node) == "len" and node.args and isinstance(p.parent, ast.BinOp):
         yield Change("n-minus-1", p.target, expression(f"({text} - 1)"))
         yield Change("d-for-n", p.target, expression(f"np.shape({ast.unparse(node.args[0])})[-1]"))
-    elif text in ("n", "N", "m") and isinstance(p.parent, ast.BinOp):
+    elif text in ("n", "N", "m") and isinstance(p.parent, ast.BinOp) and (array := _counted(text, p.function)):
         yield Change("n-minus-1", p.target, expression(f"({text} - 1)"))
-        yield Change("d-for-n", p.target, expression("np.shape(dout)[-1]"))
+        yield Change("d-for-n", p.target, expression(f"np.shape({array})[-1]"))
+
+
+def _counted(name: str, function: ast.FunctionDef) -> str:
+    """The array whose examples `name` counts in this function; "" if it is another number."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and name in {getattr(n, "id", "") for t in node.targets for n in ast.walk(t)}:
+            for value in ast.walk(node.value):
+                if called(value) == "len":
+                    return ast.unparse(value.args[0])
+                if isinstance(value, ast.Attribute) and value.attr == "shape":
+                    return ast.unparse(value.value)
+    return ""
 
 
 @operator
