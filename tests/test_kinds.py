@@ -186,7 +186,7 @@ KINDS = {
     "a variance that starts at 0": Kind(
         "batch_norm_inference",
         {"self.running_var = np.ones": "self.running_var = np.zeros"},
-        "running_var starts at 0; __init__ is given with 1.",
+        "running_var starts at 0.",
     ),
     "gradients in attributes": Kind(
         "batch_norm_backward",
@@ -214,12 +214,12 @@ KINDS = {
     "an axis forgotten in the variance": Kind(
         "batch_norm_forward",
         {"np.sum(centred * centred, axis=0) / len(x)": "np.sum(centred * centred) / x.size"},
-        "One variance is taken over all columns",
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
     ),
     "an axis forgotten in the mean": Kind(
         "batch_norm_forward",
         {"np.sum(x, axis=0) / len(x)": "np.mean(x)"},
-        "One mean is taken over all columns",
+        "forward(x) is (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
     ),
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",
@@ -234,23 +234,24 @@ KINDS = {
     "1 - momentum * batch": Kind(
         "batch_norm_inference",
         {"(1 - keep) * m": "(1 - keep * m)", "(1 - keep) * v": "(1 - keep * v)"},
-        "running_mean moves as 0.9 * running_mean - 0.9 * mean + 1, and momentum is 0.9.",
+        "A bracket closes too late: 1 - momentum * batch is added.",
     ),
     "the batch's variance in prediction": Kind(
         "batch_norm_inference",
         {"v = self.running_var": "v = x.var(axis=0)"},
-        "With training = False, forward(x) is gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
+        "Predictions take off the running mean, but divide by the deviation of x.",
         2 / 3,
     ),
     "a prediction that normalises nothing": Kind(
         "batch_norm_inference",
         {"            centred = x - self.running_mean\n            v = self.running_var": "            return x"},
-        "With training = False, forward(x)",
+        "With training = False, forward(x) does not normalise x yet.",
+        2 / 3,
     ),
     "dx is dout / std": Kind(
         "batch_norm_backward",
         {"(dz - dm - self.z * dv) * self.scale": "dout * self.scale"},
-        "backward(dout) hands dout on times 1 / sqrt(var + eps), which is not the slope of forward.",
+        "dx is dout divided by the standard deviation, and nothing else.",
         2 / 3,
     ),
     "a momentum of one's own": Kind(
@@ -266,12 +267,12 @@ KINDS = {
             "            self.trained = False\n"
             '            return self.z * self.params["gamma"] + self.params["beta"]'
         },
-        "With training = False, forward(x) is gamma * (x - running_mean) / (sqrt(running_var) + eps) + beta.",
+        "Predictions add eps outside the root.",
     ),
     "gamma and beta missing in predictions": Kind(
         "batch_norm_inference",
         {"            v = self.running_var": "            return centred / np.sqrt(self.running_var + self.eps)"},
-        "With training = False, forward(x) is (x - running_mean) / sqrt(running_var + eps).",
+        "Predictions leave out gamma and beta.",
         2 / 3,
     ),
     "a mean of each row": Kind(
@@ -284,8 +285,8 @@ KINDS = {
     "problems as texts": Kind(
         "gradient_monitor",
         {"result.append(Problem(name, kind, v, when))": 'result.append(f"{name}: {kind}")'},
-        "",
-        1 / 3,
+        "'Linear_0: vanishing' is not a Problem; its type is str.",
+        1 / 6,
     ),
     "Linear layers only": Kind(
         "clip_gradients",
@@ -335,7 +336,7 @@ KINDS = {
             '"ij->j", dout)': '"ij->j", dout)[None]',
             '"ij,ij->j", dout, self.z)': '"ij,ij->j", dout, self.z)[None]',
         },
-        'grads["beta"] should have shape (3,)',
+        "The gradients of gamma and beta have shape (1, D).",
     ),
     # --- one slip that cost too much ---
     "one healthy layer ends all": Kind(
@@ -344,11 +345,15 @@ KINDS = {
             "            if kind is not None:\n": "            if kind is None:\n                return []\n"
             "            if kind:\n"
         },
-        "",
+        "Layers that are vanishing are found where all are, but not among others: does one of these end the loop",
         2 / 3,
     ),
-    "one kind empties the list": Kind("gradient_monitor", {'kind = "nonfinite"': "result = []"}, "", 1 / 3),
-    "norm and epoch exchanged": Kind("gradient_monitor", {"v, when": "when, v"}, "", 1 / 6),
+    "one kind empties the list": Kind(
+        "gradient_monitor", {'kind = "nonfinite"': "result = []"}, "A norm that is not finite empties the list.", 1 / 6
+    ),
+    "norm and epoch exchanged": Kind(
+        "gradient_monitor", {"v, when": "when, v"}, "Norm and epoch are given to Problem in the wrong order.", 1 / 6
+    ),
     "a kind by a threshold of one's own": Kind(
         "gradient_monitor",
         {
@@ -356,7 +361,7 @@ KINDS = {
             '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
             "            elif False:\n                kind"
         },
-        "",
+        "Which kind it is, is decided by a threshold that is fixed in the code.",
         1 / 6,
     ),
     "a slope as text": Kind("gradient_profile", {"return np": 'return "%.4f" % np'}, "", 1 / 3),
