@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,7 +20,7 @@ from autograder.checks.results import Outcome, SubmissionResult
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_record import CellGrade, ClassRecord, Standing, StudentRecord, sentences_of
+from autograder.report.class_record import CellGrade, ClassRecord, Standing, sentences_of
 from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemPoints, ItemStatistics
 from autograder.report.text import printable
@@ -81,13 +82,11 @@ def class_page(record: ClassRecord) -> str:
         _distribution(record),
         _checks(record, seen),
         _causes(seen),
-        _section(_("Please look at these by hand"), (*_whose(), Column(_("Why"))), seen.looks),
+        _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
         _by_hand(record),
         _absent(record),
-        _section(
-            _("Time-outs and crashes"), (*_whose(), Column(_("Exercise")), Column(_("What happened"))), seen.endings
-        ),
-        _section(_("Repaired before grading"), (*_whose(), Column(_("What"))), seen.mended),
+        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
+        _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
         _isolation(record),
         _points(record),
         _everybody(record),
@@ -111,9 +110,9 @@ class _Seen:
     points: ItemPoints = field(default_factory=ItemPoints)
     outcomes: dict[str, dict[str, Counter[Outcome]]] = field(default_factory=dict)
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    looks: list[tuple[str, ...]] = field(default_factory=list)
-    endings: list[tuple[str, ...]] = field(default_factory=list)
-    mended: list[tuple[str, ...]] = field(default_factory=list)
+    looks: list[tuple[Any, ...]] = field(default_factory=list)
+    endings: list[tuple[Any, ...]] = field(default_factory=list)
+    mended: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(self, result: SubmissionResult) -> None:
         """Count the result of one student whose code was judged."""
@@ -129,13 +128,14 @@ class _Seen:
 
 def _seen(record: ClassRecord) -> _Seen:
     seen = _Seen()
-    for student in map(StudentRecord.opened, record.students):
-        who, result = _who(student), student.result
-        if reasons := list(reasons_to_look(student)):
-            seen.looks.append((*who, " ".join(reasons)))
-        seen.endings += [(*who, exercise, ending_words(ending)) for exercise, ending in endings(student)]
+    for student in record.students:
+        opened = student.opened()
+        result = opened.result
+        if reasons := list(reasons_to_look(opened)):
+            seen.looks.append((student, " ".join(reasons)))
+        seen.endings += [(student, exercise, ending_words(ending)) for exercise, ending in endings(opened)]
         if result and result.mended:
-            seen.mended.append((*who, "\n".join(result.mended)))
+            seen.mended.append((student, "\n".join(result.mended)))
         if result and result.checks:
             seen.add(result)
     return seen
@@ -233,17 +233,17 @@ def _causes(seen: _Seen) -> Section:
 def _by_hand(record: ClassRecord) -> Section:
     waiting = [student for student in record.students if student.waiting]
     cells = Counter(cell for student in waiting for cell in student.waiting)
-    rows = [(*_who(student), ", ".join(student.waiting)) for student in waiting]
+    rows = [(student, ", ".join(student.waiting)) for student in waiting]
     notes = [f"{cell}: {count}" for cell, count in cells.items()]
     if waiting:
         notes.append(_("Until then, these scores do not include the points of these cells."))
-    return _section(_("Hand grading still open"), (*_whose(), Column(_("Cells"))), rows, notes)
+    return _students(_("Hand grading still open"), (Column(_("Cells")),), rows, notes)
 
 
 def _absent(record: ClassRecord) -> Section:
     students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
-    rows = [(*_who(student), standing_word(student.standing)) for student in students]
-    return _section(_("Not handed in, or not graded"), (*_whose(), Column(_("State"))), rows)
+    rows = [(student, standing_word(student.standing)) for student in students]
+    return _students(_("Not handed in, or not graded"), (Column(_("State")),), rows)
 
 
 def _isolation(record: ClassRecord) -> Section:
@@ -280,10 +280,10 @@ def _points_for(grade: CellGrade | None) -> str:
 
 def _everybody(record: ClassRecord) -> Section:
     numbers = (_("Automatic"), _("Late"), _("Score"))
-    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("State")))
+    columns = (*(Column(title, number=True) for title in numbers), Column(_("State")))
     rows = [
         (
-            *_who(student),
+            student,
             NOTHING if student.kept is None else _number(student.kept.score),
             "−" + _number(student.penalty) if student.penalty else "",
             NOTHING if student.score is None else _number(student.score),
@@ -291,7 +291,15 @@ def _everybody(record: ClassRecord) -> Section:
         )
         for student in record.students
     ]
-    return _section(_("All students"), columns, rows)
+    return _students(_("All students"), columns, rows)
+
+
+def _students(
+    title: str, columns: tuple[Column, ...], rows: Iterable[tuple[Any, ...]], notes: Iterable[str] = ()
+) -> Section:
+    """A section with rows of a student and what there is to say of them."""
+    named = [(student.id, student.person.name, *cells) for student, *cells in rows]
+    return _section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
 
 
 def _section(
@@ -302,14 +310,6 @@ def _section(
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
     return tuple(Row(tuple(cells)) for cells in rows)
-
-
-def _whose() -> tuple[Column, Column]:
-    return Column(_("Student")), Column(_("Name"))
-
-
-def _who(student: StudentRecord) -> tuple[str, str]:
-    return student.id, student.person.name
 
 
 def _scores(record: ClassRecord) -> list[float]:
