@@ -82,9 +82,9 @@ def test_a_question_shows_its_choices_and_how_to_answer():
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_an_answer_comes_at_once_with_what_the_experiment_shows(question):
     right, wrong = repr(predict(question.name, question.right)), repr(predict(question.name, other(question)))
-    assert f"✓ You predicted {question.right}) {question.options[question.right]}. So it is." in right
+    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and so it is." in right
     assert f"✗ You predicted {other(question)}) " in wrong
-    assert f"It is {question.right}) {question.options[question.right]}." in wrong
+    assert f"; the experiment shows {question.right}) {question.options[question.right]}." in wrong
     assert question.answer["en"] in right and question.answer["en"] in wrong
 
 

@@ -132,9 +132,9 @@ def _asked(question: Question) -> str:
 def _answer(question: Question, letter: str) -> list[str]:
     chosen, right = (f"{one}) {question.options[one]}" for one in (letter, question.right))
     line = (
-        _("✓ You predicted {chosen}. So it is.")
+        _("✓ You predicted {chosen}, and so it is.")
         if letter == question.right
-        else _("✗ You predicted {chosen}. It is {right}.")
+        else _("✗ You predicted {chosen}; the experiment shows {right}.")
     )
     seen = question.answer[current_language()]
     first = [questions()[name].right == letter for name, letter in _first_choices.items()]
