@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
@@ -153,6 +155,14 @@ UNBIASED = (
     .replace("(dx_hat * x_hat).mean(axis=0)", "(dx_hat * x_hat).sum(axis=0) / (len(dout) - 1)")
 )
 """A BatchNorm with a wrong forward, which divides by N - 1, and the backward that fits it."""
+
+
+def parsed(html: str) -> BeautifulSoup:
+    """A page or a part of one, whose elements all close in order."""
+    page = BeautifulSoup(html, "html.parser")
+    written_out = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", html).lower()
+    assert re.findall(r"</?\w+", page.decode(formatter="html5")) == re.findall(r"</?\w+", written_out)
+    return page
 
 
 def solution_lines() -> set[str]:
