@@ -206,6 +206,25 @@ def write_notebook(tmp_path):
     return write
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """A Jupyter kernel that students use one after the other."""
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_notebook
+
+    client = NotebookClient(
+        new_notebook(),
+        timeout=120,
+        allow_errors=True,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path_factory.mktemp("kernel"))}},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NBGRADER_EXECUTION", raising=False)
+        with client.setup_kernel():
+            yield client
+
+
 @pytest.fixture(scope="session")
 def reference() -> Reference:
     """The course's own reference."""
