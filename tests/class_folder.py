@@ -18,11 +18,14 @@ from typing import Any
 import pytest
 
 from autograder import cli
+from autograder.exercises import assignments
+from autograder.grading.reference import Reference
 from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, NOTEBOOK, nbgrader_environment
 from tests.sample_class import CODE, Student, write_class
 
 ASSIGNMENT = "gradient-pathology"
+PRIVATE = COURSE / "build" / "private"
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
 
@@ -33,11 +36,23 @@ def make_course(folder: Path, students: tuple[Student, ...], assignment: str = A
     settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(settings + OWN_NOTEBOOKS, encoding="utf-8")
     shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
-    shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__", "private")
+    shutil.copytree(COURSE / "reference", folder / "reference", ignore=ignored)
     (folder / "reference" / "secret.txt").write_text("0" * 64, encoding="ascii")
+    _give_private_cases(folder / "reference" / "private")
     if students:
         write_class(COURSE / "release" / assignment / NOTEBOOK, folder / "submitted", students)
     return folder
+
+
+def _give_private_cases(folder: Path) -> None:
+    """The private cases, which take half a minute to make, once for all tests: the secret is the same."""
+    if PRIVATE.is_dir():
+        shutil.copytree(PRIVATE, folder)
+    reference = Reference(folder.parents[1])
+    for exercise in assignments()[ASSIGNMENT]:
+        reference.expectations(exercise, b"")
+    shutil.copytree(folder, PRIVATE, dirs_exist_ok=True)
 
 
 def many(number: int, **answers: str) -> tuple[Student, ...]:

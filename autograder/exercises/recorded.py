@@ -17,6 +17,7 @@ from autograder.checks.diagnosis import Cause, Fingerprints
 from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import Trial
 from autograder.checks.sketches import with_numbers
+from autograder.checks.values import to_record
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -31,13 +32,34 @@ class Expectation:
     public: bool
 
 
+Series = tuple[Expectation, ...]
+"""What one draw of all cases of an exercise shows."""
+
+
 @cache
-def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
+def recorded(exercise: Exercise) -> Series:
     """The public cases of `exercise`."""
-    data = encoding.unpack((RECORDINGS / f"{exercise.id}.msgpack").read_bytes())
+    return series_from(exercise, (RECORDINGS / f"{exercise.id}.msgpack").read_bytes(), public=True)
+
+
+def series_from(exercise: Exercise, content: bytes, public: bool) -> Series:
+    """The series in the `content` of a recording."""
+    data = encoding.unpack(content)
     return tuple(
-        Expectation(group, exercise.case(**case), Observation.from_data(expected), public=True)
+        Expectation(group, exercise.case(**case), Observation.from_data(expected), public)
         for group, case, expected in zip(data["groups"], data["cases"], data["expected"], strict=True)
+    )
+
+
+def series_to_bytes(series: Iterable[Expectation]) -> bytes:
+    """The inverse of `series_from`."""
+    series = list(series)
+    return encoding.pack(
+        {
+            "groups": [e.group for e in series],
+            "cases": [to_record(e.case) for e in series],
+            "expected": [e.expected.to_data() for e in series],
+        }
     )
 
 

@@ -58,7 +58,10 @@ def grade_submission(
     """
     host = host or shared_host()
     expected = {
-        exercise.id: reference.expectations(exercise, submission.content) if reference else list(recorded(exercise))
+        exercise.id: [
+            *recorded(exercise),
+            *(reference.expectations(exercise, submission.content) if reference else ()),
+        ]
         for exercise in submission.exercises
     }
     if reference:  # the limit is for one draw of cases, and there are two
