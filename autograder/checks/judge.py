@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
@@ -26,6 +26,7 @@ class Trial:
 
     Attributes:
         public: whether the case is a recorded one, which every student has. Messages name hidden cases only by title.
+        found: by a check's test, what it found; None if it passed.
     """
 
     group: str
@@ -33,6 +34,7 @@ class Trial:
     seen: Observation
     expected: Observation
     public: bool = True
+    found: dict[Callable[..., None], _Finding | None] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,14 @@ def interrupted(exercise: Exercise, reason: str, printed: str = "") -> ExerciseR
 
 def falls_short(check: Check, trial: Trial) -> bool:
     """Whether `check` fails on `trial`."""
-    return _try(check, trial) is not None
+    return _find(check, trial) is not None
+
+
+def all_pass(exercise: Exercise, trials: Sequence[Trial]) -> bool:
+    """Whether every check passes on all its trials."""
+    return not any(
+        falls_short(check, trial) for check in exercise.checks for trial in trials if trial.group in check.on
+    )
 
 
 def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[_Finding]:
@@ -92,7 +101,7 @@ def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[
     own = [trial for trial in trials if trial.group in check.on]
     if not own:
         raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
-    return [finding for trial in own if (finding := _try(check, trial)) is not None]
+    return [finding for trial in own if (finding := _find(check, trial)) is not None]
 
 
 def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:
@@ -139,22 +148,24 @@ def _tell_causes(
         if item.outcome not in FAILURES or failures[0].unwritten:
             continue
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
-        causes = diagnosis.causes(name, reads, _asked(checks[name], public))
+        own = [(number, trial) for number, trial in enumerate(public) if trial.group in checks[name].on]
+        asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
+        causes = diagnosis.causes(name, reads, asked)
         words = _cause_in_words(causes)
         message = "\n".join(filter(None, [words.get("cause"), item.message, words.get("question")]))
         items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **words)
 
 
-def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
-    """What `check` reads in each trial where everything is right."""
-    asked = []
-    for number, trial in enumerate(trials):
-        if trial.group in check.on:
-            trial.expected.read.clear()
-            with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
-                check.test(trial.case, trial.expected, trial.expected)
-            asked.append((number, set(trial.expected.read)))
-    return asked
+def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
+    """What `check` reads in a trial where everything is right, and whether it passes."""
+    expected, passes = trial.expected, False
+    if check.test not in expected.asked:
+        expected.read.clear()
+        with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
+            check.test(trial.case, expected, expected)
+            passes = True
+        expected.asked[check.test] = frozenset(expected.read), passes
+    return expected.asked[check.test]
 
 
 def _inputs(case: Any) -> list[Sketch]:
@@ -174,6 +185,23 @@ def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
 def alternatives(causes: Iterable[str]) -> str:
     """Equally good causes in one line, without duplicates."""
     return _(" Or: ").join(dict.fromkeys(causes))
+
+
+def _find(check: Check, trial: Trial) -> _Finding | None:
+    """What `check` finds in `trial`, looked at once.
+
+    A check is a function of the case and of what it reads: where that is the reference's own, byte for byte, it passes.
+    """
+    if check.test not in trial.found:
+        trial.found[check.test] = None if _is_as_right(check, trial) else _try(check, trial)
+    return trial.found[check.test]
+
+
+def _is_as_right(check: Check, trial: Trial) -> bool:
+    if not trial.seen.same:
+        return False
+    asked, passes = _asked(check, trial)
+    return passes and asked <= trial.seen.same
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:

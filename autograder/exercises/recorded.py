@@ -7,7 +7,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,31 @@ class Expectation:
     case: Any
     expected: Observation
     public: bool
+
+    @cached_property
+    def packed_case(self) -> bytes:
+        """The case for the wire."""
+        return encoding.pack(to_record(self.case))
+
+    @cached_property
+    def _packed(self) -> dict[str, Any]:
+        return encoding.pack_observation(self.expected.to_data())
+
+    def read(self, seen: dict[str, Any], parts: encoding.Parts) -> Observation:
+        """What was seen, as `pack_observation` made it elsewhere. What is expected, byte for byte, is not unpacked.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not an observation.
+        """
+        packed, known, values = seen["values"], self._packed["values"], self.expected.values
+        if type(packed) is not dict:
+            raise TypeError("not an observation")
+        same = frozenset(name for name, value in packed.items() if type(value) is bytes and value == known.get(name))
+        found = {name: values[name] if name in same else parts.unpack(value) for name, value in packed.items()}
+        observation = Observation.from_data({**parts.unpack(seen["end"]), "values": found})
+        if found.keys() == values.keys() and not (observation.stopped or self.expected.stopped):
+            observation.same = same
+        return observation
 
 
 Series = tuple[Expectation, ...]

@@ -1,7 +1,7 @@
 """The private cases: a few series of every exercise, drawn from the course's secret, with the reference's values.
 
-They are made once, which takes seconds, and kept in reference/private/. Where the course has the bank of known mistakes,
-a series is used only if it catches all of them and rejects no right implementation.
+They are made once, which takes seconds, and kept in reference/private/. Where the course has the bank of known
+mistakes, a series is used only if it catches all of them and rejects no right implementation.
 """
 
 from __future__ import annotations
