@@ -105,6 +105,39 @@ def test_only_text_latex_and_png_come_back():
     assert {mime for output in outputs for mime in output["data"]} == {"text/plain"}
 
 
+AS_IN_JUPYTER = {
+    "two lines": "x = 1\nx",
+    "a magic": "x = 1\n%time x",
+    "the output of a command": "x = 1\nnames = !ls",
+    "a command in a block": "if True:\n    !ls",
+    "a question": "x = 1\nx?",
+    "a percent sign between operands": "x = 7 \\\n% 3\nx",
+    "a magic in a text": 'x = """\n%time\n!ls\n"""',
+    "a magic without its sign": "pwd",
+    "an automatic call": ",print a b",
+    "a prompt that would be Python": "In [1]: x = 1\n   ...: x",
+    "indented": "    x = 1\n    x",
+    "empty lines first": "\n\nx = 1\nx",
+    "await": "import asyncio\nawait asyncio.sleep(0)",
+    "no Python": "x = 1\nx = (",
+    "a whole cell's magic": "%%time\nx = 1",
+    "texts of several lines": 'print("""a\n  b""")\nprint(f"{1!r}")',
+}
+
+
+def test_every_cell_is_read_as_jupyter_reads_it():
+    """Python is not put through IPython's transformations, unless a notebook adds some of its own."""
+    compare = f"""
+from IPython.core.interactiveshell import InteractiveShell
+shell, cells = get_ipython(), {list(AS_IN_JUPYTER.values())!r}
+print([cell for cell in cells if shell.transform_cell(cell) != InteractiveShell.transform_cell(shell, cell)])
+print([shell.should_run_async(cell, transformed_cell=cell) for cell in ("x = 1\\nx", "x = 1\\nawait x")])
+shell.input_transformers_post.append(lambda lines: [line.replace("one", "1") for line in lines])
+"""
+    compared, added = run_cells(compare, "x = one\nprint(x)")
+    assert [output["text"] for output in (*compared, *added)] == ["[]\n[False, True]\n", "1\n"]
+
+
 def test_a_cell_that_never_ends_is_stopped_and_the_next_runs():
     endless, after = run_cells("while True: pass", "print('next')")
     assert endless[-1]["output_type"] == "error"
