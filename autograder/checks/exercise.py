@@ -56,7 +56,7 @@ class Observation:
         printed: the first lines that the student's code printed, at most `MOST_LINES` and `MOST_PRINTED` characters.
         read: the names that were read since this set was last emptied: a check's verdict depends on these.
         same: the names of values that are the reference's, byte for byte; empty if the probe ended elsewhere.
-        asked: of the reference's: by a check's test, the names that it reads where all is right, and whether it passes.
+        worked_out: what the judge needs of the reference's again and again.
 
     >>> seen = Observation({"ratio": 0.5})
     >>> seen["ratio"], seen.raised("ratio")
@@ -69,7 +69,7 @@ class Observation:
         self.printed = printed
         self.read: set[str] = set()
         self.same: frozenset[str] = frozenset()
-        self.asked: dict[Callable[..., None], tuple[frozenset[str], bool]] = {}
+        self.worked_out: dict[Any, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         raised = self.raised(name)

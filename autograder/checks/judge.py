@@ -136,11 +136,10 @@ def _tell_causes(
     """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
     if not public or not known.causes:
         return
-    departed = departures(
-        sketches_of(trial.seen for trial in public), sketches_of(trial.expected for trial in public), known.noise
-    )
+    expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
+    departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    diagnosis = Diagnosis(known, departed, passed, [_inputs(trial.case) for trial in public])
+    diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
     for name, item in items.items():
@@ -158,19 +157,29 @@ def _tell_causes(
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
     """What `check` reads in a trial where everything is right, and whether it passes."""
-    expected, passes = trial.expected, False
-    if check.test not in expected.asked:
+
+    def ask(trial: Trial) -> tuple[frozenset[str], bool]:
+        expected, passes = trial.expected, False
         expected.read.clear()
         with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
             check.test(trial.case, expected, expected)
             passes = True
-        expected.asked[check.test] = frozenset(expected.read), passes
-    return expected.asked[check.test]
+        return frozenset(expected.read), passes
+
+    return _once(trial, check.test, ask)
 
 
-def _inputs(case: Any) -> list[Sketch]:
+def _once(trial: Trial, key: Any, work: Callable[[Trial], Any]) -> Any:
+    """What `work` finds of the reference in a trial, which is the same for everybody."""
+    known = trial.expected.worked_out
+    if key not in known:
+        known[key] = work(trial)
+    return known[key]
+
+
+def _inputs(trial: Trial) -> list[Sketch]:
     """Sketches of the fields of a case, and of the entries of those that are dicts."""
-    given = list(vars(case).values())
+    given = list(vars(trial.case).values())
     given += [entry for field in given if type(field) is dict for entry in field.values()]
     return [sketch(value) for value in given]
 

@@ -6,6 +6,7 @@ rounding, but nobody can recover values or code from a sketch. Students' machine
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -56,9 +57,20 @@ def sketch(value: Any) -> Sketch:
     return ["word", str(value)[:100]]
 
 
-def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Sketch]]:
-    """The sketches of all observed values, and of the exception that ended each observation."""
-    return [{**{name: _bounded(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
+def sketches_of(observations: Iterable[Observation], expected: Sketches | None = None) -> list[dict[str, Sketch]]:
+    """The sketches of all observed values, and of the exception that ended each observation.
+
+    Args:
+        expected: the reference's, which are those of values that are the same.
+    """
+    known = expected or itertools.repeat({})
+    return [
+        {
+            **{name: right[name] if name in seen.same else _bounded(value) for name, value in seen.values.items()},
+            **_end(seen),
+        }
+        for seen, right in zip(observations, known, strict=False)
+    ]
 
 
 def _bounded(value: Any) -> Sketch:
@@ -93,6 +105,8 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
 
 def alike(one: Sketch, other: Sketch, noise: float = 0.0) -> bool:
     """Whether two sketches belong to values that are equal within rounding, or within `noise`."""
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -160,10 +174,12 @@ def _real(value: Any) -> np.ndarray | None:
 
 
 def _project(array: np.ndarray) -> list[Any]:
-    flat = array.ravel()
-    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
-    flat = np.where(np.isfinite(flat), flat, 0.0)
-    size = float(np.max(np.abs(flat)))
+    flat, odd = array.ravel(), [0, 0, 0]
+    finite = np.isfinite(flat)
+    if not finite.all():
+        odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
+        flat = np.where(finite, flat, 0.0)
+    size = float(np.abs(flat).max())
     with np.errstate(under="ignore"):
         unit = flat / size if size > 0 else flat
     return ["numbers", list(array.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]

@@ -5,6 +5,7 @@ necessary.
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from autograder.sandbox.limits import (
     less_than_usual,
     took_too_long,
 )
+
+CORES = os.cpu_count() or 1
 
 MOST_HOSTS = 3
 """How often a submission is restarted because the warm parent was lost; after that the submission is to blame."""
@@ -185,13 +188,13 @@ class _Running:
     @contextmanager
     def _limited(self, worker: Worker, names: Iterable[str]) -> Iterator[None]:
         """Run the body, whose code uses `names`: with short limits if they may have caused an earlier stop."""
-        asked_for = self._asked_for & self._submission.names_behind(names)
+        asked_for = self._submission.names_behind(names) if self._stopped else set()
         worker.stopped_before = not self._stopped.isdisjoint(asked_for)
         try:
             yield
         finally:
             if worker.overran:
-                self._stopped |= asked_for
+                self._stopped |= self._asked_for & self._submission.names_behind(names)
 
     def _give_up(self) -> None:
         for exercise in self._waiting:
@@ -283,9 +286,11 @@ class Worker:
             return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, most_text, look)
         finally:
             waited = time.monotonic() - start
-            computed = self._host.computing_seconds() - before
-            # If computing time is unknown, wall-clock time is an upper bound.
-            took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
+            took_all = False
+            if waited * CORES >= 0.9 * seconds:  # no more than that can have been computed
+                computed = self._host.computing_seconds() - before
+                # If computing time is unknown, wall-clock time is an upper bound.
+                took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
             self.overran = took_all or waited >= CLOCK_FACTOR * seconds
 
     def _request(
