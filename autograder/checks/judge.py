@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
+from autograder.checks.sketches import Sketch, departures, part_by_part, sketches_by_value, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -46,6 +47,8 @@ class _Finding:
     message: str
     picture: tuple[str, ...] = ()
     unwritten: bool = False
+    compared: bool = False
+    words: str = ""
     read: frozenset[str] = frozenset()
 
 
@@ -119,8 +122,11 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
         return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
         first = failures[0]  # public cases come first
-        own = {"printed": first.trial.seen.printed, "case": first.trial.case} if first.trial.public else {}
-        return item(first.outcome, message=first.message, picture=first.picture, unwritten=first.unwritten, **own)
+        own: dict[str, Any] = {}
+        if first.trial.public:
+            own = {"printed": first.trial.seen.printed, "case": first.trial.case}
+        own |= {"picture": first.picture, "unwritten": first.unwritten, "compared": first.compared and not first.words}
+        return item(first.outcome, message=_joined(" ", first.words, first.message), **own)
     if findings:
         return item(findings[0].outcome, message=findings[0].message)
     return item(Outcome.PASSED)
@@ -136,8 +142,9 @@ def _tell_causes(
     """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
     if not public or not known.causes:
         return
-    expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
-    departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
+    right = [_once(trial, "sketches", lambda trial: sketches_by_value(trial.expected)) for trial in public]
+    expected = [part_by_part(sketches) for sketches in right]
+    departed = departures(sketches_of((trial.seen for trial in public), right), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
     diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
@@ -150,9 +157,10 @@ def _tell_causes(
         own = [(number, trial) for number, trial in enumerate(public) if trial.group in checks[name].on]
         asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
         causes = diagnosis.causes(name, reads, asked)
-        words = _cause_in_words(causes)
-        message = "\n".join(filter(None, [words.get("cause"), item.message, words.get("question")]))
-        items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **words)
+        if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
+            told = _cause_in_words(causes)
+            message = _joined("\n", told["cause"], failures[0].message, told["question"])
+            items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **told)
 
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
@@ -178,15 +186,15 @@ def _once(trial: Trial, key: Any, work: Callable[[Trial], Any]) -> Any:
 
 
 def _inputs(trial: Trial) -> list[Sketch]:
-    """Sketches of the fields of a case, and of the entries of those that are dicts."""
-    given = list(vars(trial.case).values())
-    given += [entry for field in given if type(field) is dict for entry in field.values()]
-    return [sketch(value) for value in given]
+    """Sketches of all parts of the fields of a case."""
+    return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
+
+
+def _joined(between: str, *texts: str) -> str:
+    return between.join(filter(None, texts))
 
 
 def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
-    if not causes:
-        return {}
     likely = alternatives(cause.cause[current_language()] for cause in causes)
     return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
 
@@ -223,7 +231,8 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         finding = _student_error(trial, error.raised)
     except Failed as failed:
         message, picture = _with_case(trial, failed.reason), failed.picture if trial.public else ()
-        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten)
+        words = failed.words if trial.public else ""
+        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten, failed.compared, words)
     except Exception:
         finding = _strange_observation(check, trial)
     return replace(finding, read=frozenset(trial.seen.read))
@@ -236,7 +245,21 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
     if raised.is_a("NotImplementedError"):
         return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
-    return _Finding(trial, Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
+    message = _with_case(trial, with_line(message, raised), hide=False)
+    return _Finding(trial, Outcome.RAISED, message, words=_shapes_in_words(raised.message))
+
+
+def _shapes_in_words(message: str) -> str:
+    """What a sum of a matrix and a vector fails at, where the vector belongs to the other axis."""
+    shapes = re.search(r"operands could not be broadcast together with shapes ((\(\d+(,\d*)*\) ?){2})", message)
+    found = sorted((re.findall(r"\d+", shape) for shape in shapes[1].split()), key=len) if shapes else []
+    if [len(shape) for shape in found] != [1, 2] or found[0][0] != found[1][0]:
+        return ""
+    text = _(
+        "An array of shape ({n},) has one number for each row of one of shape ({n}, {d}); between them NumPy needs one "
+        "for each column, or the shape ({n}, 1): along which axis was it computed?"
+    )
+    return text.format(n=found[1][0], d=found[1][1])
 
 
 def with_line(message: str, raised: Raised) -> str:
