@@ -5,9 +5,11 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -453,3 +455,32 @@ def test_the_grader_does_not_wait_for_a_process_that_stays(source):
     by_exercise, _graded = scores(Limits(cell_seconds=1.0), extra=[code_cell(source)])
     assert sum(by_exercise.values()) == 36
     assert time.monotonic() - start < 15, "the child sleeps for 20 s"
+
+
+# --- a warm parent beside the imports ---------------------------------------------------------------------------------
+
+EARLY = """
+import sys
+from autograder.sandbox import fork_server
+print("numpy" in sys.modules)
+fork_server.start_early()
+host = fork_server.shared_host()
+print(host is fork_server.shared_host(), fork_server._early, host._scratch)
+"""
+
+
+def test_the_warm_parent_starts_before_numpy_is_imported_and_is_the_one_that_is_used():
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, check=True)
+    numpy, used = done.stdout.splitlines()
+    assert numpy == "False"
+    assert used.startswith("True {} ")
+    assert not Path(used.split()[-1]).exists(), "it ends with its process"
+
+
+def test_a_warm_parent_that_was_started_in_vain_ends_too(tmp_path):
+    notebook = tmp_path / "no_notebook.ipynb"
+    notebook.write_text("nothing", encoding="utf-8")
+    line = [sys.executable, "-m", "autograder", "check", str(notebook)]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 2 and "is not a notebook" in done.stderr
+    assert list(tmp_path.iterdir()) == [notebook]
