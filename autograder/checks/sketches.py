@@ -65,12 +65,13 @@ def sketches_of(
     """
     return [
         part_by_part(sketches_by_value(seen, known))
-        for seen, known in zip(observations, right or itertools.repeat({}), strict=False)
+        for seen, known in zip(observations, right or itertools.repeat(None), strict=False)
     ]
 
 
-def sketches_by_value(seen: Observation, right: SketchesByValue = {}) -> SketchesByValue:
+def sketches_by_value(seen: Observation, right: SketchesByValue | None = None) -> SketchesByValue:
     """As `sketches_of`, but by the names of whole values."""
+    right = right or {}
     found = {key: right[key] if key in seen.same else sketches_in(key, value) for key, value in seen.values.items()}
     return found | ({} if seen.stopped is None else {END: {END: sketch(seen.stopped)}})
 
