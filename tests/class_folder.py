@@ -19,12 +19,12 @@ import pytest
 
 from autograder import cli
 from autograder.exercises import assignments
+from autograder.grading.private import make
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, nbgrader_environment
 from tests.sample_class import ASSIGNMENT, CODE, NOTEBOOK, Student, write_class
 
-PRIVATE = COURSE / "build" / "private"
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
 
@@ -38,20 +38,18 @@ def make_course(folder: Path, students: tuple[Student, ...], assignment: str = A
     ignored = shutil.ignore_patterns("__pycache__", "private")
     shutil.copytree(COURSE / "reference", folder / "reference", ignore=ignored)
     (folder / "reference" / "secret.txt").write_text("0" * 64, encoding="ascii")
-    _give_private_cases(folder / "reference" / "private")
+    give_private_cases(Reference(folder))
     if students:
         write_class(COURSE / "release" / assignment / NOTEBOOK, folder / "submitted", students)
     return folder
 
 
-def _give_private_cases(folder: Path) -> None:
-    """The private cases, which take half a minute to make, once for all tests: the secret is the same."""
-    if PRIVATE.is_dir():
-        shutil.copytree(PRIVATE, folder)
-    reference = Reference(folder.parents[1])
+def give_private_cases(reference: Reference) -> Reference:
+    """Make the private cases without the audit of them, which takes longest. All these courses have one secret."""
+    (reference.folder / "private").mkdir()
     for exercise in assignments()[ASSIGNMENT]:
-        reference.expectations(exercise, b"")
-    shutil.copytree(folder, PRIVATE, dirs_exist_ok=True)
+        make(reference, exercise)
+    return reference
 
 
 def many(number: int, **answers: str) -> tuple[Student, ...]:

@@ -2,6 +2,8 @@
 
 import shutil
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from autograder.checks.encoding import pack
 from autograder.checks.values import to_record
 from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
-from autograder.grading.private import MOST_DRAWS, SERIES, BadDraws, kept_series, make
+from autograder.grading.private import MAKER, MOST_DRAWS, SERIES, BadDraws, kept_series, make
 from autograder.grading.reference import NoReference, Reference
 from reference.audit.draws import fault
 from source.release import COURSE
@@ -99,10 +101,19 @@ def test_draws_that_misjudge_are_refused(course):
 
 
 def test_the_bank_says_what_a_draw_misjudges(reference):
-    series = reference.expectations(SLOPE, b"a notebook")
+    series = reference.expect(SLOPE, np.random.default_rng(76))
     assert fault(SLOPE, series) == ""
     without_nonfinite = [expectation for expectation in series if expectation.group != "nonfinite"]
     assert fault(SLOPE, without_nonfinite).endswith("passes nonfinite")
+
+
+def test_the_audit_makes_them_in_a_process_of_its_own(course):
+    shutil.rmtree(course / "reference")
+    shutil.copytree(COURSE / "reference", course / "reference", ignore=shutil.ignore_patterns("private", "__pycache__"))
+    (course / "reference" / "private").mkdir()
+    subprocess.run([sys.executable, "-m", MAKER, SLOPE.id], cwd=course, check=True)
+    assert [path.stem for path in (course / "reference" / "private").iterdir()] == [SLOPE.id]
+    assert all(fault(SLOPE, series) == "" for series in kept_series(Reference(course), SLOPE))
 
 
 def test_a_reference_that_cannot_be_audited_is_told_in_one_line(course):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +24,11 @@ from reference import bank
 from reference.audit.checks import Material
 
 
-def main() -> None:
-    """Make the series of all exercises for which there are none."""
+def main(only: Collection[str]) -> None:
+    """Make the series of all exercises, or `only` some, for which there are none."""
     reference = Reference(bank.FOLDER.parent)
     ours = [e for e in every_exercise() if any(bank.FOLDER.glob(f"*/{e.solution}/solution.py"))]
+    ours = [e for e in ours if not only or e.id in only]
     missing = [e.id for e in ours if kept_series(reference, e) is None]
     with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(missing) or 1)) as pool:
         try:
@@ -78,4 +80,4 @@ def _caught(
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
