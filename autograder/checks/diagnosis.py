@@ -84,6 +84,7 @@ class Diagnosis:
         self._known = known
         self._little = _Little(known, departed)
         n, places = len(known.causes), known.places
+        self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
         self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
@@ -165,7 +166,7 @@ class Diagnosis:
     def _places(self, reads: Reads) -> np.ndarray:
         """Which of the known places are among those of `reads`."""
         read = {(case, key) for case, keys in reads for key in keys}
-        return np.array([(case, value_of(name)) in read for case, name in self._known.places], dtype=bool)
+        return np.array([value in read for value in self._values], dtype=bool)
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""
