@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 import autograder
 from autograder.grading.job import Assignment, Settings
@@ -22,10 +26,9 @@ PACKAGE = Path(autograder.__file__).parent
 def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
     """What the whole class shares: the kit, the reference, the secret, the released cells, the options."""
     digest = hashlib.sha256()
-    kit = [path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern)]
     reference = settings.course / "reference"
     solutions = [path for pattern in ("**/*.py", "**/*.toml") for path in reference.glob(pattern)]
-    for path in [*sorted(kit), *sorted(solutions)]:
+    for path in [*_kit(), *sorted(solutions)]:
         _add(digest, path.name.encode(), path.read_bytes())
     options = {"figures": settings.figures, "limits": asdict(settings.limits)}
     released = [asdict(cell) for cell in assignment.released.values()]
@@ -35,6 +38,19 @@ def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
         json.dumps([options, released, assignment.given], sort_keys=True).encode(),
     )
     return digest.digest()
+
+
+@cache
+def kit_digest() -> str:
+    """What must be equal on all machines that grade one class: the kit, NumPy and Python."""
+    digest = hashlib.sha256(repr((np.__version__, sys.version_info[:2])).encode())
+    for path in _kit():
+        _add(digest, path.name.encode(), path.read_bytes())
+    return digest.hexdigest()
+
+
+def _kit() -> list[Path]:
+    return sorted(path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern))
 
 
 def content_digest(settings: bytes, folder: Path, notebook: str) -> str:

@@ -1,7 +1,7 @@
 """Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
 
-Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
-results. A submission counts as done when its result is written, after all else.
+Grader processes, here or on a cluster, read, run and judge; this process alone writes the gradebook and the results. A
+submission counts as done when its result is written, after all else.
 
 Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong with one, and says it.
 """
@@ -23,6 +23,7 @@ from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
 from autograder.grading.read_class import result_of
+from autograder.grading.remote import RemotePool
 from autograder.grading.result_file import NOT_DONE, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
@@ -69,22 +70,29 @@ def grade_class(
     jobs: int,
     student: str = "*",
     progress: Callable[[Summary, int], None] = lambda summary, total: None,
+    scheduler: str | None = None,
 ) -> Summary:
     """Grade what is handed in for `assignment`.
 
     Args:
         student: a student's id, or a pattern.
         progress: called with the summary so far and the number of submissions in all, after every submission.
+        scheduler: the address of a Dask cluster to grade on; None for `jobs` processes here.
 
     Raises:
-        CourseError: the assignment is not there, or nobody has handed it in.
+        CourseError: the assignment is not there, nobody has handed it in, or the cluster cannot be used.
     """
     with ClassGradebook(course, assignment) as gradebook, scratch_folder() as scratch:
         run = _Run(course, assignment, settings, gradebook)
         handed_in = run.handed_in(student)
         total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
-        needed = (settings, run.prepared, scratch, current_language())
-        with Pool(max(1, min(jobs, total)), longest, process.prepare, *needed) as pool:
+        pool: Pool | RemotePool
+        if scheduler is not None:
+            pool = RemotePool(scheduler, total, longest, settings, run.prepared)
+        else:
+            needed = (settings, run.prepared, scratch, current_language())
+            pool = Pool(max(1, min(jobs, total)), longest, scratch, process.prepare, *needed)
+        with pool:
             progress(run.summary, total)
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
@@ -101,7 +109,7 @@ class _Run:
         given = given_texts(course.directory, assignment, gradebook.notebook)
         self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
         self.summary = Summary()
-        self._course, self._assignment, self._level = course, assignment, settings.level
+        self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._digests: dict[str, str] = {}
 

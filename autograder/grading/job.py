@@ -42,7 +42,7 @@ from autograder.notebooks.submission import (
 )
 from autograder.report.executed import cell_outputs, comments, unread_comment, unread_outputs
 from autograder.sandbox.client import Figures
-from autograder.sandbox.fork_server import Host
+from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
 
@@ -69,12 +69,18 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a class is graded; equal for everybody."""
+    """How a class is graded; equal for everybody.
+
+    Attributes:
+        level: how students' code is isolated; None for the best that works where it runs.
+        weakest: the weakest level that will do.
+    """
 
     course: Path
-    level: Level
+    level: Level | None
     figures: Figures = Figures.BY_HAND
     limits: Limits = Limits()
+    weakest: Level = Level.BASIC
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,9 @@ class Grader:
         self._host = Host(
             settings.level, guarded_folders(settings.course), figures=settings.figures is not Figures.NONE
         )
+        if list(Level).index(self._host.level) > list(Level).index(settings.weakest):
+            self._host.close()
+            raise HostBroken(too_weak(self._host, "--allow-basic"))
 
     def grade(self, handed: Handed) -> GradedFolder:
         """Grade what is in `handed.folder` and write the executed notebook to `handed.target`."""
@@ -186,14 +195,20 @@ class Grader:
 
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes
-        handed.target.mkdir(parents=True, exist_ok=True)
-        remove_result(handed.target)
-        _copy_other_files(handed.folder, handed.target)
-        target = handed.target / f"{self._assignment.notebook}.ipynb"
-        draft = target.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(notebook, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-        draft.chmod(0o444)  # as nbgrader leaves it
-        os.replace(draft, target)
+        content = json.dumps(notebook, ensure_ascii=False) + "\n"
+        write_executed(handed, self._assignment.notebook, content.encode("utf-8"))
+
+
+def write_executed(handed: Handed, name: str, content: bytes) -> None:
+    """Write the executed notebook to `handed.target`, with what the student handed in beside it."""
+    handed.target.mkdir(parents=True, exist_ok=True)
+    remove_result(handed.target)
+    _copy_other_files(handed.folder, handed.target)
+    target = handed.target / f"{name}.ipynb"
+    draft = target.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_bytes(content)
+    draft.chmod(0o444)  # as nbgrader leaves it
+    os.replace(draft, target)
 
 
 def _fill(notebook: dict[str, Any], outputs: Mapping[int, list[dict[str, Any]]]) -> None:
