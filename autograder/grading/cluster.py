@@ -32,8 +32,8 @@ MOST_BREAKS = 10
 MOST_IN_BATCH = 16
 MOST_BYTES_IN_BATCH = 4 * 2**20
 LEAST_BATCHES = 8
-"""Batches keep the scheduler from being the bottleneck; fewer than so many for each thread would leave some idle at the
-end."""
+"""Batches keep the scheduler from being the bottleneck. They become smaller when fewer than so many are left for each
+thread, so that all threads end at about the same time."""
 
 
 class Job(Protocol):
@@ -109,8 +109,10 @@ class Cluster:
         """
         now = time.monotonic()
         if now - self._looked > 5.0 or not self._threads:
-            self._threads = sum(self._asked(self._client.nthreads).values())
+            before, self._threads = self._threads, sum(self._asked(self._client.nthreads).values())
             self._looked = now
+            if self._job is not None and self._threads > before:
+                self._asked(self._spread)
         if self._threads:
             self._had_workers = now
         elif now - self._had_workers > WORKERLESS_SECONDS:
@@ -133,9 +135,8 @@ class Cluster:
         Raises:
             CourseError: the cluster cannot go on.
         """
-        most = max(1, min(MOST_IN_BATCH, total // (LEAST_BATCHES * self.threads())))
         failed: list[tuple[Any, Exception]] = []
-        new, again, suspects = _batches(pack, items, most, failed), deque[_Batch](), deque[_Batch]()
+        new, again, suspects = self._batches(pack, items, total, failed), deque[_Batch](), deque[_Batch]()
         running: dict[Future, _Batch] = {}
         done: SimpleQueue[Future] = SimpleQueue()
         while True:
@@ -163,16 +164,42 @@ class Cluster:
             else:
                 suspects += map(_alone, batch.items, batch.parcels)
 
+    def _batches(
+        self, pack: Callable[[Any], bytes], items: Iterable[Any], left: int, failed: list[tuple[Any, Exception]]
+    ) -> Iterator[_Batch]:
+        """Batches of the `items`, the last ones smaller; those that cannot be packed go to `failed`."""
+        batch = _Batch([], [])
+        for item in items:
+            left -= 1
+            try:
+                parcel = pack(item)
+            except Exception as error:  # whatever a hand-in may bring about
+                failed.append((item, error))
+                continue
+            batch.items.append(item)
+            batch.parcels.append(parcel)
+            most = min(MOST_IN_BATCH, left // (LEAST_BATCHES * max(1, self._threads)))
+            if len(batch.items) >= most or sum(map(len, batch.parcels)) > MOST_BYTES_IN_BATCH:
+                yield batch
+                batch = _Batch([], [])
+        if batch.items:
+            yield batch
+
     def _send(self, function: Callable[..., Any], batch: _Batch, done: SimpleQueue[Future]) -> Future:
         def submit() -> Future:
             if self._job is None or self._job.status not in ("pending", "finished"):
                 self._job = self._client.submit(*self._make, pure=False)
+                self._spread()
             batch.job = self._job
             return self._client.submit(_run, self._job, function, batch.parcels, pure=False)
 
         future = self._asked(submit)
         future.add_done_callback(done.put)
         return future
+
+    def _spread(self) -> None:
+        """Let all workers have the job: where it is, Dask sends what needs it."""
+        self._client.replicate(self._job)
 
     def _asked(self, request: Callable[[], Any]) -> Any:
         """What `request` to the scheduler returns. Raises CourseError if the connection is gone for good."""
@@ -217,23 +244,3 @@ def _run(job: Job, function: Callable[..., Any], parcels: list[bytes]) -> list[t
 
 def _alone(item: Any, parcel: bytes) -> _Batch:
     return _Batch([item], [parcel], alone=True)
-
-
-def _batches(
-    pack: Callable[[Any], bytes], items: Iterable[Any], most: int, failed: list[tuple[Any, Exception]]
-) -> Iterator[_Batch]:
-    """Batches of up to `most` of the `items`; those that cannot be packed go to `failed`."""
-    batch = _Batch([], [])
-    for item in items:
-        try:
-            parcel = pack(item)
-        except Exception as error:  # whatever a hand-in may bring about
-            failed.append((item, error))
-            continue
-        batch.items.append(item)
-        batch.parcels.append(parcel)
-        if len(batch.items) == most or sum(map(len, batch.parcels)) > MOST_BYTES_IN_BATCH:
-            yield batch
-            batch = _Batch([], [])
-    if batch.items:
-        yield batch
