@@ -15,7 +15,7 @@ from distributed import LocalCluster
 
 from autograder.checks.results import SubmissionResult
 from autograder.grading import parcel, process
-from autograder.grading.cluster import Cluster, LostWorkers, WorkerFailed
+from autograder.grading.cluster import Cluster, WorkerFailed
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.digest import kit_digest
 from autograder.grading.job import Assignment, GradedFolder, Settings
@@ -173,7 +173,7 @@ def test_who_kills_workers_is_set_aside_and_all_others_are_done(workers):
         came = list(cluster.map(double, bytes, items, len(items)))
     assert len(came) == len(items)
     results = dict(came)
-    assert isinstance(results.pop(b"die"), LostWorkers)
+    assert str(results.pop(b"die")) == "the worker died every time"
     assert results == {item: 2 * item for item in items if item != b"die"}
 
 
@@ -216,18 +216,14 @@ def test_each_item_comes_back_once_with_its_own_result(small):
     assert all(results[n] == 2 * (b"%d" % n) for n in range(300) if n not in (7, 8))
 
 
-def test_a_connection_that_breaks_loses_and_doubles_nothing(small):
-    def pack(item: int) -> bytes:
-        return b"sleep"
-
-    with Cluster(small, Simple) as cluster:
-        came = []
-        for item, result in cluster.map(double, pack, range(40), 40):
+def test_a_connection_that_breaks_is_an_error_that_says_so_and_what_came_came_once(small):
+    came = []
+    with Cluster(small, Simple) as cluster, pytest.raises(CourseError, match="is lost. .* run the same command again"):
+        for item, result in cluster.map(double, lambda _item: b"sleep", range(40), 40):
             came.append((item, result))
-            if len(came) in (5, 15):
+            if len(came) == 5:
                 cluster._client.loop.add_callback(cluster._client.scheduler_comm.comm.abort)
-    assert cluster._breaks >= 2
-    assert sorted(came) == [(number, b"sleepsleep") for number in range(40)]
+    assert 5 <= len(dict(came)) == len(came) < 40 and {result for _item, result in came} == {b"sleepsleep"}
 
 
 def test_a_scheduler_that_ends_in_the_middle_is_an_error_that_says_so(monkeypatch):
@@ -238,7 +234,7 @@ def test_a_scheduler_that_ends_in_the_middle_is_an_error_that_says_so(monkeypatc
         cluster = Cluster(local.scheduler_address, Simple)
         results = cluster.map(double, lambda item: b"sleep", range(40), 40)
         next(results)
-    with cluster, pytest.raises(CourseError, match="is lost .* run the same command again"):
+    with cluster, pytest.raises(CourseError, match="is lost. .* run the same command again"):
         list(results)
 
 
