@@ -40,24 +40,10 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-c.Autograde.exporter_class = "autograder.nbgrader_plugins.exporter.ForgivingNotebookExporter"
-c.Autograde.sanitize_preprocessors = [
-    "autograder.nbgrader_plugins.safe_html.SafeContent",  # first: all others count on well-formed cells
-    "autograder.nbgrader_plugins.mend.Mend",  # before the others: a copied cell would stop the whole batch
-    "nbgrader.preprocessors.ClearOutput",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.Autograde.autograde_preprocessors = [
-    "autograder.nbgrader_plugins.run.RunInWorker",  # in place of nbgrader.preprocessors.Execute
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "autograder.nbgrader_plugins.run.WriteComments",  # after SaveAutoGrades, which resets comments
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# Mended, run, judged and booked as by `autograder grade`. Preprocessors of your own go below these.
+c.Autograde.exporter_class = "autograder.nbgrader_plugins.run.GradedExporter"
+c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugins.safe_html.SafeContent"]
+c.Autograde.autograde_preprocessors = ["autograder.nbgrader_plugins.run.RunInWorker"]
 
 # No script that a student wrote or displayed runs in anybody's browser.
 c.HTMLExporter.sanitize_html = True

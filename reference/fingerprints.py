@@ -16,13 +16,14 @@ from autograder.checks.exercise import Exercise, Implementation, Observation, ke
 from autograder.checks.judge import FAILURES, judge
 from autograder.checks.sketches import (
     END,
+    PROJECTIONS,
     Sketch,
     alike,
     departures,
     holds_numbers,
     noise_between,
+    says_little,
     sketches_of,
-    without_numbers,
 )
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded, trials
@@ -41,12 +42,14 @@ class Behaviour:
     Attributes:
         shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
         fails: the checks that it fails.
-        in_numbers: whether it departs from the reference in more than words and exceptions.
+        only_raises: whether it shows nothing but exceptions, and what they left out.
+        says_much: whether it shows more than exceptions and None, as code without a guard may do.
     """
 
     shows: dict[Place, int]
     fails: tuple[str, ...]
-    in_numbers: bool
+    says_much: bool
+    only_raises: bool = False
 
     @property
     def key(self) -> tuple[tuple[Place, int], ...]:
@@ -72,7 +75,7 @@ class Book:
         seen = self._look_at(implementation)
         departed = departures(sketches_of(seen), self._expected, self._noise)
         if not any(departed):
-            return Behaviour({}, (), in_numbers=False)
+            return Behaviour({}, (), says_much=False)
         result = judge(self._exercise, trials(recorded(self._exercise), seen))
         again = departed if steady else sketches_of(self._look_at(implementation))
         shows = {
@@ -81,7 +84,9 @@ class Book:
             for key, value in here.items()
         }
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
-        return Behaviour(shows, fails, any(holds_numbers(value) for here in departed for value in here.values()))
+        values = [value for here in departed for value in here.values()]
+        only_raises = all(value is None or value[0] == "raised" for value in values)
+        return Behaviour(shows, fails, not all(map(says_little, values)), only_raises)
 
     def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.
@@ -97,9 +102,12 @@ class Book:
         for row, (_cause, behaviour) in enumerate(rows):
             for column, place in enumerate(places):
                 shows[row, column] = behaviour.shows.get(place, -1)
-        split = [without_numbers(sketch) for pool in pools for sketch in pool]
-        forms = {json.dumps(form): form for form, _numbers in split}
-        numbers = np.array([row for _form, numbers in split for row in numbers]).reshape(-1, 3)
+        sketches = [sketch for pool in pools for sketch in pool]
+        of_each = [sketch[:3] if holds_numbers(sketch) else sketch for sketch in sketches]
+        forms = {json.dumps(form): form for form in of_each}
+        numbered = {form: number for number, form in enumerate(forms)}
+        numbers = np.array([[size, *rest] for _tag, _shape, _odd, size, rest in filter(holds_numbers, sketches)])
+        numbers = numbers.reshape(-1, 1 + PROJECTIONS)
         texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
         data = {
             "made_of": made_of,
@@ -109,7 +117,7 @@ class Book:
             "places": [list(place) for place in places],
             "pool_sizes": [len(pool) for pool in pools],
             "forms": list(forms.values()),
-            "form_of": np.array([list(forms).index(json.dumps(form)) for form, _numbers in split], dtype=np.int32),
+            "form_of": np.array([numbered[json.dumps(form)] for form in of_each], dtype=np.int32),
             "sizes": numbers[:, 0].copy(),
             "projections": numbers[:, 1:].astype(np.float32),
             "shows": shows,

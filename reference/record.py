@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder import exercises as packages
 from autograder import layers
+from autograder.checks import diagnosis
 from autograder.checks import exercise as checks
 from autograder.checks.exercise import Exercise
 from autograder.exercises import every_exercise
@@ -45,19 +48,34 @@ def main() -> None:
 
 def digest(exercises: Sequence[Exercise]) -> str:
     """A digest of all source files that the recordings of a cell's exercises are made of."""
-    probes = {Path(inspect.getfile(exercise.probe)) for exercise in exercises}
+    probes = {
+        Path(inspect.getfile(sys.modules[name]))
+        for exercise in exercises
+        for name in modules_behind(exercise.probe.__module__)
+    }
     rooms = [
         Path(checks.__file__).parent,
         Path(mutants.__file__).parent,
         bank.folder_of(exercises[0].solution),
     ]
     rooms += [path.parent for path in probes if path.parent.name == exercises[0].solution]
+    # What looks for causes reads recordings; it makes none.
     files = {path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".toml")} | probes
-    files |= {Path(layers.__file__), *bank.FOLDER.glob("*.py")}
+    files = (files | {Path(layers.__file__), *bank.FOLDER.glob("*.py")}) - {Path(diagnosis.__file__)}
     content = hashlib.sha256()
     for path in sorted(files):
         content.update(path.name.encode() + b"\0" + path.read_bytes())
     return content.hexdigest()
+
+
+def modules_behind(module: str) -> set[str]:
+    """The names of this module and of the others beside it that its functions and classes come from."""
+    found, new = set(), {module}
+    while new:
+        found |= new
+        used = (getattr(value, "__module__", None) for name in new for value in vars(sys.modules[name]).values())
+        new = {name for name in used if name and name.startswith(f"{packages.__name__}.")} - found
+    return found
 
 
 if __name__ == "__main__":

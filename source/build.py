@@ -1,8 +1,9 @@
-"""Build the instructor's notebook from the lesson's text and the reference solutions.
+"""Build the instructor's notebooks from the lessons' texts and the reference solutions.
 
-    python source/build.py        writes source/*/gradient_pathology.ipynb, one for each language
+    python source/build.py        writes source/<assignment>/<lesson>.ipynb, for each lesson one in each language
 
-The lesson is a jupytext "percent" file. The header of a cell says what the cell is:
+A lesson is a jupytext "percent" file, `source/<package>.py`, named like the assignment's package of exercises. The
+header of a cell says what the cell is:
 
     # %% [markdown]                                   prose
     # %% [markdown] prose="update-ratio"              prose with an id of its own, which does not shift others' numbers
@@ -15,7 +16,8 @@ The lesson is a jupytext "percent" file. The header of a cell says what the cell
     # %% [markdown] solution="..." points=2           a written answer, graded by hand
     # %% check="clip_gradients"                       a test cell
 
-A demonstration that draws is folded in the notebook; `alt="..."` in its header describes the figure in words.
+A demonstration that draws ends with `show("...")`, which describes the figure in words. Its code is folded in the
+notebook, and the words also become the cell's `alt`, for pages that are made of the notebook.
 
 In prose, `{{clip_gradients}}` stands for the points of that exercise or hand-graded cell, `{{batch_norm}}` for those of
 all exercises that share a solution, `{{all}}` for all there are, and `{{one + another}}` for a sum; `{{code Linear}}`
@@ -29,6 +31,7 @@ them.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -39,14 +42,14 @@ import jupytext
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.exercises import exercise
+from autograder.exercises import assignments, exercise
 from autograder.notebooks.submission import digest
+from reference.bank import folder_of
 from source.listing import listing
 from source.translation import JAPANESE as JAPANESE_CHARACTER
 from source.translation import translated
 
 SOURCE = Path(__file__).resolve().parent
-REFERENCE = SOURCE.parent / "reference" / "gradient_pathology"
 
 
 _LINE_END = re.compile(
@@ -64,7 +67,7 @@ _LISTING = re.compile(r"\{\{code (\w+)\}\}")
 
 @dataclass(frozen=True)
 class Edition:
-    """One language edition of the lesson.
+    """One language edition of a lesson.
 
     Attributes:
         assignment: nbgrader's name of the assignment, also the folder of the built notebook.
@@ -74,24 +77,33 @@ class Edition:
 
     assignment: str
     language: str
-    text: Path = SOURCE / "gradient_pathology.py"
+    text: Path
 
     @property
     def notebook(self) -> Path:
-        return SOURCE / self.assignment / "gradient_pathology.ipynb"
+        return SOURCE / self.assignment / f"{self.text.stem}.ipynb"
 
 
-JAPANESE = Edition("gradient-pathology", "ja")
-ENGLISH = Edition("gradient-pathology-en", "en")
-EDITIONS = (JAPANESE, ENGLISH)
+def editions() -> dict[str, Edition]:
+    """Name ("gradient-pathology-en") -> edition: two of each lesson, the Japanese one first."""
+    return {
+        f"{assignment}{suffix}": Edition(f"{assignment}{suffix}", language, text)
+        for assignment, text in lessons().items()
+        for language, suffix in (("ja", ""), ("en", "-en"))
+    }
+
+
+def lessons() -> dict[str, Path]:
+    """Assignment -> the text of its lesson, if it has one: a notebook may also be written in Jupyter."""
+    texts = {assignment: SOURCE / f"{assignment.replace('-', '_')}.py" for assignment in assignments()}
+    return {assignment: text for assignment, text in texts.items() if text.is_file()}
 
 
 @dataclass(frozen=True)
 class Cell:
     """One cell of the lesson: its kind ("prose", "code", "experiment", "locked", "solution" or "check"), id and text.
 
-    `id` is the grade_id where the cell has one; `points` is None where nothing is graded; `alt` describes the figure of
-    a cell that draws.
+    `id` is the grade_id where the cell has one; `points` is None where nothing is graded.
     """
 
     kind: str
@@ -99,13 +111,12 @@ class Cell:
     source: str
     is_code: bool
     points: float | None = None
-    alt: str = ""
 
 
-def build(edition: Edition = JAPANESE) -> NotebookNode:
+def build(edition: Edition) -> NotebookNode:
     """The notebook of `edition`, without outputs. The same text always gives the same notebook."""
     cells = read_cells(edition.text)
-    cells = translated(cells) if edition.language == "en" else cells
+    cells = translated(cells, edition.text) if edition.language == "en" else cells
     return notebook_of(with_listings(with_points(cells)), edition)
 
 
@@ -183,9 +194,18 @@ def unwrapped(markdown: str) -> str:
     return _LINE_END.sub(lambda found: found["kept"] or "", markdown)
 
 
+def description(code: str) -> str:
+    """What `code` says of the figure that it shows; "" if it shows none."""
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(func=ast.Name(id="show"), args=[ast.Constant(value=str(words))]):
+                return words
+    return ""
+
+
 def solution_text(name: str) -> str:
     """The solution cell `name`: all that follows the line `# %%` in its reference file."""
-    return (REFERENCE / name / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
+    return (folder_of(name) / "solution.py").read_text(encoding="utf-8").split("\n# %%\n", 1)[1].strip()
 
 
 def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
@@ -201,17 +221,18 @@ def _read_cell(raw: NotebookNode, counts: Counter[str]) -> Cell:
         return Cell("locked", header["locked"], source, is_code)
     for kind in ("prose", "experiment"):
         if kind in header:
-            return Cell(kind, header[kind], source, is_code, alt=header.get("alt", ""))
+            return Cell(kind, header[kind], source, is_code)
     kind = "experiment" if "experiment" in header.get("tags", []) else "code"
     kind = kind if is_code else "prose"
     counts[kind] += 1
-    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code, alt=header.get("alt", ""))
+    return Cell(kind, f"{kind}-{counts[kind]:02}", source, is_code)
 
 
 def _metadata(cell: Cell) -> dict[str, Any]:
     if cell.kind == "experiment":
         metadata = {"tags": ["experiment"], "autograder": {"experiment": digest(cell.source)}}
-        return metadata | ({"jupyter": {"source_hidden": True}, "alt": cell.alt} if cell.alt else {})
+        alt = description(cell.source)
+        return metadata | ({"jupyter": {"source_hidden": True}, "alt": alt} if alt else {})
     if cell.kind in ("prose", "code"):
         return {}
     nbgrader = {
@@ -228,7 +249,7 @@ def _metadata(cell: Cell) -> dict[str, Any]:
 
 
 def main() -> None:
-    for edition in EDITIONS:
+    for edition in editions().values():
         edition.notebook.parent.mkdir(parents=True, exist_ok=True)
         # One trailing newline, and "\n" on every platform: building twice gives the same bytes.
         text = nbformat.writes(build(edition)).rstrip("\n") + "\n"

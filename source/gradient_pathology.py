@@ -25,13 +25,13 @@
 # **★ は基本コース** です（約 3 時間 40 分）。残りは発展で、飛ばしても先へ進めます。
 #
 # 1. [勾配消失問題](#1-勾配消失問題)（★ 20 分）
-# 2. [勾配爆発問題](#2-勾配爆発問題)（★ 35 分、発展 10 分、演習 2.2: 勾配クリッピング）
+# 2. [勾配爆発問題](#2-勾配爆発問題)（★ 35 分、発展 20 分、演習 2.2: 勾配クリッピング）
 # 3. [活性化関数の選択](#3-活性化関数の選択)（発展 20 分）
-# 4. [重みの初期化](#4-重みの初期化)（★ 20 分、発展 10 分）
+# 4. [重みの初期化](#4-重みの初期化)（★ 20 分、発展 20 分）
 # 5. [鞍点と局所解](#5-鞍点と局所解)（発展 35 分）
 # 6. [勾配モニタリングツール](#6-勾配モニタリングツール)（★ 15 分、発展 50 分、演習 6.1: GradientMonitor、演習 6.3: gradient_slope）
 # 7. [最適化手法の比較](#7-最適化手法の比較)（発展 30 分）
-# 8. [演習問題](#8-演習問題)（★ 105 分、発展 15 分、演習 8.1: BatchNorm、演習 8.2: 深さの研究）
+# 8. [演習問題](#8-演習問題)（★ 105 分、発展 25 分、演習 8.1: BatchNorm、演習 8.2: 深さの研究）
 # 9. [Unit 0.0 総まとめ](#9-Unit-0.0-総まとめ)（★ 5 分、発展 5 分）
 
 # %% [markdown]
@@ -54,7 +54,7 @@
 # 2. すぐ下の `check("...")` のセルを実行します。結果、点数、直すための手がかりが表示されます。部分点があり、何度でも実行できます。
 # 3. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中の `print` も、カードに出ます。
 #
-# 本文は **予想 → 実験 → 注目** の順に進みます。予想を書き留めてから実験セルを実行し、「注目」と比べてください。予想が外れたところに、学ぶことがあります。図を描く実験セルは、コードを折りたたんであります。`…` をクリックすると開きます。
+# 本文は **予想 → 実験 → 注目** の順に進みます。`predict` のセルを実行して選ぶと、すぐに答えが出ます。採点はしません（ボタンが出なければ、`predict("1.1", "b")` と書きます）。次に実験を実行し、「注目」を開いてください。図を描くコードも折りたたんであります。`…` をクリックすると開きます。
 #
 # <details>
 # <summary><b>解答と提出の決まり（提出する前に読んでください）</b></summary>
@@ -75,12 +75,13 @@ import matplotlib_fontja  # 日本語フォントを同梱しているので、�
 import numpy as np
 from cycler import cycler
 
-from autograder import check, example, hint, use_language, waiting_for
+from autograder import check, example, hint, predict, show, slider, use_exercises, use_language, waiting_for
 from autograder.layers import (
     Layer, LeakyReLU, Linear, MSELoss, Problem, ReLU, Sigmoid, Tanh, build_deep_network, forward_backward,
 )
 
 use_language("ja")
+use_exercises("gradient-pathology")
 
 # 色覚によらず見分けやすい配色 (Okabe-Ito)。線種も変えて、色だけに頼らない。
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
@@ -247,9 +248,12 @@ def sgd_update(layers, lr):
 # Linear 層の数を **深さ** $d$ とします。活性化は $d - 1$ 個なので、シグモイドの導関数の積は最大でも $0.25^{\,d-1}$ です。
 # ただし、これは **導関数だけ** の上限です。実際の勾配には重みも掛かるので、重みしだいで、これより小さくも大きくもなります。このような掛け算のくり返しで勾配が指数的に消失・爆発することは、古くから知られています（Bengio et al., 1994）。
 #
-# > **予想してみましょう**: シグモイドのネットワークで、重みを「標準偏差 0.01」「Xavier」「Xavier の 6 倍」にしたとき、1 層あたりの倍率は 0.25 より大きいでしょうか、小さいでしょうか。（以後、図や表では標準偏差を sd と書きます。）
+# 以後、図や表では標準偏差を sd と書きます。
 
-# %% tags=["experiment"] alt="左: シグモイドと tanh の導関数。最大値はシグモイドが 0.25、tanh が 1。右: 深さ 2 から 20 での、入力側に届く勾配の割合。Xavier は導関数の積の上限に沿って下がり、sd=0.01 はもっと急に、6 倍の Xavier は緩やかに下がる。"
+# %% experiment="predict-1-1"
+predict("1.1")
+
+# %% tags=["experiment"]
 # 実験: シグモイドの導関数と、勾配が届く割合
 z = np.linspace(-6, 6, 401)[:, None]
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2))
@@ -273,16 +277,19 @@ for label, init, factor, marker in [("sd=0.01", "normal", 1, "o"), ("Xavier", "x
     print(f"{label}: 20 層の両端の比 {ratios[-1]:.1e}、1 層あたり {ratios[-1] ** (1 / 19):.4f} 倍")
 right.set(xlabel="深さ d（Linear 層の数）", ylabel=r"$|\delta^{(1)}| / |\delta^{(d)}|$（対数）", title="シグモイドのネットワークで、勾配が入力側まで届く割合", xticks=depths)
 right.legend()
-plt.show()
+show("左: シグモイドと tanh の導関数。最大値はシグモイドが 0.25、tanh が 1。右: 深さ 2 から 20 での、入力側に届く勾配の割合。Xavier は導関数の積の上限に沿って下がり、sd=0.01 はもっと急に、6 倍の Xavier は緩やかに下がる。")
 
 print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - Xavier では 1 層あたり約 0.23 倍で、上限の 0.25 に近い値です。20 層では $10^{-12}$ 倍になり、入力側の層には勾配がほとんど届きません。
 # - 標準偏差 0.01 では 1 層あたり約 0.008 倍です。$0.25^{d-1}$ は「最悪の場合」ではありません。重みが小さければ、もっと小さくなります。
 # - Xavier の 6 倍では約 0.70 倍で、導関数だけの上限 0.25 を **超えます**。消失は活性化だけでは決まらず、活性化と重みの組み合わせで決まります。
+#
+# </details>
 
 # %% [markdown]
 # ### 1.2 公平な比較: 変えるのは一度に 1 つだけ
@@ -299,10 +306,11 @@ print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 # tanh のネットワークを標準偏差 0.01 で初期化すると、$h$ は出力側ほど小さく、$\delta$ は入力側ほど小さくなります。
 #
 # 層番号に対する $\log_{10}|\delta|$ の傾きを **坂** と呼び、1 層あたりの桁数（10 倍で 1 桁）で表します。入力側ほど小さければ（消失）正、入力側ほど大きければ（爆発）負です。
-#
-# > **予想してみましょう**: 右の図で、重みの勾配のノルム $|dW|$ は層ごとにどう変わるでしょうか。
 
-# %% tags=["experiment"] alt="層番号に対する勾配のノルム（対数）が 3 枚。左: Xavier では、シグモイドだけが急な坂になる。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。"
+# %% experiment="predict-1-2"
+predict("1.2")
+
+# %% tags=["experiment"]
 # 実験: 変えるのは一度に 1 つだけ
 depth = 10
 numbers = np.arange(1, depth + 1)
@@ -336,15 +344,18 @@ right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="
 for ax in (left, middle, right):
     ax.set_xlabel("層番号（入力側から）")
     ax.legend()
-plt.show()
+show("層番号に対する勾配のノルム（対数）が 3 枚。左: Xavier では、シグモイドだけが急な坂になる。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。活性化による差は本物です。
 # - **同じシグモイドでも**、標準偏差 0.01 では 2.13 桁ずつ減り、1 層目では Xavier より 13 桁以上小さくなります。「小さな重みのシグモイド」と「He の ReLU」の 1 層目の差 18.6 桁のうち、14.4 桁は初期化の差（sd=0.01 と He）です。
 # - ReLU も標準偏差 0.01 では 1 層あたり 1.7 桁減ります。「ReLU なら勾配は保たれる」とは言えません。
 # - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、坂になるのは $|\delta|$ だけです。重みの勾配を **層どうしで比べる** だけでは、この消失に気づけません。以後、勾配の伝わり方を見るときは $|\delta|$ を使います。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -365,10 +376,11 @@ plt.show()
 # **原因**: 重みの初期値が大きすぎる、学習率が大きすぎて重みが大きくなりすぎた、同じ重みを何度も掛ける構造（RNN など）
 #
 # **症状**: 損失が急に増える、NaN になる、パラメータが発散する
-#
-# > **予想してみましょう**: 幅 10 の ReLU のネットワークで $s_w = 2$ のとき、$|\delta|$ は 1 層あたり何倍になりますか。また、重みの勾配 $|dW|$ も同じように入力側ほど大きくなるでしょうか。
 
-# %% tags=["experiment"] alt="左: |δ| は、sd=1 と sd=2 で入力側へ増え、He では水平。右: |dW| は、どれもほぼ水平で、sd が大きいほど高い。"
+# %% experiment="predict-2-1"
+predict("2.1")
+
+# %% tags=["experiment"]
 # 実験: 勾配爆発を δ と |dW| で見る
 depth = 10
 numbers = np.arange(1, depth + 1)
@@ -387,18 +399,22 @@ right.set(title="重みの勾配", ylabel=r"$|dW|$（対数）")
 for ax in (left, right):
     ax.set_xlabel("層番号（入力側から）")
 left.legend()
-plt.show()
+show("左: |δ| は、sd=1 と sd=2 で入力側へ増え、He では水平。右: |dW| は、どれもほぼ水平で、sd が大きいほど高い。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 左: $|\delta|$ は出力側から入力側へ、sd=2 では 1 層ごとに約 4 倍になります。理論の目安より 1 割ほど小さいのは、幅がわずか 10 のネットワークの中央値だからです。
 # - 右: $|dW|$ は巨大ですが、層による差はほとんどありません。順伝播の値は出力側ほど大きく、δ は入力側ほど大きいので、積をとると打ち消し合います。「どの層で爆発したか」は、$|dW|$ の図では分かりません。
 # - 爆発は順伝播でも起きています。出力が大きいので損失も大きく、δ は出発点の出力層からすでに巨大です。
 #
-# 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の兆候なので、このノートブックでは隠しません。
+# </details>
 #
-# > **予想してみましょう**: 学習率 0.01 で、損失は何ステップ目に NaN になるでしょうか。（パラメータを 1 回更新することを、1 **ステップ** と呼びます。）
+# 次に、sd=2 のネットワークをそのまま学習させます。**オーバーフローの警告（RuntimeWarning）がわざと出ます。** 警告は病気の最初の兆候なので、このノートブックでは隠しません。パラメータを 1 回更新することを、1 **ステップ** と呼びます。
+
+# %% experiment="predict-2-1-2"
+predict("2.1.2")
 
 # %% tags=["experiment"]
 # 実験: 発散の様子（警告がわざと出ます）
@@ -411,7 +427,12 @@ for step in range(6):
     sgd_update(layers, lr=0.01)
 
 # %% [markdown]
-# **注目**: 損失はたった 1 ステップで $10^{12}$ の桁から $10^{143}$ の桁へ跳び、次のステップで NaN になります。大きな重みが巨大な勾配を生み、その勾配が重みをさらに大きくする、という悪循環です。一度 NaN になったパラメータは、それ以上何ステップ進めても元に戻りません。
+# <details>
+# <summary><b>注目</b></summary>
+#
+# 損失はたった 1 ステップで $10^{12}$ の桁から $10^{143}$ の桁へ跳び、次のステップで NaN になります。大きな重みが巨大な勾配を生み、その勾配が重みをさらに大きくする、という悪循環です。一度 NaN になったパラメータは、それ以上何ステップ進めても元に戻りません。
+#
+# </details>
 
 # %% [markdown]
 # ### 2.2 勾配クリッピング
@@ -463,11 +484,12 @@ check("clip_gradients")
 # 2. He 初期化のネットワークに **5 倍に拡大した入力** を与え、学習率 0.1 で 80 ステップ学習する。12 通りの重みで、クリッピングの有無を比べる
 # 3. sd=2 のネットワークを、クリッピングしながら、ふつうの入力で 80 ステップ学習する。5 通りの重みで、He 初期化のネットワークと比べる
 #
-# > **予想してみましょう**: 2 で発散するのは、クリッピングがないとき何個、あるとき何個でしょうか。3 の sd=2 のネットワークは、クリッピングがあれば学習できるでしょうか。
-#
 # ここではわざと発散させ、発散した個数をプログラムで数えます。同じ警告が何度も出ないように、このセルだけは NumPy の警告を止めています。
 
-# %% tags=["experiment"] alt="左: 入力 5 倍の 12 個の損失。クリッピングなしでは 5 個が発散し、3 個が 1.0 あたりで止まる。クリッピングありでは全部が下がる。右: クリッピングありでも、sd=2 の損失は巨大なままか 1.0 で止まり、He の損失は下がる。"
+# %% experiment="predict-2-3"
+predict("2.3")
+
+# %% tags=["experiment"]
 # 実験: クリッピングで治るもの、治らないもの
 def train_until_overflow(layers, inputs, lr, steps, max_norm=None):
     """損失の記録。損失か勾配が有限でなくなったら、そこでやめる。"""
@@ -535,14 +557,119 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
         ax.axhline(1.0, color="gray", linestyle=":", label="何も学習しない (1.0)")
         ax.set(xlabel="ステップ（1 から、対数）", ylabel="損失（対数）")
         ax.legend(loc=place)
-    plt.show()
+    show("左: 入力 5 倍の 12 個の損失。クリッピングなしでは 5 個が発散し、3 個が 1.0 あたりで止まる。クリッピングありでは全部が下がる。右: クリッピングありでも、sd=2 の損失は巨大なままか 1.0 で止まり、He の損失は下がる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 1: 係数は $10^{-13}$ ほどで、小数点以下 4 桁で表示すると「0.0000」です。確かめるべきなのは、層ごとの最大値ではなく、クリッピング後の **全体のノルム** が 1 になることです。
 # - 2: クリッピングがないと、12 個のうち学習できたのは 4 個だけで、5 個は発散しました。クリッピングがあれば 12 個とも学習できます。たまに現れる大きすぎる 1 ステップから、ネットワークを守るからです。
 # - 3: sd=2 のネットワークは NaN にはなりませんが、1 個も学習できません。損失が巨大なままか、ユニットが死んで（3.2）損失が 1.0 で止まるかのどちらかです。クリッピングが守るのは **1 ステップの大きさ** で、悪い初期値を治すわけではありません。それはセクション 4 の役割です。
+#
+# </details>
+
+# %% [markdown] prose="rnn-question"
+# ### 2.4 クリッピングが必要なところ: RNN
+#
+# *発展・10 分*
+#
+# 再帰型ネットワーク（RNN）は、同じ重みを時刻の数だけ掛けます。隠れ状態は
+#
+# $$h_t = \tanh([x_t, h_{t-1}]\, W + b)$$
+#
+# で、逆伝播では、勾配が時刻を 1 つさかのぼるごとに、**同じ** $W$ と $\tanh'$ が掛かります。層が深いのと同じことが、時間の方向に起きるのです（Pascanu et al., 2013）。
+#
+# 課題は、20 個の入力を順に読み、**最初の 1 個** を答えることです。まず、$h_{t-1}$ に掛かる重み（10×10 の直交行列）を 0.5 倍、1 倍、2 倍にして、$|\partial L/\partial h_t|$ を測ります。次に、1 倍の RNN を、大きめの学習率 0.7 で 100 ステップ学習させます。クリッピングには、あなたの `clip_gradients` を使います。
+
+# %% experiment="predict-2-4"
+predict("2.4")
+
+# %% experiment="rnn"
+# 実験: RNN の勾配とクリッピング
+class RNN(Layer):
+    """h_t = tanh([x_t, h_(t-1)] W + b)。x は (N, T, 1)、戻り値は最後の h (N, width)。"""
+
+    def __init__(self, width, scale, rng):
+        super().__init__()
+        orthogonal, _ = np.linalg.qr(rng.standard_normal((width, width)))
+        self.params = {"W": np.vstack([0.5 * rng.standard_normal((1, width)), scale * orthogonal]), "b": np.zeros(width)}
+        self.grads = {"W": None, "b": None}
+
+    def forward(self, x):
+        h, self.cache["steps"] = np.zeros((len(x), len(self.params["b"]))), []
+        for step in range(x.shape[1]):
+            joined = np.hstack([x[:, step], h])
+            h = np.tanh(joined @ self.params["W"] + self.params["b"])
+            self.cache["steps"].append((joined, h))
+        return h
+
+    def backward(self, dout):
+        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        norms = []
+        for joined, h in reversed(self.cache["steps"]):
+            norms.append(np.linalg.norm(dout))
+            dz = dout * (1 - h**2)
+            self.grads["W"] += joined.T @ dz  # 同じ重みなので、時刻について足す
+            self.grads["b"] += dz.sum(axis=0)
+            dout = (dz @ self.params["W"].T)[:, 1:]
+        self.norms = norms[::-1]  # 時刻ごとの |∂L/∂h|
+        return dout
+
+
+def rnn(scale, seed):
+    rng = np.random.default_rng(seed)
+    return [RNN(10, scale, rng), Linear(10, 1, rng=rng)]
+
+
+def rnn_losses(layers, max_norm=None, steps=100):
+    """損失の記録。100 万を超えたら発散とみなし、そこでやめる。"""
+    losses = []
+    while len(losses) < steps and losses[-1:] < [1e6]:
+        losses.append(forward_backward(layers, sequences, first)[0])
+        if max_norm is not None:
+            clip_gradients(layers, max_norm)
+        sgd_update(layers, 0.7)
+    return losses
+
+
+sequences = np.random.default_rng(76).standard_normal((64, 20, 1))
+first = sequences[:, 0] / sequences[:, 0].std()
+with waiting_for("clip_gradients"):
+    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    for scale, marker in [(0.5, "o"), (1.0, "s"), (2.0, "^")]:
+        norms = []
+        for seed in range(20):
+            layers = rnn(scale, seed)
+            forward_backward(layers, sequences, first)
+            norms.append(layers[0].norms)
+        norms = np.median(norms, axis=0)
+        left.semilogy(np.arange(1, 21), norms, marker=marker, label=f"重み {scale:g} 倍")
+        print(f"重み {scale:g} 倍: 時刻 1 の勾配 {norms[0]:.1e}, 時刻 20 の勾配 {norms[-1]:.1e}, 1 時刻さかのぼるごとに {(norms[0] / norms[-1]) ** (1 / 19):.2f} 倍")
+    for max_norm, label, color, dash in [(None, "クリッピングなし", COLORS[1], "--"), (1.0, "クリッピングあり", COLORS[0], "-")]:
+        runs = [rnn_losses(rnn(1.0, seed), max_norm) for seed in range(6)]
+        for losses in runs:
+            right.loglog(np.arange(1, len(losses) + 1), losses, color=color, linestyle=dash, linewidth=1.2)
+        right.plot([], [], color=color, linestyle=dash, label=label)
+        diverged = sum(losses[-1] >= 1e6 for losses in runs)
+        learned = sum(np.mean(losses[-10:]) < 0.9 for losses in runs)
+        print(f"{label}: {len(runs)} 個のうち 発散 {diverged}, 学習できた {learned}")
+    left.set(title="時刻ごとの |∂L/∂h|（20 通りの中央値）", xlabel="時刻", ylabel="ノルム（対数）", xticks=[1, 5, 10, 15, 20])
+    right.set(title="学習率 0.7 での損失（6 通りの重み）", xlabel="ステップ（1 から、対数）", ylabel="損失（対数）", ylim=(3e-2, 3e7))
+    right.axhline(1.0, color="gray", linestyle=":", label="何も学習しない (1.0)")
+    left.legend()
+    right.legend(loc="upper left")
+    show("左: 20 の時刻の勾配のノルム（対数）。重み 0.5 倍では過去へ急に下がり、1 倍では緩やかに下がり、2 倍では過去へ上がる。右: 6 個ずつの損失。クリッピングなしでは 100 万を超えて途切れ、クリッピングありでは 1.0 より下がる。")
+
+# %% [markdown] prose="rnn-notice"
+# <details>
+# <summary><b>注目</b></summary>
+#
+# - 左: 1 時刻さかのぼるごとに、勾配は 0.5 倍の重みで 0.44 倍、1 倍で 0.80 倍、2 倍で 1.15 倍になります。重みが直交行列でも少しずつ消えるのは、$\tanh'$ が 1 より小さいからです。
+# - 右: クリッピングがないと 6 個とも発散し、クリッピングがあれば 6 個とも学習できます。初期値は健康なので、2.3 の sd=2 のネットワークと違い、大きすぎる 1 ステップを防ぐだけで足ります。
+# - クリッピングは、消失には効きません。0.5 倍の RNN では、時刻 1 の勾配は $6 \times 10^{-8}$ です。LSTM は、消失を防ぐために足し算の通り道を作ります。8.3 の残差接続と同じ考え方です。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -558,10 +685,11 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 # $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1, \qquad \text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
 #
 # 導関数は、層の `backward` に 1 を渡して求めます。
-#
-# > **予想してみましょう**: $|z| > 4$ でも勾配を通すのはどれですか。$z = 0$ での ReLU の導関数の値は何でしょうか。
 
-# %% tags=["experiment"] alt="4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。"
+# %% experiment="predict-3-1"
+predict("3.1")
+
+# %% tags=["experiment"]
 # 実験: 活性化関数とその導関数
 z = np.linspace(-6, 6, 601)[:, None]
 fig, axes = plt.subplots(1, 4, figsize=(16, 4), sharey=True)
@@ -578,13 +706,16 @@ for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
     ax.plot(z, slope, label=r"$\phi'(z)$")
     ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、傾きを比べられるようにする
     ax.legend(loc="upper left")
-plt.show()
+show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - $|z| = 4$ での導関数は、シグモイドが 0.018、tanh が 0.0013 です。原点では tanh のほうが 4 倍大きいのに、飽和するのは tanh のほうが早いのです。
 # - ReLU は、正の側ではどこまでも 1 を通し、負の側ではまったく通しません。両側で勾配を通すのは Leaky ReLU だけで、負の側では 0.01 倍です。
+#
+# </details>
 #
 # | 関数 | 出力の範囲 | 勾配 | 注意点 |
 # |---|---|---|---|
@@ -606,10 +737,11 @@ plt.show()
 # $$\frac{\partial L}{\partial W_{kj}} = \sum_i h_{ik}\, \delta_{ij}$$
 #
 # で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべての例で $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは更新されません。
-#
-# > **予想してみましょう**: He 初期化をしただけで、まだ 1 ステップも学習していない 20 層のネットワークにも、死んだユニットはあるでしょうか。
 
-# %% tags=["experiment"] alt="活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。"
+# %% experiment="predict-3-2"
+predict("3.2")
+
+# %% tags=["experiment"]
 # 実験: 不活性の割合と、死んだユニットの割合
 def inactive_and_dead(activation, seed, n_layers=20):
     """各活性化層の、不活性の割合（ユニット×入力の平均）と、死んだユニット（全入力で導関数 0）の割合。"""
@@ -635,14 +767,17 @@ for activation, marker in [("relu", "o"), ("leaky_relu", "s")]:
           f"死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
 ax.set(title="学習前の 20 層のネットワーク（幅 10、He 初期化、20 通りの平均）", xlabel="活性化層の番号（入力側から）", ylabel="割合 [%]", ylim=(-3, 100), xticks=numbers[::2])
 ax.legend()
-plt.show()
+show("活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 不活性の割合は、深さにほとんどよらず、どの層でもおよそ半分です。これが正常な状態です。
 # - 死んだユニットは 1 層目にはありませんが、深い層ほど増え、19 層目では 40% を超えます。深い層では、どの入力に対してもユニットの値が似てくるからです。不活性の割合だけを見ていると、この変化に気づけません。ネットワークが深いほどユニットが死にやすいことは、理論でも示されています（Lu et al., 2020）。
 # - Leaky ReLU では、定義により死んだユニットはありません。ただし、負の側の勾配は 0.01 倍なので、「生きているが、ほとんど更新されない」ことはあります。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -659,10 +794,11 @@ plt.show()
 # - **He**（He et al., 2015）: ReLU で失われる半分を、2 倍にして補います。$s_w = \sqrt{2/n_\text{in}}$ とします。
 #
 # まず、活性化の値の分布が層ごとにどう変わるかを見ます。
-#
-# > **予想してみましょう**: 標準偏差 0.01 と 1 では、tanh の 5 層目の値はそれぞれどこに集まるでしょうか。
 
-# %% experiment="histograms" alt="5 つの層を下から積んだヒストグラムが 8 つ。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では深い層ほど 0 に集まり、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。"
+# %% experiment="predict-4-1"
+predict("4.1")
+
+# %% experiment="histograms"
 # 実験: 活性化の分布を層ごとに見る
 def activations_of(layers, h):
     """各活性化層の出力を、入力側から並べる。"""
@@ -687,20 +823,24 @@ for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
         ax.set(title=f"{activation} {label}", xlabel="活性化の値", yticks=range(1, 6))
 for ax in axes[:, 0]:
     ax.set_ylabel("層番号（入力側から）")
-plt.show()
+show("5 つの層を下から積んだヒストグラムが 8 つ。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では深い層ほど 0 に集まり、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。")
 
 # %% [markdown] prose="histograms-notice"
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - tanh では違いがはっきり出ます。sd=0.01 では深い層ほど 0 に集まり、5 層目の標準偏差は $1.4 \times 10^{-8}$ です。Xavier では広がりが保たれます（5 層目で 0.29）。sd=1 では、5 層目の値の 59% で絶対値が 0.9 を超えます。そこは飽和していて、導関数は 0.19 より小さくなります。
 # - シグモイドでは、sd=0.01 の値はすべて 0.5 のすぐ近くです。Xavier でも、深い層の分布は細い柱に分かれます。ユニットがそれぞれ、どの入力にもほぼ同じ値を出力しているからです（4.2 で詳しく調べます）。
 #
+# </details>
+#
 # シグモイドの原点での傾きは 1/4 で、傾きを 1 とみなす Xavier の仮定は成り立ちません。
 # 傾きを補うには、重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
-#
-# > **予想してみましょう**: ゲインを 4 にすれば、シグモイドの勾配消失は完全になくなるでしょうか。
 
-# %% tags=["experiment"] alt="左: シグモイドの |δ|。ゲインが 1、2、4 と増えるにつれて坂が緩む。右: ReLU の 1 層目の |δ|。深くなると、Xavier は急に、He は緩やかに下がる。"
+# %% experiment="predict-4-1-2"
+predict("4.1.2")
+
+# %% tags=["experiment"]
 # 実験: ゲインと初期化
 def final_loss(layers, steps=200, lr=0.1):
     for _ in range(steps):
@@ -733,14 +873,17 @@ for init, marker in [("he", "o"), ("xavier", "s")]:
     print(f"  {init:7}", ", ".join(f"{depth} 層 {value:.1e}" for depth, value in zip(depths, middle)))
 right.set(title="ReLU: He と Xavier", xlabel="Linear 層の数", ylabel=r"$|\delta^{(1)}|$（対数）", xticks=depths)
 right.legend()
-plt.show()
+show("左: シグモイドの |δ|。ゲインが 1、2、4 と増えるにつれて坂が緩む。右: ReLU の 1 層目の |δ|。深くなると、Xavier は急に、He は緩やかに下がる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - シグモイドでは、ゲインが 1（ふつうの Xavier）や 2 だと、10 層のネットワークの損失は 200 ステップ後も 1.0 のままです。つまり、何も学習できていません。ゲイン 4 では坂が 0.64 桁から 0.22 桁に緩み、損失は 0.2 まで下がります。
 # - それでも坂は 0 にはなりません。重みを大きくすると、$z$ が原点から離れて飽和し、$\sigma'$ が小さくなるからです。初期化だけでは、シグモイドの勾配消失を治しきれません。
 # - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減り、20 層では 500 倍の差がつきます。He でも中央値が少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
+#
+# </details>
 
 # %% [markdown]
 # ### 4.2 信号は生きているか: ユニットごとに、サンプルをまたいで見る
@@ -757,10 +900,11 @@ plt.show()
 # $$s_\text{all}^2 = \frac1D \sum_{j=1}^{D} s_j^2 + \operatorname{Var}_j(\bar h_j)$$
 #
 # 第 1 項はサンプルによる違い、つまり入力が運ぶ情報です。第 2 項はユニットどうしの違いにすぎません。ユニットどうしがどれだけ違っていても、どのサンプルでも同じ値を出力するなら、情報は失われています。
-#
-# > **予想してみましょう**: 標準偏差 0.01 のシグモイドのネットワークでは、2 つの標準偏差は何桁違うでしょうか。
 
-# %% tags=["experiment"] alt="層ごとの活性化の標準偏差。左のシグモイド sd=0.01 では、全体の値は水平なのに、ユニットごとの値は 8 桁下がる。右の ReLU では、He はほぼ水平、Xavier は下がり、sd=1 は上がる。"
+# %% experiment="predict-4-2"
+predict("4.2")
+
+# %% tags=["experiment"]
 # 実験: 活性化の標準偏差を 2 通りに測る
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True)
 inputs = np.random.default_rng(760).standard_normal((1000, 2))
@@ -779,16 +923,81 @@ for ax, activation in zip(axes, ["sigmoid", "relu"]):
         print(f"  {label:7}: 全体の標準偏差 {pooled[-1]:.1e}, ユニットごとの標準偏差 {per_unit[-1]:.1e}")
     ax.set(title=f"{activation}（実線: ユニットごと、点線: 全体）", xlabel="活性化層の番号（入力側から）", ylabel="標準偏差（対数）", xticks=numbers)
     ax.legend()
-plt.show()
+show("層ごとの活性化の標準偏差。左のシグモイド sd=0.01 では、全体の値は水平なのに、ユニットごとの値は 8 桁下がる。右の ReLU では、He はほぼ水平、Xavier は下がり、sd=1 は上がる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - シグモイド・標準偏差 0.01 では、全体の標準偏差は $2.6 \times 10^{-3}$ ですが、ユニットごとの標準偏差は $1.3 \times 10^{-11}$ です。8 桁も違います。信号は消えているのに、全体の値からはそれが分かりません。
 # - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「傾き 1/4」が、順伝播に現れたものです）。
 # - ReLU では、He はほぼ一定、Xavier は緩やかに減り、sd=1 は増え続けます（順伝播の爆発）。
 #
+# </details>
+#
 # **初期化の指針**: tanh には Xavier、ReLU には He を使います。シグモイドを深いネットワークで使うなら、ゲインか正規化（演習 8.1）が必要です。
+
+# %% [markdown] prose="slider-question"
+# ### 4.3 重みの大きさを動かしてみる
+#
+# *発展・10 分*
+#
+# Xavier の重みを 0.1 倍から 10 倍まで変えて、10 層のネットワークの坂を測ります。図の下のスライダーを動かすと、その倍率での $|\delta|$ が描かれます（ipywidgets がないところでは、1 倍の図だけが出ます）。
+
+# %% experiment="predict-4-3"
+predict("4.3")
+
+# %% experiment="weight-scale"
+# 実験: 重みの大きさと坂
+scales = np.geomspace(0.1, 10, 17)
+profiles = {}  # 活性化 -> 倍率ごと、層ごとの |δ| (17, 10)
+for activation in ("sigmoid", "tanh", "relu"):
+    build = lambda scale, seed: scale_weights(build_deep_network(10, activation, "xavier", rng=np.random.default_rng(seed)), scale)
+    by_seed = [[output_gradient_norms(build(scale, seed), X, t) for seed in range(9)] for scale in scales]
+    profiles[activation] = np.median(by_seed, axis=1)
+slopes = {activation: np.array([decades_per_layer(norms) for norms in by_scale]) for activation, by_scale in profiles.items()}
+
+
+def loss_after_200(layers):
+    for _ in range(200):
+        loss, _norms = forward_backward(layers, X, t)
+        sgd_update(layers, 0.1)
+    return loss
+
+
+def draw_scale(i):
+    """左: i 番目の倍率での |δ|。右: 倍率と坂。"""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
+    for (activation, norms), marker in zip(profiles.items(), "os^"):
+        left.semilogy(np.arange(1, 11), norms[i], marker=marker, label=f"{activation}: {slopes[activation][i]:+.2f}")
+        right.semilogx(scales, slopes[activation], marker=marker, label=activation)
+    right.axhline(0, color="gray", linestyle="-", linewidth=1)
+    right.axvline(scales[i], color="black", linestyle=":")
+    left.set(title=f"重み {scales[i]:.2f} 倍（凡例の数は坂）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）")
+    right.set(title="重みの倍率と坂（正: 消失、負: 爆発）", xlabel="Xavier の何倍か（対数）", ylabel="坂 [桁/層]")
+    left.legend()
+    right.legend()
+
+
+for activation in slopes:
+    print(f"{activation:8}", ", ".join(f"{scales[i]:.2f} 倍 {slopes[activation][i]:+.2f}" for i in (0, 4, 8, 12, 16)))
+for i in (8, 14, 16):
+    runs = [build_deep_network(10, "sigmoid", "xavier", rng=np.random.default_rng(seed)) for seed in range(5)]
+    losses = [loss_after_200(scale_weights(layers, scales[i])) for layers in runs]
+    print(f"sigmoid {scales[i]:.2f} 倍: 200 ステップで {len(losses)} 個のうち {sum(loss < 0.9 for loss in losses)} 個が学習できた")
+draw_scale(8)
+show("左: 重み 1 倍での 10 層の |δ|。シグモイドは急な坂、tanh はほぼ水平、ReLU は緩やかな坂。右: 重みの倍率に対する坂。3 つとも倍率とともに下がる。ReLU は 1.5 倍あたりで 0 を横切ってどこまでも下がり、tanh は 1 倍あたりで横切って浅い負の値で止まり、シグモイドは 10 倍でようやく 0 に近づく。")
+slider(draw_scale, {f"× {scale:.2f}": i for i, scale in enumerate(scales)}, start="× 1.00")
+
+# %% [markdown] prose="slider-notice"
+# <details>
+# <summary><b>注目</b></summary>
+#
+# - 倍率が小さいうちは、3 つの坂は平行に下がります。重みを 10 倍にすると、1 層あたりちょうど 1 桁増えるからです。違うのは、活性化の分だけです。
+# - 大きな重みでは差が出ます。ReLU は飽和しないので、そのまま下がり、10 倍では -0.82 桁の激しい爆発です。tanh は飽和が勾配を抑え、-0.27 桁で止まります。
+# - シグモイドは 1 倍で 0.64 桁、10 倍で 0.02 桁です。坂だけを見れば、消失は治りました。しかし、10 倍のネットワークで学習できたのは 5 個のうち 3 個で、5.62 倍では 5 個とも学習できました。10 倍ではユニットが飽和しすぎています。平らな坂だけでは、健康とは言えません。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -813,8 +1022,6 @@ plt.show()
 #
 # $f(x, y) = x^2 - y^2$ なら、原点のヘッセ行列の固有値は $2$ と $-2$ なので、原点は鞍点です。
 # もう少し複雑な例として、Himmelblau 関数（Himmelblau, 1972）$f(x, y) = (x^2 + y - 11)^2 + (x + y^2 - 7)^2$ の停留点をすべて求めて分類します。停留点はニュートン法で探します。勾配 $g$ を 1 次式で近似し、それが 0 になる点へ $p \leftarrow p - H^{-1} g$ と移ることをくり返す方法です。
-#
-# > **予想してみましょう**: 極小は 4 つあります。鞍点と極大はいくつあるでしょうか。また、4 つの極小で $f$ の値は違うでしょうか。
 
 # %%
 def himmelblau(x, y):
@@ -849,7 +1056,10 @@ def descend(gradient, start, lr, steps):
         path.append(path[-1] - lr * gradient(*path[-1]))
     return np.array(path)
 
-# %% tags=["experiment"] alt="左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に沿って極大。中央: 同じ関数の等高線と、勾配の逆向きの矢印。右: Himmelblau 関数の等高線、9 個の停留点、5 つの出発点から 4 つの極小への軌跡。"
+# %% experiment="predict-5-1"
+predict("5.1")
+
+# %% tags=["experiment"]
 # 実験: 停留点の分類と勾配降下
 points = himmelblau_critical_points()
 kinds = {0: ("極小", "*", COLORS[0]), 1: ("鞍点", "X", COLORS[1]), 2: ("極大", "^", COLORS[6])}
@@ -894,14 +1104,17 @@ for index, (kind, marker, color) in kinds.items():
     right.plot(*np.transpose(chosen), marker, color=color, markersize=14, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
 right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
 right.legend(loc="upper center", ncols=3)
-plt.show()
+show("左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に沿って極大。中央: 同じ関数の等高線と、勾配の逆向きの矢印。右: Himmelblau 関数の等高線、9 個の停留点、5 つの出発点から 4 つの極小への軌跡。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 左の立体図では、鞍点は実線に沿って極小、破線に沿って極大です。
 # - Himmelblau 関数の停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
 # - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に収束しても優劣はありません。行き先は出発点で変わりますが（(4, 4) と (0, 0) はどちらも (3, 2) へ行きます）、「大域的最小を逃す」例ではありません。それは 5.3 で見ます。
+#
+# </details>
 
 # %% [markdown]
 # ### 5.2 学習率の上限はヘッセ行列が決める
@@ -913,10 +1126,11 @@ plt.show()
 # $$\eta < \frac{2}{\lambda_\text{max}}$$
 #
 # が必要です。
-#
-# > **予想してみましょう**: (-3.779, -3.283) の極小では $\lambda_\text{max} \approx 133.8$ です。(-4, -4) から始めると、学習率 0.014 と 0.016 ではどうなるでしょうか。0.010 と 0.014 では、どちらが速く収束するでしょうか。
 
-# %% tags=["experiment"] alt="左: 学習率 0.010 と 0.014 では f が 0 まで下がり、0.016 では下がりきらない。右: 極小のまわりの最初の 8 ステップ。学習率が大きいほど、極小を飛び越える。"
+# %% experiment="predict-5-2"
+predict("5.2")
+
+# %% tags=["experiment"]
 # 実験: 学習率の上限
 minimum = next(p for p in himmelblau_critical_points() if p[0] < -3.5 and p[1] < -3)
 largest = np.linalg.eigvalsh(himmelblau_hessian(*minimum))[-1]
@@ -935,10 +1149,15 @@ right.plot(*minimum, "*", color="black", markersize=12, linestyle="none", label=
 right.set(title="はじめの 8 ステップ", xlabel="x", ylabel="y", aspect="equal", xlim=(-4.5, -3.0), ylim=(-4.1, -2.6))
 left.legend()
 right.legend(loc="lower right")
-plt.show()
+show("左: 学習率 0.010 と 0.014 では f が 0 まで下がり、0.016 では下がりきらない。右: 極小のまわりの最初の 8 ステップ。学習率が大きいほど、極小を飛び越える。")
 
 # %% [markdown]
-# **注目**: 上限のすぐ下（0.014）では、最も急な方向のずれが 1 ステップごとに -0.87 倍になります。行き過ぎては戻りながら、$f$ は 0 まで下がります。0.010 なら -0.34 倍なので、学習率が小さいほうが速く収束します。上限のすぐ上（0.016）では -1.14 倍です。ずれが大きくなり、極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
+# <details>
+# <summary><b>注目</b></summary>
+#
+# 上限のすぐ下（0.014）では、最も急な方向のずれが 1 ステップごとに -0.87 倍になります。行き過ぎては戻りながら、$f$ は 0 まで下がります。0.010 なら -0.34 倍なので、学習率が小さいほうが速く収束します。上限のすぐ上（0.016）では -1.14 倍です。ずれが大きくなり、極小のまわりを跳ね続けて止まりません。「損失が下がりきらずに振動する」ときは、まず学習率を疑います。
+#
+# </details>
 #
 # ### 5.3 大域的最小を逃すとき、鞍点が多数を占める理由
 #
@@ -947,10 +1166,11 @@ plt.show()
 # 極小ごとに高さが違う関数では、出発点によっては大域的最小を逃します。Styblinski-Tang 関数（Styblinski & Tang, 1990）$f(x, y) = \frac12 \sum_{u \in \{x, y\}} (u^4 - 16u^2 + 5u)$ で見てみましょう。
 #
 # では、変数が何百万個もあるネットワークは、局所解だらけなのでしょうか。停留点でのヘッセ行列を、**ランダムな対称行列**（GOE と呼ばれる分布）だと考えてみます。極小であるためには、**すべて** の固有値が正でなければなりません。
-#
-# > **予想してみましょう**: 1 次元では、すべて正になる確率は 1/2 です。5 次元ではどれくらいでしょうか。
 
-# %% tags=["experiment"] alt="左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f は -78.3、-64.2、-50.1 の 3 種類。右: ランダムな対称行列の固有値がすべて正である割合。次元とともに急に下がり、正負が混ざる割合は 1 に近づく。"
+# %% experiment="predict-5-3"
+predict("5.3")
+
+# %% tags=["experiment"]
 # 実験: 大域的最小を逃す関数、ランダムな対称行列
 def styblinski_tang(x, y):
     return 0.5 * (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y)
@@ -989,13 +1209,16 @@ for (label, values), marker in zip(shares.items(), "os"):
     right.semilogy(dimensions[values > 0], values[values > 0], marker=marker, label=label)
 right.set(title="ランダムな対称行列の固有値の符号（2 万個ずつ）", xlabel="次元", ylabel="割合（対数）", xticks=dimensions)
 right.legend(loc="lower left")
-plt.show()
+show("左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f は -78.3、-64.2、-50.1 の 3 種類。右: ランダムな対称行列の固有値がすべて正である割合。次元とともに急に下がり、正負が混ざる割合は 1 に近づく。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - Styblinski-Tang では、(-4, -4) と (0, 0) は大域的最小 $f \approx -78.33$ に収束しますが、(4, 4) と (0.3, 0.3) は $-50.06$、(-4, 4) は $-64.20$ で止まります。(0, 0) と (0.3, 0.3) のような近い出発点からでも、別の極小に行き着きます。
 # - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万個に 1 個ほどまで減り（6 次元では 2 万個の中に 1 つもありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では局所解より鞍点のほうが多いと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -1043,10 +1266,11 @@ check("gradient_monitor")
 #
 # - **A**: 8 層のシグモイド、Xavier、学習率 0.1 で 100 エポック
 # - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告から分かるのは行番号だけですが、モニターは層とエポックを示します
-#
-# > **予想してみましょう**: モニターは、A と B のどちらに警告を出すでしょうか。
 
-# %% tags=["experiment"] alt="8 層の勾配ノルムの推移。はじめは入力側の層ほど小さく、学習が進むにつれて、出力側の層のノルムが下がって差が縮まる。"
+# %% experiment="predict-6-2"
+predict("6.2")
+
+# %% tags=["experiment"]
 # 実験: 2 つのネットワークを監視する
 def watch(layers, lr, epochs):
     monitor = GradientMonitor()
@@ -1075,14 +1299,17 @@ with waiting_for("gradient_monitor"):
 
     with plt.rc_context({"axes.prop_cycle": cycler(color=plt.cm.viridis(np.linspace(0, 0.9, 8)))}):  # 層の順に並ぶ色
         monitor.plot()
-    plt.show()
+    show("8 層の勾配ノルムの推移。はじめは入力側の層ほど小さく、学習が進むにつれて、出力側の層のノルムが下がって差が縮まる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - B では NaN を検出できました。NaN は `<` で比べても `>` で比べても `False` になるので、`"nonfinite"` は別に調べる必要があります。
 # - A の損失は 1.0 からほとんど動かず、何も学習していません。それなのに、モニターは **「問題なし」** と答えます。どの層のノルムも $10^{-7}$ より大きいので、絶対値の閾値では病気に見えないのです。
 # - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが平均に合うと、誤差が打ち消し合って $dW$ 全体が小さくなるためです）。
+#
+# </details>
 #
 # 閾値だけでは足りません。δ の **坂** を測るツールが必要です（6.3）。
 
@@ -1122,10 +1349,11 @@ check("gradient_profile")
 
 # %% [markdown]
 # 6 つのネットワーク（8 層、重みの乱数シードは 0）で、$|dW|$ の範囲と δ の坂を比べます。坂 × 7（両端の層の間隔）が、ネットワーク全体で失われる（負なら増える）桁数です。ここでは、2 桁を超えたら「病気」とします。
-#
-# > **予想してみましょう**: 絶対値の閾値（$10^{-7}$ と $10^3$）が見落とすネットワークを、坂で見つけられるでしょうか。健康なネットワークに誤った警報は出ないでしょうか。
 
-# %% tags=["experiment"] alt="6 つのネットワークの、層番号に対する |δ|。シグモイドの 2 つと tanh sd=0.01 は入力側へ下がり、tanh Xavier と ReLU He は水平、ReLU sd=2 は入力側へ上がる。"
+# %% experiment="predict-6-3"
+predict("6.3")
+
+# %% tags=["experiment"]
 # 実験: δ の坂で診断する
 def network(activation, init, factor=1.0, epochs=0):
     layers = scale_weights(build_deep_network(8, activation, init, rng=np.random.default_rng(0)), factor)
@@ -1160,14 +1388,17 @@ with waiting_for("gradient_profile"):
     ax.set(title="δ のノルムと坂（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xlim=(0.7, 13))
     ax.set_xticks(range(1, 9))
     ax.legend(loc="center right")
-    plt.show()
+    show("6 つのネットワークの、層番号に対する |δ|。シグモイドの 2 つと tanh sd=0.01 は入力側へ下がり、tanh Xavier と ReLU He は水平、ReLU sd=2 は入力側へ上がる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 ステップ後も 0.63 です。6.2 の閾値と比が見落とした病気を、坂はどちらでも見つけます。tanh sd=0.01 では、$|dW|$ から分かるのは、平らで $10^{-7}$ より小さいことだけですが、坂からは、層ごとに消えていくことが分かります。
 # - tanh Xavier と ReLU He の坂は 0 に近く、誤った警報は出ません。
 # - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には現れません。1 つの数値だけで診断せず、損失・$|dW|$・δ・活性化を合わせて見ます。
+#
+# </details>
 
 # %% [markdown]
 # ### 6.4 1 ステップの長さを測る: 更新量と重みの比
@@ -1181,10 +1412,11 @@ with waiting_for("gradient_profile"):
 # です（$\eta$ は学習率）。$10^{-3}$ ほどが目安だとよく言われます（Karpathy et al.）。これは経験則で、1 つの層だけを見ても判断できません。それでも、極端な値の意味ははっきりしています。$10^{-6}$ なら、その層が重みの長さだけ動くのに 100 万ステップかかります。1 を超えれば、1 ステップで重みがまったく別のものに入れ替わります。
 #
 # 10 層のネットワーク 4 種類で、学習前の比を測ります（学習率 0.1、20 通りの重み）。右の図では、ReLU + He（ふつうの入力と、2.3 の 5 倍の入力）について、最初の 1 ステップでの比の最大値と、クリッピングなしの 60 ステップ後の損失を比べます。
-#
-# > **予想してみましょう**: 最初の 1 ステップの比が 1 を超えた（どれかの層の重みが入れ替わった）ネットワークのうち、学習できるものはどれくらいあるでしょうか。
 
-# %% tags=["experiment"] alt="左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 乗まで下がり、ほかは層による差がずっと小さい。右: 最初の 1 ステップの最大の比と 60 ステップ後の損失。比が 1 を超えると、ほとんどの損失は 1 前後か、それより大きい。"
+# %% experiment="predict-6-4"
+predict("6.4")
+
+# %% tags=["experiment"]
 # 実験: 更新量と重みの比
 def update_ratios(layers, inputs, lr=0.1):
     """各 Linear 層の |lr * dW| / |W|（入力側から）。"""
@@ -1221,14 +1453,17 @@ right.axvline(1, color="gray", linestyle=":")
 right.set(title="最初の 1 ステップと、学習の結果（発散は 5 とする）", xlabel="最大の比（対数）", ylabel="60 ステップ後の損失（対数）", ylim=(0.08, 8))
 for ax in (left, right):
     ax.legend()
-plt.show()
+show("左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 乗まで下がり、ほかは層による差がずっと小さい。右: 最初の 1 ステップの最大の比と 60 ステップ後の損失。比が 1 を超えると、ほとんどの損失は 1 前後か、それより大きい。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目が重みの長さだけ動くには、600 万ステップほどかかる計算です。これは消失の、もう 1 つの姿です。
 # - 入力が 5 倍の ReLU では、出力層の比の中央値が 1.5 です。ふつうの入力と合わせた 40 個のうち、最大の比が 1 を超えた 14 個で学習できたのは 2 個だけでした。1 以下の 26 個では 23 個が学習できました。坂に現れなかった病気が、たった 1 ステップの測定で分かります。
 # - それでも完全ではありません。1 を超えても学習できたものが 2 個、1 以下でも学習できなかったものが 3 個あります。比は、損失や坂と合わせて判断します。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -1248,8 +1483,6 @@ plt.show()
 # 出発点は $(1, y_0)$ です。$y_0$ が 0 に近いほど、鞍点へまっすぐ向かいます。学習率は **3 つとも 0.1** にそろえ、$|y| > 0.5$ になるまでのステップ数を「脱出までのステップ数」とします。
 #
 # SGD では、原点の近くで $y$ が 1 ステップごとに $1 + \eta$ 倍になるので、ステップ数はおよそ $\ln(0.5 / y_0) / \ln(1 + \eta)$ です。
-#
-# > **予想してみましょう**: 「SGD は鞍点に捕まって動けない」というのは本当でしょうか。$y_0$ を $10^{-4}$ から $10^{-8}$ にすると、ステップ数は 1 万倍になるでしょうか。$y_0 = 0$ なら、Adam は脱出できるでしょうか。
 
 # %%
 def sgd_step(position, gradient, state, lr=0.1):
@@ -1269,7 +1502,10 @@ def adam_step(position, gradient, state, lr=0.1, beta1=0.9, beta2=0.999, eps=1e-
     v_hat = state["v"] / (1 - beta2 ** state["t"])
     return position - lr * m_hat / (np.sqrt(v_hat) + eps)
 
-# %% tags=["experiment"] alt="左: 鞍点の近くを通る、SGD、Momentum、Adam の軌跡。右: 出発点の y が小さくなるほど、SGD と Momentum のステップ数は直線的に増え、Adam はほとんど変わらない。"
+# %% experiment="predict-7-1"
+predict("7.1")
+
+# %% tags=["experiment"]
 # 実験: 鞍点からの脱出
 def saddle_path(step, y0, max_steps=1000):
     """(1, y0) から、|y| > 0.5 になるまで（または max_steps まで）の軌跡。"""
@@ -1297,15 +1533,18 @@ right.set(title="脱出までのステップ数（学習率はすべて 0.1）",
 left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
 left.legend(loc="upper left")
 right.legend()
-plt.show()
+show("左: 鞍点の近くを通る、SGD、Momentum、Adam の軌跡。右: 出発点の y が小さくなるほど、SGD と Momentum のステップ数は直線的に増え、Adam はほとんど変わらない。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - SGD は捕まりません。ステップ数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 ステップ（$\ln 10^4 / \ln 1.1$）増えるだけです。
 # - Momentum は慣性のおかげで速くなりますが、増え方はやはり対数的です。$y_0$ を 1 万分の 1 にして増えるのは約 34 ステップで、SGD の約 1/3 です。
 # - Adam では 5～8 ステップで、ほとんど変わりません。勾配をその大きさで割るので、勾配が小さくても、1 ステップの長さは学習率ほどになります。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
 # - $y_0 = 0$ では **どの手法も脱出できません**。勾配の $y$ 成分がちょうど 0 だからです。実際の学習では、初期値やミニバッチのばらつきのおかげで、このような偶然は続きません。
+#
+# </details>
 
 # %% [markdown]
 # ### 7.2 深さが鞍点を平らにする
@@ -1323,10 +1562,11 @@ plt.show()
 # $$\frac{1}{\eta\,(d-2)\,w_0^{\,d-2}}$$
 #
 # です（1 ステップごとの増え方を積分した値）。
-#
-# > **予想してみましょう**: 初期値 0.1、学習率 0.1 の SGD で $f < 0.01$ になるまでのステップ数は、深さ 2 と 5 で何倍違うでしょうか。
 
-# %% tags=["experiment"] alt="左: 深さ 1 から 5 の f の推移。深いほど長く平らで、そのあと急に下がる。右: 深さに対するステップ数（対数）。目安の × 印とほぼ重なる。"
+# %% experiment="predict-7-2"
+predict("7.2")
+
+# %% tags=["experiment"]
 # 実験: 深い線形ネットワークの学習にかかるステップ数
 def losses_until_learned(depth, init, lr=0.1, max_steps=100_000):
     """f の記録。0.01 を下回るまで（または max_steps まで）。"""
@@ -1354,14 +1594,17 @@ left.set(title="初期値 0.1: 止まって見え、突然下がる", xlabel="�
 right.set(title="f < 0.01 になるまでのステップ数", xlabel="深さ d", ylabel="ステップ数（対数）", xticks=range(1, 6))
 left.legend()
 right.legend()
-plt.show()
+show("左: 深さ 1 から 5 の f の推移。深いほど長く平らで、そのあと急に下がる。右: 深さに対するステップ数（対数）。目安の × 印とほぼ重なる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 深さを 2 から 5 にすると、33 ステップが 3341 ステップ、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 ステップです。どちらも、目安の 3333 ステップ、50000 ステップとほとんど同じです。
 # - 左の図で、深いネットワークの $f$ は長いあいだほとんど動かず、そのあと急に下がります。止まっているように見えても、学習が終わったとは限りません。
 # - 原点の近くの勾配 $w^{d-1}$ は、ほかの層の重みの積です。つまり **勾配消失そのもの** です。消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のすぐそばから学習を始めているのです（Saxe et al., 2014）。
+#
+# </details>
 #
 # ### 7.3 Adam でも動かせない小さな勾配
 #
@@ -1372,10 +1615,11 @@ plt.show()
 # $$\Delta\theta = -\eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
 # の分母に注目してください。最初の 1 ステップでは $\hat m = g$、$\sqrt{\hat v} = |g|$ なので、1 ステップの長さは学習率の $|g| / (|g| + \epsilon)$ 倍です。勾配が $\epsilon$ よりずっと小さければ、この値は 1 よりずっと小さくなります。
-#
-# > **予想してみましょう**: 20 層のシグモイド（Xavier）の 1 層目の $|dW|$ は、$\epsilon = 10^{-8}$ より大きいでしょうか。1 層目の最初の 1 ステップの長さは、学習率の何倍でしょうか。
 
-# %% tags=["experiment"] alt="左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 なら全層で 1、1e-8 なら入力側へ下がる。右: 損失。1e-8 の 4 個は 1.0 のままで、1e-30 の 4 個のうち 2 個は下がる。"
+# %% experiment="predict-7-3"
+predict("7.3")
+
+# %% tags=["experiment"]
 # 実験: Adam の eps と、消えた勾配
 def sigmoid_network(seed):
     return build_deep_network(20, "sigmoid", "xavier", rng=np.random.default_rng(seed))
@@ -1411,14 +1655,17 @@ left.set(title="最初の 1 ステップの長さ（重みの平均）", xlabel=
 right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
 left.legend()
 right.legend()
-plt.show()
+show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 なら全層で 1、1e-8 なら入力側へ下がる。右: 損失。1e-8 の 4 個は 1.0 のままで、1e-30 の 4 個のうち 2 個は下がる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さいので、最初の 1 ステップの長さは学習率の $10^{-5}$ 倍ほどにしかなりません。4 個とも損失は 1.0 のままです。
 # - $\epsilon$ を極端に小さくすると、どの層でも 1 ステップの長さが学習率と同じになり、4 個のうち 2 個が学習し始めます。原因の 1 つが $\epsilon$ だったと分かります。
 # - ただし、これは実用的な対策ではありません（これほど小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**勾配が消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
+#
+# </details>
 
 # %% [markdown]
 # ---
@@ -1484,7 +1731,7 @@ plt.show()
 # - `dout` の列に定数を足しても `dx` は変わらない
 # - `gamma` を 2 倍すると `dx` も 2 倍になる
 
-# %% experiment="batch-norm-graph" alt="BatchNorm の計算グラフ。x から x̂ へは 3 本の道がある。直通の矢印、平均 μ を通る矢印、分散 σ^2 を通る矢印。μ から σ^2 へも点線の矢印があり、その勾配は 0。x̂ から γ と β で y、y から損失 L へ続く。"
+# %% experiment="batch-norm-graph"
 # 実験: BatchNorm の計算グラフ
 places = {"x": (0, 0), r"\mu": (2.2, 1.2), r"\sigma^2": (2.2, -1.2), r"\hat x": (4.4, 0), r"\gamma": (5.0, -1.2), r"\beta": (6.2, -1.2), "y": (6.2, 0), "L": (7.8, 0)}
 fig, ax = plt.subplots(figsize=(11, 4))
@@ -1501,7 +1748,7 @@ for place, text, color in [((3.1, 0.16), "直通", COLORS[0]), ((0.9, 1.15), "�
     ax.text(*place, text, color=color, ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 ax.set(title="BatchNorm の計算グラフ（順伝播の向き。逆伝播は矢印を逆にたどり、合流点で足す）", xlim=(-0.6, 8.4), ylim=(-1.8, 1.8), aspect="equal")
 ax.axis("off")
-plt.show()
+show("BatchNorm の計算グラフ。x から x̂ へは 3 本の道がある。直通の矢印、平均 μ を通る矢印、分散 σ^2 を通る矢印。μ から σ^2 へも点線の矢印があり、その勾配は 0。x̂ から γ と β で y、y から損失 L へ続く。")
 
 # %% solution="batch_norm"
 
@@ -1522,8 +1769,9 @@ check("batch_norm_inference")
 # $$L = \sum_{ij} \text{dout}_{ij}\, y_{ij}$$
 #
 # とし、自分の `forward` の数値微分と、`backward` が返す `dx` を比べます。`dout` には、すべて 1 の配列と、乱数の配列を使います。
-#
-# > **予想してみましょう**: ただ `np.zeros_like(x)` を返すだけの間違った `backward` は、2 つのチェックに合格するでしょうか。$\hat x$ の各列の合計がいくつになるかを考えてみてください。
+
+# %% experiment="predict-8-1"
+predict("8.1")
 
 # %% tags=["experiment"]
 # 実験: dout = 1 の勾配チェック
@@ -1550,16 +1798,22 @@ with waiting_for("batch_norm"):
               f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
-# **注目**: `dout` がすべて 1 のチェックでは、0 を返すだけの `backward` も合格してしまいます。各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` が 0 だからです。このチェックは **何も確かめていません**。乱数の `dout` なら `dx` の最大は 3.8 なので、0 を返す `backward` の間違いがはっきり分かります。
+# <details>
+# <summary><b>注目</b></summary>
+#
+# `dout` がすべて 1 のチェックでは、0 を返すだけの `backward` も合格してしまいます。各列の $\hat x$ の合計はいつも 0 なので、$L$ は $x$ によらず一定で、正しい `dx` が 0 だからです。このチェックは **何も確かめていません**。乱数の `dout` なら `dx` の最大は 3.8 なので、0 を返す `backward` の間違いがはっきり分かります。
+#
+# </details>
 
 # %% [markdown]
 # #### BatchNorm は坂を平らにするか
 #
 # 同じ重みのネットワークで、BatchNorm の有無だけを変えて、δ の坂を測ります。
-#
-# > **予想してみましょう**: ReLU + He の坂は、もともと 0 に近い値です。BatchNorm を加えると、坂は正と負のどちらに傾くでしょうか。
 
-# %% tags=["experiment"] alt="20 層の |δ| が 2 枚。左のシグモイドは、BatchNorm なしでは急な坂で、ありではほぼ水平。右の ReLU は、BatchNorm なしではほぼ水平で、ありでは入力側へ少しずつ増える。"
+# %% experiment="predict-8-1-2"
+predict("8.1.2")
+
+# %% tags=["experiment"]
 # 実験: BatchNorm と δ の坂
 with waiting_for("batch_norm"):
     print("δ の 1 層あたりの桁数（20 通りの中央値。正: 消失、負: 爆発）")
@@ -1575,32 +1829,36 @@ with waiting_for("batch_norm"):
             ax.semilogy(np.arange(1, 21), np.median(profiles, axis=0), marker=marker, label=f"{label}: {slopes[1]:+.2f}")
         ax.set(title=f"{activation} {init}、20 層（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
         ax.legend()
-    plt.show()
+    show("20 層の |δ| が 2 枚。左のシグモイドは、BatchNorm なしでは急な坂で、ありではほぼ水平。右の ReLU は、BatchNorm なしではほぼ水平で、ありでは入力側へ少しずつ増える。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。各層で $z$ の分散が 1 に戻されるので、重みの大きさや飽和の影響を受けにくくなるからです。
 # - ReLU の坂は -0.11 桁ほどで、入力側へ 1 層ごとに約 1.3 倍になります。
 # - どちらも符号は負、つまり **緩やかな爆発** です。20 層全体では、シグモイドで 1.5 桁、ReLU で 2.1 桁になります。BatchNorm だけの深いネットワークで、勾配が深さとともに指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。
 # - 原論文は効果の理由を「内部共変量シフトの抑制」としましたが、反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**急な消失がなくなった** ことです。
+#
+# </details>
 
 # %% [markdown]
 # #### 訓練と推論で出力が変わる
 #
-# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は移動統計量を使うので、左右されません。`training` を切り替えるのを忘れると、何が起きるでしょうか。
+# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は移動統計量を使うので、左右されません。
 # BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
-#
-# > **予想してみましょう**: 学習を始めて間もないころ、推論モードの損失は、訓練モードより大きいでしょうか、小さいでしょうか。また、訓練モードのまま 1 行だけを入力すると、出力は入力によって変わるでしょうか。
 
-# %% tags=["experiment"] alt="100 ステップの損失（対数）。はじめは推論モードが訓練モードより大きく、しだいに一致する。どちらもところどころ跳ねる。"
+# %% experiment="predict-8-1-3"
+predict("8.1.3")
+
+# %% tags=["experiment"]
 # 実験: 訓練モードと推論モード
 def set_training(layers, training):
     for layer in layers:
         layer.training = training
 
 
-def predict(layers, h):
+def output_of(layers, h):
     for layer in layers:
         h = layer.forward(h)
     return h
@@ -1611,7 +1869,7 @@ with waiting_for("batch_norm"):
     steps, in_training, in_inference = np.arange(101), [], []
     for step in steps:
         set_training(layers, False)
-        in_inference.append(np.mean((predict(layers, X) - t) ** 2))  # 推論は移動統計量を変えないので、先に測る
+        in_inference.append(np.mean((output_of(layers, X) - t) ** 2))  # 推論は移動統計量を変えないので、先に測る
         set_training(layers, True)
         in_training.append(forward_backward(layers, X, t)[0])
         sgd_update(layers, 0.1)
@@ -1619,9 +1877,9 @@ with waiting_for("batch_norm"):
         print(f"ステップ {step:3}: 訓練モードの損失 {in_training[step]:.2f}, 推論モードの損失 {in_inference[step]:.2f}")
 
     set_training(layers, False)
-    alone = [predict(layers, X[i : i + 1]).item() for i in range(3)]
+    alone = [output_of(layers, X[i : i + 1]).item() for i in range(3)]
     set_training(layers, True)
-    wrong = [predict(layers, X[i : i + 1]).item() for i in range(3)]
+    wrong = [output_of(layers, X[i : i + 1]).item() for i in range(3)]
     print("目標:                  ", ", ".join(f"{value:+.2f}" for value in t[:3, 0]))
     print("1 行ずつ、推論モード:  ", ", ".join(f"{value:+.2f}" for value in alone))
     print("1 行ずつ、訓練モード:  ", ", ".join(f"{value:+.2f}" for value in wrong))
@@ -1631,14 +1889,17 @@ with waiting_for("batch_norm"):
     ax.semilogy(steps, in_inference, label="推論モード")
     ax.set(title="同じ重みの、2 つのモードの損失", xlabel="ステップ", ylabel="損失（対数）")
     ax.legend()
-    plt.show()
+    show("100 ステップの損失（対数）。はじめは推論モードが訓練モードより大きく、しだいに一致する。どちらもところどころ跳ねる。")
 
 # %% [markdown]
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - 学習前は訓練モードの 1.07 に対して推論モードが 1.53、10 ステップ後でも 0.22 に対して 0.46 です。移動統計量が、変わっていくバッチの統計量を遅れて追いかけるからです。100 ステップ後には、どちらも 0.03 になります。推論モードの損失が大きいときは、過学習を疑う前に、移動統計量が追いついているかを確かめます。
 # - 訓練モードのまま 1 行だけを入力すると、その 1 行が平均そのものなので $\hat x = 0$ となり、出力は **何を入力しても -0.13** です。`training = False` を忘れたときの症状です。しかも、移動統計量まで書き換わってしまいます。
 # - 損失がところどころ跳ねるのは、学習率 0.1 が大きめだからです（5.2 で扱う、行き過ぎです）。0.01 で試すと、ほとんど跳ねなくなります。
+#
+# </details>
 
 # %% [markdown]
 # ### 8.2 深さの研究
@@ -1740,10 +2001,11 @@ def build_sigmoid_bn(depth, rng):
 # $$\frac{\partial L}{\partial h} = \delta + \delta\, \frac{\partial F}{\partial h}$$
 #
 # となり、第 1 項の $\delta$ が、そのまま入力側に届きます。20 層のネットワークで、残差接続の有無だけを変えて比べます（$F$ は Linear と活性化、学習率 0.01）。
-#
-# > **予想してみましょう**: 残差接続を入れると、20 層のシグモイドは学習できるようになるでしょうか。もともと学習できることの多い He の ReLU は、さらに良くなるでしょうか。
 
-# %% experiment="residual" alt="左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、ある sigmoid は下がる。残差接続のある ReLU は数ステップで途切れる。"
+# %% experiment="predict-8-3"
+predict("8.3")
+
+# %% experiment="residual"
 # 実験: 残差接続
 class Block(Layer):
     """Linear と活性化を 1 つにまとめた層。F(h) = φ(hW + b)。shortcut なら h + F(h) を返す。"""
@@ -1808,17 +2070,98 @@ for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
 left.set(title="20 層の |δ|（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ", ylabel="損失（対数）", ylim=(3e-2, 3e8))
 left.legend()
-plt.show()
+show("左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、ある sigmoid は下がる。残差接続のある ReLU は数ステップで途切れる。")
 
 # %% [markdown] prose="residual-notice"
-# **注目**
+# <details>
+# <summary><b>注目</b></summary>
 #
 # - シグモイドでは、坂が 0.61 桁から -0.01 桁と平らになり、0 個だった学習できるネットワークが、5 個のうち 3 個になります。BatchNorm なしで、消失がなくなりました。
 # - ReLU は、逆に悪くなります。残差接続がなければ 5 個のうち 3 個が学習できるのに、残差接続を入れると **5 個とも発散** します。$h$ に $F(h)$ を足すたびに値が大きくなり、学習前の損失がすでに $4 \times 10^7$ もあるからです。坂も -0.18 桁で、爆発です。
 # - 残差接続は消失には効きますが、爆発には効きません。実際の ResNet では、$F$ の中に BatchNorm を入れて、値が大きくなりすぎるのを防ぎます。
+#
+# </details>
+
+# %% [markdown] prose="layer-norm-question"
+# ### 8.4 Layer Normalization
+#
+# *発展・10 分*
+#
+# BatchNorm は、列（特徴）ごとに、バッチの例について平均と分散をとります。**Layer Normalization**（Ba et al., 2016）は、行（例）ごとに、その層のユニットについてとります。ほかの例を使わないので、訓練と推論が同じ計算になり、1 行だけの入力でも困りません。Transformer や RNN で使われるのは、こちらです。
+#
+# では、シグモイドの勾配消失にも、BatchNorm と同じように効くでしょうか。20 層のネットワークで坂を比べ、シグモイドを学習率 0.1 で 60 ステップ学習させます。
+
+# %% experiment="predict-8-4"
+predict("8.4")
+
+# %% experiment="layer-norm"
+# 実験: LayerNorm と BatchNorm
+class LayerNorm(Layer):
+    """行ごとに平均 0・分散 1 にそろえてから、gamma と beta でスケールし、ずらす。"""
+
+    def __init__(self, n_features, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.params = {"gamma": np.ones(n_features), "beta": np.zeros(n_features)}
+        self.grads = {"gamma": None, "beta": None}
+
+    def forward(self, x):
+        inverse = 1 / np.sqrt(x.var(axis=1, keepdims=True) + self.eps)
+        x_hat = (x - x.mean(axis=1, keepdims=True)) * inverse
+        self.cache = {"x_hat": x_hat, "inverse": inverse}
+        return self.params["gamma"] * x_hat + self.params["beta"]
+
+    def backward(self, dout):
+        x_hat, inverse = self.cache["x_hat"], self.cache["inverse"]
+        self.grads = {"gamma": (dout * x_hat).sum(axis=0), "beta": dout.sum(axis=0)}
+        d = dout * self.params["gamma"]
+        return inverse * (d - d.mean(axis=1, keepdims=True) - x_hat * (d * x_hat).mean(axis=1, keepdims=True))
+
+
+def last_per_unit(layers):
+    """最後の活性化の、ユニットごとの標準偏差の平均（4.2）。"""
+    h = X
+    for layer in layers[:-1]:
+        h = layer.forward(h)
+    return h.std(axis=0).mean()
+
+
+def trained_loss(layers, steps=60):
+    for _ in range(steps):
+        loss, _norms = forward_backward(layers, X, t)
+        sgd_update(layers, 0.1)
+    return loss
+
+
+with waiting_for("batch_norm"):
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
+    for ax, (activation, init) in zip(axes, [("sigmoid", "xavier"), ("relu", "he")]):
+        for norm, label, marker in [(None, "正規化なし", "o"), (BatchNorm, "BatchNorm", "s"), (LayerNorm, "LayerNorm", "^")]:
+            build = lambda seed: build_deep_network(20, activation, init, norm, rng=np.random.default_rng(seed))
+            by_seed = [output_gradient_norms(build(seed), X, t) for seed in range(10)]
+            slope = np.median([decades_per_layer(norms) for norms in by_seed])
+            print(f"{activation:8}{label:10}: 坂 {slope:+.2f} 桁/層")
+            if activation == "sigmoid":
+                spread = np.median([last_per_unit(build(seed)) for seed in range(10)])
+                losses = [trained_loss(build(seed)) for seed in range(3)]
+                print(f"  ユニットごとの標準偏差 {spread:.1e}、60 ステップ後の損失 {', '.join(f'{loss:.2f}' for loss in losses)}")
+            ax.semilogy(np.arange(1, 21), np.median(by_seed, axis=0), marker=marker, label=f"{label}: {slope:+.2f}")
+        ax.set(title=f"{activation} {init}、20 層（凡例の数は坂）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
+        ax.legend()
+    show("20 層の |δ| が 2 枚。左のシグモイドは、正規化なしで急な坂、LayerNorm で少し緩い坂、BatchNorm でほぼ水平。右の ReLU は、正規化なしと LayerNorm でほぼ水平、BatchNorm で入力側へ少し上がる。")
+
+# %% [markdown] prose="layer-norm-notice"
+# <details>
+# <summary><b>注目</b></summary>
+#
+# - シグモイドでは、LayerNorm の坂は 0.44 桁で、正規化なしの 0.64 桁より少し緩いだけです。BatchNorm は -0.08 桁でした。60 ステップ後の損失も、LayerNorm では 3 個とも 1.00 のままです。BatchNorm なら 0.3 以下に下がります。
+# - 理由は 4.2 の「ユニットごとの標準偏差」にあります。BatchNorm は、列ごとに **サンプルによる違い** を広げ直すので、最後の活性化でも 0.22 あります。LayerNorm が行ごとに広げ直すのは **ユニットどうしの違い** です。サンプルによる違いは $1.3 \times 10^{-9}$ まで消えていて、順伝播の信号が届いていません。
+# - ReLU の坂は 0.03 桁で、正規化なしの 0.04 桁とほとんど変わりません。BatchNorm のような緩やかな爆発（-0.11 桁）は起きません。正規化は「入れれば治る薬」ではなく、何をそろえるかで効き目が変わります。
+#
+# </details>
 
 # %% [markdown] prose="pytorch"
-# ### 8.4 同じことを PyTorch で
+# ### 8.5 同じことを PyTorch で
 #
 # *発展・5 分*
 #
@@ -1918,7 +2261,8 @@ plt.show()
 # 9. Ioffe, S., & Szegedy, C. (2015). Batch normalization: Accelerating deep network training by reducing internal covariate shift. *ICML 2015*, PMLR 37, 448-456. arXiv:1502.03167
 # 10. Kingma, D. P., & Ba, J. (2015). Adam: A method for stochastic optimization. *ICLR 2015*. arXiv:1412.6980
 # 11. He, K., Zhang, X., Ren, S., & Sun, J. (2016). Deep residual learning for image recognition. *CVPR 2016*, 770-778. arXiv:1512.03385
-# 12. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*, 2483-2493. arXiv:1805.11604
-# 13. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129
-# 14. Lu, L., Shin, Y., Su, Y., & Karniadakis, G. E. (2020). Dying ReLU and initialization: Theory and numerical examples. *Communications in Computational Physics*, 28(5), 1671-1706. doi:10.4208/cicp.OA-2020-0165
-# 15. Karpathy, A., et al. CS231n: Deep Learning for Computer Vision, course notes, "Neural Networks Part 3: Learning and Evaluation". https://cs231n.github.io/neural-networks-3/
+# 12. Ba, J. L., Kiros, J. R., & Hinton, G. E. (2016). Layer normalization. arXiv:1607.06450
+# 13. Santurkar, S., Tsipras, D., Ilyas, A., & Madry, A. (2018). How does batch normalization help optimization? *NeurIPS 2018*, 2483-2493. arXiv:1805.11604
+# 14. Yang, G., Pennington, J., Rao, V., Sohl-Dickstein, J., & Schoenholz, S. S. (2019). A mean field theory of batch normalization. *ICLR 2019*. arXiv:1902.08129
+# 15. Lu, L., Shin, Y., Su, Y., & Karniadakis, G. E. (2020). Dying ReLU and initialization: Theory and numerical examples. *Communications in Computational Physics*, 28(5), 1671-1706. doi:10.4208/cicp.OA-2020-0165
+# 16. Karpathy, A., et al. CS231n: Deep Learning for Computer Vision, course notes, "Neural Networks Part 3: Learning and Evaluation". https://cs231n.github.io/neural-networks-3/

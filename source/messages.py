@@ -14,12 +14,13 @@ from pathlib import Path
 COURSE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(COURSE))
 
+from autograder.checks.exercise import Exercise  # noqa: E402
 from autograder.exercises import exercise  # noqa: E402
+from autograder.grading.reference import Reference  # noqa: E402
 from autograder.locale import LANGUAGES, speaking  # noqa: E402
 from autograder.report.text import exercise_text  # noqa: E402
 from autograder.student.notebook import judge_here  # noqa: E402
 from reference.bank import mistakes  # noqa: E402
-from reference.gradient_pathology.batch_norm.solution import BatchNorm  # noqa: E402
 
 INTRODUCTION = {
     "en": "# What `check` says\n\nTen kinds of answers, as a student sees them in a console; in Jupyter as cards.",
@@ -69,15 +70,16 @@ def page(language: str) -> str:
     with speaking(language):
         for number, (exercise_id, example, title) in enumerate(EXAMPLES, start=1):
             wanted = exercise(exercise_id)
-            text = exercise_text(judge_here(wanted, _namespace(wanted.defines, example, bank)))
+            text = exercise_text(judge_here(wanted, _namespace(wanted, example, bank)))
             parts.append(f'## {number}. {title[language]}\n\n```\n>>> check("{exercise_id}")\n{text}\n```')
     return "\n\n".join(parts) + "\n"
 
 
-def _namespace(name: str, example: str, bank: dict) -> dict:
+def _namespace(wanted: Exercise, example: str, bank: dict) -> dict:
     """The names that a notebook with that example defines."""
+    name = wanted.defines
     if example == "reference":
-        return {name: BatchNorm}
+        return {name: getattr(Reference(COURSE).implementation(wanted), name)}
     if example == "stub":
         return {name: _stub}
     if example == "raises":

@@ -21,12 +21,21 @@ from typing import Any
 from autograder import exercises
 
 COURSE = Path(__file__).resolve().parents[1]
-NOTEBOOK = "gradient_pathology.ipynb"
 
 
 def assignments() -> list[str]:
     """The assignments that have a notebook in source/."""
-    return sorted(path.parent.name for path in (COURSE / "source").glob(f"*/{NOTEBOOK}"))
+    return sorted({path.parent.name for path in (COURSE / "source").glob("*/*.ipynb")})
+
+
+def notebook_of(assignment: str) -> str:
+    """The name of the file that students of `assignment` get.
+
+    Raises:
+        ValueError: source/ has none, or several.
+    """
+    (path,) = (COURSE / "source" / assignment).glob("*.ipynb")
+    return path.name
 
 
 def nbgrader_command(*arguments: str) -> list[str]:
@@ -66,10 +75,10 @@ def generate(names: Sequence[str], target: Path) -> list[Path]:
                 encoding="utf-8",
                 check=False,
             )
-            notebook = folder / "release" / assignment / NOTEBOOK
+            notebook = folder / "release" / assignment / notebook_of(assignment)
             if done.returncode or not notebook.is_file():
                 raise RuntimeError(f"nbgrader generate_assignment {assignment} failed:\n{done.stdout}{done.stderr}")
-            made.append(target / assignment / NOTEBOOK)
+            made.append(target / assignment / notebook.name)
             made[-1].parent.mkdir(parents=True, exist_ok=True)
             # "\n" on every platform: a release made twice has the same bytes.
             made[-1].write_text(notebook.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
@@ -85,8 +94,13 @@ def marked_cells(notebook: Path) -> str:
 
 def place_of_marked_cells(assignment: str) -> Path:
     """Where the package stores them, beside the exercises of the edition `assignment`."""
-    package = next(name for name in exercises.assignments() if assignment.startswith(name)).replace("-", "_")
+    package = kit_assignment(assignment).replace("-", "_")
     return COURSE / "autograder" / "exercises" / package / "released" / f"{assignment}.json"
+
+
+def kit_assignment(edition: str) -> str:
+    """The assignment of which `edition` is a language edition."""
+    return max((name for name in exercises.assignments() if f"{edition}-".startswith(f"{name}-")), key=len)
 
 
 def _is_marked(cell: dict[str, Any]) -> bool:

@@ -1,11 +1,10 @@
-"""The texts of the English edition: prose by cell, and the words of code (with its figures) in a catalogue.
+"""The texts of the English editions: prose by cell, and the words of code in a catalogue.
 
-    python source/translation.py      rewrites source/gradient_pathology.en.po and lists missing translations
+    python source/translation.py      rewrites source/<lesson>.en.po and lists missing translations
 
-The Japanese lesson is the source of all code. gradient_pathology.en.md has the English text of every prose cell, below
-a line `<!-- id of the cell -->`. A message in the catalogue is a comment, the inside of a string literal, or what a
-cell's header says of its figure; the braces of f-strings are kept, so that word order is free. Code without Japanese
-stays unchanged.
+The Japanese lesson is the source of all code. Beside `<lesson>.py`, `<lesson>.en.md` has the English text of every
+prose cell, below a line `<!-- id of the cell -->`. A message in the catalogue is a comment or the inside of a string
+literal; the braces of f-strings are kept, so that word order is free. Code without Japanese stays unchanged.
 
 An exercise may keep its texts together: a TOML file in its folder in reference/ holds the English of prose cells in the
 table `prose`, and in `words` that of comments and strings, and the Japanese of the kit's messages.
@@ -28,10 +27,7 @@ from babel.messages.pofile import read_po, write_po
 if TYPE_CHECKING:
     from source.build import Cell
 
-SOURCE = Path(__file__).resolve().parent
-PROSE = SOURCE / "gradient_pathology.en.md"
-CATALOGUE = SOURCE / "gradient_pathology.en.po"
-REFERENCE = SOURCE.parent / "reference"
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 
 JAPANESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 """A character of Japanese text: kana, kanji, wide punctuation and brackets."""
@@ -59,13 +55,13 @@ class Span:
     text: str
 
 
-def translated(cells: list[Cell]) -> list[Cell]:
-    """The English edition of the lesson's Japanese `cells`.
+def translated(cells: list[Cell], lesson: Path) -> list[Cell]:
+    """The English edition of the Japanese `cells` of `lesson`.
 
     Raises:
         Untranslated: a text is missing, or one has no cell.
     """
-    prose, messages = read_prose(), read_catalogue()
+    prose, messages = read_prose(lesson), read_catalogue(lesson)
     needed = {cell.id for cell in cells if not cell.is_code}
     wanted = set(japanese_messages(cells))
     problems = {
@@ -75,20 +71,13 @@ def translated(cells: list[Cell]) -> list[Cell]:
     if any(problems.values()):
         raise Untranslated("; ".join(f"{problem}: {texts}" for problem, texts in problems.items() if texts))
     return [
-        replace(
-            cell,
-            source=english_code(cell.source, messages) if cell.is_code else prose[cell.id],
-            alt=messages.get(cell.alt, ""),
-        )
-        for cell in cells
+        replace(cell, source=english_code(cell.source, messages) if cell.is_code else prose[cell.id]) for cell in cells
     ]
 
 
 def japanese_messages(cells: Iterable[Cell]) -> Iterator[str]:
-    """The comments, strings and descriptions of figures that need a translation, in the lesson's order."""
+    """The comments and strings that need a translation, in the lesson's order."""
     for cell in cells:
-        if cell.alt:
-            yield cell.alt
         if cell.is_code:
             yield from (span.text for span in spans(cell.source) if JAPANESE.search(span.text))
 
@@ -135,36 +124,41 @@ def _words(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
             yield token.start, token.end
 
 
-def read_prose() -> dict[str, str]:
+def catalogue_of(lesson: Path) -> Path:
+    """The file with the English words of the lesson's code."""
+    return lesson.with_suffix(".en.po")
+
+
+def read_prose(lesson: Path) -> dict[str, str]:
     """Cell id -> English text."""
-    _before, *parts = _MARK.split(PROSE.read_text(encoding="utf-8"))
-    beside = {id: text.strip() for id, text in texts_beside_solutions("prose").items()}
+    _before, *parts = _MARK.split(lesson.with_suffix(".en.md").read_text(encoding="utf-8"))
+    beside = {id: text.strip() for id, text in texts_beside_solutions("prose", lesson.stem).items()}
     return {id: text.strip() for id, text in zip(parts[::2], parts[1::2], strict=True)} | beside
 
 
-def texts_beside_solutions(table: str) -> dict[str, str]:
-    """What the tables of this name hold in the TOML files of the reference: "prose" or "words"."""
+def texts_beside_solutions(table: str, package: str = "*") -> dict[str, str]:
+    """What the tables of this name hold in the reference's TOML files, of one assignment or all: "prose" or "words"."""
     found: dict[str, str] = {}
-    for path in sorted(REFERENCE.glob("*/*/*.toml")):
+    for path in sorted(REFERENCE.glob(f"{package}/*/*.toml")):
         found |= tomllib.loads(path.read_text(encoding="utf-8")).get(table, {})
     return found
 
 
-def read_catalogue(path: Path = CATALOGUE) -> dict[str, str]:
+def read_catalogue(lesson: Path) -> dict[str, str]:
     """Japanese comment or string -> English one; empty without a file."""
-    if not path.is_file():
+    if not catalogue_of(lesson).is_file():
         return {}
-    with path.open("rb") as file:
+    with catalogue_of(lesson).open("rb") as file:
         return {message.id: message.string for message in read_po(file) if message.id}
 
 
-def update(cells: list[Cell], path: Path = CATALOGUE) -> list[str]:
-    """Write the catalogue for `cells`, with the existing translations.
+def update(cells: list[Cell], lesson: Path) -> list[str]:
+    """Write the catalogue for the `cells` of `lesson`, with the existing translations.
 
     Returns:
         The messages that still have no translation.
     """
-    known = read_catalogue(path) | texts_beside_solutions("words")
+    known = read_catalogue(lesson) | texts_beside_solutions("words")
     comment = "# The English comments and strings of the lesson's code. Translate here, then run source/build.py."
     catalogue = _Catalogue(header_comment=comment, fuzzy=False)
     for text in japanese_messages(cells):
@@ -174,16 +168,16 @@ def update(cells: list[Cell], path: Path = CATALOGUE) -> list[str]:
         message.flags.clear()  # which formats Babel marks depends on its version
     written = io.BytesIO()
     write_po(written, catalogue, width=0)
-    path.write_bytes(written.getvalue())
+    catalogue_of(lesson).write_bytes(written.getvalue())
     return [message.id for message in messages if not message.string]
 
 
 def main() -> None:
-    from source.build import JAPANESE as LESSON
-    from source.build import read_cells
+    from source.build import lessons, read_cells
 
-    for message in update(read_cells(LESSON.text)):
-        print(f"no translation: {message!r}")
+    for lesson in lessons().values():
+        for message in update(read_cells(lesson), lesson):
+            print(f"no translation: {message!r}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from typing import Self
 
 from playwright.sync_api import Browser, Error, FrameLocator, Locator, Page, expect, sync_playwright
 
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.lab_server import PATIENCE, Server, is_root
+from tests.sample_class import NOTEBOOK
 
 MILLISECONDS = 1000 * PATIENCE
 WINDOW = {"width": 1250, "height": 900}

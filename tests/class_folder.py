@@ -19,10 +19,9 @@ import pytest
 
 from autograder import cli
 from autograder.locale import choose_language, speaking, use_language
-from source.release import COURSE, NOTEBOOK, nbgrader_environment
-from tests.sample_class import CODE, Student, write_class
+from source.release import COURSE, nbgrader_environment
+from tests.sample_class import ASSIGNMENT, CODE, NOTEBOOK, Student, write_class
 
-ASSIGNMENT = "gradient-pathology"
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
 

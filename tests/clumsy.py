@@ -13,7 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.sample_class import NOISY, RIGHT, STAGED, TERSE, Notebook, Student, cell_of, written
+from tests.sample_class import (
+    NOISY,
+    RIGHT,
+    STAGED,
+    TERSE,
+    Mishap,
+    Notebook,
+    Student,
+    also,
+    cell_of,
+    code,
+    cut_off,
+    of_another_assignment,
+    written,
+)
 
 FILE = "gradient_pathology.ipynb"
 Content = Notebook | str | bytes
@@ -69,30 +83,7 @@ class Clumsy:
 # --- what happens to notebooks ----------------------------------------------------------------------------------------
 
 
-def code(source: str, **fields: Any) -> dict[str, Any]:
-    """A code cell of the student's own, without an id."""
-    return {
-        "cell_type": "code",
-        "metadata": {},
-        "source": source.splitlines(keepends=True),
-        "outputs": [],
-        "execution_count": 1,
-        **fields,
-    }
-
-
-def also(*sources: str, after: str = "check_clip_gradients") -> Callable[[Notebook], Notebook]:
-    """The student's own cells stand below the cell `after`."""
-
-    def happen(notebook: Notebook) -> Notebook:
-        place = notebook["cells"].index(cell_of(notebook, after)) + 1
-        notebook["cells"][place:place] = [code(source, id=f"own-{i}") for i, source in enumerate(sources)]
-        return notebook
-
-    return happen
-
-
-def without(*grade_ids: str) -> Callable[[Notebook], Notebook]:
+def without(*grade_ids: str) -> Mishap:
     """Cells were deleted."""
 
     def happen(notebook: Notebook) -> Notebook:
@@ -103,7 +94,7 @@ def without(*grade_ids: str) -> Callable[[Notebook], Notebook]:
     return happen
 
 
-def pieces(grade_id: str, *sources: str) -> Callable[[Notebook], Notebook]:
+def pieces(grade_id: str, *sources: str) -> Mishap:
     """One cell became several with the same mark, as Jupyter's split and copy do."""
 
     def happen(notebook: Notebook) -> Notebook:
@@ -118,7 +109,7 @@ def pieces(grade_id: str, *sources: str) -> Callable[[Notebook], Notebook]:
     return happen
 
 
-def altered(grade_id: str, **fields: Any) -> Callable[[Notebook], Notebook]:
+def altered(grade_id: str, **fields: Any) -> Mishap:
     """Fields of a cell changed."""
 
     def happen(notebook: Notebook) -> Notebook:
@@ -128,7 +119,7 @@ def altered(grade_id: str, **fields: Any) -> Callable[[Notebook], Notebook]:
     return happen
 
 
-def every_cell(change: Callable[[dict[str, Any]], None], **fields: Any) -> Callable[[Notebook], Notebook]:
+def every_cell(change: Callable[[dict[str, Any]], None], **fields: Any) -> Mishap:
     """Another program changed all cells, and fields of the notebook."""
 
     def happen(notebook: Notebook) -> Notebook:
@@ -282,7 +273,7 @@ def _foreign_mark(notebook: Notebook) -> Notebook:
     return notebook
 
 
-def _kernel(name: str, language: str) -> Callable[[Notebook], Notebook]:
+def _kernel(name: str, language: str) -> Mishap:
     return every_cell(
         lambda cell: None,
         metadata={"kernelspec": {"name": name, "display_name": name, "language": language}},
@@ -302,16 +293,6 @@ def _odd_numbers(notebook: Notebook) -> str:
     """Numbers that JSON does not have, and one that is too long."""
     notebook["metadata"]["odd"] = "ODD"
     return _text(notebook).replace('"ODD"', f"[NaN, -Infinity, 1e999, {'7' * 10_000}]")
-
-
-def _other_assignment(notebook: Notebook) -> Notebook:
-    """Last week's notebook under this week's name."""
-    return {
-        "cells": [code("def train_xor():\n    return 0.0", id="xor")],
-        "metadata": {},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
 
 
 # --- the notebooks ----------------------------------------------------------------------------------------------------
@@ -718,7 +699,7 @@ FORMAT = (
 
 UNREADABLE = (
     Clumsy("empty", "an empty file", lambda n: "", honest=False, unreadable="empty"),
-    Clumsy("cut-off", "half a file", lambda n: _text(n)[: len(_text(n)) // 2], honest=False, unreadable="JSON"),
+    Clumsy("cut-off", "half a file", cut_off, honest=False, unreadable="JSON"),
     Clumsy("pdf", "a PDF", lambda n: b"%PDF-1.7\n\xe2\xe3\xcf\xd3", honest=False, unreadable="JSON"),
     Clumsy("list", "a list", lambda n: "[1, 2]", honest=False, unreadable="notebook"),
     Clumsy("script", "the code without the notebook", lambda n: RIGHT["batch_norm"], honest=False, unreadable="JSON"),
@@ -733,7 +714,7 @@ UNREADABLE = (
     Clumsy(
         "other-assignment",
         "another assignment's notebook",
-        _other_assignment,
+        of_another_assignment,
         honest=False,
         unreadable="gradient-pathology",
     ),

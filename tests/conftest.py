@@ -11,15 +11,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
-from autograder.exercises import assignments
+from autograder.exercises import assignments, every_exercise
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language, use_language
 from autograder.notebooks.submission import source_of
 from autograder.sandbox.isolation import Level
+from reference.bank import FOLDER, folder_of
 
 COURSE = Path(__file__).resolve().parents[1]
-REFERENCE = COURSE / "reference" / "gradient_pathology"
 EXERCISES = assignments()["gradient-pathology"]
+"""What most tests are made with: the lesson on gradients. What holds for all is tested with `every_exercise()`."""
+
 SETUP = """\
 import matplotlib.pyplot as plt
 import numpy as np
@@ -119,7 +121,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def solution_source(name: str) -> str:
     """The reference's text of the solution cell `name`."""
-    return REFERENCE.joinpath(name, "solution.py").read_text(encoding="utf-8").split("\n# %%\n")[1]
+    return (folder_of(name) / "solution.py").read_text(encoding="utf-8").split("\n# %%\n")[1]
 
 
 SOLUTIONS = {exercise.solution: solution_source(exercise.solution) for exercise in EXERCISES}
@@ -167,10 +169,10 @@ def solution_lines() -> set[str]:
 
 
 def _texts_with_solutions() -> Iterator[str]:
-    """The reference's files, and all cells of the instructor's notebooks in both languages."""
-    for path in REFERENCE.glob("*/solution.py"):
+    """The reference's files, and all cells of the instructor's notebooks, of every assignment in both languages."""
+    for path in FOLDER.glob("*/*/solution.py"):
         yield path.read_text(encoding="utf-8")
-    for path in (COURSE / "source").glob("*/gradient_pathology.ipynb"):
+    for path in (COURSE / "source").glob("*/*.ipynb"):
         yield from (source_of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
 
 
@@ -203,7 +205,7 @@ def reference() -> Reference:
 def namespace_of(*names: str, reference: Reference) -> dict:
     """What the notebook would define after the solution cells `names`."""
     found = {}
-    for exercise in EXERCISES:
+    for exercise in every_exercise():
         if exercise.solution in names:
             implementation: Implementation = reference.implementation(exercise)
             found[exercise.defines] = getattr(implementation, exercise.defines)

@@ -32,9 +32,9 @@ from autograder.grading.course import guarded_folders
 from autograder.locale import _, choose_language, current_language, language_in
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
-from source.build import EDITIONS
-from source.release import COURSE, NOTEBOOK, nbgrader_command, nbgrader_environment
-from tests.sample_class import BY_HAND, CLASS, POINTS, Student, write_class
+from source.build import editions, lessons
+from source.release import COURSE, nbgrader_command, nbgrader_environment
+from tests.sample_class import ASSIGNMENT, BY_HAND, CLASS, NOTEBOOK, POINTS, Student, write_class
 
 COURSE_ID = "gradient-pathology"
 MARKER = ".made-by-the-demo"
@@ -79,7 +79,8 @@ class Marks:
 
 def edition(language: str) -> str:
     """The assignment in `language`."""
-    return next(edition.assignment for edition in EDITIONS if edition.language == language)
+    lesson = lessons()[ASSIGNMENT]
+    return next(e.assignment for e in editions().values() if (e.text, e.language) == (lesson, language))
 
 
 class Course:

@@ -18,10 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from autograder.notebooks.submission import language_of
-from source.build import SOURCE, solution_text
+from source.build import SOURCE, editions, solution_text
 from source.translation import JAPANESE, english_code, read_catalogue
 
 Notebook = dict[str, Any]
+Mishap = Callable[[Notebook], Notebook]
+
+ASSIGNMENT = "gradient-pathology"
+"""The assignment of these students, in its Japanese edition."""
+
+NOTEBOOK = "gradient_pathology.ipynb"
+"""Its file, in both editions."""
 
 POINTS = {
     "clip_gradients": 6.0,
@@ -105,7 +112,7 @@ def worded(answer: str, notebook: Notebook) -> str:
 
 @cache
 def _words() -> dict[str, str]:
-    return read_catalogue() | WORDS
+    return read_catalogue(editions()[ASSIGNMENT].text) | WORDS
 
 
 def hurried(student: Student) -> Student:
@@ -133,7 +140,7 @@ def reference(grade_id: str) -> str:
 
 def right_answers(assignment: str) -> dict[str, str]:
     """Solution cell -> the answer in the instructor's notebook of `assignment`, as a student would have written it."""
-    path = SOURCE / assignment / "gradient_pathology.ipynb"
+    path = SOURCE / assignment / NOTEBOOK
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     solved = (cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("solution"))
     return {cell["metadata"]["nbgrader"]["grade_id"]: _answer(cell) for cell in solved}
@@ -489,33 +496,26 @@ WORDS = {
 # --- what else happens to notebooks -----------------------------------------------------------------------------------
 
 
-def _with_scratch_cells(*sources: str) -> Callable[[Notebook], Notebook]:
-    """Adds the student's own cells after the exercise on clipping."""
+def code(source: str, **fields: Any) -> dict[str, Any]:
+    """A code cell of the student's own, without an id."""
+    lines = source.splitlines(keepends=True)
+    return {"cell_type": "code", "metadata": {}, "source": lines, "outputs": [], "execution_count": 1} | fields
 
-    def add(notebook: Notebook) -> Notebook:
-        place = notebook["cells"].index(cell_of(notebook, "check_clip_gradients")) + 1
-        notebook["cells"][place:place] = [
-            {
-                "cell_type": "code",
-                "id": f"scratch-{i}",
-                "metadata": {},
-                "source": source.splitlines(keepends=True),
-                "execution_count": 1,
-                "outputs": [_html_output(source)] if "HTML" in source else [],
-            }
-            for i, source in enumerate(sources)
-        ]
+
+def also(*sources: str, after: str = "check_clip_gradients", outputs: tuple[Any, ...] = ()) -> Mishap:
+    """The student's own cells stand below the cell `after`."""
+
+    def happen(notebook: Notebook) -> Notebook:
+        place = notebook["cells"].index(cell_of(notebook, after)) + 1
+        cells = [code(source, id=f"own-{i}", outputs=[*outputs]) for i, source in enumerate(sources)]
+        notebook["cells"][place:place] = cells
         return notebook
 
-    return add
+    return happen
 
 
 SCRIPT = "<script>alert('from wada')</script>"
 """What must not reach anybody's browser; `from wada` finds it."""
-
-
-def _html_output(source: str) -> dict[str, Any]:
-    return {"output_type": "display_data", "metadata": {}, "data": {"text/html": SCRIPT, "text/plain": source}}
 
 
 def _copied_and_deleted(notebook: Notebook) -> Notebook:
@@ -529,33 +529,16 @@ def _copied_and_deleted(notebook: Notebook) -> Notebook:
     return notebook
 
 
-def _cut_off(notebook: Notebook) -> str:
+def cut_off(notebook: Notebook) -> str:
     """The file as an interrupted upload leaves it."""
     text = json.dumps(notebook, ensure_ascii=False, indent=1)
     return text[: len(text) // 2]
 
 
-def _of_another_assignment(notebook: Notebook) -> Notebook:
+def of_another_assignment(notebook: Notebook) -> Notebook:
     """Last week's notebook under this week's name."""
-    cell = {
-        "cell_type": "code",
-        "id": "xor",
-        "metadata": {
-            "nbgrader": {
-                "grade_id": "train_xor",
-                "grade": False,
-                "solution": True,
-                "locked": False,
-                "task": False,
-                "schema_version": 3,
-                "cell_type": "code",
-                "checksum": "0" * 32,
-            }
-        },
-        "source": ["def train_xor():\n", "    return 0.0"],
-        "outputs": [],
-        "execution_count": None,
-    }
+    mark = cell_of(notebook, "batch_norm")["metadata"]["nbgrader"] | {"grade_id": "train_xor"}
+    cell = code("def train_xor():\n    return 0.0", id="xor", metadata={"nbgrader": mark})
     return notebook | {"cells": [cell], "metadata": {"kernelspec": notebook["metadata"]["kernelspec"]}}
 
 
@@ -572,7 +555,7 @@ CLASS = (
         "right, but prints, warns, and leaves a failing cell and `!ls` behind",
         NOISY,
         score=FULL,
-        mishap=_with_scratch_cells("!ls", "print(cliped)", "%timeit -n 1 -r 1 sum(range(10))"),
+        mishap=also("!ls", "print(cliped)", "%timeit -n 1 -r 1 sum(range(10))"),
     ),
     Student(
         "endo",
@@ -711,7 +694,7 @@ CLASS = (
         score=20.0,
     ),
     Student(
-        "tanaka", "the file was cut off while uploading", RIGHT, frozenset(POINTS), 0.0, _cut_off, unreadable="JSON"
+        "tanaka", "the file was cut off while uploading", RIGHT, frozenset(POINTS), 0.0, cut_off, unreadable="JSON"
     ),
     Student(
         "ueda",
@@ -719,7 +702,7 @@ CLASS = (
         {},
         frozenset(POINTS),
         0.0,
-        _of_another_assignment,
+        of_another_assignment,
         unreadable="gradient-pathology",
     ),
     Student(
@@ -727,6 +710,9 @@ CLASS = (
         "right, and displays HTML with a script",
         RIGHT | {"depth_study_findings": RIGHT["depth_study_findings"] + "\n\n" + SCRIPT},
         score=FULL,
-        mishap=_with_scratch_cells(f'from IPython.display import HTML, display\ndisplay(HTML("""{SCRIPT}"""))'),
+        mishap=also(
+            f'from IPython.display import HTML, display\ndisplay(HTML("""{SCRIPT}"""))',
+            outputs=({"output_type": "display_data", "metadata": {}, "data": {"text/html": SCRIPT}},),
+        ),
     ),
 )

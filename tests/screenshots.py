@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.browser import (
     DARK,
     LIGHT,
@@ -31,6 +31,7 @@ from tests.browser_class import EDITION, EPS_OUTSIDE, RIGHT, graded_course
 from tests.class_folder import environment
 from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, make_class
+from tests.sample_class import NOTEBOOK
 
 WIDTH = 900
 """Pixels across at most: what guides show without scrolling."""

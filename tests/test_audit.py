@@ -9,13 +9,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import COURSE, EXERCISES
+from conftest import COURSE
 
 from autograder import cli
 from autograder.checks import encoding, values
 from autograder.checks.exercise import Exercise, Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, made_of, recorded, trials
 from reference import bank
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
@@ -26,7 +27,7 @@ from reference.mutants.sources import mutants, styles
 from reference.mutants.words import words_of
 from reference.record import digest
 
-CHECKS = [f"{exercise.id}.{check.id}" for exercise in EXERCISES for check in exercise.checks]
+CHECKS = [f"{exercise.id}.{check.id}" for exercise in every_exercise() for check in exercise.checks]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,7 +64,7 @@ def audited(tmp_path_factory):
 def test_the_checks_of_this_course_pass_their_audit(audited):
     assert audited.passed, (audited.survivors, audited.false_rejects, audited.idle_checks)
     assert audited.mistakes == len(bank.mistakes())
-    assert audited.right == len(bank.variants()) + len({exercise.solution for exercise in EXERCISES})
+    assert audited.right == len(bank.variants()) + len({exercise.solution for exercise in every_exercise()})
     assert audited.smallest_wrong["error"] > 10, "a decade above the tolerance at least"
     assert audited.largest_right["error"] < 0.5
     assert set(audited.only_caught_by) == set(CHECKS)
@@ -86,7 +87,7 @@ def test_the_command_prints_a_summary(audited):
 def test_without_its_assertion_a_check_fails_the_audit(name, audited, material, monkeypatch):
     assert not [survivor for survivor in audited.survivors if survivor["check"] == name], "the check does catch them"
     exercise_id, check_id = name.split(".")
-    exercise = next(exercise for exercise in EXERCISES if exercise.id == exercise_id)
+    exercise = next(exercise for exercise in every_exercise() if exercise.id == exercise_id)
     idle = [
         dataclasses.replace(check, test=lambda case, seen, expected: seen.read.add("nothing"))
         if check.id == check_id
@@ -109,7 +110,7 @@ def test_a_check_that_catches_nothing_is_named():
 
 def told(exercise_id, code):
     """The causes that are named for `code`, by check."""
-    exercise = next(exercise for exercise in EXERCISES if exercise.id == exercise_id)
+    exercise = next(exercise for exercise in every_exercise() if exercise.id == exercise_id)
     implementation = Implementation({exercise.defines: code})
     seen = [exercise.observe(implementation, expectation.case) for expectation in recorded(exercise)]
     result = judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
@@ -188,13 +189,13 @@ def test_what_rounding_leaves_of_zero_is_no_departure():
 
 
 def test_a_right_solution_is_told_no_cause():
-    for exercise in EXERCISES:
+    for exercise in every_exercise():
         seen = [expectation.expected for expectation in recorded(exercise)]
         result = judge(exercise, trials(recorded(exercise), seen), lambda: pytest.fail("nothing is read of mistakes"))
         assert result.full
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_a_fingerprint_gives_no_solution_away(exercise):
     """It holds names, forms and a few projections: of no array more than a handful of numbers, and no code."""
     known = known_mistakes(exercise)
@@ -223,10 +224,10 @@ def is_sketch(value):
     return kind in ("raised", "opaque", "word") and len(rest) == 1 and type(rest[0]) is str and "\n" not in rest[0]
 
 
-@pytest.mark.parametrize("solution", sorted({exercise.solution for exercise in EXERCISES}))
+@pytest.mark.parametrize("solution", sorted({exercise.solution for exercise in every_exercise()}))
 def test_recorded_fingerprints_are_up_to_date(material, solution):
     """Nothing that they are made of has changed, and of the bank every mistake is looked at again."""
-    exercises = [exercise for exercise in EXERCISES if exercise.solution == solution]
+    exercises = [exercise for exercise in every_exercise() if exercise.solution == solution]
     assert {made_of(exercise) for exercise in exercises} == {digest(exercises)}
     books = new_books(solution)
     known = observe_bank([mistake for mistake in material.mistakes if mistake.solution == solution], books)

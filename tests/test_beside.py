@@ -17,8 +17,8 @@ from autograder.notebooks.load import plain_content
 from autograder.notebooks.submission import submission_of
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.limits import Limits
-from source.release import NOTEBOOK
 from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
+from tests.sample_class import NOTEBOOK
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from conftest import EXERCISES
 from playwright.sync_api import expect
 
 from autograder.exercises import hand_graded
-from source.release import NOTEBOOK
 from tests.browser import (
     DARK,
     LIGHT,
@@ -30,6 +29,7 @@ from tests.class_folder import environment, grades_in
 from tests.colours import READABLE, contrast
 from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
+from tests.sample_class import NOTEBOOK
 
 pytestmark = pytest.mark.browser
 

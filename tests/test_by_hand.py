@@ -11,8 +11,8 @@ from autograder.grading.by_hand import answers_beside, comment_on, untouched
 from autograder.locale import speaking
 from autograder.notebooks.mend import mend, released_in
 from autograder.notebooks.submission import source_of
-from source.release import COURSE, NOTEBOOK
-from tests.sample_class import cell_of
+from source.release import COURSE
+from tests.sample_class import NOTEBOOK, cell_of
 
 PLOT, FINDINGS = "depth_study_plot", "depth_study_findings"
 WORDS = "The gradients vanish: 9e-13 in layer 1 of 20."

@@ -8,12 +8,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from conftest import COURSE, EXERCISES, namespace_of
+from conftest import EXERCISES, namespace_of
 
 import autograder
 from autograder.checks.numeric import SHADES
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.exercises import Guide, assignments, guide, guides, in_lesson_order
+from autograder.exercises import Guide, assignments, every_exercise, guide, guides, in_lesson_order
 from autograder.locale import LANGUAGES, speaking
 from autograder.nbgrader_plugins.safe_html import clean_html
 from autograder.report.html import exercise_html
@@ -23,6 +23,7 @@ from autograder.report.words import MARKS, Link, Note, outcome_word, read_again,
 from autograder.student.hints import Hints, hints_for
 from autograder.student.notebook import Overview, judge_here
 from reference.bank import mistakes
+from source.build import lessons
 from tests.colours import contrast
 
 ASSIGNMENT = "gradient-pathology"
@@ -246,7 +247,7 @@ def test_every_exercise_has_a_title_in_the_language_spoken():
     titles = {}
     for language in LANGUAGES:
         with speaking(language):
-            titles[language] = [title(ExerciseResult(exercise.id, ())) for exercise in EXERCISES]
+            titles[language] = [title(ExerciseResult(exercise.id, ())) for exercise in every_exercise()]
     assert all(titles["en"]) and all(ja and ja != en for ja, en in zip(titles["ja"], titles["en"], strict=True))
 
 
@@ -465,7 +466,7 @@ def test_a_hint_for_an_unknown_exercise_names_the_nearest():
         hinted({}, "clip_gradient")
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_every_check_has_hints_in_both_languages(exercise):
     hints = guide(exercise.id).hints
     assert list(hints) == [check.id for check in exercise.checks]
@@ -475,17 +476,18 @@ def test_every_check_has_hints_in_both_languages(exercise):
     assert all(re.search("[ぁ-ん]", hint["ja"]) and not re.search("[ぁ-ん]", hint["en"]) for hint in texts)
 
 
-def test_guides_are_of_exercises_and_in_the_order_of_the_lesson():
-    lesson = (COURSE / "source" / "gradient_pathology.py").read_text(encoding="utf-8")
-    cells = re.findall(r'check="(\w+)"', lesson)
-    assert list(guides(ASSIGNMENT)) == cells == [exercise.id for exercise in in_lesson_order(ASSIGNMENT)]
-    assert {exercise.id for exercise in assignments()[ASSIGNMENT]} == set(cells)
+@pytest.mark.parametrize("assignment", lessons())
+def test_guides_are_of_exercises_and_in_the_order_of_the_lesson(assignment):
+    cells = re.findall(r'check="(\w+)"', lessons()[assignment].read_text(encoding="utf-8"))
+    assert list(guides(assignment)) == cells == [exercise.id for exercise in in_lesson_order(assignment)]
+    assert {exercise.id for exercise in assignments()[assignment]} == set(cells)
 
 
-@pytest.mark.parametrize(("language", "name"), [("ja", "gradient_pathology.py"), ("en", "gradient_pathology.en.md")])
-def test_sections_that_hints_point_to_are_in_the_lesson(language, name):
-    lesson = (COURSE / "source" / name).read_text(encoding="utf-8")
-    for about in guides(ASSIGNMENT).values():
+@pytest.mark.parametrize(("language", "suffix"), [("ja", ".py"), ("en", ".en.md")])
+@pytest.mark.parametrize("assignment", lessons())
+def test_sections_that_hints_point_to_are_in_the_lesson(assignment, language, suffix):
+    lesson = lessons()[assignment].with_suffix(suffix).read_text(encoding="utf-8")
+    for about in guides(assignment).values():
         assert f"### {about.section[language]}\n" in lesson
 
 

@@ -18,10 +18,10 @@ from autograder.notebooks.submission import UnreadableNotebook, read_notebook, s
 from autograder.sandbox.client import Figures, run_submission
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.limits import Limits
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course, total
 from tests.clumsy import CLUMSY, READABLE, UNREADABLE
-from tests.sample_class import POINTS
+from tests.sample_class import NOTEBOOK, POINTS
 
 FULL = sum(POINTS.values())
 LIMITS = Limits(cell_seconds=3.0, probe_seconds=5.0, total_seconds=90.0)

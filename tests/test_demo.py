@@ -21,11 +21,11 @@ from autograder import locale as i18n
 from autograder.checks.results import Outcome
 from autograder.notebooks.submission import read_notebook, source_of, submission_of
 from autograder.report.words import MARKS, points
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from source.translation import JAPANESE, spans
 from tests import demo as command
 from tests.demo import Marks, read_marks, surprises
-from tests.sample_class import BY_HAND, CLASS, CODE, FULL, POINTS, Student, cell_of, changed, written
+from tests.sample_class import BY_HAND, CLASS, CODE, FULL, NOTEBOOK, POINTS, Student, cell_of, changed, written
 
 ASSIGNMENT = "gradient-pathology-en"
 """What is graded where English is spoken, as in these tests."""

@@ -16,6 +16,7 @@ from nbgrader.apps.nbgraderapp import NbGraderApp
 from autograder import cli
 from autograder.nbgrader_plugins.run import RunInWorker
 from autograder.nbgrader_plugins.zip_collect import SafeExtractor
+from source.build import lessons
 
 messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
 
@@ -45,7 +46,7 @@ def test_a_guide_says_the_same_in_both_languages(guide):
 
 def test_a_thing_has_one_name_in_japanese():
     catalogue = COURSE / "autograder" / "locale" / "ja" / "LC_MESSAGES" / "autograder.po"
-    for page in (catalogue, *(COURSE / "docs").glob("*.ja.md"), COURSE / "source" / "gradient_pathology.py"):
+    for page in (catalogue, *(COURSE / "docs").glob("*.ja.md"), *lessons().values()):
         text = page.read_text(encoding="utf-8")
         assert re.findall("フォルダ(?!ー)|コースのフォルダー|受け渡しのフォルダー", text) == [], page.name
 

@@ -15,14 +15,8 @@ from autograder.__main__ import main
 from autograder.cli import course_folder
 from autograder.cli import environment as doctor
 from autograder.cli.environment import Finding, State
-from autograder.locale import choose_language
 from autograder.sandbox.fork_server import HostBroken
 from autograder.sandbox.isolation import Level
-
-
-@pytest.fixture(autouse=True)
-def in_english():
-    choose_language("en")
 
 
 def test_this_installation_is_in_order_and_written_to_a_file(tmp_path, capsys):

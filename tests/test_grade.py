@@ -21,7 +21,7 @@ from autograder.report.class_record import Standing
 from autograder.report.executed import unread_comment
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import (
     ASSIGNMENT,
     comments_in,
@@ -34,7 +34,7 @@ from tests.class_folder import (
     nbgrader,
     total,
 )
-from tests.sample_class import CLASS, CODE, Student, cell_of, hurried
+from tests.sample_class import CLASS, CODE, NOTEBOOK, Student, cell_of, hurried
 
 FEW = tuple(hurried(s) for s in CLASS if s.id in ("aoki", "endo", "mori", "nagai", "saito", "tanaka", "ueda"))
 OWN_PLOT = "plt.plot([3, 1, 2])\nplt.show()"

@@ -41,9 +41,9 @@ from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, Unreadab
 from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
 from autograder.sandbox.isolation import Level
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, total
-from tests.sample_class import CODE, Student
+from tests.sample_class import CODE, NOTEBOOK, Student
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="links and odd names need no privilege there")
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))

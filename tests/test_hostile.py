@@ -14,7 +14,7 @@ import pytest
 from autograder.exercises import exercise
 from tests import outer_sandbox
 from tests.class_folder import make_course
-from tests.hostile import CLASSES, attackers, trial
+from tests.hostile import ATTACKS, CLASSES, trial
 from tests.hostile.notebooks import REFUSAL
 
 pytestmark = pytest.mark.bubblewrap
@@ -34,7 +34,7 @@ def one_process_each():
 
 @pytest.mark.parametrize(("level", "as_root", "threat"), list(one_process_each()))
 def test_no_attack_gains_a_point_or_leaves_a_trace(level, as_root, threat, tmp_path):
-    attacks = attackers(threat)
+    attacks = ATTACKS[threat]
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     make_course(tmp_path / "course", ())

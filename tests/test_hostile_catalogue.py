@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections import Counter
+from itertools import chain
 
 import pytest
 from conftest import EXERCISES, SETUP
@@ -16,19 +16,20 @@ from autograder.checks.judge import judge
 from autograder.exercises.recorded import recorded, trials
 from autograder.notebooks.submission import submission_of
 from autograder.student.notebook import judge_here
-from source.release import COURSE, NOTEBOOK
-from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, THREATS, WALLS, WRONG, attackers
+from source.release import COURSE
+from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WALLS, WRONG
 from tests.hostile.forging import FORGED
 from tests.hostile.notebooks import CHILD, REFUSAL, TRY
-from tests.sample_class import POINTS
+from tests.sample_class import NOTEBOOK, POINTS
 
-BY_ID = {attack.id: attack for attack in ATTACKS}
+ALL = tuple(chain(*ATTACKS.values()))
+BY_ID = {attack.id: attack for attack in ALL}
 RELEASE = json.loads((COURSE / "release" / "gradient-pathology" / NOTEBOOK).read_text(encoding="utf-8"))
 PATHS = {name: f"/nowhere/{name}" for name in PLACEHOLDERS} | {"grader_pid": "4194304"}
 HARD_TO_PARSE = "source-hard-to-parse"
 """Its cells are there to be no good Python."""
 
-every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=list(BY_ID))
+every_attack = pytest.mark.parametrize("attack", ALL, ids=list(BY_ID))
 
 
 def texts(attack):
@@ -36,23 +37,19 @@ def texts(attack):
 
 
 def test_there_are_many_attacks_of_every_kind_and_no_two_of_one_name():
-    assert len(BY_ID) == len(ATTACKS) >= 80
-    kinds = Counter(attack.threat for attack in ATTACKS)
-    assert kinds.keys() == set(THREATS)
-    assert all(number >= 10 for number in kinds.values()), kinds
+    assert len(BY_ID) == len(ALL) >= 80
+    assert all(len(attacks) >= 10 for attacks in ATTACKS.values())
 
 
 def test_every_attack_is_graded_and_those_on_walls_at_both_levels_and_by_root():
-    for way, threats in ((("full", False), THREATS), (("strong", False), WALLS), (("strong", True), WALLS)):
-        graded = [attack.id for *how, threat in CLASSES if tuple(how) == way for attack in attackers(threat)]
-        assert sorted(graded) == sorted(attack.id for attack in ATTACKS if attack.threat in threats)
+    for way, threats in ((("full", False), ATTACKS), (("strong", False), WALLS), (("strong", True), WALLS)):
+        assert sorted(threat for *how, threat in CLASSES if tuple(how) == way) == sorted(threats)
 
 
 @every_attack
-def test_an_attack_says_what_it_does_and_what_success_would_leave(attack):
+def test_an_attack_says_what_it_does(attack):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", attack.id)
     assert attack.description.endswith(".") and len(attack.description.split()) >= 8
-    assert len(attack.leaves.split()) >= 2
     assert attack.cells or attack.answers
 
 
@@ -70,7 +67,7 @@ def test_an_attack_fits_the_released_notebook(attack):
     assert submission.missing == () and len(submission.exercises) == len(EXERCISES)
 
 
-@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.id != HARD_TO_PARSE], ids=lambda a: a.id)
+@pytest.mark.parametrize("attack", [attack for attack in ALL if attack.id != HARD_TO_PARSE], ids=lambda a: a.id)
 def test_cells_are_python_as_jupyter_reads_it(attack):
     aimed = attack.aimed_at(PATHS)
     for source in [*texts(attack), *texts(aimed)]:
@@ -86,7 +83,7 @@ def test_all_paths_are_filled_in(attack):
 
 def test_every_path_is_aimed_at():
     for name in PLACEHOLDERS:
-        users = [attack.id for attack in ATTACKS if any("{" + name + "}" in source for source in texts(attack))]
+        users = [attack.id for attack in ALL if any("{" + name + "}" in source for source in texts(attack))]
         assert len(users) >= 3, f"{name} is hardly used: {users}"
 
 
@@ -98,7 +95,7 @@ def test_what_could_do_harm_refuses_to_run_as_root_or_by_accident(attack):
             if source.startswith(("!", "%")) or "os.getpid()" in source:
                 continue  # a shell command in a folder that does not exist; what hits the worker alone
             assert REFUSAL in source, source[:300]
-    assert attack.threat != "escape" or not attack.cells or REFUSAL in attack.cells[0]
+    assert attack not in ATTACKS["escape"] or not attack.cells or REFUSAL in attack.cells[0]
 
 
 def test_the_refusal_comes_before_everything_else():

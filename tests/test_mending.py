@@ -16,11 +16,9 @@ import pytest
 from conftest import COURSE, draws
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 
 from autograder.grading.gradebook import released_cells
-from autograder.nbgrader_plugins.notes import read_mended, read_unreadable, write_notes
 from autograder.nbgrader_plugins.zip_collect.archives import Refused, safe_path
 from autograder.notebooks.cells import defined_by, defines, grade_id_of
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES
@@ -42,11 +40,6 @@ from tests.sample_class import RIGHT, Student, cell_of, hurried
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
 INDISPENSABLE = [name for name, cell in RELEASED.items() if cell.is_indispensable]
-
-
-@pytest.fixture(autouse=True)
-def english(monkeypatch):
-    monkeypatch.setenv("AUTOGRADER_LANG", "en")
 
 
 def by_id(cases):
@@ -317,8 +310,22 @@ def test_ten_thousand_cells_take_no_time_to_speak_of():
 
 # --- any damage -------------------------------------------------------------------------------------------------------
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["cells", "metadata", "nbgrader", "grade_id", "cell_type", "source", "id", "tags", "language_info"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
 cells = st.integers(0, len(RELEASE["cells"]) - 1)
-odd = st.sampled_from([None, 3, "", "x", [], {}, [7], {"a": 1}, "depth_study", "check_depth_study"])
+odd = st.sampled_from([None, 3, "", "x", [], {}, [7], {"a": 1}, "depth_study", "check_depth_study"]) | json_values
 fields = st.sampled_from(["id", "cell_type", "metadata", "source", "outputs", "attachments", "execution_count"])
 marks = st.sampled_from(["grade_id", "grade", "solution", "locked", "task", "points", "schema_version", "cell_type"])
 damage = st.one_of(
@@ -328,9 +335,11 @@ damage = st.one_of(
     st.tuples(st.just("lose"), cells),
     st.tuples(st.just("set"), cells, fields, odd),
     st.tuples(st.just("mark"), cells, marks, odd),
+    st.tuples(st.just("metadata"), cells, st.sampled_from(["nbgrader", "autograder", "tags", "editable"]), odd),
     st.tuples(st.just("type"), cells, st.sampled_from(["code", "markdown", "raw"])),
     st.tuples(st.just("text"), cells, st.text(max_size=20)),
     st.tuples(st.just("junk"), cells, odd),
+    st.tuples(st.just("notebook"), st.just(0), st.sampled_from(["metadata", "nbformat", "nbformat_minor", "x"]), odd),
 )
 
 
@@ -340,6 +349,8 @@ def apply(notebook: dict, kind: str, place: int, *details) -> None:
     place = min(place, len(cells) - 1)
     if kind == "junk":
         cells.insert(place, copy.deepcopy(details[0]))
+    elif kind == "notebook":
+        notebook[details[0]] = copy.deepcopy(details[1])
     elif place < 0 or not isinstance(cells[place], dict):
         return
     elif kind == "delete":
@@ -355,6 +366,8 @@ def apply(notebook: dict, kind: str, place: int, *details) -> None:
         metadata = cells[place].get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
             metadata["nbgrader"][details[0]] = copy.deepcopy(details[1])
+    elif kind == "metadata":
+        cells[place]["metadata"] = {details[0]: copy.deepcopy(details[1])}
     else:
         key, value = {"set": details, "type": ("cell_type", *details), "text": ("source", *details)}[kind]
         cells[place][key] = copy.deepcopy(value)
@@ -362,30 +375,15 @@ def apply(notebook: dict, kind: str, place: int, *details) -> None:
 
 @draws(200, suppress=(HealthCheck.too_slow,))
 @given(st.lists(damage, max_size=60), st.booleans())
-def test_after_any_damage_every_graded_cell_is_there_exactly_once(damages, from_answers):
+def test_after_any_damage_every_graded_cell_is_there_exactly_once(tmp_path_factory, damages, from_answers):
     notebook = answered() if from_answers else copy.deepcopy(RELEASE)
     for what in damages:
         apply(notebook, *what)
+    notebook = read_notebook(put(tmp_path_factory.getbasetemp(), "n.ipynb", json.dumps(notebook).encode()))
     mended(notebook)
     once = copy.deepcopy(notebook)
     assert mended(notebook) == [] and notebook == once
     submission_of(notebook, "n")
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["cells", "metadata", "nbgrader", "grade_id", "cell_type", "source", "id", "tags", "language_info"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=15,
-)
 
 
 @draws(300)
@@ -648,14 +646,3 @@ def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
     hand_in(course, "later", "gradient_pathology (2).ipynb", answered())
     grade_with_nbgrader(course, "--student=later", "--force")
     assert sum(scores(course)["later"].values()) == 36.0, "nothing of the first hand-in stands in its way"
-
-
-# --- notes ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_notebook_that_calls_itself_unreadable_is_none():
-    nb = new_notebook(metadata={"autograder": {"unreadable": "said the student", "mended": ["this, too"]}})
-    write_notes(nb, ["a note"])
-    assert (read_unreadable(nb), read_mended(nb)) == ("", ("a note",))
-    write_notes(nb, [], "no JSON")
-    assert (read_unreadable(nb), read_mended(nb)) == ("no JSON", ())

@@ -67,6 +67,16 @@ def test_an_operator_makes_this_slip(kind, source, operator, expected):
     assert expected in slips_of(source, kind)[operator]
 
 
+def test_a_letter_counts_examples_only_where_it_is_made_so():
+    """`m` may also be an average of gradients."""
+    assert slips_of("m / (1 - b)", "count") == {}
+    slips = slips_of("s / m\n    m = t.shape[0]", "count")
+    assert {kind: texts for kind, ((_quantity, _part, *texts),) in slips.items()} == {
+        "n-minus-1": ["m - 1"],
+        "d-for-n": ["np.shape(t)[-1]"],
+    }
+
+
 def test_names_are_those_that_the_words_are_listed_by():
     names = [
         name_of(ast.parse(text, mode="eval").body) for text in ("self.x_hat", 'c["std"]', 'l.grads["W"]', "a * self.b")
@@ -123,7 +133,9 @@ def test_sentences_have_the_lessons_words_and_no_code(solution):
         text for text in sentences if re.search(r"[{}\[\]*/=]|np\.|self\.", text.replace("training = False", ""))
     ]
     for kind in ("quantities", "parts", "conditions"):
-        names = [name for entry in quantities(solution)[kind] for name in (*entry["names"], *entry.get("not", []))]
+        names = [
+            name for entry in quantities(solution).get(kind, []) for name in (*entry["names"], *entry.get("not", []))
+        ]
         assert len(names) == len(set(names))
 
 

@@ -15,6 +15,7 @@ from autograder.checks import encoding
 from autograder.checks.exercise import MOST_LINES, MOST_PRINTED, Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded, trials
 from autograder.layers import Layer
 from autograder.locale import speaking
@@ -38,14 +39,14 @@ def english():
         yield
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_a_right_solution_is_told_so(exercise, reference):
     report = check_in(namespace_of(exercise.solution, reference=reference), exercise.id)
     assert report.result.full
     assert "everything passed" in repr(report)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_an_empty_notebook_is_not_attempted(exercise):
     report = check_in({}, exercise.id)
     assert report.result.score == 0
@@ -214,7 +215,7 @@ def test_what_uses_stopped_code_is_given_less(waits):
     assert waits.given[3:] == [0.2] and "lower than usual" not in text
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_ordinary_code_is_known_again(exercise, reference):
     one, other = (namespace_of(exercise.solution, reference=reference) for _ in range(2))
     assert parts_of(one, exercise.defines) == parts_of(other, exercise.defines) is not None
@@ -407,7 +408,7 @@ def test_an_example_is_the_input_of_the_check_that_the_card_begins_with(referenc
     assert clip_gradients(given.layers, given.max_norm) != right(given.layers, given.max_norm)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
 def test_every_exercise_has_an_example_which_is_a_copy(exercise, reference):
     names = {"example": autograder.example, **namespace_of(exercise.solution, reference=reference)}
     exec(f"one, other = example({exercise.id!r}), example({exercise.defines!r})", names)

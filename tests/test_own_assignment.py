@@ -2,7 +2,9 @@
 
 import copy
 import json
+import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,12 +14,11 @@ import autograder.student.notebook
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.cli.course_folder import points_of_own
 from autograder.cli.findings import State
-from autograder.exercises import exercise
+from autograder.exercises import assignments, exercise
 from autograder.grading.course import Course
 from autograder.grading.read_class import read_class
 from autograder.report.overview import overview_html, overview_text
 from autograder.student.notebook import check, judge_here, use_exercises, waiting_for
-from source.release import NOTEBOOK
 from tests.class_folder import (
     ASSIGNMENT,
     command,
@@ -29,7 +30,7 @@ from tests.class_folder import (
     nbgrader,
     total,
 )
-from tests.sample_class import CODE, Student, cell_of, changed, write_class
+from tests.sample_class import CODE, NOTEBOOK, Student, cell_of, changed, write_class
 
 REMOVED = ("gradient_profile", "check_gradient_profile")
 POINTS = {"check_clip_gradients": 12, "check_gradient_monitor": 1}
@@ -246,7 +247,8 @@ def test_a_cell_that_builds_on_a_removed_exercise_asks_nobody_to_write_it(kernel
 
 def test_a_release_that_is_as_the_kit_made_it_says_nothing_in_code():
     released = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
-    assert not any("use_exercises" in "".join(cell["source"]) for cell in released["cells"])
+    code = "\n".join("".join(cell["source"]) for cell in released["cells"])
+    assert re.findall(r"use_exercises\(.*", code) == [f'use_exercises("{ASSIGNMENT}")']
     assert released["metadata"]["autograder"]["cells"]["check_clip_gradients"] == 6
 
 
@@ -263,6 +265,23 @@ def test_full_marks_are_exactly_the_points_of_the_cell(points):
     items = tuple(Item(str(i), "", Outcome.PASSED, p, p) for i, p in enumerate((1.0, 0.25, 1.75, 3.0)))
     scaled = ExerciseResult("x", items).scaled_to(points)
     assert scaled.score == scaled.max == points and scaled.full
+
+
+def test_a_notebook_says_which_assignment_it_is_of(monkeypatch):
+    """Before anything is written, no name tells; and a name that another assignment asks for changes nothing."""
+    other = replace(exercise("clip_gradients"), id="other", solution="other", defines="Other")
+    known = {"another": (other,), **assignments()}
+    monkeypatch.setattr(autograder.student.notebook, "assignments", lambda: known)
+    monkeypatch.setattr(autograder.student.notebook, "_assignment", "")
+    monkeypatch.setattr(autograder.student.notebook, "_points", {})
+    use_exercises(ASSIGNMENT)
+    exec("Other = 1\nresults = check().results", names := {"check": check})
+    assert {result.id for result in names["results"]} == {each.id for each in assignments()[ASSIGNMENT]}
+    use_exercises(clip_gradients=3)  # an instructor's own points, in the same notebook
+    exec("results = check().results", names)
+    assert [(result.id, result.max) for result in names["results"]] == [("clip_gradients", 3)]
+    with pytest.raises(ValueError, match='no assignment "gradients".*another, gradient-pathology'):
+        use_exercises("gradients")
 
 
 def test_the_points_that_a_kernel_was_told_may_change(monkeypatch):

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import COURSE
+from nbformat.notebooknode import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from traitlets.config import PyFileConfigLoader
 
@@ -261,9 +262,28 @@ def test_wide_pictures_stay_in_their_panel_and_tables_have_room(text):
     assert re.search(r"\.rendered_html td.*{ padding: 2px 8px; }", style)
 
 
-def test_figures_are_described_in_the_notebooks_language(page):
+def test_what_a_notebook_says_of_a_figure_is_text_in_the_page(page):
     described = [image["alt"] for image in page.of("img") if PNG in image.get("src", "")]
-    assert described.count(i18n._("Figure that this cell drew")) == 2
+    assert described.count(ODD) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "output", "described"),
+    [
+        ({}, {}, "このセルが描いた図"),
+        ({"alt": 5}, {"image/png": {"alt": ["x"]}}, "このセルが描いた図"),
+        ({"alt": "a falling line"}, {}, "a falling line"),
+        ({"alt": "a falling line"}, {"image/png": {"alt": "two lines"}}, "two lines"),
+        ({"alt": "a falling line"}, {"image/png": "x"}, "a falling line"),
+        ({"alt": "x" * 5000}, {}, "x" * 1000),
+    ],
+)
+def test_a_figure_is_described_by_its_output_else_its_cell_else_in_the_notebooks_language(cell, output, described):
+    code = new_code_cell("show()", metadata=cell)
+    code["outputs"] = [{"output_type": "display_data", "data": {"image/png": PNG}, "metadata": output}]
+    nb = from_dict(new_notebook(cells=[code], metadata={"autograder": {"language": "ja"}}))
+    shown, _ = SafeContent().preprocess(nb, {})
+    assert shown.cells[0].outputs[0].metadata["image/png"] == {"alt": described}
 
 
 def test_a_comment_is_shown_without_what_it_carried(feedback):

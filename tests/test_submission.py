@@ -1,10 +1,13 @@
 """A notebook as data: what is read, what is refused and how, and which cells run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import COURSE, EXERCISES, SETUP, code_cell, notebook_of, small_notebook
 
+import autograder.notebooks.cells
+import autograder.notebooks.submission
 from autograder.notebooks.cells import defines
 from autograder.notebooks.submission import UnreadableNotebook, digest, read_notebook, submission_of
 
@@ -19,6 +22,20 @@ def test_a_submission_names_its_assignment_language_and_exercises(write_notebook
     assert submission.language == "en"
     assert submission.missing == ()
     assert {exercise.id for exercise in submission.exercises} == {exercise.id for exercise in EXERCISES}
+
+
+@pytest.mark.parametrize("says", [{"assignment": "gradient-pathology-en"}, {}])
+def test_a_name_that_another_assignment_asks_for_makes_no_submission_of_that(says, write_notebook, monkeypatch):
+    other = replace(EXERCISES[0], id="other", solution="other", defines="Other")
+    known = {"another": (other,), "gradient-pathology": EXERCISES}
+    monkeypatch.setattr(autograder.notebooks.submission, "assignments", lambda: known)
+    monkeypatch.setattr(autograder.notebooks.submission, "hand_graded", lambda _assignment: {})
+    monkeypatch.setattr(autograder.notebooks.cells, "defined_by", lambda: {"other": "Other"})
+    notebook = small_notebook([code_cell("class Other: ...")])
+    notebook["metadata"]["autograder"] |= says
+    assert read(write_notebook(notebook)).assignment == "gradient-pathology"
+    notebook["cells"] = [cell for cell in notebook["cells"] if "nbgrader" not in cell["metadata"]]
+    assert read(write_notebook(notebook)).assignment == ("gradient-pathology" if says else "another")
 
 
 def test_exercises_come_in_the_order_of_their_test_cells(write_notebook):

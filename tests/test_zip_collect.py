@@ -18,25 +18,19 @@ from pathlib import Path
 import pytest
 from conftest import COURSE, notebook_of, small_notebook
 
-from autograder.locale import speaking
 from autograder.nbgrader_plugins import zip_collect as package
 from autograder.nbgrader_plugins.zip_collect.archives import Budget, Unpacker, safe_path
 from autograder.nbgrader_plugins.zip_collect.choice import assign
-from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.ids import student_ids
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
 from autograder.nbgrader_plugins.zip_collect.released import Released, Worth
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
+from autograder.notebooks.file_names import safe_name
 from autograder.report.class_record import Person
 
 ASSIGNMENT, NOTEBOOK = "gradient-pathology", "gradient_pathology"
 NB = f"{NOTEBOOK}.ipynb"
 GOOD = json.dumps(small_notebook())
-
-
-@pytest.fixture(autouse=True)
-def in_english():
-    with speaking("en"):
-        yield
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------
@@ -360,7 +354,7 @@ def test_a_notebook_without_an_owner_is_named():
     ],
 )
 def test_ids_are_safe_and_can_be_read_back(name, safe):
-    assert safe_id(name) == safe
+    assert safe_name(name) == safe
 
 
 def test_no_two_people_share_an_id():
@@ -1035,9 +1029,7 @@ def test_hand_ins_are_joined_to_the_roster(zip_collect, tmp_path, monkeypatch, c
     monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "any")  # nbgrader asks a program, for seconds
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         for person in PEOPLE:
-            names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
-            texts = names | {"lms_user_id": person.lms_id}
-            gradebook.add_student(person.id, **{name: text or None for name, text in texts.items()})
+            gradebook.add_student(person.id, **person.details)
     submitted = zip_collect(
         {
             "moodle.zip": zipped(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograder.checks.sketches import Sketch, Sketches, alike, holds_numbers
+from autograder.checks.sketches import Sketch, Sketches, alike, says_little, value_of
 
 ANY = -2
 """In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
@@ -81,7 +81,7 @@ class Diagnosis:
         inputs: Sequence[Sequence[Sketch]],
     ) -> None:
         self._known = known
-        self._words = _Words(known, departed)
+        self._little = _Little(known, departed)
         n, places = len(known.causes), known.places
         self._works = bool(passed)
         self._raised = np.zeros(len(places), dtype=bool)
@@ -97,8 +97,8 @@ class Diagnosis:
             value, given = departed[case][key], inputs[case]
             self._raised[p] = _is_exception(value)
             self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
-        contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
-        self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
+        self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
+        self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
     def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
         """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
@@ -114,16 +114,54 @@ class Diagnosis:
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
             best = self._whole([m for m in found if self._works or not self._raised[alike_here[m]].all()])
             if not best:
-                found = [m for m in found if self._words.fit(self._agrees[m], alike_here[m] & self._telling)]
+                found = [m for m in found if self._little.fit(self._agrees[m], alike_here[m] & self._telling)]
                 best = self._part(found, everything)
             if best:
                 return self._told(best)
-        return []
+        if not reads:
+            return []
+        return self._told(self._of_value(fail, reads, everything) or self._of_two(fail, self._departs & everything))
+
+    def _of_value(self, fail: np.ndarray, reads: Reads, asked: np.ndarray) -> list[int]:
+        """The candidates that explain one of the values that the check read, in all cases and all parts of it.
+
+        What else they would show, another mistake may hide.
+        """
+        found: dict[int, int] = {}
+        for key in {key for _case, keys in reads for key in keys}:
+            here = asked & np.array([value_of(name) == key for _case, name in self._known.places])
+            wrong = self._departs & here
+            same = (self._agrees & here == wrong).all(axis=1) & (self._shown & here == wrong).all(axis=1)
+            if (wrong & self._telling).any():
+                for m in np.flatnonzero(same & fail & ~self._contradicted).tolist():
+                    if not self._known.causes[m].pair:
+                        found[m] = int(self._agrees[m].sum()) - int((self._shown[m] & ~self._agrees[m]).sum())
+        return [m for m, width in found.items() if width == max(found.values())]
+
+    def _of_two(self, fail: np.ndarray, places: np.ndarray) -> list[int]:
+        """Of the two candidates that explain these `places` together, those that fail the check.
+
+        Where one of the two does not depart from the reference, the student shows the other; what comes of both at
+        once, in places where both depart, is not known.
+        """
+        telling = self._agrees & self._telling & places
+        single = np.array([not cause.pair for cause in self._known.causes])
+        found = np.flatnonzero(self._possible & single & telling.any(axis=1))
+        agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
+        against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
+        own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
+        pairs = np.argwhere((against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)).tolist()
+        pairs = [(m, n) for m, n in pairs if m < n]
+        widths = [int((agrees[m] | agrees[n]).sum()) for m, n in pairs]
+        best = [
+            {int(found[m]), int(found[n])} for (m, n), width in zip(pairs, widths, strict=True) if width == max(widths)
+        ]
+        return [m for m in sorted(set().union(*best)) if fail[m]]
 
     def _places(self, reads: Reads) -> np.ndarray:
         """Which of the known places are among those of `reads`."""
-        places = {(case, key) for case, keys in reads for key in keys}
-        return np.array([place in places for place in self._known.places], dtype=bool)
+        read = {(case, key) for case, keys in reads for key in keys}
+        return np.array([(case, value_of(name)) in read for case, name in self._known.places], dtype=bool)
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""
@@ -150,8 +188,8 @@ class Diagnosis:
         return told if len(told) <= MAX_CAUSES and all(cause.cause for cause in told) else []
 
 
-class _Words:
-    """Where a student shows what is no numbers: an exception, None, a word.
+class _Little:
+    """Where a student shows what says little: an exception, None, or nothing.
 
     Code that fails in many places with one exception says little in any one of them.
     """
@@ -162,14 +200,14 @@ class _Words:
         self._word_at: dict[int, str] = {}
         for case, here in enumerate(departed):
             for key, value in here.items():
-                if not holds_numbers(value):
+                if says_little(value):
                     place = numbers.get((case, key), -1)
                     self._places.setdefault(str(value), set()).add(place)
                     self._word_at[place] = str(value)
 
     def fit(self, agrees: np.ndarray, here: np.ndarray) -> bool:
-        """Whether a mistake that agrees with the student `here`, and in all the places `agrees`, shows more than a word
-        here, or that word wherever the student does."""
+        """Whether a mistake that agrees with the student `here`, and in all the places `agrees`, shows more than that
+        here, or the same wherever the student does."""
         agreed = set(np.flatnonzero(agrees).tolist())
         words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
         return None in words or any(self._places[word] <= agreed for word in words if word)

@@ -125,13 +125,25 @@ class Failed(AssertionError):
         reason: what was seen and what was expected, in the student's language.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         unwritten: whether a part is not written yet; the reason says which, and no cause is looked for.
+        compared: whether the reason is no more than two numbers that differ.
+        words: how this came about, as far as it shows; a cause takes its place.
     """
 
-    def __init__(self, reason: str, picture: tuple[str, ...] = (), *, unwritten: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        picture: tuple[str, ...] = (),
+        *,
+        unwritten: bool = False,
+        compared: bool = False,
+        words: str = "",
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.picture = picture
         self.unwritten = unwritten
+        self.compared = compared
+        self.words = words
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None) -> None:
     values = _array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     mismatch = compare(values, wanted, scale)
     if mismatch is not None:
-        raise Failed(describe(name, mismatch), picture=mismatch.picture)
+        raise Failed(describe(name, mismatch), picture=mismatch.picture, compared=True)
 
 
 def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:
@@ -163,7 +163,9 @@ def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -
     except Failed as failed:
         if failed.unwritten:
             raise
-        raise Failed(" ".join(filter(None, [words(), failed.reason])), failed.picture) from None
+        said = words()
+        reason = " ".join(filter(None, [said, failed.reason]))
+        raise Failed(reason, failed.picture, compared=failed.compared and not said) from None
 
 
 def is_close(got: Any, expected: Any, scale: Any = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, sketch, sketches_of
+from autograder.checks.sketches import Sketch, departures, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -44,6 +45,8 @@ class _Finding:
     message: str
     picture: tuple[str, ...] = ()
     unwritten: bool = False
+    compared: bool = False
+    words: str = ""
     read: frozenset[str] = frozenset()
 
 
@@ -110,8 +113,11 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
         return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
         first = failures[0]  # public cases come first
-        own = {"printed": first.trial.seen.printed, "case": first.trial.case} if first.trial.public else {}
-        return item(first.outcome, message=first.message, picture=first.picture, unwritten=first.unwritten, **own)
+        own: dict[str, Any] = {}
+        if first.trial.public:
+            own = {"printed": first.trial.seen.printed, "case": first.trial.case}
+        own |= {"picture": first.picture, "unwritten": first.unwritten, "compared": first.compared and not first.words}
+        return item(first.outcome, message=_joined(" ", first.words, first.message), **own)
     if findings:
         return item(findings[0].outcome, message=findings[0].message)
     return item(Outcome.PASSED)
@@ -140,9 +146,10 @@ def _tell_causes(
             continue
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
         causes = diagnosis.causes(name, reads, _asked(checks[name], public))
-        words = _cause_in_words(causes)
-        message = "\n".join(filter(None, [words.get("cause"), item.message, words.get("question")]))
-        items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **words)
+        if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
+            told = _cause_in_words(causes)
+            message = _joined("\n", told["cause"], failures[0].message, told["question"])
+            items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **told)
 
 
 def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
@@ -158,15 +165,15 @@ def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
 
 
 def _inputs(case: Any) -> list[Sketch]:
-    """Sketches of the fields of a case, and of the entries of those that are dicts."""
-    given = list(vars(case).values())
-    given += [entry for field in given if type(field) is dict for entry in field.values()]
-    return [sketch(value) for value in given]
+    """Sketches of all parts of the fields of a case."""
+    return [part for field in vars(case).values() for part in sketches_in("", field).values()]
+
+
+def _joined(between: str, *texts: str) -> str:
+    return between.join(filter(None, texts))
 
 
 def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
-    if not causes:
-        return {}
     likely = alternatives(cause.cause[current_language()] for cause in causes)
     return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
 
@@ -186,7 +193,8 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         finding = _student_error(trial, error.raised)
     except Failed as failed:
         message, picture = _with_case(trial, failed.reason), failed.picture if trial.public else ()
-        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten)
+        words = failed.words if trial.public else ""
+        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten, failed.compared, words)
     except Exception:
         finding = _strange_observation(check, trial)
     return replace(finding, read=frozenset(trial.seen.read))
@@ -199,7 +207,21 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
     if raised.is_a("NotImplementedError"):
         return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
-    return _Finding(trial, Outcome.RAISED, _with_case(trial, with_line(message, raised), hide=False))
+    message = _with_case(trial, with_line(message, raised), hide=False)
+    return _Finding(trial, Outcome.RAISED, message, words=_shapes_in_words(raised.message))
+
+
+def _shapes_in_words(message: str) -> str:
+    """What a sum of a matrix and a vector fails at, where the vector belongs to the other axis."""
+    shapes = re.search(r"operands could not be broadcast together with shapes ((\(\d+(,\d*)*\) ?){2})", message)
+    found = sorted((re.findall(r"\d+", shape) for shape in shapes[1].split()), key=len) if shapes else []
+    if [len(shape) for shape in found] != [1, 2] or found[0][0] != found[1][0]:
+        return ""
+    text = _(
+        "An array of shape ({n},) has one number for each row of one of shape ({n}, {d}); between them NumPy needs one "
+        "for each column, or the shape ({n}, 1): along which axis was it computed?"
+    )
+    return text.format(n=found[1][0], d=found[1][1])
 
 
 def with_line(message: str, raised: Raised) -> str:

@@ -40,6 +40,7 @@ class Item:
         cause, question: the first and the last lines of the message, or "": the likely cause, and a question about it.
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
+        compared: whether the failure says no more than two numbers that differ.
         case: the case that failed, if it is a public one; it is in no file.
     """
 
@@ -55,6 +56,7 @@ class Item:
     question: str = ""
     printed: str = ""
     unwritten: bool = False
+    compared: bool = False
     case: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -7,7 +7,7 @@ rounding, but nobody can recover values or code from a sketch. Students' machine
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -29,50 +29,59 @@ MAX_PARTS = 1000
 """The largest number of parts of a value that is looked at part by part: right answers have far fewer."""
 
 END = "the end"
-"""The key of the exception that ended an observation."""
+"""The name of the exception that ended an observation."""
+
+WITHIN = "/"
+"""Between the name of a value and that of a part in it, as in "grads/0/W"."""
 
 Sketch = Any
 Sketches = Sequence[dict[str, Sketch]]
-"""For each public case, key -> sketch."""
+"""For each public case, the sketches of all parts of all values, by name."""
 
 Noise = Mapping[tuple[int, str], float]
-"""(case, key) -> by how much right solutions differ there, where this is more than rounding: what should be 0, say."""
+"""(case, name) -> by how much right solutions differ there, where this is more than rounding: what should be 0, say."""
 
 
 def sketch(value: Any) -> Sketch:
-    """A short summary of plain data; values that are equal within rounding have equal sketches."""
+    """A short summary of a value without parts; values that are equal within rounding have equal sketches."""
     if type(value) is Raised:
         return ["raised", value.type]
     if type(value) is Opaque:
         return ["opaque", value.type]
-    if type(value) is dict:
-        return {f"{type(key).__name__} {key}": sketch(item) for key, item in value.items()}
-    if type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number)):
-        array = _real(value)
-        if array is not None:
-            return _project(array)
-    if type(value) in (list, tuple):
-        return ["list", *map(sketch, value)]
-    return ["word", str(value)[:100]]
+    array = _real(value)
+    return ["word", str(value)[:100]] if array is None else _project(array)
 
 
 def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Sketch]]:
-    """The sketches of all observed values, and of the exception that ended each observation."""
-    return [{**{name: _bounded(value) for name, value in seen.values.items()}, **_end(seen)} for seen in observations]
+    """The sketches of all observed values, part by part, and of the exception that ended each observation."""
+    return [
+        {name: part for key, value in seen.values.items() for name, part in sketches_in(key, value).items()}
+        | ({} if seen.stopped is None else {END: sketch(seen.stopped)})
+        for seen in observations
+    ]
 
 
-def _bounded(value: Any) -> Sketch:
-    return sketch(value) if _parts(value, MAX_PARTS) >= 0 else ["large"]
+def sketches_in(name: str, value: Any) -> dict[str, Sketch]:
+    """The sketches of all parts of a value: of what is in dicts and lists, but arrays stay whole."""
+    found: dict[str, Sketch] = {}
+    waiting = [(name, value)]
+    while waiting:
+        part, value = waiting.pop()
+        if type(value) not in (dict, list, tuple) or not value or _real(value) is not None:
+            found[part] = sketch(value)
+            continue
+        if len(found) + len(waiting) + len(value) > MAX_PARTS:
+            return {name: ["large"]}
+        if type(value) is dict:
+            waiting += [(f"{part}{WITHIN}{type(key).__name__} {str(key)[:100]}", item) for key, item in value.items()]
+        else:  # with the length: in a shorter list the items are others
+            waiting += [(f"{part}{WITHIN}{i} of {len(value)}", item) for i, item in enumerate(value)]
+    return found
 
 
-def _parts(value: Any, left: int) -> int:
-    """What is left after all parts of `value` are counted; negative if they are too many."""
-    left -= 1
-    for part in value.values() if type(value) is dict else value if type(value) in (list, tuple) else ():
-        if left < 0:
-            break
-        left = _parts(part, left)
-    return left
+def value_of(name: str) -> str:
+    """The name of the value that a part belongs to."""
+    return name.split(WITHIN)[0]
 
 
 def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = None) -> list[dict[str, Sketch]]:
@@ -83,9 +92,9 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
     noise = noise or {}
     return [
         {
-            key: s.get(key, s.get(END))
-            for key in dict.fromkeys([*r, *s])
-            if key not in s or key not in r or not alike(s[key], r[key], noise.get((case, key), 0.0))
+            name: s.get(name, s.get(END))
+            for name in dict.fromkeys([*r, *s])
+            if name not in s or name not in r or not alike(s[name], r[name], noise.get((case, name), 0.0))
         }
         for case, (s, r) in enumerate(zip(sketches, reference, strict=True))
     ]
@@ -93,66 +102,31 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
 
 def alike(one: Sketch, other: Sketch, noise: float = 0.0) -> bool:
     """Whether two sketches belong to values that are equal within rounding, or within `noise`."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key], noise) for key in one)
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return False
-        if one and one[0] == "numbers" == other[0]:
-            return _alike_numbers(one, other, noise)
-        return all(alike(a, b, noise) for a, b in zip(one, other, strict=True))
+    if holds_numbers(one) and holds_numbers(other):
+        return _alike_numbers(one, other, noise)
     return one == other
 
 
 def noise_between(one: Sketch, other: Sketch) -> float:
-    """How large those numbers are in which the sketches of one value by two right solutions differ; 0 where none do."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return max((noise_between(one[key], other[key]) for key in one.keys() & other.keys()), default=0.0)
-    if not isinstance(one, (list, tuple)) or not isinstance(other, (list, tuple)) or len(one) != len(other):
+    """How large those numbers are in which the sketches of one value by two right solutions differ; 0 if they don't."""
+    if not (holds_numbers(one) and holds_numbers(other)) or one[1:3] != other[1:3] or _alike_numbers(one, other, 0.0):
         return 0.0
-    if one and one[0] == "numbers" == other[0]:
-        same_form = list(one[1:3]) == list(other[1:3])
-        return max(one[3], other[3]) if same_form and not _alike_numbers(one, other, 0.0) else 0.0
-    return max((noise_between(a, b) for a, b in zip(one, other, strict=True)), default=0.0)
-
-
-def without_numbers(value: Sketch) -> tuple[Sketch, list[list[float]]]:
-    """The form of a sketch, and its numbers: the size and the projections of every array in it."""
-    if isinstance(value, dict):
-        parts = [without_numbers(item) for item in value.values()]
-        return dict(zip(value, (form for form, _numbers in parts), strict=True)), [n for _f, ns in parts for n in ns]
-    if value and value[0] == "numbers":
-        return value[:3], [[value[3], *value[4]]]
-    if value and value[0] == "list":
-        parts = [without_numbers(item) for item in value[1:]]
-        return ["list", *(form for form, _numbers in parts)], [n for _f, ns in parts for n in ns]
-    return value, []
-
-
-def with_numbers(form: Sketch, numbers: Iterator[tuple[float, list[float]]]) -> Sketch:
-    """The inverse of `without_numbers`, with the next of `numbers` in every array's place."""
-    if isinstance(form, dict):
-        return {key: with_numbers(item, numbers) for key, item in form.items()}
-    if form and form[0] == "numbers":
-        size, projections = next(numbers)
-        return [*form, size, projections]
-    if form and form[0] == "list":
-        return ["list", *(with_numbers(item, numbers) for item in form[1:])]
-    return form
+    return max(one[3], other[3])
 
 
 def holds_numbers(value: Sketch) -> bool:
-    """Whether there are numbers in a sketch, and not only words, exceptions or None."""
-    return bool(without_numbers(value)[1])
+    """Whether there are numbers in a sketch, and not a word, an exception or None."""
+    return bool(value) and value[0] == "numbers"
 
 
-def _end(seen: Observation) -> dict[str, Sketch]:
-    return {} if seen.stopped is None else {END: sketch(seen.stopped)}
+def says_little(value: Sketch) -> bool:
+    """Whether a sketch is of an exception, None or a missing value, which have many reasons."""
+    return value is None or value[0] == "raised" or value == ["word", "None"]
 
 
 def _real(value: Any) -> np.ndarray | None:
+    if not (type(value) in (list, tuple, int, float) or isinstance(value, (np.ndarray, np.number))):
+        return None
     array = numbers(value)
     if array is None or array.dtype.kind == "c" or not 0 < array.size <= MAX_NUMBERS:
         return None

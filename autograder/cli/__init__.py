@@ -13,6 +13,7 @@ from autograder import __version__
 from autograder.cli import audit, check, completion, doctor, grade, pack, report, roster
 from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
 from autograder.cli.options import add_lang
+from autograder.grading.course import CourseError
 from autograder.grading.reference import NoReference
 from autograder.locale import _, choose_language, language_in
 from autograder.notebooks.submission import UnreadableNotebook
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.lang = language  # anywhere in the command line
     try:
         sys.exit(options.run(options))
-    except (UnreadableNotebook, UnusablePath, HostBroken, NoReference) as error:
+    except (UnreadableNotebook, UnusablePath, HostBroken, NoReference, CourseError) as error:
         print(printable(str(error)), file=sys.stderr)
         sys.exit(UNUSABLE)
 

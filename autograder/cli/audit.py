@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help=_("test the checks themselves with known mistakes (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder audit --seeds 200 --jobs 2",
     )
     command.add_argument(
@@ -37,7 +37,6 @@ def add(commands: Any) -> None:
         help=_("also test what students are told of slips that have no fingerprint (takes several minutes)"),
     )
     add_json(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,7 +67,12 @@ def run(options: argparse.Namespace) -> int:
     print_causes(causes, console)
     found = {**result.to_json(), "causes": causes.to_json()}
     if options.slips:
-        slips = audit_slips(material)
+        with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=console) as bar:
+            task = bar.add_task("slips")
+            slips = audit_slips(
+                material,
+                tell=lambda done, steps, what: bar.update(task, completed=done, total=steps, description=what),
+            )
         print_slips(slips, console)
         found["slips"] = slips.to_json()
     write_json(options.json, found)

@@ -23,13 +23,12 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "check",
         help=_("check one notebook, from top to bottom, in a fresh process"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder check gradient_pathology.ipynb --json result.json",
     )
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.add_argument("--watch", action="store_true", help=_("check it again whenever you save it"))
     add_json(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

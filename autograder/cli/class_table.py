@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from autograder.checks.results import results_file
@@ -50,6 +50,7 @@ class ClassProgress:
             console=self._console,
         )
         self._task = self._bar.add_task(_("Grading"), total=None, rate="", looks="")
+        self._figures: TaskID | None = None
 
     def __enter__(self) -> ClassProgress:
         self._bar.start()
@@ -65,6 +66,17 @@ class ClassProgress:
         look = len(summary.looks) + len(summary.broken)
         looks = _("{n} to look at").format(n=look) if look else ""
         self._bar.update(self._task, completed=summary.done, total=total, rate=rate, looks=looks)
+        if summary.to_draw and self._figures is None:
+            self._bar.stop_task(self._task)
+            self._console.print(
+                _(
+                    "All points are in the gradebook. Now the figures for hand grading are drawn, at a lower priority. "
+                    "If you stop here, the same command continues."
+                )
+            )
+            self._figures = self._bar.add_task(_("Figures"), total=summary.to_draw, rate="", looks="")
+        if self._figures is not None:
+            self._bar.update(self._figures, completed=summary.drawn)
 
 
 def print_summary(summary: Summary) -> None:

@@ -20,11 +20,10 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "completion",
         help=_("print a script with which your shell completes this command"),
-        description=_(run.__doc__),
+        run=run,
         example='eval "$(autograder completion bash)"',
     )
     command.add_argument("shell", choices=SHELLS)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

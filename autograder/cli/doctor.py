@@ -20,12 +20,11 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "doctor",
         help=_("check the installation"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder doctor --json doctor.json",
     )
     add_course(command)
     add_json(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from autograder.locale import _
@@ -27,16 +28,23 @@ argparse._ = _  # type: ignore[attr-defined]  # the name is not public
 
 
 class UnusablePath(Exception):
-    """A file cannot be read or written; the message is one line."""
+    """A file cannot be read or written."""
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Reports errors in a command line in one line, with help in the current language."""
+    """Reports errors in a command line in one line, with help in the current language.
 
-    def __init__(self, *, example: str, **options: Any) -> None:
-        """`example` is a command line; the help ends with it."""
+    Args:
+        example: a command line, with which the help ends.
+        run: the action of a sub-command; its docstring is the description.
+    """
+
+    def __init__(self, *, example: str, run: Callable[..., int] | None = None, **options: Any) -> None:
         epilog = _("example: {command}").format(command=example)
+        if run:
+            options["description"] = _(run.__doc__ or "")
         super().__init__(epilog=epilog, formatter_class=_Formatter, add_help=False, **options)
+        self.set_defaults(run=run)
         self._positionals.title, self._optionals.title = _("arguments"), _("options")
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 

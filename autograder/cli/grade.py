@@ -8,10 +8,9 @@ import os
 import sys
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE, UnusablePath
+from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
 from autograder.cli.options import add_course, add_json, at_least_one
 from autograder.locale import _
-from autograder.report.text import printable
 from autograder.sandbox.client import Figures
 from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
@@ -22,7 +21,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "grade",
         help=_("grade a class (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder grade gradient-pathology --jobs 4 --json results.json",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
@@ -44,7 +43,6 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--allow-basic", action="store_true", help=_("grade even if students' code can read your files")
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,9 +79,6 @@ def run(options: argparse.Namespace) -> int:
                 progress.update,
                 options.scheduler,
             )
-    except CourseError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
     except KeyboardInterrupt:
         print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
         return NOT_FULL

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "pack",
         help=_("make the zip file to hand in, and list what is unfinished"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder pack gradient_pathology.ipynb --student s1234567",
     )
     command.add_argument(
@@ -33,7 +33,6 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help=_("also pack this file, which is beside the notebook"),
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,7 +77,8 @@ def _notebooks_here() -> list[Path]:
     from autograder.exercises import assignments
     from autograder.notebooks.submission import candidates_in
 
-    candidates = candidates_in(Path(), next(iter(assignments())).replace("-", "_"))
+    names = [assignment.replace("-", "_") for assignment in assignments()]
+    candidates = candidates_in(Path(), next((name for name in names if Path(f"{name}.ipynb").exists()), names[0]))
     if not candidates:
         raise UnusablePath(_("There is no notebook in this folder. Name one: autograder pack NOTEBOOK"))
     return candidates

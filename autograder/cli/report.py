@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _, speaking
+from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
 from autograder.report.text import printable
-
-FORMATS = ("html", "canvas", "moodle", "gradescope", "junit")
 
 
 def add(commands: Any) -> None:
@@ -20,7 +18,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "report",
         help=_("write the class report, and grades for other systems (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example="autograder report gradient-pathology --format html,canvas",
     )
     command.add_argument("assignment", metavar="ASSIGNMENT")
@@ -31,30 +29,27 @@ def add(commands: Any) -> None:
         type=_formats,
         metavar="FORMATS",
         help=_("one or more of {formats}; default: html and every format of the earlier report").format(
-            formats=",".join(FORMATS)
+            formats=",".join(FILES)
         ),
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the class report of a course folder, and its grades for other systems."""
-    from autograder.grading.course import Course, CourseError
+    from autograder.grading.course import Course
     from autograder.grading.read_class import read_class
-    from autograder.report.class_report import formats_in, not_renewed, write_report
 
     folder = options.out and options.out.resolve()
+    course = Course(options.course)
+    course.refuse_name(options.assignment)
+    record = read_class(course, options.assignment)
+    folder = folder or course.folder / "report" / options.assignment
+    formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
     try:
-        course = Course(options.course)
-        course.refuse_name(options.assignment)
-        record = read_class(course, options.assignment)
-        folder = folder or course.folder / "report" / options.assignment
-        formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
         with speaking(options.lang or record.language):
             written = write_report(record, formats, folder)
-    except (CourseError, OSError) as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
+    except OSError as error:
+        raise UnusablePath(str(error)) from error
     for path in written:
         print(printable(str(path)))
     old = not_renewed(record, formats, folder)
@@ -73,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _formats(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if not set(names) <= set(FORMATS):
+    if not set(names) <= FILES.keys():
         raise argparse.ArgumentTypeError(
-            _("choose from {formats}, separated by commas").format(formats=", ".join(FORMATS))
+            _("choose from {formats}, separated by commas").format(formats=", ".join(FILES))
         )
     return names

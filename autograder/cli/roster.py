@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UNUSABLE
+from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _
 from autograder.report.text import printable
@@ -20,7 +19,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "roster",
         help=_("import the students of the course from a CSV file (in a course folder)"),
-        description=_(run.__doc__),
+        run=run,
         example='autograder roster students.csv --id "Student ID"',
     )
     command.add_argument("file", type=Path, metavar="FILE", help=_("the list, as CSV or tab-separated text"))
@@ -29,27 +28,21 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--encoding", default="", metavar="NAME", help=_("encoding of the file; default: detected"))
     add_course(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Import the students of the course from a CSV file: all of them or none. Nobody is removed from the gradebook."""
-    from autograder.grading.course import Course, CourseError
+    from autograder.grading.course import Course
     from autograder.grading.roster import UnusableRoster, import_roster, read_roster
 
     path = options.file.resolve()
+    course = Course(options.course)
     try:
-        course = Course(options.course)
         roster = read_roster(path, options.id, options.encoding)
         imported = import_roster(course, roster)
     except UnusableRoster as error:
-        print(printable(_("Nothing was imported from {file}:").format(file=options.file)), file=sys.stderr)
-        for line in error.lines:
-            print(printable(f"  {line}"), file=sys.stderr)
-        return UNUSABLE
-    except CourseError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return UNUSABLE
+        head = _("Nothing was imported from {file}:").format(file=options.file)
+        raise UnusablePath("\n  ".join([head, *error.lines])) from error
     _tell(roster, imported)
     return FULL
 

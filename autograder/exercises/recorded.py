@@ -16,7 +16,7 @@ from autograder.checks import encoding
 from autograder.checks.diagnosis import Cause, Fingerprints
 from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import Trial
-from autograder.checks.sketches import with_numbers
+from autograder.checks.sketches import holds_numbers
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -58,7 +58,8 @@ def known_from(content: bytes) -> Fingerprints:
     data = encoding.unpack(zlib.decompress(content))
     causes = [Cause(**texts) for texts in data["causes"]]
     numbers = zip(data["sizes"].tolist(), data["projections"].tolist(), strict=True)
-    sketches = iter([with_numbers(data["forms"][form], numbers) for form in data["form_of"].tolist()])
+    forms = (data["forms"][form] for form in data["form_of"].tolist())
+    sketches = iter([[*form, *next(numbers)] if holds_numbers(form) else form for form in forms])
     return Fingerprints(
         causes=[causes[number] for number in data["cause_of"]],
         fails=[frozenset(checks) for checks in data["fails"]],

@@ -112,8 +112,8 @@ class Cluster:
         except (CancelledError, OSError, RuntimeError) as error:  # RuntimeError: Dask's client is closed
             raise CourseError(
                 _(
-                    "The connection to the Dask scheduler at {address} is lost. What was graded before is kept; run the "
-                    "same command again."
+                    "The connection to the Dask scheduler at {address} is lost. What was graded before is kept; run "
+                    "the same command again."
                 ).format(address=self._address)
             ) from error
 

@@ -123,8 +123,17 @@ class Course:
         CourseError: it is not a course folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, directory: Any = None) -> None:
+        """Enter `folder`.
+
+        Args:
+            directory: nbgrader's CourseDirectory, with the settings of a command of nbgrader's that is at work here.
+        """
         self.folder = folder.resolve()
+        if directory is not None:
+            self.directory, self.config = directory, directory.config
+            self._make_importable()
+            return
         if not (self.folder / "nbgrader_config.py").is_file():
             raise CourseError(
                 _("{folder} is not a course folder: it has no nbgrader_config.py. Name one with --course.").format(

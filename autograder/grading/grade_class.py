@@ -24,7 +24,7 @@ from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
 from autograder.grading.read_class import result_of
 from autograder.grading.remote import RemotePool
-from autograder.grading.result_file import NOT_DONE, read_result, write_result
+from autograder.grading.result_file import NOT_DONE, mark_drawn, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
@@ -42,6 +42,8 @@ class Summary:
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
         gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
+        to_draw, drawn: how many submissions have figures for hand grading that are drawn after all points are booked,
+            and of how many they are.
     """
 
     graded: int = 0
@@ -51,6 +53,8 @@ class Summary:
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
+    to_draw: int = 0
+    drawn: int = 0
 
     def look(self, student: str, reason: str) -> None:
         """Name `student` for a look, for one more reason, if there is any."""
@@ -97,21 +101,43 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
-    progress(run.summary, total)
+            run.summary.to_draw = len(run.undrawn)
+            progress(run.summary, total)
+            for handed, failure in pool.map(process.draw, run.undrawn):
+                run.drew(handed, failure)
+                progress(run.summary, total)
     return run.summary
+
+
+def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assignment:
+    """What grader processes must know of the assignment `name`."""
+    metadata = edition_metadata(course.directory, name, gradebook.notebook)
+    given = given_texts(course.directory, name, gradebook.notebook)
+    return Assignment(gradebook.notebook, gradebook.released, metadata, given)
+
+
+def figures_done(course: Course, handed: Handed, failure: BaseException | None) -> str:
+    """Note with a submission's result that its figures are drawn; where they are not, a sentence that says so."""
+    try:
+        if failure is not None:
+            raise failure
+        mark_drawn(course.folder, handed.target)
+        return ""
+    except Exception as error:  # whatever a hand-in may bring about; the next run tries again
+        reason = as_text(f"{type(error).__name__}: {error}")
+        return _("The figures could not be drawn ({reason}); run the command again.").format(reason=reason)
 
 
 class _Run:
     """One run of grading, with what it writes to."""
 
     def __init__(self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook) -> None:
-        metadata = edition_metadata(course.directory, assignment, gradebook.notebook)
-        given = given_texts(course.directory, assignment, gradebook.notebook)
-        self.prepared = Assignment(gradebook.notebook, gradebook.released, metadata, given)
+        self.prepared = assignment_of(course, assignment, gradebook)
         self.summary = Summary()
         self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._digests: dict[str, str] = {}
+        self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
         """What there is to grade. Everybody is named whose folder, or its name, is not as it should be."""
@@ -157,8 +183,14 @@ class _Run:
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
-                write_result(self._course.folder, handed.target, digest, done.isolation, done.result)
-                self._note(handed.student, done)
+                write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
+                self._note(handed, done)
+
+    def drew(self, handed: Handed, failure: BaseException | None) -> None:
+        """Note that a submission's figures are drawn, or that they are not; its points are booked in any case."""
+        problem = figures_done(self._course, handed, failure)
+        self.summary.look(handed.student, problem)
+        self.summary.drawn += not problem
 
     @contextmanager
     def alone(self, handed: Handed) -> Iterator[None]:
@@ -187,6 +219,8 @@ class _Run:
         digest = content_digest(self._settled, handed.folder, self.prepared.notebook)
         stored = read_result(self._course.folder, handed.target)
         if stored and stored.digest == digest and self._gradebook.has(handed):
+            if not stored.drawn:
+                self.undrawn.append(handed)
             self._look(handed.student, result_of(stored.result))
             if self._penalise(handed):
                 self.summary.penalised += 1
@@ -208,11 +242,13 @@ class _Run:
         directory = self._course.directory
         return Path(directory.submitted_directory) / student / self._assignment
 
-    def _note(self, student: str, done: GradedFolder) -> None:
+    def _note(self, handed: Handed, done: GradedFolder) -> None:
         self.summary.graded += 1
+        if not done.drawn:
+            self.undrawn.append(handed)
         if done.result.mended:
-            self.summary.mended[student] = done.result.mended
-        self._look(student, done.result)
+            self.summary.mended[handed.student] = done.result.mended
+        self._look(handed.student, done.result)
 
     def _look(self, student: str, result: SubmissionResult) -> None:
         if result.status == "failed":

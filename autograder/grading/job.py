@@ -40,8 +40,8 @@ from autograder.notebooks.submission import (
     read_notebook,
     submission_of,
 )
-from autograder.report.executed import cell_outputs, comments, unread_comment, unread_outputs
-from autograder.sandbox.client import Figures
+from autograder.report.executed import cell_outputs, comments, not_run, unread_comment, unread_outputs
+from autograder.sandbox.client import Figures, run_submission
 from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
@@ -90,21 +90,23 @@ class GradedFolder:
     Attributes:
         scores: graded cell -> automatic score, None where somebody has to grade by hand.
         comments: solution cell -> comment in Markdown, or None.
+        drawn: whether there are no figures that `Grader.draw` has still to draw.
     """
 
     result: SubmissionResult
     isolation: str
     scores: dict[str, float | None]
     comments: dict[str, str | None]
+    drawn: bool = True
 
 
 class Grader:
     """Grades one folder after the other with one warm parent."""
 
-    def __init__(self, settings: Settings, assignment: Assignment) -> None:
+    def __init__(self, settings: Settings, assignment: Assignment, host: Host | None = None) -> None:
         self._settings, self._assignment = settings, assignment
         self._reference = Reference(settings.course)
-        self._host = Host(
+        self._host = host or Host(
             settings.level, guarded_folders(settings.course), figures=settings.figures is not Figures.NONE
         )
         if list(Level).index(self._host.level) > list(Level).index(settings.weakest):
@@ -112,7 +114,7 @@ class Grader:
             raise HostBroken(too_weak(self._host, "--allow-basic"))
 
     def grade(self, handed: Handed) -> GradedFolder:
-        """Grade what is in `handed.folder` and write the executed notebook to `handed.target`."""
+        """Grade what is in `handed.folder` and write the executed notebook to `handed.target`, without figures."""
         with speaking(self._language):
             try:
                 path, notebook, notes = self._read(handed)
@@ -125,9 +127,11 @@ class Grader:
         files = files_beside(path)
         with speaking(submission.language):
             graded = grade_submission(
-                submission, self._reference, self._settings.figures, self._settings.limits, self._host, files
+                submission, self._reference, Figures.NONE, self._settings.limits, self._host, files
             )
-            _fill(notebook, cell_outputs(submission, graded.run.outputs, graded.result.checks))
+            note = not_run(follows=self._settings.figures is not Figures.NONE)
+            printed = dict.fromkeys(_looked_at(submission, empty), note) | graded.run.outputs
+            _fill(notebook, cell_outputs(submission, printed, graded.result.checks))
             said = {**self._responses(empty, beside), **comments(submission, graded.result.checks, notes)}
             looks = (reason_to_look(beside),) if beside else ()
         self._write(handed, notebook, notes)
@@ -136,7 +140,29 @@ class Grader:
             graded.isolation,
             {**self._by_hand(empty, beside), **_automatic(submission, graded)},
             said,
+            drawn=not self._to_draw(submission, empty, graded.run.outputs),
         )
+
+    def draw(self, handed: Handed) -> None:
+        """Draw the figures of what was graded into its executed notebook in `handed.target`."""
+        target = handed.target / f"{self._assignment.notebook}.ipynb"
+        notebook = json.loads(target.read_text(encoding="utf-8"))
+        released = self._assignment.released
+        beside = answers_beside(notebook["cells"], released, self._assignment.given)
+        submission = submission_of(notebook, self._assignment.notebook).showing(places_of(beside))
+        path, _notes = choose_notebook(handed.folder, self._assignment.notebook, released)
+        with speaking(submission.language):
+            files = files_beside(path) if path else {}
+            run = run_submission(submission, {}, self._settings.figures, self._settings.limits, self._host, files)
+        for index in self._to_draw(submission, untouched(notebook["cells"], released), run.outputs):
+            notebook["cells"][index]["outputs"] = run.outputs.get(index, [])
+        replace_executed(target, _content(notebook))
+
+    def _to_draw(self, submission: Submission, empty: set[str], ran: Collection[int]) -> set[int]:
+        """The cells whose figures are wanted: those that a person looks at, or all that `ran`."""
+        if self._settings.figures is Figures.NONE:
+            return set()
+        return _looked_at(submission, empty).union(ran if self._settings.figures is Figures.ALL else ())
 
     def close(self) -> None:
         """End the warm parent."""
@@ -195,8 +221,17 @@ class Grader:
 
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes
-        content = json.dumps(notebook, ensure_ascii=False) + "\n"
-        write_executed(handed, self._assignment.notebook, content.encode("utf-8"))
+        write_executed(handed, self._assignment.notebook, _content(notebook))
+
+
+def _looked_at(submission: Submission, empty: set[str]) -> set[int]:
+    """The code cells that a person looks at, without those in which nothing was written."""
+    cells = (cell for cell in submission.cells if submission.is_looked_at(cell) and not cell.is_check)
+    return {cell.index for cell in cells if cell.grade_id not in empty}
+
+
+def _content(notebook: dict[str, Any]) -> bytes:
+    return (json.dumps(notebook, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def write_executed(handed: Handed, name: str, content: bytes) -> None:
@@ -204,7 +239,11 @@ def write_executed(handed: Handed, name: str, content: bytes) -> None:
     handed.target.mkdir(parents=True, exist_ok=True)
     remove_result(handed.target)
     _copy_other_files(handed.folder, handed.target)
-    target = handed.target / f"{name}.ipynb"
+    replace_executed(handed.target / f"{name}.ipynb", content)
+
+
+def replace_executed(target: Path, content: bytes) -> None:
+    """Put the executed notebook in the place of an earlier one, at once and as a whole."""
     draft = target.with_suffix(f".{os.getpid()}.tmp")
     draft.write_bytes(content)
     draft.chmod(0o444)  # as nbgrader leaves it

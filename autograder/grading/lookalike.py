@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 from autograder.locale import _
@@ -13,15 +13,15 @@ from autograder.notebooks.load import folded
 
 def lookalikes(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """id -> the others that differ from it only in case, Unicode form and spaces; only ids that have any."""
-    groups = alike(sorted(ids), _seen)
+    groups = alike(sorted(ids))
     return {name: tuple(other for other in names if other != name) for names in groups for name in names}
 
 
-def alike(ids: Iterable[str], look: Callable[[str], str]) -> list[list[str]]:
-    """The ids whose `look` is the same, where these are more than one; all in their order."""
+def alike(ids: Iterable[str]) -> list[list[str]]:
+    """The same as groups; all in their order."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in dict.fromkeys(ids):
-        groups[look(name)].append(name)
+        groups[_seen(name)].append(name)
     return [names for names in groups.values() if len(names) > 1]
 
 

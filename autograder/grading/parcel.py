@@ -11,11 +11,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgpack
 
-from autograder.checks.results import SubmissionResult
 from autograder.grading.job import GradedFolder
 from autograder.locale import _
 from autograder.notebooks.attachments import files_beside
@@ -35,11 +33,12 @@ class BadParcel(Exception):
     """This cannot travel, or what came is not what was promised."""
 
 
-def pack_folder(folder: Path, notebook: str) -> bytes:
+def pack_folder(folder: Path, notebook: str, executed: bytes = b"") -> bytes:
     """The folder with all that grading looks at: names, kinds, ages and sizes, and the content of what it reads.
 
     Args:
         notebook: the name of the assignment's notebook.
+        executed: the executed notebook, where there is one that is to be completed.
 
     Raises:
         BadParcel: it is too large.
@@ -57,13 +56,18 @@ def pack_folder(folder: Path, notebook: str) -> bytes:
         [os.fsencode(path.relative_to(folder)), kind.st_mode, kind.st_mtime_ns, kind.st_size, contents.get(path)]
         for path, kind in _entries(folder)
     ]
-    return msgpack.packb(entries)
+    return msgpack.packb([entries, executed])
 
 
-def unpack_folder(parcel: bytes, folder: Path) -> None:
-    """Make the same `folder` elsewhere. Where no content was sent, there is a file as large; links lead nowhere."""
+def unpack_folder(parcel: bytes, folder: Path) -> bytes:
+    """Make the same `folder` elsewhere. Where no content was sent, there is a file as large; links lead nowhere.
+
+    Returns:
+        The executed notebook.
+    """
+    entries, executed = msgpack.unpackb(parcel)
     folder.mkdir(parents=True)
-    for name, mode, age, size, content in msgpack.unpackb(parcel):
+    for name, mode, age, size, content in entries:
         path = folder / os.fsdecode(name)
         if stat.S_ISDIR(mode):
             path.mkdir()
@@ -75,6 +79,7 @@ def unpack_folder(parcel: bytes, folder: Path) -> None:
         else:
             os.mkfifo(path)
         os.utime(path, ns=(age, age), follow_symlinks=False)
+    return executed
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -90,13 +95,13 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 waiting.append(path)
 
 
-def pack_result(graded: GradedFolder, executed: bytes) -> bytes:
-    """What came of a folder, with its executed notebook."""
-    result = graded.result.to_json()
-    return msgpack.packb([result, str(graded.isolation), graded.scores, graded.comments, executed])
+def pack_result(graded: GradedFolder | None, executed: bytes) -> bytes:
+    """What came of a folder, with its executed notebook; None where that is all."""
+    result = graded and {**vars(graded), "result": graded.result.to_json(), "isolation": str(graded.isolation)}
+    return msgpack.packb([result, executed])
 
 
-def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[GradedFolder, bytes]:
+def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[GradedFolder | None, bytes]:
     """The inverse of `pack_result`, for an assignment with the cells `released`.
 
     Raises:
@@ -105,20 +110,23 @@ def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[
     from autograder.grading.read_class import result_of  # which needs nbgrader, as workers do not
 
     try:
-        result, isolation, scores, comments, executed = msgpack.unpackb(parcel)
-        graded = GradedFolder(result_of(result), Level(isolation), scores, comments)
-        if type(executed) is bytes and _is_possible(graded.result, scores, comments, released):
+        data, executed = msgpack.unpackb(parcel)
+        graded = data and GradedFolder(
+            **{**data, "result": result_of(data["result"]), "isolation": Level(data["isolation"])}
+        )
+        if type(executed) is bytes and (graded is None or _is_possible(graded, released)):
             return graded, executed
     except (AttributeError, KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
         raise BadParcel(_("What came back from a worker could not be read.")) from error
     raise BadParcel(_("What came back from a worker could not be read."))
 
 
-def _is_possible(result: SubmissionResult, scores: Any, comments: Any, released: Mapping[str, ReleasedCell]) -> bool:
+def _is_possible(graded: GradedFolder, released: Mapping[str, ReleasedCell]) -> bool:
     """Whether the scores are numbers within their cells' points, and the comments texts."""
-    words = [result.message, *result.mended, *result.looks, *(text for text in comments.values() if text is not None)]
+    result = graded.result
+    words = [result.message, *result.mended, *result.looks, *(text or "" for text in graded.comments.values())]
     words += [item.message for check in result.checks.values() for item in check.items]
-    points = [(score, released[name].points or 0.0) for name, score in scores.items() if score is not None]
+    points = [(score, released[name].points or 0.0) for name, score in graded.scores.items() if score is not None]
     points += [(check.score, check.max) for check in result.checks.values()]
     return all(type(word) is str for word in words) and all(
         type(score) in (float, int) and math.isfinite(score) and 0.0 <= score <= most for score, most in points

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from autograder.grading import process
 from autograder.grading.course import CourseError, Handed
 from autograder.grading.digest import kit_digest
-from autograder.grading.job import Assignment, GradedFolder, Settings, write_executed
+from autograder.grading.job import Assignment, GradedFolder, Settings, replace_executed, write_executed
 from autograder.grading.parcel import pack_folder, pack_result, unpack_folder, unpack_result
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference, Reference
@@ -58,20 +58,28 @@ class RemotePool:
         self._cluster.__exit__(*error)
 
     def map(
-        self, function: Callable[[Handed], GradedFolder], items: Iterable[Handed]
-    ) -> Iterator[tuple[Handed, GradedFolder | BaseException]]:
-        """As `Pool.map`; what `function` reads in a student's folder is sent, and what it writes comes back."""
+        self, function: Callable[[Handed], GradedFolder | None], items: Iterable[Handed]
+    ) -> Iterator[tuple[Handed, GradedFolder | BaseException | None]]:
+        """As `Pool.map`; what `function` reads in a student's folders is sent, and what it writes comes back."""
         notebook, released = self._assignment.notebook, self._assignment.released
+        total = len(items) if isinstance(items, Sized) else self._total
+
+        def executed(handed: Handed) -> Path:
+            return handed.target / f"{notebook}.ipynb"
 
         def pack(handed: Handed) -> bytes:
-            return pack_folder(handed.folder, notebook)
+            begun = executed(handed).read_bytes() if function is process.draw else b""
+            return pack_folder(handed.folder, notebook, begun)
 
-        for handed, parcel in self._cluster.map(function, pack, items, self._total):
+        for handed, parcel in self._cluster.map(function, pack, items, total):
             try:
                 if isinstance(parcel, BaseException):
                     raise parcel
-                done, executed = unpack_result(parcel, released)
-                write_executed(handed, notebook, executed)
+                done, content = unpack_result(parcel, released)
+                if done is None:
+                    replace_executed(executed(handed), content)
+                else:
+                    write_executed(handed, notebook, content)
             except Exception as error:  # one submission's, as from a process here
                 yield handed, error
             else:
@@ -97,7 +105,7 @@ class GradingJob:
         return GradingJob, self._sent  # to another worker
 
     def __call__(
-        self, function: Callable[[Handed], GradedFolder], parcels: list[bytes]
+        self, function: Callable[[Handed], GradedFolder | None], parcels: list[bytes]
     ) -> Iterator[tuple[bool, bytes]]:
         """`function` of one folder after the other, in a process of this thread."""
         _kit, _seconds, _settings, assignment, language, _reference = self._sent
@@ -108,7 +116,9 @@ class GradingJob:
                 handed_in = []
                 for number, parcel in enumerate(parcels):
                     handed = Handed(str(number), Path(place, str(number), "in"), Path(place, str(number), "out"))
-                    unpack_folder(parcel, handed.folder)
+                    if begun := unpack_folder(parcel, handed.folder):
+                        handed.target.mkdir()
+                        (handed.target / f"{assignment.notebook}.ipynb").write_bytes(begun)
                     handed_in.append(handed)
                 done = {handed.student: graded for handed, graded in pool.map(function, handed_in)}
                 yield from (_packed(handed, done[handed.student], assignment.notebook) for handed in handed_in)
@@ -135,7 +145,7 @@ class GradingJob:
             return pool, self._folder
 
 
-def _packed(handed: Handed, done: GradedFolder | BaseException, notebook: str) -> tuple[bool, bytes]:
+def _packed(handed: Handed, done: GradedFolder | BaseException | None, notebook: str) -> tuple[bool, bytes]:
     if isinstance(done, (HostBroken, NoReference, ImportError)):
         raise _unfit(str(done)) from done
     if isinstance(done, BaseException):

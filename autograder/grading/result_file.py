@@ -13,7 +13,7 @@ import hmac
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,31 @@ class Stored:
         digest: of all that decides the result: notebook, kit, reference, secret; or `NOT_DONE`.
         isolation: the level at which the code ran.
         result: as in a results file.
+        drawn: whether the figures that a person looks at are in the executed notebook; they are drawn last of all.
     """
 
     digest: str
     isolation: str
     result: dict[str, Any]
+    drawn: bool = True
 
 
-def write_result(course: Path, target: Path, digest: str, isolation: str, result: SubmissionResult) -> None:
+def write_result(
+    course: Path, target: Path, digest: str, isolation: str, result: SubmissionResult, drawn: bool = True
+) -> None:
     """Put a result into the folder `target` in place of any earlier one, at once and as a whole."""
-    body = json.dumps(asdict(Stored(digest, isolation, result.to_json())), ensure_ascii=False) + "\n"
+    _write(course, target, Stored(digest, isolation, result.to_json(), drawn))
+
+
+def mark_drawn(course: Path, target: Path) -> None:
+    """Note with the result in `target` that its figures are drawn."""
+    stored = read_result(course, target)
+    if stored is not None:
+        _write(course, target, replace(stored, drawn=True))
+
+
+def _write(course: Path, target: Path, stored: Stored) -> None:
+    body = json.dumps(asdict(stored), ensure_ascii=False) + "\n"
     content = _sealed(course, target, body.encode("utf-8"))
     target.mkdir(parents=True, exist_ok=True)
     remove_result(target)

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from autograder.grading.gradebook import silence_link_warnings
 from autograder.grading.lookalike import alike
 from autograder.grading.read_class import read_people
 from autograder.locale import _
-from autograder.notebooks.load import encodings, folded
+from autograder.notebooks.load import encodings
 from autograder.report.class_record import Person
 
 MAX_BYTES = 20 * 2**20
@@ -50,9 +50,6 @@ HEADINGS = {
     "name": ("name", "full name", "fullname", "student", "student name", "display name", "氏名", "名前", "学生氏名"),
 }
 """Field -> the headings of its column, as `_heading` writes them; the first that is there counts."""
-
-NAMES = ("first_name", "last_name", "email", "lms_user_id")
-"""What nbgrader keeps of a student beside the id."""
 
 
 class UnusableRoster(Exception):
@@ -121,18 +118,12 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
         if fault:
             faults.append(_("Row {n}: {fault}.").format(n=number, fault=fault))
     found = tuple(person for _line, person in people.values())
-    faults += [_("Which of these is right? {ids}").format(ids=", ".join(ids)) for ids in lookalikes(people)]
+    faults += [_("Which of these is right? {ids}").format(ids=", ".join(ids)) for ids in alike(people)]
     if not found and not faults:
         faults = [_("There is no student in it.")]
     if faults:
         raise UnusableRoster(faults)
     return RosterFile(found, heading, encoding, tuple(left_out))
-
-
-def lookalikes(ids: Iterable[str], others: Iterable[str] = ()) -> list[list[str]]:
-    """Ids that differ only in case, width or composition, among themselves or from `others`."""
-    mine = list(ids)
-    return [same for same in alike([*mine, *others], folded) if not set(same).isdisjoint(mine)]
 
 
 def import_roster(course: Course, roster: RosterFile) -> Imported:
@@ -146,7 +137,7 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     """
     known = read_people(course.directory)
     new = [person.id for person in roster.people if person.id not in known]
-    doubts = lookalikes(new, known)
+    doubts = [ids for ids in alike([*new, *known]) if not set(ids).isdisjoint(new)]
     if doubts:
         line = _(
             "{ids}: the gradebook and the file spell this id differently. Spell it as the gradebook does, or first "
@@ -156,7 +147,7 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
     changed = [
         person.id
         for person in roster.people
-        if person.id in known and _merged(known[person.id], person) != known[person.id]
+        if person.id in known and replace(known[person.id], **person.details) != known[person.id]
     ]
     wanted = {*new, *changed}
     _write(course, [person for person in roster.people if person.id in wanted])
@@ -166,10 +157,6 @@ def import_roster(course: Course, roster: RosterFile) -> Imported:
         tuple(person.id for person in roster.people if person.id not in wanted),
         tuple(sorted(known.keys() - {person.id for person in roster.people})),
     )
-
-
-def _merged(known: Person, person: Person) -> Person:
-    return replace(known, **{field: text for field, text in vars(person).items() if text})
 
 
 def _write(course: Course, people: Sequence[Person]) -> None:
@@ -183,10 +170,7 @@ def _write(course: Course, people: Sequence[Person]) -> None:
             gradebook.db.configure(bind=link, join_transaction_mode="rollback_only")
             with link.begin():
                 for person in people:
-                    texts = (person.first_name, person.last_name, person.email, person.lms_id)
-                    gradebook.update_or_create_student(
-                        person.id, **{n: t for n, t in zip(NAMES, texts, strict=True) if t}
-                    )
+                    gradebook.update_or_create_student(person.id, **person.details)
     except (DatabaseError, InvalidEntry, MissingEntry) as error:
         raise CourseError(
             _("The gradebook cannot be used ({reason}); nothing was imported. Is another program using it?").format(

@@ -1,8 +1,7 @@
 """The kit's parts of nbgrader's own commands; `nbgrader_config.py` names them.
 
-`Mend` runs first when nbgrader sanitises a submission, `RunInWorker` replaces nbgrader's Execute, `WriteComments`
-follows SaveAutoGrades, and `ForgivingNotebookExporter` reads submissions. `handed_in` lets nbgrader find them,
-and `keep_results` stores their results.
+`RunInWorker` replaces nbgrader's Execute and SaveAutoGrades, and `GradedExporter` reads submissions. `handed_in` lets
+nbgrader find them, `keep_results` grades them ahead, in `ahead`, and stores their results.
 """
 
 from autograder.grading.gradebook import silence_link_warnings

@@ -20,8 +20,6 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.grading.timestamp import read_timestamp
-from autograder.notebooks.cells import grade_id_of
-from autograder.notebooks.submission import UnreadableNotebook, choose_notebook, no_notebook, read_notebook
 from autograder.report.text import printable
 
 
@@ -31,46 +29,6 @@ def replace_methods() -> None:
     NbGraderAPI.get_submitted_timestamp = _submitted_timestamp
     if not hasattr(Autograde.init_notebooks, "__wrapped__"):
         Autograde.init_notebooks = _finding_all(Autograde.init_notebooks)
-
-
-def taken_for(path: Path, directory: CourseDirectory, names: dict[str, str]) -> tuple[Path, list[str]]:
-    """The file that is graded where nbgrader asks for `path`, and what somebody should know about that choice.
-
-    Args:
-        names: what nbgrader says of it: assignment, student, notebook.
-
-    Raises:
-        UnreadableNotebook: nothing that was handed in is a notebook.
-    """
-    folder = submitted_folder(directory, names)
-    if path.parent != folder:  # the copy in autograded/, which is ours
-        return path, []
-    chosen, notes = choose_notebook(folder, names["notebook"], _wanted(directory, names))
-    if chosen is None:
-        raise UnreadableNotebook(no_notebook(folder, names["notebook"]))
-    return chosen, notes
-
-
-def submitted_file(directory: CourseDirectory, names: dict[str, str]) -> Path:
-    """The same file, for who looks at what lies beside it."""
-    folder = submitted_folder(directory, names)
-    chosen, _notes = choose_notebook(folder, names["notebook"], _wanted(directory, names))
-    return chosen or folder / f"{names['notebook']}.ipynb"
-
-
-def submitted_folder(directory: CourseDirectory, names: dict[str, str]) -> Path:
-    """Where nbgrader looks for what a student handed in."""
-    return Path(directory.format_path(directory.submitted_directory, names["student"], names["assignment"]))
-
-
-def _wanted(directory: CourseDirectory, names: dict[str, str]) -> set[str]:
-    """grade_ids of the instructor's version; empty where that cannot be read."""
-    source = Path(directory.format_path(directory.source_directory, ".", names["assignment"]))
-    try:
-        cells = read_notebook(source / f"{names['notebook']}.ipynb")["cells"]
-    except UnreadableNotebook:
-        return set()
-    return {grade_id for cell in cells if (grade_id := grade_id_of(cell))}
 
 
 def _finding_all(init_notebooks: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -1,7 +1,8 @@
-"""Lets `nbgrader autograde` leave the same results behind as `autograder grade`, and no other command take them along.
+"""Lets `nbgrader autograde` grade ahead and leave the same results behind as `autograder grade`, and no other command
+take them along.
 
-nbgrader has no setting for what comes after an executed notebook has been written, nor for what lies beside it and is
-no part of a feedback page, so three of its methods are wrapped.
+nbgrader has no setting for what comes before its loop and after an executed notebook has been written, nor for what
+lies beside it and is no part of a feedback page, so four of its methods are wrapped.
 """
 
 from __future__ import annotations
@@ -14,16 +15,28 @@ from typing import Any
 
 from nbgrader.converters import Autograde, GenerateFeedback
 
-from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result, write_result
+from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result
+from autograder.nbgrader_plugins.run import RunInWorker
 
 
 def replace_methods() -> None:
     """Wrap nbgrader's; once is enough."""
     if not hasattr(Autograde.init_destination, "__wrapped__"):
+        Autograde.convert_notebooks = _grading_ahead(Autograde.convert_notebooks)
         Autograde.init_destination = _removing(Autograde.init_destination)
         Autograde.write_single_notebook = _adding(Autograde.write_single_notebook)
         for converter in (Autograde, GenerateFeedback):
             converter.init_assignment = _leaving(converter.init_assignment)
+
+
+def _grading_ahead(convert_notebooks: Callable[..., None]) -> Callable[..., None]:
+    @wraps(convert_notebooks)
+    def wrapper(converter: Any) -> None:
+        """Convert what is being graded in the meantime."""
+        with RunInWorker(parent=converter).ahead(converter) as converter.ahead:
+            convert_notebooks(converter)
+
+    return wrapper
 
 
 def _removing(init_destination: Callable[..., bool]) -> Callable[..., bool]:
@@ -48,11 +61,10 @@ def _adding(write_single_notebook: Callable[..., None]) -> Callable[..., None]:
     def wrapper(converter: Any, output: str, resources: dict[str, Any]) -> None:
         """Write the notebook, then the result if there is one: nbgrader writes twice, before and after it is run."""
         write_single_notebook(converter, output, resources)
-        if "autograder_from" in resources and len(converter.notebooks) == 1:
+        if "autograder_booked" in resources:
             names = resources["nbgrader"]
             folder = Path(converter._format_dest(names["assignment"], names["student"]))
-            digest, isolation = resources["autograder_from"]
-            write_result(Path.cwd(), folder, digest, isolation, resources["autograder"])
+            converter.ahead.finish(names["student"], folder)
 
     return wrapper
 

@@ -30,57 +30,14 @@ from traitlets import Bool
 from autograder.locale import _, speaking
 from autograder.notebooks.submission import language_of
 
-TAGS = ALLOWED_TAGS | {
-    "br",
-    "caption",
-    "center",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "img",
-    "kbd",
-    "p",
-    "pre",
-    "s",
-    "span",
-    "sub",
-    "summary",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-    "thead",
-    "tr",
-    "u",
-}
-PROPERTIES = {
-    "background",
-    "border-collapse",
-    "color",
-    "display",
-    "font-family",
-    "font-style",
-    "font-weight",
-    "line-height",
-    "margin",
-    "padding",
-    "text-align",
-    "vertical-align",
-    "white-space",
-    "width",
-}
+TAGS = ALLOWED_TAGS | set(
+    "br caption center dd del details div dl dt h1 h2 h3 h4 h5 h6 hr img kbd p pre s span sub summary sup "
+    "table tbody td tfoot th thead tr u".split()
+)
+PROPERTIES = set(
+    "background border-collapse color display font-family font-style font-weight line-height margin padding "
+    "text-align vertical-align white-space width".split()
+)
 CLASSES = {*STANDARD_TYPES.values(), "highlight", "anchor-link"} - {""}
 """Classes of highlighted code and headings. Others could belong to Bootstrap or formgrader."""
 
@@ -106,6 +63,9 @@ MAX_MARKDOWN = 50_000
 
 MAX_MARKS = 1000
 """The same for tags and environments: the time that parsers take grows with the square of their number."""
+
+MAX_WORDS = 1000
+"""Characters of the description of a figure."""
 
 MAX_PICTURES = 50 * 2**20
 """Characters of attached pictures in a cell."""
@@ -330,6 +290,7 @@ def _chosen(metadata: Any, *keys: str) -> NotebookNode:
 
 
 def _tidied(cell: NotebookNode) -> NotebookNode:
+    described = _words(cell.get("metadata"))
     cell.metadata = _chosen(cell.get("metadata"), "nbgrader", "autograder")
     cell.source = _text(cell.get("source"))
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(cell.get("id", ""))):
@@ -341,12 +302,18 @@ def _tidied(cell: NotebookNode) -> NotebookNode:
     if cell.cell_type == "code":
         outputs = cell.get("outputs")
         outputs = outputs if isinstance(outputs, list) else []
-        cell.outputs = [_tidied_output(output) for output in outputs if isinstance(output, NotebookNode)]
+        cell.outputs = [_tidied_output(output, described) for output in outputs if isinstance(output, NotebookNode)]
         cell.execution_count = _count(cell)
     return cell
 
 
-def _tidied_output(output: NotebookNode) -> NotebookNode:
+def _words(metadata: Any) -> str:
+    """What the metadata of a cell or of an image says of a figure, for people who do not see it; "" if nothing."""
+    words = metadata.get("alt") if isinstance(metadata, dict) else None
+    return _text(words)[:MAX_WORDS].strip()
+
+
+def _tidied_output(output: NotebookNode, described: str) -> NotebookNode:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -364,7 +331,13 @@ def _tidied_output(output: NotebookNode) -> NotebookNode:
     data = {mime: _text(text) for mime, text in bundle.items() if mime in DATA and isinstance(text, str)}
     if not re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")):
         del data["image/png"]
-    metadata = {mime: NotebookNode(alt=_("Figure that this cell drew")) for mime in data if mime in IMAGES}
+    said = output.get("metadata")
+    said = said if isinstance(said, dict) else {}
+    metadata = {
+        mime: NotebookNode(alt=_words(said.get(mime)) or described or _("Figure that this cell drew"))
+        for mime in data
+        if mime in IMAGES
+    }
     tidied = NotebookNode(output_type="display_data", data=NotebookNode(data), metadata=NotebookNode(metadata))
     if kind == "execute_result":
         tidied.update(output_type=kind, execution_count=_count(output))

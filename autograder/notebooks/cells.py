@@ -131,9 +131,13 @@ def names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
     return _remembered_names(source) if len(source) < 10_000 else _names_in(source)
 
 
+def without_magics(source: str) -> str:
+    """The code without IPython's line magics and shell escapes, which are not Python; lines keep their number."""
+    return re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source)
+
+
 def _names_in(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    # IPython's line magics and shell escapes are not Python.
-    source = re.sub(r"(?m)^([ \t]*)[%!?].*$", r"\1pass", source)
+    source = without_magics(source)
     table = _table_of(source)
     if table is None:
         return frozenset(), frozenset(re.findall(r"[^\W\d]\w*", source))

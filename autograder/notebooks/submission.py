@@ -28,23 +28,6 @@ from autograder.notebooks.cells import (
 )
 from autograder.notebooks.load import UnreadableNotebook, as_text, is_notebook_name, read_notebook
 
-__all__ = [
-    "CHECK_PREFIX",
-    "Cell",
-    "Submission",
-    "UnreadableNotebook",
-    "candidates_in",
-    "choose_notebook",
-    "digest",
-    "language_of",
-    "no_notebook",
-    "notebooks_in",
-    "notes_on_choice",
-    "read_notebook",
-    "source_of",
-    "submission_of",
-]
-
 MAX_CANDIDATES = 20
 """The largest number of files that are searched for the submission."""
 
@@ -111,12 +94,30 @@ class Submission:
         cells = (replace(cell, shown=True) if cell.index in indices else cell for cell in self.cells)
         return replace(self, cells=tuple(cells))
 
-    def cells_to_run(self) -> list[Cell]:
-        """The cells that a grader runs, top to bottom: all but test cells and experiments that nothing needs."""
+    def is_looked_at(self, cell: Cell) -> bool:
+        """Whether a person looks at the output of `cell` to grade it."""
+        return cell.shown or cell.grade_id in self.by_hand
+
+    def cells_to_run(self, looked_at: bool = True) -> list[Cell]:
+        """The cells that a grader runs, top to bottom: all but test cells and experiments that nothing needs.
+
+        Args:
+            looked_at: False to leave out what only a person looks at, too; a cell stays if it defines a name that other
+                cells use or define, or that an exercise asks for.
+        """
         chosen: dict[int, Cell] = {}
         makers = _makers(cell for cell in self.cells if cell.experiment)
         made = set(dir(builtins))
         needed = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
+        later = [] if looked_at else [cell for cell in needed if self.is_looked_at(cell)]
+        needed = [cell for cell in needed if cell not in later]
+        asked_for = {exercise.defines for exercise in self.exercises}
+        while later:
+            concerned = asked_for.union(*(name for cell in needed for name in names_in(cell.source)))
+            found = [cell for cell in later if not names_in(cell.source)[0].isdisjoint(concerned)]
+            if not found:
+                break
+            needed, later = needed + found, [cell for cell in later if cell not in found]
         while needed:
             chosen |= {cell.index: cell for cell in needed}
             names = [names_in(cell.source) for cell in needed]
@@ -145,7 +146,13 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         UnreadableNotebook: it does not belong to an assignment of this kit.
     """
     edition = metadata_of(notebook, "autograder").get("assignment")
-    for assignment, known in assignments().items():
+    marked = {grade_id_of(cell) for cell in notebook["cells"]}
+
+    def is_told(each: tuple[str, tuple[Exercise, ...]]) -> tuple[bool, int]:
+        return _is_edition_of(edition, each[0]), len(marked.intersection(_cells_of(each[1])))
+
+    # First what the notebook and its cells say of themselves: any code may define a name that another assignment wants.
+    for assignment, known in sorted(assignments().items(), key=is_told, reverse=True):
         wanted = _cells_of(known)
         grade_ids = [grade_id_of(cell) for cell in notebook["cells"]]
         for index, grade_id in recognise(notebook["cells"], wanted).items():

@@ -18,7 +18,7 @@ from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import with_line
 from autograder.checks.values import Raised
 from autograder.locale import _
-from autograder.notebooks.cells import defines
+from autograder.notebooks.cells import defines, without_magics
 from autograder.notebooks.submission import Submission
 
 Outputs = Sequence[Mapping[str, Any]]
@@ -91,9 +91,8 @@ def _raised(output: Mapping[str, Any], source: str) -> Raised:
 
 def _syntax_error(source: str) -> Raised | None:
     """The syntax error of a cell, in Python's words: IPython calls an open bracket "incomplete input"."""
-    python = re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", source)  # line magics and shell escapes
     try:
-        ast.parse(python)
+        ast.parse(without_magics(source))
     except SyntaxError as error:
         return _at_line(type(error).__name__, error.msg, error.lineno or 0, source)
     except (ValueError, RecursionError, MemoryError):

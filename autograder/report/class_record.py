@@ -32,13 +32,18 @@ class CellGrade:
 
 @dataclass(frozen=True)
 class Person:
-    """A student in the gradebook; `lms_id` is their number in a learning management system."""
+    """A student in the gradebook, by nbgrader's names; `lms_user_id` is a learning management system's number."""
 
     id: str
     first_name: str = ""
     last_name: str = ""
     email: str = ""
-    lms_id: str = ""
+    lms_user_id: str = ""
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What is known beside the id."""
+        return {name: text for name, text in vars(self).items() if text and name != "id"}
 
     @property
     def name(self) -> str:

@@ -1,12 +1,10 @@
-"""The files that `autograder report` writes."""
+"""The files that `autograder report` writes; what writes them is imported when it does."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from autograder.report.class_page import class_page
 from autograder.report.class_record import ClassRecord
-from autograder.report.exports import gradescope_files, write_exports
 
 FILES = {
     "html": "report.html",
@@ -25,6 +23,8 @@ def formats_in(folder: Path) -> tuple[str, ...]:
 
 def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[str]:
     """Files in `folder` from an earlier report that are not of `formats`, or belong to students without a score now."""
+    from autograder.report.exports import gradescope_files
+
     old = [FILES[name] for name in formats_in(folder) if name not in formats]
     if "gradescope" in formats:
         results = folder / FILES["gradescope"]
@@ -34,14 +34,18 @@ def not_renewed(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> 
 
 
 def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) -> list[Path]:
-    """Write each of `formats` ("html", or one of `write_exports`) into `folder`, which is made if necessary."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _page(record, folder / FILES[name]) if name == "html" else write_exports(record, name, folder / FILES[name])
-        for name in formats
-    ]
+    """Write each of `formats` into `folder`, which is made if necessary."""
+    from autograder.report.class_page import class_page
+    from autograder.report.exports import canvas_csv, gradescope_results, junit_xml, moodle_csv
 
-
-def _page(record: ClassRecord, target: Path) -> Path:
-    target.write_text(class_page(record), encoding="utf-8", newline="\n")
-    return target
+    writers = {"html": class_page, "canvas": canvas_csv, "moodle": moodle_csv, "junit": junit_xml}
+    paths = [folder / FILES[name] for name in formats]
+    for name, path in zip(formats, paths, strict=True):
+        if name == "gradescope":
+            contents = {path / file: content for file, content in gradescope_results(record).items()}
+        else:
+            contents = {path: writers[name](record)}
+        for file, content in contents.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8", newline="")
+    return paths

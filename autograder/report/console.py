@@ -11,9 +11,9 @@ from rich.table import Table
 
 from autograder.checks.results import ExerciseResult, Outcome, SubmissionResult
 from autograder.locale import _
-from autograder.report.overview import open_points, open_words, total
+from autograder.report.overview import rows, total
 from autograder.report.text import exercise_text, printable
-from autograder.report.words import MARKS, WRONG, points, standing
+from autograder.report.words import MARKS, WRONG
 
 _STYLES = {
     Outcome.PASSED: "green",
@@ -83,9 +83,10 @@ def _table(result: SubmissionResult, by_hand: Mapping[str, float]) -> Table:
     table.add_column(_("Points"), total(result.checks.values(), by_hand), justify="right")
     table.add_column(_("Checks"))
     table.add_column("")
-    for exercise in result.checks.values():
-        marks = "".join(f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items)
-        table.add_row(escape(exercise.id), points(exercise.score, exercise.max), marks, standing(exercise))
-    for name, worth in by_hand.items():
-        table.add_row(escape(name), open_points(worth), "", open_words())
+    marks = {
+        exercise.id: "".join(f"[{_STYLES.get(item.outcome, 'dim')}]{MARKS[item.outcome]}[/]" for item in exercise.items)
+        for exercise in result.checks.values()
+    }
+    for name, _title, _share, earned, state in rows(result.checks.values(), by_hand):
+        table.add_row(escape(name), earned, marks.get(name, ""), state)
     return table

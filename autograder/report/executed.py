@@ -27,6 +27,16 @@ def cell_outputs(submission: Submission, printed: Outputs, results: dict[str, Ex
     return outputs
 
 
+def not_run(follows: bool) -> list[dict[str, Any]]:
+    """The output of a cell that is run for its figure alone, until that is done, or if that is not wanted."""
+    text = (
+        _("The figure is not drawn yet. It is drawn after everybody's points are in the gradebook.")
+        if follows
+        else _("This cell was not run, because no figures were wanted.")
+    )
+    return [{"output_type": "stream", "name": "stdout", "text": text + "\n"}]
+
+
 def unread_outputs(notebook: dict[str, Any]) -> Outputs:
     """The same for a stand-in, which is not run: an error in every test cell, which nbgrader counts as 0 points."""
     words = unread_comment()

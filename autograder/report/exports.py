@@ -6,31 +6,23 @@ Texts for students are in the language of their notebooks; the rest is in the cu
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from autograder.checks.results import Item, Outcome
 from autograder.locale import _, speaking
+from autograder.notebooks.file_names import is_device, safe_name
+from autograder.notebooks.load import folded
 from autograder.report.class_record import ClassRecord, StudentRecord
 from autograder.report.class_words import standing_word
 from autograder.report.csv_safe import matched, neutral
 from autograder.report.text import printable
 from autograder.report.words import headline, outcome_word
-
-LONGEST_NAME = 80
-"""Characters of a student's id in a file name; the usual limit is 255 bytes, and one character may take 4."""
-
-
-_DEVICE = re.compile(r"^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?=\.|$)", re.IGNORECASE)
-"""Names of Windows devices, with any extension (Microsoft, Naming Files, Paths, and Namespaces)."""
 
 
 def canvas_csv(record: ClassRecord) -> str:
@@ -48,7 +40,7 @@ def canvas_csv(record: ClassRecord) -> str:
     rows = [["    Points Possible", "", "", "", "", _number(record.max)]]
     for student, score in _scored(record):
         person = student.person
-        ids = [person.lms_id, ""] if re.fullmatch("[0-9]*", person.lms_id) else ["", person.lms_id]
+        ids = [person.lms_user_id, ""] if re.fullmatch("[0-9]*", person.lms_user_id) else ["", person.lms_user_id]
         rows.append([person.name or person.id, *ids, person.id, "", _number(score)])
     return _csv([header, *rows], matched_columns=range(1, 4))
 
@@ -78,7 +70,7 @@ def gradescope_results(record: ClassRecord) -> dict[str, str]:
     names = gradescope_files(record)
     with speaking(record.language):
         return {
-            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2)
+            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2) + "\n"
             for student, score in _scored(record)
         }
 
@@ -104,26 +96,6 @@ def junit_xml(record: ClassRecord) -> str:
     _count(suites)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
-
-
-def write_exports(record: ClassRecord, format: str, target: Path) -> Path:
-    """Write one of the formats "canvas", "moodle", "gradescope" (a folder) and "junit" to `target`, and give that."""
-    match format:
-        case "gradescope":
-            target.mkdir(exist_ok=True)
-            for name, content in gradescope_results(record).items():
-                (target / name).write_text(content + "\n", encoding="utf-8", newline="")
-            return target
-        case "canvas":
-            content = canvas_csv(record)
-        case "moodle":
-            content = moodle_csv(record)
-        case "junit":
-            content = junit_xml(record)
-        case _:
-            raise ValueError(f"unknown format {format!r}")
-    target.write_text(content, encoding="utf-8", newline="")
-    return target
 
 
 def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
@@ -187,24 +159,10 @@ def _test(exercise: str, item: Item) -> dict[str, Any]:
 
 
 def _file_names(students: list[str]) -> dict[str, str]:
-    """Each id -> a file name for any system; no two look alike, even if case and Unicode composition are ignored.
-
-    An id that cannot be a file name, or resembles another, gets a digest.
-    """
-    times = Counter(map(_folded, students))
-    return {student: _file_name(student, alone=times[_folded(student)] == 1) for student in students}
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _file_name(student: str, alone: bool) -> str:
-    name = re.sub(r"[^\w.@+-]", "_", student.lstrip("."))[:LONGEST_NAME].rstrip(".")
-    name = _DEVICE.sub(r"_\1", name)
-    if alone and name and name == student:
-        return name
-    return f"{name}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    """Each id -> a file name for any system; no two look alike, even if case and Unicode composition are ignored."""
+    times = Counter(map(folded, students))
+    names = {student: safe_name(student, all_of_it=times[folded(student)] > 1) for student in students}
+    return {student: f"~{name}" if is_device(name) else name for student, name in names.items()}
 
 
 def _add_suite(suites: ET.Element, student: StudentRecord) -> None:

@@ -14,6 +14,14 @@ BAR = 10
 """The length of a bar in text."""
 
 
+def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
+    """Name, title, share of the points, points and state of every exercise, and of every cell that a person grades."""
+    return [
+        *((r.id, title(r), r.share, points(r.score, r.max), standing(r)) for r in results),
+        *((name, "", 0.0, f"– / {worth:.6g}", _("open: graded by hand")) for name, worth in by_hand.items()),
+    ]
+
+
 def next_exercise(results: Sequence[ExerciseResult]) -> ExerciseResult | None:
     """The first exercise without full points; None if there is none."""
     return next((result for result in results if not result.full), None)
@@ -25,34 +33,29 @@ def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float
     Args:
         by_hand: points of the cells that a person grades.
     """
-    rows = [
-        (_text_bar(r.share), r.id, points(r.score, r.max), ": ".join(filter(None, (title(r), standing(r)))))
-        for r in results
+    shown = rows(results, by_hand)
+    widths = [max(len(row[column]) for row in shown) for column in (0, 3)]
+    lines = [
+        f"  {_text_bar(share)}  {name:{widths[0]}}  {earned:{widths[1]}}  {': '.join(filter(None, (about, state)))}"
+        for name, about, share, earned, state in shown
     ]
-    rows += [(_text_bar(0.0), name, open_points(worth), open_words()) for name, worth in by_hand.items()]
-    widths = [max(len(row[column]) for row in rows) for column in (1, 2)]
-    lines = [f"  {bar}  {name:{widths[0]}}  {earned:{widths[1]}}  {state}" for bar, name, earned, state in rows]
     return "\n".join([_headline(results, by_hand), *lines, _advice(results, by_hand)])
 
 
 def overview_html(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:
     """The overview as a card."""
-    rows = [
+    cells = [
         (
-            f"<code>{escape(result.id)}</code> {escape(title(result))}",
-            _points(result.share, points(result.score, result.max)),
-            escape(standing(result)),
+            f"<code>{escape(name)}</code> {escape(about)}",
+            f'<span style="white-space: nowrap">{bar(share)} {earned}</span>',
+            escape(state),
         )
-        for result in results
-    ]
-    rows += [
-        (f"<code>{escape(name)}</code>", _points(0.0, open_points(worth)), escape(open_words()))
-        for name, worth in by_hand.items()
+        for name, about, share, earned, state in rows(results, by_hand)
     ]
     share = _score(results) / (_max(results, by_hand) or 1.0)
     head = f"<p><strong>{escape(_headline(results, by_hand))}</strong> {bar(share)}</p>"
     columns = (_("Exercise"), _("Points"), _("State"))
-    body = head + table(columns, rows) + f"<p>{escape(_advice(results, by_hand))}</p>"
+    body = head + table(columns, cells) + f"<p>{escape(_advice(results, by_hand))}</p>"
     return card(_("Your progress"), body)
 
 
@@ -68,20 +71,6 @@ def what_is_next(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]
     if following:
         return _("Next: {name}.").format(name=following.id)
     return still_open(by_hand) if by_hand else _("Everything passed. Well done!")
-
-
-def _points(share: float, earned: str) -> str:
-    return f'<span style="white-space: nowrap">{bar(share)} {earned}</span>'
-
-
-def open_points(worth: float) -> str:
-    """The points of a cell that a person grades, like those of an exercise."""
-    return f"– / {worth:.6g}"
-
-
-def open_words() -> str:
-    """The state of a cell that a person grades."""
-    return _("open: graded by hand")
 
 
 def still_open(by_hand: Mapping[str, float]) -> str:

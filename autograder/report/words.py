@@ -82,7 +82,8 @@ class Story:
     """What a card tells of an exercise, in this order.
 
     Attributes:
-        first: the check that the box is about: the first one with a cause, or the first that fails; None if none does.
+        first: the check that the box is about: the first one with a cause, or that says more than two numbers, or that
+            fails; None if none does.
         open: checks that have not passed, and those that crashed. What was said before is left out of their messages.
         waiting: checks that another one must come before.
         passed: the others.
@@ -99,7 +100,9 @@ class Story:
         missed = [item for item in result.items if item.outcome not in (Outcome.PASSED, Outcome.BLOCKED)]
         waiting = tuple(item for item in result.items if item.outcome is Outcome.BLOCKED)
         wrong = [item for item in missed if item.outcome in WRONG]
-        first = next((item for item in wrong if item.cause or item.unwritten), wrong[0] if wrong else None)
+        telling = [item for item in wrong if item.cause or item.unwritten]
+        telling += [item for item in wrong if not item.compared] + wrong
+        first = telling[0] if telling else None
         said = {first.cause, first.printed, _without_case(first)} if first else set()
         others = tuple(_unsaid(item, said) for item in missed)
         return cls(first, others, waiting, tuple(item for item in result.items if item.outcome is Outcome.PASSED))

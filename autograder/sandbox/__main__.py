@@ -195,7 +195,7 @@ def _warm_shell(figures: bool) -> Any:
     from IPython.core.pylabtools import print_figure
 
     import autograder.sandbox.serve
-    from autograder import check  # noqa: F401  (what a notebook imports)
+    from autograder import check, predict, show, slider  # noqa: F401  (what a notebook imports)
     from autograder.exercises import assignments
 
     assignments()

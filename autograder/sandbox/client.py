@@ -80,7 +80,7 @@ def run_submission(
 
     Args:
         cases: exercise id -> the cases to probe it on.
-        figures: which figures are drawn.
+        figures: which figures are drawn; with NONE, cells that only a person looks at are not run.
         host: makes the workers; None for the one shared by this process.
         files: name -> content of files beside the notebook, which are put into the worker's folder first.
     """
@@ -102,7 +102,7 @@ class _Running:
         self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
         self._deadline = time.monotonic() + limits.total_seconds
         self._submission = submission
-        self._cells = submission.cells_to_run()
+        self._cells = submission.cells_to_run(looked_at=figures is not Figures.NONE)
         self._asked_for = {exercise.defines for exercise in submission.exercises}
         self._stopped: set[str] = set()
         self._answers = {exercise.solution for exercise in submission.exercises}
@@ -112,18 +112,19 @@ class _Running:
 
     def run(self) -> Run:
         """Run all cells, then all exercises, with a new worker after each that died."""
-        lost = 0
-        while True:
+        lost, all_ran = 0, False
+        while self._waiting or not all_ran:
             try:
                 with Worker(self._host, self._limits, self._deadline, self._files) as worker:
-                    if self._run_cells(worker):
+                    all_ran = self._run_cells(worker)
+                    if all_ran:
                         self._probe(worker)
             except HostLost:
                 lost += 1
                 if lost >= MOST_HOSTS:
                     self._give_up()
-            if not self._waiting:
-                return self._run
+                    break
+        return self._run
 
     def _run_cells(self, worker: Worker) -> bool:
         """Whether the worker survived all cells."""
@@ -144,11 +145,8 @@ class _Running:
         return True
 
     def _wants_figures(self, cell: Cell) -> bool:
-        """With BY_HAND, whether a person looks at the cell to grade it: it has an nbgrader name and no exercise, or may
-        contain the answer to such a cell.
-        """
-        by_hand = cell.shown or (cell.grade_id is not None and cell.grade_id not in self._answers)
-        return self._figures is Figures.ALL or (self._figures is Figures.BY_HAND and by_hand)
+        by_hand = self._figures is Figures.BY_HAND and self._submission.is_looked_at(cell)
+        return self._figures is Figures.ALL or by_hand
 
     def _probe(self, worker: Worker) -> None:
         observations = self._run.observations

@@ -30,6 +30,9 @@ from autograder.student.judged import judged
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
+_assignment = ""
+"""The assignment of this notebook, as set by `use_exercises`; "" means that its names tell."""
+
 _points: dict[str, float] = {}
 """The points of this notebook's exercises and hand-graded cells, as set by `use_exercises`; empty means the kit's."""
 
@@ -37,16 +40,28 @@ _latest: dict[str, ExerciseResult] = {}
 """What `check` found last in this session, by exercise."""
 
 
-def use_exercises(**points: float) -> None:
+def use_exercises(assignment: str = "", /, **points: float) -> None:
     """Set the exercises of this notebook and their points. `check()` and `hint()` then use only these.
 
-    A released notebook calls it in the cell that imports the kit, if the instructor changed exercises or points.
+    A lesson names its assignment in the cell that imports the kit: before anything is written, nothing else tells which
+    exercises `check()` should list. A release adds another call, with all points, if the instructor changed exercises
+    or points.
 
     Args:
+        assignment: its name, without the language edition; "" leaves it as it was.
         points: exercise id or name of a hand-graded cell -> points.
 
+    Raises:
+        ValueError: the kit has no such assignment.
+
+    >>> use_exercises("gradient-pathology")
     >>> use_exercises(clip_gradients=12, batch_norm_forward=4)
     """
+    global _assignment
+    if assignment and assignment not in assignments():
+        text = _('There is no assignment "{name}". Choose one of these: {known}.')
+        raise UnknownName(text.format(name=assignment, known=", ".join(assignments())))
+    _assignment = assignment or _assignment
     _points.clear()
     _points.update(points)
 
@@ -284,11 +299,14 @@ def _in_nbgrader() -> bool:
 
 
 def _exercises_of(namespace: dict[str, Any]) -> list[Exercise]:
-    """The exercises of the assignment that most of the notebook's names belong to, in the order of the lesson."""
+    """The exercises of the notebook, in the order of the lesson."""
     return [e for e in in_lesson_order(_assignment_of(namespace)) if _is_here(e)]
 
 
 def _assignment_of(namespace: dict[str, Any]) -> str:
+    """The assignment that the notebook names, or that most of its names belong to."""
+    if _assignment:
+        return _assignment
     defined = {a: sum(e.defines in namespace for e in exercises) for a, exercises in assignments().items()}
     return max(defined, key=defined.__getitem__)
 

@@ -1,14 +1,15 @@
 """Tests the diagnosis on what it has no fingerprints of: slips in another style, and two slips at once.
 
 A cause is right if it is what this slip is told as, in whatever style: in its own words, in those of the mistake of the
-bank that it is, or in those of another that shows exactly the same. With two slips at once, either may be told.
+bank that it is, or in those of another that shows exactly the same. With two slips at once, either may be told, or what
+shows exactly the same as both together.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,10 @@ from autograder.checks.exercise import Exercise, Implementation, keep_random_sta
 from autograder.checks.judge import judge
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import Expectation, known_from, recorded, trials
+from autograder.report.words import Story
 from reference.audit.checks import Material
 from reference.bank import Mistake
-from reference.fingerprints import Book, new_books
+from reference.fingerprints import Behaviour, Book, new_books
 from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, told
 from reference.mutants.sources import REFERENCE, both
 
@@ -30,12 +32,19 @@ SEED = 76
 
 
 def _verdicts() -> dict[str, list[str]]:
-    return {"right": [], "wrong": [], "none": []}
+    return {"right": [], "wrong": [], "words": [], "none": []}
+
+
+def _silently(done: int, cells: int, what: str) -> None:
+    """Tell nobody how far it is."""
 
 
 @dataclass
 class SlipAudit:
-    """How slips are told that have no fingerprints, by verdict: "right", "wrong" (a false cause is named) or "none".
+    """How slips are told that have no fingerprints.
+
+    By verdict: "right", "wrong" (a false cause is named), "words" (no cause, but the card begins with what is missing,
+    an exception, or what the numbers show), or "none".
 
     Attributes:
         other_style: slips in a style without fingerprints.
@@ -60,15 +69,31 @@ class SlipAudit:
         return dict(vars(self))
 
 
-def audit_slips(material: Material, most: int = 40, pairs: int = 500) -> SlipAudit:
-    """Audit `most` slips of each style but the reference, and of each cell its share of this many `pairs`."""
-    found, rng = SlipAudit(), random.Random(SEED)
+def audit_slips(
+    material: Material,
+    most: int = 40,
+    pairs: int = 500,
+    seed: int = SEED,
+    tell: Callable[[int, int, str], None] = _silently,
+) -> SlipAudit:
+    """Audit `most` slips of each style but the reference, and of each cell its share of this many `pairs`.
+
+    Args:
+        seed: what is drawn depends on it.
+        tell: called with the number of steps that are done, that of all, and what comes next.
+    """
+    found, rng = SlipAudit(), random.Random(seed)
     cells = material.by_solution()
     every = len({exercise.solution for exercise in every_exercise()})
-    for solution, exercises in cells.items():
+    for i, (solution, exercises) in enumerate(cells.items()):
+        steps = 4 * i, 4 * len(cells)
+        tell(*steps, f"{solution}: observing")
         cell = _Cell(solution, exercises, [m for m in material.mistakes if m.solution == solution])
+        tell(steps[0] + 1, steps[1], f"{solution}: other styles")
         cell.audit_styles(found, rng, most)
+        tell(steps[0] + 2, steps[1], f"{solution}: two at once")
         cell.audit_pairs(found, rng, pairs // every)
+        tell(steps[0] + 3, steps[1], f"{solution}: points")
         cell.audit_judgement(found, material)
     return found
 
@@ -82,15 +107,18 @@ class _Cell:
         self._bank = observe_bank(mistakes, self._books)
         self._slips = observe_mutants(solution, self._books)
         self._names = inherited(self._bank, self._slips)
-        shown: dict[tuple, set[str]] = defaultdict(set)
+        self._shown: dict[tuple, set[str]] = defaultdict(set)
         for one in (*self._bank, *self._slips):
             for exercise, behaviour in one.behaviours.items():
-                shown[exercise, behaviour.key] |= {one.about.id, self._name(one)}
+                self._shown[exercise, behaviour.key] |= {one.about.id, self._name(one)}
         self._truths: dict[str, set[str]] = defaultdict(set)
         for slip in self._slips:
-            for exercise, behaviour in slip.behaviours.items():
-                self._truths[slip.about.id] |= shown[exercise, behaviour.key] if behaviour.in_numbers else set()
-            self._truths[slip.about.id] |= {slip.about.id, self._name(slip)}
+            self._truths[slip.about.id] |= {slip.about.id, self._name(slip)} | self._alike(slip.behaviours)
+
+    def _alike(self, behaviours: Mapping[str, Behaviour]) -> set[str]:
+        """The names of all that show exactly the same, and more than exceptions, in one of the exercises."""
+        telling = [(exercise, one.key) for exercise, one in behaviours.items() if one.shows and not one.only_raises]
+        return {name for key in telling for name in self._shown.get(key, ())}
 
     def audit_styles(self, found: SlipAudit, rng: random.Random, most: int) -> None:
         """Tell slips of each style but the reference, with the fingerprints of the others."""
@@ -126,7 +154,9 @@ class _Cell:
             except (SyntaxError, ValueError, TypeError):
                 continue
             done += 1
-            verdict = self._verdict(implementation, known, self._truths[one.about.id] | self._truths[other.about.id])
+            behaviours = {name: book.observe(implementation) for name, book in self._books.items()}
+            truths = self._truths[one.about.id] | self._truths[other.about.id] | self._alike(behaviours)
+            verdict = self._verdict(implementation, known, truths)
             found.pairs[verdict].append(f"{self._title(one)} + {self._name(other)}")
 
     def audit_judgement(self, found: SlipAudit, material: Material) -> None:
@@ -153,13 +183,12 @@ class _Cell:
         }
 
     def _verdict(self, code: Implementation, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
-        causes = {
-            cause
-            for exercise in self._exercises
-            for item in self._result(exercise, code, recorded(exercise), known[exercise.id]).items
-            for cause in item.causes
-        }
-        return "none" if not causes else "right" if causes <= truths else "wrong"
+        results = [self._result(e, code, recorded(e), known[e.id]) for e in self._exercises]
+        causes = {cause for result in results for item in result.items for cause in item.causes}
+        if causes:
+            return "right" if causes <= truths else "wrong"
+        stories = [Story.of(result) for result in results]
+        return "words" if any(story.first and not story.first.compared for story in stories) else "none"
 
     def _result(
         self, exercise: Exercise, code: Implementation, cases: Sequence[Expectation], known: Fingerprints | None = None

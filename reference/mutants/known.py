@@ -32,7 +32,7 @@ class Observed:
     @property
     def says_much(self) -> bool:
         """Whether it shows more than exceptions, as code without a guard may do."""
-        return self.about.family == "never-true" or any(b.in_numbers for b in self.behaviours.values())
+        return self.about.family == "never-true" or any(b.says_much for b in self.behaviours.values())
 
     @property
     def keys(self) -> tuple:
@@ -106,7 +106,7 @@ def told(
     groups: dict[tuple, list[Observed]] = defaultdict(list)
     for slip in slips:
         behaviour = slip.behaviours[exercise]
-        if behaviour.shows and behaviour.key not in covered and (behaviour.in_numbers or slip.about.id in names):
+        if behaviour.shows and behaviour.key not in covered and (behaviour.says_much or slip.about.id in names):
             groups[behaviour.key].append(slip)
     for group in groups.values():
         behaviour = group[0].behaviours[exercise]

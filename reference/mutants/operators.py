@@ -185,9 +185,21 @@ def count(p: Place) -> Iterator[Change]:
     if called(node) == "len" and node.args and isinstance(p.parent, ast.BinOp):
         yield Change("n-minus-1", p.target, expression(f"({text} - 1)"))
         yield Change("d-for-n", p.target, expression(f"np.shape({ast.unparse(node.args[0])})[-1]"))
-    elif text in ("n", "N", "m") and isinstance(p.parent, ast.BinOp):
+    elif text in ("n", "N", "m") and isinstance(p.parent, ast.BinOp) and (array := _counted(text, p.function)):
         yield Change("n-minus-1", p.target, expression(f"({text} - 1)"))
-        yield Change("d-for-n", p.target, expression("np.shape(dout)[-1]"))
+        yield Change("d-for-n", p.target, expression(f"np.shape({array})[-1]"))
+
+
+def _counted(name: str, function: ast.FunctionDef) -> str:
+    """The array whose examples `name` counts in this function; "" if it is another number."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and name in {getattr(n, "id", "") for t in node.targets for n in ast.walk(t)}:
+            for value in ast.walk(node.value):
+                if called(value) == "len":
+                    return ast.unparse(value.args[0])
+                if isinstance(value, ast.Attribute) and value.attr == "shape":
+                    return ast.unparse(value.value)
+    return ""
 
 
 @operator
@@ -313,15 +325,14 @@ def some(p: Place) -> Iterator[Change]:
         return
     text = ast.unparse(node)
     of = name_of(node.func.value) if called(node) in ("values", "items", "keys") else name_of(node)
-    for names, words in (("('W',)", "weights-only"), ("('W', 'b')", "weights-and-biases-only")):
+    by_name = (("('W',)", "weights-only"), ("('W', 'b')", "weights-and-biases-only"))
+    for names, words in by_name if of in ("params", "grads") else ():
         if called(node) == "values":
             source = f"[v_ for n_, v_ in {ast.unparse(node.func.value)}.items() if n_ in {names}]"
         elif called(node) == "items":
             source = f"[(n_, v_) for n_, v_ in {text} if n_ in {names}]"
-        elif of in ("params", "grads"):
-            source = f"[n_ for n_ in {text} if n_ in {names}]"
         else:
-            continue
+            source = f"[n_ for n_ in {text} if n_ in {names}]"
         yield Change(words, p.function.name, expression(source))
     if "layers" in text or of == "net":
         yield Change("linear-only", p.function.name, expression(f"[l_ for l_ in {text} if isinstance(l_, Linear)]"))

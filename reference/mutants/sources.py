@@ -16,6 +16,7 @@ from typing import Any
 
 from autograder.checks.exercise import Implementation
 from autograder.exercises import every_exercise
+from autograder.layers import Linear
 from reference.bank import FOLDER, folder_of
 from reference.mutants.operators import OPERATORS, Change, Place
 
@@ -73,7 +74,7 @@ class Mutant:
         Raises:
             SyntaxError, TypeError, ValueError: the slip makes no program.
         """
-        space: dict[str, Any] = {"__name__": "mutant"}
+        space: dict[str, Any] = {"__name__": "mutant", "Linear": Linear}
         exec(compile(self.source, "mutant", "exec"), space)
         return Implementation({self.style.defines: space[self.style.name]})
 

@@ -27,14 +27,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from autograder.notebooks.load import read_notebook
 from autograder.notebooks.submission import source_of
-from source.release import COURSE, NOTEBOOK, nbgrader_command
+from source.release import COURSE, nbgrader_command
 from tests.benchmark import inside
 from tests.benchmark.classes import Folders, students
 from tests.benchmark.measure import CommandFailed, measure
 from tests.benchmark.page import draw, page, show
 from tests.benchmark.results import GRADE, PLUGIN, STOCK, STOCK_BARE, Results, Run
 from tests.class_folder import ASSIGNMENT, environment, grades_in, total
-from tests.sample_class import CLASS, RIGHT, Student
+from tests.sample_class import CLASS, NOTEBOOK, RIGHT, Student
 
 REPEATED_UP_TO = 100
 """Larger classes are graded once, and nobody in them drew the plot: long ones are alike, and drawing takes most of the

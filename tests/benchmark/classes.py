@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from source.release import COURSE, NOTEBOOK, nbgrader_command
+from source.release import COURSE, nbgrader_command
 from tests.class_folder import ASSIGNMENT, environment, make_course
-from tests.sample_class import BY_HAND, CLASS, CODE, STAGED, TERSE, Notebook, Student, write_class
+from tests.sample_class import BY_HAND, CLASS, CODE, NOTEBOOK, STAGED, TERSE, Notebook, Student, write_class
 
 LEFT_OUT = {"ono", "oshima", "sato"}
 """Sample students whose code never ends, ends the process, or cannot be plotted."""

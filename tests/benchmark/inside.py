@@ -33,9 +33,9 @@ from autograder.sandbox.client import Worker
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
-from source.release import NOTEBOOK
 from tests.benchmark.measure import tree
 from tests.class_folder import ASSIGNMENT
+from tests.sample_class import NOTEBOOK
 
 Samples = dict[str, list[float]]
 """What was measured, by name, one number a round."""

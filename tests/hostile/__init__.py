@@ -6,28 +6,30 @@
 from tests.hostile.escaping import ESCAPES
 from tests.hostile.exhausting import EXHAUSTIONS
 from tests.hostile.forging import FORGERIES
-from tests.hostile.notebooks import PATIENCE, PLACEHOLDERS, THREATS, WRONG, Attack, Threat
+from tests.hostile.notebooks import PLACEHOLDERS, WRONG, Attack
 from tests.hostile.showing import SHOWS
 from tests.hostile.speaking import SPEECHES
 from tests.hostile.stealing import THEFTS
 
-ATTACKS: tuple[Attack, ...] = (*FORGERIES, *THEFTS, *ESCAPES, *EXHAUSTIONS, *SPEECHES, *SHOWS)
+ATTACKS: dict[str, tuple[Attack, ...]] = {
+    "resource": EXHAUSTIONS,
+    "forge": FORGERIES,
+    "steal": THEFTS,
+    "escape": ESCAPES,
+    "wire": SPEECHES,
+    "page": SHOWS,
+}
+"""What attacks are after -> these attacks: to exhaust what there is, which takes longest and goes first, to forge
+points, to steal what is secret, to escape from the worker, to break the wire to the grader, or whoever reads a page."""
 
-WALLS: tuple[Threat, ...] = ("escape", "resource", "steal")
+WALLS = ("escape", "resource", "steal")
 """What the system's walls stop, which differ from level to level. Points, the wire and pages are guarded by the same
 code at every level, so that one level tells about all."""
 
-CLASSES: tuple[tuple[str, bool, Threat], ...] = (
-    *(("full", False, threat) for threat in sorted(THREATS, key=lambda threat: threat != "resource")),
+CLASSES: tuple[tuple[str, bool, str], ...] = (
+    *(("full", False, threat) for threat in ATTACKS),
     *(("strong", as_root, threat) for as_root in (False, True) for threat in WALLS),
 )
-"""The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after. Those that
-exhaust what there is take longest, and go first."""
+"""The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after."""
 
-
-def attackers(threat: Threat) -> list[Attack]:
-    """All attacks of one kind."""
-    return [attack for attack in ATTACKS if attack.threat == threat]
-
-
-__all__ = ["ATTACKS", "CLASSES", "PATIENCE", "PLACEHOLDERS", "THREATS", "WALLS", "WRONG", "Attack", "attackers"]
+__all__ = ["ATTACKS", "CLASSES", "PLACEHOLDERS", "WALLS", "WRONG", "Attack"]

@@ -20,12 +20,10 @@ import copy
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from tests.sample_class import Notebook, cell_of
-
-Threat = Literal["forge", "steal", "escape", "resource", "wire", "page"]
-THREATS: tuple[Threat, ...] = ("forge", "steal", "escape", "resource", "wire", "page")
+from tests.sample_class import Notebook, also, cell_of
 
 PLACEHOLDERS = ("course", "canary", "outside", "secret", "grader_pid")
 """What stands in braces in the text of attacks:
@@ -51,24 +49,19 @@ class Attack:
     Attributes:
         id: unique.
         description: what it does, and what that would bring if nothing stopped it.
-        threat: "forge" points, "steal" what is secret, "escape" from the worker, take every "resource", break the
-            "wire" to the grader, or attack whoever reads the "page".
         cells: code cells that stand after the setup cell.
         answers: grade_id of a solution cell -> what stands in it; the others stay stubs.
         may_score: exercises that the notebook solves honestly.
         floor: points that are left to it all the same: promises, such as that of a shape, which an answer that knows
             nothing keeps as well.
-        leaves: the trace by which success is seen.
     """
 
     id: str
     description: str
-    threat: Threat
     cells: tuple[str, ...] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
     may_score: frozenset[str] = frozenset()
     floor: float = 0.0
-    leaves: str = ""
 
     def aimed_at(self, paths: Mapping[str, str]) -> Attack:
         """This attack with `paths` (placeholder -> text) filled in."""
@@ -86,20 +79,12 @@ class Attack:
         notebook: Notebook = copy.deepcopy(release)
         for grade_id, answer in self.answers.items():
             cell_of(notebook, grade_id)["source"] = answer.splitlines(keepends=True)
-        place = notebook["cells"].index(cell_of(notebook, "setup")) + 1
-        notebook["cells"][place:place] = [_code_cell(self.id, i, source) for i, source in enumerate(self.cells)]
-        return notebook
+        return also(*self.cells, after="setup")(notebook)
 
 
-def _code_cell(name: str, number: int, source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "id": f"{name[:48]}-{number}",
-        "metadata": {},
-        "source": source.splitlines(keepends=True),
-        "execution_count": None,
-        "outputs": [],
-    }
+def attack(id: str, description: str, *cells: str, **more: Any) -> Attack:
+    """An `Attack` with these cells."""
+    return Attack(id, description, cells, **more)
 
 
 # --- tools that cells begin with --------------------------------------------------------------------------------------
@@ -327,17 +312,9 @@ def monitor_that_finds(value: str) -> str:
 
 
 def cell(body: str, tools: str = "") -> str:
+    """The text of a cell that begins with `tools`."""
     return (tools + "\n" + textwrap.dedent(body)).strip() + "\n"
 
 
-POINTS = "points that no answer earned"
-SECRET = "the secret in an output, a message or a result"
-PROCESS = "a process that outlives the worker, or a file in the folder outside"
-OUTSIDE = "a file in the folder outside"
-CANARY = "another content, mode, owner, time or link count of the canary"
-STALL = "the grader hangs, dies, or takes much longer than the limits allow"
-DISK = "files, disk space or inodes that are not given back"
-BROKEN = "an exception in the grader, or a notebook that cannot be written"
-MARKUP = "markup with hostile-page in it that a browser would run or load"
-TERMINAL = "control characters in what is printed, written or shown"
-FAKE = "a forged verdict that stands where the checker's own would, or decides the score"
+trying, calling, speaking, recalling = (partial(cell, tools=tools) for tools in (TRY, CALL, SPEAK, RECORDED))
+"""The same, with the tools above."""

@@ -13,6 +13,7 @@ import secrets
 import sys
 import time
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from autograder.grading.result_file import stored_results
 from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, grades_in, total
 from tests.hostile import ATTACKS, Attack
+from tests.sample_class import NOTEBOOK
 
 LIMITS = {
     Level.FULL: Limits(cell_seconds=2.0, probe_seconds=2.0, total_seconds=8.0),
@@ -46,7 +48,7 @@ SLOW_PAGES = ("source-hard-to-parse", "thousands-of-cells", "text-flood")
 
 def main() -> None:
     folder, level = Path(sys.argv[1]), Level(sys.argv[2])
-    chosen = [attack for attack in ATTACKS if len(sys.argv) < 4 or attack.id in sys.argv[3:]]
+    chosen = [attack for attack in chain(*ATTACKS.values()) if len(sys.argv) < 4 or attack.id in sys.argv[3:]]
     with Host(level):  # makes the list of fonts that all grader processes would otherwise make at once, each its own
         pass
     scene = Scene(folder)
@@ -128,7 +130,7 @@ class Scene:
 
     def pages(self, attacks: list[Attack]) -> list[str]:
         """Markup and control characters of attacks on feedback pages."""
-        if not (shown := {attack.id for attack in attacks if attack.threat == "page" or attack.id in SLOW_PAGES}):
+        if not (shown := {attack.id for attack in attacks if attack in ATTACKS["page"] or attack.id in SLOW_PAGES}):
             return []
         from nbgrader.converters import GenerateFeedback
         from nbgrader.coursedir import CourseDirectory

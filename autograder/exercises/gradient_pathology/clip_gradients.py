@@ -207,9 +207,6 @@ clip_gradients = Exercise(
 )
 
 
-# --- what was answered -----------------------------------------------------------------------------------------------
-
-
 def _answer(seen: Observation, name: str) -> Any:
     """The part of the answer that is called `name`."""
     if name not in seen.values:
@@ -332,9 +329,11 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
     left_out = is_close(_own(seen, "total_norm"), length)
     first = next(iter(touched or factors))
     for name, before, after in _each_gradient(case, seen):
-        if not (is_close(after, factors[first] * before) or left_out and name not in touched):
-            text = _("{first} is multiplied by {factor:.6g}, but {name} is not.")
-            raise Failed(text.format(first=first, factor=factors[first], name=name))
+        if not is_close(after, factors[name] * before):
+            raise Failed(_("The elements of {name} are multiplied by different numbers.").format(name=name))
+        if not is_close(factors[name], factors[first]) and not (left_out and name not in touched):
+            text = _("{first} is multiplied by {factor:.6g}, but {name} by {other:.6g}.")
+            raise Failed(text.format(first=first, factor=factors[first], name=name, other=factors[name]))
 
 
 @clip_gradients.check(points=0.5, on=("long", "below"), needs=("clips",))

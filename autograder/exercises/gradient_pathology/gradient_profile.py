@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -103,10 +104,13 @@ SLOPE = "gradient_slope(...)"
 
 
 def _slope(seen: Observation, name: str = "slope") -> float:
-    """A slope that came back, alone or before an intercept."""
+    """A slope that came back, alone, before an intercept, or as a text."""
     answer = seen[name]
     returned("gradient_slope", answer, "return slope")
     slope = answer[0] if is_pair(answer) or isinstance(answer, np.ndarray) and answer.shape == (1,) else answer
+    if type(slope) is str:
+        with suppress(ValueError):
+            slope = float(slope)
     _require_one_number(slope, answer)
     return number(SLOPE, slope)
 
@@ -136,20 +140,27 @@ def _fits_line(seen: Observation, expected: Observation) -> None:
 
 
 def _stand_in(case: Profile, seen: Observation) -> str:
-    """Which number stands in for small norms, and for which: of all round ones, that which gives the own slope."""
-    got, norms, values = _slope(seen), case.norms, np.array(list(_stand_ins().values()))
+    """Which number stands in for small norms, and for which: the one that gives the own slope, if people write it."""
+    got, norms = _slope(seen), case.norms[:, np.newaxis]
     layers = np.arange(len(norms)) - (len(norms) - 1) / 2
-    norms, small = norms[:, np.newaxis], values[np.newaxis]
-    ways = {_("A norm of zero counts as {value}."): np.where(norms == 0, small, norms)} if (norms == 0).any() else {}
-    ways |= {
-        _("Norms below {value} count as {value}."): np.maximum(norms, small),
-        _("{value} is added to every norm."): norms + small,
-    }
-    slopes = {text: layers @ np.log10(changed) / (layers @ layers) for text, changed in ways.items()}
-    for tolerance, unit, text in product(AGREEMENT, (1.0, np.log(10), np.log2(10)), ways):
-        off = np.abs(unit * slopes[text] - got)
-        if np.min(off) <= tolerance * max(1.0, abs(got)) and abs(got) > np.max(AGREEMENT):
-            return text.format(value=list(_stand_ins())[int(np.argmin(off))])
+    ways: dict[str, Callable[..., np.ndarray]] = {}
+    if (norms == 0).any():
+        ways[_("A norm of zero counts as {value}.")] = lambda small: np.where(norms == 0, small, norms)
+    ways[_("Norms below {value} count as {value}.")] = lambda small: np.maximum(norms, small)
+    ways[_("{value} is added to every norm.")] = lambda small: norms + small
+    if abs(got) <= np.max(AGREEMENT):
+        return ""
+    found = []
+    for unit, (text, way) in product((1.0, np.log(10), np.log2(10)), ways.items()):
+
+        def off(small: np.ndarray, way: Any = way, unit: float = unit) -> np.ndarray:
+            return unit * (layers @ np.log10(way(small))) / (layers @ layers) - got
+
+        found += [(abs(off(np.array([value]))[0]), text, name) for value, name in _as_written(_zeros_of(off))]
+    for tolerance in AGREEMENT:
+        for error, text, name in found:
+            if error <= tolerance * max(1.0, abs(got)):
+                return text.format(value=name)
     return ""
 
 
@@ -157,14 +168,29 @@ AGREEMENT = (1e-12, 1e-8)
 """A slope in double precision; and one that less is known of. Two round numbers are further apart."""
 
 
-@cache
-def _stand_ins() -> dict[str, float]:
-    """Numbers of two digits, from the smallest that there are to ten, and those that people know by name."""
+@np.errstate(all="ignore")
+def _zeros_of(off: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Where `off` is 0, among all numbers from the smallest that there are to ten, by bisection."""
+    powers = np.arange(-323.5, 1.5, 0.5)
+    values = off(10**powers)
+    crossed = (values[:-1] * values[1:] <= 0) & (values[:-1] != values[1:])
+    low, high = powers[:-1][crossed], powers[1:][crossed]
+    for _round in range(60):
+        middle = (low + high) / 2
+        below = off(10**middle) * off(10**low) > 0
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 10 ** np.concatenate([low, high])
+
+
+def _as_written(values: np.ndarray) -> Iterator[tuple[float, str]]:
+    """Each number to two digits, or, if it is near, one that people know by name."""
     double, single = np.finfo(float), np.finfo(np.float32)
     named: dict[str, Any] = {"np.finfo(float).eps": double.eps, "np.finfo(np.float32).eps": single.eps}
     named |= {"np.finfo(np.float32).tiny": single.tiny, "5e-324": double.smallest_subnormal}
-    rounded = [float(f"{digits}e-{decades}") for decades in range(1, 308) for digits in range(10, 100)]
-    return {written(value): value for value in rounded} | {name: float(value) for name, value in named.items()}
+    for value in values:
+        yield from ((float(one), name) for name, one in named.items() if abs(value - float(one)) < 0.01 * one)
+        rounded = float(f"{value:.2g}")
+        yield rounded, written(rounded)
 
 
 @gradient_profile.check(points=0.25, on="line")

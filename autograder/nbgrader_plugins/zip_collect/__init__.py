@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -76,9 +75,7 @@ class NotebookCollector(FileNameCollectorPlugin):
             return {"student_id": student, "file_id": path.name} if student else None
         info = {"student_id": choice.student, "file_id": choice.notebook}
         if choice.time:
-            info["timestamp"] = f"{choice.time} {self.timezone}"
-        elif choice.seconds:
-            info["timestamp"] = f"{datetime.fromtimestamp(choice.seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            info["timestamp"] = f"{choice.time:%Y-%m-%d %H:%M:%S} {choice.time.tzinfo or self.timezone}"
         return info
 
     @cached_property

@@ -24,14 +24,12 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from autograder.locale import _
+from autograder.notebooks.file_names import is_device
 from autograder.notebooks.load import folded
 
 MB = 2**20
 RATIO = 200
 """The largest compression ratio of an archive. Notebooks shrink to a tenth, deflated zeros to a thousandth."""
-
-RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "123456789¹²³")}
-"""Names of Windows devices, with any extension."""
 
 NO_TIME = 3653 * 86400
 """When the calendar of zip files begins, the first of January 1980, and one more day for time zones."""
@@ -297,7 +295,7 @@ def _portable(part: str) -> str:
     """A name that is valid on Windows, too, and still a notebook's if a browser added an extension."""
     part = re.sub(r'[<>:"|?*]', "_", part).rstrip(". ") or "_"
     part = re.sub(r"\.ipynb(\.(json|txt))?$", ".ipynb", part, flags=re.IGNORECASE)
-    return f"_{part}" if part.split(".")[0].rstrip().upper() in RESERVED else part
+    return f"_{part}" if is_device(part) else part
 
 
 def is_junk(path: PurePath) -> bool:

@@ -7,19 +7,20 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_collect.archives import Packed, is_junk, shown
-from autograder.nbgrader_plugins.zip_collect.ids import safe_id, student_ids
+from autograder.nbgrader_plugins.zip_collect.ids import student_ids
 from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, version_in
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
 from autograder.nbgrader_plugins.zip_collect.people import all_meant
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.attachments import TIMESTAMP, files_beside
+from autograder.notebooks.file_names import safe_name
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,13 @@ class Choice:
     Attributes:
         student: nbgrader's student id.
         notebook: the name of the assignment's notebook, without extension.
-        time: the submission time, or None if the path does not say.
-        seconds: the time in the archive, in seconds since 1970, or None.
+        time: the submission time, or None if neither the path nor the archive says it; in names without a time zone.
         in_own_folder: whether it is in the student's own folder.
     """
 
     student: str
     notebook: str
     time: datetime | None
-    seconds: float | None
     in_own_folder: bool
 
 
@@ -95,7 +94,7 @@ def assign(
         best = _best(by_hand or paths, root, owners, notebook, worth)
         owner = owners[best]
         in_own_folder = owner.place < len(best.relative_to(root).parts) - 1
-        chosen[best] = Choice(student, notebook, owner.time, _seconds(packed.get(best), owner), in_own_folder)
+        chosen[best] = Choice(student, notebook, owner.time or _time(packed.get(best), owner), in_own_folder)
         if len(paths) > 1:
             left = _listed((path for path in paths if path != best), root)
             warnings.append(
@@ -126,7 +125,7 @@ def _best(
     return max(paths, key=merits)
 
 
-def _seconds(packed: Packed | None, owner: Owner) -> float | None:
+def _time(packed: Packed | None, owner: Owner) -> datetime | None:
     """The submission time in the class's archive.
 
     In their own archives, students set the time. In Canvas's, it is that of the download (instructure/canvas-lms,
@@ -134,7 +133,7 @@ def _seconds(packed: Packed | None, owner: Owner) -> float | None:
     """
     if packed is None or owner.system == "Canvas" or owner.place < len(packed.folder.parts):
         return None
-    return packed.time
+    return datetime.fromtimestamp(packed.time, UTC)
 
 
 def _notebook_of(file: str, notebooks: list[str]) -> str | None:
@@ -160,7 +159,7 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
 
     def names_a_stranger(path: Path, student: str) -> bool:
         return any(
-            (match.id if (match := owner.found_in(roster)) else safe_id(owner.student)) != student
+            (match.id if (match := owner.found_in(roster)) else safe_name(owner.student)) != student
             for owner in all_meant(path.stem, True, notebooks, roster)
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -11,9 +9,8 @@ from autograder.locale import _
 from autograder.nbgrader_plugins.zip_collect.archives import shown
 from autograder.nbgrader_plugins.zip_collect.names import Owner
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
+from autograder.notebooks.file_names import safe_name
 from autograder.notebooks.load import folded
-
-MAX_ID_BYTES = 120
 
 
 def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[str, str], list[str]]:
@@ -34,17 +31,17 @@ def student_ids(owners: Iterable[Owner], roster: Roster = NOBODY) -> tuple[dict[
         # Students graded earlier are in the gradebook under the id made then.
         keys = sorted(keys_of[student])
         for key in keys:
-            made = [safe_id(key), *([safe_id(student)] if len(keys) == 1 and safe_id(student) != student else [])]
+            made = [safe_name(key), *([safe_name(student)] if len(keys) == 1 and safe_name(student) != student else [])]
             known = next((id for id in made if id in roster.people and id not in ids.values()), None)
             if known:
                 ids[key] = known
         new = [key for key in keys if key not in ids]
         for key in new:
             # Never reuse a roster id without a certain match.
-            name = student if len(keys) == 1 and folded(safe_id(student)) not in reserved else key
-            safe = safe_id(name)
+            name = student if len(keys) == 1 and folded(safe_name(student)) not in reserved else key
+            safe = safe_name(name)
             if folded(safe) in taken:
-                safe = safe_id(name, all_of_it=True)
+                safe = safe_name(name, all_of_it=True)
             taken.add(folded(safe))
             ids[key] = safe
             if safe != name:
@@ -75,7 +72,7 @@ def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
     found: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for owner in owners:
         match = owner.found_in(roster)
-        if match and safe_id(match.id) == match.id:
+        if match and safe_name(match.id) == match.id:
             found[owner.system, match.id][owner.key] = match.by_id and owner.name != owner.student
     ids: dict[str, str] = {}
     for (_system, id), certain in found.items():
@@ -83,25 +80,3 @@ def _ids_in_roster(owners: Iterable[Owner], roster: Roster) -> dict[str, str]:
         if by_id or len(certain) == 1:
             ids |= dict.fromkeys(by_id or certain, id)
     return ids
-
-
-def safe_id(name: str, all_of_it: bool = False) -> str:
-    """`name`, with every character that a folder, a shell pattern or nbgrader could misread as ~ and its UTF-8 in hex.
-
-    Args:
-        all_of_it: keep only small letters and digits, for names that differ only in case or width.
-    """
-    harmless = r"[a-z0-9]" if all_of_it else r"[\w.@ -]"
-
-    def kept(match: re.Match[str]) -> str:
-        character, place = match[0], match.start()
-        inside = 0 < place < len(name) - 1
-        if re.fullmatch(harmless, character) and (inside or character not in ". -"):
-            return character
-        return "".join(f"~{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
-
-    safe = re.sub(r"(?s).", kept, name)
-    if len(safe.encode()) > MAX_ID_BYTES:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        safe = safe.encode()[: MAX_ID_BYTES - 13].decode(errors="ignore") + f"~{digest}"
-    return safe

@@ -36,8 +36,8 @@ class Roster:
     def __init__(self, people: Iterable[Person] = ()) -> None:
         people = list(people)
         self._names = _index((name, person) for person in people for name in _full_names(person))
-        self._numbers = _index((person.lms_id, person) for person in people)
-        self.is_filled = any(p.first_name or p.last_name or p.email or p.lms_id for p in people)
+        self._numbers = _index((person.lms_user_id, person) for person in people)
+        self.is_filled = any(person.details for person in people)
         self.people = {person.id: person for person in people if not self._is_leftover(person)}
         self._ids = _index((folded(text), person) for person in self.people.values() for text in _ids(person))
 
@@ -59,14 +59,14 @@ class Roster:
         return Match(next(iter(meant)), by_id=bool(found)) if len(meant) == 1 else None
 
     def _has_other_number(self, id: str, number: str) -> bool:
-        return self.people[id].lms_id.isdecimal() and self.people[id].lms_id != number
+        return self.people[id].lms_user_id.isdecimal() and self.people[id].lms_user_id != number
 
     def _is_leftover(self, person: Person) -> bool:
         """Whether grading added this entry, under a name on a file of somebody else in the roster.
 
         Most ids are neither a name with a system's number nor a full name as people write it.
         """
-        if person.first_name or person.last_name or person.email or person.lms_id:
+        if person.details:
             return False
         numbered = re.search(r"_(\d+)\Z", person.id)
         name, number = (person.id[: numbered.start()], numbered[1]) if numbered else (person.id, "")
@@ -85,7 +85,7 @@ def _index(entries: Iterable[tuple[str, Person]]) -> dict[str, set[str]]:
 
 
 def _ids(person: Person) -> tuple[str, ...]:
-    return person.id, person.lms_id, person.email, person.email.rpartition("@")[0]
+    return person.id, person.lms_user_id, person.email, person.email.rpartition("@")[0]
 
 
 def _full_names(person: Person) -> set[str]:

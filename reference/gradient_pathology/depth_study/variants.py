@@ -316,6 +316,19 @@ def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return runs
 
 
+def stays_where_all_is_infinite(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    """Where the loss is not finite any more, nothing is updated: the record goes on with what is seen then."""
+    results = {}
+    for depth in depths:
+        layers, rows = build_network(depth, np.random.default_rng(seed)), []
+        for _ in range(steps):
+            rows.append(forward_backward(layers, X, t))
+            if np.isfinite(rows[-1][0]):
+                _descend(layers, lr)
+        results[depth] = dict(zip(("loss", "grad_norms"), map(np.array, zip(*rows, strict=True)), strict=True))
+    return results
+
+
 VARIANTS = {
     function.__name__: function
     for function in (
@@ -332,6 +345,7 @@ VARIANTS = {
         in_a_class,
         single_precision_record,
         stops_when_all_is_nan,
+        stays_where_all_is_infinite,
         gradients_zeroed_first,
         one_run_for_each_curve,
         defaults_decided_inside,

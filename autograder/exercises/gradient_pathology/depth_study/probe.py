@@ -98,6 +98,15 @@ def draw_depths(rng: np.random.Generator) -> list[Study]:
     ]
 
 
+def draw_small(rng: np.random.Generator) -> list[Study]:
+    """A learning rate far too small: whoever stops where the loss hardly changes stops at once."""
+    options: dict[str, Any] = {"lr": 1e-8, "steps": 5}
+    return [
+        study(rng, "a learning rate far too small", [2], **options),
+        study(rng, "a learning rate far too small, three layers", [3], **options),
+    ]
+
+
 def draw_overflow(rng: np.random.Generator) -> list[Study]:
     """A learning rate far too large."""
     # A plain ReLU network would die of one such step and stay finite.
@@ -136,7 +145,7 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
     facts = {depth: attempt(trainings[depth].facts, layers, case.X, case.t) for depth, layers in networks.items()}
     yield "trained", {depth: seen for depth, seen in facts.items() if type(seen) is dict and seen}
     yield "result", result
-    yield "default steps", default_steps(function)
+    yield "default steps", default_steps(function, case)
 
 
 def origin(rng: Any) -> dict[str, Any]:
@@ -151,18 +160,30 @@ def origin(rng: Any) -> dict[str, Any]:
     }
 
 
-def default_steps(function: Callable) -> int:
-    """The default of `steps`, taken to be right where the signature leaves it open."""
+def default_steps(function: Callable, case: Study) -> int:
+    """The default of `steps`: that of the signature, or, where it says none, the number of updates that are made.
+
+    Where nothing is updated it is taken to be right.
+    """
     with suppress(TypeError, ValueError, KeyError):
         default = inspect.signature(function).parameters["steps"].default
-        return default if type(default) is int else DEFAULTS["steps"]
-    return DEFAULTS["steps"]
+        if type(default) is int:
+            return default
+    training, rng = Training(2 * DEFAULTS["steps"]), np.random.default_rng(0)
+    layers = build_deep_network(2, "tanh", rng=rng, width=2, in_features=case.X.shape[1])
+
+    def build_network(depth: int, rng: Any = None) -> list[Layer]:
+        training.watch(layers)
+        return list(layers)
+
+    attempt(function, [2], build_network, case.X.copy(), case.t[:, :1].copy())
+    return training.updates or DEFAULTS["steps"]
 
 
 depth_study = Exercise(
     "depth_study",
     Study,
-    {"training": draw_training, "depths": draw_depths, "overflow": draw_overflow},
+    {"training": draw_training, "depths": draw_depths, "small": draw_small, "overflow": draw_overflow},
     probe,
     title="A study of depth",
     example=lambda case: {

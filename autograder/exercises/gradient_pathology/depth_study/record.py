@@ -157,7 +157,12 @@ class Run:
             n = min(len(got) - max(-shift, 0), len(truth) - max(shift, 0))
             if n > 0 and _agree(got[max(-shift, 0) :][:n], truth[max(shift, 0) :][:n]):
                 return shift
-        return None
+        return 0 if _every(got, truth) > 1 else None
+
+    def every(self, what: str) -> int:
+        """2 where the curve holds every second step, and so on; how long it is, is a promise of its own."""
+        got = self.curves[what]
+        return 1 if got is None else max(_every(got, truth) for truth in self.truths(what))
 
     def require_right(self, what: str) -> None:
         """The curve is right, or that of one step later or earlier."""
@@ -221,6 +226,16 @@ def _agree(one: np.ndarray, other: np.ndarray) -> bool:
     got, wanted, scale = _compared(one, other)
     near = np.all(np.abs(got - wanted) <= TOLERANCE * np.where(scale > 0, scale, 1.0))
     return bool(near) and compare(got, wanted, scale) is None  # which takes long to put a difference into words
+
+
+def _every(got: np.ndarray, truth: np.ndarray) -> int:
+    """2 if `got` is every second row of `truth`, and so on; 1 if it is nothing of this kind."""
+    for every in range(2, len(truth)):
+        for first in range(every):
+            rows = truth[first::every]
+            if len(rows) == len(got) > 1 and _agree(got, rows):
+                return every
+    return 1
 
 
 def _compared(got: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -54,6 +54,13 @@ class Training:
             if self.states and len(self.states) <= self.steps:
                 self.states[-1][1] = _row(network, "grads")
 
+    @property
+    def updates(self) -> int:
+        """How often the parameters changed."""
+        if self.states:
+            self._note(self._network)
+        return max(len(self.states) - 1, 0)
+
     @np.errstate(all="ignore")
     def facts(self, layers: list[Layer], X: np.ndarray, t: np.ndarray) -> dict[str, Any]:
         """What a record rests on; empty if no data passed.

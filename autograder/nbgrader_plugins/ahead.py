@@ -1,0 +1,206 @@
+"""Grades what `nbgrader autograde` comes to ahead of its loop and in parallel, exactly as `autograder grade` does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nbgrader.converters.base import NbGraderException
+
+from autograder.grading import process
+from autograder.grading.course import Course, CourseError, Handed, guarded_folders
+from autograder.grading.digest import content_digest, settings_digest
+from autograder.grading.grade_class import assignment_of, figures_done
+from autograder.grading.gradebook import ClassGradebook, LatePolicyError
+from autograder.grading.job import GradedFolder, Grader, Settings
+from autograder.grading.pool import Pool
+from autograder.grading.reference import NoReference
+from autograder.grading.result_file import read_result, write_result
+from autograder.grading.timestamp import read_timestamp
+from autograder.locale import current_language
+from autograder.report.text import printable
+from autograder.sandbox.client import Figures
+from autograder.sandbox.folder import scratch_folder
+from autograder.sandbox.fork_server import HostBroken, shared_host, too_weak
+from autograder.sandbox.isolation import Level
+from autograder.sandbox.limits import Limits
+
+DREW = "The figures for hand grading are drawn."
+
+FEWEST = 4
+"""Submissions for each process: to start one takes as long as to grade these."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What came of a submission, and the digest of what that rests on, taken before it was graded."""
+
+    digest: str
+    graded: GradedFolder
+
+
+class Ahead:
+    """The submissions of one run of nbgrader's loop, which fetches, books and finishes them one after the other.
+
+    What was not graded ahead, or has changed since, is graded when it is fetched.
+    """
+
+    def __init__(self, converter: Any, figures: Figures, limits: Limits, allow_basic: bool) -> None:
+        """Begin.
+
+        Args:
+            converter: nbgrader's Autograde.
+
+        Raises:
+            NbGraderException: nothing can be graded here; the reason is logged.
+        """
+        self._log = converter.log
+        self._begun: dict[str, str] = {}
+        self._found: dict[str, tuple[str, GradedFolder | BaseException]] = {}
+        self._fetched: dict[str, Ready] = {}
+        self._results: Iterator[tuple[Handed, Any]] = iter(())
+        with ExitStack() as stack:
+            try:
+                self._start(stack, converter, figures, limits, allow_basic)
+            except (CourseError, HostBroken, NoReference) as error:
+                self._log.error("%s", printable(str(error)))
+                raise NbGraderException(str(error)) from error
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: Any) -> None:
+        with self._stack:
+            if kind is None or issubclass(kind, NbGraderException):  # raised at the end, if one could not be graded
+                self._draw()
+
+    def fetch(self, student: str) -> dict[str, Any]:
+        """The executed notebook of the submission as it is now. Raises what the grader raised."""
+        handed = self._handed(student)
+        ready = self._graded(handed)
+        if ready.digest != self._digest(handed):
+            ready = self._graded(handed)
+        self._tell(student, ready.graded)
+        self._fetched[student] = ready
+        return json.loads((handed.target / f"{self._prepared.notebook}.ipynb").read_text(encoding="utf-8"))
+
+    def book(self, student: str) -> None:
+        """Save in the gradebook what was fetched."""
+        handed = self._handed(student)
+        self._gradebook.save(handed, self._fetched[student].graded)
+        try:
+            self._gradebook.penalise(handed)
+        except LatePolicyError as error:
+            self._log.warning("%s: %s", student, printable(str(error)))
+
+    def finish(self, student: str, target: Path) -> None:
+        """Write the result of what was booked beside its notebook, which is now in `target`."""
+        ready = self._fetched.pop(student)
+        graded, handed = ready.graded, self._handed(student)
+        write_result(self._course.folder, target, ready.digest, graded.isolation, graded.result, graded.drawn)
+        shutil.rmtree(handed.target, ignore_errors=True)
+        if not graded.drawn:
+            self._undrawn.append(replace(handed, target=target))
+
+    def _start(self, stack: ExitStack, converter: Any, figures: Figures, limits: Limits, allow_basic: bool) -> None:
+        directory = converter.coursedir
+        course = self._course = Course(Path(directory.root), directory)
+        host = shared_host(guarded_folders(course.folder), figures is not Figures.NONE, own_code=False)
+        if host.level is Level.BASIC and not allow_basic:
+            raise HostBroken(too_weak(host, "--RunInWorker.allow_basic=True"))
+        settings = Settings(course.folder, host.level, figures, limits)
+        self._gradebook = stack.enter_context(ClassGradebook(course, directory.assignment_id))
+        self._prepared = assignment_of(course, directory.assignment_id, self._gradebook)
+        self._settled = settings_digest(settings, self._prepared)
+        everybody = list(course.handed_in(directory.assignment_id, directory.student_id))
+        scratch = stack.enter_context(scratch_folder())
+        self._executed = scratch / "executed"
+        self._executed.mkdir(mode=0o700)
+        due = [handed for handed in everybody if _is_due(converter, handed)]
+        others = ((h, read_result(course.folder, h.target)) for h in everybody if h not in due)
+        self._undrawn = [handed for handed, stored in others if stored and not stored.drawn]
+        self._waiting = {handed.student: self._handed(handed.student) for handed in due}
+        jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
+        if jobs > 1:
+            needed = (settings, self._prepared, scratch, current_language())
+            pool = Pool(jobs, 2 * limits.total_seconds + 60.0, scratch, process.prepare, *needed)
+            self._map = stack.enter_context(pool).map
+        else:  # such as formgrader's button: the warm parent of this process serves the next one, too
+            self._map = _here(Grader(settings, self._prepared, host))
+
+    def _draw(self) -> None:
+        """Draw the figures for hand grading, now that all points are booked."""
+        for handed, failure in self._map(process.draw, self._undrawn):
+            problem = figures_done(self._course, handed, failure)
+            self._log.log(logging.WARNING if problem else logging.INFO, "%s: %s", handed.student, problem or DREW)
+
+    def _handed(self, student: str) -> Handed:
+        """The submission, with a folder for its executed notebook until the loop comes to it."""
+        directory = self._course.directory
+        folder = directory.format_path(directory.submitted_directory, student, directory.assignment_id)
+        return Handed(student, Path(folder), self._executed / student)
+
+    def _digest(self, handed: Handed) -> str:
+        return content_digest(self._settled, handed.folder, self._prepared.notebook)
+
+    def _graded(self, handed: Handed) -> Ready:
+        """What came of one submission, after waiting for it if necessary; it can be had once."""
+        while handed.student not in self._found:
+            if handed.student not in self._begun:  # next in line
+                self._waiting = {handed.student: handed} | self._waiting
+            done = next(self._results, None)
+            if done is None:  # the processes had nothing to do
+                self._results = iter(self._map(process.grade, self._line()))
+            else:
+                other = done[0].student
+                self._found[other] = self._begun.pop(other), done[1]
+        digest, graded = self._found.pop(handed.student)
+        if isinstance(graded, BaseException):
+            raise graded
+        return Ready(digest, graded)
+
+    def _line(self) -> Iterator[Handed]:
+        """Those that wait, each with its digest taken when its turn comes."""
+        while self._waiting:
+            handed = self._waiting.pop(next(iter(self._waiting)))
+            self._begun[handed.student] = self._digest(handed)
+            yield handed
+
+    def _tell(self, student: str, graded: GradedFolder) -> None:
+        """Log what somebody should know."""
+        result = graded.result
+        if result.status == "failed":
+            self._log.error("%s: %s", student, printable(result.message))
+        for note in (*result.mended, *result.looks):
+            self._log.warning("%s: %s", student, printable(note))
+
+
+def _is_due(converter: Any, handed: Handed) -> bool:
+    """Whether nbgrader is going to grade the submission; where this is wrong, it is only graded later, or in vain."""
+    if converter.force or not any(handed.target.glob("*.ipynb")):
+        return True
+    new, old = (read_timestamp(folder)[0] for folder in (handed.folder, handed.target))
+    return new is not None and old is not None and new > old
+
+
+def _here(grader: Grader) -> Callable[..., Iterator[tuple[Handed, Any]]]:
+    """In the place of `Pool.map`: the same in this process, at its own priority."""
+
+    own = {process.grade: grader.grade, process.draw: grader.draw}
+
+    def in_turn(function: Callable[[Handed], Any], everybody: Iterable[Handed]) -> Iterator[tuple[Handed, Any]]:
+        for handed in everybody:
+            try:
+                yield handed, own[function](handed)
+            except Exception as error:  # that submission's alone, as in a process of its own
+                yield handed, error
+
+    return in_turn

@@ -1,0 +1,175 @@
+"""`nbgrader autograde` grades ahead of its loop: what the loop takes is what stands in submitted/ then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+
+from autograder.checks.judge import interrupted
+from autograder.checks.results import SubmissionResult
+from autograder.grading import job
+from autograder.grading.course import Course
+from autograder.grading.grade_class import grade_class
+from autograder.grading.grade_submission import Graded
+from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.job import Grader
+from autograder.grading.result_file import stored_results
+from autograder.nbgrader_plugins import ahead as plugin
+from autograder.sandbox.isolation import Level
+from source.release import COURSE, NOTEBOOK
+from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course
+from tests.sample_class import CODE, Student, cell_of
+
+RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
+
+
+def notebook_of(words: str) -> str:
+    return json.dumps(Student("", "", {"clip_gradients": CODE["clip_gradients"] + f"\n# {words}"}).notebook(RELEASE))
+
+
+class AllAtOnce:
+    """In the place of the pool: the whole line is graded, last ones first, when the first result is asked for."""
+
+    def __init__(self, _jobs, _seconds, _prepare, settings, assignment, *_more):
+        self._grader = Grader(settings, assignment)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+    def map(self, _function, items):
+        return iter([(handed, self._grade(handed)) for handed in reversed(list(items))])
+
+    def _grade(self, handed):
+        try:
+            return self._grader.grade(handed)
+        except Exception as error:
+            return error
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A course folder whose gradebook knows the assignment."""
+    folder = make_course(tmp_path_factory.mktemp("ahead") / "course", ())
+    before = os.getcwd()
+    with ClassGradebook(Course(folder), ASSIGNMENT):
+        pass
+    os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def loop(folder, monkeypatch):
+    """Hands in s0, s1 and s2, and runs nbgrader's own loop over them; what is graded is named, and nothing is run."""
+    graded: list[str] = []
+
+    def unrun(submission, *_arguments):
+        source = next(cell.source for cell in submission.cells if cell.grade_id == "clip_gradients")
+        graded.append(source.splitlines()[-1].removeprefix("# "))
+        checks = {e.id: interrupted(e, "not run") for e in submission.exercises}
+        return Graded(SubmissionResult(checks), SimpleNamespace(outputs={}, observations={}), Level.STRONG)
+
+    host = SimpleNamespace(level=Level.STRONG, unavailable={}, close=lambda: None)
+    monkeypatch.setattr(plugin, "Pool", AllAtOnce)
+    monkeypatch.setattr(plugin, "shared_host", lambda *_a, **_k: host)
+    monkeypatch.setattr(job, "Host", lambda *_a, **_k: host)
+    monkeypatch.setattr(job, "grade_submission", unrun)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(plugin, "FEWEST", 1)
+    monkeypatch.chdir(folder)
+    for name in ("submitted", "autograded"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for student in ("s0", "s1", "s2"):
+        hand_in(folder, student, student)
+    course = Course(folder)
+
+    def run(before_each=lambda: None, **options):
+        graded.clear()
+        directory = CourseDirectory(config=course.config, assignment_id=ASSIGNMENT, root=str(folder))
+        converter = Autograde(coursedir=directory, config=course.config, **options)
+        converter.pre_convert_hook = lambda **_names: before_each()
+        converter.start()
+        return list(graded)
+
+    return SimpleNamespace(run=run, folder=folder, course=course, host=host)
+
+
+def hand_in(folder, student, words):
+    path = folder / "submitted" / student / ASSIGNMENT / NOTEBOOK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(notebook_of(words), encoding="utf-8")
+
+
+def words_in(folder, student):
+    cell = cell_of(executed(folder, student), "clip_gradients")
+    return "".join(cell["source"]).splitlines()[-1].removeprefix("# ")
+
+
+def test_everybody_is_graded_once_before_the_loop_comes_to_them(loop):
+    assert loop.run() == ["s2", "s1", "s0"]
+    assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s1", "s2"}
+    assert loop.run() == [], "nbgrader skips what it has graded"
+    assert loop.run(force=True) == ["s2", "s1", "s0"]
+
+
+def test_what_changes_after_it_was_graded_ahead_is_graded_as_it_is_now(loop):
+    turns = iter(range(3))
+
+    def change():
+        if next(turns) == 1:  # the loop is at s1
+            hand_in(loop.folder, "s1", "changed")
+            (loop.folder / "submitted" / "s2" / ASSIGNMENT / "data.csv").write_text("1", encoding="utf-8")
+
+    assert loop.run(change) == ["s2", "s1", "s0", "changed", "s2"]
+    assert [words_in(loop.folder, student) for student in ("s0", "s1", "s2")] == ["s0", "changed", "s2"]
+    settings = job.Settings(loop.folder, Level.STRONG)
+    assert grade_class(loop.course, ASSIGNMENT, settings, 1).unchanged == 3, "each result rests on what is there now"
+
+
+def test_what_goes_wrong_with_one_is_theirs_alone(loop, monkeypatch):
+    read = Grader._read
+    monkeypatch.setattr(Grader, "_read", lambda self, handed: 1 / 0 if handed.student == "s1" else read(self, handed))
+    with pytest.raises(NbGraderException):
+        loop.run()
+    assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s2"}
+    assert not (loop.folder / "autograded" / "s1" / ASSIGNMENT / NOTEBOOK).exists()
+    monkeypatch.setattr(Grader, "_read", read)
+    assert loop.run() == ["s1"], "the next run grades whom this one could not, in this process"
+
+
+def test_where_code_is_not_kept_from_files_nobody_is_graded_and_nothing_is_removed(loop, monkeypatch):
+    monkeypatch.setitem(loop.course.config.RunInWorker, "allow_basic", False)
+    loop.run()
+    before = grades_in(loop.folder / "gradebook.db")
+    loop.host.level = Level.BASIC
+    with pytest.raises(NbGraderException, match="RunInWorker.allow_basic"):
+        loop.run(force=True)
+    assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s1", "s2"}
+    assert grades_in(loop.folder / "gradebook.db") == before
+
+
+def test_a_preprocessor_of_the_courses_own_sees_reports_and_scores(loop, monkeypatch):
+    lists = loop.course.config.Autograde
+    monkeypatch.setitem(lists, "autograde_preprocessors", [*lists["autograde_preprocessors"], f"{__name__}.stamp"])
+    loop.run()
+    assert executed(loop.folder, "s0")["metadata"]["scores"] == len([c for c in RELEASE["cells"] if is_check(c)])
+
+
+def is_check(cell):
+    return cell["metadata"].get("nbgrader", {}).get("grade_id", "").startswith("check_")
+
+
+def stamp(nb, resources):
+    nb.metadata["scores"] = sum(
+        output.output_type == "execute_result" for cell in nb.cells if is_check(cell) for output in cell.outputs
+    )
+    return nb, resources
