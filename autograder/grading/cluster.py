@@ -68,7 +68,8 @@ class Cluster:
             CourseError: there is no scheduler, or it has no workers.
         """
         warnings.filterwarnings("ignore", message="Sending large graph")  # of what was handed in, much may be large
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said here, once
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said here, once
         self._address = address
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
