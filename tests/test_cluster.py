@@ -172,7 +172,6 @@ def test_killing_a_worker_and_the_command_in_the_middle_loses_and_doubles_nothin
     assert same(quiet, course, students)
 
 
-@pytest.mark.slow
 def test_who_kills_workers_is_set_aside_and_all_others_are_done(workers):
     with Cluster(workers.address, Simple) as cluster:
         items = [*(b"%d" % number for number in range(40)), b"die", *(b"%d" % number for number in range(40, 80))]

@@ -59,7 +59,7 @@ class RemotePool:
 
     def map(
         self, function: Callable[[Handed], GradedFolder | None], items: Iterable[Handed]
-    ) -> Iterator[tuple[Handed, GradedFolder | BaseException | None]]:
+    ) -> Iterator[tuple[Handed, Any]]:
         """As `Pool.map`; what `function` reads in a student's folders is sent, and what it writes comes back."""
         notebook, released = self._assignment.notebook, self._assignment.released
         total = len(items) if isinstance(items, Sized) else self._total
