@@ -142,7 +142,7 @@ class OpenNotebook:
     def __init__(self, page: Page, server: Server, folder: Path, notebook: Path) -> None:
         self.page = page
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        self._names = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+        self._names = [cell["metadata"].get("nbgrader", {}).get("grade_id", cell["id"]) for cell in cells]
         page.goto(server.lab(notebook.relative_to(folder).as_posix()))
         self._await_cells()
         expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
@@ -154,6 +154,11 @@ class OpenNotebook:
     def cell(self, name: str) -> Locator:
         """The cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(self._names.index(name))
+
+    def read_to(self, name: str) -> None:
+        """Scroll through all cells from the top to this one, as by reading."""
+        for number in range(self._names.index(name) + 1):
+            self.page.locator(".jp-Notebook .jp-Cell").nth(number).scroll_into_view_if_needed()
 
     def write(self, name: str, source: str) -> None:
         """Replace what stands in the cell, as by pasting."""
@@ -175,7 +180,12 @@ class OpenNotebook:
         self.cell(name).press("ControlOrMeta+Enter")
         expect(prompt).not_to_have_text(before)
         expect(prompt).to_have_text(re.compile(r"\[\d+\]"))
-        return self.cell(name).locator(".jp-OutputArea")
+        return self.cell(name).locator(".jp-Cell-outputArea")
+
+    def run_folded(self, name: str) -> Locator:
+        """Run a cell whose code is folded, so that no number says when it has ended, and give its output."""
+        self.cell(name).press("ControlOrMeta+Enter")
+        return self.cell(name).locator(".jp-Cell-outputArea")
 
     def card(self, name: str) -> Locator:
         """Run the cell and give the card that it shows."""

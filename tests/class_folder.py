@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,22 @@ def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def hand_in(course: Path, student: str, files: Mapping[str, bytes | None | Callable[[Path], None]]) -> None:
+    """Put `files` in place of what the student handed in: name -> content, None for a folder, or what makes it."""
+    folder = course / "submitted" / student / ASSIGNMENT
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.mkdir()
+        elif callable(content):
+            content(path)
+        else:
+            path.write_bytes(content)
+
+
 def executed(course: Path, student: str) -> dict[str, Any]:
     """The student's executed notebook."""
     path = course / "autograded" / student / ASSIGNMENT / NOTEBOOK
@@ -124,6 +140,12 @@ def grades_in(gradebook: Path) -> dict[str, dict[str, tuple[float | None, float 
             assert cell not in found.setdefault(student, {}), "a grade is there twice"
             found[student][cell] = (auto, manual, bool(waits))
     return found
+
+
+def times_in(course: Path) -> dict[str, str | None]:
+    """Student -> when they handed in, in UTC."""
+    with sqlite3.connect(course / "gradebook.db") as database:
+        return dict(database.execute("SELECT student_id, timestamp FROM submitted_assignment"))
 
 
 def comments_in(gradebook: Path) -> dict[str, dict[str, str | None]]:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import copy
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.sample_class import (
+    CODE,
     NOISY,
+    POINTS,
     RIGHT,
     STAGED,
     TERSE,
@@ -32,16 +36,8 @@ from tests.sample_class import (
 FILE = "gradient_pathology.ipynb"
 Content = Notebook | str | bytes
 
-SOLUTIONS = ("clip_gradients", "gradient_monitor", "gradient_profile", "batch_norm", "depth_study")
-CHECKS = (
-    "check_clip_gradients",
-    "check_gradient_monitor",
-    "check_gradient_profile",
-    "check_batch_norm_forward",
-    "check_batch_norm_backward",
-    "check_batch_norm_inference",
-    "check_depth_study",
-)
+SOLUTIONS = tuple(CODE)
+CHECKS = tuple(f"check_{name}" for name in POINTS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +74,11 @@ class Clumsy:
         if isinstance(content, dict):
             content = json.dumps(content, ensure_ascii=False, indent=1)
         return content if isinstance(content, bytes) else content.encode("utf-8")
+
+
+def by_id(cases: Iterable[Clumsy]) -> pytest.MarkDecorator:
+    """A test of every one of `cases`."""
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
 
 
 # --- what happens to notebooks ----------------------------------------------------------------------------------------

@@ -23,9 +23,9 @@ from autograder.grading.job import Grader
 from autograder.grading.result_file import stored_results
 from autograder.nbgrader_plugins import ahead as plugin
 from autograder.sandbox.isolation import Level
-from source.release import COURSE, NOTEBOOK
+from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course
-from tests.sample_class import CODE, Student, cell_of
+from tests.sample_class import CODE, NOTEBOOK, Student, cell_of
 
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
 

@@ -17,7 +17,7 @@ from autograder.notebooks.load import plain_content
 from autograder.notebooks.submission import submission_of
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.limits import Limits
-from tests.class_folder import ASSIGNMENT, environment, executed, grade, make_course, many
+from tests.class_folder import ASSIGNMENT, executed, grade, make_course, many, nbgrader
 from tests.sample_class import NOTEBOOK
 
 
@@ -179,8 +179,7 @@ def test_both_ways_of_grading_take_them_and_follow_no_link(tmp_path):
     spies["cells"].append(code_cell("import os\nprint('here:', sorted(os.listdir('.')))"))
     (folder / NOTEBOOK).write_text(json.dumps(spies), encoding="utf-8")
     (folder / "data.csv").write_text("7\n", encoding="utf-8")
-    line = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT, "--force"]
-    subprocess.run(line, cwd=course, env=environment(course), check=True, capture_output=True)
+    nbgrader(course, "autograde", ASSIGNMENT, "--force")
     shown = texts(executed(course, "s00000"))
     assert "read 7 7.0" in shown
     assert "linked.txt" not in shown.split("here:")[1]

@@ -168,6 +168,15 @@ def test_the_first_failure_that_has_a_cause_comes_first_and_the_others_are_folde
     assert page.text.count("Why?") == exercise_text(result).count("Likely cause") == 1
 
 
+def test_without_a_cause_a_failure_that_says_more_than_two_numbers_comes_first():
+    items = (
+        an_item(Outcome.FAILED, 0, message="y is 1, but 2 was expected.", compared=True),
+        an_item(Outcome.FAILED, 1, message="b stays as it was."),
+    )
+    page = Page(exercise_html(ExerciseResult("clip_gradients", items)))
+    assert [element.text for element in page.of("strong")][1:] == ["b stays as it was."]
+
+
 def test_one_error_of_all_checks_is_told_once_above_them():
     case = namedtuple("Case", "title")
     items = [

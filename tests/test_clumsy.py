@@ -20,7 +20,7 @@ from autograder.sandbox.fork_server import Host
 from autograder.sandbox.limits import Limits
 from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course, total
-from tests.clumsy import CLUMSY, READABLE, UNREADABLE
+from tests.clumsy import CLUMSY, READABLE, UNREADABLE, by_id
 from tests.sample_class import NOTEBOOK, POINTS
 
 FULL = sum(POINTS.values())
@@ -60,10 +60,6 @@ def graded(tmp_path_factory):
         if language is not None:
             os.environ["AUTOGRADER_LANG"] = language
     return SimpleNamespace(folder=folder, summary=summary, results=results, grades=grades_in(folder / "gradebook.db"))
-
-
-def by_id(cases):
-    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
 
 
 def printed(graded, student):

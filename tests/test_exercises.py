@@ -281,6 +281,12 @@ ONE_PROMISE = {
     "depth-learning-rate-fixed": "settings",
     "depth-gradients-clipped": "settings",
     "depth-only-first": "depths",
+    "depth-last-depth-left-out": "depths",
+    "depth-first-depth-left-out": "depths",
+    "depth-every-second-step": "record",
+    "depth-stops-where-little-changes": "record",
+    "depth-default-steps-inside": "settings",
+    "depth-losses-capped": "overflow",
     "depth-lists-shared": "depths",
     "depth-losses-shared": "depths",
     "depth-only-w-and-b-updated": "all_parameters",
@@ -296,6 +302,10 @@ ONE_PROMISE = {
     "depth-stops-before-nan": "overflow",
     "monitor-only-vanishing": "layers",
     "monitor-kinds-swapped": "kinds",
+    "monitor-norm-and-epoch-swapped": "list_of_problems",
+    "monitor-nonfinite-layer-empties-the-list": "nonfinite",
+    "monitor-kind-by-a-fixed-threshold": "thresholds",
+    "slope-as-text": "one_number",
     "monitor-nonfinite-unnoticed": "nonfinite",
     "monitor-thresholds-ignored": "thresholds",
     "monitor-every-record": "newest",
@@ -847,15 +857,47 @@ def test_what_needs_a_failed_check_is_blocked_whatever_it_would_say(exercise):
 @pytest.mark.parametrize(("value", "cause"), [(2, "Likely cause: Known."), ("as it was", "")])
 def test_what_is_not_written_yet_explains_itself_and_no_cause_is_looked_for(exercise, value, cause):
     wrong = trial({"value": value, "more": 10})
+    assert judge(exercise, [wrong], lambda: known_as("Known.", wrong)).items[0].cause == cause
+
+
+def known_as(sentence, wrong):
+    """Fingerprints of one mistake that shows what is `wrong`."""
     (differs,) = departures(sketches_of([wrong.seen]), sketches_of([wrong.expected]))
-    known = Fingerprints(
-        causes=[Cause("known", {"en": "Known."}, {"en": "Why?"})],
+    return Fingerprints(
+        causes=[Cause("known", {"en": sentence}, {"en": "Why?"})],
         fails=[frozenset({"value"})],
         places=[(0, key) for key in differs],
         pools=[[sketch] for sketch in differs.values()],
         shows=np.zeros((1, len(differs)), dtype=int),
     )
-    assert judge(exercise, [wrong], lambda: known).items[0].cause == cause
+
+
+def test_a_cause_takes_the_place_of_what_the_numbers_show(exercise):
+    def failing(case, seen, expected):
+        if seen["value"] != expected["value"]:
+            raise Failed("it is 2", compared=True, words="It is doubled.")
+
+    exercise.checks[0] = replace(exercise.checks[0], test=failing)
+    wrong = trial({"value": 2, "more": 10})
+    assert judge(exercise, [wrong]).items[0].message == "It is doubled. it is 2\n(case: a title)"
+    item = judge(exercise, [wrong], lambda: known_as("Twice.", wrong)).items[0]
+    assert item.message == "Likely cause: Twice.\nit is 2\n(case: a title)\nWhy?"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ("(12,3) (12,)", "An array of shape (12,)"),
+        ("(12,) (12,3)", "(12, 3)"),
+        ("(12,3) (4,)", ""),
+        ("(2,3) (3,2)", ""),
+    ],
+)
+def test_a_vector_along_the_wrong_axis_is_told_by_its_shape(exercise, shapes, words):
+    message = f"operands could not be broadcast together with shapes {shapes} "
+    seen = Raised("ValueError", ("ValueError", "Exception"), message, 3, "x - m")
+    told = judge(exercise, [trial({"value": seen, "more": 30})]).items[0].message
+    assert words in told.split("Your code raised")[0] and told.startswith("Your code raised") == (not words)
 
 
 def test_an_exception_of_the_students_is_told_with_its_line(exercise):

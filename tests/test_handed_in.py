@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import sys
 import time
 import tracemalloc
@@ -42,7 +41,7 @@ from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
-from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, total
+from tests.class_folder import ASSIGNMENT, grade, grades_in, hand_in, make_course, times_in, total
 from tests.sample_class import CODE, NOTEBOOK, Student
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="links and odd names need no privilege there")
@@ -358,26 +357,6 @@ def grade_quickly(quick_course, monkeypatch):
         return grade_class(quick_course, ASSIGNMENT, Settings(quick_course.folder, Level.STRONG), 1, student)
 
     return run
-
-
-def hand_in(course, student, files):
-    """`files`: name -> bytes, None for a folder, or what makes it."""
-    folder = course / "submitted" / student / ASSIGNMENT
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            path.mkdir()
-        elif callable(content):
-            content(path)
-        else:
-            path.write_bytes(content)
-
-
-def times_in(course):
-    with sqlite3.connect(course / "gradebook.db") as database:
-        return dict(database.execute("SELECT student_id, timestamp FROM submitted_assignment"))
 
 
 def test_whatever_goes_wrong_with_one_is_theirs_alone(quick_course, grade_quickly, monkeypatch, tmp_path):

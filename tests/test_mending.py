@@ -6,10 +6,7 @@ import copy
 import json
 import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from datetime import datetime
 
 import nbformat
 import pytest
@@ -32,18 +29,13 @@ from autograder.notebooks.submission import (
     source_of,
     submission_of,
 )
-from source.release import nbgrader_command, nbgrader_environment
-from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, code
-from tests.demo import make_folder
-from tests.sample_class import RIGHT, Student, cell_of, hurried
+from tests.class_folder import ASSIGNMENT, grades_in, hand_in, make_course, nbgrader, times_in, total
+from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, by_id
+from tests.sample_class import NOTEBOOK, RIGHT, Student, cell_of, code, hurried
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
 INDISPENSABLE = [name for name, cell in RELEASED.items() if cell.is_indispensable]
-
-
-def by_id(cases):
-    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
 
 
 def handed_in(case: Clumsy, folder):
@@ -115,9 +107,11 @@ def test_what_a_student_changed_is_said_whether_or_not_the_assignment_changed_si
 
 
 def mended(notebook: dict) -> list[str]:
-    """The notes of mending, after which the notebook must be as it should."""
+    """The notes of mending, after which the notebook must be as it should, and mending it again changes nothing."""
     notes = mend(notebook, RELEASED)
     assert_as_released(notebook)
+    once = copy.deepcopy(notebook)
+    assert mend(notebook, RELEASED) == [] and notebook == once
     return notes
 
 
@@ -149,15 +143,6 @@ def test_a_clumsy_notebook_is_as_released_again(case, tmp_path):
     assert all(word in said for word in case.mended)
     assert bool(notes) == bool(case.mended), notes
     assert submission_of(notebook, "n").missing == () or case.id == "one-cell"
-
-
-@by_id(READABLE)
-def test_mending_twice_finds_nothing_more_to_do(case, tmp_path):
-    notebook = handed_in(case, tmp_path)
-    mend(notebook, RELEASED)
-    once = copy.deepcopy(notebook)
-    assert mend(notebook, RELEASED) == []
-    assert notebook == once
 
 
 @by_id([case for case in READABLE if case.honest])
@@ -381,8 +366,6 @@ def test_after_any_damage_every_graded_cell_is_there_exactly_once(tmp_path_facto
         apply(notebook, *what)
     notebook = read_notebook(put(tmp_path_factory.getbasetemp(), "n.ipynb", json.dumps(notebook).encode()))
     mended(notebook)
-    once = copy.deepcopy(notebook)
-    assert mended(notebook) == [] and notebook == once
     submission_of(notebook, "n")
 
 
@@ -540,109 +523,70 @@ def test_a_file_that_is_too_large_says_so(tmp_path):
 # --- through nbgrader -------------------------------------------------------------------------------------------------
 
 
-def grade_with_nbgrader(folder, *options: str) -> str:
-    """What `nbgrader autograde` says."""
-    environment = nbgrader_environment(folder) | {"AUTOGRADER_LANG": "en"}
-    done = subprocess.run(
-        nbgrader_command("autograde", "gradient-pathology", "--RunInWorker.allow_basic=True", *options),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def scores(folder) -> dict[str, dict[str, float]]:
-    """Student -> test cell -> automatic score."""
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        return {
-            submission.student.id: {
-                grade.name: grade.auto_score
-                for notebook in submission.notebooks
-                for grade in notebook.grades
-                if grade.name in CHECKS
-            }
-            for submission in gradebook.assignment_submissions("gradient-pathology")
-        }
-
-
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course folder whose gradebook knows the assignment."""
-    folder = tmp_path_factory.mktemp("course") / "course"
-    make_folder(folder, "gradient-pathology")
-    subprocess.run(
-        nbgrader_command("generate_assignment", "gradient-pathology"),
-        cwd=folder,
-        env=nbgrader_environment(folder),
-        capture_output=True,
-        check=True,
-        timeout=300,
-    )
+    folder = make_course(tmp_path_factory.mktemp("course") / "course", ())
+    nbgrader(folder, "generate_assignment", ASSIGNMENT)
     return folder
 
 
-def hand_in(folder, student: str, name: str, notebook: dict) -> None:
-    target = folder / "submitted" / student / "gradient-pathology"
-    shutil.rmtree(target, ignore_errors=True)
-    put(target, name, json.dumps(notebook).encode())
+def autograde(course, *options: str) -> str:
+    """What `nbgrader autograde` says."""
+    done = nbgrader(course, "autograde", ASSIGNMENT, *options)
+    return done.stdout + done.stderr
+
+
+def scores(course) -> dict[str, float]:
+    """Student -> automatic points."""
+    return {student: total(grades) for student, grades in grades_in(course / "gradebook.db").items()}
 
 
 def test_a_gradebook_says_the_same_as_the_released_notebook(course):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        cells = released_cells(gradebook.find_notebook("gradient_pathology", "gradient-pathology"))
+        cells = released_cells(gradebook.find_notebook("gradient_pathology", ASSIGNMENT))
     assert list(cells.items()) == list(RELEASED.items())
 
 
 def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(course):
-    hand_in(course, "again", "gradient_pathology.ipynb", answered())
-    hand_in(course, "renamed", "gradient_pathology (1).ipynb", answered())
-    hand_in(course, "tidy", "提出/gradient_pathology.ipynb", answered())
-    said = grade_with_nbgrader(course)
-    for student, taken in (("renamed", "gradient_pathology (1).ipynb"), ("tidy", "提出/gradient_pathology.ipynb")):
-        assert re.search(f"{student}: .*{re.escape(taken)}", said)
-    first = scores(course)
-    assert [sum(first[student].values()) for student in ("again", "renamed", "tidy")] == [36.0, 36.0, 36.0]
+    content = json.dumps(answered()).encode()
+    names = {"again": NOTEBOOK, "renamed": "gradient_pathology (1).ipynb", "tidy": f"提出/{NOTEBOOK}"}
+    for student, name in names.items():
+        hand_in(course, student, {name: content})
+    said = autograde(course)
+    assert all(re.search(f"{student}: .*{re.escape(names[student])}", said) for student in ("renamed", "tidy"))
+    assert scores(course) == dict.fromkeys(names, 36.0)
 
     worse = answered()
     for name in SOLUTIONS:
         cell_of(worse, name)["source"] = f"{defined_by()[name]} = None"
     worse["cells"] = [cell for cell in worse["cells"] if grade_id_of(cell) not in CHECKS]
-    hand_in(course, "again", "gradient_pathology.ipynb", worse)
-    said = grade_with_nbgrader(course, "--student=again", "--force")
+    hand_in(course, "again", {NOTEBOOK: json.dumps(worse).encode()})
+    said = autograde(course, "--student=again", "--force")
     assert all(re.search(f"again: .*{name}", said) for name in CHECKS)
-    assert scores(course)["again"] == dict.fromkeys(CHECKS, 0.0)
+    grades = grades_in(course / "gradebook.db")["again"]
+    assert {name: grades[name][0] for name in CHECKS} == dict.fromkeys(CHECKS, 0.0)
 
 
 def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
     """What zip_collect and the exchange bring: names of all kinds, a stub beside answers, no notebook, odd times."""
-    release = json.loads(STUB)
-    hand_in(course, "extension", "gradient_pathology.ipynb.json", answered())
-    hand_in(course, "pdf", "report.pdf", answered())
-    hand_in(course, "beside", "gradient_pathology (1).ipynb", answered())
-    put(
-        course / "submitted" / "beside" / "gradient-pathology", "gradient_pathology.ipynb", json.dumps(release).encode()
-    )
-    hand_in(course, "later", "gradient_pathology (1).ipynb", release)
-    times = {"beside": b"handed in on paper", "later": "2027-01-15 23:00:00 Asia/Tokyo\0".encode("utf-16")}
-    for student, content in times.items():
-        put(course / "submitted" / student / "gradient-pathology", "timestamp.txt", content)
+    content, copy_1 = json.dumps(answered()).encode(), "gradient_pathology (1).ipynb"
+    time = "2027-01-15 23:00:00 Asia/Tokyo\0".encode("utf-16")
+    hand_in(course, "extension", {f"{NOTEBOOK}.json": content})
+    hand_in(course, "pdf", {"report.pdf": content})
+    hand_in(course, "beside", {copy_1: content, NOTEBOOK: STUB, "timestamp.txt": b"handed in on paper"})
+    hand_in(course, "later", {copy_1: STUB, "timestamp.txt": time})
     before = sorted((course / "submitted").rglob("*"))
-    said = grade_with_nbgrader(course)
+    said = autograde(course)
     assert sorted((course / "submitted").rglob("*")) == before
-    found = {student: sum(cells.values()) for student, cells in scores(course).items()}
+    found = scores(course)
     assert [found[student] for student in ("extension", "pdf", "beside", "later")] == [36.0, 0.0, 36.0, 0.0]
     assert re.search(r"pdf: .*report\.pdf", said)
     assert re.search(r"beside: .*gradient_pathology \(1\)\.ipynb.*gradient_pathology\.ipynb", said)
     assert "submitted/beside/gradient-pathology/timestamp.txt cannot be read" in said.replace(os.sep, "/")
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        stamps = {s.student.id: s.timestamp for s in gradebook.assignment_submissions("gradient-pathology")}
-    assert (stamps["beside"], stamps["later"]) == (None, datetime(2027, 1, 15, 14))
+    times = times_in(course)
+    assert times["beside"] is None and times["later"].startswith("2027-01-15 14:00:00")
 
-    hand_in(course, "later", "gradient_pathology (2).ipynb", answered())
-    grade_with_nbgrader(course, "--student=later", "--force")
-    assert sum(scores(course)["later"].values()) == 36.0, "nothing of the first hand-in stands in its way"
+    hand_in(course, "later", {"gradient_pathology (2).ipynb": content})
+    autograde(course, "--student=later", "--force")
+    assert scores(course)["later"] == 36.0, "nothing of the first hand-in stands in its way"

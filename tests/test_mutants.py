@@ -107,6 +107,13 @@ def test_what_students_are_given_has_no_slips(solution):
         assert given <= {ast.unparse(n) for n in ast.walk(ast.parse(slip.source)) if isinstance(n, ast.FunctionDef)}
 
 
+def test_slips_of_parameters_are_made_where_there_are_parameters_and_know_the_lessons_layers():
+    operators = {slip.change.operator for style in styles("gradient_monitor") for slip in mutants(style)}
+    assert not operators & {"weights-only", "weights-and-biases-only"}
+    slip = next(s for s in mutants(styles("clip_gradients")[0]) if s.change.operator == "linear-only")
+    assert slip.implementation().clip_gradients([]) == (0.0, 1.0)
+
+
 def test_two_slips_at_once_are_both_there():
     slips = {slip.change.operator: slip for slip in mutants(styles("clip_gradients")[0])}
     pair = both(slips["root-left-out"], slips["returned-turned"])
@@ -167,7 +174,11 @@ def test_an_implementation_is_what_its_cell_defines():
 
 
 def test_the_audit_counts_what_is_told_of_slips_without_fingerprints():
-    found = audit_slips(Material(COURSE, ["gradient_profile"]), most=2, pairs=10)
+    steps = []
+    found = audit_slips(
+        Material(COURSE, ["gradient_profile"]), most=2, pairs=10, tell=lambda *step: steps.append(step[:2])
+    )
+    assert steps == [(0, 4), (1, 4), (2, 4), (3, 4)]
     others = len(quantities("gradient_profile")["styles"])
     assert sum(map(len, found.other_style.values())) == 2 * others
     assert sum(map(len, found.pairs.values())) == 10 // len(SOLUTIONS)

@@ -1,13 +1,17 @@
 """`predict` asks before an experiment, answers at once, and is never in the way; `show` describes a figure."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import IPython.display
 import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
-from test_editions import numbers
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from test_editions import ENGLISH, each_of_the_first, numbers
 
 import autograder
 from autograder.grading.grade_submission import grade_submission
@@ -15,8 +19,7 @@ from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
 from autograder.student import predictions, widgets
 from autograder.student.predictions import LETTERS, WIDGET, predict, questions
-from source.build import EDITIONS, ENGLISH, build
-from source.release import COURSE, NOTEBOOK
+from source.build import build
 
 QUESTIONS = list(questions().values())
 BACKEND = "module://matplotlib_inline.backend_inline"
@@ -53,7 +56,7 @@ def test_choices_fit_on_a_button(question):
     assert all(len(words) <= 30 for words in question.choices["ja"])
 
 
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.assignment)
+@each_of_the_first
 def test_every_question_is_asked_once_before_an_experiment_and_what_to_notice_is_folded_below(edition):
     cells = build(edition).cells
     asked = [i for i, cell in enumerate(cells) if cell.id.startswith("predict-")]
@@ -144,10 +147,24 @@ def test_without_jupyter_or_ipywidgets_there_are_no_buttons_and_no_slider(monkey
     drawn = []
     autograder.slider(drawn.append, {"1": 1}, start="1")
     assert drawn == []
-    monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": object()}))
+    for asks in (True, False):
+        parent = {"content": {"allow_stdin": asks}}
+        kernel = SimpleNamespace(get_parent=lambda parent=parent: parent)
+        monkeypatch.setattr("IPython.get_ipython", lambda kernel=kernel: SimpleNamespace(kernel=kernel))
+        assert widgets.live_widgets() is (ipywidgets if asks else None)
+    parent["content"]["allow_stdin"] = True
     assert widgets.live_widgets() is ipywidgets
-    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert widgets.live_widgets() is None
+
+
+def test_a_notebook_that_is_only_executed_has_text():
+    asked = 'from autograder import predict, use_language\nuse_language("en")\npredict("1.1")'
+    nb = new_notebook(cells=[new_code_cell(asked)])
+    NotebookClient(nb, timeout=120).execute()
+    (output,) = nb.cells[0].outputs
+    assert set(output.data) == {"text/plain", "text/html"}
+    assert "b) 6 times Xavier" in output.data["text/plain"]
 
 
 def test_a_slider_draws_when_it_is_moved(monkeypatch):
@@ -193,7 +210,7 @@ def test_nothing_is_asked_where_nbgrader_runs_the_notebook(monkeypatch):
 
 
 def test_predictions_and_figures_of_a_student_do_not_touch_the_grade():
-    notebook = read_notebook(COURSE / "source" / ENGLISH.assignment / NOTEBOOK)
+    notebook = read_notebook(ENGLISH.notebook)
     changed = {
         "predict-1-1": 'predict("1.1", "a")',
         "predict-1-2": 'predict("no such question", 5)',
@@ -201,6 +218,6 @@ def test_predictions_and_figures_of_a_student_do_not_touch_the_grade():
     }
     for cell in notebook["cells"]:
         cell["source"] = changed.get(cell["id"], cell["source"])
-    graded = grade_submission(submission_of(notebook, NOTEBOOK))
+    graded = grade_submission(submission_of(notebook, ENGLISH.notebook.name))
     assert graded.result.score == 36
     assert graded.cell_errors == []

@@ -9,11 +9,11 @@ import re
 import statistics
 import sys
 from collections import Counter
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from autograder import cli
 from autograder.checks.exercise import Stopped
@@ -65,49 +65,22 @@ def page(record):
     return Page(class_page(record))
 
 
-class Page(HTMLParser):
-    """The page as sections of rows, and all that it could load or run; elements must close in order."""
-
-    VOID = ("meta", "br", "img", "link")
+class Page:
+    """The page as sections of rows and notes, and all that it could load or run; elements must close in order."""
 
     def __init__(self, text):
-        super().__init__()
-        self.text, self.open, self.tags, self.attributes = text, [], Counter(), []
-        self.sections, self.title, self.notes = {}, "", {}
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags[tag] += 1
-        self.attributes += attributes
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "h2":
-            self.title = ""
-        if tag == "tr":
-            self.sections[self.title].append([])
-        if tag in ("td", "th"):
-            self.sections[self.title][-1].append("")
-        if tag == "p":
-            self.notes[self.title].append("")
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags[tag] += 1
-        self.attributes += attributes
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-        if tag == "h2":
-            self.sections[self.title], self.notes[self.title] = [], []
-
-    def handle_data(self, data):
-        if "h2" in self.open:
-            self.title += data
-        elif "td" in self.open or "th" in self.open:
-            self.sections[self.title][-1][-1] += data
-        elif "p" in self.open:
-            self.notes[self.title][-1] += data
+        soup = BeautifulSoup(text, "html.parser")
+        written_out = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", text).lower()
+        assert re.findall(r"</?\w+", soup.decode(formatter="html5")) == re.findall(r"</?\w+", written_out)
+        elements = soup.find_all(True)
+        self.text, self.tags = text, Counter(element.name for element in elements)
+        self.attributes = [attribute for element in elements for attribute in element.attrs.items()]
+        self.sections, self.notes = {}, {}
+        for section in soup.find_all("section"):
+            title = section.h2.get_text()
+            rows = [row.find_all(["td", "th"]) for row in section.find_all("tr")]
+            self.sections[title] = [[cell.get_text() for cell in row] for row in rows]
+            self.notes[title] = [note.get_text() for note in section.find_all("p")]
 
     def row(self, section, key):
         (row,) = [row for row in self.sections[section] if row[0] == key]
@@ -330,8 +303,8 @@ def test_the_japanese_page_speaks_japanese(record):
     assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", title) for title in page.sections)
     assert all(
         re.search(r"[ぁ-んァ-ヶ一-龠]", note)
-        for title in ("", *page.sections)
-        for note in page.notes.get(title, [])
+        for notes in page.notes.values()
+        for note in notes
         if not re.match(r"[a-z_]+: \d+$", note)
     )
 

@@ -188,7 +188,7 @@ def test_full_names_are_split_as_they_are_written(read, name, first, last):
 
 
 def test_all_that_is_wrong_is_named_at_once(faults):
-    text = "id,name\n,Nobody\ntaro,Taro\ntaro,Jiro\n1.23E+11,Saburo\na/b,Shiro\n..,Goro\nhanako,H\nHanako,H\n"
+    text = "id,name\n,Nobody\ntaro,Taro\ntaro,Jiro\n1.23E+11,Saburo\na/b,Shiro\n..,Goro\nhanako,H\nHana ko,H\n"
     lines = faults(text)
     assert lines == (
         "Row 2: id is empty.",
@@ -196,7 +196,7 @@ def test_all_that_is_wrong_is_named_at_once(faults):
         "Row 5: a spreadsheet has shortened the id 1.23E+11; format that column as text and enter the id again.",
         "Row 6: 'a/b' cannot be an id, because an id is also the name of a folder.",
         "Row 7: '..' cannot be an id, because an id is also the name of a folder.",
-        "Which of these is right? hanako, Hanako",
+        "Which of these is right? hanako, Hana ko",
     )
 
 

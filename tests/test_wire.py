@@ -11,16 +11,14 @@ from dataclasses import dataclass
 import msgpack
 import numpy as np
 import pytest
-from conftest import draws
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder.checks import encoding, values
 from autograder.checks.encoding import WireError, pack, unpack
 from autograder.checks.values import Opaque, Raised, simplify, to_record
-
-quick = draws(100, suppress=tuple(HealthCheck))
+from tests.fuzzing import fuzz, mutated, peak_of
 
 
 def same(a, b):
@@ -66,13 +64,13 @@ data = st.recursive(
 )
 
 
-@quick
+@fuzz(100)
 @given(data)
 def test_what_is_data_arrives_as_it_was(value):
     assert same(sent(value), value)
 
 
-@quick
+@fuzz(100)
 @given(data)
 def test_simplifying_twice_changes_nothing_more(value):
     assert same(simplify(simplify(value)), simplify(value))
@@ -335,9 +333,13 @@ def ext(code, *parts):
     return msgpack.ExtType(code, msgpack.packb(list(parts)))
 
 
-def array_message(dtype="<f8", shape=(1,), data=bytes(8), code=encoding._ARRAY):
+def array_extension(dtype="<f8", shape=(1,), data=bytes(8), code=encoding._ARRAY):
     head = struct.pack(f"<4sB{len(shape)}q", dtype.encode(), len(shape), *shape)
-    return msgpack.packb(msgpack.ExtType(code, head + data))
+    return msgpack.ExtType(code, head + data)
+
+
+def array_message(**parts):
+    return msgpack.packb(array_extension(**parts))
 
 
 MALFORMED = {
@@ -352,14 +354,14 @@ MALFORMED = {
     "array of a dtype alone": msgpack.packb(msgpack.ExtType(encoding._ARRAY, b"<f8")),
     "extension of nothing": msgpack.packb(msgpack.ExtType(encoding._ARRAY, b"")),
     "extension that is no list": msgpack.packb(msgpack.ExtType(encoding._TUPLE, b"\x01")),
-    "array of objects": array_message("|O"),
-    "array of strings": array_message("<U2"),
-    "array of bytes": array_message("|V8"),
-    "array of records": array_message("f4,f4"),
-    "array of dates": array_message("<M8[s]"),
-    "array within a dtype": array_message("(2,)f4"),
-    "dtype that is none": array_message("nonsense"),
-    "dtype with a null byte": array_message("f8\0"),
+    "array of objects": array_message(dtype="|O"),
+    "array of strings": array_message(dtype="<U2"),
+    "array of bytes": array_message(dtype="|V8"),
+    "array of records": array_message(dtype="f4,f4"),
+    "array of dates": array_message(dtype="<M8[s]"),
+    "array within a dtype": array_message(dtype="(2,)f4"),
+    "dtype that is none": array_message(dtype="nonsense"),
+    "dtype with a null byte": array_message(dtype="f8\0"),
     "more elements than bytes": array_message(shape=(2,)),
     "fewer elements than bytes": array_message(shape=(0,)),
     "huge shape": array_message(shape=(2**62, 2**62)),
@@ -385,17 +387,160 @@ def test_a_malformed_message_is_refused(message):
         unpack(message)
 
 
-def extensions_in_extensions(depth):
-    message = b"\x91\x01"
+def test_long_texts_that_no_one_packed_are_cut():
+    error = unpack(msgpack.packb(ext(encoding._RAISED, "E" * 9999, ext(encoding._TUPLE), "m" * 9999, 1, "s" * 9999)))
+    assert list(map(len, (error.type, error.message, error.source))) == [values.MAX_NAME, 2000, 300]
+
+
+def in_extensions(depth, message=b"\x91\x01"):
     for _ in range(depth):
         message = msgpack.packb([msgpack.ExtType(encoding._TUPLE, message)])
     return message
 
 
 def test_extensions_may_not_nest_without_end():
-    assert unpack(extensions_in_extensions(values.MAX_DEPTH)) != []
+    assert unpack(in_extensions(values.MAX_DEPTH)) != []
     with pytest.raises(WireError, match="deep"):
-        unpack(extensions_in_extensions(5000))
+        unpack(in_extensions(5000))
+
+
+# --- any bytes -------------------------------------------------------------------------------------------------------
+
+MEMORY_FACTOR = 100
+"""How much more memory than its own size a small message may take: one byte can be an empty dict of 64 bytes, which
+waits in a list of 8 bytes and a list of pairs of 16."""
+SPARE = 4 * 2**20
+"""What reading takes for any message, the decoder's buffers for one."""
+
+
+def is_plain(value, depth=2 * values.MAX_DEPTH):
+    """Whether `value` is in the data model and within its caps."""
+    kind = type(value)
+    if kind in (list, tuple, dict):
+        inner = [*value, *value.values()] if kind is dict else value
+        return depth > 0 and len(value) <= values.MAX_ITEMS and all(is_plain(item, depth - 1) for item in inner)
+    if kind is np.ndarray:
+        return value.dtype.kind in "biufc" and value.nbytes <= values.MAX_BYTES
+    if kind is Raised:
+        return len(value.type) <= values.MAX_NAME and len(value.message) <= 2000 and len(value.source) <= 300
+    return kind in (type(None), bool, int, float, complex, str, bytes, Opaque) or isinstance(
+        value, np.number | np.bool_
+    )
+
+
+CLAIMS = tuple(code + struct.pack(">I", n) for code in (b"\xdb", b"\xc6", b"\xdd", b"\xdf") for n in (2**31, 2**32 - 1))
+MARKS = (
+    *CLAIMS,
+    b"\xc9\x00\x00\x10\x00\x01",
+    b"\xd4\x03",
+    b"\xc1",
+    b"\x91",
+    b"\x81",
+    b"\xdc\xff\xff",
+    b"\xcf" + b"\xff" * 8,
+)
+
+hostile_extensions = st.recursive(
+    st.one_of(st.none(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=5), st.binary(max_size=16)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.dictionaries(
+            st.one_of(st.none(), st.integers(0, 9), st.text(max_size=3), st.binary(max_size=3)), inner, max_size=4
+        ),
+        st.builds(msgpack.ExtType, st.integers(0, 127), st.binary(max_size=20)),
+        st.builds(
+            lambda code, parts: msgpack.ExtType(code, msgpack.packb(parts)),
+            st.integers(0, 8),
+            st.lists(inner, max_size=5),
+        ),
+        st.builds(
+            array_extension,
+            st.sampled_from(["<f8", "|b1", ">f8", "O", "<M8", "<U9", "f4,f", "(2,)", "<f16", "|V8", ""]),
+            st.lists(st.one_of(st.integers(-1, 3), st.sampled_from([2**31, 2**62])), max_size=3),
+            st.binary(max_size=24),
+            st.sampled_from([encoding._ARRAY, encoding._SCALAR]),
+        ),
+    ),
+    max_leaves=10,
+)
+
+
+def unpack_or_refuse(message):
+    """`unpack` keeps all that it promises of `message`."""
+    value, peak = peak_of(unpack, message)
+    assert peak <= MEMORY_FACTOR * len(message) + SPARE
+    if not isinstance(value, WireError):
+        assert is_plain(value)
+        plain = simplify(value)
+        assert pack(simplify(unpack(pack(plain)))) == pack(plain)
+
+
+@fuzz(200)
+@given(st.one_of(st.binary(max_size=300), mutated(data.map(lambda value: pack(simplify(value))), MARKS)))
+def test_any_bytes_are_data_or_a_wire_error(message):
+    unpack_or_refuse(message)
+
+
+@fuzz(200)
+@given(hostile_extensions)
+def test_any_structure_is_data_or_a_wire_error(value):
+    unpack_or_refuse(msgpack.packb(value))
+
+
+def list_of(n):
+    return b"\xdd" + struct.pack(">I", n)
+
+
+def map_of(keys):
+    return b"\xdf" + struct.pack(">I", len(keys)) + b"".join(pack(key) + b"\x01" for key in keys)
+
+
+HEAVY = {
+    "a large text in extensions in extensions": in_extensions(30, msgpack.packb([b"x" * (15 * 2**20)])),
+    "a hundred thousand extensions": list_of(100_000) + pack(()) * 100_000,
+    "a hundred thousand arrays": list_of(100_000) + pack(np.zeros(1)) * 100_000,
+    "keys whose hashes are all equal": map_of([complex(-1000003.0 * i, i) for i in range(50_000)]),
+    "keys that are neighbours": map_of([i << 32 for i in range(50_000)]),
+    "a scalar of a million bytes": array_message(shape=(), data=bytes(10**6), code=encoding._SCALAR),
+    "an array of 255 dimensions": array_message(shape=(0,) * 255),
+    "lists as deep as msgpack goes, again and again": in_extensions(15, b"\x91" * 500 + b"\x01"),
+    "a million digits": list_of(100_000) + b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff" * 100_000,
+}
+
+
+NO_MESSAGES = {
+    "each list claims more items than there are": in_extensions(20, list_of(values.MAX_ITEMS) * 1000),
+    "a list claims four billion items": list_of(2**32 - 1),
+    "a map claims four billion items": b"\xdf" + struct.pack(">I", 2**32 - 1),
+    "a text claims four billion bytes": b"\xdb" + struct.pack(">I", 2**32 - 1),
+    "millions of empty maps": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x80" * values.MAX_ITEMS) * 100,
+    "millions of small numbers": list_of(100) + (list_of(values.MAX_ITEMS) + b"\x01" * values.MAX_ITEMS) * 100,
+}
+"""What is no data at all, and small for what it claims to be."""
+
+
+@pytest.mark.parametrize("name", HEAVY | NO_MESSAGES)
+def test_no_message_takes_long_or_much_memory(name):
+    message = (HEAVY | NO_MESSAGES)[name]
+    start = time.process_time()
+    came, peak = peak_of(unpack, message)
+    assert peak < 10 * values.MAX_BYTES
+    assert time.process_time() - start < 20  # measured: 1.5 s, most of it tracing
+    assert name in HEAVY or isinstance(came, WireError)
+
+
+@pytest.mark.parametrize("payload", [4, 8, 12])
+def test_what_msgpack_makes_objects_of_is_refused(payload):
+    message = b"\x91\xc7" + bytes([payload]) + b"\xff" + bytes(payload)
+    with pytest.raises(WireError, match="data model"):
+        unpack(message)
+
+
+def test_what_is_sent_can_always_be_read():
+    many_keys = {i: i for i in range(values.MAX_NUMBER_KEYS + 1)}
+    assert unpack(pack(simplify([many_keys, {str(i): i for i in many_keys}])))[0] == Opaque("dict")
+    del many_keys[0]
+    assert unpack(pack(simplify(many_keys))) == many_keys
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,7 +20,7 @@ from autograder.checks.results import Item, Outcome, SubmissionResult
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_record import ClassRecord, Standing, StudentRecord, sentences_of
+from autograder.report.class_record import ClassRecord, Standing, sentences_of
 from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemStatistics, item_statistics
 from autograder.report.text import printable
@@ -204,47 +205,34 @@ def _causes(record: ClassRecord) -> Section:
 
 
 def _looks(record: ClassRecord) -> Section:
-    rows = [
-        (*_who(student), " ".join(reasons))
-        for student in record.students
-        if (reasons := list(reasons_to_look(student)))
-    ]
-    return _section(_("Please look at these by hand"), (*_whose(), Column(_("Why"))), rows)
+    rows = [(s, " ".join(reasons)) for s in record.students if (reasons := list(reasons_to_look(s)))]
+    return _students(_("Please look at these by hand"), (Column(_("Why")),), rows)
 
 
 def _by_hand(record: ClassRecord) -> Section:
     waiting = [student for student in record.students if student.waiting]
     cells = Counter(cell for student in waiting for cell in student.waiting)
-    rows = [(*_who(student), ", ".join(student.waiting)) for student in waiting]
+    rows = [(student, ", ".join(student.waiting)) for student in waiting]
     notes = [f"{cell}: {count}" for cell, count in cells.items()]
     if waiting:
         notes.append(_("Until then, these scores do not include the points of these cells."))
-    return _section(_("Hand grading still open"), (*_whose(), Column(_("Cells"))), rows, notes)
+    return _students(_("Hand grading still open"), (Column(_("Cells")),), rows, notes)
 
 
 def _absent(record: ClassRecord) -> Section:
     students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
-    rows = [(*_who(student), standing_word(student.standing)) for student in students]
-    return _section(_("Not handed in, or not graded"), (*_whose(), Column(_("State"))), rows)
+    rows = [(student, standing_word(student.standing)) for student in students]
+    return _students(_("Not handed in, or not graded"), (Column(_("State")),), rows)
 
 
 def _endings(record: ClassRecord) -> Section:
-    rows = [
-        (*_who(student), exercise, ending_words(ending))
-        for student in record.students
-        for exercise, ending in endings(student)
-    ]
-    columns = (*_whose(), Column(_("Exercise")), Column(_("What happened")))
-    return _section(_("Time-outs and crashes"), columns, rows)
+    rows = [(s, exercise, ending_words(ending)) for s in record.students for exercise, ending in endings(s)]
+    return _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), rows)
 
 
 def _mended(record: ClassRecord) -> Section:
-    rows = [
-        (*_who(student), "\n".join(student.result.mended))
-        for student in record.students
-        if student.result and student.result.mended
-    ]
-    return _section(_("Repaired before grading"), (*_whose(), Column(_("What"))), rows)
+    rows = [(s, "\n".join(s.result.mended)) for s in record.students if s.result and s.result.mended]
+    return _students(_("Repaired before grading"), (Column(_("What")),), rows)
 
 
 def _isolation(record: ClassRecord) -> Section:
@@ -260,10 +248,10 @@ def _isolation(record: ClassRecord) -> Section:
 
 def _everybody(record: ClassRecord) -> Section:
     numbers = (_("Automatic"), _("Late"), _("Score"))
-    columns = (*_whose(), *(Column(title, number=True) for title in numbers), Column(_("State")))
+    columns = (*(Column(title, number=True) for title in numbers), Column(_("State")))
     rows = [
         (
-            *_who(student),
+            student,
             NOTHING if student.result is None else _number(student.result.score),
             "−" + _number(student.penalty) if student.penalty else "",
             NOTHING if student.score is None else _number(student.score),
@@ -271,7 +259,15 @@ def _everybody(record: ClassRecord) -> Section:
         )
         for student in record.students
     ]
-    return _section(_("All students"), columns, rows)
+    return _students(_("All students"), columns, rows)
+
+
+def _students(
+    title: str, columns: tuple[Column, ...], rows: Iterable[tuple[Any, ...]], notes: Iterable[str] = ()
+) -> Section:
+    """A section with rows of a student and what there is to say of them."""
+    named = [(student.id, student.person.name, *cells) for student, *cells in rows]
+    return _section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
 
 
 def _section(
@@ -282,14 +278,6 @@ def _section(
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
     return tuple(Row(tuple(cells)) for cells in rows)
-
-
-def _whose() -> tuple[Column, Column]:
-    return Column(_("Student")), Column(_("Name"))
-
-
-def _who(student: StudentRecord) -> tuple[str, str]:
-    return student.id, student.person.name
 
 
 def _scores(record: ClassRecord) -> list[float]:

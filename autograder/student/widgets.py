@@ -8,16 +8,24 @@ from typing import Any
 
 
 def live_widgets() -> Any:
-    """The module ipywidgets; None outside Jupyter, without ipywidgets, and where nbgrader runs the notebook."""
-    from IPython import get_ipython
-
-    if getattr(get_ipython(), "kernel", None) is None or "NBGRADER_EXECUTION" in os.environ:
+    """The module ipywidgets; None without it, and where nobody can click, as in a shell, nbconvert and nbgrader."""
+    if not _somebody_is_there():
         return None
     try:
         import ipywidgets
     except ImportError:
         return None
     return ipywidgets
+
+
+def _somebody_is_there() -> bool:
+    """Whether a front end asked for this cell that could also answer `input()`; what only executes notebooks cannot."""
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None or "NBGRADER_EXECUTION" in os.environ:
+        return False
+    return bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
 
 
 def slider(draw: Callable[[Any], object], values: Mapping[str, Any], start: str) -> None:

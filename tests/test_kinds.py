@@ -1,0 +1,438 @@
+"""The kinds of mistakes that were seen in real code and with newcomers: what each costs, and what is said of it first.
+
+Each is written here in a way of its own, by somebody who reads neither the bank nor its fingerprints.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from autograder.checks.exercise import Implementation
+from autograder.checks.judge import judge
+from autograder.exercises import assignments
+from autograder.exercises.recorded import known_mistakes, recorded, trials
+from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
+from autograder.locale import speaking
+from autograder.report.words import Story
+from reference import bank
+
+EXERCISES = {exercise.id: exercise for exercise in assignments()["gradient-pathology"]}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way of being wrong.
+
+    Attributes:
+        exercise: whose card is looked at.
+        code: the text of the cell, or what is replaced in the right one.
+        says: how the box of the card begins, without "Likely cause: ".
+        share: the largest share of the points of this exercise that it may cost.
+    """
+
+    exercise: str
+    code: str | dict
+    says: str
+    share: float = 1 / 3
+
+
+CLIP = """
+def clip_gradients(layers, max_norm=1.0):
+    squares, arrays = 0.0, []
+    for layer in layers:
+        for key in layer.grads:
+            g = layer.grads[key]
+            if g is None:
+                continue
+            if np.isnan(g).any() or np.isinf(g).any():
+                raise ValueError("not finite")
+            squares += float((g * g).sum())
+            arrays.append((layer, key))
+    total = squares ** 0.5
+    if total <= max_norm:
+        return total, 1.0
+    scale = max_norm / total
+    for layer, key in arrays:
+        layer.grads[key] = layer.grads[key] * scale
+    return total, scale
+"""
+
+NORM = """
+class BatchNorm(Layer):
+    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.params["gamma"] = np.ones(n_features)
+        self.params["beta"] = np.zeros(n_features)
+        self.grads["gamma"] = None
+        self.grads["beta"] = None
+        self.running_mean = np.zeros(n_features)
+        self.running_var = np.ones(n_features)
+
+    def forward(self, x):
+        if self.training:
+            m = np.sum(x, axis=0) / len(x)
+            centred = x - m
+            v = np.sum(centred * centred, axis=0) / len(x)
+            keep = self.momentum
+            self.running_mean = keep * self.running_mean + (1 - keep) * m
+            self.running_var = keep * self.running_var + (1 - keep) * v
+        else:
+            centred = x - self.running_mean
+            v = self.running_var
+        self.scale = (v + self.eps) ** -0.5
+        self.z = centred * self.scale
+        self.trained = self.training
+        return self.z * self.params["gamma"] + self.params["beta"]
+
+    def backward(self, dout):
+        self.grads["beta"] = np.einsum("ij->j", dout)
+        self.grads["gamma"] = np.einsum("ij,ij->j", dout, self.z)
+        dz = self.params["gamma"] * dout
+        if not self.trained:
+            return dz * self.scale
+        dv = np.sum(dz * self.z, axis=0) / len(dout)
+        dm = np.sum(dz, axis=0) / len(dout)
+        return (dz - dm - self.z * dv) * self.scale
+"""
+
+STUDY = """
+def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    out = {}
+    for n in depths:
+        model, lossfn = build_network(n, np.random.default_rng(seed)), MSELoss()
+        L, G = [], []
+        for i in range(steps):
+            h = X
+            for part in model:
+                h = part.forward(h)
+            L.append(lossfn.forward(h, t))
+            d = lossfn.backward()
+            for part in reversed(model):
+                d = part.backward(d)
+            G.append([np.sqrt(np.sum(part.grads["W"] ** 2)) for part in model if "W" in part.params])
+            for part in model:
+                for key, value in part.grads.items():
+                    part.params[key] = part.params[key] - lr * value
+        out[n] = {"loss": L, "grad_norms": G}
+    return out
+"""
+
+MONITOR = """
+class GradientMonitor(Given):
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        if len(self.history) == 0:
+            return []
+        when, values = self.history[-1]
+        result = []
+        for name in values:
+            v = values[name]
+            kind = None
+            if np.isnan(v) or np.isinf(v):
+                kind = "nonfinite"
+            elif v < vanish_threshold:
+                kind = "vanishing"
+            elif v > explode_threshold:
+                kind = "exploding"
+            if kind is not None:
+                result.append(Problem(name, kind, v, when))
+        return result
+"""
+
+SLOPE = """
+def gradient_slope(delta_norms):
+    a = np.asarray(delta_norms, dtype=float).copy()
+    if np.isnan(a).any() or np.isinf(a).any():
+        raise ValueError("not finite")
+    a[a == 0] = np.finfo(float).tiny
+    ys = np.log10(a)
+    xs = np.arange(a.size)
+    A = np.stack([xs, np.ones(a.size)], axis=1)
+    return np.linalg.lstsq(A, ys, rcond=None)[0][0]
+"""
+
+RIGHT = {
+    "clip_gradients": CLIP,
+    "batch_norm_forward": NORM,
+    "batch_norm_backward": NORM,
+    "batch_norm_inference": NORM,
+    "depth_study": STUDY,
+    "gradient_monitor": MONITOR,
+    "gradient_profile": SLOPE,
+}
+
+KINDS = {
+    # --- real code: false or misplaced causes ---
+    "prediction not begun": Kind(
+        "batch_norm_inference",
+        {
+            "if self.training:": "if True:",
+            "self.running_mean = keep": "_mean = keep",
+            "self.running_var = keep": "_ = keep",
+        },
+        "running_mean and running_var are as they were at the start",
+        1.0,
+    ),
+    "prediction only": Kind(
+        "batch_norm_inference",
+        {"if self.training:": "if True:"},
+        "With training = False, forward(x) is what it is in training",
+        2 / 3,
+    ),
+    "a variance that starts at 0": Kind(
+        "batch_norm_inference",
+        {"self.running_var = np.ones": "self.running_var = np.zeros"},
+        "running_var starts at 0.",
+    ),
+    "gradients in attributes": Kind(
+        "batch_norm_backward",
+        {'self.grads["beta"] = np': "self.dbeta = np", 'self.grads["gamma"] = np': "self.dgamma = np"},
+        'grads["beta"] is still None: is it set in backward?',
+        2 / 3,
+    ),
+    "gradients returned": Kind(
+        "batch_norm_backward",
+        {
+            'self.grads["beta"] = np': "db = np",
+            'self.grads["gamma"] = np': "dg = np",
+            "return (dz - dm - self.z * dv) * self.scale": "return (dz - dm - self.z * dv) * self.scale, dg, db",
+        },
+        'grads["beta"] is still None: is it set in backward?',
+        2 / 3,
+    ),
+    "a backward that returns nothing": Kind(
+        "batch_norm_backward",
+        {"return (dz - dm": "dx = (dz - dm"},
+        "backward(dout) returned None: is there a `return`?",
+        1.0,
+    ),
+    # --- real code: no cause ---
+    "an axis forgotten in the variance": Kind(
+        "batch_norm_forward",
+        {"np.sum(centred * centred, axis=0) / len(x)": "np.sum(centred * centred) / x.size"},
+        "forward(x) is (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
+    ),
+    "an axis forgotten in the mean": Kind(
+        "batch_norm_forward",
+        {"np.sum(x, axis=0) / len(x)": "np.mean(x)"},
+        "forward(x) is (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
+    ),
+    "an axis forgotten in dvar": Kind(
+        "batch_norm_backward",
+        {"dv = np.sum(dz * self.z, axis=0)": "dv = np.sum(dz * self.z)"},
+        "What comes through the variance is one number for all columns: is an axis forgotten?",
+    ),
+    "an axis forgotten in dmu": Kind(
+        "batch_norm_backward",
+        {"dm = np.sum(dz, axis=0)": "dm = np.sum(dz)"},
+        "What comes through the mean is one number for all columns: is an axis forgotten?",
+    ),
+    "1 - momentum * batch": Kind(
+        "batch_norm_inference",
+        {"(1 - keep) * m": "(1 - keep * m)", "(1 - keep) * v": "(1 - keep * v)"},
+        "A bracket closes too late: 1 - momentum * batch is added.",
+    ),
+    "the batch's variance in prediction": Kind(
+        "batch_norm_inference",
+        {"v = self.running_var": "v = x.var(axis=0)"},
+        "Predictions take off the running mean, but divide by the deviation of x.",
+        2 / 3,
+    ),
+    "a prediction that normalises nothing": Kind(
+        "batch_norm_inference",
+        {"            centred = x - self.running_mean\n            v = self.running_var": "            return x"},
+        "With training = False, forward(x) does not normalise x yet.",
+        2 / 3,
+    ),
+    "dx is dout / std": Kind(
+        "batch_norm_backward",
+        {"(dz - dm - self.z * dv) * self.scale": "dout * self.scale"},
+        "dx is dout divided by the standard deviation, and nothing else.",
+        2 / 3,
+    ),
+    "a momentum of one's own": Kind(
+        "batch_norm_inference",
+        {"keep = self.momentum": "keep = 0.99"},
+        "running_mean moves as 0.99 * running_mean + 0.01 * mean, and momentum is 0.9.",
+    ),
+    "eps outside the root in predictions": Kind(
+        "batch_norm_inference",
+        {
+            "            v = self.running_var": "            v = self.running_var\n"
+            "            self.z, self.scale = centred / (v**0.5 + self.eps), 1 / (v**0.5 + self.eps)\n"
+            "            self.trained = False\n"
+            '            return self.z * self.params["gamma"] + self.params["beta"]'
+        },
+        "Predictions add eps outside the root.",
+    ),
+    "gamma and beta missing in predictions": Kind(
+        "batch_norm_inference",
+        {"            v = self.running_var": "            return centred / np.sqrt(self.running_var + self.eps)"},
+        "Predictions leave out gamma and beta.",
+        2 / 3,
+    ),
+    "a mean of each row": Kind(
+        "batch_norm_forward",
+        {"np.sum(x, axis=0) / len(x)": "x.mean(axis=1)"},
+        "An array of shape (12,) has one number for each row of one of shape (12, 3)",
+        1.0,
+    ),
+    # --- newcomers ---
+    "problems as texts": Kind(
+        "gradient_monitor",
+        {"result.append(Problem(name, kind, v, when))": 'result.append(f"{name}: {kind}")'},
+        "'Linear_0: vanishing' is not a Problem; its type is str.",
+        1 / 6,
+    ),
+    "Linear layers only": Kind(
+        "clip_gradients",
+        {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
+        "Normalisation layers are left out: gamma and beta are neither measured nor scaled.",
+    ),
+    "weights only and no test for None": Kind(
+        "clip_gradients",
+        {"for key in layer.grads:": 'for key in ["W"] if "W" in layer.grads else []:', "if g is None:": "if False:"},
+        'Only grads["W"] is measured and scaled.',
+        2 / 3,
+    ),
+    "no test for None": Kind(
+        "clip_gradients", {"if g is None:": "if False:"}, "Entries that are None are squared like arrays."
+    ),
+    "no root": Kind("clip_gradients", {"squares ** 0.5": "squares"}, "The sum of squares is used without its root."),
+    "a sum of norms": Kind(
+        "clip_gradients",
+        {"float((g * g).sum())": "float((g * g).sum()) ** 0.5", "= squares ** 0.5": "= squares"},
+        "The norms of the arrays are added up.",
+    ),
+    "another name for the loss": Kind(
+        "depth_study",
+        {'"loss": L': '"losses": L'},
+        'result[4] has the keys "losses", "grad_norms"; "loss" is asked for.',
+    ),
+    "one generator for all": Kind(
+        "depth_study",
+        {
+            "out = {}": "out, rng = {}, np.random.default_rng(seed)",
+            "build_network(n, np.random.default_rng(seed))": "build_network(n, rng)",
+        },
+        "One random generator is used up by all depths in turn.",
+    ),
+    "biases never updated": Kind(
+        "depth_study",
+        {
+            "in part.grads.items():": "in part.grads.items() if 'W' in part.grads else ():",
+            "part.params[key] = part": "if key == 'W': part.params[key] = part",
+        },
+        "",
+    ),
+    "shapes of (1, D)": Kind(
+        "batch_norm_backward",
+        {
+            "axis=0)": "axis=0, keepdims=True)",
+            '"ij->j", dout)': '"ij->j", dout)[None]',
+            '"ij,ij->j", dout, self.z)': '"ij,ij->j", dout, self.z)[None]',
+        },
+        "The gradients of gamma and beta have shape (1, D).",
+    ),
+    # --- one slip that cost too much ---
+    "one healthy layer ends all": Kind(
+        "gradient_monitor",
+        {
+            "            if kind is not None:\n": "            if kind is None:\n                return []\n"
+            "            if kind:\n"
+        },
+        "Layers that are vanishing are found where all are, but not among others: does one of these end the loop",
+        2 / 3,
+    ),
+    "one kind empties the list": Kind(
+        "gradient_monitor", {'kind = "nonfinite"': "result = []"}, "A norm that is not finite empties the list.", 1 / 6
+    ),
+    "norm and epoch exchanged": Kind(
+        "gradient_monitor", {"v, when": "when, v"}, "Norm and epoch are given to Problem in the wrong order.", 1 / 6
+    ),
+    "a kind by a threshold of one's own": Kind(
+        "gradient_monitor",
+        {
+            "elif v < vanish_threshold:\n                kind": "elif v < vanish_threshold or v > explode_threshold:\n"
+            '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
+            "            elif False:\n                kind"
+        },
+        "Which kind it is, is decided by a threshold that is fixed in the code.",
+        1 / 6,
+    ),
+    "a slope as text": Kind("gradient_profile", {"return np": 'return "%.4f" % np'}, "", 1 / 3),
+    "every second step": Kind(
+        "depth_study",
+        {
+            "L.append(": "L[len(L):] = [] if i % 2 else [1] and [",
+            "h, t))": "h, t)]",
+            "G.append(": "G[len(G):] = [] if i % 2 else ([",
+            '"W" in part.params])': '"W" in part.params],)',
+        },
+        "",
+        1 / 6,
+    ),
+    "losses cut off": Kind(
+        "depth_study", {"L.append(lossfn.forward(h, t))": "L.append(min(lossfn.forward(h, t), 1e10))"}, "", 1 / 6
+    ),
+    "an end where little changes": Kind(
+        "depth_study",
+        {
+            "L.append(lossfn.forward(h, t))": "L.append(lossfn.forward(h, t))\n"
+            "            if i and abs(L[-2] - L[-1]) < 1e-8:\n"
+            "                G.append(G[-1])\n                break"
+        },
+        "Training stops as soon as the loss hardly changes.",
+        1 / 6,
+    ),
+    "each element clipped": Kind(
+        "clip_gradients",
+        {"layer.grads[key] * scale": "np.clip(layer.grads[key], -max_norm, max_norm)"},
+        "Each entry is cut off at max_norm.",
+    ),
+}
+
+
+def names_of(exercise, code):
+    names = {"np": np, "Layer": Layer, "Linear": Linear, "MSELoss": MSELoss, "Problem": Problem}
+    names |= {"forward_backward": forward_backward, "Given": bank.slip("gradient_monitor", {}).GradientMonitor}
+    exec(textwrap.dedent(code), names)
+    return names
+
+
+def result_of(name, code):
+    exercise = EXERCISES[name]
+    implementation = Implementation({exercise.defines: names_of(exercise, code)[exercise.defines]})
+    seen = [exercise.observe(implementation, each.case) for each in recorded(exercise)]
+    return judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
+
+
+def edited(code, edits):
+    for old, new in edits.items():
+        assert old in code, old
+        code = code.replace(old, new)
+    return code
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_each_style_is_right(name):
+    with speaking("en"):
+        assert result_of(name, RIGHT[name]).full
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_of_mistake_costs_no_more_than_it_breaks_and_is_told_first(kind):
+    code = edited(RIGHT[kind.exercise], kind.code)
+    with speaking("en"):
+        result = result_of(kind.exercise, code)
+        first = Story.of(result).first
+        likely, sentence = "Likely cause: ", first.message.removeprefix("Likely cause: ")
+    assert likely and sentence.startswith(kind.says)
+    assert result.score >= (1 - kind.share) * result.max - 1e-9
+    with speaking("ja"):
+        told = Story.of(result_of(kind.exercise, code)).first.message
+    assert re.search("[ぁ-ん]", told.split("\n")[0])
