@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -21,7 +22,6 @@ from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord
 from autograder.report.text import printable
-from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 
 MOST_LINES = 50
@@ -31,10 +31,15 @@ MOST_LINES = 50
 class ClassProgress:
     """A progress bar: how many are done, the speed, the remaining time, and how many need a look."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, where: Level | str, reasons: Mapping[Level, str]) -> None:
+        """`where`: the isolation level here, and why no better one is available; or a cluster's scheduler."""
         self._console = Console(highlight=False)
-        self._console.print(_("Isolation of students' code: {level}").format(level=f"[bold]{host.level}[/]"))
-        for level, reason in host.unavailable.items():
+        if isinstance(where, Level):
+            line = _("Isolation of students' code: {level}").format(level=f"[bold]{where}[/]")
+        else:
+            line = _("Grading on the Dask cluster at {address}").format(address=escape(printable(where)))
+        self._console.print(line)
+        for level, reason in reasons.items():
             self._console.print(f"  [dim]{level}: {escape(printable(reason))}[/]")
         self._bar = Progress(
             TextColumn("{task.description}"),

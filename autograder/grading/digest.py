@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 import autograder
 from autograder.grading.job import Assignment, Settings
@@ -17,6 +21,7 @@ from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, plain_content
 from autograder.notebooks.submission import no_notebook, notebooks_in
 
 PACKAGE = Path(autograder.__file__).parent
+KIT = ("**/*.py", "**/*.msgpack", "**/*.mo")
 
 
 def settings_digest(settings: Settings, assignment: Assignment) -> str:
@@ -25,12 +30,18 @@ def settings_digest(settings: Settings, assignment: Assignment) -> str:
     released = [asdict(cell) for cell in assignment.released.values()]
     options = {"figures": settings.figures, "limits": asdict(settings.limits)}
     parts = {
-        "kit": _files(PACKAGE, "**/*.py", "**/*.msgpack", "**/*.mo"),
+        "kit": _files(PACKAGE, *KIT),
         "reference": [Reference(settings.course).secret(), *_files(reference, "**/*.py", "**/*.toml")],
         "assignment": [json.dumps([released, assignment.given], sort_keys=True).encode()],
         "options": [json.dumps(options, sort_keys=True).encode()],
     }
     return " ".join(f"{name}={_digest(*contents)}" for name, contents in parts.items())
+
+
+@cache
+def kit_digest() -> str:
+    """What must be equal on all machines that grade one class: the kit, NumPy and Python."""
+    return _digest(repr((np.__version__, sys.version_info[:2])).encode(), *_files(PACKAGE, *KIT))
 
 
 def content_digest(settings: str, folder: Path, notebook: str) -> str:

@@ -1,7 +1,7 @@
 """Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
 
-Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
-results. A submission counts as done when its result is written, after all else.
+Grader processes, here or on a cluster, read, run and judge; this process alone writes the gradebook and the results. A
+submission counts as done when its result is written, after all else.
 
 Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong with one, and says it.
 """
@@ -24,6 +24,7 @@ from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
+from autograder.grading.remote import RemotePool
 from autograder.grading.result_file import NOT_DONE, Stored, mark_drawn, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
@@ -78,6 +79,7 @@ def grade_class(
     student: str = "*",
     progress: Callable[[Summary, int], None] = lambda summary, total: None,
     preview: bool = False,
+    scheduler: str | None = None,
 ) -> Summary:
     """Grade what is handed in for `assignment`.
 
@@ -85,9 +87,10 @@ def grade_class(
         student: a student's id, or a pattern.
         progress: called with the summary so far and the number of submissions in all, after every submission.
         preview: whether nothing is kept, neither in the gradebook nor in the course folder.
+        scheduler: the address of a Dask cluster to grade on; None for `jobs` processes here.
 
     Raises:
-        CourseError: the assignment is not there, or nobody has handed it in.
+        CourseError: the assignment is not there, nobody has handed it in, or the cluster cannot be used.
     """
     with ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
@@ -96,8 +99,13 @@ def grade_class(
         run = _Run(course, assignment, settings, gradebook, aside)
         handed_in = run.handed_in(student)
         total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
-        needed = (settings, run.prepared, scratch, current_language())
-        with Pool(max(1, min(jobs, total)), longest, process.prepare, *needed) as pool:
+        pool: Pool | RemotePool
+        if scheduler is not None:
+            pool = RemotePool(scheduler, total, longest, settings, run.prepared)
+        else:
+            needed = (settings, run.prepared, scratch, current_language())
+            pool = Pool(max(1, min(jobs, total)), longest, scratch, process.prepare, *needed)
+        with pool:
             progress(run.summary, total)
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
@@ -139,7 +147,7 @@ class _Run:
         """`aside`: where notebooks and results go in place of autograded/."""
         self.prepared = assignment_of(course, assignment, gradebook)
         self.summary = Summary()
-        self._course, self._assignment, self._level = course, assignment, settings.level
+        self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._aside = aside
         self._digests: dict[str, str] = {}

@@ -131,7 +131,7 @@ class Ahead:
         jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
         if jobs > 1:
             needed = (settings, self._prepared, scratch, current_language())
-            pool = Pool(jobs, 2 * limits.total_seconds + 60.0, process.prepare, *needed)
+            pool = Pool(jobs, 2 * limits.total_seconds + 60.0, scratch, process.prepare, *needed)
             self._map = stack.enter_context(pool).map
         else:  # such as formgrader's button: the warm parent of this process serves the next one, too
             self._map = _here(Grader(settings, self._prepared, host))
