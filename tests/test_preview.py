@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 
 import pytest
@@ -13,8 +14,9 @@ from tests.sample_class import CODE, Student
 
 
 def contents(folder):
-    """Everything in a course folder, but for bytecode."""
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    """Everything in a course folder, but for bytecode and the private cases, which are made as needed."""
+    made = {"__pycache__", "private"}
+    files = (path for path in folder.rglob("*") if path.is_file() and made.isdisjoint(path.parts))
     return {path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -28,7 +30,8 @@ def folder(tmp_path_factory):
     """Three students: all right, nothing written for clip_gradients, and all right with points by hand."""
     students = (*many(2), Student("none", "", {k: v for k, v in CODE.items() if k != "clip_gradients"}))
     folder = make_course(tmp_path_factory.mktemp("preview") / "course", students)
-    assert "Points that" not in grade(folder).stdout and "Changed points" not in grade(folder).stdout
+    shutil.rmtree(folder / "reference" / "audit")  # it would refuse the private cases of a wrong solution
+    assert "Changed points" not in grade(folder).stdout
     with sqlite3.connect(folder / "gradebook.db") as database:
         database.execute(
             "UPDATE grade SET manual_score = 2.0, needs_manual_grade = 0 WHERE cell_id IN "
