@@ -37,7 +37,7 @@ def notebook_of(words: str) -> str:
 class AllAtOnce:
     """In the place of the pool: the whole line is graded, last ones first, when the first result is asked for."""
 
-    def __init__(self, _jobs, _seconds, _prepare, settings, assignment, *_more):
+    def __init__(self, _jobs, _seconds, _scratch, _prepare, settings, assignment, *_more):
         self._grader = Grader(settings, assignment)
 
     def __enter__(self):
