@@ -18,7 +18,7 @@ from autograder.notebooks.submission import read_notebook, submission_of
 from autograder.student.predictions import questions
 from source import translation
 from source.build import build, editions, lessons, read_cells, unwrapped, with_listings, with_points
-from source.release import COURSE
+from source.release import COURSE, kit_assignment
 from source.translation import Untranslated, english_code, spans, translated
 from tests.sample_class import ASSIGNMENT
 
@@ -237,7 +237,7 @@ def sections(edition):
     for cell in build(edition).cells:
         asked = re.fullmatch(r'predict\("(.*)"\)', cell.source)
         if asked:
-            question = questions()[asked[1]]
+            question = questions(kit_assignment(edition.assignment))[asked[1]]
             found[-1].text += " ".join(["", question.question[edition.language], *question.choices[edition.language]])
         if cell.cell_type == "markdown":
             for part in re.split(r"(?m)^(?=#{2,3} )", unfolded(cell.source)):

@@ -3,8 +3,9 @@
 A cause is true or not said. A known mistake is a cause of a failed check only if it fails that check itself, fails no
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
-observed, then those that explain all places in which they depart, and then those that explain all that the check asks
-for. Exceptions, and inputs that nothing was done to, count only in the first, and exceptions only if something works.
+observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
+then two that do so together, and last those that explain one value that it reads. Exceptions, and inputs that nothing
+was done to, count only in the first, and exceptions only if something works.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Diagnosis:
         self._works = bool(passed)
         self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
+        self._much = np.zeros(len(places), dtype=bool)  # nor None
         self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
         self._covered = sum(map(len, departed)) == self._departs.sum()
         self._shown = known.shows != -1
@@ -98,6 +100,7 @@ class Diagnosis:
             value, given = departed[case][key], inputs[case]
             self._raised[p] = _is_exception(value)
             self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
+            self._much[p] = self._telling[p] and not says_little(value)
         self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -121,20 +124,21 @@ class Diagnosis:
                 return self._told(best)
         if not reads:
             return []
-        return self._told(self._of_value(fail, reads, everything) or self._of_two(fail, self._departs & everything))
+        together = self._of_two(fail, self._departs & everything)
+        return self._told(together or self._of_value(fail, reads, everything))
 
     def _of_value(self, fail: np.ndarray, reads: Reads, asked: np.ndarray) -> list[int]:
         """The candidates that explain one of the values that the check read, in all cases and all parts of it.
 
-        What else they would show, another mistake may hide.
+        Where else they depart, another mistake may have changed what they show.
         """
         found: dict[int, int] = {}
         for key in {key for _case, keys in reads for key in keys}:
             here = asked & np.array([value_of(name) == key for _case, name in self._known.places])
             wrong = self._departs & here
             same = (self._agrees & here == wrong).all(axis=1) & (self._shown & here == wrong).all(axis=1)
-            if (wrong & self._telling).any():
-                for m in np.flatnonzero(same & fail & ~self._contradicted).tolist():
+            if (wrong & self._much).any():
+                for m in np.flatnonzero(same & fail & self._possible).tolist():
                     if not self._known.causes[m].pair:
                         found[m] = int(self._agrees[m].sum()) - int((self._shown[m] & ~self._agrees[m]).sum())
         return [m for m, width in found.items() if width == max(found.values())]
@@ -145,14 +149,14 @@ class Diagnosis:
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
         once, in places where both depart, is not known.
         """
-        telling = self._agrees & self._telling & places
+        telling = self._agrees & self._much & places
         single = np.array([not cause.pair for cause in self._known.causes])
         found = np.flatnonzero(self._possible & single & telling.any(axis=1))
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
         against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
         own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
-        pairs = np.argwhere((against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)).tolist()
-        pairs = [(m, n) for m, n in pairs if m < n]
+        together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)
+        pairs = np.argwhere(np.triu(together, 1)).tolist()
         widths = [int((agrees[m] | agrees[n]).sum()) for m, n in pairs]
         best = [
             {int(found[m]), int(found[n])} for (m, n), width in zip(pairs, widths, strict=True) if width == max(widths)

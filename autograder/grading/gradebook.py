@@ -168,11 +168,11 @@ class ClassGradebook:
                 db.execute(insert(table), [{"notebook_id": notebook, **row} for row in rows])
 
     @_patient
-    def penalise(self, handed: Handed) -> bool:
+    def penalise(self, handed: Handed) -> tuple[float, float] | None:
         """Save the submission time, and the penalty by the current due date and policy.
 
         Returns:
-            Whether the time or the penalty has changed.
+            The points before and after, if the time or the penalty has changed.
 
         Raises:
             LatePolicyError: the policy failed; the penalty is unchanged.
@@ -190,9 +190,20 @@ class ClassGradebook:
             if late:
                 self._apply_policy(handed)
                 gradebook.db.refresh(notebook)
-            return before != (submission.timestamp, notebook.late_submission_penalty or 0.0)
+            after = submission.timestamp, notebook.late_submission_penalty or 0.0
+            if before == after:
+                return None
+            return max(0.0, submission.score - before[1]), max(0.0, submission.score - after[1])
         finally:
             gradebook.db.expunge_all()
+
+    @_patient
+    def points(self, handed: Handed) -> float:
+        """The submission's points, with hand-given ones and the late penalty; 0 where there is none."""
+        with contextlib.suppress(MissingEntry):
+            submission = self._gradebook.find_submission(self._assignment, handed.student)
+            return max(0.0, submission.score - submission.late_submission_penalty)
+        return 0.0
 
     def forget(self) -> None:
         """Roll back what `save` could not finish."""

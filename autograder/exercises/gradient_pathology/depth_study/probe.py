@@ -100,7 +100,7 @@ def draw_depths(rng: np.random.Generator) -> list[Study]:
 
 def draw_small(rng: np.random.Generator) -> list[Study]:
     """A learning rate far too small: whoever stops where the loss hardly changes stops at once."""
-    options: dict[str, Any] = {"lr": 1e-8, "steps": 5}
+    options: dict[str, Any] = {"lr": 1e-11, "steps": 5}
     return [
         study(rng, "a learning rate far too small", [2], **options),
         study(rng, "a learning rate far too small, three layers", [3], **options),
