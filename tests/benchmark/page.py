@@ -48,24 +48,25 @@ and [benchmark.json](benchmark.json), which has every single measurement. No tes
 
 ## What was gained for one submission, and what is missed
 
-On 2026-11-29, 37 students with 75 % of their exercises right, nobody drawing, were graded with the code before and after,
-in turns, on a machine that was busy with other work. The measurements below this section are older. CPU time of all
-processes for one submission, as a share of that before:
+On 2026-11-29, 37 students with 75 % of their exercises right, nobody drawing, were graded with the code before and
+after, in turns, on a machine that was busy with other work. The measurements below this section are older. CPU time of
+all processes for one submission, as a share of that before:
 
 | step | all steps so far |
 | --- | ---: |
 | private cases come from eight series for each exercise, whose expected values are computed once | 0.86 |
-| public cases only where a private one finds a mistake; values equal to the expected bytes are not read or judged again | 0.69 |
+| public cases only where a private one finds a mistake; values equal byte for byte are not judged again | 0.69 |
 | cells that are Python are parsed once; hints and translations are loaded before a worker starts | 0.61 |
-| sketches of the reference are kept; a submission is inserted in one transaction; one pass mends; fewer questions | 0.52 |
+| sketches of the reference are kept; a submission is one transaction; mended in one pass; fewer questions | 0.52 |
 | probes: numbers compared as numbers, a loss without its backward pass, one generator for unseeded layers | 0.40 |
 
-All points, promises, causes and messages of these students were equal. The target is 0.4 times ten million additions in a
-Python loop; we measured 0.61 times, and 1.5 times before. Of what is left (170 ms, while the loop took 280 ms):
+All points, promises, causes and messages of these students were equal. The target is 0.4 times ten million additions in
+a Python loop; we measured 0.61 times, and 1.5 times before. Of what is left (170 ms, while the loop took 280 ms), as
+shares:
 
 | | share |
 | --- | ---: |
-| probes in the worker: the student's code on 60 small cases, more than half of it in `depth_study` and its networks | 37 % |
+| probes in the worker: the student's code on 60 small cases, half of it in `depth_study` and its networks | 37 % |
 | judge: about 1,300 checks on arrays of a few numbers, which differ from the reference's in the last bits | 22 % |
 | the student's cells, in IPython | 13 % |
 | fork, greeting and end of a worker, with its memory | 10 % |
