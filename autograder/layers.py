@@ -33,9 +33,6 @@ __all__ = [
     "Problem",
 ]
 
-_RANDOM = np.random.default_rng()
-"""Made once: a new one takes longer than a layer."""
-
 
 class Layer(ABC):
     """One layer of a network.
@@ -77,7 +74,7 @@ class Linear(Layer):
     Args:
         init: the standard deviation of W's normal entries: "xavier" sqrt(2 / (in + out)) [Glorot & Bengio 2010, normal
             version], "he" sqrt(2 / in) [He et al. 2015], "normal" 0.01, "large" 1.0.
-        rng: the random generator for W; one that the system has seeded if None.
+        rng: the random generator for W; a new one if None.
 
     Raises:
         ValueError: `init` is none of these names.
@@ -97,7 +94,7 @@ class Linear(Layer):
             "large": 1.0,
         }
         _require_one_of("init", init, deviations)
-        rng = _RANDOM if rng is None else rng
+        rng = np.random.default_rng() if rng is None else rng
         self.params["W"] = rng.standard_normal((in_features, out_features)) * deviations[init]
         self.params["b"] = np.zeros(out_features)
         self.grads["W"] = None
@@ -217,7 +214,7 @@ def build_deep_network(
         activation: "sigmoid", "relu", "tanh" or "leaky_relu".
         init: see `Linear`.
         norm: a layer class such as `BatchNorm`; `norm(width)` goes before each activation.
-        rng: the random generator for the weights, input side first; one that the system has seeded if None.
+        rng: the random generator for the weights, input side first; a new one if None.
         width: the features of the hidden layers.
         in_features, out_features: the network maps (N, in_features) to (N, out_features).
 
@@ -233,7 +230,7 @@ def build_deep_network(
     if n_layers < 2:
         raise ValueError(_("build_deep_network: n_layers is {n}; it must be at least 2.").format(n=n_layers))
     _require_one_of("activation", activation, ACTIVATIONS)
-    rng = _RANDOM if rng is None else rng
+    rng = np.random.default_rng() if rng is None else rng
     sizes = [in_features] + [width] * (n_layers - 1)
     layers: list[Layer] = []
     for n_in, n_out in pairwise(sizes):

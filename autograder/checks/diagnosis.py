@@ -155,8 +155,8 @@ class Diagnosis:
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
         against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
         own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
-        pairs = np.argwhere((against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)).tolist()
-        pairs = [(m, n) for m, n in pairs if m < n]
+        together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)
+        pairs = np.argwhere(np.triu(together, 1)).tolist()
         widths = [int((agrees[m] | agrees[n]).sum()) for m, n in pairs]
         best = [
             {int(found[m]), int(found[n])} for (m, n), width in zip(pairs, widths, strict=True) if width == max(widths)

@@ -65,7 +65,7 @@ def sketches_of(
     """
     return [
         part_by_part(sketches_by_value(seen, known))
-        for seen, known in zip(observations, right or itertools.repeat(None), strict=False)
+        for seen, known in zip(observations, right or itertools.repeat({}), strict=False)
     ]
 
 

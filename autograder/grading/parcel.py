@@ -107,7 +107,7 @@ def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[
     Raises:
         BadParcel: it is not a result of this assignment.
     """
-    from autograder.grading.read_class import result_of  # which needs nbgrader, as workers do not
+    from autograder.report.class_record import result_of  # which needs nbgrader, as workers do not
 
     try:
         data, executed = msgpack.unpackb(parcel)

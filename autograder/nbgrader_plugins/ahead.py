@@ -194,7 +194,7 @@ def _is_due(converter: Any, handed: Handed) -> bool:
 def _here(grader: Grader) -> Callable[..., Iterator[tuple[Handed, Any]]]:
     """In the place of `Pool.map`: the same in this process, at its own priority."""
 
-    own = {process.grade: grader.grade, process.draw: grader.draw}
+    own: dict[Any, Callable[[Handed], Any]] = {process.grade: grader.grade, process.draw: grader.draw}
 
     def in_turn(function: Callable[[Handed], Any], everybody: Iterable[Handed]) -> Iterator[tuple[Handed, Any]]:
         for handed in everybody:

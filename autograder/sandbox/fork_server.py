@@ -284,7 +284,13 @@ _early: dict[tuple[Any, ...], Future[Host]] = {}
 def start_early() -> None:
     """Begin to start `shared_host()` in a thread, so that this process can import meanwhile what it needs itself."""
     _early[(), False, True] = ThreadPoolExecutor(1).submit(Host, own_code=True)
-    atexit.register(lambda: [early.result().close() for early in _early.values() if early.exception() is None])
+    atexit.register(_close_early)
+
+
+def _close_early() -> None:
+    for early in _early.values():
+        if early.exception() is None:
+            early.result().close()
 
 
 def _was_killed(process: subprocess.Popen[bytes]) -> bool:

@@ -138,7 +138,7 @@ class CellShell(InteractiveShell):
         self.display_formatter.formatters["image/png"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
         self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
         self._transforms = self._all_transforms()
-        self._parsed: tuple[str, ast.Module] | None = None
+        self._parsed: tuple[str, ast.AST] | None = None
         self.compile.ast_parse = partial(self._parse_once, self.compile.ast_parse)  # type: ignore[method-assign]
 
     # IPython tokenises a cell, compiles it to look for `await`, and parses it. What is Python anyway is parsed once.

@@ -58,8 +58,8 @@ def draw_beginning(rng: np.random.Generator) -> list[Descent]:
 
 def late(rng: np.random.Generator, title: str, **about: Any) -> Descent:
     """The last steps of many."""
-    about = {"settings": settled(rng), "gradient": partial(sized, rng)} | about
-    return descent(rng, title, steps=SETTLED, unseen=SETTLED - LAST, **about)
+    usual: dict[str, Any] = {"settings": settled(rng), "gradient": partial(sized, rng)}
+    return descent(rng, title, steps=SETTLED, unseen=SETTLED - LAST, **usual | about)
 
 
 def draw_averages(rng: np.random.Generator) -> list[Descent]:

@@ -62,7 +62,8 @@ def network(params: Arrays) -> list[Layer]:
     layers: list[Layer] = []
     for own in params:
         layers += [Tanh()] * bool(layers)
-        layers.append(Linear(*own["W"].shape, rng=np.random.default_rng(0)))
+        n, m = own["W"].shape
+        layers.append(Linear(n, m, rng=np.random.default_rng(0)))
         layers[-1].params = {name: array.copy() for name, array in own.items()}
     return layers
 

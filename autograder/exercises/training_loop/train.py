@@ -70,7 +70,8 @@ class Watch(Layer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batch = self.came_back = None
+        self.batch: np.ndarray | None = None
+        self.came_back: np.ndarray | None = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.batch = np.array(x, copy=True)
@@ -262,8 +263,8 @@ def each_row_once(case: Training, batches: list[np.ndarray]) -> None:
         own = batches[epoch * len(sizes) : (epoch + 1) * len(sizes)]
         if sorted(map(len, own)) != sorted(sizes):
             text = _("In epoch {epoch}, the batches hold {got} examples, but {wanted} were expected.")
-            got, wanted = (", ".join(map(str, lengths)) for lengths in (map(len, own), sizes))
-            raise Failed(text.format(epoch=epoch + 1, got=got, wanted=wanted))
+            got, right = (", ".join(map(str, lengths)) for lengths in (map(len, own), sizes))
+            raise Failed(text.format(epoch=epoch + 1, got=got, wanted=right))
         times = np.bincount(np.concatenate(own), minlength=n)
         if (times != 1).any():
             row = int(np.argmax(times != 1))
