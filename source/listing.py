@@ -29,18 +29,7 @@ def listing(name: str) -> str:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             _remove_docstring(node, lines)
     code = "\n".join(line for line in lines[found[0].lineno - 1 : found[0].end_lineno] if line is not None)
-    for name, value in _private_constants(text).items():
-        code = re.sub(rf"\b{name}\b", lambda _found, value=value: value, code)
     return re.sub(r":\n\n+", ":\n", code).strip()
-
-
-def _private_constants(text: str) -> dict[str, str]:
-    """Constants that a reader of one listing does not see: name -> code of the value."""
-    return {
-        node.targets[0].id: ast.unparse(node.value)
-        for node in ast.parse(text).body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.startswith("_")
-    }
 
 
 def _remove_docstring(node: ast.ClassDef | ast.FunctionDef, lines: list[str | None]) -> None:
