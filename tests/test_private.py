@@ -85,6 +85,13 @@ def test_a_file_cut_short_is_made_again(course):
     assert inputs(Reference(course).expectations(SLOPE, b"a notebook")) == inputs(first)
 
 
+def test_a_cluster_gets_the_cases_that_were_made_here(course):
+    files = Reference(course).files()
+    assert (
+        files[f"private/{SLOPE.id}.msgpack"] == (course / "reference" / "private" / f"{SLOPE.id}.msgpack").read_bytes()
+    )
+
+
 def test_draws_that_misjudge_are_refused(course):
     reference = Reference(course)
     (course / "reference" / "private").mkdir()
