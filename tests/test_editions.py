@@ -179,6 +179,9 @@ def test_the_layers_that_are_shown_do_what_those_of_the_library_do(edition):
     (text,) = [cell.source for cell in build(edition).cells if "class Linear(Layer)" in cell.source]
     shown = "\n\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", text))
     assert '"""' not in shown and "#" not in shown, "prose says what docstrings and comments say"
+    assert "rng = np.random.default_rng() if rng is None else rng" in shown, (
+        "no name that stands elsewhere in the library"
+    )
     namespace = {"_": str, "_require_one_of": lambda *_: None}
     imports = "from __future__ import annotations\nfrom abc import ABC, abstractmethod\nimport numpy as np\n"
     exec(imports + shown, namespace)

@@ -20,6 +20,7 @@ from autograder.notebooks.attachments import files_beside
 from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, plain_content
 from autograder.notebooks.mend import ReleasedCell
 from autograder.notebooks.submission import notebooks_in
+from autograder.report.class_record import result_of
 from autograder.sandbox.isolation import Level
 
 MOST_BYTES = 64 * 2**20
@@ -107,8 +108,6 @@ def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[
     Raises:
         BadParcel: it is not a result of this assignment.
     """
-    from autograder.report.class_record import result_of  # which needs nbgrader, as workers do not
-
     try:
         data, executed = msgpack.unpackb(parcel)
         graded = data and GradedFolder(

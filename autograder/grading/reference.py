@@ -11,6 +11,7 @@ import hmac
 import importlib.util
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from autograder.checks import values
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
-from autograder.exercises import assignments, every_exercise
+from autograder.exercises import assignments
 from autograder.exercises.recorded import Expectation, Series, series_to_bytes
 from autograder.grading.private import BadDraws, series_of
 from autograder.locale import _
@@ -72,6 +73,11 @@ class Reference:
 
     def expectations(self, exercise: Exercise, content: bytes) -> Series:
         """The private cases of a submission: the series that its content and the secret choose, at every regrade."""
+        found = self._series(exercise)
+        chosen = self.drawn(exercise, hashlib.sha256(content).digest())
+        return found[int.from_bytes(chosen) % len(found)]
+
+    def _series(self, exercise: Exercise) -> tuple[Series, ...]:
         if exercise.id not in self._private:
             try:
                 self._private[exercise.id] = series_of(self, exercise)
@@ -79,9 +85,7 @@ class Reference:
                 raise NoReference(
                     _("The private cases cannot be made ({reason}). `autograder audit` says more.").format(reason=error)
                 ) from error
-        found = self._private[exercise.id]
-        chosen = self.drawn(exercise, hashlib.sha256(content).digest())
-        return found[int.from_bytes(chosen) % len(found)]
+        return self._private[exercise.id]
 
     def drawn(self, exercise: Exercise, of: bytes) -> bytes:
         """32 bytes that nobody can predict who does not know the secret."""
@@ -91,11 +95,13 @@ class Reference:
         """The content of the recording of `exercise`: the public cases and the reference's observations."""
         return series_to_bytes(self.expect(exercise, np.random.default_rng([76, *exercise.id.encode()])))
 
-    def files(self) -> dict[str, bytes]:
-        """Path in the folder -> content of all that grading reads: solutions, the secret, what is drawn from it."""
-        for exercise in every_exercise():
-            if any(self.folder.glob(f"*/{exercise.solution}/solution.py")):
-                self.expectations(exercise, b"")  # made here, where the bank is
+    def files(self, exercises: Iterable[Exercise]) -> dict[str, bytes]:
+        """Path in the folder -> content of all that grading reads: solutions, the secret, what is drawn from it.
+
+        The private cases of the `exercises` are made where they are missing: here, where the known mistakes are.
+        """
+        for exercise in exercises:
+            self._series(exercise)
         files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
         wanted = (p for p in files if p.name == "solution.py" or p.suffix not in (".py", ".pyc", ".toml"))
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in wanted}
