@@ -1,11 +1,16 @@
 """`python -m autograder` is the command `autograder`."""
 
 import sys
+from os.path import isfile
 
 
 def main() -> None:
     """Run the command; where a package is missing that the kit needs, say so in one line."""
     try:
+        if sys.argv[1:2] == ["check"] and any(map(isfile, sys.argv[2:])):
+            from autograder.sandbox.fork_server import start_early
+
+            start_early()
         from autograder.cli import main as run
 
         run()

@@ -158,7 +158,7 @@ def update(cells: list[Cell], lesson: Path) -> list[str]:
     Returns:
         The messages that still have no translation.
     """
-    known = read_catalogue(lesson) | texts_beside_solutions("words")
+    known = read_catalogue(lesson) | texts_beside_solutions("words", lesson.stem)
     comment = "# The English comments and strings of the lesson's code. Translate here, then run source/build.py."
     catalogue = _Catalogue(header_comment=comment, fuzzy=False)
     for text in japanese_messages(cells):

@@ -18,9 +18,12 @@ from typing import Any
 import pytest
 
 from autograder import cli
+from autograder.exercises import assignments
+from autograder.grading.private import make
+from autograder.grading.reference import Reference
 from autograder.locale import choose_language, speaking, use_language
-from source.release import COURSE, nbgrader_environment
-from tests.sample_class import ASSIGNMENT, CODE, NOTEBOOK, Student, write_class
+from source.release import COURSE, nbgrader_environment, notebook_of
+from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
 
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
@@ -32,11 +35,21 @@ def make_course(folder: Path, students: tuple[Student, ...], assignment: str = A
     settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(settings + OWN_NOTEBOOKS, encoding="utf-8")
     shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
-    shutil.copytree(COURSE / "reference", folder / "reference", ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__", "private")
+    shutil.copytree(COURSE / "reference", folder / "reference", ignore=ignored)
     (folder / "reference" / "secret.txt").write_text("0" * 64, encoding="ascii")
+    give_private_cases(Reference(folder))
     if students:
-        write_class(COURSE / "release" / assignment / NOTEBOOK, folder / "submitted", students)
+        write_class(COURSE / "release" / assignment / notebook_of(assignment), folder / "submitted", students)
     return folder
+
+
+def give_private_cases(reference: Reference) -> Reference:
+    """Make the private cases without the audit of them, which takes longest. All these courses have one secret."""
+    (reference.folder / "private").mkdir()
+    for exercise in assignments()[ASSIGNMENT]:
+        make(reference, exercise)
+    return reference
 
 
 def many(number: int, **answers: str) -> tuple[Student, ...]:
@@ -118,9 +131,9 @@ def hand_in(course: Path, student: str, files: Mapping[str, bytes | None | Calla
             path.write_bytes(content)
 
 
-def executed(course: Path, student: str) -> dict[str, Any]:
+def executed(course: Path, student: str, assignment: str = ASSIGNMENT) -> dict[str, Any]:
     """The student's executed notebook."""
-    path = course / "autograded" / student / ASSIGNMENT / NOTEBOOK
+    path = course / "autograded" / student / assignment / notebook_of(assignment)
     return json.loads(path.read_text(encoding="utf-8"))
 
 

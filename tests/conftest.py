@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
@@ -155,6 +157,14 @@ UNBIASED = (
 """A BatchNorm with a wrong forward, which divides by N - 1, and the backward that fits it."""
 
 
+def parsed(html: str) -> BeautifulSoup:
+    """A page or a part of one, whose elements all close in order."""
+    page = BeautifulSoup(html, "html.parser")
+    written_out = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", html).lower()
+    assert re.findall(r"</?\w+", page.decode(formatter="html5")) == re.findall(r"</?\w+", written_out)
+    return page
+
+
 def solution_lines() -> set[str]:
     """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
     solved, given = set(), set()
@@ -194,6 +204,25 @@ def write_notebook(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """A Jupyter kernel that students use one after the other."""
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_notebook
+
+    client = NotebookClient(
+        new_notebook(),
+        timeout=120,
+        allow_errors=True,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path_factory.mktemp("kernel"))}},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NBGRADER_EXECUTION", raising=False)
+        with client.setup_kernel():
+            yield client
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,17 @@ import copy
 import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.exercises import assignments
 from autograder.notebooks.submission import language_of
-from source.build import SOURCE, editions, solution_text
+from reference.bank import CELL, edited, folder_of
+from source.build import editions, solution_text
 from source.translation import JAPANESE, english_code, read_catalogue
 
 Notebook = dict[str, Any]
@@ -140,7 +143,7 @@ def reference(grade_id: str) -> str:
 
 def right_answers(assignment: str) -> dict[str, str]:
     """Solution cell -> the answer in the instructor's notebook of `assignment`, as a student would have written it."""
-    path = SOURCE / assignment / NOTEBOOK
+    path = editions()[assignment].notebook
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     solved = (cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("solution"))
     return {cell["metadata"]["nbgrader"]["grade_id"]: _answer(cell) for cell in solved}
@@ -151,6 +154,19 @@ def _answer(cell: dict[str, Any]) -> str:
     if cell["cell_type"] == "markdown":  # the question stands above
         return _SOLUTION.search(source)[2].strip()
     return _SOLUTION.sub(lambda match: match[2], source)
+
+
+def slips(assignment: str, number: int) -> dict[str, str]:
+    """Solution cell -> the bank's mistake of this number in it (from 0), as a student would have written it."""
+    found = {}
+    for exercise in assignments()[assignment]:
+        folder = folder_of(exercise.solution)
+        entries = list(tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).values())
+        entry = [entry for entry in entries if "fails" in entry][number]
+        solution = (folder / "solution.py").read_text(encoding="utf-8")
+        text = edited(solution, entry.get("edit", {}), entry.get("code", "")).split(CELL)[1]
+        found[exercise.solution] = _SOLUTION.sub(lambda match: match[2], text)
+    return found
 
 
 def written(grade_id: str, *bodies: str) -> str:

@@ -101,7 +101,7 @@ def grading(browser: Browser, album: Album, course: Path) -> None:
     with tempfile.TemporaryDirectory() as private, jupyter_lab(course, Path(private)) as server:
         formgrader = Formgrader(new_page(browser), server)
         # Room for a whole answer with its plot, without the list of files.
-        formgrader.page.set_viewport_size({"width": 1450, "height": 1950})
+        formgrader.page.set_viewport_size({"width": 1450, "height": 2400})
         formgrader.page.keyboard.press("ControlOrMeta+B")
         head = formgrader.frame.locator(".page-header").first
         formgrader.open_submissions(EDITION)

@@ -1,11 +1,14 @@
 """The benchmark counts right, and measures what it says. How long anything takes is never asserted."""
 
+import json
 import sys
+from dataclasses import asdict
 
 import pytest
 from conftest import SETUP
 
 from autograder.exercises import assignments
+from tests.benchmark import simulation
 from tests.benchmark.__main__ import Benchmark, Plan, machine
 from tests.benchmark.classes import Folders, students
 from tests.benchmark.inside import PHASES, isolation, phases, warm_checks
@@ -76,6 +79,19 @@ def test_the_page_and_the_figure_come_from_the_results(results, tmp_path):
     first = (tmp_path / "benchmark.svg").read_bytes()
     draw(results, tmp_path / "benchmark.svg")
     assert b"<svg" in first and first == (tmp_path / "benchmark.svg").read_bytes()
+
+
+def test_the_simulation_says_what_it_measured_and_only_if_it_was_run(tmp_path):
+    assert simulation.section(tmp_path) == ""
+    runs = [
+        simulation.Run(2.0, 16, 1000, 10.0, 480.0, 640.0, 3.0, 150.2),
+        simulation.Run(1.0, 1, 9, 1.0, 1.0, 1.0, killed=5.0),
+    ]
+    content = {"mean": 600.0, "cores": 2, "load": 1.5, "seconds": 10.0, "runs": [asdict(run) for run in runs]}
+    (tmp_path / "cluster.json").write_text(json.dumps(content), encoding="utf-8")
+    text = simulation.section(tmp_path)
+    assert "| 300 ms each, batches of 16 | 1000 | 10 | 100 | 75 % | 160 | 3.0 | 150 |" in text
+    assert "batches of 1, 10 workers killed after 5 s |" in text
 
 
 def test_the_plan_has_every_way_and_ends_with_the_largest_class():

@@ -159,7 +159,7 @@ def test_a_prediction_is_a_click_and_is_answered_at_once(notebook):
     expect(output).to_contain_text("Predict first: With ReLU, width 10 and sd=2")
     output.get_by_role("button", name="a) about 2").click()
     answer = output.get_by_role("group", name="Prediction 2.1")
-    expect(answer).to_contain_text("✗ You predicted a) about 2. It is b) about 4.")
+    expect(answer).to_contain_text("✗ You predicted a) about 2; the experiment shows b) about 4.")
     expect(output.get_by_role("button", name="b) about 4")).to_be_disabled()
     assert [text for text, colour, ground in texts(answer) if contrast(colour, ground) < READABLE] == []
     assert overflow(output) <= 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
-from conftest import EXERCISES, namespace_of
+from conftest import EXERCISES, namespace_of, parsed
 
 import autograder
 from autograder.checks.numeric import SHADES
@@ -64,43 +63,21 @@ STUB = ExerciseResult(
 )
 
 
-class Element:
-    """A tag with its attributes, and the text within."""
-
-    def __init__(self, tag, attributes, parent):
-        self.tag, self.attributes, self.parent, self.text = tag, attributes, parent, ""
-        self.style = [tuple(map(str.strip, d.split(":", 1))) for d in attributes.get("style", "").split(";") if d]
-
-    def declared(self, name):
-        return [value for key, value in self.style if key == name]
-
-
-class Page(HTMLParser):
+class Page:
     """What a browser makes of a card: elements in order, and all text."""
 
     def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert not self.open, "a tag is left open"
+        soup = parsed(text)
+        self.elements, self.text, self.of = soup.find_all(True), soup.get_text(), soup.find_all
 
-    def handle_starttag(self, tag, attrs):
-        element = Element(tag, dict(attrs), self.open[-1] if self.open else None)
-        self.elements.append(element)
-        if tag != "br":
-            self.open.append(element)
 
-    def handle_endtag(self, tag):
-        assert self.open.pop().tag == tag
+def style(element):
+    """The declarations in an element's style, by name and value."""
+    return [tuple(map(str.strip, d.split(":", 1))) for d in element.get("style", "").split(";") if d]
 
-    def handle_data(self, data):
-        self.text += data
-        for element in self.open:
-            element.text += data
 
-    def of(self, tag):
-        return [element for element in self.elements if element.tag == tag]
+def declared(element, name):
+    return [value for key, value in style(element) if key == name]
 
 
 @pytest.fixture(autouse=True)
@@ -114,15 +91,15 @@ def english():
 
 def test_the_card_has_a_name_and_a_language():
     root = Page(exercise_html(FAILED)).elements[0]
-    assert root.attributes["role"] == "group" and root.attributes["aria-label"] == "Result of clip_gradients"
-    assert root.attributes["lang"] == "en"
+    assert root.attrs["role"] == "group" and root.attrs["aria-label"] == "Result of clip_gradients"
+    assert root.attrs["lang"] == "en"
     with speaking("ja"):
-        assert Page(exercise_html(FAILED)).elements[0].attributes["lang"] == "ja"
+        assert Page(exercise_html(FAILED)).elements[0].attrs["lang"] == "ja"
 
 
 def test_every_outcome_is_a_mark_and_a_word():
     shown = Page(exercise_html(ALL_OUTCOMES))
-    lines = [element.text for element in shown.elements if element.tag == "li"]
+    lines = [element.text for element in shown.elements if element.name == "li"]
     assert len(lines) == len(Outcome)
     for item in ALL_OUTCOMES.items:
         start = f"{MARKS[item.outcome]} {outcome_word(item.outcome)} {item.points:g} / 1 {item.sentence}"
@@ -235,7 +212,7 @@ def test_what_the_student_printed_is_shown_as_it_is_and_escaped():
 def test_a_note_links_to_its_heading():
     note = Note("Read again: {link}", Link("2.2 勾配クリッピング"))
     (link,) = Page(exercise_html(FAILED, [note])).of("a")
-    assert (link.attributes["href"], link.text) == ("#2.2-勾配クリッピング", "2.2 勾配クリッピング")
+    assert (link.attrs["href"], link.text) == ("#2.2-勾配クリッピング", "2.2 勾配クリッピング")
     assert exercise_text(FAILED, notes=[note]).endswith("Read again: 2.2 勾配クリッピング")
 
 
@@ -266,18 +243,18 @@ def test_what_a_student_wrote_is_escaped_everywhere():
     for text in (exercise_html(ExerciseResult(ODD, (item, item))), hint._repr_html_(), overview_html([FAILED])):
         page = Page(text)
         assert not page.of("script") and not page.of("img")
-        assert all(not name.startswith("on") for element in page.elements for name in element.attributes)
+        assert all(not name.startswith("on") for element in page.elements for name in element.attrs)
     assert ODD in Page(exercise_html(FAILED)).text
 
 
 def test_the_picture_is_a_grid_with_words_and_a_legend():
     page = Page(exercise_html(FAILED))
-    (picture,) = [element for element in page.elements if element.attributes.get("role") == "img"]
+    (picture,) = [element for element in page.elements if element.attrs.get("role") == "img"]
     assert picture.text == "".join(PICTURE)
     words = "Picture of the errors: 4 of 6 elements are off, in rows 0, 1 and columns 0, 1, 2."
-    assert picture.attributes["aria-label"] == words
+    assert picture.attrs["aria-label"] == words
     cells = [element for element in page.of("span") if element.parent is picture]
-    assert len({tuple(cell.declared("background")) for cell in cells}) == len(SHADES)
+    assert len({tuple(declared(cell, "background")) for cell in cells}) == len(SHADES)
     assert "size of the error: · none, ░ small, █ as large as the value" in page.text
     assert len([c for c in page.of("span") if c.text in SHADES]) == 6 + 3  # the legend's have the same grounds
 
@@ -298,22 +275,22 @@ def test_the_marks_of_a_picture_can_be_read_on_light_and_dark_pages(text, page):
 def test_text_has_the_colour_of_the_page_or_brings_its_ground(result):
     for text in (exercise_html(result), overview_html([result]), Hints().next(result)._repr_html_()):
         for element in Page(text).elements:
-            for colour in element.declared("color"):
-                (ground,) = element.declared("background")
+            for colour in declared(element, "color"):
+                (ground,) = declared(element, "background")
                 assert contrast(colour, ground) >= 4.5, (colour, ground)
 
 
 def test_badges_and_bars_can_be_told_from_light_and_dark_pages():
     """3 is what WCAG 2.1 asks of what is not text (1.4.11)."""
     page = Page(exercise_html(ALL_OUTCOMES))
-    grounds = {ground for e in page.of("span") for ground in e.declared("background") if ground.startswith("#")}
+    grounds = {ground for e in page.of("span") for ground in declared(e, "background") if ground.startswith("#")}
     assert len(grounds) == 4
     for ground in grounds:
         assert min(contrast(ground, LIGHT), contrast(ground, DARK)) >= 3, ground
 
 
 def test_lines_follow_the_theme_of_jupyter_and_vs_code_and_are_grey_elsewhere():
-    values = [value for element in Page(exercise_html(FAILED)).elements for _name, value in element.style]
+    values = [value for element in Page(exercise_html(FAILED)).elements for _name, value in style(element)]
     lines = [value for value in values if "var(" in value]
     assert len(lines) >= 4  # the card's edge, a bar, two rows
     for line in lines:
@@ -325,17 +302,17 @@ def test_feedback_pages_keep_every_word_and_name(make):
     before, after = Page(make()), Page(clean_html(make()))
     assert after.text == before.text
     for kind in ("aria-label", "lang", "scope", "role"):
-        names = [[e.attributes[kind] for e in page.elements if kind in e.attributes] for page in (before, after)]
+        names = [[e.attrs[kind] for e in page.elements if kind in e.attrs] for page in (before, after)]
         assert names[0] == names[1], kind
     for element in after.elements:
-        for colour in element.declared("color"):
-            assert contrast(colour, element.declared("background")[0]) >= 4.5
+        for colour in declared(element, "color"):
+            assert contrast(colour, declared(element, "background")[0]) >= 4.5
 
 
 def test_without_any_style_the_same_words_stand_in_the_same_order():
     bare = re.sub(r' style="[^"]*"', "", exercise_html(FAILED))
     assert "style" not in bare and Page(bare).text == Page(exercise_html(FAILED)).text
-    names = {name for element in Page(exercise_html(FAILED)).elements for name, _value in element.style}
+    names = {name for element in Page(exercise_html(FAILED)).elements for name, _value in style(element)}
     assert not names & {"visibility", "position", "clip", "text-indent", "opacity", "font-size"}
 
 
@@ -375,7 +352,7 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
     states = [row.text for row in table.of("tr")[1:]]
     assert states[0] == "clip_gradients Gradient clipping\N{NO-BREAK SPACE} 6 / 6everything passed"
     assert states[1] == "gradient_monitor A gradient monitor\N{NO-BREAK SPACE} 0 / 4nothing written yet"
-    assert table.elements[0].attributes["aria-label"] == "Your progress" and len(states) == len(EXERCISES) + 2
+    assert table.elements[0].attrs["aria-label"] == "Your progress" and len(states) == len(EXERCISES) + 2
 
 
 def test_a_notebook_in_which_all_checks_pass_still_has_the_plot_and_the_findings(reference):
@@ -424,7 +401,7 @@ def test_hints_begin_with_the_cause_of_the_card_and_end_with_a_link():
         hints.next(FAILED) for _turn in range(len(hints_for(FAILED.items[1], guide("clip_gradients"))) - 1)
     )
     (link,) = Page(last._repr_html_()).of("a")
-    assert link.attributes["href"] == "#2.2-Gradient-clipping" and "2.2 Gradient clipping" in repr(last)
+    assert link.attrs["href"] == "#2.2-Gradient-clipping" and "2.2 Gradient clipping" in repr(last)
 
 
 @pytest.mark.parametrize("question", ["", "Where is eps?"])
@@ -466,7 +443,7 @@ def test_a_stub_gets_a_hint_as_text_and_as_a_card():
     hint = hinted({}, "batch_norm_forward")
     assert hint.promise in repr(hint) and hint.text in repr(hint)
     page = Page(hint._repr_html_())
-    assert page.elements[0].attributes["aria-label"] == "A hint for batch_norm_forward"
+    assert page.elements[0].attrs["aria-label"] == "A hint for batch_norm_forward"
     assert hint.promise in page.text
 
 

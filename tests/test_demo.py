@@ -14,17 +14,14 @@ from pathlib import Path
 
 import pytest
 from conftest import solution_lines
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import locale as i18n
-from autograder.checks.results import Outcome
-from autograder.notebooks.submission import read_notebook, source_of, submission_of
-from autograder.report.words import MARKS, points
+from autograder.notebooks.submission import read_notebook, source_of
 from source.release import COURSE
 from source.translation import JAPANESE, spans
 from tests import demo as command
 from tests.demo import Marks, read_marks, surprises
+from tests.places import checked_in_a_notebook, checked_in_the_shell, shown, verdicts, verdicts_when_graded
 from tests.sample_class import BY_HAND, CLASS, CODE, FULL, NOTEBOOK, POINTS, Student, cell_of, changed, written
 
 ASSIGNMENT = "gradient-pathology-en"
@@ -302,22 +299,6 @@ def test_feedback_of_an_unreadable_notebook_says_why(folder):
 # --- three places, one verdict ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    """A Jupyter kernel that students use one after the other."""
-    client = NotebookClient(
-        new_notebook(),
-        timeout=120,
-        allow_errors=True,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path_factory.mktemp("kernel"))}},
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("NBGRADER_EXECUTION", raising=False)
-        with client.setup_kernel():
-            yield client
-
-
 OF_EVERY_KIND = ("doi", "fujii", "mori", "oshima", "saito")
 """Noise and a failing cell, a cause, stubs, a process that dies, cells that are mended; the others are `slow`."""
 
@@ -333,63 +314,8 @@ def compared():
 def test_notebook_shell_and_grading_agree(folder, student, tmp_path, kernel):
     path = notebook_in(folder, "submitted", student)
     in_the_shell = checked_in_the_shell(path, tmp_path / "result.json")
-    assert verdicts_when_graded(read_notebook(notebook_in(folder, "autograded", student))) == shown(in_the_shell)
+    assert verdicts_when_graded(read_notebook(notebook_in(folder, "autograded", student)), POINTS) == shown(
+        in_the_shell
+    )
     if student.runs_in_a_notebook:  # the others would hang or end the student's own Jupyter
         assert verdicts(checked_in_a_notebook(path, kernel)) == verdicts(in_the_shell)
-
-
-def verdicts(checks: dict) -> dict[str, list[str]]:
-    """Exercise -> mark and points of the exercise and of its items."""
-    return {
-        exercise: [points(result["score"], result["max"]), *map(_line, result["items"])]
-        for exercise, result in checks.items()
-    }
-
-
-def shown(checks: dict) -> dict[str, list[str]]:
-    """The same, as far as reports show it: what passed or waits is folded, and so is an untouched exercise."""
-    found = {}
-    for exercise, result in checks.items():
-        folded = {Outcome.PASSED, Outcome.BLOCKED}
-        items = [item for item in result["items"] if item["outcome"] not in folded]
-        untouched = all(item["outcome"] == Outcome.NOT_ATTEMPTED for item in result["items"])
-        found[exercise] = [points(result["score"], result["max"]), *map(_line, [] if untouched else items)]
-    return found
-
-
-def _line(item: dict) -> str:
-    return f"{MARKS[Outcome(item['outcome'])]} {points(item['points'], item['max'])}"
-
-
-def verdicts_when_graded(notebook: dict) -> dict[str, list[str]]:
-    """What is shown, read from the executed notebook's test cells."""
-    found = {}
-    for exercise in POINTS:
-        report, score = cell_of(notebook, f"check_{exercise}")["outputs"]
-        text = "".join(report["data"]["text/plain"])
-        lines = re.findall(r"^  (\S [\d.]+ / [\d.]+)  ", text, re.MULTILINE)
-        found[exercise] = [points(float("".join(score["data"]["text/plain"])), POINTS[exercise]), *lines]
-    return found
-
-
-def checked_in_the_shell(path: Path, target: Path) -> dict:
-    """What `autograder check` finds."""
-    command = [sys.executable, "-m", "autograder", "check", str(path), "--json", str(target)]
-    subprocess.run(command, check=False, capture_output=True)
-    (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
-    return submission["checks"]
-
-
-def checked_in_a_notebook(path: Path, kernel: NotebookClient) -> dict:
-    """What `check(...)` finds in a Jupyter kernel that has run the cells that grading runs, but for the slow plot.
-
-    What the student before has left there is forgotten first.
-    """
-    submission = submission_of(read_notebook(path), path.name)
-    cells = [cell.source for cell in submission.cells_to_run() if cell.grade_id not in BY_HAND]
-    last = f"import json\nprint(json.dumps({{name: check(name).result.to_json() for name in {list(POINTS)}}}))"
-    kernel.nb.cells = [new_code_cell(source) for source in ["%reset -f", *cells, last]]
-    for number, cell in enumerate(kernel.nb.cells):
-        kernel.execute_cell(cell, number)
-    # A kernel may send what one print prints in several pieces.
-    return json.loads("".join(out.text for out in kernel.nb.cells[-1].outputs if out.get("name") == "stdout"))

@@ -18,7 +18,7 @@ from autograder.notebooks.submission import read_notebook, submission_of
 from autograder.student.predictions import questions
 from source import translation
 from source.build import build, editions, lessons, read_cells, unwrapped, with_listings, with_points
-from source.release import COURSE
+from source.release import COURSE, kit_assignment
 from source.translation import Untranslated, english_code, spans, translated
 from tests.sample_class import ASSIGNMENT
 
@@ -179,6 +179,9 @@ def test_the_layers_that_are_shown_do_what_those_of_the_library_do(edition):
     (text,) = [cell.source for cell in build(edition).cells if "class Linear(Layer)" in cell.source]
     shown = "\n\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", text))
     assert '"""' not in shown and "#" not in shown, "prose says what docstrings and comments say"
+    assert "rng = np.random.default_rng() if rng is None else rng" in shown, (
+        "no name that stands elsewhere in the library"
+    )
     namespace = {"_": str, "_require_one_of": lambda *_: None}
     imports = "from __future__ import annotations\nfrom abc import ABC, abstractmethod\nimport numpy as np\n"
     exec(imports + shown, namespace)
@@ -237,7 +240,7 @@ def sections(edition):
     for cell in build(edition).cells:
         asked = re.fullmatch(r'predict\("(.*)"\)', cell.source)
         if asked:
-            question = questions()[asked[1]]
+            question = questions(kit_assignment(edition.assignment))[asked[1]]
             found[-1].text += " ".join(["", question.question[edition.language], *question.choices[edition.language]])
         if cell.cell_type == "markdown":
             for part in re.split(r"(?m)^(?=#{2,3} )", unfolded(cell.source)):

@@ -356,8 +356,9 @@ SETTINGS = {
 with BatchNorm, the last losses of the depth study differ with rounding (0.07 to 0.13 for 5 layers)."""
 
 ENGLISH = editions()["gradient-pathology-en"]
+QUESTIONS = questions("gradient-pathology")
 CELLS = {cell.id: cell.source for cell in build(ENGLISH).cells}
-CELLS |= {f"answer {name}": question.answer["en"] for name, question in questions().items()}
+CELLS |= {f"answer {name}": question.answer["en"] for name, question in QUESTIONS.items()}
 NOTICED = [id for id, source in CELLS.items() if "<b>Notice</b>" in source or id.startswith("answer")]
 NOTICED += ["depth_study_findings"]
 
@@ -371,9 +372,9 @@ def printed():
     return run(ENGLISH)
 
 
-@pytest.mark.parametrize("name", questions())
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_the_right_choice_is_what_the_experiment_shows(name, printed):
-    assert SHOWN[name](printed) == questions()[name].right
+    assert SHOWN[name](printed) == QUESTIONS[name].right
 
 
 @pytest.mark.parametrize(("cell", "quotation", "measured"), CLAIMS)

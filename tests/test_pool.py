@@ -26,8 +26,8 @@ def sleep_or_die(seconds: float) -> float:
     return sleep(seconds)
 
 
-def test_an_item_without_end_is_ended_and_the_start_of_a_process_is_not_counted():
-    with Pool(1, 0.5, prepare, 1.0) as pool:
+def test_an_item_without_end_is_ended_and_the_start_of_a_process_is_not_counted(tmp_path):
+    with Pool(1, 0.5, tmp_path, prepare, 1.0) as pool:
         seen = dict(pool.map(sleep, [0.0, 0.01]))
         assert seen == {0.0: 0.0, 0.01: 0.01}
         (came,) = pool.map(sleep, [600.0])
@@ -35,8 +35,8 @@ def test_an_item_without_end_is_ended_and_the_start_of_a_process_is_not_counted(
         assert list(pool.map(sleep, [0.02])) == [(0.02, 0.02)]
 
 
-def test_an_item_that_ends_its_process_is_given_up_and_the_others_are_not():
-    with Pool(2, 60.0, prepare, 0.0) as pool:
+def test_an_item_that_ends_its_process_is_given_up_and_the_others_are_not(tmp_path):
+    with Pool(2, 60.0, tmp_path, prepare, 0.0) as pool:
         came = dict(pool.map(sleep_or_die, [-1.0, 0.0, 0.01]))
     assert isinstance(came.pop(-1.0), BrokenProcessPool)
     assert came == {0.0: 0.0, 0.01: 0.01}

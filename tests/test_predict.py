@@ -11,23 +11,32 @@ import matplotlib.pyplot as plt
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
-from test_editions import ENGLISH, each_of_the_first, numbers
+from test_editions import ENGLISH, each_edition, numbers
 
 import autograder
+from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
-from autograder.student import predictions, widgets
+from autograder.student import notebook, predictions, widgets
+from autograder.student.notebook import use_exercises
 from autograder.student.predictions import LETTERS, WIDGET, predict, questions
 from source.build import build
+from source.release import kit_assignment
 
-QUESTIONS = list(questions().values())
+QUESTIONS = [
+    pytest.param(assignment, question, id=f"{assignment}-{name}")
+    for assignment in assignments()
+    for name, question in questions(assignment).items()
+]
+each_question = pytest.mark.parametrize(("assignment", "question"), QUESTIONS)
 BACKEND = "module://matplotlib_inline.backend_inline"
 
 
 @pytest.fixture(autouse=True)
 def a_new_session(monkeypatch):
     monkeypatch.setattr(predictions, "_first_choices", {})
+    monkeypatch.setattr(notebook, "_assignment", "")
     with speaking("en"):
         yield
 
@@ -40,8 +49,8 @@ def other(question):
 # --- the questions ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_a_question_says_the_same_in_both_languages(question):
+@each_question
+def test_a_question_says_the_same_in_both_languages(assignment, question):
     assert len(question.choices["ja"]) == len(question.choices["en"]) == len(question.options) > 2
     assert question.right in question.options
     for texts in (question.question, question.answer):
@@ -50,17 +59,18 @@ def test_a_question_says_the_same_in_both_languages(question):
         assert numbers(choices[0]) == numbers(choices[1])
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_choices_fit_on_a_button(question):
+@each_question
+def test_choices_fit_on_a_button(assignment, question):
     assert all(len(words) <= 50 for words in question.choices["en"])
     assert all(len(words) <= 30 for words in question.choices["ja"])
 
 
-@each_of_the_first
+@each_edition
 def test_every_question_is_asked_once_before_an_experiment_and_what_to_notice_is_folded_below(edition):
     cells = build(edition).cells
     asked = [i for i, cell in enumerate(cells) if cell.id.startswith("predict-")]
-    assert [re.fullmatch(r'predict\("(.*)"\)', cells[i].source)[1] for i in asked] == list(questions())
+    names = [re.fullmatch(r'predict\("(.*)"\)', cells[i].source)[1] for i in asked]
+    assert names == list(questions(kit_assignment(edition.assignment)))
     for i in asked:
         experiment, notice = cells[i + 1 : i + 3]
         assert "experiment" in experiment.metadata["tags"]
@@ -79,12 +89,13 @@ def test_a_question_shows_its_choices_and_how_to_answer():
     assert "0.70" not in text
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_an_answer_comes_at_once_with_what_the_experiment_shows(question):
+@each_question
+def test_an_answer_comes_at_once_with_what_the_experiment_shows(assignment, question):
+    use_exercises(assignment)
     right, wrong = repr(predict(question.name, question.right)), repr(predict(question.name, other(question)))
-    assert f"✓ You predicted {question.right}) {question.options[question.right]}. So it is." in right
+    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and so it is." in right
     assert f"✗ You predicted {other(question)}) " in wrong
-    assert f"It is {question.right}) {question.options[question.right]}." in wrong
+    assert f"; the experiment shows {question.right}) {question.options[question.right]}." in wrong
     assert question.answer["en"] in right and question.answer["en"] in wrong
 
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from conftest import parsed
 
 from autograder import cli
 from autograder.checks.exercise import Stopped
@@ -21,16 +21,16 @@ from autograder.checks.judge import interrupted
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises.recorded import known_mistakes
 from autograder.grading.course import Course, CourseError
-from autograder.grading.read_class import read_class, result_of
+from autograder.grading.read_class import read_class
 from autograder.locale import LANGUAGES, _, speaking
 from autograder.notebooks.load import folded
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
-from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord
+from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
 from autograder.report.class_words import causes_in_words, ending_words, endings
-from autograder.report.statistics import discrimination, item_statistics
+from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
 from tests import report_class as made_of
@@ -66,12 +66,10 @@ def page(record):
 
 
 class Page:
-    """The page as sections of rows and notes, and all that it could load or run; elements must close in order."""
+    """The page as sections of rows and notes, and all that it could load or run."""
 
     def __init__(self, text):
-        soup = BeautifulSoup(text, "html.parser")
-        written_out = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", text).lower()
-        assert re.findall(r"</?\w+", soup.decode(formatter="html5")) == re.findall(r"</?\w+", written_out)
+        soup = parsed(text)
         elements = soup.find_all(True)
         self.text, self.tags = text, Counter(element.name for element in elements)
         self.attributes = [attribute for element in elements for attribute in element.attrs.items()]
@@ -90,6 +88,13 @@ class Page:
 def counted(made):
     """Those whose checks count: judged, and in the store."""
     return [result for student, result in made.judged.items() if student != made_of.NOT_STORED]
+
+
+def points_in(results):
+    points = ItemPoints()
+    for result in results:
+        points.add(result)
+    return points
 
 
 def points_of(results, exercise, check=None):
@@ -145,7 +150,7 @@ def test_everybody_is_there_with_their_score(made, record):
 @pytest.mark.parametrize(("exercise", "check"), [*CHECKS, *((exercise, None) for exercise in EXERCISES)])
 def test_facility_and_discrimination_are_those_of_a_direct_computation(made, record, exercise, check):
     results = [student.result for student in record.having(Standing.JUDGED)]
-    found = item_statistics(results, exercise.id, check and check.id)
+    found = points_in(results).statistics(exercise.id, check and check.id)
     facility, correlation = directly(counted(made), exercise, check)
     assert found.students == STUDENTS - 4
     assert found.facility == pytest.approx(facility, abs=1e-12)
@@ -165,10 +170,10 @@ def test_students_of_another_version_of_the_kit_count_where_they_have_a_result(m
     for result in results[:20]:
         del result.checks["depth_study"]
     exercise = next(exercise for exercise in EXERCISES if exercise.id == "depth_study")
-    found = item_statistics(results, exercise.id)
+    found = points_in(results).statistics(exercise.id)
     assert (found.students, found.facility) == (30, pytest.approx(directly(results[20:], exercise)[0]))
     with pytest.raises(ValueError, match="nobody"):
-        item_statistics(results[:20], exercise.id)
+        points_in(results[:20]).statistics(exercise.id)
 
 
 def test_the_page_shows_these_numbers_and_the_outcomes(made, page):
@@ -281,6 +286,27 @@ def test_the_page_names_who_needs_what(page):
     assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
     assert len(page.sections["All students"][1:]) == STUDENTS
+
+
+def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
+    head, *rows = page.sections["Points by exercise"]
+    names = [exercise.id for exercise in made_of.NOTEBOOK] + list(BY_HAND)
+    legend = page.notes["Points by exercise"][0]
+    assert head == ["Student", *map(str, range(1, len(names) + 1))]
+    assert re.findall(r"\d+: (\w+) \(", legend) == names
+    found = {student: dict(zip(names, points, strict=True)) for student, *points in rows}
+    assert found.keys() == {*made.judged, made_of.UNREADABLE} - {made_of.NOT_BOOKED}
+    for student in found.keys() & made.judged.keys():
+        expected = {name: result.score for name, result in made.judged[student].checks.items()}
+        expected |= dict.fromkeys(BY_HAND, made.hand[student] / 2)
+        if student == made_of.OVERRULED:
+            expected["depth_study"] = 5.5
+        shown = found[student]
+        if student == made_of.OPEN:
+            assert {shown.pop(name) for name in BY_HAND} == {"…"}
+        assert {name: float(points) for name, points in shown.items()} == pytest.approx(
+            {name: expected[name] for name in shown}, abs=1e-5
+        )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -416,7 +442,7 @@ def test_file_names_are_safe_and_never_alike():
 
 
 def test_junit(made, record):
-    root = ElementTree.fromstring(exports.junit_xml(record).encode("utf-8"))
+    root = ElementTree.fromstring("".join(exports.junit_xml(record)).encode("utf-8"))
     suites = {suite.get("name"): suite for suite in root}
     assert len(suites) == STUDENTS and HOSTILE_ID in suites
     items = [item for result in counted(made) for found in result.checks.values() for item in found.items]

@@ -5,9 +5,11 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -103,6 +105,39 @@ def test_only_text_latex_and_png_come_back():
     )
     (outputs,) = run_cells(source)
     assert {mime for output in outputs for mime in output["data"]} == {"text/plain"}
+
+
+AS_IN_JUPYTER = {
+    "two lines": "x = 1\nx",
+    "a magic": "x = 1\n%time x",
+    "the output of a command": "x = 1\nnames = !ls",
+    "a command in a block": "if True:\n    !ls",
+    "a question": "x = 1\nx?",
+    "a percent sign between operands": "x = 7 \\\n% 3\nx",
+    "a magic in a text": 'x = """\n%time\n!ls\n"""',
+    "a magic without its sign": "pwd",
+    "an automatic call": ",print a b",
+    "a prompt that would be Python": "In [1]: x = 1\n   ...: x",
+    "indented": "    x = 1\n    x",
+    "empty lines first": "\n\nx = 1\nx",
+    "await": "import asyncio\nawait asyncio.sleep(0)",
+    "no Python": "x = 1\nx = (",
+    "a whole cell's magic": "%%time\nx = 1",
+    "texts of several lines": 'print("""a\n  b""")\nprint(f"{1!r}")',
+}
+
+
+def test_every_cell_is_read_as_jupyter_reads_it():
+    """Python is not put through IPython's transformations, unless a notebook adds some of its own."""
+    compare = f"""
+from IPython.core.interactiveshell import InteractiveShell
+shell, cells = get_ipython(), {list(AS_IN_JUPYTER.values())!r}
+print([cell for cell in cells if shell.transform_cell(cell) != InteractiveShell.transform_cell(shell, cell)])
+print([shell.should_run_async(cell, transformed_cell=cell) for cell in ("x = 1\\nx", "x = 1\\nawait x")])
+shell.input_transformers_post.append(lambda lines: [line.replace("one", "1") for line in lines])
+"""
+    compared, added = run_cells(compare, "x = one\nprint(x)")
+    assert [output["text"] for output in (*compared, *added)] == ["[]\n[False, True]\n", "1\n"]
 
 
 def test_a_cell_that_never_ends_is_stopped_and_the_next_runs():
@@ -223,7 +258,7 @@ LOOP = "def clip_gradients(layers, max_norm=1.0):\n    while True: pass"
 def seen_of(*names, limits=QUICK, extra=(), host=None, **solutions):
     """What is observed of the exercises `names` alone, on their public cases, and the cells' outputs."""
     submission = submission_of(small_notebook(extra=[code_cell(cell) for cell in extra], **solutions), "test")
-    cases = {name: [expectation.case for expectation in recorded(exercise(name))] for name in names}
+    cases = {name: [recorded(exercise(name))] for name in names}
     with speaking("en"):
         return run_submission(submission, cases, limits=limits, host=host)
 
@@ -420,3 +455,32 @@ def test_the_grader_does_not_wait_for_a_process_that_stays(source):
     by_exercise, _graded = scores(Limits(cell_seconds=1.0), extra=[code_cell(source)])
     assert sum(by_exercise.values()) == 36
     assert time.monotonic() - start < 15, "the child sleeps for 20 s"
+
+
+# --- a warm parent beside the imports ---------------------------------------------------------------------------------
+
+EARLY = """
+import sys
+from autograder.sandbox import fork_server
+print("numpy" in sys.modules)
+fork_server.start_early()
+host = fork_server.shared_host()
+print(host is fork_server.shared_host(), fork_server._early, host._scratch)
+"""
+
+
+def test_the_warm_parent_starts_before_numpy_is_imported_and_is_the_one_that_is_used():
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, check=True)
+    numpy, used = done.stdout.splitlines()
+    assert numpy == "False"
+    assert used.startswith("True {} ")
+    assert not Path(used.split()[-1]).exists(), "it ends with its process"
+
+
+def test_a_warm_parent_that_was_started_in_vain_ends_too(tmp_path):
+    notebook = tmp_path / "no_notebook.ipynb"
+    notebook.write_text("nothing", encoding="utf-8")
+    line = [sys.executable, "-m", "autograder", "check", str(notebook)]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 2 and "is not a notebook" in done.stderr
+    assert list(tmp_path.iterdir()) == [notebook]

@@ -84,6 +84,7 @@ class Diagnosis:
         self._known = known
         self._little = _Little(known, departed)
         n, places = len(known.causes), known.places
+        self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
         self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
@@ -154,8 +155,8 @@ class Diagnosis:
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
         against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
         own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
-        pairs = np.argwhere((against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)).tolist()
-        pairs = [(m, n) for m, n in pairs if m < n]
+        together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)
+        pairs = np.argwhere(np.triu(together, 1)).tolist()
         widths = [int((agrees[m] | agrees[n]).sum()) for m, n in pairs]
         best = [
             {int(found[m]), int(found[n])} for (m, n), width in zip(pairs, widths, strict=True) if width == max(widths)
@@ -165,7 +166,7 @@ class Diagnosis:
     def _places(self, reads: Reads) -> np.ndarray:
         """Which of the known places are among those of `reads`."""
         read = {(case, key) for case, keys in reads for key in keys}
-        return np.array([(case, value_of(name)) in read for case, name in self._known.places], dtype=bool)
+        return np.array([value in read for value in self._values], dtype=bool)
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""

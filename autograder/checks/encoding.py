@@ -67,11 +67,33 @@ def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
     Raises:
         WireError: `data` is malformed or exceeds a limit. Nothing else is raised, whatever `data` is.
     """
-    if len(data) > MAX_BYTES:
-        raise WireError(f"a message of {len(data)} bytes is too large")
-    value = _Message().read(data)
-    _look_through(value, most_text, 2 * MAX_DEPTH)
-    return value
+    return Parts(most_text).unpack(data)
+
+
+class Parts:
+    """Reads messages that came as parts of one, and that together must not exceed its limits."""
+
+    def __init__(self, most_text: int = MAX_BYTES) -> None:
+        """`most_text` as in `unpack`."""
+        self._message, self._most_text = _Message(), most_text
+
+    def unpack(self, data: bytes) -> Any:
+        """The value in `data`. Raises WireError, as `unpack` does."""
+        if len(data) > MAX_BYTES:
+            raise WireError(f"a message of {len(data)} bytes is too large")
+        value = self._message.read(data)
+        _look_through(value, self._most_text, 2 * MAX_DEPTH)
+        return value
+
+
+def pack_observation(seen: dict[str, Any]) -> dict[str, Any]:
+    """An observation as data, each value packed by itself: whoever knows how one must look need not read it.
+
+    Raises:
+        WireError: as `pack`.
+    """
+    end = {name: part for name, part in seen.items() if name != "values"}
+    return {"values": {name: pack(value) for name, value in seen["values"].items()}, "end": pack(end)}
 
 
 def _look_through(value: Any, most_text: int, depth: int) -> None:

@@ -55,6 +55,8 @@ class Observation:
         stopped: the exception that ended the probe, or None.
         printed: the first lines that the student's code printed, at most `MOST_LINES` and `MOST_PRINTED` characters.
         read: the names that were read since this set was last emptied: a check's verdict depends on these.
+        same: the names of values that are the reference's, byte for byte; empty if the probe ended elsewhere.
+        worked_out: what the judge needs of the reference's again and again.
 
     >>> seen = Observation({"ratio": 0.5})
     >>> seen["ratio"], seen.raised("ratio")
@@ -66,6 +68,8 @@ class Observation:
         self.stopped = stopped
         self.printed = printed
         self.read: set[str] = set()
+        self.same: frozenset[str] = frozenset()
+        self.worked_out: dict[Any, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         raised = self.raised(name)
@@ -74,6 +78,11 @@ class Observation:
         if name not in self.values:
             raise Failed(_("Your code gave no value for {name}.").format(name=name))
         return self.values[name]
+
+    def get(self, name: str) -> Any:
+        """The value `name` as it is, be it an exception; None if there is none."""
+        self.read.add(name)
+        return self.values.get(name)
 
     def raised(self, name: str) -> Raised | None:
         """The exception in place of the value `name`, or None."""

@@ -202,6 +202,8 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, float) and isinstance(other, float):  # the usual case, fifty times as fast
+        return bool(one == other or (one != one and other != other))
     kinds = (int, float, np.number, np.ndarray)
     if isinstance(one, kinds) and isinstance(other, kinds):
         return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fc")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, sketches_in, sketches_of
+from autograder.checks.sketches import Sketch, departures, part_by_part, sketches_by_value, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -27,6 +27,7 @@ class Trial:
 
     Attributes:
         public: whether the case is a recorded one, which every student has. Messages name hidden cases only by title.
+        found: by a check's test, what it found; None if it passed.
     """
 
     group: str
@@ -34,6 +35,7 @@ class Trial:
     seen: Observation
     expected: Observation
     public: bool = True
+    found: dict[Callable[..., None], _Finding | None] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,14 @@ def interrupted(exercise: Exercise, reason: str, printed: str = "") -> ExerciseR
 
 def falls_short(check: Check, trial: Trial) -> bool:
     """Whether `check` fails on `trial`."""
-    return _try(check, trial) is not None
+    return _find(check, trial) is not None
+
+
+def all_pass(exercise: Exercise, trials: Sequence[Trial]) -> bool:
+    """Whether every check passes on all its trials."""
+    return not any(
+        falls_short(check, trial) for check in exercise.checks for trial in trials if trial.group in check.on
+    )
 
 
 def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[_Finding]:
@@ -95,7 +104,7 @@ def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[
     own = [trial for trial in trials if trial.group in check.on]
     if not own:
         raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
-    return [finding for trial in own if (finding := _try(check, trial)) is not None]
+    return [finding for trial in own if (finding := _find(check, trial)) is not None]
 
 
 def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:
@@ -133,11 +142,11 @@ def _tell_causes(
     """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
     if not public or not known.causes:
         return
-    departed = departures(
-        sketches_of(trial.seen for trial in public), sketches_of(trial.expected for trial in public), known.noise
-    )
+    right = [_once(trial, "sketches", lambda trial: sketches_by_value(trial.expected)) for trial in public]
+    expected = [part_by_part(sketches) for sketches in right]
+    departed = departures(sketches_of((trial.seen for trial in public), right), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    diagnosis = Diagnosis(known, departed, passed, [_inputs(trial.case) for trial in public])
+    diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
     for name, item in items.items():
@@ -145,28 +154,40 @@ def _tell_causes(
         if item.outcome not in FAILURES or failures[0].unwritten:
             continue
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
-        causes = diagnosis.causes(name, reads, _asked(checks[name], public))
+        own = [(number, trial) for number, trial in enumerate(public) if trial.group in checks[name].on]
+        asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
+        causes = diagnosis.causes(name, reads, asked)
         if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
             told = _cause_in_words(causes)
             message = _joined("\n", told["cause"], failures[0].message, told["question"])
             items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **told)
 
 
-def _asked(check: Check, trials: list[Trial]) -> list[tuple[int, set[str]]]:
-    """What `check` reads in each trial where everything is right."""
-    asked = []
-    for number, trial in enumerate(trials):
-        if trial.group in check.on:
-            trial.expected.read.clear()
-            with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
-                check.test(trial.case, trial.expected, trial.expected)
-            asked.append((number, set(trial.expected.read)))
-    return asked
+def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
+    """What `check` reads in a trial where everything is right, and whether it passes."""
+
+    def ask(trial: Trial) -> tuple[frozenset[str], bool]:
+        expected, passes = trial.expected, False
+        expected.read.clear()
+        with contextlib.suppress(Exception):  # the checker crashes: what it says of that is said already
+            check.test(trial.case, expected, expected)
+            passes = True
+        return frozenset(expected.read), passes
+
+    return _once(trial, check.test, ask)
 
 
-def _inputs(case: Any) -> list[Sketch]:
+def _once(trial: Trial, key: Any, work: Callable[[Trial], Any]) -> Any:
+    """What `work` finds of the reference in a trial, which is the same for everybody."""
+    known = trial.expected.worked_out
+    if key not in known:
+        known[key] = work(trial)
+    return known[key]
+
+
+def _inputs(trial: Trial) -> list[Sketch]:
     """Sketches of all parts of the fields of a case."""
-    return [part for field in vars(case).values() for part in sketches_in("", field).values()]
+    return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
 
 
 def _joined(between: str, *texts: str) -> str:
@@ -181,6 +202,23 @@ def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
 def alternatives(causes: Iterable[str]) -> str:
     """Equally good causes in one line, without duplicates."""
     return _(" Or: ").join(dict.fromkeys(causes))
+
+
+def _find(check: Check, trial: Trial) -> _Finding | None:
+    """What `check` finds in `trial`, looked at once.
+
+    A check is a function of the case and of what it reads: where that is the reference's own, byte for byte, it passes.
+    """
+    if check.test not in trial.found:
+        trial.found[check.test] = None if _is_as_right(check, trial) else _try(check, trial)
+    return trial.found[check.test]
+
+
+def _is_as_right(check: Check, trial: Trial) -> bool:
+    if not trial.seen.same:
+        return False
+    asked, passes = _asked(check, trial)
+    return passes and asked <= trial.seen.same
 
 
 def _try(check: Check, trial: Trial) -> _Finding | None:

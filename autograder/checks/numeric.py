@@ -99,8 +99,12 @@ MAX_PICTURE = 12
 
 def errors_of(got: np.ndarray, expected: np.ndarray, scale: Any = None) -> np.ndarray:
     """|got - expected| as a share of the natural scale, see `compare`."""
-    with np.errstate(all="ignore"):  # gradients may have exploded
-        return np.abs(got - expected) / _natural(scale, expected)
+    return _errors(got, expected, _natural(scale, expected))
+
+
+@np.errstate(all="ignore")  # gradients may have exploded
+def _errors(got: np.ndarray, expected: np.ndarray, natural: np.ndarray) -> np.ndarray:
+    return np.abs(got - expected) / natural
 
 
 def _natural(scale: Any, expected: np.ndarray) -> np.ndarray:
@@ -127,7 +131,7 @@ def compare(
     if expected.size == 0:
         return None
     scale = _natural(scale, expected)
-    error = errors_of(got, expected, scale)
+    error = _errors(got, expected, scale)
     largest = float(error.max())
     for errors in _watching:
         errors.append((largest if np.isfinite(largest) else np.inf) / tolerance)

@@ -6,6 +6,7 @@ rounding, but nobody can recover values or code from a sketch. Students' machine
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -38,6 +39,8 @@ Sketch = Any
 Sketches = Sequence[dict[str, Sketch]]
 """For each public case, the sketches of all parts of all values, by name."""
 
+SketchesByValue = Mapping[str, dict[str, Sketch]]
+
 Noise = Mapping[tuple[int, str], float]
 """(case, name) -> by how much right solutions differ there, where this is more than rounding: what should be 0, say."""
 
@@ -52,13 +55,30 @@ def sketch(value: Any) -> Sketch:
     return ["word", str(value)[:100]] if array is None else _project(array)
 
 
-def sketches_of(observations: Iterable[Observation]) -> list[dict[str, Sketch]]:
-    """The sketches of all observed values, part by part, and of the exception that ended each observation."""
+def sketches_of(
+    observations: Iterable[Observation], right: Iterable[SketchesByValue] | None = None
+) -> list[dict[str, Sketch]]:
+    """The sketches of all observed values, part by part, and of the exception that ended each observation.
+
+    Args:
+        right: the reference's, which are those of values that are the same.
+    """
     return [
-        {name: part for key, value in seen.values.items() for name, part in sketches_in(key, value).items()}
-        | ({} if seen.stopped is None else {END: sketch(seen.stopped)})
-        for seen in observations
+        part_by_part(sketches_by_value(seen, known))
+        for seen, known in zip(observations, right or itertools.repeat({}), strict=False)
     ]
+
+
+def sketches_by_value(seen: Observation, right: SketchesByValue | None = None) -> SketchesByValue:
+    """As `sketches_of`, but by the names of whole values."""
+    right = right or {}
+    found = {key: right[key] if key in seen.same else sketches_in(key, value) for key, value in seen.values.items()}
+    return found | ({} if seen.stopped is None else {END: {END: sketch(seen.stopped)}})
+
+
+def part_by_part(sketches: SketchesByValue) -> dict[str, Sketch]:
+    """The sketches of all parts, whatever values they belong to."""
+    return {name: part for parts in sketches.values() for name, part in parts.items()}
 
 
 def sketches_in(name: str, value: Any) -> dict[str, Sketch]:
@@ -102,6 +122,8 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
 
 def alike(one: Sketch, other: Sketch, noise: float = 0.0) -> bool:
     """Whether two sketches belong to values that are equal within rounding, or within `noise`."""
+    if one is other:
+        return True
     if holds_numbers(one) and holds_numbers(other):
         return _alike_numbers(one, other, noise)
     return one == other
@@ -134,10 +156,12 @@ def _real(value: Any) -> np.ndarray | None:
 
 
 def _project(array: np.ndarray) -> list[Any]:
-    flat = array.ravel()
-    odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
-    flat = np.where(np.isfinite(flat), flat, 0.0)
-    size = float(np.max(np.abs(flat)))
+    flat, odd = array.ravel(), [0, 0, 0]
+    finite = np.isfinite(flat)
+    if not finite.all():
+        odd = [int(np.isnan(flat).sum()), int(np.isposinf(flat).sum()), int(np.isneginf(flat).sum())]
+        flat = np.where(finite, flat, 0.0)
+    size = float(np.abs(flat).max())
     with np.errstate(under="ignore"):
         unit = flat / size if size > 0 else flat
     return ["numbers", list(array.shape), odd, size, (_directions(len(flat)) @ unit).tolist()]

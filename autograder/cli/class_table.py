@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from rich.console import Console
@@ -14,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from autograder.checks.results import results_file
+from autograder.grading.changes import Change
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord
 from autograder.report.text import printable
-from autograder.sandbox.fork_server import Host
 from autograder.sandbox.isolation import Level
 
 MOST_LINES = 50
@@ -30,10 +31,15 @@ MOST_LINES = 50
 class ClassProgress:
     """A progress bar: how many are done, the speed, the remaining time, and how many need a look."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, where: Level | str, reasons: Mapping[Level, str]) -> None:
+        """`where`: the isolation level here, and why no better one is available; or a cluster's scheduler."""
         self._console = Console(highlight=False)
-        self._console.print(_("Isolation of students' code: {level}").format(level=f"[bold]{host.level}[/]"))
-        for level, reason in host.unavailable.items():
+        if isinstance(where, Level):
+            line = _("Isolation of students' code: {level}").format(level=f"[bold]{where}[/]")
+        else:
+            line = _("Grading on the Dask cluster at {address}").format(address=escape(printable(where)))
+        self._console.print(line)
+        for level, reason in reasons.items():
             self._console.print(f"  [dim]{level}: {escape(printable(reason))}[/]")
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -74,8 +80,8 @@ class ClassProgress:
             self._bar.update(self._figures, completed=summary.drawn)
 
 
-def print_summary(summary: Summary) -> None:
-    """Repairs, students who need a look, and the number of graded submissions."""
+def print_summary(summary: Summary, preview: bool = False) -> None:
+    """Repairs, students who need a look, whose points have changed, and the number of graded submissions."""
     console = Console(highlight=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
@@ -90,6 +96,15 @@ def print_summary(summary: Summary) -> None:
         console.print(
             _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
+    if summary.changes:
+        console.print(_changes(summary.changes, _("Points that would change") if preview else _("Changed points")))
+    if preview:
+        console.print(
+            _("Preview: {graded} graded, points of {changed} would change. Nothing was kept.").format(
+                graded=summary.graded, changed=len(summary.changes)
+            )
+        )
+        return
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
             graded=summary.graded,
@@ -104,8 +119,8 @@ def print_next(record: ClassRecord, folder: Path) -> None:
     """The class's state in nbgrader's gradebook, and the next command."""
     scores = [student.score for student in record.students if student.score is not None]
     waiting = sum(bool(student.waiting) for student in record.students)
-    line = _("Mean: {mean:.2f} of {max:g} points; students with a score: {n}").format(
-        mean=fmean(scores), max=record.max, n=len(scores)
+    line = _("Mean: {mean:.2f}, median: {median:.2f} of {max:g} points; students with a score: {n}").format(
+        mean=fmean(scores), median=median(scores), max=record.max, n=len(scores)
     )
     if waiting:
         line += _("; waiting for hand grading, in formgrader: {n}").format(n=waiting)
@@ -128,6 +143,21 @@ def write_results(target: Path, course: Course, assignment: str) -> None:
             file.write(f"{json.dumps(student, ensure_ascii=False)}: {json.dumps(submission, ensure_ascii=False)}")
         file.write("\n}}\n")
     draft.replace(target)
+
+
+def _changes(changes: dict[str, Change], title: str) -> Table:
+    """The largest changes first."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for head in (_("Student"), _("Points"), _("Checks"), _("What has changed since")):
+        table.add_column(head, overflow="fold")
+    ranked = sorted(changes.items(), key=lambda entry: (-abs(entry[1].after - entry[1].before), entry[0]))
+    for student, change in ranked[:MOST_LINES]:
+        points = f"{change.before:.6g} → {change.after:.6g}"
+        words = student, points, "\n".join(change.checks), ", ".join(change.why)
+        table.add_row(*(escape(printable(word)) for word in words))
+    if len(changes) > MOST_LINES:
+        table.add_row("...", _("and {n} more").format(n=len(changes) - MOST_LINES))
+    return table
 
 
 def _table(title: str, lines: dict[str, str]) -> Table:

@@ -29,7 +29,13 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of submissions at a time")
     )
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help=_("grade on the Dask cluster with this scheduler, not here")
+    )
     command.add_argument("--student", default="*", metavar="ID", help=_("grade one student alone, or a pattern"))
+    command.add_argument(
+        "--preview", action="store_true", help=_("keep nothing; show whose points would change, and why")
+    )
     add_json(command)
     command.add_argument(
         "--figures",
@@ -58,16 +64,23 @@ def run(options: argparse.Namespace) -> int:
         from autograder.grading.job import Settings
         from autograder.grading.read_class import read_class
 
-        with Host(guarded=guarded_folders(course.folder)) as host:
-            level = host.level
-            if level is Level.BASIC and not options.allow_basic:
-                raise HostBroken(too_weak(host, "--allow-basic"))
-        settings = Settings(course.folder, level, Figures(options.figures))
-        with ClassProgress(host) as progress:
-            summary = grade_class(course, options.assignment, settings, options.jobs, options.student, progress.update)
+        level, reasons = None, {}
+        if options.scheduler is None:
+            with Host(guarded=guarded_folders(course.folder)) as host:
+                level, reasons = host.level, host.unavailable
+                if level is Level.BASIC and not options.allow_basic:
+                    raise HostBroken(too_weak(host, "--allow-basic"))
+        weakest = Level.BASIC if options.allow_basic else Level.STRONG
+        settings = Settings(course.folder, level, Figures(options.figures), weakest=weakest)
+        with ClassProgress(level or options.scheduler, reasons) as progress:
+            wanted = (options.jobs, options.student, progress.update, options.preview, options.scheduler)
+            summary = grade_class(course, options.assignment, settings, *wanted)
     except KeyboardInterrupt:
         print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
         return NOT_FULL
+    if options.preview:
+        print_summary(summary, preview=True)
+        return NOT_FULL if summary.broken else FULL
     if target:
         try:
             write_results(target, course, options.assignment)

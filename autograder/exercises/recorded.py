@@ -7,7 +7,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from autograder.checks.diagnosis import Cause, Fingerprints
 from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import Trial
 from autograder.checks.sketches import holds_numbers
+from autograder.checks.values import to_record
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -30,14 +31,60 @@ class Expectation:
     expected: Observation
     public: bool
 
+    @cached_property
+    def packed_case(self) -> bytes:
+        """The case for the wire."""
+        return encoding.pack(to_record(self.case))
+
+    @cached_property
+    def _packed(self) -> dict[str, Any]:
+        return encoding.pack_observation(self.expected.to_data())
+
+    def read(self, seen: dict[str, Any], parts: encoding.Parts) -> Observation:
+        """What was seen, as `pack_observation` made it elsewhere. What is expected, byte for byte, is not unpacked.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not an observation.
+        """
+        packed, known, values = seen["values"], self._packed["values"], self.expected.values
+        if type(packed) is not dict:
+            raise TypeError("not an observation")
+        same = frozenset(name for name, value in packed.items() if type(value) is bytes and value == known.get(name))
+        found = {name: values[name] if name in same else parts.unpack(value) for name, value in packed.items()}
+        observation = Observation.from_data({**parts.unpack(seen["end"]), "values": found})
+        if found.keys() == values.keys() and not (observation.stopped or self.expected.stopped):
+            observation.same = same
+        return observation
+
+
+Series = tuple[Expectation, ...]
+"""What one draw of all cases of an exercise shows."""
+
 
 @cache
-def recorded(exercise: Exercise) -> tuple[Expectation, ...]:
+def recorded(exercise: Exercise) -> Series:
     """The public cases of `exercise`."""
-    data = encoding.unpack((RECORDINGS / f"{exercise.id}.msgpack").read_bytes())
+    return series_from(exercise, (RECORDINGS / f"{exercise.id}.msgpack").read_bytes(), public=True)
+
+
+def series_from(exercise: Exercise, content: bytes, public: bool) -> Series:
+    """The series in the `content` of a recording."""
+    data = encoding.unpack(content)
     return tuple(
-        Expectation(group, exercise.case(**case), Observation.from_data(expected), public=True)
+        Expectation(group, exercise.case(**case), Observation.from_data(expected), public)
         for group, case, expected in zip(data["groups"], data["cases"], data["expected"], strict=True)
+    )
+
+
+def series_to_bytes(series: Iterable[Expectation]) -> bytes:
+    """The inverse of `series_from`."""
+    series = list(series)
+    return encoding.pack(
+        {
+            "groups": [e.group for e in series],
+            "cases": [to_record(e.case) for e in series],
+            "expected": [e.expected.to_data() for e in series],
+        }
     )
 
 

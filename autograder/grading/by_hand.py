@@ -104,7 +104,7 @@ class _Notebook:
     ) -> None:
         self._cells, self._released, self._empty = cells, released, empty
         self._given = {_squeezed(text) for text in given} | {""}
-        self._lines = {_squeezed(line) for text in given for line in text.splitlines()}
+        self._texts = given
         self._names = [grade_id_of(cell) for cell in cells]
 
     def beside(self, name: str) -> Iterator[Beside]:
@@ -139,7 +139,8 @@ class _Notebook:
     def _words(self, index: int) -> str:
         """The first words that were not released, shortened and without tags, for a comment."""
         lines = source_of(self._cells[index]).splitlines()
-        own = [line for line in lines if _squeezed(line) not in self._lines]
+        released = {_squeezed(line) for text in self._texts for line in text.splitlines()}
+        own = [line for line in lines if _squeezed(line) not in released]
         plain = (" ".join(_TAG.sub("", line).split()).replace("“", '"').replace("”", '"') for line in own or lines)
         words = next((line for line in plain if line), _("a picture"))
         return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1].rstrip() + "…"

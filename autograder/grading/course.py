@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import re
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -284,3 +286,34 @@ class Course:
                         name=assignment, reason=error
                     )
                 ) from error
+
+
+class CopiedCourse(Course):
+    """The same course with a copy of its gradebook: what is written there is gone with the folder that holds it."""
+
+    def __init__(self, course: Course, folder: Path) -> None:
+        """Copy the gradebook of `course` into `folder`.
+
+        Raises:
+            CourseError: it is not a file, or there is none yet.
+        """
+        from nbgrader.coursedir import CourseDirectory
+        from sqlalchemy.engine import make_url
+
+        url = make_url(course.database)
+        if url.get_backend_name() != "sqlite":
+            raise CourseError(_("A preview needs the gradebook as a file (SQLite), and this one is a server's."))
+        if not Path(url.database or "").is_file():
+            raise self._new()
+        with closing(sqlite3.connect(url.database or "")) as old, closing(sqlite3.connect(folder / "copy.db")) as new:
+            old.backup(new)
+        directory = CourseDirectory(config=course.config)
+        directory.db_url = f"sqlite:///{folder / 'copy.db'}"
+        super().__init__(course.folder, directory)
+
+    def generate(self, assignment: str) -> None:
+        """Nothing is generated for a preview. Raises CourseError."""
+        raise self._new()
+
+    def _new(self) -> CourseError:
+        return CourseError(_("Nothing has been graded yet, so there are no points that could change."))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 import autograder
 from autograder.grading.job import Assignment, Settings
@@ -17,32 +21,35 @@ from autograder.notebooks.load import MAX_NOTEBOOK_BYTES, plain_content
 from autograder.notebooks.submission import no_notebook, notebooks_in
 
 PACKAGE = Path(autograder.__file__).parent
+KIT = ("**/*.py", "**/*.msgpack", "**/*.mo")
 
 
-def settings_digest(settings: Settings, assignment: Assignment) -> bytes:
-    """What the whole class shares: the kit, the reference, the secret, the released cells, the options."""
-    digest = hashlib.sha256()
-    kit = [path for pattern in ("**/*.py", "**/*.msgpack", "**/*.mo") for path in PACKAGE.glob(pattern)]
+def settings_digest(settings: Settings, assignment: Assignment) -> str:
+    """What the whole class shares, part by part: the kit, the reference and the secret, released cells, options."""
     reference = settings.course / "reference"
-    solutions = [path for pattern in ("**/*.py", "**/*.toml") for path in reference.glob(pattern)]
-    for path in [*sorted(kit), *sorted(solutions)]:
-        _add(digest, path.name.encode(), path.read_bytes())
-    options = {"figures": settings.figures, "limits": asdict(settings.limits)}
     released = [asdict(cell) for cell in assignment.released.values()]
-    _add(
-        digest,
-        Reference(settings.course).secret(),
-        json.dumps([options, released, assignment.given], sort_keys=True).encode(),
-    )
-    return digest.digest()
+    options = {"figures": settings.figures, "limits": asdict(settings.limits)}
+    parts = {
+        "kit": _files(PACKAGE, *KIT),
+        "reference": [Reference(settings.course).secret(), *_files(reference, "**/*.py", "**/*.toml")],
+        "assignment": [json.dumps([released, assignment.given], sort_keys=True).encode()],
+        "options": [json.dumps(options, sort_keys=True).encode()],
+    }
+    return " ".join(f"{name}={_digest(*contents)}" for name, contents in parts.items())
 
 
-def content_digest(settings: bytes, folder: Path, notebook: str) -> str:
+@cache
+def kit_digest() -> str:
+    """What must be equal on all machines that grade one class: the kit, NumPy and Python."""
+    return _digest(repr((np.__version__, sys.version_info[:2])).encode(), *_files(PACKAGE, *KIT))
+
+
+def content_digest(settings: str, folder: Path, notebook: str) -> str:
     """What one result rests on: `settings`, and the files handed in in `folder`; not the language that is spoken now.
 
     No notebook is parsed here, in the process that serves the class: of several, all count, and which is newer.
     """
-    digest = hashlib.sha256(settings)
+    digest = hashlib.sha256()
     found = notebooks_in(folder, notebook)
     _add(digest, b"\0".join(os.fsencode(path.relative_to(folder)) for path in found))
     if not found:
@@ -54,6 +61,18 @@ def content_digest(settings: bytes, folder: Path, notebook: str) -> str:
     for path in {path.parent: path for path in reversed(found)}.values():
         for name, content in files_beside(path).items():
             _add(digest, name.encode(), content)
+    return f"{settings} hand-in={digest.hexdigest()}"
+
+
+def _files(folder: Path, *patterns: str) -> list[bytes]:
+    """Names and contents."""
+    paths = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    return [part for path in paths for part in (path.name.encode(), path.read_bytes())]
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    _add(digest, *parts)
     return digest.hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Grading all that a class handed in: what is new or changed, in parallel, so that nbgrader can go on from there.
 
-Grader processes read, run and judge, and write the executed notebooks; this process alone writes the gradebook and the
-results. A submission counts as done when its result is written, after all else.
+Grader processes, here or on a cluster, read, run and judge; this process alone writes the gradebook and the results. A
+submission counts as done when its result is written, after all else.
 
 Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong with one, and says it.
 """
@@ -9,24 +9,27 @@ Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from autograder.checks.results import Outcome, SubmissionResult
 from autograder.grading import process
-from autograder.grading.course import Course, CourseError, Handed, edition_metadata, given_texts
+from autograder.grading.changes import LATE, Change, checks_between, parts_between, words_for
+from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
-from autograder.grading.read_class import result_of
-from autograder.grading.result_file import NOT_DONE, mark_drawn, read_result, write_result
+from autograder.grading.remote import RemotePool
+from autograder.grading.result_file import NOT_DONE, Stored, mark_drawn, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
+from autograder.report.class_record import result_of
 from autograder.sandbox.folder import scratch_folder
 
 
@@ -41,6 +44,7 @@ class Summary:
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
         gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
+        changes: student -> how points that were there before have changed.
         to_draw, drawn: how many submissions have figures for hand grading that are drawn after all points are booked,
             and of how many they are.
     """
@@ -52,6 +56,7 @@ class Summary:
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
     to_draw: int = 0
     drawn: int = 0
 
@@ -73,29 +78,42 @@ def grade_class(
     jobs: int,
     student: str = "*",
     progress: Callable[[Summary, int], None] = lambda summary, total: None,
+    preview: bool = False,
+    scheduler: str | None = None,
 ) -> Summary:
     """Grade what is handed in for `assignment`.
 
     Args:
         student: a student's id, or a pattern.
         progress: called with the summary so far and the number of submissions in all, after every submission.
+        preview: whether nothing is kept, neither in the gradebook nor in the course folder.
+        scheduler: the address of a Dask cluster to grade on; None for `jobs` processes here.
 
     Raises:
-        CourseError: the assignment is not there, or nobody has handed it in.
+        CourseError: the assignment is not there, nobody has handed it in, or the cluster cannot be used.
     """
-    with ClassGradebook(course, assignment) as gradebook, scratch_folder() as scratch:
-        run = _Run(course, assignment, settings, gradebook)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder())
+        aside = Path(stack.enter_context(TemporaryDirectory())) if preview else None
+        gradebook = stack.enter_context(ClassGradebook(CopiedCourse(course, aside) if aside else course, assignment))
+        run = _Run(course, assignment, settings, gradebook, aside)
         handed_in = run.handed_in(student)
         total, longest = len(handed_in), 2 * settings.limits.total_seconds + 60.0
-        needed = (settings, run.prepared, scratch, current_language())
-        with Pool(max(1, min(jobs, total)), longest, process.prepare, *needed) as pool:
+        pool: Pool | RemotePool
+        if scheduler is not None:
+            pool = RemotePool(scheduler, total, longest, settings, run.prepared)
+        else:
+            needed = (settings, run.prepared, scratch, current_language())
+            pool = Pool(max(1, min(jobs, total)), longest, scratch, process.prepare, *needed)
+        with pool:
             progress(run.summary, total)
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
-            run.summary.to_draw = len(run.undrawn)
+            drawing = [] if preview else run.undrawn
+            run.summary.to_draw = len(drawing)
             progress(run.summary, total)
-            for handed, failure in pool.map(process.draw, run.undrawn):
+            for handed, failure in pool.map(process.draw, drawing):
                 run.drew(handed, failure)
                 progress(run.summary, total)
     return run.summary
@@ -123,12 +141,17 @@ def figures_done(course: Course, handed: Handed, failure: BaseException | None) 
 class _Run:
     """One run of grading, with what it writes to."""
 
-    def __init__(self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook) -> None:
+    def __init__(
+        self, course: Course, assignment: str, settings: Settings, gradebook: ClassGradebook, aside: Path | None = None
+    ) -> None:
+        """`aside`: where notebooks and results go in place of autograded/."""
         self.prepared = assignment_of(course, assignment, gradebook)
         self.summary = Summary()
-        self._course, self._assignment, self._level = course, assignment, settings.level
+        self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
+        self._aside = aside
         self._digests: dict[str, str] = {}
+        self._earlier: dict[str, tuple[float, Stored]] = {}
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -164,11 +187,11 @@ class _Run:
                 self.summary.look(handed.student, read_timestamp(handed.folder)[1])
                 is_new = self._is_new(handed)
             if is_new:
-                yield handed
+                yield self._put(handed)
 
     def save(self, handed: Handed, done: GradedFolder | BaseException) -> None:
         """Write what came of a submission: executed notebook, gradebook and result, in this order."""
-        digest = self._digests.pop(handed.student)
+        digest, earlier = self._digests.pop(handed.student), self._earlier.pop(handed.student, None)
         with self.alone(handed):
             if isinstance(done, BaseException):
                 self._fail(handed, done)
@@ -177,6 +200,11 @@ class _Run:
                 self._penalise(handed)
                 write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
                 self._note(handed, done)
+                if earlier:
+                    points, stored = earlier
+                    checks = checks_between(stored.result, done.result.to_json())
+                    after = self._gradebook.points(handed)
+                    self._note_change(handed, points, after, checks, parts_between(stored.digest, digest))
 
     def drew(self, handed: Handed, failure: BaseException | None) -> None:
         """Note that a submission's figures are drawn, or that they are not; its points are booked in any case."""
@@ -205,7 +233,7 @@ class _Run:
         message = _("Not graded because the grader failed; run the command again")
         failure = SubmissionResult(message=f"{message}: {reason}")
         with suppress(OSError):  # the disk may be full
-            write_result(self._course.folder, handed.target, NOT_DONE, self._level, failure)
+            write_result(self._course.folder, self._put(handed).target, NOT_DONE, self._level, failure)
 
     def _is_new(self, handed: Handed) -> bool:
         digest = content_digest(self._settled, handed.folder, self.prepared.notebook)
@@ -214,21 +242,36 @@ class _Run:
             if not stored.drawn:
                 self.undrawn.append(handed)
             self._look(handed.student, result_of(stored.result))
-            if self._penalise(handed):
+            points = self._penalise(handed)
+            if points:
                 self.summary.penalised += 1
+                self._note_change(handed, *points)
             else:
                 self.summary.unchanged += 1
             return False
         self._digests[handed.student] = digest
+        if stored and stored.digest != NOT_DONE:
+            self._earlier[handed.student] = self._gradebook.points(handed), stored
         return True
 
-    def _penalise(self, handed: Handed) -> bool:
-        """Whether the late penalty, worked out anew, is another than before."""
+    def _put(self, handed: Handed) -> Handed:
+        """The same with the folder that is written to."""
+        return replace(handed, target=self._aside / handed.student) if self._aside else handed
+
+    def _note_change(
+        self, handed: Handed, before: float, after: float, checks: tuple[str, ...] = (), why: tuple[str, ...] = ()
+    ) -> None:
+        if checks or before != after:
+            why = why if checks else (*why, words_for(LATE))
+            self.summary.changes[handed.student] = Change(before, after, checks, why)
+
+    def _penalise(self, handed: Handed) -> tuple[float, float] | None:
+        """The points before and after, if the late penalty, worked out anew, is another than before."""
         try:
             return self._gradebook.penalise(handed)
         except LatePolicyError as error:
             self.summary.look(handed.student, as_text(str(error)))
-            return False
+            return None
 
     def _folder(self, student: str) -> Path:
         directory = self._course.directory

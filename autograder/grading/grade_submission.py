@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from autograder.checks.exercise import Exercise
-from autograder.checks.judge import interrupted, judge
+from autograder.checks.judge import Trial, interrupted, judge
 from autograder.checks.results import ExerciseResult, SubmissionResult
-from autograder.exercises.recorded import Expectation, known_mistakes, recorded, trials
+from autograder.exercises.recorded import known_mistakes, recorded
 from autograder.grading.reference import Reference
 from autograder.locale import _
 from autograder.notebooks.submission import CHECK_PREFIX, Submission
@@ -57,16 +57,15 @@ def grade_submission(
         figures, host, files: see `run_submission`.
     """
     host = host or shared_host()
-    expected = {
-        exercise.id: reference.expectations(exercise, submission.content) if reference else list(recorded(exercise))
-        for exercise in submission.exercises
+    # The public cases, which everybody has, only where the private ones find a fault: they put it into words.
+    series = {
+        e.id: [reference.expectations(e, submission.content), recorded(e)] if reference else [recorded(e)]
+        for e in submission.exercises
     }
-    if reference:  # the limit is for one draw of cases, and there are two
-        limits = replace(limits, probe_seconds=2 * limits.probe_seconds)
-    cases = {name: [expectation.case for expectation in expectations] for name, expectations in expected.items()}
-    run = run_submission(submission, cases, figures, limits, host, files)
-    run.observations = explain_unrun(submission, run.outputs, run.observations)
-    checks = {e.id: _judge(e, expected[e.id], run).scaled_to(submission.points[e.id]) for e in submission.exercises}
+    run = run_submission(submission, series, figures, limits, host, files)
+    explained = explain_unrun(submission, run.outputs, run.observations)
+    run.trials |= {name: seen for name, seen in explained.items() if isinstance(seen, str)}
+    checks = {e.id: _judge(e, run.trials[e.id]).scaled_to(submission.points[e.id]) for e in submission.exercises}
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 
 
@@ -78,11 +77,11 @@ def _in_words(message: str) -> str:
     return _("{message} (line {line} of the cell)").format(message=place[1], line=place[2])
 
 
-def _judge(exercise: Exercise, expected: list[Expectation], run: Run) -> ExerciseResult:
-    seen = run.observations[exercise.id]
-    if isinstance(seen, str):
-        return interrupted(exercise, seen)
-    return judge(exercise, trials(expected, seen), partial(known_mistakes, exercise))
+def _judge(exercise: Exercise, trials: list[Trial] | str) -> ExerciseResult:
+    if isinstance(trials, str):
+        return interrupted(exercise, trials)
+    public_first = sorted(trials, key=lambda trial: not trial.public)
+    return judge(exercise, public_first, partial(known_mistakes, exercise))
 
 
 def _what_is_missing(submission: Submission) -> str:

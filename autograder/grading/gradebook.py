@@ -20,8 +20,11 @@ from nbgrader.api import (
     Notebook,
     Student,
     SubmittedAssignment,
+    SubmittedNotebook,
+    new_uuid,
 )
 from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
 from autograder.grading.course import Course, CourseError, Handed, unusable_gradebook
@@ -133,23 +136,43 @@ class ClassGradebook:
     def save(self, handed: Handed, graded: GradedFolder) -> None:
         """Save a submission's scores and comments as nbgrader's autograde does; what people gave by hand stays."""
         gradebook = self._gradebook
-        gradebook.update_or_create_student(handed.student)
-        submission = gradebook.update_or_create_submission(self._assignment, handed.student)
-        (notebook,) = submission.notebooks
-        for grade in notebook.grades:
-            grade.auto_score = graded.scores.get(self._name_of(grade))
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        for comment in notebook.comments:
-            comment.auto_comment = graded.comments.get(self._name_of(comment))
+        try:
+            (notebook,) = gradebook.find_submission(self._assignment, handed.student).notebooks
+        except MissingEntry:
+            self._add(handed, graded)
+        else:
+            for grade in notebook.grades:
+                grade.auto_score = graded.scores.get(self._name_of(grade))
+                grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+            for comment in notebook.comments:
+                comment.auto_comment = graded.comments.get(self._name_of(comment))
         gradebook.db.commit()
         gradebook.db.expunge_all()  # what is saved need not stay in memory
 
+    def _add(self, handed: Handed, graded: GradedFolder) -> None:
+        """Insert what nbgrader's `add_student` and `add_submission` make, which commit and ask for it step by step."""
+        db, (submission, notebook) = self._gradebook.db, (new_uuid(), new_uuid())
+        if db.get(Student, handed.student) is None:
+            db.execute(insert(Student).values(id=handed.student))
+        owner = {"assignment_id": self._ids["assignment"], "student_id": handed.student}
+        db.execute(insert(SubmittedAssignment).values(id=submission, **owner))
+        mirrored = {"assignment_id": submission, "notebook_id": self._ids["notebook"]}
+        db.execute(insert(SubmittedNotebook).values(id=notebook, **mirrored))
+        scores = {id: graded.scores.get(self._names[id]) for id in self._ids["grades"]}
+        grades = [{"cell_id": id, "auto_score": s, "needs_manual_grade": s is None} for id, s in scores.items()]
+        comments = [
+            {"cell_id": id, "auto_comment": graded.comments.get(self._names[id])} for id in self._ids["comments"]
+        ]
+        for table, rows in ((Grade, grades), (Comment, comments)):
+            if rows:
+                db.execute(insert(table), [{"notebook_id": notebook, **row} for row in rows])
+
     @_patient
-    def penalise(self, handed: Handed) -> bool:
+    def penalise(self, handed: Handed) -> tuple[float, float] | None:
         """Save the submission time, and the penalty by the current due date and policy.
 
         Returns:
-            Whether the time or the penalty has changed.
+            The points before and after, if the time or the penalty has changed.
 
         Raises:
             LatePolicyError: the policy failed; the penalty is unchanged.
@@ -167,9 +190,20 @@ class ClassGradebook:
             if late:
                 self._apply_policy(handed)
                 gradebook.db.refresh(notebook)
-            return before != (submission.timestamp, notebook.late_submission_penalty or 0.0)
+            after = submission.timestamp, notebook.late_submission_penalty or 0.0
+            if before == after:
+                return None
+            return max(0.0, submission.score - before[1]), max(0.0, submission.score - after[1])
         finally:
             gradebook.db.expunge_all()
+
+    @_patient
+    def points(self, handed: Handed) -> float:
+        """The submission's points, with hand-given ones and the late penalty; 0 where there is none."""
+        with contextlib.suppress(MissingEntry):
+            submission = self._gradebook.find_submission(self._assignment, handed.student)
+            return max(0.0, submission.score - submission.late_submission_penalty)
+        return 0.0
 
     def forget(self) -> None:
         """Roll back what `save` could not finish."""
@@ -224,8 +258,15 @@ class ClassGradebook:
             if len(notebooks) == 1:
                 self.notebook = notebooks[0].name
                 self.released = released_cells(notebooks[0])
-                kinds = (getattr(notebooks[0], kind) for kind in ("grade_cells", "solution_cells", "task_cells"))
-                self._names = {cell.id: cell.name for cells in kinds for cell in cells}
+                kinds = ("grade_cells", "solution_cells", "task_cells")
+                graded, solutions, tasks = ([cell.id for cell in getattr(notebooks[0], kind)] for kind in kinds)
+                self._names = {cell.id: cell.name for kind in kinds for cell in getattr(notebooks[0], kind)}
+                self._ids: dict[str, Any] = {
+                    "assignment": notebooks[0].assignment_id,
+                    "notebook": notebooks[0].id,
+                    "grades": [*graded, *tasks],
+                    "comments": [*solutions, *tasks],
+                }
                 gradebook.db().expire_on_commit = False  # `save` reads nothing that it has committed
                 return gradebook
             gradebook.close()

@@ -42,7 +42,7 @@ from autograder.notebooks.submission import (
 )
 from autograder.report.executed import cell_outputs, comments, not_run, unread_comment, unread_outputs
 from autograder.sandbox.client import Figures, run_submission
-from autograder.sandbox.fork_server import Host
+from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
 
@@ -69,12 +69,18 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a class is graded; equal for everybody."""
+    """How a class is graded; equal for everybody.
+
+    Attributes:
+        level: how students' code is isolated; None for the best that works where it runs.
+        weakest: the weakest level that will do.
+    """
 
     course: Path
-    level: Level
+    level: Level | None
     figures: Figures = Figures.BY_HAND
     limits: Limits = Limits()
+    weakest: Level = Level.BASIC
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,9 @@ class Grader:
         self._host = host or Host(
             settings.level, guarded_folders(settings.course), figures=settings.figures is not Figures.NONE
         )
+        if list(Level).index(self._host.level) > list(Level).index(settings.weakest):
+            self._host.close()
+            raise HostBroken(too_weak(self._host, "--allow-basic"))
 
     def grade(self, handed: Handed) -> GradedFolder:
         """Grade what is in `handed.folder` and write the executed notebook to `handed.target`, without figures."""
@@ -147,7 +156,7 @@ class Grader:
             run = run_submission(submission, {}, self._settings.figures, self._settings.limits, self._host, files)
         for index in self._to_draw(submission, untouched(notebook["cells"], released), run.outputs):
             notebook["cells"][index]["outputs"] = run.outputs.get(index, [])
-        _replace(target, notebook)
+        replace_executed(target, _content(notebook))
 
     def _to_draw(self, submission: Submission, empty: set[str], ran: Collection[int]) -> set[int]:
         """The cells whose figures are wanted: those that a person looks at, or all that `ran`."""
@@ -212,10 +221,7 @@ class Grader:
 
     def _write(self, handed: Handed, notebook: dict[str, Any], notes: list[str]) -> None:
         notebook["metadata"].setdefault("autograder", {})["mended"] = notes
-        handed.target.mkdir(parents=True, exist_ok=True)
-        remove_result(handed.target)
-        _copy_other_files(handed.folder, handed.target)
-        _replace(handed.target / f"{self._assignment.notebook}.ipynb", notebook)
+        write_executed(handed, self._assignment.notebook, _content(notebook))
 
 
 def _looked_at(submission: Submission, empty: set[str]) -> set[int]:
@@ -224,10 +230,22 @@ def _looked_at(submission: Submission, empty: set[str]) -> set[int]:
     return {cell.index for cell in cells if cell.grade_id not in empty}
 
 
-def _replace(target: Path, notebook: dict[str, Any]) -> None:
+def _content(notebook: dict[str, Any]) -> bytes:
+    return (json.dumps(notebook, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def write_executed(handed: Handed, name: str, content: bytes) -> None:
+    """Write the executed notebook to `handed.target`, with what the student handed in beside it."""
+    handed.target.mkdir(parents=True, exist_ok=True)
+    remove_result(handed.target)
+    _copy_other_files(handed.folder, handed.target)
+    replace_executed(handed.target / f"{name}.ipynb", content)
+
+
+def replace_executed(target: Path, content: bytes) -> None:
     """Put the executed notebook in the place of an earlier one, at once and as a whole."""
     draft = target.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(json.dumps(notebook, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    draft.write_bytes(content)
     draft.chmod(0o444)  # as nbgrader leaves it
     os.replace(draft, target)
 

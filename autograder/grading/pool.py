@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import threading
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 MOST_TRIES = 3
@@ -36,9 +39,15 @@ class _Task:
 class Pool:
     """`jobs` processes with one executor each, so that a dying process loses only its own item."""
 
-    def __init__(self, jobs: int, item_seconds: float, prepare: Callable[..., None], *arguments: Any) -> None:
-        """`prepare(*arguments)` runs first in every process; an item may take at most `item_seconds`."""
-        self._prepare, self._arguments = prepare, arguments
+    def __init__(
+        self, jobs: int, item_seconds: float, scratch: Path, prepare: Callable[..., None], *arguments: Any
+    ) -> None:
+        """`prepare(*arguments)` runs first in every process; an item may take at most `item_seconds`.
+
+        Args:
+            scratch: a folder that is removed if this process is killed.
+        """
+        self._prepare, self._arguments = partial(_begin, scratch, prepare), arguments
         self._item_seconds = item_seconds
         self._new: set[int] = set()
         self._executors = {place: self._start(place) for place in range(jobs)}
@@ -90,7 +99,7 @@ class Pool:
         self._new.add(place)
         # Spawned: a fork would copy this process's threads in mid-operation.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, _begin, (self._prepare, self._arguments))
+        return ProcessPoolExecutor(1, context, self._prepare, self._arguments)
 
     def _submit(self, function: Callable[[Any], Any], task: _Task) -> Future:
         try:
@@ -109,10 +118,11 @@ class Pool:
             process.kill()
 
 
-def _begin(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(scratch: Path, prepare: Callable[..., None], *arguments: Any) -> None:
     def watch() -> None:
         if parent := multiprocessing.parent_process():
             parent.join()
+            shutil.rmtree(scratch, ignore_errors=True)
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()  # nobody else ends this process if its parent is killed

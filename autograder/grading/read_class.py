@@ -17,12 +17,11 @@ from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, Subm
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
 from autograder.grading.result_file import stored_results
-from autograder.locale import _, speaking
+from autograder.locale import _
 from autograder.notebooks.load import as_text
-from autograder.report.class_record import CellGrade, ClassRecord, Person, StudentRecord, sentences_of
+from autograder.report.class_record import CellGrade, ClassRecord, KeptResult, Person, StudentRecord
 
 
 @dataclass
@@ -44,59 +43,31 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     """
     handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
     language = course.language(assignment)
-    with speaking(language):
-        stored = {
-            student: (result_of(found.result), found.isolation)
-            for student, found in stored_results(course, assignment, done=True)
-        }
+    stored = {
+        student: (KeptResult.of(found.result, language), found.isolation)
+        for student, found in stored_results(course, assignment, done=True)
+    }
     book = _booked(course, assignment)
     if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
         raise course.unknown(assignment)
     students = tuple(
         StudentRecord(
             book.people.get(student, Person(student)),
-            result,
+            kept,
             isolation,
             grades=book.grades.get(student, {}),
             penalty=book.penalties.get(student, 0.0),
             handed_in=student in handed_in,
         )
         for student in sorted({*book.people, *stored, *handed_in})
-        for result, isolation in [stored.get(student, (None, ""))]
+        for kept, isolation in [stored.get(student, (None, ""))]
     )
     if all(student.score is None for student in students):
         raise CourseError(
             _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
-    most = sum(book.cells.values()) or max((result.max for result, _level in stored.values()), default=0.0)
+    most = sum(book.cells.values()) or max((kept.max for kept, _level in stored.values()), default=0.0)
     return ClassRecord(assignment, most, book.cells, students, language)
-
-
-def result_of(data: dict[str, Any]) -> SubmissionResult:
-    """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
-    checks = {
-        name: ExerciseResult(
-            name, _items(name, entry["items"]), entry["max"], Ending(entry["ending"]) if entry["ending"] else None
-        )
-        for name, entry in data["checks"].items()
-    }
-    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data["looks"]))
-
-
-def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
-    sentences = sentences_of(name)
-    return tuple(
-        Item(
-            entry["id"],
-            sentences.get(entry["id"], entry["id"]),
-            Outcome(entry["outcome"]),
-            entry["points"],
-            entry["max"],
-            entry["message"],
-            tuple(entry["causes"]),
-        )
-        for entry in entries
-    )
 
 
 def read_people(directory: Any) -> dict[str, Person]:

@@ -1,6 +1,7 @@
 """The reference solutions: the folder reference/ beside a course's nbgrader_config.py, which only an instructor has.
 
-It gives the expected values on private cases.
+It gives the private cases and the expected values on them: a few series of every exercise are drawn from the secret,
+once, and kept beside it, where no student's code can read. Each student gets one of them.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import hmac
 import importlib.util
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autograder.checks import encoding, values
+from autograder.checks import values
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.exercises import assignments
-from autograder.exercises.recorded import Expectation, recorded
+from autograder.exercises.recorded import Expectation, Series, series_to_bytes
+from autograder.grading.private import BadDraws, series_of
 from autograder.locale import _
 
 
@@ -44,6 +47,7 @@ class Reference:
                 ).format(folder=self.folder)
             )
         self._modules: dict[str, Implementation] = {}
+        self._private: dict[str, tuple[Series, ...]] = {}
 
     def implementation(self, exercise: Exercise) -> Implementation:
         """The reference solution of `exercise`."""
@@ -67,27 +71,40 @@ class Reference:
                 for group, case in exercise.draw(rng)
             ]
 
-    def expectations(self, exercise: Exercise, content: bytes) -> list[Expectation]:
-        """The public cases, and private ones drawn from the secret and the submission's content.
+    def expectations(self, exercise: Exercise, content: bytes) -> Series:
+        """The private cases of a submission: the series that its content and the secret choose, at every regrade."""
+        found = self._series(exercise)
+        chosen = self.drawn(exercise, hashlib.sha256(content).digest())
+        return found[int.from_bytes(chosen) % len(found)]
 
-        So every submission gets different inputs, but the same ones at every regrade.
-        """
-        key = f"{exercise.id}:".encode() + hashlib.sha256(content).digest()
-        seed = list(hmac.new(self.secret(), key, hashlib.sha256).digest())
-        rng = np.random.default_rng(seed)
-        return [*recorded(exercise), *self.expect(exercise, rng)]
+    def _series(self, exercise: Exercise) -> tuple[Series, ...]:
+        if exercise.id not in self._private:
+            try:
+                self._private[exercise.id] = series_of(self, exercise)
+            except BadDraws as error:
+                raise NoReference(
+                    _("The private cases cannot be made ({reason}). `autograder audit` says more.").format(reason=error)
+                ) from error
+        return self._private[exercise.id]
+
+    def drawn(self, exercise: Exercise, of: bytes) -> bytes:
+        """32 bytes that nobody can predict who does not know the secret."""
+        return hmac.digest(self.secret(), f"{exercise.id}:".encode() + of, "sha256")
 
     def record(self, exercise: Exercise) -> bytes:
         """The content of the recording of `exercise`: the public cases and the reference's observations."""
-        rng = np.random.default_rng([76, *exercise.id.encode()])
-        expectations = self.expect(exercise, rng)
-        return encoding.pack(
-            {
-                "groups": [e.group for e in expectations],
-                "cases": [values.to_record(e.case) for e in expectations],
-                "expected": [e.expected.to_data() for e in expectations],
-            }
-        )
+        return series_to_bytes(self.expect(exercise, np.random.default_rng([76, *exercise.id.encode()])))
+
+    def files(self, exercises: Iterable[Exercise]) -> dict[str, bytes]:
+        """Path in the folder -> content of all that grading reads: solutions, the secret, what is drawn from it.
+
+        The private cases of the `exercises` are made where they are missing: here, where the known mistakes are.
+        """
+        for exercise in exercises:
+            self._series(exercise)
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
+        wanted = (p for p in files if p.name == "solution.py" or p.suffix not in (".py", ".pyc", ".toml"))
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in wanted}
 
     def secret(self) -> bytes:
         """This course's secret, made on first use and never committed."""

@@ -131,7 +131,7 @@ class Ahead:
         jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
         if jobs > 1:
             needed = (settings, self._prepared, scratch, current_language())
-            pool = Pool(jobs, 2 * limits.total_seconds + 60.0, process.prepare, *needed)
+            pool = Pool(jobs, 2 * limits.total_seconds + 60.0, scratch, process.prepare, *needed)
             self._map = stack.enter_context(pool).map
         else:  # such as formgrader's button: the warm parent of this process serves the next one, too
             self._map = _here(Grader(settings, self._prepared, host))
@@ -194,7 +194,7 @@ def _is_due(converter: Any, handed: Handed) -> bool:
 def _here(grader: Grader) -> Callable[..., Iterator[tuple[Handed, Any]]]:
     """In the place of `Pool.map`: the same in this process, at its own priority."""
 
-    own = {process.grade: grader.grade, process.draw: grader.draw}
+    own: dict[Any, Callable[[Handed], Any]] = {process.grade: grader.grade, process.draw: grader.draw}
 
     def in_turn(function: Callable[[Handed], Any], everybody: Iterable[Handed]) -> Iterator[tuple[Handed, Any]]:
         for handed in everybody:

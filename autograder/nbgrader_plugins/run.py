@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode, from_dict
@@ -56,9 +56,10 @@ class GradedExporter(NotebookExporter):
 
     def from_filename(self, filename: str, resources: Any = None, **kwargs: Any) -> tuple[Any, Any]:
         """Convert the submission whose notebook nbgrader calls `filename`, or its copy in autograded/."""
-        path, names, course = Path(filename), resources["nbgrader"], self.parent.coursedir
+        path, names, converter = Path(filename), resources["nbgrader"], cast(Any, self.parent)
+        course = converter.coursedir
         if path.parent == Path(course.format_path(course.submitted_directory, names["student"], names["assignment"])):
-            notebook = self.parent.ahead.fetch(names["student"])
+            notebook = converter.ahead.fetch(names["student"])
         else:
             notebook = json.loads(path.read_text(encoding="utf-8"))
         return self.from_notebook_node(from_dict(notebook), resources=resources, **kwargs)

@@ -200,8 +200,11 @@ def _drop_unknown_marks(
 def _keep_one_of_each(cells: list[Cell], released: Mapping[str, ReleasedCell]) -> list[str]:
     """Of copied or split cells, keep one as the graded one; the others run as the student's own."""
     notes = []
+    named: dict[str | None, list[Cell]] = {}
+    for cell in cells:
+        named.setdefault(grade_id_of(cell), []).append(cell)
     for grade_id, original in released.items():
-        twins = [cell for cell in cells if grade_id_of(cell) == grade_id]
+        twins = named.get(grade_id, [])
         if len(twins) < 2:
             continue
         kept = _one_that_counts(twins, original)
@@ -297,9 +300,10 @@ def _put_back(
     """Restore missing cells that grading needs."""
     notes = []
     before: list[ReleasedCell] = []
+    present = set(map(grade_id_of, cells))
     for grade_id, original in released.items():
-        places = {grade_id_of(cell): index for index, cell in enumerate(cells)}
-        if original.is_indispensable and grade_id not in places:
+        if original.is_indispensable and grade_id not in present:
+            places = {grade_id_of(cell): index for index, cell in enumerate(cells)}
             cell = {"id": None, "metadata": {"nbgrader": original.mark}, "source": original.source}
             cells.insert(_place_of(original, before, places, len(cells)), as_type(cell, original.cell_type))
             if not came_with or grade_id in came_with:  # else it is newer than the student's copy

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.checks.results import Item, Outcome, SubmissionResult
+from autograder.checks.results import Outcome, SubmissionResult
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_record import ClassRecord, Standing, sentences_of
+from autograder.report.class_record import CellGrade, ClassRecord, Standing, sentences_of
 from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
-from autograder.report.statistics import ItemStatistics, item_statistics
+from autograder.report.statistics import ItemPoints, ItemStatistics
 from autograder.report.text import printable
 from autograder.report.words import MARKS, outcome_word
 
@@ -76,22 +76,69 @@ def class_page(record: ClassRecord) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    seen = _seen(record)
     sections = (
         _overview(record),
         _distribution(record),
-        _checks(record),
-        _causes(record),
-        _looks(record),
+        _checks(record, seen),
+        _causes(seen),
+        _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
         _by_hand(record),
         _absent(record),
-        _endings(record),
-        _mended(record),
+        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
+        _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
         _isolation(record),
+        _points(record),
         _everybody(record),
     )
     title = _("Class report: {assignment}").format(assignment=record.assignment)
     template = environment.get_template("class_page.html")
     return template.render(language=current_language(), title=title, sections=sections) + "\n"
+
+
+@dataclass
+class _Seen:
+    """What the page shows of the results, gathered in one pass.
+
+    Attributes:
+        outcomes: exercise -> check -> how often it ended how.
+        causes: (exercise, causes in words) -> the number of students.
+        looks, endings, mended: rows.
+    """
+
+    judged: int = 0
+    points: ItemPoints = field(default_factory=ItemPoints)
+    outcomes: dict[str, dict[str, Counter[Outcome]]] = field(default_factory=dict)
+    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    looks: list[tuple[Any, ...]] = field(default_factory=list)
+    endings: list[tuple[Any, ...]] = field(default_factory=list)
+    mended: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, result: SubmissionResult) -> None:
+        """Count the result of one student whose code was judged."""
+        self.judged += 1
+        self.points.add(result)
+        for name, found in result.checks.items():
+            checks = self.outcomes.setdefault(name, {})
+            for item in found.items:
+                checks.setdefault(item.id, Counter())[item.outcome] += 1
+        named = ((name, item) for name, found in result.checks.items() for item in found.items if item.causes)
+        self.causes.update({(name, causes_in_words(name, item.causes)) for name, item in named})
+
+
+def _seen(record: ClassRecord) -> _Seen:
+    seen = _Seen()
+    for student in record.students:
+        opened = student.opened()
+        result = opened.result
+        if reasons := list(reasons_to_look(opened)):
+            seen.looks.append((student, " ".join(reasons)))
+        seen.endings += [(student, exercise, ending_words(ending)) for exercise, ending in endings(opened)]
+        if result and result.mended:
+            seen.mended.append((student, "\n".join(result.mended)))
+        if result and result.checks:
+            seen.add(result)
+    return seen
 
 
 def _overview(record: ClassRecord) -> Section:
@@ -133,9 +180,8 @@ def _distribution(record: ClassRecord) -> Section:
     )
 
 
-def _checks(record: ClassRecord) -> Section:
-    results = _judged(record)
-    rows = [row for exercise in _in_order(record, results) for row in _exercise_rows(results, exercise)]
+def _checks(record: ClassRecord, seen: _Seen) -> Section:
+    rows = [row for exercise in _in_order(record, seen.outcomes) for row in _exercise_rows(seen, exercise)]
     columns = (
         Column(_("Exercise, check")),
         *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
@@ -145,7 +191,7 @@ def _checks(record: ClassRecord) -> Section:
         f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
     )
     notes = (
-        _("Submissions that were checked and count here: {n}. {legend}.").format(n=len(results), legend=legend),
+        _("Submissions that were checked and count here: {n}. {legend}.").format(n=seen.judged, legend=legend),
         _(
             "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
             "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
@@ -162,51 +208,26 @@ def _checks(record: ClassRecord) -> Section:
     return Section(_("Exercises and checks"), columns, tuple(rows), notes)
 
 
-def _in_order(record: ClassRecord, results: list[SubmissionResult]) -> list[str]:
+def _in_order(record: ClassRecord, names: Iterable[str]) -> list[str]:
     """The exercises in the order of the gradebook, which is that of the notebook; unknown ones last."""
     places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
-    names = dict.fromkeys(name for result in results for name in result.checks)
     return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
-def _exercise_rows(results: list[SubmissionResult], exercise: str) -> Iterable[Row]:
-    marks = len(Outcome)
-    yield Row((exercise, *_statistics(item_statistics(results, exercise)), *[""] * marks), head=True)
+def _exercise_rows(seen: _Seen, exercise: str) -> Iterable[Row]:
+    yield Row((exercise, *_statistics(seen.points.statistics(exercise)), *[""] * len(Outcome)), head=True)
     sentences = sentences_of(exercise)
-    items: dict[str, list[Item]] = {}
-    for result in results:
-        for item in result.checks[exercise].items if exercise in result.checks else ():
-            items.setdefault(item.id, []).append(item)
-    for check, found in items.items():
-        counts = Counter(item.outcome for item in found)
+    for check, counts in seen.outcomes[exercise].items():
         outcomes = (str(counts[outcome] or "") for outcome in Outcome)
-        yield Row(
-            (_code(sentences.get(check, check)), *_statistics(item_statistics(results, exercise, check)), *outcomes)
-        )
+        statistics = _statistics(seen.points.statistics(exercise, check))
+        yield Row((_code(sentences.get(check, check)), *statistics, *outcomes))
 
 
-def _causes(record: ClassRecord) -> Section:
-    students: Counter[tuple[str, str]] = Counter()
-    for result in _judged(record):
-        students.update(
-            {
-                (name, causes_in_words(name, item.causes))
-                for name, found in result.checks.items()
-                for item in found.items
-                if item.causes
-            }
-        )
-    rows = [
-        (_code(causes), exercise, str(count))
-        for (exercise, causes), count in sorted(students.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
-    ]
+def _causes(seen: _Seen) -> Section:
+    ranked = sorted(seen.causes.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
+    rows = [(_code(causes), exercise, str(count)) for (exercise, causes), count in ranked]
     columns = (Column(_("Likely cause")), Column(_("Exercise")), Column(_("Students"), number=True))
     return _section(_("The most frequent causes"), columns, rows)
-
-
-def _looks(record: ClassRecord) -> Section:
-    rows = [(s, " ".join(reasons)) for s in record.students if (reasons := list(reasons_to_look(s)))]
-    return _students(_("Please look at these by hand"), (Column(_("Why")),), rows)
 
 
 def _by_hand(record: ClassRecord) -> Section:
@@ -225,16 +246,6 @@ def _absent(record: ClassRecord) -> Section:
     return _students(_("Not handed in, or not graded"), (Column(_("State")),), rows)
 
 
-def _endings(record: ClassRecord) -> Section:
-    rows = [(s, exercise, ending_words(ending)) for s in record.students for exercise, ending in endings(s)]
-    return _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), rows)
-
-
-def _mended(record: ClassRecord) -> Section:
-    rows = [(s, "\n".join(s.result.mended)) for s in record.students if s.result and s.result.mended]
-    return _students(_("Repaired before grading"), (Column(_("What")),), rows)
-
-
 def _isolation(record: ClassRecord) -> Section:
     levels = Counter(student.isolation for student in record.students if student.isolation)
     rows = [(level, str(count)) for level, count in levels.most_common()]
@@ -246,13 +257,34 @@ def _isolation(record: ClassRecord) -> Section:
     )
 
 
+def _points(record: ClassRecord) -> Section:
+    """What the gradebook has for every cell of every student; its columns are numbered, for they have long names."""
+    names = [name.removeprefix(CHECK_PREFIX) for name in record.cells]
+    columns = (Column(_("Student")), *(Column(str(number), number=True) for number in range(1, len(names) + 1)))
+    rows = [
+        (student.id, *(_points_for(student.grades.get(name)) for name in record.cells))
+        for student in record.students
+        if student.booked
+    ]
+    worth = zip(names, record.cells.values(), strict=True)
+    legend = ", ".join(f"{number}: {name} ({_number(most)})" for number, (name, most) in enumerate(worth, 1))
+    notes = (_("Columns, with the points possible: {legend}.").format(legend=legend), _("…: waits for hand grading."))
+    return _section(_("Points by exercise"), columns, rows, notes)
+
+
+def _points_for(grade: CellGrade | None) -> str:
+    if grade is None:
+        return NOTHING
+    return "…" if grade.waits and grade.manual is None else _number(grade.score)
+
+
 def _everybody(record: ClassRecord) -> Section:
     numbers = (_("Automatic"), _("Late"), _("Score"))
     columns = (*(Column(title, number=True) for title in numbers), Column(_("State")))
     rows = [
         (
             student,
-            NOTHING if student.result is None else _number(student.result.score),
+            NOTHING if student.kept is None else _number(student.kept.score),
             "−" + _number(student.penalty) if student.penalty else "",
             NOTHING if student.score is None else _number(student.score),
             standing_word(student.standing),
@@ -282,10 +314,6 @@ def _rows(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
 
 def _scores(record: ClassRecord) -> list[float]:
     return [student.score for student in record.students if student.score is not None]
-
-
-def _judged(record: ClassRecord) -> list[SubmissionResult]:
-    return [student.result for student in record.having(Standing.JUDGED) if student.result]
 
 
 def _statistics(statistics: ItemStatistics) -> tuple[str, str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import zlib
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
-from autograder.checks.results import SubmissionResult
+from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import UnknownExercise, exercise
-from autograder.locale import _
+from autograder.locale import _, speaking
 
 
 class Standing(StrEnum):
@@ -52,11 +55,37 @@ class Person:
 
 
 @dataclass(frozen=True)
+class KeptResult:
+    """A result in little memory, because a class may have thousands: unpacked, it takes ten times as much.
+
+    Attributes:
+        language: of its sentences; None for the current one.
+    """
+
+    score: float
+    max: float
+    status: str
+    packed: bytes
+    language: str | None
+
+    @classmethod
+    def of(cls, data: dict[str, Any], language: str | None) -> KeptResult:
+        """Keep what `SubmissionResult.to_json` wrote."""
+        packed = zlib.compress(json.dumps(data).encode())
+        return cls(data["score"], data["max"], data["status"], packed, language)
+
+    def unpack(self) -> SubmissionResult:
+        """The result."""
+        with speaking(self.language):
+            return result_of(json.loads(zlib.decompress(self.packed)))
+
+
+@dataclass(frozen=True)
 class StudentRecord:
     """One student and their submission.
 
     Attributes:
-        result: the results of the checks, or None if there are none.
+        kept: the results of the checks, or None if there are none.
         isolation: the level at which the code ran, or "".
         grades: cell -> grade; empty if the gradebook has no submission.
         penalty: the late penalty in the gradebook.
@@ -64,7 +93,7 @@ class StudentRecord:
     """
 
     person: Person
-    result: SubmissionResult | None = None
+    kept: KeptResult | SubmissionResult | None = None
     isolation: str = ""
     grades: dict[str, CellGrade] = field(default_factory=dict)
     penalty: float = 0.0
@@ -76,6 +105,15 @@ class StudentRecord:
         return self.person.id
 
     @property
+    def result(self) -> SubmissionResult | None:
+        """The results of the checks, unpacked anew."""
+        return self.kept.unpack() if isinstance(self.kept, KeptResult) else self.kept
+
+    def opened(self) -> StudentRecord:
+        """The same student with an unpacked result, for who looks at it more than once."""
+        return replace(self, kept=self.result)
+
+    @property
     def booked(self) -> bool:
         """Whether the gradebook has points for the submission."""
         return any(grade.auto is not None or grade.manual is not None for grade in self.grades.values())
@@ -85,7 +123,7 @@ class StudentRecord:
         """Total points, as in `nbgrader export`; the automatic points if the gradebook has none."""
         if self.booked:
             return max(0.0, sum(grade.score for grade in self.grades.values()) - self.penalty)
-        return None if self.result is None else self.result.score
+        return None if self.kept is None else self.kept.score
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -95,8 +133,8 @@ class StudentRecord:
     @property
     def standing(self) -> Standing:
         """The submission's state."""
-        if self.result is not None:
-            return Standing.JUDGED if self.result.checks else Standing.UNREADABLE
+        if self.kept is not None:
+            return Standing.JUDGED if self.kept.status == "graded" else Standing.UNREADABLE
         if self.booked:
             return Standing.WITHOUT_RESULT
         return Standing.NOT_GRADED if self.handed_in else Standing.ABSENT
@@ -129,3 +167,30 @@ def sentences_of(exercise_id: str) -> dict[str, str]:
         return {check.id: _(check.sentence) for check in exercise(exercise_id).checks}
     except UnknownExercise:
         return {}
+
+
+def result_of(data: dict[str, Any]) -> SubmissionResult:
+    """The result that `SubmissionResult.to_json` wrote, with the sentences of today's checks."""
+    checks = {
+        name: ExerciseResult(
+            name, _items(name, entry["items"]), entry["max"], Ending(entry["ending"]) if entry["ending"] else None
+        )
+        for name, entry in data["checks"].items()
+    }
+    return SubmissionResult(checks, data["message"], tuple(data["mended"]), tuple(data["looks"]))
+
+
+def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
+    sentences = sentences_of(name)
+    return tuple(
+        Item(
+            entry["id"],
+            sentences.get(entry["id"], entry["id"]),
+            Outcome(entry["outcome"]),
+            entry["points"],
+            entry["max"],
+            entry["message"],
+            tuple(entry["causes"]),
+        )
+        for entry in entries
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.report.class_record import ClassRecord
@@ -38,14 +39,16 @@ def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) ->
     from autograder.report.class_page import class_page
     from autograder.report.exports import canvas_csv, gradescope_results, junit_xml, moodle_csv
 
-    writers = {"html": class_page, "canvas": canvas_csv, "moodle": moodle_csv, "junit": junit_xml}
+    writers = {"html": class_page, "canvas": canvas_csv, "moodle": moodle_csv}
     paths = [folder / FILES[name] for name in formats]
     for name, path in zip(formats, paths, strict=True):
+        contents: Iterable[tuple[Path, Iterable[str]]]
         if name == "gradescope":
-            contents = {path / file: content for file, content in gradescope_results(record).items()}
+            contents = ((path / file, [content]) for file, content in gradescope_results(record))
         else:
-            contents = {path: writers[name](record)}
-        for file, content in contents.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content, encoding="utf-8", newline="")
+            contents = [(path, junit_xml(record) if name == "junit" else [writers[name](record)])]
+        for target, pieces in contents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
     return paths

@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -57,22 +57,22 @@ def moodle_csv(record: ClassRecord) -> str:
     rows = [["Username", "Email address", record.assignment, "Feedback"]]
     with speaking(record.language):
         for student, score in _scored(record):
-            rows.append([student.id, student.person.email, _number(score), " / ".join(_feedback(student))])
+            feedback = " / ".join(_feedback(student.opened()))
+            rows.append([student.id, student.person.email, _number(score), feedback])
     return _csv(rows, matched_columns=range(2))
 
 
-def gradescope_results(record: ClassRecord) -> dict[str, str]:
-    """File name -> the content of a results.json, for everybody with a score.
+def gradescope_results(record: ClassRecord) -> Iterator[tuple[str, str]]:
+    """File names, each with the content of a results.json, for everybody with a score.
 
     One test per check, then one per hand-graded cell. `score`, which overrides the sum of the tests, is the score in
     the gradebook. Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
     """
     names = gradescope_files(record)
     with speaking(record.language):
-        return {
-            names[student.id]: json.dumps(_gradescope(record, student, score), ensure_ascii=False, indent=2) + "\n"
-            for student, score in _scored(record)
-        }
+        for student, score in _scored(record):
+            results = _gradescope(record, student.opened(), score)
+            yield names[student.id], json.dumps(results, ensure_ascii=False, indent=2) + "\n"
 
 
 def gradescope_files(record: ClassRecord) -> dict[str, str]:
@@ -81,8 +81,8 @@ def gradescope_files(record: ClassRecord) -> dict[str, str]:
     return {student.id: f"{names[student.id]}.json" for student, _score in _scored(record)}
 
 
-def junit_xml(record: ClassRecord) -> str:
-    """One file, with a test suite per student and a test case per check.
+def junit_xml(record: ClassRecord) -> Iterator[str]:
+    """One file in pieces, with a test suite per student and a test case per check.
 
     A check that raised or crashed is an error; one that was not reached is skipped. The class name consists of the
     student's id and the exercise's, because systems identify cases by class and name; Jenkins takes the part before
@@ -91,11 +91,15 @@ def junit_xml(record: ClassRecord) -> str:
     CaseResult.java; https://github.com/gitlabhq/gitlabhq, lib/gitlab/ci/reports/test_case.rb (`@key`).
     """
     suites = ET.Element("testsuites", name=_xml(record.assignment))
+    _count(suites, (case[2] for student in record.students for case in _cases(student.opened())))
+    suites.text = "\n"
+    head, tail = ET.tostring(suites, encoding="unicode").split("\n")
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n{head}\n'
     for student in record.students:
-        _add_suite(suites, student)
-    _count(suites)
-    ET.indent(suites)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+        suite = _suite(student)
+        ET.indent(suite, level=1)
+        yield f"  {ET.tostring(suite, encoding='unicode')}\n"
+    yield f"{tail}\n"
 
 
 def _scored(record: ClassRecord) -> Iterable[tuple[StudentRecord, float]]:
@@ -165,13 +169,16 @@ def _file_names(students: list[str]) -> dict[str, str]:
     return {student: f"~{name}" if is_device(name) else name for student, name in names.items()}
 
 
-def _add_suite(suites: ET.Element, student: StudentRecord) -> None:
-    suite = ET.SubElement(suites, "testsuite", name=_xml(student.id))
+def _suite(student: StudentRecord) -> ET.Element:
+    suite = ET.Element("testsuite", name=_xml(student.id))
     properties = ET.SubElement(suite, "properties")
     for name, value in (("standing", student.standing), ("score", student.score), ("isolation", student.isolation)):
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
-    for group, name, verdict, message, text in _cases(student):
+    cases = list(_cases(student.opened()))
+    for group, name, verdict, message, text in cases:
         _add_case(suite, f"{student.id}.{group}", name, verdict, message, text)
+    _count(suite, (case[2] for case in cases))
+    return suite
 
 
 def _cases(student: StudentRecord) -> Iterable[tuple[str, str, str | None, str, str]]:
@@ -203,11 +210,11 @@ def _add_case(suite: ET.Element, group: str, name: str, verdict: str | None, mes
         ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
 
 
-def _count(suites: ET.Element) -> None:
-    for element in (suites, *suites):
-        element.set("tests", str(sum(1 for _case in element.iter("testcase"))))
-        for counter, verdict in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            element.set(counter, str(sum(1 for _verdict in element.iter(verdict))))
+def _count(suite: ET.Element, verdicts: Iterable[str | None]) -> None:
+    counts = Counter(verdicts)
+    suite.set("tests", str(counts.total()))
+    for counter, verdict in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(counter, str(counts[verdict]))
 
 
 def _xml(text: str) -> str:

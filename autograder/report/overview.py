@@ -34,7 +34,7 @@ def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float
         by_hand: points of the cells that a person grades.
     """
     shown = rows(results, by_hand)
-    widths = [max(len(row[column]) for row in shown) for column in (0, 3)]
+    widths = [max(len(str(row[column])) for row in shown) for column in (0, 3)]
     lines = [
         f"  {_text_bar(share)}  {name:{widths[0]}}  {earned:{widths[1]}}  {': '.join(filter(None, (about, state)))}"
         for name, about, share, earned, state in shown

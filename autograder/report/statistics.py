@@ -14,12 +14,13 @@ https://easystats.github.io/performance/reference/item_discrimination.html (whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.checks.results import ExerciseResult, SubmissionResult
+from autograder.checks.results import SubmissionResult
 
 FEWEST = 3
 """Between two students every correlation is 1 or -1."""
@@ -50,27 +51,27 @@ def discrimination(item: np.ndarray, rest: np.ndarray) -> float | None:
     return float(np.corrcoef(item, rest)[0, 1])
 
 
-def item_statistics(results: Sequence[SubmissionResult], exercise: str, check: str | None = None) -> ItemStatistics:
-    """Facility and discrimination of a check, or of a whole exercise, among students with a result for it.
+class ItemPoints:
+    """The points of a class in every check and exercise: all that the analysis needs of results, in little memory."""
 
-    Raises:
-        ValueError: nobody has a result.
-    """
-    rows = [(found, result.score) for result in results if (found := _points(result, exercise, check)) is not None]
-    if not rows:
-        raise ValueError(f"nobody has a result for {exercise}, {check}")
-    item = np.array([earned for (earned, _max), _score in rows])
-    rest = np.array([score - earned for (earned, _max), score in rows])
-    maxima = np.array([most for (_earned, most), _score in rows])
-    shares = np.divide(item, maxima, out=np.zeros(len(item)), where=maxima > 0)  # an exercise may have no points
-    return ItemStatistics(float(maxima[-1]), len(rows), float(np.mean(shares)), discrimination(item, rest))
+    def __init__(self) -> None:
+        self._columns: dict[tuple[str, str | None], array[float]] = defaultdict(lambda: array("d"))
 
+    def add(self, result: SubmissionResult) -> None:
+        """Count one student's result."""
+        for name, found in result.checks.items():
+            self._columns[name, None].extend((found.score, found.max, result.score))
+            for item in found.items:
+                self._columns[name, item.id].extend((item.points, item.max, result.score))
 
-def _points(result: SubmissionResult, exercise: str, check: str | None) -> tuple[float, float] | None:
-    """Earned and possible points."""
-    found: ExerciseResult | None = result.checks.get(exercise)
-    if found is None:
-        return None
-    if check is None:
-        return found.score, found.max
-    return next(((item.points, item.max) for item in found.items if item.id == check), None)
+    def statistics(self, exercise: str, check: str | None = None) -> ItemStatistics:
+        """Facility and discrimination of a check, or of a whole exercise, among students with a result for it.
+
+        Raises:
+            ValueError: nobody has a result.
+        """
+        if (exercise, check) not in self._columns:
+            raise ValueError(f"nobody has a result for {exercise}, {check}")
+        item, maxima, scores = np.reshape(self._columns[exercise, check], (-1, 3)).T
+        shares = np.divide(item, maxima, out=np.zeros(len(item)), where=maxima > 0)  # an exercise may have no points
+        return ItemStatistics(float(maxima[-1]), len(item), float(np.mean(shares)), discrimination(item, scores - item))

@@ -196,9 +196,14 @@ def _warm_shell(figures: bool) -> Any:
 
     import autograder.sandbox.serve
     from autograder import check, predict, show, slider  # noqa: F401  (what a notebook imports)
-    from autograder.exercises import assignments
+    from autograder.exercises import assignments, guides
+    from autograder.locale import LANGUAGES, _, speaking
 
-    assignments()
+    for assignment in assignments():
+        guides(assignment)
+    for language in LANGUAGES:
+        with speaking(language):
+            _("Nothing here yet.")  # reads the catalogue
     # A course folder on the import path (an editable install) would let student code import the reference.
     sys.path[:] = [entry for entry in sys.path if not (Path(entry) / "reference").exists()]
     sys.dont_write_bytecode = True

@@ -5,9 +5,10 @@ necessary.
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -15,7 +16,9 @@ from typing import Any
 
 from autograder.checks import encoding, values
 from autograder.checks.exercise import Exercise, Observation, Stopped
+from autograder.checks.judge import Trial, all_pass
 from autograder.checks.results import Ending
+from autograder.exercises.recorded import Series, trials
 from autograder.locale import _, current_language
 from autograder.notebooks.cells import names_in
 from autograder.notebooks.submission import Cell, Submission
@@ -30,6 +33,8 @@ from autograder.sandbox.limits import (
     less_than_usual,
     took_too_long,
 )
+
+CORES = os.cpu_count() or 1
 
 MOST_HOSTS = 3
 """How often a submission is restarted because the warm parent was lost; after that the submission is to blame."""
@@ -57,16 +62,21 @@ class Run:
 
     Attributes:
         outputs: by cell index, outputs in the notebook format.
-        observations: by exercise id, one observation per case, or a sentence that says why there are none.
+        trials: by exercise id, what was observed, case by case, or a sentence that says why nothing was.
     """
 
     outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    observations: dict[str, list[Observation] | str] = field(default_factory=dict)
+    trials: dict[str, list[Trial] | str] = field(default_factory=dict)
+
+    @property
+    def observations(self) -> dict[str, list[Observation] | str]:
+        """`trials` without the cases."""
+        return {name: t if isinstance(t, str) else [trial.seen for trial in t] for name, t in self.trials.items()}
 
 
 def run_submission(
     submission: Submission,
-    cases: dict[str, list[Any]],
+    series: Mapping[str, Sequence[Series]],
     figures: Figures = Figures.NONE,
     limits: Limits = Limits(),
     host: Host | None = None,
@@ -79,12 +89,13 @@ def run_submission(
     `Limits.after_a_stop`, so that an endless loop costs the full time only once.
 
     Args:
-        cases: exercise id -> the cases to probe it on.
+        series: exercise id -> the series to probe it on, one after the other, until one of them finds no fault: an
+            answer that is right on one is not tried on the next.
         figures: which figures are drawn; with NONE, cells that only a person looks at are not run.
         host: makes the workers; None for the one shared by this process.
         files: name -> content of files beside the notebook, which are put into the worker's folder first.
     """
-    return _Running(submission, cases, figures, limits, host or shared_host(), files).run()
+    return _Running(submission, series, figures, limits, host or shared_host(), files).run()
 
 
 class _Running:
@@ -93,20 +104,20 @@ class _Running:
     def __init__(
         self,
         submission: Submission,
-        cases: dict[str, list[Any]],
+        series: Mapping[str, Sequence[Series]],
         figures: Figures,
         limits: Limits,
         host: Host,
         files: Mapping[str, bytes],
     ) -> None:
-        self._cases, self._figures, self._limits, self._host, self._files = cases, figures, limits, host, files
+        self._series, self._figures, self._limits, self._host, self._files = series, figures, limits, host, files
         self._deadline = time.monotonic() + limits.total_seconds
         self._submission = submission
         self._cells = submission.cells_to_run(looked_at=figures is not Figures.NONE)
         self._asked_for = {exercise.defines for exercise in submission.exercises}
         self._stopped: set[str] = set()
         self._answers = {exercise.solution for exercise in submission.exercises}
-        self._waiting = [exercise for exercise in submission.exercises if exercise.id in cases]
+        self._waiting = [exercise for exercise in submission.exercises if exercise.id in series]
         self._fatal: set[int] = set()
         self._run = Run()
 
@@ -149,32 +160,43 @@ class _Running:
         return self._figures is Figures.ALL or by_hand
 
     def _probe(self, worker: Worker) -> None:
-        observations = self._run.observations
         while self._waiting:
             exercise = self._waiting[0]
             try:
-                with self._limited(worker, [exercise.defines]):
-                    observations[exercise.id] = worker.probe(exercise, self._cases[exercise.id])
+                self._run.trials[exercise.id] = self._try(worker, exercise)
             except WorkerDied as death:
-                observations[exercise.id] = death.reason
+                self._run.trials[exercise.id] = death.reason
                 del self._waiting[0]
                 return
             del self._waiting[0]
 
+    def _try(self, worker: Worker, exercise: Exercise) -> list[Trial] | str:
+        tried: list[Trial] = []
+        for series in self._series[exercise.id]:
+            with self._limited(worker, [exercise.defines]):
+                seen = worker.probe(exercise, series)
+            if isinstance(seen, str):
+                return seen
+            new = trials(series, seen)
+            tried += new
+            if all_pass(exercise, new):
+                break
+        return tried
+
     @contextmanager
     def _limited(self, worker: Worker, names: Iterable[str]) -> Iterator[None]:
         """Run the body, whose code uses `names`: with short limits if they may have caused an earlier stop."""
-        asked_for = self._asked_for & self._submission.names_behind(names)
+        asked_for = self._submission.names_behind(names) if self._stopped else set()
         worker.stopped_before = not self._stopped.isdisjoint(asked_for)
         try:
             yield
         finally:
             if worker.overran:
-                self._stopped |= asked_for
+                self._stopped |= self._asked_for & self._submission.names_behind(names)
 
     def _give_up(self) -> None:
         for exercise in self._waiting:
-            self._run.observations.setdefault(exercise.id, _ended())
+            self._run.trials.setdefault(exercise.id, _ended())
         self._waiting = []
 
 
@@ -212,12 +234,12 @@ class Worker:
         reply = self._run(request, seconds, values.MAX_BYTES)
         return _accepted(reply.get("outputs"), self._limits)
 
-    def probe(self, exercise: Exercise, cases: list[Any]) -> list[Observation] | str:
-        """The observations of `exercise` on `cases`, or why there are none. Raises WorkerDied."""
+    def probe(self, exercise: Exercise, series: Series) -> list[Observation] | str:
+        """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied."""
         seconds, start = self._allow("probe_seconds"), time.monotonic()
-        records = [values.to_record(case) for case in cases]
-        request = {"exercise": exercise.id, "cases": records, "seconds": seconds}
-        reply = self._run({"probe": request}, seconds)
+        cases = [expectation.packed_case for expectation in series]
+        request = {"exercise": exercise.id, "cases": cases, "seconds": seconds}
+        reply = self._run({"probe": request}, seconds, values.MAX_BYTES)
         if reply.get("out_of_time") is True:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds
             return self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed)
@@ -225,10 +247,9 @@ class Worker:
             return _("Your code returned too much data to check.")
         if type(reply.get("broke")) is str:
             return _("Your code raised {type}: {message}").format(type=reply["broke"][:60], message="-")
+        parts = encoding.Parts(values.MAX_TEXT)
         try:
-            observations = [Observation.from_data(data) for data in reply["observations"]]
-            if len(observations) == len(cases):
-                return observations
+            return [e.read(seen, parts) for e, seen in zip(series, reply["observations"], strict=True)]
         except (KeyError, TypeError, ValueError):
             pass
         return _unreadable()
@@ -263,9 +284,11 @@ class Worker:
             return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, most_text, look)
         finally:
             waited = time.monotonic() - start
-            computed = self._host.computing_seconds() - before
-            # If computing time is unknown, wall-clock time is an upper bound.
-            took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
+            took_all = False
+            if waited * CORES >= 0.9 * seconds:  # no more than that can have been computed
+                computed = self._host.computing_seconds() - before
+                # If computing time is unknown, wall-clock time is an upper bound.
+                took_all = (waited if math.isnan(computed) else computed) >= 0.9 * seconds
             self.overran = took_all or waited >= CLOCK_FACTOR * seconds
 
     def _request(

@@ -15,11 +15,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograder.checks import encoding
 from autograder.locale import _
 from autograder.sandbox import frames, lockdown
 from autograder.sandbox.isolation import Level, command, readable_paths, unprivileged_uid
@@ -212,6 +212,8 @@ class Host:
 
     def _possible(self) -> list[str]:
         """What a trial worker can do although it must not."""
+        from autograder.checks import encoding  # imports NumPy, beside the warm parent that does the same
+
         with tempfile.TemporaryDirectory() as outside, self.start() as worker:
             greeting = {"limits": vars(LIMITS), "language": "en"}
             for message in (greeting, {"trial": [outside, *self._guarded]}):
@@ -270,9 +272,25 @@ def too_weak(host: Host, option: str) -> str:
 @cache
 def shared_host(guarded: tuple[Path, ...] = (), figures: bool = False, own_code: bool = True) -> Host:
     """This process's host for these settings, started on first use."""
-    host = Host(guarded=guarded, figures=figures, own_code=own_code)
+    early = _early.pop((guarded, figures, own_code), None)
+    host = early.result() if early else Host(guarded=guarded, figures=figures, own_code=own_code)
     atexit.register(host.close)
     return host
+
+
+_early: dict[tuple[Any, ...], Future[Host]] = {}
+
+
+def start_early() -> None:
+    """Begin to start `shared_host()` in a thread, so that this process can import meanwhile what it needs itself."""
+    _early[(), False, True] = ThreadPoolExecutor(1).submit(Host, own_code=True)
+    atexit.register(_close_early)
+
+
+def _close_early() -> None:
+    for early in _early.values():
+        if early.exception() is None:
+            early.result().close()
 
 
 def _was_killed(process: subprocess.Popen[bytes]) -> bool:

@@ -8,8 +8,6 @@ import struct
 import time
 from collections.abc import Callable
 
-from autograder.checks.values import MAX_BYTES
-
 _CHUNK = 2**20
 
 LOOK_SECONDS = 0.25
@@ -46,6 +44,8 @@ def receive(connection: socket.socket, seconds: float = math.inf, look: Callable
         TimeoutError: it did not arrive in time.
         Closed: the connection is closed, or the announced message is too long.
     """
+    from autograder.checks.values import MAX_BYTES  # imports NumPy, which nobody waits for who starts a warm parent
+
     deadline = time.monotonic() + seconds
     (length,) = struct.unpack(">I", _exactly(connection, 4, deadline, look))
     if length > MAX_BYTES:

@@ -69,16 +69,16 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[bytes], seconds: float) -> dict[str, Any]:
     implementation = Implementation(namespace)
     try:
         with keep_random_state(), time_limit(seconds):
-            observations = [wanted.observe(implementation, wanted.case(**case)).to_data() for case in cases]
+            seen = [wanted.observe(implementation, wanted.case(**encoding.unpack(case))).to_data() for case in cases]
     except OutOfTime:
         return {"out_of_time": True}
     except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code
         return {"broke": type(error).__name__}
-    return {"observations": observations}
+    return {"observations": [encoding.pack_observation(observation) for observation in seen]}
 
 
 def _possible(paths: list[str]) -> list[str]:

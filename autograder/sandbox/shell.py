@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from typing import Any
 
@@ -135,6 +137,37 @@ class CellShell(InteractiveShell):
         draw = partial(print_figure, fmt="png", base64=True, bbox_inches="tight")
         self.display_formatter.formatters["image/png"].for_type_by_name("matplotlib.figure", "FigureBase", draw)
         self._streams = {name: _Stream(name, self) for name in ("stdout", "stderr")}
+        self._transforms = self._all_transforms()
+        self._parsed: tuple[str, ast.AST] | None = None
+        self.compile.ast_parse = partial(self._parse_once, self.compile.ast_parse)  # type: ignore[method-assign]
+
+    # IPython tokenises a cell, compiles it to look for `await`, and parses it. What is Python anyway is parsed once.
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """The cell as Python. One line may be a magic without its "%", and "In [1]:" would be an annotation."""
+        one_line = len(raw_cell.splitlines()) == 1 or not raw_cell[:1].strip()
+        if not one_line and "In [" not in raw_cell and self._all_transforms() == self._transforms:
+            cell = raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
+            with suppress(SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+                self._parsed = cell, self.compile.ast_parse(cell, "<>")
+                return cell
+        return super().transform_cell(raw_cell)
+
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **details: Any) -> bool:
+        """Whether the cell awaits something."""
+        if re.search("await|async", transformed_cell or raw_cell) is None:
+            return False
+        return super().should_run_async(raw_cell, transformed_cell=transformed_cell, **details)
+
+    def _all_transforms(self) -> list[Any]:
+        """What changes cells before they are parsed; a notebook may add to it."""
+        manager = self.input_transformer_manager
+        transforms = [*manager.cleanup_transforms, *manager.line_transforms, *manager.token_transformers]
+        return [*transforms, *self.input_transformers_post]
+
+    def _parse_once(self, parse: Any, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
+        parsed, self._parsed = self._parsed, None
+        return parsed[1] if parsed and (parsed[0], "exec") == (source, symbol) else parse(source, filename, symbol)
 
     def system(self, cmd: str) -> None:
         """Run `!command`; if processes are forbidden, the cell continues as after a failing command."""

@@ -66,6 +66,11 @@ def use_exercises(assignment: str = "", /, **points: float) -> None:
     _points.update(points)
 
 
+def assignment_named() -> str:
+    """The assignment that the notebook has named with `use_exercises`; "" if none."""
+    return _assignment
+
+
 _stops = Stops()
 
 

@@ -50,14 +50,21 @@ class Question:
 
 
 @cache
-def questions() -> dict[str, Question]:
-    """All questions, by name, in the order of the lesson."""
-    found = {}
-    for assignment in exercises.assignments():
-        file = resources.files(f"{exercises.__name__}.{assignment.replace('-', '_')}").joinpath("predictions.toml")
+def questions(assignment: str = "") -> dict[str, Question]:
+    """The questions of an assignment, by name, in the order of its lesson; or those of all ("")."""
+    found: dict[str, Question] = {}
+    for package in [assignment] if assignment else exercises.assignments():
+        file = resources.files(f"{exercises.__name__}.{package.replace('-', '_')}").joinpath("predictions.toml")
         entries = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        found.update({name: Question(name, **entry) for name, entry in entries.items()})
+        found = {name: Question(name, **entry) for name, entry in entries.items()} | found
     return found
+
+
+def questions_here() -> dict[str, Question]:
+    """The questions of the assignment that this notebook names, or else of all."""
+    from autograder.student import notebook  # here: it needs the checks, and no question does
+
+    return questions(notebook.assignment_named())
 
 
 def predict(name: Any, choice: Any = None) -> Prediction | None:
@@ -75,7 +82,7 @@ def predict(name: Any, choice: Any = None) -> Prediction | None:
     """
     if "NBGRADER_EXECUTION" in os.environ:
         return None
-    question = questions().get(str(name))
+    question = questions_here().get(str(name))
     if question is None:
         return Prediction(str(name), None)
     if choice is None:
@@ -113,7 +120,7 @@ class Prediction:
     def _paragraphs(self) -> list[str]:
         if self.question is None:
             line = _('There is no question "{name}". Choose one of these: {known}.')
-            return [line.format(name=self.name, known=", ".join(questions()))]
+            return [line.format(name=self.name, known=", ".join(questions_here()))]
         if self.letter:
             return [self.question.question[current_language()], *_answer(self.question, self.letter)]
         how = _('Answer with `predict("{name}", "{letter}")`, say. It is not graded.')
@@ -132,12 +139,12 @@ def _asked(question: Question) -> str:
 def _answer(question: Question, letter: str) -> list[str]:
     chosen, right = (f"{one}) {question.options[one]}" for one in (letter, question.right))
     line = (
-        _("✓ You predicted {chosen}. So it is.")
+        _("✓ You predicted {chosen}, and so it is.")
         if letter == question.right
-        else _("✗ You predicted {chosen}. It is {right}.")
+        else _("✗ You predicted {chosen}; the experiment shows {right}.")
     )
     seen = question.answer[current_language()]
-    first = [questions()[name].right == letter for name, letter in _first_choices.items()]
+    first = [questions_here()[name].right == letter for name, letter in _first_choices.items()]
     score = _("Right so far in this session: {right} of {all}.").format(right=sum(first), all=len(first))
     return [
         line.format(chosen=chosen, right=right),

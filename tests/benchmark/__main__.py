@@ -28,7 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from autograder.notebooks.load import read_notebook
 from autograder.notebooks.submission import source_of
 from source.release import COURSE, nbgrader_command
-from tests.benchmark import inside
+from tests.benchmark import inside, simulation
 from tests.benchmark.classes import Folders, students
 from tests.benchmark.measure import CommandFailed, measure
 from tests.benchmark.page import draw, page, show
@@ -106,7 +106,8 @@ class Benchmark:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.results.save(self._folder / "benchmark.json")
         draw(self.results, self._folder / "benchmark.svg")
-        (self._folder / "benchmark.md").write_text(page(self.results), encoding="utf-8", newline="\n")
+        text = page(self.results) + simulation.section(self._folder)
+        (self._folder / "benchmark.md").write_text(text, encoding="utf-8", newline="\n")
 
     def _grade(self, way: str, drawn: bool, size: int, tick: Callable[[float], None]) -> None:
         with self._folders.course(way in (PLUGIN, GRADE), students(size, drawn, way != STOCK_BARE)) as course:

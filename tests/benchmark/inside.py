@@ -20,6 +20,7 @@ import psutil
 import autograder.grading.grade_class
 import autograder.grading.grade_submission
 import autograder.grading.job
+import autograder.sandbox.client
 from autograder.exercises import assignments
 from autograder.grading.course import Course, guarded_folders
 from autograder.grading.digest import settings_digest
@@ -46,12 +47,13 @@ Tick = Callable[[], None]
 PHASES = (
     ("digest: changed since last time?", autograder.grading.grade_class, "content_digest"),
     ("read and mend the notebook", Grader, "_read"),
-    ("expected values from the reference", Reference, "expectations"),
+    ("private cases and what is expected", Reference, "expectations"),
     ("worker: start", Worker, "__enter__"),
     ("worker: the student's cells", Worker, "run_cell"),
     ("worker: probes", Worker, "probe"),
     ("worker: end", Worker, "__exit__"),
-    ("judge", autograder.grading.grade_submission, "judge"),
+    ("judge: is it right?", autograder.sandbox.client, "all_pass"),
+    ("judge: points and causes", autograder.grading.grade_submission, "judge"),
     ("reports", autograder.grading.job, "cell_outputs"),
     ("comments", autograder.grading.job, "comments"),
     ("write the executed notebook", Grader, "_write"),

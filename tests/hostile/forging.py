@@ -329,15 +329,15 @@ FORGERIES = (
         recalling(r"""
             import struct, msgpack
             honest_pack = encoding.pack
-            lists = {len(recorded(e)): [k.expected.to_data() for k in recorded(e)]
+            lists = {len(recorded(e)): [encoding.pack_observation(k.expected.to_data()) for k in recorded(e)]
                      for e in assignments()["gradient-pathology"]}
 
             def pack(value):
                 if type(value) is dict and "observations" in value:
                     n = len(value["observations"])
                     for size, known in lists.items():
-                        if n in (size, 3 * size):
-                            value = {"observations": known * (n // size)}
+                        if n == size:
+                            value = {"observations": known}
                 return honest_pack(value)
 
             encoding.pack = pack
@@ -351,7 +351,9 @@ FORGERIES = (
         "The functions that answer the grader's requests are found through stack frames and replaced in place.",
         cell(r"""
             import sys
+            from autograder.checks import encoding
             claim = {"values": {"slope": 0.5, "norms": [1.0], "result": (0.0, 1.0), "y": 0.0}, "stopped": None}
+            claim = encoding.pack_observation(claim)
             frame = sys._getframe()
             while frame:
                 for name in ("_probe", "_answer", "serve", "exercise"):
@@ -386,6 +388,7 @@ FORGERIES = (
                         request, buffers[fd] = encoding.unpack(buffers[fd][4:size]), buffers[fd][size:]
                         if "probe" in request:
                             claim = {"values": {"slope": 1.0, "result": (1.0, 1.0), "problems": []}, "stopped": None}
+                            claim = encoding.pack_observation(claim)
                             reply = {"observations": [claim] * len(request["probe"]["cases"])}
                         else:
                             reply = {"outputs": []}
@@ -403,8 +406,8 @@ FORGERIES = (
 
             def put_in_front():
                 for name in order:
-                    for runs in (1, 3):
-                        write(frame(encoding.pack({"observations": [k.expected.to_data() for k in recorded(exercise(name))] * runs})))
+                    claims = [encoding.pack_observation(k.expected.to_data()) for k in recorded(exercise(name))]
+                    write(frame(encoding.pack({"observations": claims})))
 
             for _ in range(30):
                 say({"outputs": []})

@@ -72,6 +72,7 @@ SPEECHES = (
                 write(frame(bomb))
                 write(frame(b"\x81\xa7outputs" + bomb))
                 write(frame(b"\x81\xacobservations" + bomb))
+                say({"observations": [{"values": {"slope": bomb}, "end": b"\x80"}]})
         """),
         answers=_when_probed("[write(frame(b'\\x81\\xacobservations' + bomb)) for bomb in bombs]"),
     ),
@@ -109,7 +110,8 @@ SPEECHES = (
         "Values nested almost as deep as a message may be: whatever looks at them calls itself a thousand times.",
         speaking(r"""
             def observed(value):
-                one = b"\x82\xa6values\x82\xa5slope" + value + b"\xa5norms" + value + b"\xa7stopped\xc0"
+                part = b"\xc6" + struct.pack(">I", len(value)) + value
+                one = b"\x82\xa6values\x82\xa5slope" + part + b"\xa5norms" + part + b"\xa3end\xc4\x01\x80"
                 return b"\x81\xacobservations\xdc\x00\x24" + one * 36
             deep = [b"\x91" * n + b"\x90" for n in (60, 64, 100, 500, 900, 990, 1000, 1010)]
             deep += [b"\x81\xa1k" * n + b"\xc0" for n in (100, 900, 1000)]
@@ -133,8 +135,8 @@ SPEECHES = (
                 [text[:9], msgpack.ExtType(3, msgpack.packb([text[:9]])), text, 10**9, text]))
             turns = iter([array, text, raised, {text: 1}, [text, text], {"loss": array}, 1e308, -(2**63), 2**64 - 1] * 100)
             def strike():
-                one = {"values": {name: next(turns) for name in ("slope", "result")}, "stopped": None}
-                say({"observations": [one] + [{"values": {}, "stopped": None}] * 35})
+                one = {"values": {name: msgpack.packb(next(turns)) for name in ("slope", "result")}, "end": b"\x80"}
+                say({"observations": [one] + [{"values": {}, "end": b"\x80"}] * 35})
         """),
         answers=_when_probed("strike()")
         | {

@@ -227,7 +227,7 @@ def _require_branch(case: Inference, seen: Observation) -> None:
             ),
             unwritten=True,
         )
-    loaded = seen.values.get("y loaded")
+    loaded = seen.get("y loaded")
     if apart and not as_trained and same(alone(seen["y"]), alone(loaded)):
         raise Failed(_("With training = False, forward(x) is the same whatever running_mean and running_var are."))
 
@@ -321,7 +321,7 @@ def _right_in_training(gradient: str, case: Inference, seen: Observation, expect
     with contextlib.suppress(Failed, StudentError):
         if gradient == "dgamma":
             right.append((last["dout"] * shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)).sum(axis=0))
-    return any(is_close(seen.values.get(name), wanted, natural_scale(gradient, last, wanted)) for wanted in right)
+    return any(is_close(seen.get(name), wanted, natural_scale(gradient, last, wanted)) for wanted in right)
 
 
 def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndarray]]:
@@ -345,7 +345,7 @@ def test_back_in_training(case: Inference, seen: Observation, expected: Observat
     first = case.training[0]
     x = first["x"][::-1]
     # What a training step gives is another exercise: it need only be what it is in a layer that has never predicted.
-    label, new = _("Back in training after a prediction, {name}"), seen.values.get("dx new")
+    label, new = _("Back in training after a prediction, {name}"), seen.get("dx new")
     back = output_of(seen["y back"], x)
     close_by_column(label.format(name="forward(x)"), back, output_of(seen["y new"], x), first)
     if isinstance(new, np.ndarray) and new.shape == x.shape and np.isfinite(new).all():

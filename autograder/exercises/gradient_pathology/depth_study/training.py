@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.layers import Layer, forward_backward
+from autograder.layers import Layer, MSELoss, forward_backward
 
 
 class Training:
@@ -84,10 +84,9 @@ class Training:
         def sums(rows: np.ndarray) -> np.ndarray:
             return np.add.reduceat(rows, np.cumsum((0, *sizes[:-1])), axis=1)
 
-        losses: list[float] = []
-        for row in params[passed - 1 :: -1]:  # backwards, so that the gradients of the first state are left
-            _fill(layers, row)
-            losses.insert(0, forward_backward(layers, X, t)[0])
+        losses = [_loss(layers, row, X, t) for row in params[1:passed]]
+        _fill(layers, params[0])
+        losses.insert(0, forward_backward(layers, X, t)[0])
         true, found = _row(layers, "grads"), grads[0]
         times = np.dot(found, true) / np.dot(true, true)
 
@@ -115,7 +114,15 @@ def parameters(layers: list[Layer]) -> Iterator[tuple[str, int]]:
 def _row(layers: list[Layer], what: str) -> np.ndarray:
     """All parameters, or gradients, of a network; NaN for a gradient that is not there."""
     parts = [(p, getattr(layer, what)[name]) for layer in layers for name, p in layer.params.items()]
-    return np.concatenate([np.full(p.size, np.nan) if v is None else np.reshape(v, p.size) for p, v in parts])
+    return np.concatenate([np.full(p.size, np.nan) if v is None else np.asarray(v).reshape(p.size) for p, v in parts])
+
+
+def _loss(layers: list[Layer], row: np.ndarray, X: np.ndarray, t: np.ndarray) -> float:
+    """The loss with the parameters in `row`."""
+    _fill(layers, row)
+    for layer in layers:
+        X = layer.forward(X)
+    return MSELoss().forward(X, t)
 
 
 def _fill(layers: list[Layer], row: np.ndarray) -> None:

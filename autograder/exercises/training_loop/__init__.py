@@ -1,0 +1,1 @@
+"""The exercises of the assignment training-loop: optimizers, and the loop that calls them."""

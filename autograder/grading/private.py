@@ -1,0 +1,137 @@
+"""The private cases: a few series of every exercise, drawn from the course's secret, with the reference's values.
+
+They are made once, which takes seconds, and kept in reference/private/. Where the course has the bank of known
+mistakes, a series is used only if it catches all of them and rejects no right implementation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import autograder
+from autograder.checks import encoding
+from autograder.checks.exercise import Exercise
+from autograder.exercises.recorded import Series, series_from, series_to_bytes
+
+if TYPE_CHECKING:
+    from autograder.grading.reference import Reference
+
+SERIES = 8
+"""Series of an exercise. With one for everybody, whoever learns a case would know everybody's."""
+
+MOST_DRAWS = 3 * SERIES
+"""After so many draws, the checks are at fault and not the draws."""
+
+MAKER = "reference.audit.draws"
+"""Makes the series of all exercises, with the bank of known mistakes. A module of the course folder."""
+
+
+class BadDraws(Exception):
+    """No series can be made; the message says why."""
+
+
+def series_of(reference: Reference, exercise: Exercise) -> tuple[Series, ...]:
+    """The private series of `exercise`, made if there are none yet, or others than the kit and the secret give now.
+
+    Raises:
+        BadDraws: they cannot be made.
+    """
+    kept = kept_series(reference, exercise)
+    if kept is None:
+        with _alone(reference.folder / "private"):
+            kept = kept_series(reference, exercise)  # another process may have made them meanwhile
+            if kept is None:
+                _make_all(reference, exercise)
+                kept = kept_series(reference, exercise)
+    if kept is None:
+        raise BadDraws(f"{exercise.id}: reference/private/ changes")
+    return kept
+
+
+def kept_series(reference: Reference, exercise: Exercise) -> tuple[Series, ...] | None:
+    """What is kept in reference/private/; None if it does not belong to this kit, reference and secret."""
+    try:
+        kept = encoding.unpack(_path(reference, exercise).read_bytes())
+    except (FileNotFoundError, encoding.WireError):
+        return None
+    if kept["key"] != _key(reference, exercise):
+        return None
+    return tuple(series_from(exercise, content, public=False) for content in kept["series"])
+
+
+def make(
+    reference: Reference, exercise: Exercise, fault: Callable[[Exercise, Series], str] = lambda exercise, series: ""
+) -> None:
+    """Draw, observe and keep the series of `exercise`.
+
+    Args:
+        fault: says why a series must not be used; "" if it may.
+
+    Raises:
+        BadDraws: too few may.
+    """
+    found: list[Series] = []
+    for number in range(MOST_DRAWS):
+        series = tuple(reference.expect(exercise, np.random.default_rng([*reference.drawn(exercise, b"%d" % number)])))
+        why = fault(exercise, series)
+        found += [] if why else [series]
+        if len(found) == SERIES:
+            break
+    else:
+        raise BadDraws(f"{exercise.id}: {MOST_DRAWS - len(found)} of {MOST_DRAWS} draws are no good, the last: {why}")
+    path = _path(reference, exercise)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.touch(0o600)
+    draft.write_bytes(
+        encoding.pack({"key": _key(reference, exercise), "series": [series_to_bytes(one) for one in found]})
+    )
+    draft.replace(path)
+
+
+def _make_all(reference: Reference, exercise: Exercise) -> None:
+    """Make what is missing: in a process of its own if the bank is there, whose code this one has no need of."""
+    if not (reference.folder / "audit" / "draws.py").is_file():
+        make(reference, exercise)
+        return
+    line = [sys.executable, "-m", MAKER]
+    done = subprocess.run(line, cwd=reference.folder.parent, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise BadDraws(done.stderr.strip().rpartition("\n")[2])
+
+
+def _path(reference: Reference, exercise: Exercise) -> Path:
+    return reference.folder / "private" / f"{exercise.id}.msgpack"
+
+
+def _key(reference: Reference, exercise: Exercise) -> bytes:
+    """What the series depend on: the checks, the exercise, its solution, the secret."""
+    package, probe = Path(autograder.__file__).parent, Path(inspect.getfile(exercise.probe))
+    own = probe.parent.glob("*.py") if probe.parent.name == exercise.solution else [probe]
+    solution = reference.folder.glob(f"*/{exercise.solution}/solution.py")
+    digest = hashlib.sha256(reference.secret() + b"%d" % SERIES)
+    for path in [package / "layers.py", *sorted(package.glob("checks/*.py")), *sorted(own), *sorted(solution)]:
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.digest()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time make series; the others wait, and find them made."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        if importlib.util.find_spec("fcntl"):  # not on Windows, where both make the same
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

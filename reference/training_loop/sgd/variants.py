@@ -1,0 +1,145 @@
+"""Right ways to write SGD that look unlike the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DEFINES = "SGD"
+
+
+class Given:
+    """What students are given."""
+
+    def __init__(self, lr=0.1, momentum=0.0):
+        self.lr = lr
+        self.momentum = momentum
+        self.velocity = {}
+
+
+class SignInVelocity(Given):
+    """The velocity points downhill and holds the learning rate (as in Sutskever's form)."""
+
+    def step(self, layers):
+        for i, layer in enumerate(layers):
+            for k in layer.params:
+                if layer.grads[k] is not None:
+                    v = self.momentum * self.velocity.get((i, k), 0) - self.lr * layer.grads[k]
+                    self.velocity[(i, k)] = v
+                    layer.params[k] += v
+
+
+class KeyedByArray(Given):
+    """The state belongs to the array itself; an old array keeps its id."""
+
+    def step(self, layers):
+        for layer in layers:
+            for name, p in layer.params.items():
+                g = layer.grads.get(name)
+                if g is None:
+                    continue
+                v = self.velocity.setdefault(id(p), np.zeros_like(p))
+                v *= self.momentum
+                v += g
+                p -= self.lr * v
+
+
+class ListOfPairs(Given):
+    """All parameters in one list, made anew in each step, and a list of velocities beside it."""
+
+    def step(self, layers):
+        names = [(layer, name) for layer in layers for name in sorted(layer.params)]
+        if not self.velocity:
+            self.velocity = [np.zeros(layer.params[name].shape) for layer, name in names]
+        for (layer, name), v in zip(names, self.velocity):
+            if layer.grads[name] is None:
+                continue
+            v[...] = self.momentum * v + layer.grads[name]
+            np.subtract(layer.params[name], self.lr * v, out=layer.params[name])
+
+
+class VelocityOnLayer(Given):
+    """The state lies on the layer, named after this optimizer."""
+
+    def step(self, layers):
+        for layer in layers:
+            state = self.velocity.setdefault(id(layer), {})
+            for name in ("W", "b"):
+                if name in layer.params and layer.grads[name] is not None:
+                    if name not in state:
+                        state[name] = layer.grads[name].copy()
+                    else:
+                        state[name] = self.momentum * state[name] + layer.grads[name]
+                    layer.params[name][:] = layer.params[name] - self.lr * state[name]
+
+
+class LastStepKept(Given):
+    """What is kept is the last step itself, not a velocity."""
+
+    def step(self, layers):
+        kept = {}
+        for i in reversed(range(len(layers))):
+            for name, g in layers[i].grads.items():
+                if g is None:
+                    continue
+                change = -self.lr * g
+                if (i, name) in self.velocity:
+                    change = change + self.momentum * self.velocity[i, name]
+                kept[i, name] = change
+                layers[i].params[name] += change
+        self.velocity = kept
+
+
+class SinglePrecision(Given):
+    """Velocities in single precision."""
+
+    def step(self, layers):
+        for i, layer in enumerate(layers):
+            for name, p in layer.params.items():
+                if layer.grads[name] is None:
+                    continue
+                old = self.velocity.get(f"{i}.{name}", np.zeros(p.shape, np.float32))
+                self.velocity[f"{i}.{name}"] = (self.momentum * old + layer.grads[name]).astype(np.float32)
+                p -= self.lr * self.velocity[f"{i}.{name}"]
+
+
+class ElementByElement(Given):
+    """速度 (Japanese identifiers), element by element."""
+
+    def step(self, layers):
+        for 番号, 層 in enumerate(layers):
+            for 名前, 配列 in 層.params.items():
+                勾配 = 層.grads[名前]
+                if 勾配 is None:
+                    continue
+                for 場所 in np.ndindex(*配列.shape):
+                    鍵 = (番号, 名前, 場所)
+                    self.velocity[鍵] = self.velocity.get(鍵, 0.0) * self.momentum + 勾配[場所]
+                    配列[場所] -= self.lr * self.velocity[鍵]
+
+
+class GradientsUsedUp(Given):
+    """The gradient arrays become the velocities."""
+
+    def step(self, layers):
+        for i, layer in enumerate(layers):
+            for name, p in layer.params.items():
+                g = layer.grads[name]
+                if g is not None:
+                    g += self.momentum * self.velocity.get((i, name), 0)
+                    self.velocity[i, name] = g
+                    p -= self.lr * g
+
+
+VARIANTS = {
+    made.__name__: made
+    for made in (
+        SignInVelocity,
+        KeyedByArray,
+        ListOfPairs,
+        VelocityOnLayer,
+        LastStepKept,
+        SinglePrecision,
+        ElementByElement,
+        GradientsUsedUp,
+    )
+}

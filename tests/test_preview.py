@@ -1,0 +1,124 @@
+"""Grading again: whose points change, in which checks and why, before anybody's do."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+import pytest
+
+from autograder.grading.changes import checks_between, parts_between
+from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, many, nbgrader, total
+from tests.sample_class import CODE, Student
+
+
+def contents(folder):
+    """Everything in a course folder, but for bytecode."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def rows(said: str, title: str) -> str:
+    """The table under `title`, as one line of words."""
+    return " ".join(said[said.index(title) :].split()) if title in said else ""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three students: all right, nothing written for clip_gradients, and all right with points by hand."""
+    students = (*many(2), Student("none", "", {k: v for k, v in CODE.items() if k != "clip_gradients"}))
+    folder = make_course(tmp_path_factory.mktemp("preview") / "course", students)
+    assert "Points that" not in grade(folder).stdout and "Changed points" not in grade(folder).stdout
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        database.execute(
+            "UPDATE grade SET manual_score = 2.0, needs_manual_grade = 0 WHERE cell_id IN "
+            "(SELECT id FROM base_cell WHERE name = 'depth_study_plot') AND notebook_id IN (SELECT n.id FROM "
+            "submitted_notebook n JOIN submitted_assignment a ON a.id = n.assignment_id WHERE a.student_id = 's00001')"
+        )
+    return folder
+
+
+def test_where_nothing_has_changed_nothing_would(folder):
+    before = contents(folder)
+    said = grade(folder, "--preview").stdout
+    assert "Preview: 0 graded, points of 0 would change. Nothing was kept." in said and "Points that" not in said
+    assert contents(folder) == before
+
+
+def test_a_mistake_in_the_reference_is_seen_before_anybodys_points_move(folder):
+    solution = folder / "reference" / "gradient_pathology" / "clip_gradients" / "solution.py"
+    right = solution.read_text(encoding="utf-8")
+    wrong = right.replace("np.sqrt(", "1.5 * np.sqrt(", 1)
+    assert wrong != right
+    solution.write_text(wrong, encoding="utf-8")
+    try:
+        before, points = contents(folder), grades_in(folder / "gradebook.db")
+        said = grade(folder, "--preview").stdout
+        assert contents(folder) == before and grades_in(folder / "gradebook.db") == points
+        table = rows(said, "Points that would change")
+        assert "Preview: 3 graded, points of 2 would change. Nothing was kept." in table
+        assert "36 → " in table and "38 → " in table, "points given by hand stay"
+        assert "clip_gradients: " in table and "(" in table and "the reference or the secret" in table
+        assert "none" not in table
+        foreseen = {student: foreseen_of(table, student) for student in ("s00000", "s00001")}
+        said = grade(folder).stdout
+        assert "3 graded" in said and rows(said, "Changed points").startswith("Changed points")
+        now = grades_in(folder / "gradebook.db")
+        assert {"s00000": total(now["s00000"]), "s00001": total(now["s00001"]) + 2.0} == foreseen
+    finally:
+        solution.write_text(right, encoding="utf-8")
+    assert "36" in rows(grade(folder).stdout, "Changed points")
+    assert {student: total(cells) for student, cells in grades_in(folder / "gradebook.db").items()} == {
+        "s00000": 36.0,
+        "s00001": 36.0,
+        "none": 30.0,
+    }
+
+
+def foreseen_of(table: str, student: str) -> float:
+    words = table.split()
+    return float(words[words.index(student) + 3])
+
+
+def test_a_new_due_date_shows_whom_it_costs(folder):
+    stamp = folder / "submitted" / "s00000" / ASSIGNMENT / "timestamp.txt"
+    stamp.write_text("2027-01-16 00:59:00 Asia/Tokyo", encoding="utf-8")
+    settings = folder / "nbgrader_config.py"
+    settings.write_text(
+        settings.read_text(encoding="utf-8") + 'c.LateSubmissionPlugin.penalty_method = "zero"\n', encoding="utf-8"
+    )
+    assert "Changed points" not in grade(folder).stdout, "there is no due date yet"
+    nbgrader(folder, "db", "assignment", "add", ASSIGNMENT, "--duedate=2027-01-15 23:59:00 Asia/Tokyo")
+    before = contents(folder)
+    table = rows(grade(folder, "--preview").stdout, "Points that would change")
+    assert contents(folder) == before
+    assert "s00000 36 → 0 late policy, due date or time of the hand-in" in table
+    assert "s00000 36 → 0" in rows(grade(folder).stdout, "Changed points")
+
+
+def test_a_preview_needs_something_to_compare_with(tmp_path):
+    course = make_course(tmp_path / "course", many(1))
+    done = grade(course, "--preview", check=False)
+    assert done.returncode == 2 and "Nothing has been graded yet" in done.stderr
+    assert not (course / "gradebook.db").exists() and not (course / "release").exists()
+
+
+def test_what_has_changed_is_told_part_by_part():
+    assert parts_between("kit=1 reference=2 hand-in=3", "kit=1 reference=2 hand-in=3") == ()
+    assert parts_between("kit=1 reference=2 hand-in=3", "kit=1 reference=3 hand-in=4") == (
+        "the reference or the secret",
+        "what was handed in",
+    )
+    assert parts_between("0a1b", "kit=1") == ("the kit",), "an older kit's digest has no parts"
+
+
+def test_checks_that_are_new_or_gone_are_told():
+    def result(**points):
+        return {"checks": {"other": {"items": [{"id": id, "points": p} for id, p in points.items()]}}}
+
+    assert checks_between(result(a=1.0, b=2.0), result(b=1.5, c=1.0)) == (
+        "other: a (1 → –)",
+        "other: b (2 → 1.5)",
+        "other: c (– → 1)",
+    )
+    assert checks_between(result(a=1.0), result(a=1.0)) == ()
