@@ -283,10 +283,8 @@ ONE_PROMISE = {
     "depth-only-first": "depths",
     "depth-last-depth-left-out": "depths",
     "depth-first-depth-left-out": "depths",
-    "depth-every-second-step": "record",
     "depth-stops-where-little-changes": "record",
     "depth-default-steps-inside": "settings",
-    "depth-losses-capped": "overflow",
     "depth-lists-shared": "depths",
     "depth-losses-shared": "depths",
     "depth-only-w-and-b-updated": "all_parameters",
@@ -698,7 +696,7 @@ HALF_WRITTEN = {
     "monitor: nonfinite alone": (
         "gradient_monitor",
         LOOP + "return problems",
-        "No layer that is exploding is found: is there a branch for it, and is its condition ever true?",
+        "No layer that is vanishing is found: is there a branch for it, and is its condition ever true?",
     ),
     "monitor: no branch for exploding": (
         "gradient_monitor",

@@ -380,12 +380,6 @@ KINDS = {
         "Only some of the steps are recorded.",
         1 / 6,
     ),
-    "losses cut off": Kind(
-        "depth_study",
-        {"L.append(lossfn.forward(h, t))": "L.append(min(lossfn.forward(h, t), 1e10))"},
-        "Large losses are cut off",
-        1 / 6,
-    ),
     "an end where little changes": Kind(
         "depth_study",
         {
