@@ -344,7 +344,7 @@ FORGERIES = (
             msgpack.packb = lambda value, **options: msgpack.Packer(**options).pack(value)
             struct.pack = lambda code, *values, _pack=struct.pack: _pack(code, *values)
         """),
-        floor=1.5,  # as above
+        floor=5.5,  # as with recordings-by-title: every reply claims the recorded values
     ),
     attack(
         "serving-replaced",
