@@ -302,7 +302,6 @@ ONE_PROMISE = {
     "monitor-kinds-swapped": "kinds",
     "monitor-norm-and-epoch-swapped": "list_of_problems",
     "monitor-nonfinite-layer-empties-the-list": "nonfinite",
-    "monitor-kind-by-a-fixed-threshold": "thresholds",
     "slope-as-text": "one_number",
     "monitor-nonfinite-unnoticed": "nonfinite",
     "monitor-thresholds-ignored": "thresholds",

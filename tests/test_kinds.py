@@ -361,7 +361,7 @@ KINDS = {
             '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
             "            elif False:\n                kind"
         },
-        "Which kind it is, is decided by a threshold that is fixed in the code.",
+        "vanish_threshold is fixed in the code; what is passed has no effect.",
         1 / 6,
     ),
     "a slope as text": Kind(

@@ -4,8 +4,8 @@ A cause is true or not said. A known mistake is a cause of a failed check only i
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
-then two that do so together, and last those that explain one value that it reads. Exceptions, and inputs that nothing
-was done to, count only in the first, and exceptions only if something works.
+and last two that explain together all that was observed. Exceptions, and inputs that nothing was done to, count only in
+the first, and exceptions only if something works.
 """
 
 from __future__ import annotations
@@ -86,9 +86,8 @@ class Diagnosis:
         n, places = len(known.causes), known.places
         self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
-        self._raised = np.zeros(len(places), dtype=bool)
-        self._telling = np.ones(len(places), dtype=bool)  # neither an exception nor an input that nothing was done to
-        self._much = np.zeros(len(places), dtype=bool)  # nor None
+        self._little_said = np.zeros(len(places), dtype=bool)
+        self._telling = np.ones(len(places), dtype=bool)  # neither that nor an input that nothing was done to
         self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
         self._covered = sum(map(len, departed)) == self._departs.sum()
         self._shown = known.shows != -1
@@ -98,9 +97,8 @@ class Diagnosis:
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
             value, given = departed[case][key], inputs[case]
-            self._raised[p] = _is_exception(value)
-            self._telling[p] = not self._raised[p] and not any(alike(value, one) for one in given)
-            self._much[p] = self._telling[p] and not says_little(value)
+            self._little_said[p] = says_little(value)
+            self._telling[p] = not self._little_said[p] and not any(alike(value, one) for one in given)
         self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -116,40 +114,22 @@ class Diagnosis:
         for read in reads:
             alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
-            best = self._whole([m for m in found if self._works or not self._raised[alike_here[m]].all()])
+            best = self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
             if not best:
                 found = [m for m in found if self._little.fit(self._agrees[m], alike_here[m] & self._telling)]
                 best = self._part(found, everything)
             if best:
                 return self._told(best)
-        if not reads:
-            return []
-        together = self._of_two(fail, self._departs & everything)
-        return self._told(together or self._of_value(fail, reads, everything))
+        return self._told(self._of_two(fail)) if reads and self._covered else []
 
-    def _of_value(self, fail: np.ndarray, reads: Reads, asked: np.ndarray) -> list[int]:
-        """The candidates that explain one of the values that the check read, in all cases and all parts of it.
-
-        Where else they depart, another mistake may have changed what they show.
-        """
-        found: dict[int, int] = {}
-        for key in {key for _case, keys in reads for key in keys}:
-            here = asked & np.array([value_of(name) == key for _case, name in self._known.places])
-            wrong = self._departs & here
-            same = (self._agrees & here == wrong).all(axis=1) & (self._shown & here == wrong).all(axis=1)
-            if (wrong & self._much).any():
-                for m in np.flatnonzero(same & fail & self._possible).tolist():
-                    if not self._known.causes[m].pair:
-                        found[m] = int(self._agrees[m].sum()) - int((self._shown[m] & ~self._agrees[m]).sum())
-        return [m for m, width in found.items() if width == max(found.values())]
-
-    def _of_two(self, fail: np.ndarray, places: np.ndarray) -> list[int]:
-        """Of the two candidates that explain these `places` together, those that fail the check.
+    def _of_two(self, fail: np.ndarray) -> list[int]:
+        """Of the two candidates that explain together all that was observed, those that fail the check.
 
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
         once, in places where both depart, is not known.
         """
-        telling = self._agrees & self._much & places
+        places = self._departs
+        telling = self._agrees & self._telling
         single = np.array([not cause.pair for cause in self._known.causes])
         found = np.flatnonzero(self._possible & single & telling.any(axis=1))
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
@@ -216,7 +196,3 @@ class _Little:
         agreed = set(np.flatnonzero(agrees).tolist())
         words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
         return None in words or any(self._places[word] <= agreed for word in words if word)
-
-
-def _is_exception(value: Sketch) -> bool:
-    return isinstance(value, list) and value[:1] == ["raised"]

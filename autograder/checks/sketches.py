@@ -142,8 +142,8 @@ def holds_numbers(value: Sketch) -> bool:
 
 
 def says_little(value: Sketch) -> bool:
-    """Whether a sketch is of an exception, None or a missing value, which have many reasons."""
-    return value is None or value[0] == "raised" or value == ["word", "None"]
+    """Whether a sketch is of an exception, None, or what is empty or missing, which have many reasons."""
+    return value is None or value[0] == "raised" or value[0] == "word" and value[1] in ("None", "{}", "[]", "()")
 
 
 def _real(value: Any) -> np.ndarray | None:
