@@ -86,7 +86,7 @@ def test_a_file_cut_short_is_made_again(course):
 
 
 def test_a_cluster_gets_the_cases_that_were_made_here(course):
-    files = Reference(course).files()
+    files = Reference(course).files([SLOPE])
     assert (
         files[f"private/{SLOPE.id}.msgpack"] == (course / "reference" / "private" / f"{SLOPE.id}.msgpack").read_bytes()
     )

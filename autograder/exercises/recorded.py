@@ -46,9 +46,9 @@ class Expectation:
         Raises:
             KeyError, TypeError, ValueError: it is not an observation.
         """
-        packed, known, values = seen["values"], self._packed["values"], self.expected.values
-        if type(packed) is not dict:
+        if type(seen) is not dict or type(packed := seen["values"]) is not dict:
             raise TypeError("not an observation")
+        known, values = self._packed["values"], self.expected.values
         same = frozenset(name for name, value in packed.items() if type(value) is bytes and value == known.get(name))
         found = {name: values[name] if name in same else parts.unpack(value) for name, value in packed.items()}
         observation = Observation.from_data({**parts.unpack(seen["end"]), "values": found})

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from autograder.checks.results import Outcome, SubmissionResult
+from autograder.exercises import every_exercise
 from autograder.grading import process
 from autograder.grading.changes import LATE, Change, checks_between, parts_between, words_for
 from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
@@ -24,11 +25,13 @@ from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.pool import Pool
+from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
 from autograder.grading.result_file import NOT_DONE, Stored, mark_drawn, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
+from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import result_of
 from autograder.sandbox.folder import scratch_folder
 
@@ -120,7 +123,12 @@ def grade_class(
 
 
 def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assignment:
-    """What grader processes must know of the assignment `name`."""
+    """What grader processes must know of the assignment `name`, whose private cases are made before they start.
+
+    Raises:
+        NoReference: they cannot be made.
+    """
+    Reference(course.folder).prepare(e for e in every_exercise() if CHECK_PREFIX + e.id in gradebook.released)
     metadata = edition_metadata(course.directory, name, gradebook.notebook)
     given = given_texts(course.directory, name, gradebook.notebook)
     return Assignment(gradebook.notebook, gradebook.released, metadata, given)

@@ -77,6 +77,11 @@ class Reference:
         chosen = self.drawn(exercise, hashlib.sha256(content).digest())
         return found[int.from_bytes(chosen) % len(found)]
 
+    def prepare(self, exercises: Iterable[Exercise]) -> None:
+        """Make the private cases of these exercises, if there are none yet."""
+        for exercise in exercises:
+            self._series(exercise)
+
     def _series(self, exercise: Exercise) -> tuple[Series, ...]:
         if exercise.id not in self._private:
             try:
@@ -100,8 +105,7 @@ class Reference:
 
         The private cases of the `exercises` are made where they are missing: here, where the known mistakes are.
         """
-        for exercise in exercises:
-            self._series(exercise)
+        self.prepare(exercises)
         files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
         wanted = (p for p in files if p.name == "solution.py" or p.suffix not in (".py", ".pyc", ".toml"))
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in wanted}

@@ -172,15 +172,15 @@ class _Running:
 
     def _try(self, worker: Worker, exercise: Exercise) -> list[Trial] | str:
         tried: list[Trial] = []
-        for series in self._series[exercise.id]:
-            with self._limited(worker, [exercise.defines]):
+        with self._limited(worker, [exercise.defines]):
+            for series in self._series[exercise.id]:
                 seen = worker.probe(exercise, series)
-            if isinstance(seen, str):
-                return seen
-            new = trials(series, seen)
-            tried += new
-            if all_pass(exercise, new):
-                break
+                if isinstance(seen, str):
+                    return seen
+                new = trials(series, seen)
+                tried += new
+                if all_pass(exercise, new):
+                    break
         return tried
 
     @contextmanager

@@ -15,7 +15,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from autograder.sandbox.limits import Limits
 START_SECONDS = 60.0
 START_TRIES = 5
 ORDER_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
 KILLED = (-9, 128 + 9)
 """Exit codes of a killed process, and of bubblewrap if its process was killed."""
 
@@ -282,15 +284,28 @@ _early: dict[tuple[Any, ...], Future[Host]] = {}
 
 
 def start_early() -> None:
-    """Begin to start `shared_host()` in a thread, so that this process can import meanwhile what it needs itself."""
-    _early[(), False, True] = ThreadPoolExecutor(1).submit(Host, own_code=True)
+    """Begin to start `shared_host()` in a thread, so that this process can import meanwhile what it needs itself.
+
+    A process that ends before does not wait for the thread for long: the warm parent ends when its connection closes.
+    """
+    early: Future[Host] = Future()
+    _early[(), False, True] = early
+
+    def start() -> None:
+        try:
+            early.set_result(Host(own_code=True))
+        except BaseException as error:
+            early.set_exception(error)
+
     atexit.register(_close_early)
+    threading.Thread(target=start, daemon=True).start()
 
 
 def _close_early() -> None:
     for early in _early.values():
-        if early.exception() is None:
-            early.result().close()
+        with contextlib.suppress(TimeoutError):
+            if early.exception(CLOSE_SECONDS) is None:
+                early.result().close()
 
 
 def _was_killed(process: subprocess.Popen[bytes]) -> bool:

@@ -88,17 +88,20 @@ def draw_some(rng: np.random.Generator) -> list[History]:
 
 
 def draw_ill(rng: np.random.Generator) -> list[History]:
-    """Vanishing and exploding gradients by turns, at both ends of the network, before its tenth layer, and after."""
+    """Vanishing and exploding gradients by turns, before the tenth layer and after, and each of them at both ends."""
 
-    def by_turns(n: int) -> Norms:
+    def by_turns(n: int, start: int) -> Norms:
         places = sorted([0, *rng.choice(range(2, 10), n - 3, replace=False), 10, 11])
-        start = rng.integers(2)
         vanishing = iter([0.0, *(tiny(rng) for _place in places)])  # a dead layer has a norm of 0
         values = [next(vanishing) if (i + start) % 2 else huge(rng) for i in range(n)]
         return norms(rng, *zip(places, values, strict=True))
 
-    titles = {"five layers are ill, one of them dead": 5, "six layers are ill": 6}
-    return [History(title, [(epoch(rng), by_turns(n))], alone=all_ill(rng)) for title, n in titles.items()]
+    start = int(rng.integers(2))
+    drawn = {
+        "five layers are ill, one of them dead": by_turns(5, start),
+        "seven layers are ill": by_turns(7, 1 - start),
+    }
+    return [History(title, [(epoch(rng), ill)], alone=all_ill(rng)) for title, ill in drawn.items()]
 
 
 def draw_nonfinite(rng: np.random.Generator) -> list[History]:
