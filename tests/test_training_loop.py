@@ -164,7 +164,7 @@ CLAIMS = [
     ("prose-05", "below the «1.3» of", lambda p: p(VALLEY, "η = 0.03", -1)),
     ("prose-05", "steep direction is «-1.05»", lambda p: p(VALLEY, "η = 0.082", 1)),
     ("prose-05", "rises to «4400»", lambda p: p(VALLEY, "η = 0.082", -1)),
-    ("prose-05", "more than «0.93»", lambda p: p(VALLEY, "η = 0.07", 0)),
+    ("prose-05", "direction by «0.93»", lambda p: p(VALLEY, "η = 0.07", 0)),
     ("prose-08", "0.5 takes «24» steps", lambda p: p(BALL, "momentum 0.5:", 0)),
     ("prose-08", "half of the «59» without", lambda p: p(BALL, "momentum 0.0:", 0)),
     ("prose-08", "0.9 takes «83» steps", lambda p: p(BALL, "momentum 0.9:", 0)),
