@@ -92,12 +92,13 @@ class Diagnosis:
         self._covered = sum(map(len, departed)) == self._departs.sum()
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
+        crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
         for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
             value, given = departed[case][key], inputs[case]
-            self._little_said[p] = says_little(value)
+            self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             self._telling[p] = not self._little_said[p] and not any(alike(value, one) for one in given)
         self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
@@ -196,3 +197,7 @@ class _Little:
         agreed = set(np.flatnonzero(agrees).tolist())
         words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
         return None in words or any(self._places[word] <= agreed for word in words if word)
+
+
+def _is_exception(value: Sketch) -> bool:
+    return isinstance(value, list) and value[:1] == ["raised"]
