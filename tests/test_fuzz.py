@@ -153,7 +153,7 @@ odd_data = st.recursive(
     odd,
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
-        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(), st.none()), inner, max_size=4),
+        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(-(2**63), 2**63 - 1), st.none()), inner, max_size=4),
     ),
     max_leaves=6,
 )
