@@ -14,13 +14,14 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
+from autograder.exercises import every_exercise
 from autograder.grading import job
 from autograder.grading.course import Course
 from autograder.grading.grade_class import grade_class
 from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
-from autograder.grading.result_file import stored_results
+from autograder.grading.result_file import NOT_DONE, remove_result, stored_results, write_result
 from autograder.nbgrader_plugins import ahead as plugin
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
@@ -144,6 +145,43 @@ def test_what_goes_wrong_with_one_is_theirs_alone(loop, monkeypatch):
     assert not (loop.folder / "autograded" / "s1" / ASSIGNMENT / NOTEBOOK).exists()
     monkeypatch.setattr(Grader, "_read", read)
     assert loop.run() == ["s1"], "the next run grades whom this one could not, in this process"
+
+
+def test_a_run_that_was_cut_off_is_continued(loop):
+    loop.run()
+    targets = {student: loop.folder / "autograded" / student / ASSIGNMENT for student in ("s0", "s1", "s2")}
+    for path in targets["s0"].iterdir():
+        if path.name == "timestamp.txt":  # nbgrader copies it first of all
+            path.chmod(0o644)
+        else:
+            path.unlink()
+    remove_result(targets["s1"])
+    unfinished = interrupted(next(iter(every_exercise())), "cut off")
+    write_result(loop.folder, targets["s2"], NOT_DONE, "strong", SubmissionResult({unfinished.id: unfinished}))
+    assert sorted(loop.run()) == ["s0", "s1", "s2"]
+    assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s1", "s2"}
+
+
+def test_a_folder_that_cannot_be_read_is_theirs_alone(loop, monkeypatch):
+    digest = plugin.content_digest
+
+    def unreadable(settled, folder, notebook):
+        if folder.parent.name == "s1":
+            raise PermissionError(folder)
+        return digest(settled, folder, notebook)
+
+    monkeypatch.setattr(plugin, "content_digest", unreadable)
+    with pytest.raises(NbGraderException):
+        loop.run()
+    assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s2"}
+
+
+@pytest.mark.parametrize("lacking", ["exporter_class", "autograde_preprocessors"])
+def test_a_configuration_that_would_run_code_elsewhere_grades_nobody(loop, monkeypatch, lacking):
+    monkeypatch.delitem(loop.course.config.Autograde, lacking)
+    with pytest.raises(NbGraderException, match=r"nbgrader_config\.py"):
+        loop.run()
+    assert not dict(stored_results(loop.course, ASSIGNMENT))
 
 
 def test_where_code_is_not_kept_from_files_nobody_is_graded_and_nothing_is_removed(loop, monkeypatch):

@@ -306,7 +306,12 @@ class CopiedCourse(Course):
         if not Path(url.database or "").is_file():
             raise self._new()
         with closing(sqlite3.connect(url.database or "")) as old, closing(sqlite3.connect(folder / "copy.db")) as new:
-            old.backup(new)
+            try:
+                old.execute("BEGIN IMMEDIATE")  # a backup alone would wait without end
+                old.rollback()
+                old.backup(new)
+            except sqlite3.Error as error:
+                raise unusable_gradebook(error) from error
         directory = CourseDirectory(config=course.config)
         directory.db_url = f"sqlite:///{folder / 'copy.db'}"
         super().__init__(course.folder, directory)

@@ -126,8 +126,16 @@ def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assig
     """What grader processes must know of the assignment `name`, whose private cases are made before they start.
 
     Raises:
+        CourseError: none of its exercises is this kit's.
         NoReference: they cannot be made.
     """
+    if not any(cell.startswith(CHECK_PREFIX) for cell in gradebook.released):
+        raise CourseError(
+            _(
+                "{name} has no exercise of this kit, so nothing was graded. Grade it with nbgrader in a course folder "
+                "of its own."
+            ).format(name=name)
+        )
     Reference(course.folder).prepare(e for e in every_exercise() if CHECK_PREFIX + e.id in gradebook.released)
     metadata = edition_metadata(course.directory, name, gradebook.notebook)
     given = given_texts(course.directory, name, gradebook.notebook)

@@ -85,6 +85,12 @@ def read_result(course: Path, target: Path) -> Stored | None:
     return Stored(**json.loads(body)) if is_ours else None
 
 
+def is_done(course: Path, target: Path) -> bool:
+    """Whether all of a submission is done: the folder `target` holds its executed notebook and its result."""
+    stored = read_result(course, target)
+    return stored is not None and stored.digest != NOT_DONE and any(target.glob("*.ipynb"))
+
+
 def remove_result(target: Path) -> None:
     """Let the folder `target` hold no result, nor anything else in its place."""
     for path in (target / FILE_NAME, target / DRAFT):

@@ -22,7 +22,7 @@ from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import GradedFolder, Grader, Settings
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference
-from autograder.grading.result_file import read_result, write_result
+from autograder.grading.result_file import is_done, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import current_language
 from autograder.report.text import printable
@@ -95,11 +95,14 @@ class Ahead:
     def book(self, student: str) -> None:
         """Save in the gradebook what was fetched."""
         handed = self._handed(student)
-        self._gradebook.save(handed, self._fetched[student].graded)
         try:
+            self._gradebook.save(handed, self._fetched[student].graded)
             self._gradebook.penalise(handed)
         except LatePolicyError as error:
             self._log.warning("%s: %s", student, printable(str(error)))
+        except Exception:
+            self._gradebook.forget()  # or the next one would be booked with half of this one
+            raise
 
     def finish(self, student: str, target: Path) -> None:
         """Write the result of what was booked beside its notebook, which is now in `target`."""
@@ -157,7 +160,8 @@ class Ahead:
             if handed.student not in self._begun:  # next in line
                 self._waiting = {handed.student: handed} | self._waiting
             done = next(self._results, None)
-            if done is None:  # the processes had nothing to do
+            if done is None:  # the processes had nothing to do, or their line was cut off
+                self._begun.clear()
                 self._results = iter(self._map(process.grade, self._line()))
             else:
                 other = done[0].student
@@ -171,8 +175,12 @@ class Ahead:
         """Those that wait, each with its digest taken when its turn comes."""
         while self._waiting:
             handed = self._waiting.pop(next(iter(self._waiting)))
-            self._begun[handed.student] = self._digest(handed)
-            yield handed
+            try:
+                self._begun[handed.student] = self._digest(handed)
+            except Exception as error:  # that submission's alone: said when it is fetched
+                self._found[handed.student] = "", error
+            else:
+                yield handed
 
     def _tell(self, student: str, graded: GradedFolder) -> None:
         """Log what somebody should know."""
@@ -185,7 +193,7 @@ class Ahead:
 
 def _is_due(converter: Any, handed: Handed) -> bool:
     """Whether nbgrader is going to grade the submission; where this is wrong, it is only graded later, or in vain."""
-    if converter.force or not any(handed.target.glob("*.ipynb")):
+    if converter.force or not is_done(Path(converter.coursedir.root), handed.target):
         return True
     new, old = (read_timestamp(folder)[0] for folder in (handed.folder, handed.target))
     return new is not None and old is not None and new > old

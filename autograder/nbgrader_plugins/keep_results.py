@@ -7,16 +7,18 @@ lies beside it and is no part of a feedback page, so four of its methods are wra
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from nbgrader.converters import Autograde, GenerateFeedback
+from nbgrader.converters.base import NbGraderException
 
-from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result
-from autograder.nbgrader_plugins.run import RunInWorker
+from autograder.grading.result_file import DRAFT, FILE_NAME, is_done, remove_result
+from autograder.locale import _
+from autograder.nbgrader_plugins.run import GradedExporter, RunInWorker
 
 
 def replace_methods() -> None:
@@ -32,7 +34,19 @@ def replace_methods() -> None:
 def _grading_ahead(convert_notebooks: Callable[..., None]) -> Callable[..., None]:
     @wraps(convert_notebooks)
     def wrapper(converter: Any) -> None:
-        """Convert what is being graded in the meantime."""
+        """Convert what is being graded in the meantime.
+
+        Raises:
+            NbGraderException: nbgrader would throw away what is graded, and run students' code itself.
+        """
+        runs = any(RunInWorker.__name__ in str(preprocessor) for preprocessor in converter.autograde_preprocessors)
+        if not runs or not issubclass(converter.exporter_class, GradedExporter):
+            reason = _(
+                "nbgrader_config.py is an older kit's, or lacks lines: take its `c.Autograde...` lines from the "
+                "nbgrader_config.py of the kit."
+            )
+            converter.log.error("%s", reason)
+            raise NbGraderException(reason)
         with RunInWorker(parent=converter).ahead(converter) as converter.ahead:
             convert_notebooks(converter)
 
@@ -44,10 +58,9 @@ def _removing(init_destination: Callable[..., bool]) -> Callable[..., bool]:
     def wrapper(converter: Any, assignment: str, student: str) -> bool:
         """Whether to grade; if so, without an earlier result. One without a notebook says that grading failed."""
         folder = Path(converter._format_dest(assignment, student))
-        if not any(folder.glob("*.ipynb")):
-            remove_result(folder)
-            with suppress(OSError):  # it is not there, or holds something else
-                folder.rmdir()
+        excluded = converter.coursedir.student_id_exclude.split(",")
+        if student not in excluded and not is_done(Path(converter.coursedir.root), folder):
+            shutil.rmtree(folder, ignore_errors=True)  # cut off, or failed: nbgrader would pass over it
         wanted = init_destination(converter, assignment, student)
         if wanted:
             remove_result(folder)
