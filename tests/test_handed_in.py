@@ -310,7 +310,7 @@ def test_outputs_are_read_past_in_little_memory(write_notebook):
 class Inline:
     """In the place of the pool: one grader in this process, whose exceptions are results as there."""
 
-    def __init__(self, _jobs, _seconds, _prepare, settings, assignment, *_more):
+    def __init__(self, _jobs, _seconds, _scratch, _prepare, settings, assignment, *_more):
         self._grader = Grader(settings, assignment)
 
     def __enter__(self):
