@@ -63,8 +63,8 @@ def test_kill_any_process_at_random(quiet, tmp_path):
     killed = {"the command": 0, "another": 0}
     running = start(course)
     deadline = time.monotonic() + 400
-    while sum(killed.values()) < KILLS:
-        assert time.monotonic() < deadline
+    while sum(killed.values()) < KILLS or min(killed.values()) < 2:
+        assert time.monotonic() < deadline, f"both kinds were to be killed: {killed}"
         time.sleep(rng.uniform(0.05, 1.0))
         if len(family(running.pid)) == 1 and running.poll() is None and rng.random() < 0.95:
             continue  # it is still starting: killed there, too, but now and then
@@ -90,7 +90,6 @@ def test_kill_any_process_at_random(quiet, tmp_path):
     if running.wait(timeout=200) == 1:
         running = start(course)
         assert running.wait(timeout=200) == 0
-    assert min(killed.values()) >= 2, f"both kinds were to be killed: {killed}"
 
     assert grades_in(course / "gradebook.db") == grades_in(quiet / "gradebook.db")
     assert comments_in(course / "gradebook.db") == comments_in(quiet / "gradebook.db")
