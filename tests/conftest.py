@@ -31,6 +31,21 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
+BATCH_NORM_START = """
+class BatchNorm(Layer):
+    def __init__(self, n_features, eps=1e-5, momentum=0.9):
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.params["gamma"] = np.ones(n_features)
+        self.params["beta"] = np.zeros(n_features)
+        self.grads["gamma"] = None
+        self.grads["beta"] = None
+        self.running_mean = np.zeros(n_features)
+        self.running_var = np.ones(n_features)
+"""
+"""What is given of `BatchNorm`: the methods follow."""
+
 FIRST = (
     "hostile",
     "demo",

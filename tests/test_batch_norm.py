@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from conftest import BATCH_NORM_START
 
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import judge
@@ -46,20 +47,6 @@ def grade(code):
 def first_failure(result):
     return next((item for item in result.items if item.points < item.max), None)
 
-
-GIVEN = """
-class BatchNorm(Layer):
-    def __init__(self, n_features, eps=1e-5, momentum=0.9):
-        super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        self.params["gamma"] = np.ones(n_features)
-        self.params["beta"] = np.zeros(n_features)
-        self.grads["gamma"] = None
-        self.grads["beta"] = None
-        self.running_mean = np.zeros(n_features)
-        self.running_var = np.ones(n_features)
-"""
 
 STAGED = """
     def forward(self, x):
@@ -161,7 +148,7 @@ STYLES = {"staged": STAGED, "textbook": TEXTBOOK, "compact": COMPACT}
 
 @pytest.mark.parametrize("style", STYLES)
 def test_each_style_has_full_marks(style):
-    assert all(result.full for result in grade(GIVEN + STYLES[style]).values())
+    assert all(result.full for result in grade(BATCH_NORM_START + STYLES[style]).values())
 
 
 @dataclass(frozen=True)
@@ -617,7 +604,7 @@ def edited(code, edits):
 
 @pytest.mark.parametrize(("style", "slip"), SLIPS.values(), ids=SLIPS)
 def test_one_slip_costs_what_it_breaks_and_is_told_first(style, slip):
-    results = grade(edited(GIVEN + style, slip.edits))
+    results = grade(edited(BATCH_NORM_START + style, slip.edits))
     for name, result in results.items():
         share = 2 / 3 if name in slip.core else 1 / 3
         if not slip.says.startswith("forward(x) returned None"):  # of which nothing can be right
@@ -634,13 +621,13 @@ def each_item(results):
 @pytest.mark.parametrize("name", [name for name in SLIPS if "flag" in name])
 def test_a_flag_that_is_read_the_wrong_way_round_costs_a_third(name):
     style, slip = SLIPS[name]
-    results = grade(edited(GIVEN + style, slip.edits)).values()
+    results = grade(edited(BATCH_NORM_START + style, slip.edits)).values()
     assert sum(result.score for result in results) >= 2 / 3 * sum(result.max for result in results)
 
 
 def test_a_flag_that_is_read_the_wrong_way_round_throughout_is_charged_where_the_mode_is_asked_for():
     code = STAGED.replace("if not self.training", "if NOT").replace("if self.training", "if not self.training")
-    results = grade(GIVEN + code.replace("if NOT", "if self.training"))
+    results = grade(BATCH_NORM_START + code.replace("if NOT", "if self.training"))
     lost = {item.id for item in each_item(results) if item.points < item.max}
     assert lost == {"standardises", "running_statistics"}
     told = {item.cause for item in each_item(results) if item.cause}
@@ -792,26 +779,26 @@ WORDS = {
 
 @pytest.mark.parametrize(("style", "edits", "says"), WORDS.values(), ids=WORDS)
 def test_a_wrong_result_is_told_as_the_formula_that_gives_it(style, edits, says):
-    results = grade(edited(GIVEN + style, edits))
+    results = grade(edited(BATCH_NORM_START + style, edits))
     assert any(item.seen.startswith(says) for item in each_item(results)), [item.seen for item in each_item(results)]
 
 
 @pytest.mark.parametrize("eps", ["np.maximum(var, self.eps)", "var + np.arange(1, 1 + len(var)) * self.eps"])
 def test_no_eps_is_told_where_there_is_none_that_explains_all_columns(eps):
-    item = first_failure(grade(edited(GIVEN + COMPACT, {ROOT: f"np.sqrt({eps})"}))["forward"])
+    item = first_failure(grade(edited(BATCH_NORM_START + COMPACT, {ROOT: f"np.sqrt({eps})"}))["forward"])
     assert item.seen.startswith("forward(x)[")
 
 
 @pytest.mark.parametrize("factor", ["1e-200", "1e160", "1e300"])
 def test_no_formula_is_told_of_what_is_out_of_all_proportion(factor):
     wild = {"x_hat = (x - mean) * inv_std": f"x_hat = (x - mean) * inv_std * {factor}", DX: f"{DX} * {factor}"}
-    for name, result in grade(edited(GIVEN + COMPACT, wild)).items():
+    for name, result in grade(edited(BATCH_NORM_START + COMPACT, wild)).items():
         item = first_failure(result)
         assert item is None or not re.search(r" is \(x - |hands dout on times", item.seen), (name, item.seen)
 
 
 def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():
-    code = edited(GIVEN + COMPACT, {ROOT: "np.sqrt(var + 3e-4)"})
+    code = edited(BATCH_NORM_START + COMPACT, {ROOT: "np.sqrt(var + 3e-4)"})
     assert ") + beta. self.eps (here 2.954e-5) does not appear in it." in first_failure(grade(code)["forward"]).seen
     with speaking("ja"):
         assert "この式に self.eps（ここでは 2.954e-5）は出てきません。" in first_failure(grade(code)["forward"]).seen
@@ -846,7 +833,7 @@ BACKWARD = f"{GRADS}{DX_HAT}if self.training:\n{indented(PATHS)}return dx_hat / 
 
 def written(forward=FORWARD, backward=BACKWARD):
     methods = (("forward(self, x)", forward), ("backward(self, dout)", backward))
-    return GIVEN + "".join(f"\n    def {name}:\n{indented(indented(body))}" for name, body in methods)
+    return BATCH_NORM_START + "".join(f"\n    def {name}:\n{indented(indented(body))}" for name, body in methods)
 
 
 RETURNED = "{name} returned None: is there a `return`?"

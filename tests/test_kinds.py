@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from conftest import BATCH_NORM_START
 
 from autograder.checks.exercise import Implementation
 from autograder.checks.judge import judge
@@ -60,19 +61,9 @@ def clip_gradients(layers, max_norm=1.0):
     return total, scale
 """
 
-NORM = """
-class BatchNorm(Layer):
-    def __init__(self, n_features, eps=1e-5, momentum=0.9):
-        super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        self.params["gamma"] = np.ones(n_features)
-        self.params["beta"] = np.zeros(n_features)
-        self.grads["gamma"] = None
-        self.grads["beta"] = None
-        self.running_mean = np.zeros(n_features)
-        self.running_var = np.ones(n_features)
-
+NORM = (
+    BATCH_NORM_START
+    + """
     def forward(self, x):
         if self.training:
             m = np.sum(x, axis=0) / len(x)
@@ -99,6 +90,7 @@ class BatchNorm(Layer):
         dm = np.sum(dz, axis=0) / len(dout)
         return (dz - dm - self.z * dv) * self.scale
 """
+)
 
 STUDY = """
 def depth_study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):

@@ -86,7 +86,9 @@ def test_a_file_cut_short_is_made_again(course):
 
 
 def test_a_cluster_gets_the_cases_that_were_made_here(course):
-    files = Reference(course).files([SLOPE])
+    reference = Reference(course)
+    reference.prepare([SLOPE])
+    files = reference.files()
     assert (
         files[f"private/{SLOPE.id}.msgpack"] == (course / "reference" / "private" / f"{SLOPE.id}.msgpack").read_bytes()
     )

@@ -100,8 +100,8 @@ class Diagnosis:
             value, given = departed[case][key], inputs[case]
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             self._telling[p] = not self._little_said[p] and not any(alike(value, one) for one in given)
-        self._contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
-        self._possible = ~self._contradicted & ~(self._shown & ~self._departs).any(axis=1)
+        contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
+        self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
     def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
         """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
@@ -138,11 +138,9 @@ class Diagnosis:
         own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
         together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)
         pairs = np.argwhere(np.triu(together, 1)).tolist()
-        widths = [int((agrees[m] | agrees[n]).sum()) for m, n in pairs]
-        best = [
-            {int(found[m]), int(found[n])} for (m, n), width in zip(pairs, widths, strict=True) if width == max(widths)
-        ]
-        return [m for m in sorted(set().union(*best)) if fail[m]]
+        widths = np.array([(agrees[m] | agrees[n]).sum() for m, n in pairs])
+        best = {int(found[m]) for i in np.flatnonzero(widths == widths.max(initial=0)) for m in pairs[i]}
+        return [m for m in sorted(best) if fail[m]]
 
     def _places(self, reads: Reads) -> np.ndarray:
         """Which of the known places are among those of `reads`."""

@@ -129,14 +129,15 @@ def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assig
         CourseError: none of its exercises is this kit's.
         NoReference: they cannot be made.
     """
-    if not any(cell.startswith(CHECK_PREFIX) for cell in gradebook.released):
+    exercises = [e for e in every_exercise() if CHECK_PREFIX + e.id in gradebook.released]
+    if not exercises:
         raise CourseError(
             _(
                 "{name} has no exercise of this kit, so nothing was graded. Grade it with nbgrader in a course folder "
                 "of its own."
             ).format(name=name)
         )
-    Reference(course.folder).prepare(e for e in every_exercise() if CHECK_PREFIX + e.id in gradebook.released)
+    Reference(course.folder).prepare(exercises)
     metadata = edition_metadata(course.directory, name, gradebook.notebook)
     given = given_texts(course.directory, name, gradebook.notebook)
     return Assignment(gradebook.notebook, gradebook.released, metadata, given)

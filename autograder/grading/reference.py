@@ -100,12 +100,8 @@ class Reference:
         """The content of the recording of `exercise`: the public cases and the reference's observations."""
         return series_to_bytes(self.expect(exercise, np.random.default_rng([76, *exercise.id.encode()])))
 
-    def files(self, exercises: Iterable[Exercise]) -> dict[str, bytes]:
-        """Path in the folder -> content of all that grading reads: solutions, the secret, what is drawn from it.
-
-        The private cases of the `exercises` are made where they are missing: here, where the known mistakes are.
-        """
-        self.prepare(exercises)
+    def files(self) -> dict[str, bytes]:
+        """Path in the folder -> content of all that grading reads: solutions, the secret, what is drawn from it."""
         files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
         wanted = (p for p in files if p.name == "solution.py" or p.suffix not in (".py", ".pyc", ".toml"))
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in wanted}

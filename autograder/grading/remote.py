@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder.exercises import exercise
 from autograder.grading import process
 from autograder.grading.course import CourseError, Handed
 from autograder.grading.digest import kit_digest
@@ -22,7 +21,6 @@ from autograder.grading.parcel import pack_folder, pack_result, unpack_folder, u
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference, Reference
 from autograder.locale import _, current_language, speaking
-from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.fork_server import HostBroken
 
@@ -48,8 +46,7 @@ class RemotePool:
                     reason=error, command="pip install distributed"
                 )
             ) from error
-        checks = [name for name in assignment.released if name.startswith(CHECK_PREFIX)]
-        reference = Reference(settings.course).files(exercise(name.removeprefix(CHECK_PREFIX)) for name in checks)
+        reference = Reference(settings.course).files()
         needed = (kit_digest(), item_seconds, settings, assignment, current_language(), reference)
         self._cluster = Cluster(address, GradingJob, *needed)
         self._assignment, self._total = assignment, total

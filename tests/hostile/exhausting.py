@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from tests.hostile.notebooks import (
     CALL,
     PATIENCE,
@@ -39,6 +41,17 @@ def stubborn():
         except (OSError, ValueError):
             pass
     signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+"""
+
+_ENDLESS = f"""\
+stubborn()
+deadline = time.monotonic() + {PATIENCE}
+while time.monotonic() < deadline:
+    try:
+        while time.monotonic() < deadline:
+            pass
+    except BaseException:
+        continue
 """
 
 EXHAUSTIONS = (
@@ -171,19 +184,7 @@ EXHAUSTIONS = (
     attack(
         "endless-loop",
         "A loop that swallows every exception and blocks every signal that can be blocked.",
-        cell(
-            rf"""
-            stubborn()
-            deadline = time.monotonic() + {PATIENCE}
-            while time.monotonic() < deadline:
-                try:
-                    while time.monotonic() < deadline:
-                        pass
-                except BaseException:
-                    continue
-            """,
-            TRY + _STUBBORN,
-        ),
+        cell(_ENDLESS, TRY + _STUBBORN),
     ),
     attack(
         "endless-answer",
@@ -192,17 +193,7 @@ EXHAUSTIONS = (
         cell("import time", _STUBBORN),
         answers={
             "clip_gradients": CODE["clip_gradients"],
-            "gradient_profile": cell(rf"""
-                def gradient_slope(delta_norms):
-                    stubborn()
-                    deadline = time.monotonic() + {PATIENCE}
-                    while time.monotonic() < deadline:
-                        try:
-                            while time.monotonic() < deadline:
-                                pass
-                        except BaseException:
-                            continue
-            """),
+            "gradient_profile": "def gradient_slope(delta_norms):\n" + textwrap.indent(_ENDLESS, "    "),
         },
         may_score=frozenset({"clip_gradients"}),
     ),
