@@ -109,7 +109,7 @@ def test_the_refusal_comes_before_everything_else():
 def test_scores_and_answers_are_of_things_that_exist(attack):
     assert attack.answers.keys() <= {exercise.solution for exercise in EXERCISES}
     assert attack.may_score <= POINTS.keys()
-    assert 0 <= attack.floor < 9
+    assert 0 <= attack.floor < 8
 
 
 def test_the_wrong_answers_that_forgers_start_from_earn_nothing():

@@ -277,7 +277,7 @@ KINDS = {
     "problems as texts": Kind(
         "gradient_monitor",
         {"result.append(Problem(name, kind, v, when))": 'result.append(f"{name}: {kind}")'},
-        "'Linear_0: vanishing' is not a Problem; its type is str.",
+        "'Linear_0: exploding' is not a Problem; its type is str.",
         1 / 6,
     ),
     "Linear layers only": Kind(

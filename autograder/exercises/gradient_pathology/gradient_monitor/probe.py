@@ -88,20 +88,21 @@ def draw_some(rng: np.random.Generator) -> list[History]:
 
 
 def draw_ill(rng: np.random.Generator) -> list[History]:
-    """Vanishing and exploding gradients by turns, before the tenth layer and after, and each of them at both ends."""
+    """Vanishing and exploding gradients, before the tenth layer and after, and each of them at both ends."""
+    first, last = rng.integers(2, size=2)  # drawn apart, as are the layers between: nobody can foresee the kinds
 
-    def by_turns(n: int, start: int) -> Norms:
-        places = sorted([0, *rng.choice(range(2, 10), n - 3, replace=False), 10, 11])
+    def ill(n: int, *ends: int) -> Norms:
+        places = [0, *sorted(rng.choice(range(2, 10), n - 3, replace=False)), 10, 11]
+        explodes = [ends[0], *rng.permutation(np.arange(n - 2) % 2), ends[1]]
         vanishing = iter([0.0, *(tiny(rng) for _place in places)])  # a dead layer has a norm of 0
-        values = [next(vanishing) if (i + start) % 2 else huge(rng) for i in range(n)]
+        values = [huge(rng) if kind else next(vanishing) for kind in explodes]
         return norms(rng, *zip(places, values, strict=True))
 
-    start = int(rng.integers(2))
     drawn = {
-        "five layers are ill, one of them dead": by_turns(5, start),
-        "seven layers are ill": by_turns(7, 1 - start),
+        "five layers are ill, one of them dead": ill(5, first, last),
+        "seven layers are ill": ill(7, 1 - first, 1 - last),
     }
-    return [History(title, [(epoch(rng), ill)], alone=all_ill(rng)) for title, ill in drawn.items()]
+    return [History(title, [(epoch(rng), record)], alone=all_ill(rng)) for title, record in drawn.items()]
 
 
 def draw_nonfinite(rng: np.random.Generator) -> list[History]:
