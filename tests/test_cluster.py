@@ -173,9 +173,9 @@ def test_killing_a_worker_and_the_command_in_the_middle_loses_and_doubles_nothin
     assert running.poll() is None and done() < len(students)
     running.kill()
     running.wait()
-    wait_for(lambda: not workers.folders())
     said = grade(course, "--figures", "none", *at(workers)).stdout
     assert " 0 unchanged" not in said and ", 0 not graded" in said
+    wait_for(lambda: not workers.folders())  # what the killed one left, its successor removed
     assert same(quiet, course, students)
 
 
