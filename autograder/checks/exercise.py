@@ -120,11 +120,12 @@ class Stopped(str):
 
 
 class StudentError(Exception):
-    """The student's code raised `raised` where a check needed a value."""
+    """The student's code raised `raised` where a check needed a value; `words` say how this came about, if known."""
 
-    def __init__(self, raised: Raised) -> None:
+    def __init__(self, raised: Raised, words: str = "") -> None:
         super().__init__(raised.type)
         self.raised = raised
+        self.words = words
 
 
 class Failed(AssertionError):

@@ -228,7 +228,7 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         check.test(trial.case, trial.seen, trial.expected)
         return None
     except StudentError as error:
-        finding = _student_error(trial, error.raised)
+        finding = _student_error(trial, error)
     except Failed as failed:
         message, picture = _with_case(trial, failed.reason), failed.picture if trial.public else ()
         words = failed.words if trial.public else ""
@@ -238,7 +238,8 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
     return replace(finding, read=frozenset(trial.seen.read))
 
 
-def _student_error(trial: Trial, raised: Raised) -> _Finding:
+def _student_error(trial: Trial, error: StudentError) -> _Finding:
+    raised = error.raised
     if raised.is_a("NotDefined"):
         message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
         return _Finding(trial, Outcome.NOT_ATTEMPTED, message)
@@ -246,7 +247,7 @@ def _student_error(trial: Trial, raised: Raised) -> _Finding:
         return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     message = _with_case(trial, with_line(message, raised), hide=False)
-    return _Finding(trial, Outcome.RAISED, message, words=_shapes_in_words(raised.message))
+    return _Finding(trial, Outcome.RAISED, message, words=error.words or _shapes_in_words(raised.message))
 
 
 def _shapes_in_words(message: str) -> str:

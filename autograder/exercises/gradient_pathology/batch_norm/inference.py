@@ -6,6 +6,7 @@ A prediction rests on the running statistics of the student's own training, and 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -301,6 +302,7 @@ def _have_moved(seen: Observation) -> bool:
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
     """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
     seen["y of backward"]  # told, if it raised
+    _require_own_rows(case, seen)
     candidates = [expected, *_own_gradients(case, seen)]
     for gradient, label in GRADIENTS.items():
         if gradient != "dx" and not _right_in_training(gradient, case, seen, expected):
@@ -312,6 +314,18 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
 
         either(candidates, judge)
     unchanged("dout", case.prediction["dout"], seen["dout"])
+
+
+def _require_own_rows(case: Inference, seen: Observation) -> None:
+    """`StudentError` with its reason where backward stumbles over what the last training forward kept."""
+    raised = seen.raised("dx")
+    kept, rows = len(case.training[-1]["x"]), len(case.prediction["x"])
+    if raised and kept != rows and {kept, rows} <= {int(n) for n in re.findall(r"\b\d{1,3}\b", raised.message)}:
+        text = _(
+            "backward meets an array of {kept} rows, as many as the last training batch had, and one of {rows}, as "
+            "many as the batch to predict: with training = False, does forward keep what backward needs?"
+        )
+        raise StudentError(raised, text.format(kept=kept, rows=rows))
 
 
 def _right_in_training(gradient: str, case: Inference, seen: Observation, expected: Observation) -> bool:
