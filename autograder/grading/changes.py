@@ -56,7 +56,7 @@ def words_for(part: str) -> str:
         "assignment": _("the assignment's cells or points"),
         "options": _("the options"),
         "hand-in": _("what was handed in"),
-        LATE: _("late policy, due date or time of the hand-in"),
+        LATE: _("late policy, due date, extension or time of the hand-in"),
     }[part]
 
 

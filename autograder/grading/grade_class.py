@@ -191,6 +191,9 @@ class _Run:
         alike = lookalikes(here | self._gradebook.students())
         for name in sorted(here & alike.keys()):
             self.summary.look(name, note_on(name, alike[name]))
+        for name, reason in self._gradebook.doubts(here).items():
+            if fnmatchcase(name, student):
+                self.summary.look(name, reason)
         for name in sorted(self._gradebook.submitters() - here):
             if fnmatchcase(name, student):
                 self.summary.gone[name] = str(self._folder(name))

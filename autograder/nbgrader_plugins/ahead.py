@@ -124,6 +124,8 @@ class Ahead:
         self._prepared = assignment_of(course, directory.assignment_id, self._gradebook)
         self._settled = settings_digest(settings, self._prepared)
         everybody = list(course.handed_in(directory.assignment_id, directory.student_id))
+        for student, doubt in self._gradebook.doubts({handed.student for handed in everybody}).items():
+            self._log.warning("%s: %s", student, printable(doubt))
         scratch = stack.enter_context(scratch_folder())
         self._executed = scratch / "executed"
         self._executed.mkdir(mode=0o700)

@@ -10,12 +10,14 @@ import nbgrader.server_extensions.formgrader
 from nbconvert.exporters import HTMLExporter
 from nbformat.notebooknode import NotebookNode
 from nbgrader import preprocessors, utils
-from nbgrader.api import Grade
+from nbgrader.api import Grade, Gradebook
 from traitlets.config import Config
 
+from autograder.grading.late import Rules, lateness_of
 from autograder.locale import _, speaking
 from autograder.notebooks.cells import CHECK_PREFIX
 from autograder.notebooks.submission import language_of
+from autograder.report.words import duration
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBGRADERS_TEMPLATES = Path(nbgrader.server_extensions.formgrader.__file__).parent / "templates"
@@ -48,9 +50,7 @@ class Standings(preprocessors.GetGrades):
                     points=_round(self._open)
                 )
                 names["standing"] = _("{standing}; {still}").format(standing=names["standing"], still=still)
-            names["penalty"] = _("Late submission penalty (Score: -{points})").format(
-                points=_round(names["late_penalty"])
-            )
+            names["penalty"] = self._penalty(names["late_penalty"])
             names["comments"], names["top"] = _("Comments:"), _("Top")
         return nb, resources
 
@@ -71,6 +71,19 @@ class Standings(preprocessors.GetGrades):
             mark["title"] = mark["grade_id"].removeprefix(CHECK_PREFIX)
             mark["standing"] = self._standing(mark["grade_id"])
         return cell, resources
+
+    def _penalty(self, points: float) -> str:
+        """What the late policy took, and why; "" if the submission is in time."""
+        with Gradebook(self.db_url) as gradebook:
+            found = gradebook.find_submission(self.assignment_id, self.student_id)
+            due = found.assignment.duedate
+            late = lateness_of(due, found.extension, found.timestamp, Rules(self.config))
+        if late is None or not late.seconds:
+            return ""
+        taken = _("Late submission penalty (Score: -{points})").format(points=_round(points))
+        why = _("submitted {duration} after {due} UTC, your due date; {rule}")
+        due_words = f"{late.due:%Y-%m-%d %H:%M}"
+        return f"{taken}: {why.format(duration=duration(late.seconds), due=due_words, rule=late.rule)}"
 
     def _standing(self, name: str) -> str:
         grade: Grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)

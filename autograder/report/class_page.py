@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from autograder.report.class_record import CellGrade, ClassRecord, Standing, sen
 from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
 from autograder.report.statistics import ItemPoints, ItemStatistics
 from autograder.report.text import printable
-from autograder.report.words import MARKS, outcome_word
+from autograder.report.words import MARKS, duration, outcome_word
 
 MOST_CAUSES = 20
 """Rarer causes say little about a class."""
@@ -85,6 +86,7 @@ def class_page(record: ClassRecord) -> str:
         _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
         _by_hand(record),
         _absent(record),
+        _late(record),
         _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
         _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
         _isolation(record),
@@ -244,6 +246,41 @@ def _absent(record: ClassRecord) -> Section:
     students = record.having(Standing.ABSENT, Standing.NOT_GRADED, Standing.UNREADABLE)
     rows = [(student, standing_word(student.standing)) for student in students]
     return _students(_("Not handed in, or not graded"), (Column(_("State")),), rows)
+
+
+def _late(record: ClassRecord) -> Section:
+    """Who is late or has an extension, and what each rule of the late policy took."""
+    late = [(student, student.lateness) for student in record.students if student.lateness]
+    rows = [
+        (
+            student,
+            _utc(found.due) + (f" ({reason})" if (reason := found.reason or found.extended and _("extension")) else ""),
+            _utc(found.handed_in),
+            duration(found.seconds) if found.seconds else _("in time"),
+            found.rule,
+            "−" + _number(student.penalty) if student.penalty else "",
+        )
+        for student, found in late
+    ]
+    taken: dict[str, list[float]] = {}
+    for student, found in late:
+        if found.rule:
+            taken.setdefault(found.rule, []).append(student.penalty)
+    notes = [
+        _("{rule}: {points} points in all, from {n} students.").format(
+            rule=rule, points=_number(sum(all_)), n=len(all_)
+        )
+        for rule, all_ in taken.items()
+    ]
+    columns = (
+        *(Column(title) for title in (_("Due (UTC)"), _("Handed in (UTC)"), _("Late by"), _("Rule"))),
+        Column(_("Points taken"), number=True),
+    )
+    return _students(_("Late submissions and extensions"), columns, rows, notes)
+
+
+def _utc(time: datetime | None) -> str:
+    return NOTHING if time is None else f"{time:%Y-%m-%d %H:%M}"
 
 
 def _isolation(record: ClassRecord) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -55,6 +56,24 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Lateness:
+    """A submission that is late, or whose student has an extension; times are in UTC.
+
+    Attributes:
+        due: the student's own due date.
+        seconds: how late it is; 0 if it is not.
+        rule: what the late policy says of that, in words.
+    """
+
+    due: datetime
+    handed_in: datetime | None
+    seconds: float
+    extended: bool
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True)
 class KeptResult:
     """A result in little memory, because a class may have thousands: unpacked, it takes ten times as much.
 
@@ -90,6 +109,7 @@ class StudentRecord:
         grades: cell -> grade; empty if the gradebook has no submission.
         penalty: the late penalty in the gradebook.
         handed_in: whether there is a folder in submitted/.
+        lateness: None if it is in time, without an extension.
     """
 
     person: Person
@@ -98,6 +118,7 @@ class StudentRecord:
     grades: dict[str, CellGrade] = field(default_factory=dict)
     penalty: float = 0.0
     handed_in: bool = False
+    lateness: Lateness | None = None
 
     @property
     def id(self) -> str:
