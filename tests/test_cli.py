@@ -252,7 +252,7 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
     clip = submission["checks"]["clip_gradients"]
     assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
     items = {item["id"]: item for item in clip["items"]}
-    assert set(items["clips"]) == {"id", "outcome", "points", "max", "message", "cause", "causes"}
+    assert set(items["clips"]) == {"id", "outcome", "points", "max", "message", "cause", "causes", "behaviour"}
     assert (items["clips"]["outcome"], items["clips"]["points"], items["clips"]["max"]) == ("failed", 0.0, 0.25)
 
 

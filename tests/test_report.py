@@ -29,7 +29,8 @@ from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
 from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
-from autograder.report.class_words import causes_in_words, ending_words, endings
+from autograder.report.class_words import cause_in_words, ending_words, endings
+from autograder.report.item_analysis import analysis_json
 from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
@@ -207,20 +208,93 @@ def test_the_page_counts_students_and_sums_up_scores(made, page):
     assert overview["Median (quartiles)"] == f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
-def test_the_page_counts_each_cause_once_a_student_and_alternatives_as_one(made, page):
-    titles = {
-        (e.id, known.id): known.cause["en"] for e in EXERCISES for known in known_mistakes(e).causes if known.cause
-    }
-    expected = Counter()
+TITLES = {(e.id, known.id): known.cause["en"] for e in EXERCISES for known in known_mistakes(e).causes if known.cause}
+WRONG = (Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED)
+
+
+def sentences(exercise, item):
+    return {TITLES[exercise.id, cause] for cause in item.causes}
+
+
+def test_one_mistake_is_one_row_and_counts_every_student_once(made, page):
+    everybody, either = Counter(), Counter()
     for result in counted(made):
         for exercise in EXERCISES:
-            several = {item.causes for item in result.checks[exercise.id].items} - {()}
-            lines = {" Or: ".join(dict.fromkeys(titles[exercise.id, cause] for cause in causes)) for causes in several}
-            expected.update((line.replace("`", ""), exercise.id) for line in lines)
+            told = [sentences(exercise, item) for item in result.checks[exercise.id].items]
+            for cause in set().union(*told):
+                everybody[cause, exercise.id] += 1
+                either[cause, exercise.id] += all(len(causes) == 2 for causes in told if cause in causes)
     rows = page.sections["The most frequent causes"][1:]
-    assert [int(count) for *_what, count in rows] == sorted(expected.values(), reverse=True)[:20]
-    assert all(expected[title, exercise] == int(count) for title, exercise, count in rows)
-    assert any(" Or: " in title for title, _exercise in expected)
+    assert [int(n) for _cause, _exercise, n, _either in rows] == sorted(everybody.values(), reverse=True)[:20]
+    plain = {(cause.replace("`", ""), exercise): cause for cause, exercise in everybody}
+    assert len({(cause, exercise) for cause, exercise, *_n in rows}) == len(rows) == 20
+    for cause, exercise, n, other in rows:
+        key = plain[cause, exercise], exercise
+        assert (int(n), int(other or 0)) == (everybody[key], either[key])
+    assert sum(either.values()) > 0
+
+
+def by_check(made):
+    """(exercise, check) -> (number of those who failed it, cause -> students), directly."""
+    found = {}
+    for exercise, check in CHECKS:
+        items = [item for r in counted(made) for item in r.checks[exercise.id].items if item.id == check.id]
+        failed = [item for item in items if item.outcome in WRONG]
+        causes = Counter(cause for item in failed for cause in sentences(exercise, item) or {"No known cause"})
+        found[exercise.id, check.id] = len(failed), causes
+    return found
+
+
+def test_the_shares_of_causes_are_those_of_a_direct_computation(made, record, page):
+    expected = by_check(made)
+    shown, here = {}, None
+    names = {f"{e.id}: {c.sentence.replace('`', '')}": (e.id, c.id) for e, c in CHECKS}
+    for text, n, share in page.sections["Causes by check"][1:]:
+        if text in names:
+            here = names[text]
+            shown[here] = int(n), {}
+        else:
+            shown[here][1][text] = int(n), share
+    assert shown.keys() == {key for key, (failed, _causes) in expected.items() if failed}
+    for key, (failed, causes) in shown.items():
+        n, direct = expected[key]
+        assert failed == n
+        assert causes == {c.replace("`", ""): (m, f"{100 * m / n:.0f} %") for c, m in direct.items()}
+    written = json.loads(analysis_json(record))
+    assert list(written["exercises"]) == [exercise.id for exercise in made_of.NOTEBOOK]
+    for exercise, check in CHECKS:
+        found = written["exercises"][exercise.id]["checks"][check.id]
+        facility, correlation = directly(counted(made), exercise, check)
+        assert found["facility"] == pytest.approx(facility, abs=1e-12)
+        assert found["discrimination"] == (correlation if correlation is None else pytest.approx(correlation))
+        n, direct = expected[exercise.id, check.id]
+        causes = {c["cause"] or "No known cause": (c["students"], c["share"]) for c in found["causes"]}
+        assert causes == {cause: (m, m / n) for cause, m in direct.items()}
+
+
+def groups_in(made):
+    """Digest -> the ids of those who behave so, directly."""
+    found = {}
+    for student in sorted(made.judged.keys() - {made_of.NOT_STORED}):
+        items = [item for check in made.judged[student].checks.values() for item in check.items]
+        for digest in {item.behaviour for item in items if not item.causes} - {""}:
+            found.setdefault(digest, []).append(student)
+    return found
+
+
+def test_what_no_cause_explains_is_in_groups_with_a_size_and_an_example(made, record, page):
+    expected = groups_in(made)
+    title = "Failures without a known cause"
+    rows = page.sections[title][1:]
+    assert [int(n) for *_row, n, _example in rows] == sorted(map(len, expected.values()), reverse=True)[:20]
+    for digest, exercise, checks, seen, n, example in rows:
+        assert (len(expected[digest]), expected[digest][0]) == (int(n), example) and digest.startswith(exercise)
+        assert checks and seen == "y[2, 0] is 3.8, but 2.8 was expected."
+    assert f"[{rows[0][0]}]" in page.notes[title][0] and "causes.toml" in page.notes[title][0]
+    assert f"and {len(expected) - 20} more" in page.notes[title]
+    written = {g["behaviour"]: g for g in json.loads(analysis_json(record))["groups"]}
+    assert {digest: group["students"] for digest, group in written.items()} == expected
+    assert all((g["size"], g["example"]) == (len(g["students"]), g["students"][0]) for g in written.values())
 
 
 def test_a_cause_that_this_kit_no_longer_knows_is_told():
@@ -228,7 +302,7 @@ def test_a_cause_that_this_kit_no_longer_knows_is_told():
     result = SubmissionResult({"clip_gradients": ExerciseResult("clip_gradients", items)})
     first, second = result_of(result.to_json()).checks["clip_gradients"].items
     assert (first.causes, second.causes) == (("gone",), ())
-    assert causes_in_words("clip_gradients", first.causes) == "gone"
+    assert cause_in_words("clip_gradients", "gone") == "gone"
 
 
 @pytest.mark.parametrize(("edition", "spoken"), [("en", "ja"), ("ja", "en")])
@@ -507,7 +581,7 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
         (lambda folder: (folder / "nbgrader_config.py").unlink(), [ASSIGNMENT], "is not a course folder"),
         (lambda folder: None, ["other"], "There is no assignment other here"),
         (lambda folder: None, [ASSIGNMENT], "No submission of gradient-pathology has been graded yet"),
-        (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, canvas"),
+        (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, json, canvas"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_a_line_and_nothing_is_made(tmp_path, prepare, arguments, says):

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
 from autograder.grading.late import Rules, lateness_of, read_extensions
+from autograder.grading.own_causes import read_causes
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.notebooks.load import as_text
@@ -70,7 +71,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
             _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
     most = sum(book.cells.values()) or max((kept.max for kept, _level in stored.values()), default=0.0)
-    return ClassRecord(assignment, most, book.cells, students, language)
+    return ClassRecord(assignment, most, book.cells, students, language, read_causes(course.folder))
 
 
 def read_people(directory: Any) -> dict[str, Person]:

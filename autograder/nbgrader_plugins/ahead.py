@@ -20,6 +20,7 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.grade_class import assignment_of, figures_done
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import GradedFolder, Grader, Settings
+from autograder.grading.own_causes import with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference
 from autograder.grading.result_file import is_done, read_result, write_result
@@ -108,7 +109,8 @@ class Ahead:
         """Write the result of what was booked beside its notebook, which is now in `target`."""
         ready = self._fetched.pop(student)
         graded, handed = ready.graded, self._handed(student)
-        write_result(self._course.folder, target, ready.digest, graded.isolation, graded.result, graded.drawn)
+        digest = with_causes(ready.digest, graded.result.to_json(), self._prepared.causes)
+        write_result(self._course.folder, target, digest, graded.isolation, graded.result, graded.drawn)
         shutil.rmtree(handed.target, ignore_errors=True)
         if not graded.drawn:
             self._undrawn.append(replace(handed, target=target))

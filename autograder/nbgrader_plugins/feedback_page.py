@@ -78,12 +78,12 @@ class Standings(preprocessors.GetGrades):
             found = gradebook.find_submission(self.assignment_id, self.student_id)
             due = found.assignment.duedate
             late = lateness_of(due, found.extension, found.timestamp, Rules(self.config))
-        if late is None or not late.seconds:
-            return ""
-        taken = _("Late submission penalty (Score: -{points})").format(points=_round(points))
-        why = _("submitted {duration} after {due} UTC, your due date; {rule}")
-        due_words = f"{late.due:%Y-%m-%d %H:%M}"
-        return f"{taken}: {why.format(duration=duration(late.seconds), due=due_words, rule=late.rule)}"
+        words = [_("Late submission penalty (Score: -{points})").format(points=_round(points))] if points else []
+        if late and late.seconds:
+            why = _("submitted {duration} after your due date, {due} UTC")
+            words.append(why.format(duration=duration(late.seconds), due=f"{late.due:%Y-%m-%d %H:%M}"))
+            words.append(late.rule)
+        return "; ".join(filter(None, words))
 
     def _standing(self, name: str) -> str:
         grade: Grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)

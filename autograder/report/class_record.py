@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from autograder.checks.diagnosis import Cause
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _, speaking
@@ -169,6 +171,7 @@ class ClassRecord:
         max: the points of the assignment.
         cells: graded cell -> its points, in the gradebook's order; empty if the gradebook does not know them.
         language: the language of the students and of the sentences in their results; None if unknown.
+        causes: what the instructor wrote in causes.toml, by the digest of a behaviour.
     """
 
     assignment: str
@@ -176,6 +179,7 @@ class ClassRecord:
     cells: dict[str, float]
     students: tuple[StudentRecord, ...]
     language: str | None = None
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
     def having(self, *standings: Standing) -> list[StudentRecord]:
         """The students whose submissions are in this state."""
@@ -212,6 +216,7 @@ def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
             entry["max"],
             entry["message"],
             tuple(entry["causes"]),
+            behaviour=entry.get("behaviour", ""),  # an older kit's result has none
         )
         for entry in entries
     )
