@@ -141,12 +141,14 @@ def _write_gradebook(made: MadeClass, ids: list[str]) -> None:
         book.add_notebook("gradient_pathology", ASSIGNMENT)
         automatic = {f"check_{e.id}": sum(check.points for check in e.checks) for e in NOTEBOOK}
         for name, points in {**automatic, **BY_HAND}.items():
+            kind = "code" if "check" in name else "markdown"
+            book.add_source_cell(name, "gradient_pathology", ASSIGNMENT, cell_type=kind)
             book.add_grade_cell(
                 name,
                 "gradient_pathology",
                 ASSIGNMENT,
                 max_score=points,
-                cell_type="code" if "check" in name else "markdown",
+                cell_type=kind,
             )
         for number, student in enumerate(ids):
             if student == NOT_BOOKED:

@@ -6,9 +6,13 @@ import io
 import json
 import os
 import re
+import shutil
+import sqlite3
 import statistics
 import sys
 from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,9 +24,12 @@ from autograder.checks.exercise import Stopped
 from autograder.checks.judge import interrupted
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises.recorded import known_mistakes
+from autograder.grading import grade_class
 from autograder.grading.course import Course, CourseError
+from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.read_class import read_class
 from autograder.locale import LANGUAGES, _, speaking
+from autograder.nbgrader_plugins.late_rules import LateRules
 from autograder.notebooks.load import folded
 from autograder.report import exports
 from autograder.report.class_page import class_page
@@ -34,6 +41,7 @@ from autograder.report.item_analysis import analysis_json
 from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
+from autograder.sandbox.isolation import Level
 from tests import report_class as made_of
 from tests.class_folder import command
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
@@ -381,6 +389,183 @@ def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
         assert {name: float(points) for name, points in shown.items()} == pytest.approx(
             {name: expected[name] for name in shown}, abs=1e-5
         )
+
+
+# --- late rules, extensions and the preview ---------------------------------------------------------------------------
+
+DUE = datetime(2027, 1, 15, 14, 59)
+LATE_HOURS = (None, -30, -1, 0, 1 / 60, 5, 23.9, 24, 24.1, 60, 200)
+"""When they hand in, from the due date; None for a hand-in without a time."""
+EXTENSIONS = (None, 2, 48)
+"""Hours of extension."""
+RULES = {0: 10.0, 24: 25.0, 168: 100.0}
+
+
+def hours_of(number):
+    """When student `number` hands in, and by how much the due date is moved: all combinations come."""
+    return LATE_HOURS[number % len(LATE_HOURS)], EXTENSIONS[number // len(LATE_HOURS) % len(EXTENSIONS)]
+
+
+def penalty(score, hours, extension):
+    """What the rules take, directly."""
+    late = -1.0 if hours is None else hours - (extension or 0)
+    percent = 0.0 if late <= 0 else 10.0 if late <= 24 else 25.0 if late <= 168 else 100.0
+    return score * percent / 100, late
+
+
+@pytest.fixture
+def timed(made, tmp_path):
+    """The same class with a due date, times and late rules, as if everybody had been graded before there were any."""
+    folder = tmp_path / "course"
+    shutil.copytree(made.folder, folder)
+    shutil.rmtree(folder / "submitted" / made_of.UNGRADED)
+    with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
+        settings.write(
+            f'c.AssignLatePenalties.plugin_class = "{LateRules.__module__}.LateRules"\nc.LateRules.percent = {RULES}\n'
+        )
+    students = sorted(made.judged.keys() - {made_of.NOT_STORED, made_of.NOT_BOOKED, made_of.LATE})
+    for number, student in enumerate(students):
+        hours, _extension = hours_of(number)
+        handed = folder / "submitted" / student / ASSIGNMENT
+        handed.mkdir(parents=True)
+        if hours is not None:
+            time = DUE + timedelta(hours=hours)
+            (handed / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8")
+        (folder / "autograded" / student / ASSIGNMENT / "gradient_pathology.ipynb").touch()
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        database.execute("UPDATE assignment SET duedate = ?", [f"{DUE:%Y-%m-%d %H:%M:%S.%f}"])
+        database.execute("UPDATE submitted_notebook SET late_submission_penalty = NULL")
+    return folder, students
+
+
+def extend(folder, students, all_hours):
+    """Write extensions.csv; the times are Japan's, as an instructor there writes them."""
+    with (folder / "extensions.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["student", "assignment", "due date", "reason"])
+        for student, hours in zip(students, all_hours, strict=True):
+            if hours:
+                due = DUE + timedelta(hours=hours + 9)
+                rows.writerow([student, ASSIGNMENT, f"{due:%Y-%m-%d %H:%M} Asia/Tokyo", "ill"])
+
+
+@pytest.fixture
+def regrade(monkeypatch):
+    """Grades a made class again: `results` are the new ones, everything else is unchanged. Nothing is run."""
+
+    class Stub:
+        def __init__(self, results):
+            self.results = results
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_error):
+            pass
+
+        def map(self, function, items):
+            for handed in items:
+                result = self.results[handed.student]
+                scores = {f"check_{name}": check.score for name, check in result.checks.items()}
+                yield handed, GradedFolder(result, "full", scores, {})
+
+    def regrade(folder, results=(), **options):
+        changed = {str(folder / "submitted" / student / ASSIGNMENT) for student in results}
+        monkeypatch.setattr(grade_class, "settings_digest", lambda *_: "digest")
+        monkeypatch.setattr(grade_class, "assignment_of", lambda *_: Assignment("gradient_pathology", {}, {}))
+        digests = dict.fromkeys(changed, "kit=2")
+        monkeypatch.setattr(grade_class, "content_digest", lambda _s, path, _n: digests.get(str(path), "digest"))
+        monkeypatch.setattr(grade_class, "Pool", lambda *_: Stub(results))
+        settings = Settings(folder, Level.STRONG)
+        with contextlib.chdir(folder):
+            return grade_class.grade_class(Course(folder), ASSIGNMENT, settings, jobs=1, **options)
+
+    return regrade
+
+
+def test_late_rules_and_extensions_take_what_a_direct_computation_says(made, timed, regrade, record):
+    folder, students = timed
+    before = {student.id: student.score for student in record.students}
+    hours = [hours_of(number) for number in range(len(students))]
+    extend(folder, students, [extension for _hours, extension in hours])
+    expected = {student: penalty(before[student], *both) for student, both in zip(students, hours, strict=True)}
+    foreseen = regrade(folder, preview=True)
+    summary = regrade(folder)
+    assert foreseen.changes == summary.changes
+    changed = {student: (c.before, c.after) for student, c in summary.changes.items()}
+    assert changed == {
+        student: (pytest.approx(before[student]), pytest.approx(before[student] - points))
+        for student, (points, _late) in expected.items()
+        if points
+    }
+    with contextlib.chdir(folder):
+        found = read_class(Course(folder), ASSIGNMENT)
+    assert {s.id: s.penalty for s in found.students if s.penalty} == pytest.approx(
+        {student: points for student, (points, _late) in expected.items() if points}
+    )
+    page = Page(class_page(found))
+    rows = {row[0]: row[2:] for row in page.sections["Late submissions and extensions"][1:]}
+    assert rows.keys() == {s for s, both in zip(students, hours, strict=True) if both[1] or expected[s][1] > 0}
+    taken = Counter()
+    for student, (due, handed_in, late_by, rule, points) in rows.items():
+        given, extension = hours[students.index(student)]
+        assert due == f"{DUE + timedelta(hours=extension or 0):%Y-%m-%d %H:%M}" + (" (ill)" if extension else "")
+        assert handed_in == ("–" if given is None else f"{DUE + timedelta(hours=given):%Y-%m-%d %H:%M}")
+        lost, late = expected[student]
+        assert points == (f"−{lost:.6g}" if lost else "")
+        assert (late_by == "in time") == (late <= 0) == (rule == "")
+        if late > 0:
+            limit = max(limit for limit in RULES if late > limit)
+            assert rule == f"more than {limit} h late: {RULES[limit]:g} % of the score"
+            taken[rule] += lost
+    assert len(taken) == len(RULES)
+    notes = page.notes["Late submissions and extensions"]
+    assert {note.split(" points in all, from ")[0] for note in notes} == {f"{r}: {p:.6g}" for r, p in taken.items()}
+
+
+def test_a_preview_shows_whom_a_changed_extension_helps(timed, regrade, record):
+    folder, students = timed
+    extend(folder, students, [None] * len(students))
+    regrade(folder)
+    helped = [s for number, s in enumerate(students) if hours_of(number)[0] == 5]
+    extend(folder, students, [6 if student in helped else None for student in students])
+    before = (folder / "gradebook.db").read_bytes()
+    summary = regrade(folder, preview=True)
+    assert (folder / "gradebook.db").read_bytes() == before
+    gain = summary.changes
+    with_points = {student.id for student in record.students if student.id in helped and student.score}
+    assert gain.keys() == with_points and len(with_points) > 10
+    assert all(c.after == pytest.approx(c.before / 0.9) and not c.checks for c in gain.values())
+    assert all(c.why == ("late policy, due date, extension or time of the hand-in",) for c in gain.values())
+
+
+def test_the_previews_table_is_that_of_a_direct_computation(made, timed, regrade, record):
+    folder, students = timed
+    before = {student.id: student.score for student in record.students}
+    stricter, expected = {}, {}
+    for student in students[::3]:
+        result = made.judged[student]
+        first = result.checks["depth_study"].items[0]
+        items = tuple(
+            replace(i, points=0.0, outcome=Outcome.FAILED) if i is first else i
+            for i in result.checks["depth_study"].items
+        )
+        stricter[student] = SubmissionResult(result.checks | {"depth_study": ExerciseResult("depth_study", items)})
+        if first.points and student != made_of.OVERRULED:
+            expected[student] = (before[student], before[student] - first.points, first)
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        database.execute("UPDATE assignment SET duedate = NULL")
+    kept = (folder / "gradebook.db").read_bytes()
+    summary = regrade(folder, stricter, preview=True)
+    assert (folder / "gradebook.db").read_bytes() == kept
+    assert (summary.graded, summary.done) == (len(stricter), len(students))
+    found = {s: c for s, c in summary.changes.items() if s != made_of.OVERRULED}
+    assert found.keys() == expected.keys() and len(found) > 20
+    for student, (old, new, item) in expected.items():
+        change = found[student]
+        assert (change.before, change.after) == (pytest.approx(old), pytest.approx(new))
+        assert change.checks == (f"depth_study: {item.sentence} ({item.points:.6g} → 0)",)
+        assert change.why == ("the kit",)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

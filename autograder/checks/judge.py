@@ -211,9 +211,9 @@ def _joined(between: str, *texts: str) -> str:
 def explained(item: Item, causes: Sequence[Cause], seen: str) -> Item:
     """`item` with equally good causes and a question around what was `seen`, in words."""
     likely = alternatives(cause.cause[current_language()] for cause in causes)
-    told = {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
-    message = _joined("\n", told["cause"], seen, told["question"])
-    return replace(item, message=message, causes=tuple(cause.id for cause in causes), **told)
+    cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
+    message, ids = _joined("\n", cause, seen, question), tuple(cause.id for cause in causes)
+    return replace(item, message=message, causes=ids, cause=cause, question=question)
 
 
 def alternatives(causes: Iterable[str]) -> str:

@@ -122,7 +122,7 @@ class Rules:
             if self._plugin is not None and hasattr(self._plugin, "rule"):
                 return str(self._plugin.rule(seconds))
         words = {"zero": _("late: no points"), "none": _("late: nothing is taken")}
-        method = getattr(self._plugin, "penalty_method", None)
+        method = str(getattr(self._plugin, "penalty_method", ""))
         return words.get(method, "" if self._plugin is None else type(self._plugin).__name__)
 
 

@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 from autograder.grading.late import Rules, lateness_of
 from autograder.locale import _, speaking
+from autograder.nbgrader_plugins.safe_html import is_by_hand
 from autograder.notebooks.cells import CHECK_PREFIX
 from autograder.notebooks.submission import language_of
 from autograder.report.words import duration
@@ -51,6 +52,8 @@ class Standings(preprocessors.GetGrades):
                 )
                 names["standing"] = _("{standing}; {still}").format(standing=names["standing"], still=still)
             names["penalty"] = self._penalty(names["late_penalty"])
+            marks = [cell.metadata.nbgrader for cell in nb.cells if cell.metadata.get("nbgrader", {}).get("standing")]
+            names["contents"] = sorted(marks, key=lambda mark: not mark["by_hand"])
             names["comments"], names["top"] = _("Comments:"), _("Top")
         return nb, resources
 
@@ -70,6 +73,7 @@ class Standings(preprocessors.GetGrades):
         if utils.is_grade(cell) or utils.is_task(cell):
             mark["title"] = mark["grade_id"].removeprefix(CHECK_PREFIX)
             mark["standing"] = self._standing(mark["grade_id"])
+            mark["by_hand"] = is_by_hand(cell)
         return cell, resources
 
     def _penalty(self, points: float) -> str:

@@ -34,4 +34,5 @@ class LateRules(BasePlugin):
 
     def _rule(self, seconds: float) -> tuple[float, float]:
         """Hours and percentage."""
-        return max((rule for rule in self.percent.items() if seconds > 3600 * rule[0]), default=(0.0, 0.0))
+        rules = [(float(hours), float(percent)) for hours, percent in self.percent.items()]
+        return max((rule for rule in rules if seconds > 3600 * rule[0]), default=(0.0, 0.0))
