@@ -1,9 +1,9 @@
 """The whole course once, on a class of sample students: `python -m tests.demo [--folder DIR] [--lang LANGUAGE]`.
 
-Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export. Two students
-fetch the assignment and submit it through an exchange directory; the others' files come as a zip archive, as from a
-learning management system. Ends with everybody's scores, and with an error if one is not as it should be. It speaks the
-language of whoever runs it, and grades that edition.
+Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export, then the kit's
+`grade` and `report`. Two students fetch the assignment and submit it through an exchange directory; the others' files
+come as a zip archive, as from a learning management system. Ends with everybody's scores, and with an error if one is
+not as it should be. It speaks the language of whoever runs it, and grades that edition.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ MARKER = ".made-by-the-demo"
 
 AT_THE_EXCHANGE = [] if sys.platform == "win32" else ["aoki", "baba"]
 """Who submits through the exchange directory, which nbgrader does not have on Windows."""
+
+LAST_LINES = 3
+"""What `autograder grade` ends with: how many were graded, the mean, and the next command."""
 
 HEADINGS = {
     "clip_gradients": "clip",
@@ -93,9 +96,20 @@ class Course:
         self._commands = 0
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None, notebooks: int = 0) -> Path:
-        """Run one of nbgrader's commands and give its log file.
+        """Run one of nbgrader's commands and give its log file; see `_run`."""
+        return self._run("nbgrader", nbgrader_command(*arguments), arguments, cwd, notebooks)
+
+    def autograder(self, *arguments: str) -> Path:
+        """Run one of the kit's commands and give its log file."""
+        return self._run("autograder", [sys.executable, "-m", "autograder", *arguments], arguments)
+
+    def _run(
+        self, name: str, command: list[str], arguments: tuple[str, ...], cwd: Path | None = None, notebooks: int = 0
+    ) -> Path:
+        """Run a command and give its log file.
 
         Args:
+            name, arguments: what is shown of it.
             notebooks: how many it will convert, for the progress bar; 0 if that is not known.
 
         Raises:
@@ -103,13 +117,13 @@ class Course:
         """
         self._commands += 1
         log_file = self.folder / "logs" / f"{self._commands:02}-{arguments[0]}.log"
-        shown = shlex.join(["nbgrader", *arguments])
+        shown = shlex.join([name, *arguments])
         task = self._progress.add_task(escape(shown[:90]), total=notebooks or None)
         started = time.monotonic()
         with (
             log_file.open("w", encoding="utf-8") as log,
             subprocess.Popen(
-                nbgrader_command(*arguments),
+                command,
                 cwd=cwd or self.folder,
                 env=self._environment,
                 stdout=subprocess.PIPE,
@@ -151,6 +165,11 @@ def run_course(course: Course) -> dict[str, Marks]:
     log = course.nbgrader("autograde", assignment, "--RunInWorker.allow_basic=True", notebooks=len(CLASS))
     course.nbgrader("generate_feedback", assignment, notebooks=len(CLASS))
     course.nbgrader("export")
+    course.say(_("[bold]The kit's own commands[/]: grade finds everybody graded and says how the class did"))
+    said = course.autograder("grade", assignment, "--allow-basic").read_text(encoding="utf-8")
+    for line in said.splitlines()[-LAST_LINES:]:
+        course.say(f"  {escape(line)}")
+    course.autograder("report", assignment)
     return read_marks(folder / "gradebook.db", assignment, log)
 
 
@@ -301,6 +320,7 @@ def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks
         _("gradebook"): "gradebook.db",
         _("a feedback page"): f"feedback/endo/{assignment}/gradient_pathology.html",
         _("an executed notebook"): f"autograded/aoki/{assignment}/{NOTEBOOK}",
+        _("the class report"): f"report/{assignment}/report.html",
         _("grades"): "grades.csv",
         _("full logs"): "logs",
     }

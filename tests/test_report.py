@@ -224,22 +224,30 @@ def sentences(exercise, item):
     return {TITLES[exercise.id, cause] for cause in item.causes}
 
 
-def test_one_mistake_is_one_row_and_counts_every_student_once(made, page):
-    everybody, either = Counter(), Counter()
+def test_one_mistake_is_one_row_and_counts_every_student_once(made, record, page):
+    everybody, either, where = Counter(), Counter(), {}
     for result in counted(made):
+        mine = {}
         for exercise in EXERCISES:
             told = [sentences(exercise, item) for item in result.checks[exercise.id].items]
             for cause in set().union(*told):
-                everybody[cause, exercise.id] += 1
-                either[cause, exercise.id] += all(len(causes) == 2 for causes in told if cause in causes)
+                where.setdefault((exercise.solution, cause), set()).add(exercise.id)
+                mine.setdefault((exercise.solution, cause), []).extend(len(c) == 2 for c in told if cause in c)
+        everybody.update(mine.keys())
+        either.update(key for key, doubts in mine.items() if all(doubts))
     rows = page.sections["The most frequent causes"][1:]
-    assert [int(n) for _cause, _exercise, n, _either in rows] == sorted(everybody.values(), reverse=True)[:20]
-    plain = {(cause.replace("`", ""), exercise): cause for cause, exercise in everybody}
-    assert len({(cause, exercise) for cause, exercise, *_n in rows}) == len(rows) == 20
-    for cause, exercise, n, other in rows:
-        key = plain[cause, exercise], exercise
-        assert (int(n), int(other or 0)) == (everybody[key], either[key])
-    assert sum(either.values()) > 0
+    assert [int(n) for _cause, _exercises, n, _either in rows] == sorted(everybody.values(), reverse=True)[:20]
+    found = {
+        (cause, frozenset(exercises.split(", "))): (int(n), int(other or 0)) for cause, exercises, n, other in rows
+    }
+    direct = {(key[1].replace("`", ""), frozenset(where[key])): (n, either[key]) for key, n in everybody.items()}
+    assert len(found) == len(rows) == 20 and found.items() <= direct.items()
+    assert sum(either.values()) > 0 and any(len(exercises) == 3 for _cause, exercises in direct)
+    written = json.loads(analysis_json(record))["causes"]
+    as_json = {
+        (c["cause"].replace("`", ""), frozenset(c["exercises"])): (c["students"], c["or another"]) for c in written
+    }
+    assert as_json == direct
 
 
 def by_check(made):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from autograder.checks.results import Outcome
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord, sentences_of
-from autograder.report.class_sections import NOTHING, Column, Row, Section, code, digits, section
+from autograder.report.class_sections import NOTHING, Column, Row, Section, code, digits, names, section
 from autograder.report.item_analysis import ItemAnalysis, in_order
 from autograder.report.statistics import ItemStatistics
 from autograder.report.words import MARKS, outcome_word
@@ -59,11 +59,11 @@ def _exercise_rows(seen: ItemAnalysis, exercise: str) -> Iterable[Row]:
         yield Row((code(sentences.get(check, check)), *statistics, *outcomes))
 
 
-def causes(seen: ItemAnalysis) -> Section:
+def causes(record: ClassRecord, seen: ItemAnalysis) -> Section:
     ranked = sorted(seen.mistakes.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
     rows = [
-        (code(cause), exercise, str(count), str(seen.either[exercise, cause] or ""))
-        for (exercise, cause), count in ranked
+        (code(mistake[1]), names(in_order(record, seen.where[mistake])), str(n), str(seen.either[mistake] or ""))
+        for mistake, n in ranked
     ]
     numbers = (Column(title, number=True) for title in (_("Students"), _("Or another")))
     columns = (Column(_("Likely cause")), Column(_("Exercise")), *numbers)
@@ -105,7 +105,7 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
         sentences = sentences_of(group.exercise)
         checks = "\n".join(sentences.get(check, check) for check in group.checks)
         told = group.seen if len(group.seen) <= MOST_SEEN else f"{group.seen[:MOST_SEEN]} ..."
-        rows.append((digest, group.exercise, code(checks), told, str(len(group.students)), group.students[0]))
+        rows.append((digest, names([group.exercise]), code(checks), told, str(len(group.students)), group.students[0]))
     columns = (
         *(Column(title) for title in (_("Group"), _("Exercise"), _("Failed checks"), _("What its example is told"))),
         Column(_("Students"), number=True),

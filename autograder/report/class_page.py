@@ -21,7 +21,7 @@ from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report import class_items
 from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import CellGrade, ClassRecord, Standing
-from autograder.report.class_sections import NOTHING, Column, Section, digits, rows_of, section
+from autograder.report.class_sections import NOTHING, Column, Section, digits, names, rows_of, section
 from autograder.report.class_words import ending_words, endings, reasons_to_look, standing_word
 from autograder.report.item_analysis import ItemAnalysis
 from autograder.report.text import printable
@@ -42,7 +42,7 @@ def class_page(record: ClassRecord) -> str:
         _overview(record),
         _distribution(record),
         class_items.checks(record, seen.items),
-        class_items.causes(seen.items),
+        class_items.causes(record, seen.items),
         class_items.shares(record, seen.items),
         class_items.groups(record, seen.items),
         _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
@@ -81,7 +81,7 @@ def _seen(record: ClassRecord) -> _Seen:
         result = opened.result
         if reasons := list(reasons_to_look(opened)):
             seen.looks.append((student, " ".join(reasons)))
-        seen.endings += [(student, exercise, ending_words(ending)) for exercise, ending in endings(opened)]
+        seen.endings += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
         if result and result.mended:
             seen.mended.append((student, "\n".join(result.mended)))
         if result and result.checks:

@@ -60,5 +60,11 @@ def code(sentence: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
 
 
+def names(ids: Iterable[str]) -> Markup:
+    """Names of exercises, which are broken after an underscore only."""
+    parts = (str(escape(id)).replace("_", "_<wbr>") for id in ids)
+    return Markup(", ".join(f'<span class="name">{part}</span>' for part in parts))
+
+
 def digits(value: float) -> str:
     return f"{value:.6g}"

@@ -1,7 +1,8 @@
 """The item analysis of a class: points, outcomes and causes of every check, and failures that no cause explains.
 
 One mistake is one row: what a student's card calls the likely cause counts for each check that it fails, and once for
-the exercise. Where there is no known cause, students whose code behaved equally are a group, see `Item.behaviour`.
+the solution cell, which may have several exercises. Where there is no known cause, students whose code behaved equally
+are a group, see `Item.behaviour`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from autograder.checks.diagnosis import Cause
 from autograder.checks.results import Item, Outcome, SubmissionResult
+from autograder.exercises import UnknownExercise, exercise
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import ClassRecord, sentences_of
 from autograder.report.class_words import cause_in_words
@@ -45,8 +47,9 @@ class ItemAnalysis:
         own: what the instructor wrote in causes.toml.
         outcomes: exercise -> check -> how often it ended how.
         causes: (exercise, check) -> cause in words -> the number of students; "" for those without one.
-        mistakes: (exercise, cause in words) -> the number of students.
+        mistakes: (solution cell, cause in words) -> the number of students.
         either: the same, of those students for whom there is another cause that is as likely, in every check.
+        where: the same, and the exercises of that cell in which it was found.
         groups: digest of a behaviour -> students, without those for whom there is a cause.
     """
 
@@ -57,25 +60,27 @@ class ItemAnalysis:
     causes: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     mistakes: Counter[tuple[str, str]] = field(default_factory=Counter)
     either: Counter[tuple[str, str]] = field(default_factory=Counter)
+    where: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     groups: dict[str, Group] = field(default_factory=dict)
 
     def add(self, student: str, result: SubmissionResult) -> None:
         """Count the result of one student whose code was judged."""
         self.judged += 1
         self.points.add(result)
+        told: dict[tuple[str, str], bool] = {}
         for name, found in result.checks.items():
             checks = self.outcomes.setdefault(name, {})
-            told: dict[str, bool] = {}
             for item in found.items:
                 checks.setdefault(item.id, Counter())[item.outcome] += 1
                 words = self._words(name, item)
                 if item.outcome in WRONG:
                     self.causes[name, item.id].update(words or {""})
-                for cause in words:
-                    told[cause] = told.get(cause, True) and len(words) > 1
-            self.mistakes.update((name, cause) for cause in told)
-            self.either.update((name, cause) for cause, doubtful in told.items() if doubtful)
+                for mistake in [(_solution_of(name), cause) for cause in words]:
+                    told[mistake] = told.get(mistake, True) and len(words) > 1
+                    self.where[mistake].add(name)
             self._group(student, name, found.items)
+        self.mistakes.update(told.keys())
+        self.either.update(mistake for mistake, doubtful in told.items() if doubtful)
 
     def failed(self, exercise: str, check: str) -> int:
         """How many students failed a check."""
@@ -93,9 +98,19 @@ class ItemAnalysis:
 
     def to_json(self, exercises: Iterable[str]) -> dict[str, Any]:
         """All of it, with the exercises in this order."""
+        order = list(exercises)
         return {
             "judged": self.judged,
-            "exercises": {name: self._exercise(name) for name in exercises},
+            "causes": [
+                {
+                    "cause": mistake[1],
+                    "exercises": [name for name in order if name in self.where[mistake]],
+                    "students": n,
+                    "or another": self.either[mistake],
+                }
+                for mistake, n in self.mistakes.most_common()
+            ],
+            "exercises": {name: self._exercise(name) for name in order},
             "groups": [
                 {"behaviour": digest, "size": len(group.students), "example": group.students[0], **vars(group)}
                 for digest, group in self.largest()
@@ -106,11 +121,6 @@ class ItemAnalysis:
         sentences = sentences_of(name)
         return {
             **vars(self.points.statistics(name)),
-            "causes": [
-                {"cause": cause, "students": n, "or another": self.either[name, cause]}
-                for (exercise, cause), n in self.mistakes.most_common()
-                if exercise == name
-            ],
             "checks": {
                 check: {
                     "sentence": sentences.get(check, check),
@@ -134,6 +144,14 @@ class ItemAnalysis:
             own = [item for item in alike if item.behaviour == digest]
             checks = tuple(item.id for item in own)
             self.groups.setdefault(digest, Group(exercise, checks, own[0].message)).students.append(student)
+
+
+def _solution_of(name: str) -> str:
+    """The solution cell of an exercise; an older kit's stands for itself."""
+    try:
+        return exercise(name).solution
+    except UnknownExercise:
+        return name
 
 
 def in_order(record: ClassRecord, names: Iterable[str]) -> list[str]:
