@@ -43,6 +43,9 @@ MARKER = ".made-by-the-demo"
 AT_THE_EXCHANGE = [] if sys.platform == "win32" else ["aoki", "baba"]
 """Who submits through the exchange directory, which nbgrader does not have on Windows."""
 
+WIDE = 120
+"""Columns of a terminal in which a table holds descriptions in two lines at most."""
+
 LAST_LINES = 3
 """What `autograder grade` ends with: how many were graded, the mean, and the next command."""
 
@@ -275,8 +278,8 @@ def surprises(student: Student, marks: Marks) -> list[str]:
     return found
 
 
-def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
-    """One row per student."""
+def scoreboard(assignment: str, marks: dict[str, Marks], wide: bool = True) -> Table:
+    """One row per student, with what is in their notebooks if the terminal is wide enough."""
     automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
     title = _("{assignment}: {points:g} points; automatic: {automatic:g}, by hand: {by_hand:g}")
     table = Table(
@@ -286,7 +289,8 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
         caption=_("wait: points that the instructor has not given yet"),
     )
     table.add_column(_("student"), no_wrap=True)
-    table.add_column(_("what is in the notebook"))
+    if wide:
+        table.add_column(_("what is in the notebook"))
     for exercise, points in POINTS.items():
         table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right", no_wrap=True)
     table.add_column(f"{_('auto')}\n/{automatic:g}", justify="right", no_wrap=True)
@@ -300,7 +304,7 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
         waiting = sum(BY_HAND[name] for name in own.by_hand)
         table.add_row(
             student.id,
-            escape(_(student.description)),
+            *([escape(_(student.description))] if wide else []),
             *cells,
             f"[bold]{own.total:g}[/]",
             _("{points:g} wait").format(points=waiting) if waiting else "0",
@@ -310,7 +314,11 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
 
 def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks]) -> None:
     """Scores, what was noted, and where things lie."""
-    console.print(scoreboard(assignment, marks))
+    wide = console.width >= WIDE
+    console.print(scoreboard(assignment, marks, wide))
+    if not wide:
+        for student in CLASS:
+            console.print(f"  {student.id}: {escape(_(student.description))}", highlight=False)
     console.print(f"[bold]{_('Notes from grading')}[/]")
     for student in CLASS:
         for note in marks[student.id].notes:

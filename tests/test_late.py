@@ -254,7 +254,8 @@ def test_extensions_that_change_nothing_are_told():
 
 @pytest.mark.parametrize(
     ("hours", "percent", "words"),
-    [(0.4, 0, ""), (0.5, 0, ""), (0.6, 10, "0.5 h late: 10 %"), (24, 10, "0.5 h"), (25, 30, "24 h late: 30 %"),
+    [(0.4, 0, "nothing"), (0.5, 0, "nothing"), (0.6, 10, "0.5 h late: 10 %"), (24, 10, "0.5 h"),
+     (25, 30, "24 h late: 30 %"),
      (1000, 100, "168 h late: 100 %")],
 )  # fmt: skip
 def test_the_last_rule_that_applies_counts(hours, percent, words):
@@ -263,11 +264,12 @@ def test_the_last_rule_that_applies_counts(hours, percent, words):
     assert words in rules.rule(3600 * hours)
 
 
-@pytest.mark.parametrize("percent", [{}, {0: 101}, {0: -1}, {-1: 10}, {"a": 10}, 3])
+@pytest.mark.parametrize("percent", [None, {}, {0: 101}, {0: -1}, {-1: 10}, {"a": 10}, 3])
 def test_rules_that_cannot_be_are_refused_before_anybody_is_graded(percent):
     config = Config()
     config.AssignLatePenalties.plugin_class = f"{LateRules.__module__}.LateRules"
-    config.LateRules.percent = percent
+    if percent is not None:
+        config.LateRules.percent = percent
     with pytest.raises(CourseError, match="late policy"):
         late_policy(config)
 

@@ -528,7 +528,9 @@ def test_late_rules_and_extensions_take_what_a_direct_computation_says(made, tim
             taken[rule] += lost
     assert len(taken) == len(RULES)
     notes = page.notes["Late submissions and extensions"]
-    assert {note.split(" points in all, from ")[0] for note in notes} == {f"{r}: {p:.6g}" for r, p in taken.items()}
+    assert {note.split(" points in all; students: ")[0] for note in notes} == {
+        f"{r}: {p:.6g}" for r, p in taken.items()
+    }
 
 
 def test_a_preview_shows_whom_a_changed_extension_helps(timed, regrade, record):

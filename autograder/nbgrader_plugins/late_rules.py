@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nbgrader.plugins import BasePlugin
-from traitlets import Dict, Float, TraitError, validate
+from traitlets import Dict, Float, TraitError
 
 from autograder.locale import _
 
@@ -17,11 +19,12 @@ class LateRules(BasePlugin):
         help="Rules: from how many hours late -> how many percent of the score are taken, as in {0: 10, 24: 30}.",
     ).tag(config=True)
 
-    @validate("percent")
-    def _has_rules(self, proposal: dict) -> dict:
-        if not proposal["value"]:
-            raise TraitError("LateRules.percent has no rules")
-        return proposal["value"]
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not self.percent:
+            raise TraitError(
+                _("c.LateRules.percent is missing; write it like {example}").format(example="{0: 10, 24: 30}")
+            )
 
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float:
         """The points to take from `score`; nbgrader asks for them."""
@@ -30,6 +33,8 @@ class LateRules(BasePlugin):
     def rule(self, total_seconds_late: float) -> str:
         """The rule that applies, in words."""
         hours, percent = self._rule(total_seconds_late)
+        if not percent:
+            return _("late: nothing is taken")
         return _("more than {hours:g} h late: {percent:g} % of the score").format(hours=hours, percent=percent)
 
     def _rule(self, seconds: float) -> tuple[float, float]:

@@ -105,7 +105,9 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
         sentences = sentences_of(group.exercise)
         checks = "\n".join(sentences.get(check, check) for check in group.checks)
         told = group.seen if len(group.seen) <= MOST_SEEN else f"{group.seen[:MOST_SEEN]} ..."
-        rows.append((digest, names([group.exercise]), code(checks), told, str(len(group.students)), group.students[0]))
+        rows.append(
+            (names([digest]), names([group.exercise]), code(checks), told, str(len(group.students)), group.students[0])
+        )
     columns = (
         *(Column(title) for title in (_("Group"), _("Exercise"), _("Failed checks"), _("What its example is told"))),
         Column(_("Students"), number=True),

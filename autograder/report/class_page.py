@@ -163,7 +163,7 @@ def _late(record: ClassRecord) -> Section:
         if found.rule:
             taken.setdefault(found.rule, []).append(student.penalty)
     notes = [
-        _("{rule}: {points} points in all, from {n} students.").format(rule=rule, points=digits(sum(all_)), n=len(all_))
+        _("{rule}: {points} points in all; students: {n}.").format(rule=rule, points=digits(sum(all_)), n=len(all_))
         for rule, all_ in taken.items()
     ]
     columns = (
