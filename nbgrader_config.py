@@ -62,6 +62,10 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 
+# The late policy: hours late -> percent of the score, the last that applies. Students with more time: extensions.csv.
+# c.AssignLatePenalties.plugin_class = "autograder.nbgrader_plugins.late_rules.LateRules"
+# c.LateRules.percent = {0: 10, 24: 30, 168: 100}
+
 # Archives from a learning management system, and grades for a spreadsheet.
 c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_collect.SafeExtractor"
 c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_collect.NotebookCollector"
