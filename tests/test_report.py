@@ -241,7 +241,7 @@ def test_one_mistake_is_one_row_and_counts_every_student_once(made, record, page
         (cause, frozenset(exercises.split(", "))): (int(n), int(other or 0)) for cause, exercises, n, other in rows
     }
     direct = {(key[1].replace("`", ""), frozenset(where[key])): (n, either[key]) for key, n in everybody.items()}
-    assert len(found) == len(rows) == 20 and found.items() <= direct.items()
+    assert len(found) == len(rows) == min(20, len(direct)) > 10 and found.items() <= direct.items()
     assert sum(either.values()) > 0 and any(len(exercises) == 3 for _cause, exercises in direct)
     written = json.loads(analysis_json(record))["causes"]
     as_json = {
