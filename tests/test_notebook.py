@@ -251,6 +251,31 @@ def test_waiting_for_is_patient_with_stubs_only(capsys):
         raise ZeroDivisionError
 
 
+def test_a_cell_that_uses_what_is_half_right_says_so_first(reference, capsys):
+    def printed(name, *also):
+        with waiting_for(name, *also):
+            print("figure")
+        return capsys.readouterr().out
+
+    def stub(layer, x):
+        raise NotImplementedError
+
+    right, biased = namespace_of("batch_norm", reference=reference), {"np": np, "Layer": Layer}
+    exec(UNBIASED, biased)
+    unwritten = type("BatchNorm", (right["BatchNorm"],), {"forward": stub, "backward": stub})
+    assert printed("batch_norm") == "figure\n", "nothing was checked"
+    check_in({"BatchNorm": unwritten}, "batch_norm")
+    assert printed("batch_norm") == "figure\n", "nothing is written"
+    check_in(biased, "batch_norm")
+    for names in (["batch_norm"], ["BatchNorm"], ["depth_study_plot", "depth_study", "batch_norm"]):
+        first, *rest = printed(*names).splitlines()
+        assert first.startswith("Last checked: ") and "batch_norm_backward 6.75 / 8" in first
+        assert rest == ["figure"]
+    assert printed("clip_gradients") == "figure\n", "it uses another exercise"
+    check_in(right, "batch_norm")
+    assert printed("batch_norm") == "figure\n", "it is mended"
+
+
 # --- names ------------------------------------------------------------------------------------------------------------
 
 

@@ -224,20 +224,23 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
 
 
 @contextmanager
-def waiting_for(name: str) -> Iterator[None]:
+def waiting_for(name: str, *also: str) -> Iterator[None]:
     """Run a cell that needs the exercise `name`. While the exercise is not written, print a note instead of an error.
 
     It catches only the stub's NotImplementedError, and the NameError if the stub was never run. The student sees all
-    other errors.
+    other errors. If `check` last gave an exercise less than its points, a line says so first: what the cell shows need
+    not be what the text says.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
+        also: further exercises that the cell uses.
 
     >>> with waiting_for("clip_gradients"):
     ...     total_norm, _ = clip_gradients(network, max_norm=1.0)
     """
     named = _named(name)
     awaited = next((exercise.defines for exercise in named), name)
+    _say_what_is_half_right([*named, *(exercise for other in also for exercise in _named(other))])
     try:
         yield
     except (NotImplementedError, NameError) as error:
@@ -246,6 +249,14 @@ def waiting_for(name: str) -> Iterator[None]:
         if named and not any(map(_is_here, named)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+
+
+def _say_what_is_half_right(needed: Sequence[Exercise]) -> None:
+    results = [_latest[exercise.id] for exercise in needed if exercise.id in _latest]
+    half_right = [f"{one.id} {points(one.score, one.max)}" for one in results if not (one.full or one.untouched)]
+    if half_right and not _in_nbgrader():
+        text = _("Last checked: {results} points. What follows may differ from the text.")
+        say(text.format(results=", ".join(half_right)))
 
 
 def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) -> list[Note]:

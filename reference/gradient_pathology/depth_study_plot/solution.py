@@ -8,7 +8,7 @@ from autograder import waiting_for
 
 # %%
 # depth_study と BatchNorm を書き終えてから、with の中に字下げして書いてください。採点基準は上の表のとおりです。
-with waiting_for("depth_study_plot"):
+with waiting_for("depth_study_plot", "depth_study", "batch_norm"):
     ### BEGIN SOLUTION
     depths = [5, 10, 20]
     arms = {
