@@ -67,7 +67,7 @@ CLAIMS = [
     ("prose-19", "falls to «0.2»", lambda p: p(GAIN, "gain 4:", 1)),
     ("prose-19", "layer 1 by about «7» with He", lambda p: p(GAIN, "he", 1) / p(GAIN, "he", 9)),
     ("prose-19", "by more than «1000» with", lambda p: min(1000, p(GAIN, "xavier", 1) / p(GAIN, "xavier", 9))),
-    ("prose-19", "(«0.15» decades)", lambda p: math.log10(math.sqrt(2))),
+    ("prose-19", "(«0.15» decades less)", lambda p: math.log10(math.sqrt(2))),
     ("prose-19", "a «500»-fold difference", lambda p: p(GAIN, "he", 9) / p(GAIN, "xavier", 9)),
     ("prose-21", r"is $«2.6 \times 10^{-3}»$", lambda p: p(UNITS, "sd=0.01:", 0, line=0)),
     ("prose-21", r"is $«1.3 \times 10^{-11}»$", lambda p: p(UNITS, "sd=0.01:", 1, line=0)),
