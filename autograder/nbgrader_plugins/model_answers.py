@@ -19,15 +19,14 @@ from autograder.locale import _, speaking
 from autograder.notebooks.cells import CHECK_PREFIX
 from autograder.notebooks.submission import language_of
 
+EXAMPLE = "2026-12-24 18:00 Asia/Tokyo"
 _MARKER = re.compile(r"(?m)^.*(BEGIN|END) SOLUTION.*\n?")
 
 
 class ModelAnswers(NbGraderPreprocessor):
     """Puts what stands in the source notebook below each of the student's answers. It runs after `Standings`."""
 
-    from_date = Unicode(help='From when on everybody sees them: "2026-12-24 18:00 Asia/Tokyo"; never if empty.').tag(
-        config=True
-    )
+    from_date = Unicode(help=f'From when on everybody sees them: "{EXAMPLE}"; never if empty.').tag(config=True)
     after_full_marks = Bool(False, help="Whether who has all points of an answer sees its model answer at once.").tag(
         config=True
     )
@@ -37,8 +36,8 @@ class ModelAnswers(NbGraderPreprocessor):
         try:
             utils.parse_utc(proposal["value"] or "2000-01-01")
         except ValueError as error:
-            message = _("ModelAnswers.from_date is {value!r}, which is no date. Write it as 2026-12-24 18:00 Asia/Tokyo.")
-            raise TraitError(message.format(value=proposal["value"])) from error
+            message = _("ModelAnswers.from_date is {value!r}, no date. Write it as {example}.")
+            raise TraitError(message.format(value=proposal["value"], example=EXAMPLE)) from error
         return proposal["value"]
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
