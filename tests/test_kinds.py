@@ -206,12 +206,12 @@ KINDS = {
     "an axis forgotten in the variance": Kind(
         "batch_norm_forward",
         {"np.sum(centred * centred, axis=0) / len(x)": "np.sum(centred * centred) / x.size"},
-        "forward(x) is (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
+        "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
     ),
     "an axis forgotten in the mean": Kind(
         "batch_norm_forward",
         {"np.sum(x, axis=0) / len(x)": "np.mean(x)"},
-        "forward(x) is (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
+        "forward(x) is the same as (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
     ),
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",

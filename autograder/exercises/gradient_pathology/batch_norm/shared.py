@@ -136,6 +136,13 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
 
 
+def dx_of(batch: Batch, x_hat: np.ndarray) -> np.ndarray:
+    """The formula's gradient with respect to x, on a forward's own x_hat."""
+    dx_hat = batch["dout"] * batch["gamma"]
+    through = dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)
+    return through * column_slope(batch["x"], x_hat)
+
+
 def alone(value: Any) -> Any:
     """The first of several arrays that were returned; anything else as it is.
 
