@@ -825,7 +825,7 @@ def test_no_formula_is_told_of_what_is_out_of_all_proportion(factor):
 
 def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():
     code = edited(BATCH_NORM_START + COMPACT, {ROOT: "np.sqrt(var + 3e-4)"})
-    assert ") + beta. self.eps (here 2.954e-5) does not appear in it." in first_failure(grade(code)["forward"]).seen
+    assert ") + beta. (gamma is 1 here.) self.eps (here 2.954e-5) does not appear in it." in first_failure(grade(code)["forward"]).seen
     with speaking("ja"):
         assert "この式に self.eps（ここでは 2.954e-5）は出てきません。" in first_failure(grade(code)["forward"]).seen
 

@@ -288,7 +288,8 @@ def said(got, expected, scale=None):
     ("got", "expected", "words"),
     [
         (0.89, 1.0, "11 % too small"),
-        (-1.11, -1.0, "11 % too large"),
+        (-1.11, -1.0, "its absolute value is 11 % too large"),
+        (-2.0, -6.0, "its absolute value is 3 times too small"),
         (6.0, 2.0, "3 times too large"),
         (2.0, 6.0, "3 times too small"),
         (1.001, 1.0, "0.1 % too large"),

@@ -204,6 +204,7 @@ clip_gradients = Exercise(
     probe,
     title="Gradient clipping",
     example=lambda case: {"layers": list(map(_layer, case.params, case.grads)), "max_norm": case.max_norm},
+    calls="clip_gradients(given.layers, given.max_norm)",
 )
 
 

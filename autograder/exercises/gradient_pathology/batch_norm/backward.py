@@ -22,9 +22,11 @@ from autograder.checks.values import Raised
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
     alone,
+    as_example,
     column_slope,
     dx_of,
     either,
@@ -140,6 +142,9 @@ batch_norm_backward = Exercise(
     title="BatchNorm backward pass",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example([case.first, case.second], case),
+    calls=NEW_LAYER + """
+    print(layer.backward(batch["dout"]), layer.grads)""",
 )
 
 

@@ -17,8 +17,10 @@ from autograder.checks.exercise import Exercise, Failed, Implementation, Observa
 from autograder.checks.expect import array, in_words, is_close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
+    as_example,
     close_by_column,
     new_layer,
     one_array,
@@ -109,6 +111,8 @@ batch_norm_forward = Exercise(
     title="BatchNorm forward pass",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example(case.batches, case),
+    calls=NEW_LAYER,
 )
 
 

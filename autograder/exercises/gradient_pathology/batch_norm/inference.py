@@ -27,9 +27,11 @@ from autograder.exercises.gradient_pathology.batch_norm.running import (
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
     alone,
+    as_example,
     close_by_column,
     column_slope,
     dx_of,
@@ -148,6 +150,13 @@ batch_norm_inference = Exercise(
     title="BatchNorm inference",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example(case.training, case) | {"inference": case.prediction},
+    calls=NEW_LAYER + """
+    print(layer.running_mean, layer.running_var)
+layer.training = False
+layer.params.update(gamma=given.inference["gamma"], beta=given.inference["beta"])
+print(layer.forward(given.inference["x"]))
+print(layer.backward(given.inference["dout"]), layer.grads)""",
 )
 
 

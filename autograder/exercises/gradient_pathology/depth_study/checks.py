@@ -22,6 +22,8 @@ def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
     for i, rng in enumerate(seen["generators"], start=1):
         if rng["type"] != "Generator":
             kind = rng["type"]
+            if kind == "NoneType":
+                run.fail(_("Network {i} was built without an rng: build_network was given the depth alone, or None."), i=i)
             run.fail(_("Network {i} got an rng of type {kind}, not `np.random.default_rng(seed)`."), i=i, kind=kind)
         if rng["seed"] is None:
             run.fail(_("The generator of network {i} was not made from the seed."), i=i)
