@@ -353,7 +353,7 @@ KINDS = {
             '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
             "            elif False:\n                kind"
         },
-        "vanish_threshold is fixed in the code; what is passed has no effect.",
+        "vanish_threshold has no effect, whatever is passed.",
         1 / 6,
     ),
     "a slope as text": Kind(
