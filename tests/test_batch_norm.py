@@ -189,7 +189,9 @@ STAGED_SLIPS = {
         {VAR: "var = x.var()"}, "forward", "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(x.var() + eps)."
     ),
     "both without axis": Slip(
-        {MEAN: "mu = x.mean()", VAR: "var = x.var()"}, "forward", "forward(x) is the same as (x - x.mean()) / sqrt(x.var() + eps)."
+        {MEAN: "mu = x.mean()", VAR: "var = x.var()"},
+        "forward",
+        "forward(x) is the same as (x - x.mean()) / sqrt(x.var() + eps).",
     ),
     "statistics of shape (1, D)": Slip(
         {"x.mean(axis=0)": "x.mean(axis=0, keepdims=True)", "x.var(axis=0)": "x.var(axis=0, keepdims=True)"},
@@ -217,7 +219,8 @@ STAGED_SLIPS = {
     "eps outside in prediction": Slip(
         {PREDICT_STD: "(np.sqrt(self.running_var) + self.eps)"},
         "inference",
-        "With training = False, forward(x) is the same as gamma * (x - running_mean) / (sqrt(running_var) + eps) + beta.",
+        "With training = False, forward(x) is the same as "
+        "gamma * (x - running_mean) / (sqrt(running_var) + eps) + beta.",
     ),
     "eps missing in training": Slip(
         {"np.sqrt(var + self.eps)": "np.sqrt(var)"},
@@ -300,7 +303,8 @@ STAGED_SLIPS = {
     "batch variance in prediction": Slip(
         {"var = self.running_var\n": "var = x.var(axis=0)\n", PREDICT_STD: "np.sqrt(var + self.eps)"},
         "inference",
-        "With training = False, forward(x) is the same as gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
+        "With training = False, forward(x) is the same as "
+        "gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
         core=("inference",),
     ),
     "batch mean in prediction": Slip(
@@ -309,7 +313,8 @@ STAGED_SLIPS = {
             "(x - self.running_mean)": "(x - mu)",
         },
         "inference",
-        "With training = False, forward(x) is the same as gamma * (x - x.mean(axis=0)) / sqrt(running_var + eps) + beta.",
+        "With training = False, forward(x) is the same as "
+        "gamma * (x - x.mean(axis=0)) / sqrt(running_var + eps) + beta.",
         core=("inference",),
     ),
     "no branch": Slip(
@@ -458,7 +463,9 @@ COMPACT_SLIPS = {
         "forward(x) is the same as (x - x.mean()) / sqrt(x.var() + eps).",
     ),
     "eps missing": Slip(
-        {"var + self.eps": "var"}, "forward", "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(x.var(axis=0)) + beta."
+        {"var + self.eps": "var"},
+        "forward",
+        "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(x.var(axis=0)) + beta.",
     ),
     "eps a constant": Slip(
         {"var + self.eps": "var + 1e-5"},
@@ -651,7 +658,11 @@ WORDS = {
         {ROOT: "np.sqrt(var + 3e-4)"},
         f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 0.0003) + beta",
     ),
-    "a small eps": (COMPACT, {ROOT: "np.sqrt(var + 2e-9)"}, f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 2e-9) + beta"),
+    "a small eps": (
+        COMPACT,
+        {ROOT: "np.sqrt(var + 2e-9)"},
+        f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 2e-9) + beta",
+    ),
     "an odd eps": (
         COMPACT,
         {ROOT: "np.sqrt(var + 0.0123)"},
@@ -825,7 +836,10 @@ def test_no_formula_is_told_of_what_is_out_of_all_proportion(factor):
 
 def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():
     code = edited(BATCH_NORM_START + COMPACT, {ROOT: "np.sqrt(var + 3e-4)"})
-    assert ") + beta. (gamma is 1 here.) self.eps (here 2.954e-5) does not appear in it." in first_failure(grade(code)["forward"]).seen
+    assert (
+        ") + beta. (gamma is 1 here.) self.eps (here 2.954e-5) does not appear in it."
+        in first_failure(grade(code)["forward"]).seen
+    )
     with speaking("ja"):
         assert "この式に self.eps（ここでは 2.954e-5）は出てきません。" in first_failure(grade(code)["forward"]).seen
 

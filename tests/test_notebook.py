@@ -513,7 +513,7 @@ def test_further_reading_comes_last_and_is_marked(reference):
     assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope, further reading)" in said
     exec("overview, hinted = check(), hint()", names)
     assert "Measuring the slope, further reading: nothing written yet" in repr(names["overview"])
-    assert f"{by_hand} Next: `check(\"gradient_profile\")`" in repr(names["overview"])
+    assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])
     assert names["hinted"].exercise == "gradient_profile"
     begun = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"hint": autograder.hint}
     exec("hinted = hint()", begun)
@@ -533,7 +533,10 @@ def test_an_unknown_name_is_answered_with_those_of_this_notebook():
     for call in ("check", "hint", "example"):
         with pytest.raises(ValueError, match="Choose one of these: ") as unknown:
             exec(f"{call}('8.1')", {call: getattr(autograder, call), "clip_gradients": None})
-        assert str(unknown.value).partition(": ")[2] == ", ".join(e.id for e in in_lesson_order("gradient-pathology")) + "."
+        assert (
+            str(unknown.value).partition(": ")[2]
+            == ", ".join(e.id for e in in_lesson_order("gradient-pathology")) + "."
+        )
 
 
 def test_when_all_checks_pass_the_hand_graded_cells_are_still_open(reference):

@@ -32,8 +32,8 @@ class Guide:
     Attributes:
         section: the heading under which the lesson treats it; empty where nobody has said so.
         further: whether it is further reading, beside the core path of the lesson.
-        hints: check id -> hints, from the vaguest to the clearest. A hint that names `causes`, by their ids, is for these
-            alone.
+        hints: check id -> hints, from the vaguest to the clearest. A hint that names `causes`, by their ids, is for
+            these alone.
     """
 
     section: Words = field(default_factory=dict)

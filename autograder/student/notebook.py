@@ -21,7 +21,14 @@ from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
 from autograder.report.html import exercise_html
-from autograder.report.overview import further_reading, is_further, next_exercise, overview_html, overview_text, what_is_next
+from autograder.report.overview import (
+    further_reading,
+    is_further,
+    next_exercise,
+    overview_html,
+    overview_text,
+    what_is_next,
+)
 from autograder.report.text import exercise_text, say
 from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
@@ -249,7 +256,11 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
     try:
-        with keep_random_state(), _libraries_silent(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
+        with (
+            keep_random_state(),
+            _libraries_silent(),
+            _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()),
+        ):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))

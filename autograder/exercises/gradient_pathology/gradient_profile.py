@@ -203,7 +203,7 @@ def _as_written(values: np.ndarray) -> Iterator[tuple[float, str]]:
 
 @gradient_profile.check(points=0.25, on="line")
 def test_depends_on_norms(case: Profile, seen: Observation, expected: Observation) -> None:
-    """The answer is finite, and another one for other norms."""
+    """The answer is finite, and other norms give another answer."""
     slope = _slope(seen)
     if not np.isfinite(slope):
         raise Failed(_("{name} is {value}.").format(name=SLOPE, value=slope))

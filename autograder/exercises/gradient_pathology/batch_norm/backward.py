@@ -143,7 +143,8 @@ batch_norm_backward = Exercise(
     solution="batch_norm",
     defines="BatchNorm",
     example=lambda case: as_example([case.first, case.second], case),
-    calls=NEW_LAYER + """
+    calls=NEW_LAYER
+    + """
     print(layer.backward(batch["dout"]), layer.grads)""",
 )
 
@@ -232,7 +233,7 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
 
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
-    """`backward(dout)` is the gradient with respect to x: dout itself comes through times gamma, divided by the root."""
+    """`backward(dout)` is the gradient with respect to x: dout comes through times gamma, divided by the root."""
     one_array("backward(dout)", seen["dx"], strictly=True)
     _dx, factor, x_hat = _own_dx(case, seen, expected)
     name = _("In backward(dout), the factor of dout in column ")

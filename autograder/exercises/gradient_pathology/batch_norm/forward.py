@@ -132,7 +132,7 @@ def _judge(y: np.ndarray, wanted: np.ndarray, batch: Batch, eps: float) -> None:
 
 @batch_norm_forward.check(points=1.25, on="affine")
 def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation) -> None:
-    """Then gamma scales and beta shifts every column, with the values the layer holds at that moment."""
+    """gamma scales and beta shifts every column, with the values that the layer holds at that moment."""
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])

@@ -151,7 +151,8 @@ batch_norm_inference = Exercise(
     solution="batch_norm",
     defines="BatchNorm",
     example=lambda case: as_example(case.training, case) | {"inference": case.prediction},
-    calls=NEW_LAYER + """
+    calls=NEW_LAYER
+    + """
     print(layer.running_mean, layer.running_var)
 layer.training = False
 layer.params.update(gamma=given.inference["gamma"], beta=given.inference["beta"])
@@ -271,7 +272,7 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.25, on="batches")
 def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
-    """In inference mode, the output for a single row is what it is among others."""
+    """In inference mode, a row alone has the same output as among other rows."""
     try:
         _judge_row(case, seen)
     except Failed:
