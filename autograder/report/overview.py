@@ -18,18 +18,14 @@ BAR = 10
 def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
     """Name, title, share of the points, points and state of every exercise, and of every cell that a person grades."""
     return [
-        *((r.id, _titled(r), r.share, points(r.score, r.max), standing(r)) for r in results),
+        *((r.id, title(r) + further_reading(r.id), r.share, points(r.score, r.max), standing(r)) for r in results),
         *((name, "", 0.0, f"– / {worth:.6g}", _("open: graded by hand")) for name, worth in by_hand.items()),
     ]
 
 
-def _titled(result: ExerciseResult) -> str:
-    return ", ".join(filter(None, (title(result), further_reading(result.id))))
-
-
 def further_reading(name: str) -> str:
-    """These words for an exercise beside the core path, else ""."""
-    return _("further reading") if is_further(name) else ""
+    """These words, to follow an exercise that is beside the core path; else ""."""
+    return f" ({_('further reading')})" if is_further(name) else ""
 
 
 def is_further(name: str) -> bool:

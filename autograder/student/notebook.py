@@ -309,8 +309,8 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     to_do = [e.id for e in here if e.id not in _latest or not _latest[e.id].full]
     following = next_exercise(to_do)
     link = section_of(guide(following)) if following else None
-    about = ", ".join(filter(None, ["{link}" if link else "", further_reading(following or "")]))
-    coming = what_is_next(to_do, by_hand, _("Next: `{name}`") + (f" ({about})" if about else ""))
+    about = (" ({link})" if link else "") + further_reading(following or "")
+    coming = what_is_next(to_do, by_hand, _("Next: `{name}`") + about)
     return [*notes, Note(f"{line} {coming}", link)]
 
 
