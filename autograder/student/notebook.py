@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +33,7 @@ from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
+from autograder.student.names import UnknownName, known, named
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -81,13 +81,6 @@ def assignment_named() -> str:
 _stops = Stops()
 
 
-class UnknownName(ValueError):
-    """There is no such exercise. Jupyter shows the message alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"ValueError: {self}"]
-
-
 class Interrupted(KeyboardInterrupt):
     """The student interrupted a check. Jupyter shows the message alone."""
 
@@ -130,7 +123,7 @@ def check(name: Any = None) -> Report | Overview | float | None:
     if _is_by_hand(name, namespace):
         say(_by_hand_in_words(name, namespace))
         return None
-    wanted = _exercises_of(namespace) if name is None else _known(name, namespace)
+    wanted = _exercises_of(namespace) if name is None else known(name, _exercises_of(namespace))
     if name is None and _in_nbgrader():
         return None
     with _without_own_frames():
@@ -170,7 +163,7 @@ def hint(name: Any = None) -> Hint | None:
         say(_by_hand_in_words(name, namespace))
         return None
     here = sorted(_exercises_of(namespace), key=lambda exercise: is_further(exercise.id))
-    wanted = here if name is None else _known(name, namespace)
+    wanted = here if name is None else known(name, _exercises_of(namespace))
     if _in_nbgrader():
         return None
     with _without_own_frames():
@@ -200,7 +193,7 @@ def example(name: Any) -> SimpleNamespace:
     namespace = sys._getframe(1).f_globals
     if _is_by_hand(name, namespace):
         raise UnknownName(_by_hand_in_words(name, namespace))
-    wanted = _known(name, namespace)
+    wanted = known(name, _exercises_of(namespace))
     with _without_own_frames():
         result = _first_unfinished(wanted, namespace)
         found = next(exercise for exercise in wanted if exercise.id == result.id)
@@ -282,14 +275,14 @@ def waiting_for(name: str) -> Iterator[None]:
     >>> with waiting_for("clip_gradients"):
     ...     total_norm, _ = clip_gradients(network, max_norm=1.0)
     """
-    named = _named(name)
-    awaited = next((exercise.defines for exercise in named), name)
+    awaiting = named(name)
+    awaited = next((exercise.defines for exercise in awaiting), name)
     try:
         yield
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
-        if named and not any(map(_is_here, named)):  # this notebook has no cell for it
+        if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
 
@@ -366,8 +359,8 @@ def _by_hand(namespace: dict[str, Any]) -> dict[str, float]:
     """The points of this notebook's hand-graded cells."""
     if not _points:
         return hand_graded(_assignment_of(namespace))
-    known = {exercise.id for exercise in every_exercise()}
-    return {name: worth for name, worth in _points.items() if name not in known}
+    in_kit = {exercise.id for exercise in every_exercise()}
+    return {name: worth for name, worth in _points.items() if name not in in_kit}
 
 
 def _is_here(candidate: Exercise) -> bool:
@@ -383,31 +376,3 @@ def _is_by_hand(name: Any, namespace: dict[str, Any]) -> bool:
 def _by_hand_in_words(name: str, namespace: dict[str, Any]) -> str:
     text = _("A person grades {name} ({worth:.6g} points): there is nothing to check here.")
     return text.format(name=name, worth=_by_hand(namespace)[name])
-
-
-def _known(name: Any, namespace: dict[str, Any]) -> list[Exercise]:
-    __tracebackhide__ = True
-    text = str(getattr(name, "__name__", name))
-    found = _named(text)
-    if not found:
-        raise UnknownName(_unknown(text, _exercises_of(namespace)))
-    return found
-
-
-def _all_exercises() -> list[Exercise]:
-    return [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
-
-
-def _named(name: str) -> list[Exercise]:
-    """The exercise with this id, otherwise those that ask for this name, in the order of the lesson."""
-    known = _all_exercises()
-    return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
-
-
-def _unknown(name: str, exercises: Sequence[Exercise]) -> str:
-    known = [exercise.id for exercise in exercises]
-    names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
-    return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))

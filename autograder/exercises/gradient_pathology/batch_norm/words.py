@@ -31,8 +31,8 @@ def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known:
     if not formula:
         return ""
     sentences = [_("{output} is the same as {formula}.").format(output=label, formula=formula)]
-    unseen = {_("gamma is 1 here"): (batch["gamma"], 1), _("beta is 0 here"): (batch["beta"], 0)}
-    sentences += [f"({text}.)" for text, (values, value) in unseen.items() if np.all(values == value)]
+    unseen = {_("(gamma is 1 here.)"): (batch["gamma"], 1), _("(beta is 0 here.)"): (batch["beta"], 0)}
+    sentences += [text for text, (values, value) in unseen.items() if np.all(values == value)]
     if "sqrt" in formula and "eps" not in formula:
         sentences.append(_("self.eps (here {eps}) does not appear in it.").format(eps=written(eps, 4)))
     return " ".join(sentences)
