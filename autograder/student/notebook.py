@@ -288,7 +288,7 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
     else:
-        _say_what_is_half_right([*named, *(exercise for other in also for exercise in _named(other))])
+        _say_what_is_half_right([*awaiting, *(exercise for other in also for exercise in named(other))])
 
 
 def _say_what_is_half_right(needed: Sequence[Exercise]) -> None:
