@@ -85,6 +85,11 @@ def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
     return Parts(most_text).unpack(data)
 
 
+def unpack_own(data: bytes) -> Any:
+    """As `unpack`, for what this kit has packed: no limit is looked after, which takes a third of the time."""
+    return _Own().read(data)
+
+
 class Parts:
     """Reads messages that came as parts of one, and that together must not exceed its limits."""
 
@@ -226,6 +231,15 @@ class _Message:
             if all(type(name) is str for name in bases):
                 return Raised(kind[:MAX_NAME], bases, message[:MAX_MESSAGE], line, source[:MAX_LINE])
         raise WireError(f"malformed extension {code}")
+
+
+class _Own(_Message):
+    """A message that nobody else has made."""
+
+    def read(self, data: bytes, depth: int = 0) -> Any:
+        return msgpack.unpackb(
+            data, ext_hook=lambda code, payload: self._extension(code, payload, depth), strict_map_key=False
+        )
 
 
 def _skip(data: bytes) -> None:
