@@ -100,8 +100,9 @@ def all_pass(exercise: Exercise, trials: Sequence[Trial]) -> bool:
 
 
 def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[_Finding]:
-    """What `check` finds in the trials of its own groups, where it does not pass: on hidden cases only where it does not
-    fail on a public one before them, which is what is told.
+    """What `check` finds in the trials of its own groups, where it does not pass.
+
+    Where a public one that comes before says what is wrong, hidden ones are not asked.
     """
     own = [trial for trial in trials if trial.group in check.on]
     if not own:

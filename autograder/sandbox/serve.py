@@ -73,7 +73,9 @@ def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[bytes], seco
     implementation = Implementation(namespace)
     try:
         with keep_random_state(), time_limit(seconds):
-            seen = [wanted.observe(implementation, wanted.case(**encoding.unpack_own(case))).to_data() for case in cases]
+            seen = [
+                wanted.observe(implementation, wanted.case(**encoding.unpack_own(case))).to_data() for case in cases
+            ]
     except OutOfTime:
         return {"out_of_time": True}
     except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code
