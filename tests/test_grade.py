@@ -173,9 +173,9 @@ def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(
     assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
 
 
-def feedback_page(course, student):
+def feedback_page(course, student, *options):
     """What stands on the page, without tags."""
-    nbgrader(course, "generate_feedback", ASSIGNMENT, f"--student={student}", "--force")
+    nbgrader(course, "generate_feedback", ASSIGNMENT, f"--student={student}", "--force", *options)
     page = (course / "feedback" / student / ASSIGNMENT / NOTEBOOK).with_suffix(".html").read_text(encoding="utf-8")
     return html.unescape(re.sub(r"<[^>]*>", "", page[page.index("<body") :]))
 
@@ -194,6 +194,23 @@ def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(both_ways
     page = feedback_page(both_ways[0], "wada")
     assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
     assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "student", "shown"),
+    [
+        ("from_date=2020-01-01 18:00 Asia/Tokyo", "nagai", {"clip_gradients", "BatchNorm", "depth_study"}),
+        ("from_date=2999-01-01 18:00 Asia/Tokyo", "saito", set()),
+        ("after_full_marks=True", "saito", {"clip_gradients", "BatchNorm", "depth_study"}),
+        ("after_full_marks=True", "nagai", set()),
+    ],
+)
+def test_model_answers_are_shown_from_a_date_on_or_after_full_marks(both_ways, option, student, shown):
+    page = feedback_page(both_ways[0], student, f"--ModelAnswers.{option}")
+    begins = [text[:99] for text in page.split("模範解答")[1:]]
+    found = {name for name in ("clip_gradients", "BatchNorm", "depth_study") if any(f"{name}(" in b for b in begins)}
+    assert found == shown
+    assert "SOLUTION" not in page
 
 
 def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(both_ways):

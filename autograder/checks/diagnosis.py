@@ -82,7 +82,6 @@ class Diagnosis:
         inputs: Sequence[Sequence[Sketch]],
     ) -> None:
         self._known = known
-        self._little = _Little(known, departed)
         n, places = len(known.causes), known.places
         self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
@@ -117,7 +116,7 @@ class Diagnosis:
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
             best = self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
             if not best:
-                found = [m for m in found if self._little.fit(self._agrees[m], alike_here[m] & self._telling)]
+                found = [m for m in found if (alike_here[m] & self._telling).any()]
                 best = self._part(found, everything)
             if best:
                 return self._told(best)
@@ -170,31 +169,6 @@ class Diagnosis:
         causes = [cause for cause in causes if not cause.pair] or causes
         told = list({str(cause.cause): cause for cause in causes}.values())
         return told if len(told) <= MAX_CAUSES and all(cause.cause for cause in told) else []
-
-
-class _Little:
-    """Where a student shows what says little: an exception, None, or nothing.
-
-    Code that fails in many places with one exception says little in any one of them.
-    """
-
-    def __init__(self, known: Fingerprints, departed: Sketches) -> None:
-        numbers = {place: i for i, place in enumerate(known.places)}
-        self._places: dict[str, set[int]] = {}
-        self._word_at: dict[int, str] = {}
-        for case, here in enumerate(departed):
-            for key, value in here.items():
-                if says_little(value):
-                    place = numbers.get((case, key), -1)
-                    self._places.setdefault(str(value), set()).add(place)
-                    self._word_at[place] = str(value)
-
-    def fit(self, agrees: np.ndarray, here: np.ndarray) -> bool:
-        """Whether a mistake that agrees with the student `here`, and in all the places `agrees`, shows more than that
-        here, or the same wherever the student does."""
-        agreed = set(np.flatnonzero(agrees).tolist())
-        words = {self._word_at.get(place) for place in np.flatnonzero(here).tolist()}
-        return None in words or any(self._places[word] <= agreed for word in words if word)
 
 
 def _is_exception(value: Sketch) -> bool:

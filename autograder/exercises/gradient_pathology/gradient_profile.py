@@ -47,7 +47,7 @@ def draw_line(rng: np.random.Generator) -> list[Profile]:
     """Straight profiles. Both explode, since a sign that is lost shows there alone."""
     return [
         Profile("a straight line, exploding", straight(rng, 8, -rng.uniform(0.1, 0.5))),
-        Profile("three layers, exploding", straight(rng, 3, -rng.uniform(0.1, 0.5))),
+        Profile("four layers, exploding", straight(rng, 4, -rng.uniform(0.1, 0.5))),
     ]
 
 
