@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import random
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -287,6 +288,7 @@ class Exercise:
         """
         values: dict[str, Any] = {}
         with _quiet() as printed, keep_random_state():
+            random.seed(RANDOM_STATE)
             np.random.seed(RANDOM_STATE)
             try:
                 for name, value in self.probe(implementation, case):
@@ -352,7 +354,7 @@ _is_kept = False
 
 @contextlib.contextmanager
 def keep_random_state() -> Iterator[None]:
-    """Restore NumPy's global random state after the body.
+    """Restore the states of the global random generators, Python's and NumPy's, after the body.
 
     This is slow compared with a probe, so it is done once around a series of observations.
     """
@@ -360,9 +362,10 @@ def keep_random_state() -> Iterator[None]:
     if _is_kept:
         yield
         return
-    state, _is_kept = np.random.get_state(), True
+    plain, state, _is_kept = random.getstate(), np.random.get_state(), True
     try:
         yield
     finally:
         _is_kept = False
+        random.setstate(plain)
         np.random.set_state(state)
