@@ -26,7 +26,7 @@ from nbgrader.api import (
 from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
-from autograder.grading.course import Course, CourseError, Handed, unusable_gradebook
+from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.late import doubts_on, late_policy, read_extensions
 from autograder.grading.timestamp import read_timestamp
@@ -80,6 +80,8 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 reason = str(error.orig)
                 if self._gradebook is not None:
                     self._gradebook.db.rollback()
+                if is_of_another_version(reason):
+                    break  # waiting does not help
         raise unusable_gradebook(reason)
 
     return wrapper
