@@ -292,6 +292,7 @@ def _judge_row(case: Inference, seen: Observation) -> None:
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
     """Inference changes neither running statistic, nor x."""
+    seen["y of batch 0"]  # told, if it raised
     if not _have_moved(seen):
         message = _("The running statistics have not moved in training, so there was nothing to keep.")
         raise Failed(message, unwritten=True)
@@ -326,7 +327,9 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
         try:
             either(candidates, judge)
         except Failed as failed:
-            words = "" if gradient != "dx" or _dx_in_training(case, seen, expected) else _first_in_training()
+            _require_branch(case, seen)
+            first = _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
+            words = "" if gradient != "dx" or _dx_in_training(case, seen, expected) else first
             raise Failed(failed.reason, failed.picture, compared=failed.compared, words=words) from None
     unchanged("dout", case.prediction["dout"], seen["dout"])
 
@@ -339,10 +342,6 @@ def _dx_in_training(case: Inference, seen: Observation, expected: Observation) -
         right.append(dx_of(last, shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)))
     scale = natural_scale("dx", last, expected[name], spread_of(last, case.eps))
     return any(is_close(seen.get(name), wanted, scale) for wanted in right)
-
-
-def _first_in_training() -> str:
-    return _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
 
 
 def _require_own_rows(case: Inference, seen: Observation) -> None:

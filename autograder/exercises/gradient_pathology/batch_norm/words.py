@@ -29,13 +29,22 @@ def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known:
     """
     formula = next(filter(None, (_formula(y, batch, eps, known, tolerance) for tolerance in (EXACT, TOLERANCE))), "")
     if not formula:
-        return ""
+        return _rows_in_words(label, (y - batch["beta"]) / batch["gamma"])
     sentences = [_("{output} is the same as {formula}.").format(output=label, formula=formula)]
     unseen = {_("(gamma is 1 here.)"): (batch["gamma"], 1), _("(beta is 0 here.)"): (batch["beta"], 0)}
     sentences += [text for text, (values, value) in unseen.items() if np.all(values == value)]
     if "sqrt" in formula and "eps" not in formula:
         sentences.append(_("self.eps (here {eps}) does not appear in it.").format(eps=written(eps, 4)))
     return " ".join(sentences)
+
+
+def _rows_in_words(label: str, x_hat: np.ndarray) -> str:
+    """Whether the rows are normalised, in place of the columns."""
+    if not (
+        _are_close(x_hat.mean(axis=1), 0, np.abs(x_hat).max(axis=1)) and np.all(np.abs(x_hat.var(axis=1) - 1) < 0.1)
+    ):
+        return ""
+    return _("{output} has mean 0 and variance 1 in every row, not in every column.").format(output=label)
 
 
 def _formula(y: np.ndarray, batch: Batch, eps: float, known: dict[str, np.ndarray], tolerance: float) -> str:
@@ -242,15 +251,15 @@ def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> 
     """Which way of dx is not averaged down the columns, if dx is made of the right things; never the whole formula."""
     root = spread_of(batch, eps)
     mean, variance = _("the mean"), _("the variance")
-    for power in (1, 0, 2):
+    for power, a, b in product((1, 0, 2), (1.0, root), (1.0, root**2)):  # the root may stand inside the sums
         dx_hat = batch["dout"] * batch["gamma"] ** power
         along = dx_hat * x_hat
         terms = {
             "direct": dx_hat,
             "mean": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
             "variance": x_hat * along.mean(axis=0),
-            "mean by row": np.broadcast_to(dx_hat.mean(axis=1, keepdims=True), dx.shape),
-            "variance by row": x_hat * along.mean(axis=1, keepdims=True),
+            "mean by row": np.broadcast_to(a * (dx_hat / a).mean(axis=1, keepdims=True), dx.shape),
+            "variance by row": x_hat * b * (along / b).mean(axis=1, keepdims=True),
             "variance unsummed": x_hat * along,
             "mean of unsummed": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
         }
