@@ -24,9 +24,9 @@ of_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reaso
 
 
 def one_process_each():
-    """Each class can run beside the others; that they are kept in from several sides takes long, and is `slow`."""
+    """Each class can run beside the others; what takes every resource and root's grading take long, and are `slow`."""
     for level, as_root, threats in CLASSES:
-        marks = [pytest.mark.slow] if as_root or (level == "strong" and "resource" in threats) else []
+        marks = [pytest.mark.slow] if as_root or "resource" in threats else []
         marks += [of_root] if as_root else []
         name = "-".join([level, *(["as-root"] if as_root else []), *threats])
         yield pytest.param(level, as_root, threats, id=name, marks=marks)

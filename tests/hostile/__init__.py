@@ -32,6 +32,6 @@ CLASSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
     *(("strong", as_root, threats) for as_root in (False, True) for threats in WALLS),
 )
 """The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after. They are
-few, since processes take seconds to start; those that exhaust what there is are apart, where they slow down no other."""
+few, since processes take seconds to start; what exhausts all there is would slow down the others, and is apart."""
 
 __all__ = ["ATTACKS", "CLASSES", "PLACEHOLDERS", "WALLS", "WRONG", "Attack"]
