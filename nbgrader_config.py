@@ -59,8 +59,13 @@ c.HTMLExporter.preprocessors = [  # of feedback pages and formgrader
 c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.feedback_page.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [
     "autograder.nbgrader_plugins.feedback_page.Standings",  # in place of nbgrader.preprocessors.GetGrades
+    "autograder.nbgrader_plugins.model_answers.ModelAnswers",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# Model answers beside the students' own on these pages: for all from a date on, or for who has full marks.
+# c.ModelAnswers.from_date = "2026-12-24 18:00 Asia/Tokyo"
+# c.ModelAnswers.after_full_marks = True
 
 # Archives from a learning management system, and grades for a spreadsheet.
 c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_collect.SafeExtractor"

@@ -22,37 +22,37 @@
 #
 # ## 目次
 #
-# **★ は基本コース** です（約 3 時間 40 分）。残りは発展で、飛ばしても先へ進めます。
+# **★ は基本コース** です（約 4 時間 15 分）。残りは発展で、飛ばしても先へ進めます。
 #
-# 1. [勾配消失問題](#1-勾配消失問題)（★ 20 分）
-# 2. [勾配爆発問題](#2-勾配爆発問題)（★ 35 分、発展 20 分、演習 2.2: 勾配クリッピング）
+# 1. [勾配消失問題](#1-勾配消失問題)（★ 25 分）
+# 2. [勾配爆発問題](#2-勾配爆発問題)（★ 40 分、発展 20 分、演習 2.2: 勾配クリッピング）
 # 3. [活性化関数の選択](#3-活性化関数の選択)（発展 20 分）
 # 4. [重みの初期化](#4-重みの初期化)（★ 20 分、発展 20 分）
 # 5. [鞍点と局所解](#5-鞍点と局所解)（発展 35 分）
 # 6. [勾配モニタリングツール](#6-勾配モニタリングツール)（★ 15 分、発展 50 分、演習 6.1: GradientMonitor、演習 6.3: gradient_slope）
 # 7. [最適化手法の比較](#7-最適化手法の比較)（発展 30 分）
-# 8. [演習問題](#8-演習問題)（★ 105 分、発展 25 分、演習 8.1: BatchNorm、演習 8.2: 深さの研究）
+# 8. [演習問題](#8-演習問題)（★ 125 分、発展 30 分、演習 8.1: BatchNorm、演習 8.2: 深さの研究）
 # 9. [Unit 0.0 総まとめ](#9-Unit-0.0-総まとめ)（★ 5 分、発展 5 分）
 
 # %% [markdown]
 # ## 演習と採点のしかた
 #
-# *★ 基本コース・20 分（準備運動まで）*
+# *★ 基本コース・25 分（準備運動と部品を含む）*
 #
-# 演習は全部で {{all}} 点です。
+# 演習は全部で {{all}} 点です。6.3 は発展ですが、その {{gradient_profile}} 点も合計に入ります。基本コースだけなら {{clip_gradients + gradient_monitor + batch_norm + depth_study + depth_study_plot + depth_study_findings}} 点までです。
 #
 # | 演習 | 書くもの | 採点 | 点数 | 時間の目安 |
 # |---|---|---|---|---|
 # | 2.2 | 関数 `clip_gradients` | 自動 | {{clip_gradients}} | 20 分 |
 # | 6.1 | クラス `GradientMonitor` | 自動 | {{gradient_monitor}} | 10 分 |
 # | 6.3（発展） | 関数 `gradient_slope` | 自動 | {{gradient_profile}} | 15 分 |
-# | 8.1 | クラス `BatchNorm`（順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}） | 自動 | {{batch_norm}} | 40 分 |
+# | 8.1 | クラス `BatchNorm`（順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}） | 自動 | {{batch_norm}} | 55 分 |
 # | 8.2 | 関数 `depth_study` | 自動 | {{depth_study}} | 15 分 |
-# | 8.2 | 図 {{depth_study_plot}}、考察 {{depth_study_findings}} | 手動 | {{depth_study_plot + depth_study_findings}} | 25 分 |
+# | 8.2 | 図 {{depth_study_plot}}、考察 {{depth_study_findings}} | 手動 | {{depth_study_plot + depth_study_findings}} | 35 分 |
 #
 # 1. 解答セルの `raise NotImplementedError` を消し、自分のコードを書いて実行します。
 # 2. すぐ下の `check("...")` のセルを実行します。結果、点数、直すための手がかりが表示されます。部分点があり、何度でも実行できます。
-# 3. 行き詰まったら、新しいセルで `hint("clip_gradients")` のように実行します。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中に書いた `print` の出力も、`check` の結果（カード）に表示されます。
+# 3. 行き詰まったら、新しいセルの最後の行に `hint("clip_gradients")` のように書いて実行します（Jupyter は、最後の行の結果だけを表示します）。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中に書いた `print` の出力も、`check` の結果（カード）に表示されます。
 #
 # 本文は **予想 → 実験 → 注目** の順に進みます。`predict` のセルを実行して選ぶと、すぐに答えが出ます。採点はしません（ボタンが出なければ、`predict("1.1", "b")` と書きます）。次に実験を実行し、「注目」を開いてください。図を描くコードも折りたたんであります。`…` をクリックすると開きます。
 #
@@ -105,18 +105,18 @@ print("環境セットアップ完了")
 #
 # このコースの層では、`backward(dout)` に必要な値を、`forward` が `cache` に残します。`Sigmoid` が残すのは出力 $y = \sigma(z) = 1 / (1 + e^{-z})$ です。導関数 $\sigma'(z)$ は、$y$ だけで書けるからです。
 #
-# 次のセルの `...` を、`y` を使った 1 行の式に書きかえて実行してください（点数はありません）。下に表示される `check()` の一覧で、演習の進み具合が分かります。
+# 次のセルの `...` を、`y` を使った 1 行の式に書きかえて実行してください（点数はありません。行き詰まったら、[1.1](#1.1-勾配は掛け算で伝わる) の式を見てください）。下に表示される `check()` の一覧で、演習の進み具合が分かります。
 
 # %% experiment="warm-up-sigmoid"
 # 準備運動: return の右の ... を 1 行の式に書きかえて、このセルを実行してください
-def sigmoid_slope(y):
+def sigmoid_derivative(y):
     """シグモイドの出力 y = σ(z) から、導関数 σ'(z) の値を求める。"""
     return ...
 
 
 layer, z = Sigmoid(), np.array([[-2.0, 0.0, 2.0]])
 y = layer.forward(z)
-yours, expected = sigmoid_slope(y), layer.backward(np.ones_like(z))
+yours, expected = sigmoid_derivative(y), layer.backward(np.ones_like(z))
 if yours is ...:
     print("まだ書かれていません。")
 elif np.shape(yours) == np.shape(expected) and np.allclose(yours, expected):
@@ -130,7 +130,7 @@ check()
 #
 # 前のノートブックで作った層は、`autograder.layers` にまとめてあります。
 #
-# - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は、重みの初期値（平均 0 の正規乱数）の決め方で、`"xavier"` と `"he"`（4 で説明します）、`"normal"`（標準偏差 0.01）、`"large"`（標準偏差 1.0）のどれか
+# - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は、重みの初期値（平均 0 の正規乱数）の決め方で、`"xavier"`（標準偏差 $\sqrt{2/(n_\text{in}+n_\text{out})}$、幅 10 なら 0.32）、`"he"`（$\sqrt{2/n_\text{in}}$、0.45）、`"normal"`（0.01）、`"large"`（1.0）のどれか。はじめの 2 つは 4.1 で説明します
 # - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`: 学習する値がないので、`params` も `grads` も空の辞書
 # - `MSELoss`: N×D 個の要素すべての平均二乗誤差
 # - `build_deep_network(n_layers, activation="sigmoid", init="xavier", norm=None, rng=None)`: Linear 層が `n_layers` 個（2 以上）、その間に活性化が `n_layers - 1` 個あるネットワーク（層のリスト）。幅（隠れ層のユニットの数）は 10、入力は 2、出力は 1。`norm` に層のクラスを渡すと、各活性化の直前に、その層が 1 つずつ入る
@@ -143,7 +143,7 @@ check()
 #
 # {{code Layer}}
 #
-# `Linear` は $y = xW + b$ です。`backward` は `grads` を設定し、$x$ についての勾配を返します。
+# `Linear` は $y = xW + b$ です。`backward` は `grads` を設定し、$x$ についての勾配を返します（`_require_one_of` は、`init` がどれでもなければ `ValueError` を送出します）。
 #
 # {{code Linear}}
 #
@@ -159,7 +159,7 @@ check()
 #
 # {{code Tanh}}
 #
-# `MSELoss` では、(N, 1) と (N,) のように形が違うと、NumPy が黙って (N, N) に広げてしまうので、`ValueError` を送出します。
+# `MSELoss` では、(N, 1) と (N,) のように形が違うと、NumPy が黙って (N, N) に広げてしまうので、`ValueError` を送出します（`_(...)` は、エラーの文を翻訳する関数です）。
 #
 # {{code MSELoss}}
 #
@@ -240,7 +240,7 @@ def sgd_update(layers, lr):
 #
 # $$\delta^{(l)} = \left(\delta^{(l+1)} W^{(l+1)\top}\right) \odot \phi'(z^{(l)})$$
 #
-# と伝わります。掛けられるのは **重み** と **活性化の導関数** の 2 つです。このうち導関数には上限があります。
+# と伝わります（$\odot$ は要素ごとの積）。掛けられるのは **重み** と **活性化の導関数** の 2 つです。このうち導関数には上限があります。
 #
 # - シグモイド: $\sigma'(z) = \sigma(z)(1 - \sigma(z)) \le 0.25$
 # - tanh: $\tanh'(z) = 1 - \tanh^2(z) \le 1$（等号は $z = 0$ のときだけ）
@@ -248,7 +248,7 @@ def sgd_update(layers, lr):
 # Linear 層の数を **深さ** $d$ とします。活性化は $d - 1$ 個なので、シグモイドの導関数の積は最大でも $0.25^{\,d-1}$ です。
 # ただし、これは **導関数だけ** の上限です。実際の勾配には重みも掛かるので、重みしだいで、これより小さくも大きくもなります。このような掛け算のくり返しで勾配が指数的に消失・爆発することは、古くから知られています（Bengio et al., 1994）。
 #
-# 以後、図や表では標準偏差を sd と書きます。
+# 以後、$|\delta|$ は、全例・全ユニットの要素を 1 本のベクトルとみなした長さです。両端の比 $|\delta^{(1)}| / |\delta^{(d)}|$ の $d - 1$ 乗根を、**1 層あたりの倍率** と呼びます。標準偏差は sd と書きます。
 
 # %% experiment="predict-1-1"
 predict("1.1")
@@ -294,7 +294,7 @@ print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 # %% [markdown]
 # ### 1.2 公平な比較: 変えるのは一度に 1 つだけ
 #
-# *★ 基本コース・10 分*
+# *★ 基本コース・15 分*
 #
 # 「シグモイドでは勾配が消え、ReLU では保たれる」とよく言われます。しかし、小さな重みのシグモイドと He 初期化の ReLU を比べても、
 # 差が活性化のせいなのか、初期化のせいなのかは分かりません。そこで、実験を 2 つに分けます。
@@ -314,7 +314,7 @@ predict("1.2")
 # 実験: 変えるのは一度に 1 つだけ
 depth = 10
 numbers = np.arange(1, depth + 1)
-fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4))
+fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4), sharey=True)
 activations = {"sigmoid": (COLORS[0], "o-"), "tanh": (COLORS[1], "s--"), "relu": (COLORS[2], "^-.")}
 inits = {"normal": ("sd=0.01", COLORS[3], "D:"), "xavier": ("Xavier", COLORS[0], "o-"), "he": ("He", COLORS[4], "v--")}
 
@@ -344,16 +344,16 @@ right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="
 for ax in (left, middle, right):
     ax.set_xlabel("層番号（入力側から）")
     ax.legend()
-show("層番号に対する勾配のノルム（対数）が 3 枚。左: Xavier では、シグモイドだけが急な坂になる。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。")
+show("層番号に対する勾配のノルム（対数）が、同じ目盛りで 3 枚。左: Xavier では、シグモイドの坂が最も急で、tanh はほぼ水平。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。")
 
 # %% [markdown]
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。活性化による差は本物です。
+# - **同じ Xavier でも**、シグモイドは 1 層あたり 0.64 桁ずつ減りますが、tanh は 0.05 桁、ReLU は 0.19 桁です。
 # - **同じシグモイドでも**、標準偏差 0.01 では 2.13 桁ずつ減り、1 層目では Xavier より 13 桁以上小さくなります。「小さな重みのシグモイド」と「He の ReLU」の 1 層目の差 18.6 桁のうち、14.4 桁は初期化の差（sd=0.01 と He）です。
 # - ReLU も標準偏差 0.01 では 1 層あたり 1.7 桁減ります。「ReLU なら勾配は保たれる」とは言えません。
-# - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、坂になるのは $|\delta|$ だけです。重みの勾配を **層どうしで比べる** だけでは、この消失に気づけません。以後、勾配の伝わり方を見るときは $|\delta|$ を使います。
+# - 右の図では、$|dW|$ は全層で $10^{-14}$ 程度と平らで、坂になるのは $|\delta|$ だけです。重みの勾配を **層どうしで比べる** だけでは、この消失に気づけません。
 #
 # </details>
 
@@ -364,10 +364,10 @@ show("層番号に対する勾配のノルム（対数）が 3 枚。左: Xavier
 #
 # ### 2.1 問題の概要
 #
-# *★ 基本コース・10 分*
+# *★ 基本コース・15 分*
 #
 # 勾配消失とは逆に、1 層あたりの倍率が 1 を超えると、勾配は指数的に **大きく** なります。重みの標準偏差を $s_w$、幅を $n$ とします。
-# ReLU では入力のおよそ半分が通るので、$|\delta|$ の 1 層あたりの倍率は、およそ
+# $W$ をさかのぼると、$\delta$ のどの要素も、平均 0 の独立な重みを掛けた $n$ 個の項の和になります。独立な項の和の分散は、分散の和です。そこで、分散は $n s_w^2$ 倍になり、ReLU ではさらに、およそ半分の要素だけが残ります。$|\delta|$ の 1 層あたりの倍率は、およそ
 #
 # $$\sqrt{\tfrac{1}{2}\, n\, s_w^2}$$
 #
@@ -449,7 +449,7 @@ for step in range(6):
 #
 # **仕様**
 #
-# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W` と `b` のほか、BatchNorm が持つ `gamma` と `beta` も、同じように数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものがなければ `(0.0, 1.0)` を返します。
+# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W` と `b` のほか、正規化層（8.1）が持つ `gamma` と `beta` も、同じように数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものがなければ `(0.0, 1.0)` を返します。
 # - `total_norm > max_norm` なら、すべての勾配に **同じ係数** を掛け、全体のノルムを `max_norm` にします。`params` は変えません。
 # - それ以外なら、勾配はそのままで、`clip_coef == 1.0` です。
 # - `clip_coef` は実際に掛けた係数です。1 を超えることはありません。
@@ -476,7 +476,7 @@ check("clip_gradients")
 # %% [markdown]
 # ### 2.3 クリッピングで治るもの、治らないもの
 #
-# *発展・10 分*
+# *発展・10 分。基本コースの続きは [4.1](#4.1-分散を保つ) です*
 #
 # 自分で書いた `clip_gradients` を試します。
 #
@@ -697,14 +697,14 @@ print(f"{'導関数':9}{'z=-4':>12}{'z=4':>12}{'max':>12}")
 for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
     name = type(activation).__name__
     y = activation.forward(z)
-    slope = activation.backward(np.ones_like(z))
-    at = {value: slope[np.argmin(np.abs(z - value)), 0] for value in (-4, 4)}
-    print(f"{name:12}{at[-4]:>12.4f}{at[4]:>12.4f}{slope.max():>12.4f}")
+    derivative = activation.backward(np.ones_like(z))
+    at = {value: derivative[np.argmin(np.abs(z - value)), 0] for value in (-4, 4)}
+    print(f"{name:12}{at[-4]:>12.4f}{at[4]:>12.4f}{derivative.max():>12.4f}")
     if isinstance(activation, (ReLU, LeakyReLU)):
-        slope[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
+        derivative[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
     ax.plot(z, y, label=r"$\phi(z)$")
-    ax.plot(z, slope, label=r"$\phi'(z)$")
-    ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、傾きを比べられるようにする
+    ax.plot(z, derivative, label=r"$\phi'(z)$")
+    ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、導関数を比べられるようにする
     ax.legend(loc="upper left")
 show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。")
 
@@ -788,9 +788,9 @@ show("活性化層の番号に対する割合。不活性の割合はどの層�
 #
 # *★ 基本コース・20 分*
 #
-# 入力が $n_\text{in}$ 個、出力が $n_\text{out}$ 個の層で、重みの分散が $s_w^2$ なら、順伝播では $z$ の分散が約 $n_\text{in}s_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}s_w^2$ 倍になり、さらに活性化の影響が加わります。
+# 入力が $n_\text{in}$ 個、出力が $n_\text{out}$ 個の層で、重みの分散が $s_w^2$ なら、2.1 と同じ理由で、順伝播では $z$ の分散が約 $n_\text{in}s_w^2$ 倍、逆伝播では δ の分散が約 $n_\text{out}s_w^2$ 倍になり、さらに活性化の影響が加わります。
 #
-# - **Xavier**（Glorot & Bengio, 2010）: 順伝播と逆伝播の両方を 1 倍に近づける妥協案で、$s_w = \sqrt{2/(n_\text{in} + n_\text{out})}$ とします。**原点付近での活性化の傾きが 1** だと仮定しています（tanh はそうです）。
+# - **Xavier**（Glorot & Bengio, 2010）: 順伝播と逆伝播の両方を 1 倍に近づける妥協案で、$s_w = \sqrt{2/(n_\text{in} + n_\text{out})}$ とします。**原点付近での活性化の導関数が 1** だと仮定しています（tanh はそうです）。
 # - **He**（He et al., 2015）: ReLU で失われる半分を、2 倍にして補います。$s_w = \sqrt{2/n_\text{in}}$ とします。
 #
 # まず、活性化の値の分布が層ごとにどう変わるかを見ます。
@@ -812,6 +812,7 @@ def activations_of(layers, h):
 
 inputs = np.random.default_rng(760).standard_normal((1000, 2))
 fig, axes = plt.subplots(2, 4, figsize=(16, 6.6), sharex="row", sharey=True)
+print("「両端にある値」は、値域の両端から 5% 以内にある値の割合（tanh では、絶対値が 0.9 を超えるもの）")
 for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
     for ax, (init, label) in zip(row, [("normal", "sd=0.01"), ("xavier", "Xavier"), ("he", "He"), ("large", "sd=1")]):
         outputs = activations_of(build_deep_network(6, activation, init, rng=np.random.default_rng(0)), inputs)
@@ -823,7 +824,7 @@ for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
         ax.set(title=f"{activation} {label}", xlabel="活性化の値", yticks=range(1, 6))
 for ax in axes[:, 0]:
     ax.set_ylabel("層番号（入力側から）")
-show("5 つの層を下から積んだヒストグラムが 8 つ。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では深い層ほど 0 に集まり、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。")
+show("5 つの層を下から積んだヒストグラムが 8 つ。どの層も同じ高さに描いてある。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では全層が 0 の 1 本の柱で（深い層ほど細いことは、印刷した標準偏差で分かる）、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。")
 
 # %% [markdown] prose="histograms-notice"
 # <details>
@@ -834,8 +835,8 @@ show("5 つの層を下から積んだヒストグラムが 8 つ。上の段は
 #
 # </details>
 #
-# シグモイドの原点での傾きは 1/4 で、傾きを 1 とみなす Xavier の仮定は成り立ちません。
-# 傾きを補うには、重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
+# シグモイドの原点での導関数は 1/4 で、1 とみなす Xavier の仮定は成り立ちません。
+# これを補うには、重みを 4 倍にする必要があります（この倍率を **ゲイン** と呼びます）。
 
 # %% experiment="predict-4-1-2"
 predict("4.1.2")
@@ -884,11 +885,13 @@ show("左: シグモイドの |δ|。ゲインが 1、2、4 と増えるにつ�
 # - ReLU では、3 層から 20 層にすると、1 層目の勾配は He で約 1/7、Xavier では 1000 分の 1 以下になります。Xavier は He より 1 層あたり $\sqrt{1/2}$ 倍（0.15 桁）ずつ余計に減り、20 層では 500 倍の差がつきます。He でも中央値が少しずつ下がり、帯が広いのは、幅が 10 しかないためです。
 #
 # </details>
+#
+# **初期化の指針**: tanh には Xavier、ReLU には He を使います。シグモイドを深いネットワークで使うなら、ゲインか正規化（8.1）が必要です。
 
 # %% [markdown]
 # ### 4.2 信号は生きているか: ユニットごとに、サンプルをまたいで見る
 #
-# *発展・10 分*
+# *発展・10 分。基本コースの続きは [6.1](#6.1-GradientMonitor-クラス) です*
 #
 # 順伝播の健康診断では、活性化の標準偏差をよく見ます。ただし、**測り方** に注意が必要です。
 #
@@ -930,12 +933,10 @@ show("層ごとの活性化の標準偏差。左のシグモイド sd=0.01 で�
 # <summary><b>注目</b></summary>
 #
 # - シグモイド・標準偏差 0.01 では、全体の標準偏差は $2.6 \times 10^{-3}$ ですが、ユニットごとの標準偏差は $1.3 \times 10^{-11}$ です。8 桁も違います。信号は消えているのに、全体の値からはそれが分かりません。
-# - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「傾き 1/4」が、順伝播に現れたものです）。
+# - Xavier のシグモイドでも、ユニットごとの標準偏差は層ごとに下がります（4.1 の「導関数 1/4」が、順伝播に現れたものです）。
 # - ReLU では、He はほぼ一定、Xavier は緩やかに減り、sd=1 は増え続けます（順伝播の爆発）。
 #
 # </details>
-#
-# **初期化の指針**: tanh には Xavier、ReLU には He を使います。シグモイドを深いネットワークで使うなら、ゲインか正規化（演習 8.1）が必要です。
 
 # %% [markdown] prose="slider-question"
 # ### 4.3 重みの大きさを動かしてみる
@@ -1229,11 +1230,11 @@ show("左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f
 #
 # *★ 基本コース・15 分*
 #
-# 学習中の各層の勾配ノルムを記録し、異常を知らせるツールを作ります。
+# 学習中の各層の勾配ノルムを記録し、異常を知らせるツールを作ります。よくあるツールと同じように、$|dW|$ を決まった閾値と比べます。1.2 で見たように、これには見落としがあります（6.2 で確かめ、6.3 で補います）。
 #
 # #### 演習 6.1: `GradientMonitor`（{{gradient_monitor}} 点、自動採点）
 #
-# `__init__`、`record`、`plot` は用意してあります。`history` は `(epoch, {層の名前: ノルム})` のリストで、勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は調べません。
+# `__init__`、`record`、`plot` は用意してあります。`history` は `(epoch, {層の名前: ノルム})` のリストです。毎回データを全部使うので、1 エポックは 1 ステップです。勾配を持つ Linear 層を入力側から `Linear_0`、`Linear_1`、… と呼びます。記録するのは Linear 層の `grads["W"]` のノルムだけで、`b`、`gamma`、`beta` は調べません。
 # `detect_problems(vanish_threshold=1e-7, explode_threshold=1e3)` を書いてください。
 #
 # **仕様**
@@ -1250,7 +1251,7 @@ show("左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f
 #
 # `Problem` は `autograder.layers` にあるデータクラスで、`print` すると警告文になります。
 #
-# > **考えてみましょう**: `nan < 1e-7` と `nan > 1e3` は、それぞれ `True` ですか、`False` ですか。
+# > **考えてみましょう**: `nan < 1e-7`、`nan > 1e3`、`nan == nan` は、それぞれ `True` ですか、`False` ですか。
 
 # %% solution="gradient_monitor"
 
@@ -1260,9 +1261,9 @@ check("gradient_monitor")
 # %% [markdown]
 # ### 6.2 使ってみる: 見つかる病気、見つからない病気
 #
-# *発展・10 分*
+# *発展・10 分。基本コースの続きは [8.1](#8.1-Batch-Normalization-の実装) です*
 #
-# 2 つのネットワークを監視します。課題は `sine_task`（損失 1.0 が「何も学習していない」）です。毎回データを全部使うので、1 エポックは 1 ステップです。
+# 2 つのネットワークを監視します。課題は `sine_task`（損失 1.0 が「何も学習していない」）です。
 #
 # - **A**: 8 層のシグモイド、Xavier、学習率 0.1 で 100 エポック
 # - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告から分かるのは行番号だけですが、モニターは層とエポックを示します
@@ -1327,7 +1328,7 @@ with waiting_for("gradient_monitor"):
 #
 # $$a = \frac{\sum_l (l - \bar l)(y_l - \bar y)}{\sum_l (l - \bar l)^2}$$
 #
-# です（`np.polyfit` でも計算できます）。$a$ は「1 層あたり何桁減るか」を表します。
+# です（`np.polyfit(l, y, 1)` でも計算できます。引数は、この順番です）。$a$ は「1 層あたり何桁減るか」を表します。
 #
 # #### 演習 6.3（発展）: `gradient_slope`（{{gradient_profile}} 点、自動採点）
 #
@@ -1610,7 +1611,7 @@ show("左: 深さ 1 から 5 の f の推移。深いほど長く平らで、そ
 #
 # *発展・10 分*
 #
-# Adam（Kingma & Ba, 2015）は、勾配の大きさによらず進むはずでした。では、Adam なら 20 層のシグモイドも学習できるでしょうか。更新式
+# Adam（Kingma & Ba, 2015）は、勾配がどれほど小さくても、ふつうの長さだけ進むはずです。では、Adam なら 20 層のシグモイドも学習できるでしょうか。更新式
 #
 # $$\Delta\theta = -\eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
@@ -1674,7 +1675,7 @@ show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 �
 #
 # ### 8.1 Batch Normalization の実装
 #
-# *★ 基本コース・60 分*
+# *★ 基本コース・75 分*
 #
 # Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、$\gamma$ を掛け、$\beta$ を足します（どちらも学習するパラメータです）。バッチの $i$ 番目の例、$j$ 番目の特徴について
 #
@@ -1682,27 +1683,11 @@ show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 �
 #
 # です（ここでの $\sigma_j^2$ は分散で、シグモイドの $\sigma$ とは関係ありません）。
 #
-# 学習が終わったネットワークを使うこと（**推論**）では、入力が 1 つだけのこともあり、バッチの平均と分散は使えません。そこで、訓練中にバッチの平均と分散の移動平均（**移動統計量**）を残しておき、推論ではそれを使います。`momentum` は、このとき前の値を残す割合です（SGD の momentum とは別のものです）。
+# 学習が終わったネットワークを使うとき（**推論**）は、入力が 1 つだけのこともあり、バッチの平均と分散は使えません。そこで、訓練中にバッチの平均と分散の移動平均（**移動統計量**）を残しておき、推論ではそれを使います。`momentum` は、このとき前の値を残す割合です（SGD の momentum とは別のものです）。
 #
 # #### 演習 8.1: `BatchNorm`（{{batch_norm}} 点、自動採点。順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}）
 #
-# `forward` と `backward` を書いてください。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は用意してあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
-#
-# **仕様: 順伝播（{{batch_norm_forward}} 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
-#
-# - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割り**（N-1 ではありません）、`eps` は **根号の中** に足します。そのあと `gamma` を掛け、`beta` を足します。
-# - 値が一定の列では、出力は `beta` になります（NaN にしてはいけません）。
-#
-# **仕様: 逆伝播（{{batch_norm_backward}} 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
-#
-# - 訓練時の `forward` の微分です。$\mu$ と $\sigma^2$ も $x$ の関数であることに注意してください。上の式の微分と一致するか、あなた自身の `forward` の微分と一致するかを、別々に調べます（後者は小さなバッチで）。
-# - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均はとりません）。呼ばれるたびに **上書き** し、前の値に足しません。
-# - 1 回の `forward` のあとに 2 回呼んでも、同じ結果になります。
-#
-# **仕様: 推論（{{batch_norm_inference}} 点）**
-#
-# - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。
-# - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
+# `forward` と `backward` を書いてください。答えを書くセルは 1 つで、順伝播、逆伝播、推論の順に書き足していけます。それぞれの仕様は、それを調べる `check` の上にあります。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は用意してあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
 #
 # **3 つに共通すること**
 #
@@ -1721,15 +1706,32 @@ show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 �
 # **採点しないこと**: `forward` とその `backward` の間に `self.training` が変わる場合（`backward` で `self.training` を見ても、`forward` のときの値を覚えておいても正解です）、呼び出し側がその間に `x` や `dout` を書き換える場合
 #
 # </details>
+#
+# **仕様: 順伝播（{{batch_norm_forward}} 点）** `forward(x)`: x は (N, D)、戻り値も (N, D)
+#
+# - `self.training` が `True` のとき、そのバッチの統計量を使います。分散は **N で割り**（N-1 ではありません）、`eps` は **根号の中** に足します。そのあと `gamma` を掛け、`beta` を足します。
+# - 値が一定の列では、出力は `beta` になります（NaN にしてはいけません）。
+
+# %% solution="batch_norm"
+
+# %% check="batch_norm_forward"
+check("batch_norm_forward")
 
 # %% [markdown]
-# **ヒント: 逆伝播の組み立て方**
+# **逆伝播の組み立て方**
 #
-# 次のセルは、計算グラフ（Notebook 72）を描きます。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あります。直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。あとの 2 本は、同じ列の **すべての** 例に影響します。図には $\mu_j$ から $\sigma_j^2$ への矢印もありますが、$\sum_i (x_{ij} - \mu_j) = 0$ なので、その勾配は 0 です。
+# 下の図は、計算グラフ（Notebook 72）です。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あります。直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。
 #
-# 次の性質は、自分の `backward` を確かめるのに使えます。
+# **平均を通る道** を計算してみます。1 列に $\mu_j$ は 1 つしかなく、その列の **すべての** 行で使われます。そこで、$\mu_j$ についての勾配は、行についての和になります。そして、$x_{ij}$ は $\mu_j$ の $1/N$ を占めます。
 #
-# - `dx` の各列の合計は 0（$x$ の列に定数を足しても $y$ は変わらないから）
+# $$\frac{\partial L}{\partial \mu_j} = \sum_i \frac{\partial L}{\partial \hat x_{ij}}\, \frac{\partial \hat x_{ij}}{\partial \mu_j} = -\frac{1}{\sqrt{\sigma_j^2 + \epsilon}} \sum_i \frac{\partial L}{\partial \hat x_{ij}}, \qquad \frac{\partial \mu_j}{\partial x_{ij}} = \frac1N$$
+#
+# この 2 つの積が、平均を通って `dx` に加わる分で、列の中ではどの行でも同じ値です。**分散を通る道** も、同じ手順で求められます。$\sigma_j^2$ についての勾配を行についての和として求め、$\partial \sigma_j^2 / \partial x_{ij}$ を掛けます。自分で計算してください。このとき $\mu_j$ は定数とみなせます。$\mu_j$ から $\sigma_j^2$ への矢印の勾配は、$\partial \sigma_j^2 / \partial \mu_j = -\frac2N \sum_i (x_{ij} - \mu_j) = 0$ だからです。
+#
+# 次の性質は、自分の `backward`（訓練時）を確かめるのに使えます。
+#
+# - 各列で `dx` の合計は 0（$x$ の列に定数を足しても $y$ は変わらないから）
+# - 各列で `dx * x_hat` の合計は、`eps` によるわずかな分を除いて 0
 # - `dout` の列に定数を足しても `dx` は変わらない
 # - `gamma` を 2 倍すると `dx` も 2 倍になる
 
@@ -1752,13 +1754,21 @@ ax.set(title="BatchNorm の計算グラフ（順伝播の向き。逆伝播は�
 ax.axis("off")
 show("BatchNorm の計算グラフ。x から x̂ へは 3 本の道がある。直通の矢印、平均 μ を通る矢印、分散 σ^2 を通る矢印。μ から σ^2 へも点線の矢印があり、その勾配は 0。x̂ から γ と β で y、y から損失 L へ続く。")
 
-# %% solution="batch_norm"
-
-# %% check="batch_norm_forward"
-check("batch_norm_forward")
+# %% [markdown] prose="backward-specification"
+# **仕様: 逆伝播（{{batch_norm_backward}} 点）** `backward(dout)`: dout は (N, D)、戻り値 dx も (N, D)
+#
+# - 訓練時の `forward` の微分です。8.1 の式の微分と一致するか、あなた自身の `forward` の微分と一致するかを、別々に調べます（後者は小さなバッチで）。
+# - `grads["gamma"]` と `grads["beta"]` に、それぞれ形 (D,) の勾配を入れます。バッチについて **合計** します（損失がすでに N で割っているので、平均はとりません）。呼ばれるたびに **上書き** し、前の値に足しません。
+# - 1 回の `forward` のあとに 2 回呼んでも、同じ結果になります。
 
 # %% check="batch_norm_backward"
 check("batch_norm_backward")
+
+# %% [markdown] prose="inference-specification"
+# **仕様: 推論（{{batch_norm_inference}} 点）**
+#
+# - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。
+# - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
 
 # %% check="batch_norm_inference"
 check("batch_norm_inference")
@@ -1810,13 +1820,25 @@ with waiting_for("batch_norm"):
 # %% [markdown]
 # #### BatchNorm は坂を平らにするか
 #
-# 同じ重みのネットワークで、BatchNorm の有無だけを変えて、δ の坂を測ります。
+# 同じ重みのネットワークで、BatchNorm の有無だけを変えて、δ の坂を測ります。シグモイドでは、逆伝播で掛かる 2 つの値も測ります。
 
 # %% experiment="predict-8-1-2"
 predict("8.1.2")
 
 # %% tags=["experiment"]
 # 実験: BatchNorm と δ の坂
+def backward_factors(layers):
+    """逆伝播で掛かるもの: σ' の平均と、γ/√(σ²+ε) の中央値。"""
+    h, derivatives, scales = X, [], []
+    for layer in layers:
+        if isinstance(layer, BatchNorm):
+            scales.append(layer.params["gamma"] / np.sqrt(h.var(axis=0) + layer.eps))
+        h = layer.forward(h)
+        if isinstance(layer, Sigmoid):
+            derivatives.append(h * (1 - h))
+    return np.mean(derivatives), np.median(scales)
+
+
 with waiting_for("batch_norm"):
     print("δ の 1 層あたりの桁数（20 通りの中央値。正: 消失、負: 爆発）")
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.4))
@@ -1831,13 +1853,15 @@ with waiting_for("batch_norm"):
             ax.semilogy(np.arange(1, 21), np.median(profiles, axis=0), marker=marker, label=f"{label}: {slopes[1]:+.2f}")
         ax.set(title=f"{activation} {init}、20 層（凡例の数は 1 層あたりの桁数）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
         ax.legend()
+    derivative, scale = median_over_seeds(lambda rng: backward_factors(build_deep_network(20, "sigmoid", "xavier", BatchNorm, rng=rng)))
+    print(f"  シグモイド 20 層、BatchNorm あり: σ' の平均 {derivative:.2f}、γ/√(σ²+ε) の中央値 {scale:.1f}")
     show("20 層の |δ| が 2 枚。左のシグモイドは、BatchNorm なしでは急な坂で、ありではほぼ水平。右の ReLU は、BatchNorm なしではほぼ水平で、ありでは入力側へ少しずつ増える。")
 
 # %% [markdown]
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。各層で $z$ の分散が 1 に戻されるので、重みの大きさや飽和の影響を受けにくくなるからです。
+# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。$\sigma'$ は、いまも 0.25 以下です（平均 0.20）。しかし、BatchNorm の逆伝播は $\gamma / \sqrt{\sigma_j^2 + \epsilon}$ を掛けます。シグモイドの出力はばらつきが小さく、次の層の $z$ の標準偏差も小さいので、これは約 5 倍にあたり、$\sigma'$ を打ち消します。
 # - ReLU の坂は -0.11 桁ほどで、入力側へ 1 層ごとに約 1.3 倍になります。
 # - どちらも符号は負、つまり **緩やかな爆発** です。20 層全体では、シグモイドで 1.5 桁、ReLU で 2.1 桁になります。BatchNorm だけの深いネットワークで、勾配が深さとともに指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。
 # - 原論文は効果の理由を「内部共変量シフト（学習中に各層の入力の分布が変わり続けること）の抑制」としましたが、反論もあります（Santurkar et al., 2018）。ここで確かに言えるのは、**急な消失がなくなった** ことです。
@@ -1846,6 +1870,8 @@ with waiting_for("batch_norm"):
 
 # %% [markdown]
 # #### 訓練と推論で出力が変わる
+#
+# *発展・5 分。基本コースの続きは [8.2](#8.2-深さの研究) です*
 #
 # 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は移動統計量を使うので、左右されません。
 # BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
@@ -1906,13 +1932,13 @@ with waiting_for("batch_norm"):
 # %% [markdown]
 # ### 8.2 深さの研究
 #
-# *★ 基本コース・45 分*
+# *★ 基本コース・50 分*
 #
 # 5 層、10 層、20 層のシグモイドのネットワークの学習を比べ、勾配消失が学習に何をもたらすか、BatchNorm が何を変えるかを調べます。
 #
 # 記録するのは $|dW|$ です。シグモイドの $h$ はどの層でも 0.5 前後の値なので、学習前の $|dW|$ の坂は $|\delta|$ の坂に近くなるからです（1.2 の tanh では違いました。シグモイドでも、学習が進むと違ってきます）。
 #
-# > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、200 ステップ後の損失は深さの順に並ぶでしょうか。
+# > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、20 層の損失は 5 層より悪くなるでしょうか。
 #
 # #### 演習 8.2: `depth_study`（{{depth_study}} 点、自動採点）
 #
@@ -1921,7 +1947,7 @@ with waiting_for("batch_norm"):
 # **仕様**
 #
 # - 各 `depth` について、まず `layers = build_network(depth, np.random.default_rng(seed))` でネットワークを作ります。呼ぶたびに新しい層のリストが返ります。
-# - 次に、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** から `lr * 勾配` を引きます。
+# - 次に、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** から `lr * 勾配` を引きます。`forward_backward` と `sgd_update` を使ってもかまいません。
 # - 戻り値は辞書 `{depth: {"loss": (steps,), "grad_norms": (steps, depth)}}` です。
 #   - `"loss"`: 各ステップの、**更新する前** の損失
 #   - `"grad_norms"`: 各 Linear 層の `grads["W"]` のノルム。入力側から並べた、**更新する前** の値
@@ -1950,7 +1976,7 @@ check("depth_study")
 # - `build_sigmoid`: シグモイド、Xavier
 # - `build_sigmoid_bn`: 同じ重みで、各活性化の前に BatchNorm が入る
 #
-# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。BatchNorm ありの損失は、8.1 と同じ理由で、ところどころ跳ねます。
+# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。BatchNorm ありの損失は、学習率が大きめなので、ところどころ跳ねます。
 #
 # | 点 | 採点基準 |
 # |---|---|
@@ -1973,30 +1999,30 @@ def build_sigmoid_bn(depth, rng):
 #
 # 自分の図から分かったことを、200～400 字程度で書いてください。次の 3 つに触れてください。
 #
-# 1. 深さによって、1 層目の勾配と 200 ステップ後の損失はどう変わったか（図の **数値** を引用する）
+# 1. 学習開始時の 1 層目の勾配は、深さによってどう違ったか。損失は、どの深さで 1.0（何も学習していない）よりはっきり小さくなったか（図に使った **数値** を `print` して引用する。損失は跳ねるので、最後の 50 ステップの中央値をとる）
 # 2. それはなぜか（勾配が 1 層ごとに何を掛けられるかで説明する）
-# 3. BatchNorm は何を変えたか。損失は深さの順に並んだか
+# 3. BatchNorm は何を変えたか。20 層の損失は、5 層より悪かったか
 #
 # | 点 | 採点基準 |
 # |---|---|
-# | 2 | 1 と 3 を図の数値で述べ、2 のしくみ（$W$ と $\phi'$ の積が層の数だけ掛かること）を正しく説明している |
+# | 2 | 1 と 3 を数値で述べ、2 のしくみ（$W$ と $\phi'$ の積が層の数だけ掛かること）を正しく説明している |
 # | 1 | 数値による観察か、しくみの説明の一方だけが正しい |
 # | 0 | 書いていない、または図と食い違う |
 #
 # **あなたの答え**（この下に書いてください）
 #
 # ### BEGIN SOLUTION
-# BatchNorm なしでは、学習開始時の 1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と、深いほど小さい。200 ステップ後の損失は 0.999、1.000、1.000 で、どの深さでも平均を答えるだけの 1.0 から抜け出せなかった。
+# BatchNorm なしでは、学習開始時の 1 層目の |dW| は 5 層で 3.4e-3、10 層で 3.5e-6、20 層で 9.2e-13 と、深いほど小さい。損失（最後の 50 ステップの中央値）は 0.999、1.000、1.000 で、どの深さでも平均を答えるだけの 1.0 から抜け出せなかった。
 #
 # 勾配には、1 層さかのぼるごとに W と σ' が掛けられる。σ' は 0.25 以下で、Xavier の W の倍率はほぼ 1 なので、1 層あたり約 0.23 倍（0.64 桁）になり、層の数だけ掛け合わさって指数的に小さくなる。出力層の |dW| は 0.5～2.6 あるので、勾配は生まれているのに入力側へ届いていない。
 #
-# BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失はおよそ 0.1、0.03、0.06 まで下がった。並びは深さの順ではなく、10 層が最も小さい。損失は学習中に揺れていて、計算の丸めの違いだけでも値が変わるので、1 つのシードだけで深さの優劣は決められない。
+# BatchNorm ありでは、1 層目の |dW| も 1.4～3.7 で、層によらずほぼ一定になった。損失の中央値は 0.1、0.03、0.07 まで下がった。20 層は 5 層より悪くなく、最も小さいのは 10 層である。1 つのシードだけなので、深さの優劣までは決められない。
 # ### END SOLUTION
 
 # %% [markdown] prose="residual-question"
 # ### 8.3 残差接続
 #
-# *発展・10 分*
+# *発展・10 分。基本コースの続きは [9](#9-Unit-0.0-総まとめ) です*
 #
 # 勾配の通り道に、掛け算を通らない近道を作ることもできます。Linear と活性化の 1 組を **ブロック** $F$ とし、その出力を $F(h)$ ではなく $h + F(h)$ にする **残差接続** です（He et al., 2016）。ここでは、ブロックの出力についての勾配を $\delta$ と書きます。逆伝播では
 #
@@ -2211,11 +2237,11 @@ with waiting_for("batch_norm"):
 #
 # | 症状 | 何を測るか | まず試すこと |
 # |---|---|---|
-# | 損失が最初からほとんど動かない | δ の坂（正で急）、ユニットごとの活性化の標準偏差 | 活性化と初期化の組み合わせを見直す（tanh + Xavier、ReLU + He）、BatchNorm、残差接続 |
-# | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`、δ の坂（負）、更新量と重みの比（1 を超える） | 初期値と学習率を下げる、クリッピング |
-# | 損失が振動して下がりきらない | 学習率と $2/\lambda_\text{max}$ の関係 | 学習率を下げる |
-# | しばらく止まってから急に下がる | 勾配ノルムの谷（鞍点の近く） | Momentum、Adam、初期値を大きくする |
-# | 一部のユニットがいつも 0 | 死んだユニットの割合（全入力で 0） | 学習率を下げる、Leaky ReLU |
+# | 損失が最初からほとんど動かない | δ の坂（正で急、1.2・6.3）、ユニットごとの活性化の標準偏差（4.2） | 活性化と初期化の組み合わせを見直す（tanh + Xavier、ReLU + He、4.1）、BatchNorm（8.1）、残差接続（8.3） |
+# | 損失が急に増える、NaN になる | `"nonfinite"` / `"exploding"`（6.1）、δ の坂（負、6.3）、更新量と重みの比（1 を超える、6.4） | 初期値と学習率を下げる、クリッピング（2.2） |
+# | 損失が振動して下がりきらない | 学習率と $2/\lambda_\text{max}$ の関係（5.2） | 学習率を下げる |
+# | しばらく止まってから急に下がる | 勾配ノルムがしばらく小さい（鞍点の近く、7.1・7.2） | Momentum、Adam、初期値を大きくする |
+# | 一部のユニットがいつも 0 | 死んだユニットの割合（全入力で 0、3.2） | 学習率を下げる、Leaky ReLU |
 #
 # ### 学習したこと
 #

@@ -156,12 +156,35 @@ def test_cells_have_the_same_marks(assignment):
 
 
 @each_edition
-def test_links_in_the_contents_lead_to_headings(edition):
-    text = "\n".join(cell.source for cell in build(edition).cells if cell.cell_type == "markdown")
+def test_links_lead_to_headings(edition):
+    cells = [cell.source for cell in build(edition).cells if cell.cell_type == "markdown"]
+    text, link = "\n".join(cells), r"\]\(#([^)]+)\)"
     headings = {heading.replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)}
-    targets = re.findall(r"\]\(#([^)]+)\)", text)
-    assert targets == [heading.replace(" ", "-") for heading in re.findall(r"(?m)^## (\d.*)$", text)] != []
-    assert set(targets) <= headings
+    chapters = [heading.replace(" ", "-") for heading in re.findall(r"(?m)^## (\d.*)$", text)]
+    assert re.findall(link, cells[0]) == chapters != []
+    assert set(re.findall(link, text)) <= headings
+
+
+@each_of_the_first
+def test_where_the_core_path_breaks_off_a_link_leads_on(edition):
+    """A further section that follows one of the core path names the next one of the core path, if there is one."""
+    all_sections = [section for section in sections(edition) if section.minutes]
+    leads = {}
+    for before, section, *after in (all_sections[i:] for i in range(len(all_sections) - 1)):
+        if before.is_core and not section.is_core:
+            leads[number_of(section)] = next((number_of(one) for one in after if one.is_core), None)
+    told = {number_of(one): re.findall(r"(?m)^\*[^★\n]*\[([\d.]+)\]\(#.*\*$", one.text) for one in all_sections}
+    assert {number: found for number, found in told.items() if found} == {
+        number: [following] for number, following in leads.items() if following
+    }
+    assert {"2.3": "4.1", "6.2": "8.1", "8.3": "9"}.items() <= leads.items()
+
+
+def number_of(section):
+    """Its number, or the text of its heading where it has none."""
+    heading = re.search(r"(?m)^#+ (.*)$", section.text)[1]
+    number = re.match(r"[\d.]+", heading)
+    return number[0] if number else heading
 
 
 @each_edition
@@ -243,7 +266,7 @@ def sections(edition):
             question = questions(kit_assignment(edition.assignment))[asked[1]]
             found[-1].text += " ".join(["", question.question[edition.language], *question.choices[edition.language]])
         if cell.cell_type == "markdown":
-            for part in re.split(r"(?m)^(?=#{2,3} )", unfolded(cell.source)):
+            for part in re.split(r"(?m)^(?=#{2,4} )", unfolded(cell.source)):
                 heading, line = re.match(r"## (\d)", part), mark.search(part)
                 chapter = int(heading[1]) if heading else chapter
                 if line:

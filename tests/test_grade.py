@@ -228,6 +228,27 @@ def test_points_by_hand_are_on_the_next_feedback_page(paged):
     assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
 
 
+WITH_MODEL_ANSWERS = {"clip_gradients", "BatchNorm", "depth_study"}
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("from_date=2020-01-01 18:00 Asia/Tokyo", {"nagai": WITH_MODEL_ANSWERS, "saito": WITH_MODEL_ANSWERS}),
+        ("from_date=2999-01-01 18:00 Asia/Tokyo", {"nagai": set(), "saito": set()}),
+        ("after_full_marks=True", {"nagai": set(), "saito": WITH_MODEL_ANSWERS}),
+    ],
+)
+def test_model_answers_are_shown_from_a_date_on_or_after_full_marks(paged, option, shown):
+    ours, _theirs = paged
+    nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[ns]a*", "--force", f"--ModelAnswers.{option}")
+    for student, expected in shown.items():
+        page = page_of(ours, student)
+        begins = [text[:99] for text in page.split("模範解答")[1:]]
+        assert {name for name in WITH_MODEL_ANSWERS if any(f"{name}(" in text for text in begins)} == expected
+        assert "SOLUTION" not in page
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A class of three, graded once, whose release was handed out before."""

@@ -251,6 +251,36 @@ def test_waiting_for_is_patient_with_stubs_only(capsys):
         raise ZeroDivisionError
 
 
+def test_a_cell_that_uses_what_is_half_right_says_so(reference, monkeypatch, capsys):
+    def printed(name, *also):
+        with waiting_for(name, *also):
+            print("figure")
+        return capsys.readouterr().out
+
+    def stub(layer, x):
+        raise NotImplementedError
+
+    right, biased = namespace_of("batch_norm", reference=reference), {"np": np, "Layer": Layer}
+    exec(UNBIASED, biased)
+    assert printed("batch_norm") == "figure\n", "nothing was checked"
+    check_in({"BatchNorm": type("BatchNorm", (right["BatchNorm"],), {"forward": stub, "backward": stub})}, "batch_norm")
+    assert printed("batch_norm") == "figure\n", "written since, perhaps"
+    check_in(biased, "batch_norm")
+    for names in (["batch_norm"], ["BatchNorm"], ["depth_study_plot", "depth_study", "batch_norm"]):
+        figure, said = printed(*names).splitlines()
+        assert figure == "figure" and "batch_norm_backward 6.75 / 8" in said
+        assert said.startswith("Last checked: ") and said.endswith("may differ from the text.")
+    assert printed("clip_gradients") == "figure\n", "it uses another exercise"
+    with waiting_for("batch_norm"):
+        raise NotImplementedError
+    assert "Last checked" not in capsys.readouterr().out, "there is nothing that differs"
+    with monkeypatch.context() as patched:
+        patched.setenv("NBGRADER_EXECUTION", "autograde")
+        assert printed("batch_norm") == "figure\n"
+    check_in(right, "batch_norm")
+    assert printed("batch_norm") == "figure\n", "it is mended"
+
+
 # --- names ------------------------------------------------------------------------------------------------------------
 
 

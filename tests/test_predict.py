@@ -102,9 +102,9 @@ def test_an_answer_comes_at_once_with_what_the_experiment_shows(assignment, ques
 def test_the_first_choice_is_remembered_and_counted():
     first, second = questions()["1.1"], questions()["1.2"]
     predict("1.1", other(first))
-    assert "Right so far in this session: 0 of 1." in repr(predict("1.1", first.right))
+    assert "Right at the first answer, in this session: 0 of 1." in repr(predict("1.1", first.right))
     assert f"You predicted {other(first)})" in repr(predict("1.1")), "asked again, it is answered"
-    assert "Right so far in this session: 1 of 2." in repr(predict("1.2", f" {second.right.upper()} "))
+    assert "Right at the first answer, in this session: 1 of 2." in repr(predict("1.2", f" {second.right.upper()} "))
 
 
 @pytest.mark.parametrize("choice", ["z", "", 5, "6 times Xavier"])

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_random_state
 from autograder.checks.judge import interrupted, judge, with_line
-from autograder.checks.results import Ending, ExerciseResult
+from autograder.checks.results import Ending, ExerciseResult, Outcome
 from autograder.checks.values import Raised
 from autograder.exercises import assignments, every_exercise, guide, hand_graded, in_lesson_order
 from autograder.exercises.recorded import known_mistakes, recorded, trials
@@ -224,14 +224,16 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
 
 
 @contextmanager
-def waiting_for(name: str) -> Iterator[None]:
+def waiting_for(name: str, *also: str) -> Iterator[None]:
     """Run a cell that needs the exercise `name`. While the exercise is not written, print a note instead of an error.
 
     It catches only the stub's NotImplementedError, and the NameError if the stub was never run. The student sees all
-    other errors.
+    other errors. If `check` last gave an exercise less than its points, a line below what the cell shows says so: it
+    need not be what the text says.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
+        also: further exercises that the cell uses.
 
     >>> with waiting_for("clip_gradients"):
     ...     total_norm, _ = clip_gradients(network, max_norm=1.0)
@@ -246,6 +248,21 @@ def waiting_for(name: str) -> Iterator[None]:
         if named and not any(map(_is_here, named)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+    else:
+        _say_what_is_half_right([*named, *(exercise for other in also for exercise in _named(other))])
+
+
+def _say_what_is_half_right(needed: Sequence[Exercise]) -> None:
+    results = [_latest[exercise.id] for exercise in needed if exercise.id in _latest]
+    half_right = [f"{one.id} {points(one.score, one.max)}" for one in results if _is_begun(one) and not one.full]
+    if half_right and not _in_nbgrader():
+        text = _("Last checked: {results} points. What this cell shows may differ from the text.")
+        say(text.format(results=", ".join(half_right)))
+
+
+def _is_begun(result: ExerciseResult) -> bool:
+    """Whether `check` saw an answer: what it found before one was written says nothing of the answer."""
+    return any(item.outcome is not Outcome.NOT_ATTEMPTED and not item.unwritten for item in result.items)
 
 
 def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) -> list[Note]:

@@ -145,7 +145,7 @@ def _answer(question: Question, letter: str) -> list[str]:
     )
     seen = question.answer[current_language()]
     first = [questions_here()[name].right == letter for name, letter in _first_choices.items()]
-    score = _("Right so far in this session: {right} of {all}.").format(right=sum(first), all=len(first))
+    score = _("Right at the first answer, in this session: {right} of {all}.").format(right=sum(first), all=len(first))
     return [
         line.format(chosen=chosen, right=right),
         seen,
