@@ -15,7 +15,7 @@ from conftest import COURSE
 
 from autograder import cli
 from autograder.checks import encoding, values
-from autograder.checks.exercise import Exercise, Implementation, Observation
+from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
 from autograder.exercises import every_exercise
@@ -30,6 +30,7 @@ from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
 from reference.mutants.words import words_of
 from reference.record import digest
+from tests.judging import judged
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in every_exercise() for check in exercise.checks]
 
@@ -135,9 +136,7 @@ def test_a_check_that_catches_nothing_is_named():
 def told(exercise_id, code):
     """The causes that are named for `code`, by check."""
     exercise = next(exercise for exercise in every_exercise() if exercise.id == exercise_id)
-    implementation = Implementation({exercise.defines: code})
-    seen = [exercise.observe(implementation, expectation.case) for expectation in recorded(exercise)]
-    result = judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
+    result = judged(exercise, {exercise.defines: code})
     return {item.id: item.causes for item in result.items if item.points < item.max}
 
 
