@@ -11,6 +11,7 @@ import pytest
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import OperationalError
 
 from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
@@ -23,6 +24,7 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
 from autograder.grading.result_file import NOT_DONE, remove_result, stored_results, write_result
 from autograder.nbgrader_plugins import ahead as plugin
+from autograder.nbgrader_plugins.ahead import Ahead
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, Inline, executed, grades_in, make_course
@@ -196,3 +198,25 @@ def stamp(nb, resources):
         output.output_type == "execute_result" for cell in nb.cells if is_check(cell) for output in cell.outputs
     )
     return nb, resources
+
+
+def test_who_is_excluded_is_not_graded(loop, monkeypatch):
+    monkeypatch.setattr(loop.course.config.CourseDirectory, "student_id_exclude", "s1,nobody", raising=False)
+    assert loop.run() == ["s2", "s0"]
+
+
+@pytest.mark.parametrize(("at_the_end", "drawn"), [(True, 1), (False, 0)])
+def test_figures_are_drawn_after_the_loop_but_not_where_an_error_has_ended_it(loop, monkeypatch, at_the_end, drawn):
+    """nbgrader raises its own error in both cases."""
+    draws = []
+    monkeypatch.setattr(Ahead, "_draw", lambda self: draws.append(self))
+
+    def save(self, handed, graded):
+        if handed.student == "s1":
+            raise ValueError("its own") if at_the_end else OperationalError("select", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(ClassGradebook, "save", save)
+    monkeypatch.setattr(ClassGradebook, "penalise", lambda *_arguments: None)
+    with pytest.raises(NbGraderException):
+        loop.run()
+    assert len(draws) == drawn

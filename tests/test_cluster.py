@@ -22,10 +22,11 @@ from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.digest import kit_digest
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.reference import Reference
-from autograder.grading.remote import GradingJob, RemotePool
+from autograder.grading.remote import GradingJob, RemotePool, UnfitWorker
 from autograder.grading.result_file import stored_results
 from autograder.notebooks.mend import ReleasedCell
 from autograder.notebooks.submission import no_notebook, notebooks_in
+from autograder.sandbox.fork_server import HostBroken
 from autograder.sandbox.isolation import Level
 from tests import dask_cluster
 from tests.class_folder import (
@@ -256,6 +257,53 @@ def test_a_worker_with_another_kit_is_refused_by_name():
     with pytest.raises(Exception, match=f"{socket.gethostname()}: its kit, NumPy or Python"):
         list(job(len, [b""]))
     assert len(kit_digest()) == 64
+
+
+class InTurn:
+    """In the place of a `Pool`: here, one after the other."""
+
+    def map(self, function, items):
+        for item in items:
+            try:
+                yield item, function(item)
+            except Exception as error:
+                yield item, error
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch):
+    """What a worker makes of parcels."""
+    job = GradingJob("", 1.0, Settings(Path(), None), Assignment("a", {}, {}), "en", {})
+    monkeypatch.setattr(job, "_take", lambda: (InTurn(), tmp_path))
+    return job
+
+
+def test_what_goes_wrong_with_one_on_a_worker_is_theirs_alone(worker, tmp_path):
+    (tmp_path / "mine").mkdir()
+    good = parcel.pack_folder(tmp_path / "mine", "a")
+    unpackable = msgpack.packb([[[b"x" * 300, 0o100644, 0, 1, b"a"]], b""])  # a name too long for this file system
+
+    def do(handed):
+        if handed.student == "3":
+            raise HostBroken("no memory for a new warm parent")
+        handed.target.mkdir()
+        (handed.target / "a.ipynb").write_bytes(b"{}")
+        scores = {"cell": object()} if handed.student == "4" else {}  # which cannot be packed
+        return GradedFolder(SubmissionResult(), "full", scores, {})
+
+    found = list(worker(do, [good, unpackable, b"\xc1", good, good, good]))
+    assert [good for good, _content in found] == [True, False, False, False, False, True]
+    assert b"OSError" in found[1][1] and b"no memory" in found[3][1] and b"TypeError" in found[4][1]
+    assert parcel.unpack_result(found[0][1], {})[1] == b"{}"
+
+
+def test_a_worker_that_has_graded_nobody_and_cannot_ends_the_run(worker, tmp_path):
+    def do(handed):
+        raise HostBroken("no such level here")
+
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UnfitWorker, match="no such level here"):
+        list(worker(do, [parcel.pack_folder(tmp_path / "mine", "a")]))
 
 
 def test_a_worker_that_isolates_too_little_is_refused(workers, tmp_path):

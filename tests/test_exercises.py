@@ -3,6 +3,7 @@
 Known mistakes are in the bank, which test_audit.py judges. Here is what is charged once, or earns nothing.
 """
 
+import random
 import re
 import textwrap
 import tracemalloc
@@ -1086,6 +1087,13 @@ def observed(function):
     return EXERCISES["gradient_profile"].observe(
         Implementation({"gradient_slope": function}), expectations("gradient_profile", None)[0].case
     )
+
+
+def test_what_is_seen_of_random_code_does_not_depend_on_what_ran_before():
+    """Neither NumPy's global generator nor Python's."""
+    state = random.getstate()
+    one, two = (observed(lambda delta_norms: [random.random(), np.random.random()])["slope"] for _time in range(2))
+    assert one == two and random.getstate() == state
 
 
 def test_observing_prints_nothing_and_keeps_the_random_state(capsys, recwarn):

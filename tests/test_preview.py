@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
+import tempfile
 
 import pytest
 
 from autograder.grading.changes import checks_between, parts_between
-from tests.class_folder import ASSIGNMENT, grade, grades_in, make_course, many, nbgrader, total
+from autograder.grading.course import Course
+from autograder.grading.grade_class import grade_class
+from autograder.grading.job import Settings
+from tests.class_folder import ASSIGNMENT, command, environment, grade, grades_in, make_course, many, nbgrader, total
 from tests.sample_class import CODE, Student
 
 
@@ -125,3 +129,44 @@ def test_checks_that_are_new_or_gone_are_told():
         "other: c (– → 1)",
     )
     assert checks_between(result(a=1.0), result(a=1.0)) == ()
+
+
+def test_a_preview_has_no_results_to_write(folder):
+    done = grade(folder, "--preview", "--json", str(folder / "results.json"), check=False)
+    assert done.returncode == 2 and "--preview keeps nothing" in done.stderr
+    assert not (folder / "results.json").exists()
+
+
+def test_a_preview_that_is_stopped_says_that_nothing_was_kept(folder, monkeypatch):
+    def stop(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograder.grading.grade_class.grade_class", stop)
+    said = {option: grade(folder, *option.split(), check=False).stderr for option in ("--preview", "")}
+    assert "Nothing was kept" in said["--preview"] and "continues" not in said["--preview"]
+    assert "the same command continues" in said[""]
+
+
+def test_what_a_preview_writes_is_in_the_folder_that_goes_even_if_it_is_killed(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+    monkeypatch.setattr(
+        "autograder.grading.grade_class.ClassGradebook",
+        lambda course, _assignment: seen.append([*tmp_path.rglob("copy.db")]) or 1 / 0,
+    )
+    with pytest.raises(ZeroDivisionError):
+        grade_class(Course(folder), ASSIGNMENT, Settings(folder, None), 1, preview=True)
+    ((copy,),) = seen
+    assert copy.relative_to(tmp_path).parts[0].startswith("autograder-"), "scratch_folder removes what is left of it"
+    assert not copy.exists()
+
+
+def test_a_gradebook_of_another_version_is_not_taken_for_one_that_is_locked(folder, tmp_path):
+    """Waiting does not help, nor does running the command again."""
+    old = shutil.copytree(folder, tmp_path / "course")
+    with sqlite3.connect(old / "gradebook.db") as database:
+        database.execute("ALTER TABLE assignment RENAME COLUMN course_id TO unknown")
+    for line in (("grade",), ("grade", "--preview"), ("report",)):
+        done = command(*line[:1], ASSIGNMENT, "--course", str(old), *line[1:], environment=environment(old))
+        assert done.returncode == 2 and "nbgrader db upgrade" in done.stderr, (line, done)
+        assert "Is another program at work" not in done.stderr

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import random
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,6 +197,7 @@ class Exercise:
         solution: grade_id of the cell that the student fills in; by default the exercise's id.
         defines: the name that this cell must define; by default `solution`.
         example: what a student gets of a case to run by hand, by name; by default its fields.
+        calls: the lines that run the student's code on it, as `given`; each name of the example is used in them.
         checks: in the order in which students see them.
 
         >>> square = Exercise("square", Case, {"numbers": draw_numbers}, probe)
@@ -213,6 +215,7 @@ class Exercise:
     solution: str = ""
     defines: str = ""
     example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
+    calls: str = ""
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -285,6 +288,7 @@ class Exercise:
         """
         values: dict[str, Any] = {}
         with _quiet() as printed, keep_random_state():
+            random.seed(RANDOM_STATE)
             np.random.seed(RANDOM_STATE)
             try:
                 for name, value in self.probe(implementation, case):
@@ -350,7 +354,7 @@ _is_kept = False
 
 @contextlib.contextmanager
 def keep_random_state() -> Iterator[None]:
-    """Restore NumPy's global random state after the body.
+    """Restore the states of the global random generators, Python's and NumPy's, after the body.
 
     This is slow compared with a probe, so it is done once around a series of observations.
     """
@@ -358,9 +362,10 @@ def keep_random_state() -> Iterator[None]:
     if _is_kept:
         yield
         return
-    state, _is_kept = np.random.get_state(), True
+    plain, state, _is_kept = random.getstate(), np.random.get_state(), True
     try:
         yield
     finally:
         _is_kept = False
+        random.setstate(plain)
         np.random.set_state(state)

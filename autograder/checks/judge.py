@@ -100,11 +100,19 @@ def all_pass(exercise: Exercise, trials: Sequence[Trial]) -> bool:
 
 
 def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[_Finding]:
-    """What `check` finds in the trials of its own groups, where it does not pass."""
+    """What `check` finds in the trials of its own groups, where it does not pass.
+
+    Where a public one that comes before says what is wrong, hidden ones are not asked.
+    """
     own = [trial for trial in trials if trial.group in check.on]
     if not own:
         raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
-    return [finding for trial in own if (finding := _find(check, trial)) is not None]
+    findings: list[_Finding] = []
+    for trial in own:
+        told = any(finding.outcome in FAILURES and finding.trial.public for finding in findings)
+        if (trial.public or not told) and (finding := _find(check, trial)) is not None:
+            findings.append(finding)
+    return findings
 
 
 def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:

@@ -112,9 +112,10 @@ class _Copy:
 
     def of(self, value: Any, depth: int = 0) -> Any:
         kind = type(value)  # not isinstance, == or sets, which run the student's methods
-        if not self._afford(_BYTES_PER_ITEM):
+        if self._bytes_left < _BYTES_PER_ITEM:
             return Opaque(_class_name(kind))
-        if value is None or kind is float or kind is bool or kind is complex or kind is Raised or kind is Opaque:
+        self._bytes_left -= _BYTES_PER_ITEM
+        if kind is float or value is None or kind is bool or kind is complex or kind is Raised or kind is Opaque:
             return value
         if issubclass(kind, np.ndarray):
             return self._array(np.asarray(value))
@@ -146,12 +147,13 @@ class _Copy:
         if array.dtype.kind == "O" and array.size <= MAX_ITEMS and all(map(_is_real_number, array.flat)):
             with suppress(OverflowError):  # an int too large for a float
                 array = array.astype(float)
-        if array.dtype.kind not in NUMERIC_KINDS:
+        kind = array.dtype.kind
+        if kind not in NUMERIC_KINDS:
             return Opaque(f"ndarray of {array.dtype}"[:MAX_NAME])
         if array.ndim > MAX_DEPTH or not self._afford(array.nbytes):
             return Opaque(f"ndarray of shape {array.shape}")
         if array.dtype.itemsize > 16 or array.dtype.char in "gG":  # long double differs between machines
-            return array.astype(complex if array.dtype.kind == "c" else float)
+            return array.astype(complex if kind == "c" else float)
         return array.copy()
 
     def _key(self, key: Any) -> Any:
@@ -178,7 +180,8 @@ def _is_real_number(value: Any) -> bool:
 
 
 def number_keys(keys: Iterable[Any]) -> int:
-    return sum(type(key) in (int, float) for key in keys)
+    kinds = list(map(type, keys))
+    return kinds.count(int) + kinds.count(float)
 
 
 def _class_name(kind: type) -> str:

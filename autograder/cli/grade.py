@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     """Grade all submissions of a class, in a course folder; unchanged ones are skipped."""
     from autograder.grading.course import Course, CourseError, guarded_folders
 
+    if options.preview and options.json:
+        raise UnusablePath(_("--preview keeps nothing, so --json has no results to write."))
     target = options.json and options.json.resolve()
     try:
         course = Course(options.course)
@@ -76,7 +78,8 @@ def run(options: argparse.Namespace) -> int:
             wanted = (options.jobs, options.student, progress.update, options.preview, options.scheduler)
             summary = grade_class(course, options.assignment, settings, *wanted)
     except KeyboardInterrupt:
-        print(_("Stopped. Finished results are kept; the same command continues."), file=sys.stderr)
+        kept = _("Stopped. Finished results are kept; the same command continues.")
+        print(_("Stopped. Nothing was kept.") if options.preview else kept, file=sys.stderr)
         return NOT_FULL
     if options.preview:
         print_summary(summary, preview=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from autograder.locale import _
@@ -103,8 +104,7 @@ class _Notebook:
         self, cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell], given: list[str], empty: set[str]
     ) -> None:
         self._cells, self._released, self._empty = cells, released, empty
-        self._given = {_squeezed(text) for text in given} | {""}
-        self._texts = given
+        self._given, self._lines = _squeezed_texts(tuple(given))
         self._names = [grade_id_of(cell) for cell in cells]
 
     def beside(self, name: str) -> Iterator[Beside]:
@@ -139,8 +139,7 @@ class _Notebook:
     def _words(self, index: int) -> str:
         """The first words that were not released, shortened and without tags, for a comment."""
         lines = source_of(self._cells[index]).splitlines()
-        released = {_squeezed(line) for text in self._texts for line in text.splitlines()}
-        own = [line for line in lines if _squeezed(line) not in released]
+        own = [line for line in lines if _squeezed(line) not in self._lines]
         plain = (" ".join(_TAG.sub("", line).split()).replace("“", '"').replace("”", '"') for line in own or lines)
         words = next((line for line in plain if line), _("a picture"))
         return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1].rstrip() + "…"
@@ -155,6 +154,13 @@ def _is_no_answer(text: str, is_code: bool) -> bool:
         return all(_NO_ANSWER.fullmatch(line) for line in text.splitlines())
     words = " ".join(_TAG.sub("", text).split())
     return words == _FOOTER or not (words or _PICTURE.search(text))
+
+
+@lru_cache(maxsize=2)  # they are the same for a whole class
+def _squeezed_texts(given: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The released texts, and their lines, without white space."""
+    lines = (_squeezed(line) for text in given for line in text.splitlines())
+    return frozenset(map(_squeezed, [*given, ""])), frozenset(lines)
 
 
 def _squeezed(text: str) -> str:

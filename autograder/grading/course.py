@@ -34,8 +34,22 @@ class CourseError(Exception):
     """This folder cannot be used for grading; the message says what to do."""
 
 
+def is_of_another_version(reason: object) -> bool:
+    """Whether the database lacks a table or a column; SQLite's words, or PostgreSQL's."""
+    return (
+        re.search(r"no such (table|column)|(relation|column) .* does not exist|has no column", str(reason)) is not None
+    )
+
+
 def unusable_gradebook(reason: object) -> CourseError:
     """The error that the database of grades does not do what it is asked."""
+    if is_of_another_version(reason):
+        return CourseError(
+            _(
+                "The gradebook cannot be used ({reason}): another version of nbgrader made it. Bring it up to date "
+                "with `nbgrader db upgrade`, then run the same command again."
+            ).format(reason=reason)
+        )
     return CourseError(
         _(
             "The gradebook cannot be used ({reason}). Is another program at work on it? What was graded before is "

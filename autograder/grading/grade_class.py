@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from autograder.checks.results import Outcome, SubmissionResult
 from autograder.exercises import every_exercise
@@ -97,7 +96,9 @@ def grade_class(
     """
     with ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
-        aside = Path(stack.enter_context(TemporaryDirectory())) if preview else None
+        aside = scratch / "preview" if preview else None
+        if aside:
+            aside.mkdir(mode=0o700)
         gradebook = stack.enter_context(ClassGradebook(CopiedCourse(course, aside) if aside else course, assignment))
         run = _Run(course, assignment, settings, gradebook, aside)
         handed_in = run.handed_in(student)

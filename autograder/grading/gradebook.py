@@ -27,7 +27,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
-from autograder.grading.course import Course, CourseError, Handed, unusable_gradebook
+from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _
@@ -80,6 +80,8 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 reason = str(error.orig)
                 if self._gradebook is not None:
                     self._gradebook.db.rollback()
+                if is_of_another_version(reason):
+                    break  # waiting does not help
         raise unusable_gradebook(reason)
 
     return wrapper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from multiprocessing.util import Finalize
@@ -55,6 +56,7 @@ def _grader() -> Grader:
     if _Process.grader is None:
         # Here and not in `prepare`, so that what fails is said.
         _Process.grader = Grader(_Process.settings, _Process.assignment)
+        gc.freeze()  # what is there stays: it need not be looked through for garbage again and again
     return _Process.grader
 
 

@@ -99,6 +99,7 @@ class GradingJob:
         self._idle: list[Pool] = []
         self._stack = contextlib.ExitStack()
         self._folder: Path | None = None
+        self._works = False  # from the first submission on that was graded, whatever goes wrong is a submission's
         weakref.finalize(self, _close, self._stack)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,15 +114,21 @@ class GradingJob:
             pool, folder = self._take()
         try:
             with tempfile.TemporaryDirectory(dir=folder) as place:
-                handed_in = []
+                everybody, done = [], dict[str, Any]()
                 for number, parcel in enumerate(parcels):
                     handed = Handed(str(number), Path(place, str(number), "in"), Path(place, str(number), "out"))
-                    if begun := unpack_folder(parcel, handed.folder):
-                        handed.target.mkdir()
-                        (handed.target / f"{assignment.notebook}.ipynb").write_bytes(begun)
-                    handed_in.append(handed)
-                done = {handed.student: graded for handed, graded in pool.map(function, handed_in)}
-                yield from (_packed(handed, done[handed.student], assignment.notebook) for handed in handed_in)
+                    everybody.append(handed)
+                    try:
+                        _unpack(parcel, handed, assignment.notebook)
+                    except Exception as error:  # this one's alone, such as a name that only its own file system takes
+                        done[handed.student] = error
+                there = [handed for handed in everybody if handed.student not in done]
+                for handed, graded in pool.map(function, there):
+                    if isinstance(graded, (HostBroken, NoReference, ImportError)) and not self._works:
+                        raise _unfit(str(graded)) from graded
+                    self._works |= not isinstance(graded, BaseException)
+                    done[handed.student] = graded
+                yield from (_packed(handed, done[handed.student], assignment.notebook) for handed in everybody)
         finally:
             with self._lock:
                 self._idle.append(pool)
@@ -145,12 +152,19 @@ class GradingJob:
             return pool, self._folder
 
 
+def _unpack(parcel: bytes, handed: Handed, notebook: str) -> None:
+    if begun := unpack_folder(parcel, handed.folder):
+        handed.target.mkdir()
+        (handed.target / f"{notebook}.ipynb").write_bytes(begun)
+
+
 def _packed(handed: Handed, done: GradedFolder | BaseException | None, notebook: str) -> tuple[bool, bytes]:
-    if isinstance(done, (HostBroken, NoReference, ImportError)):
-        raise _unfit(str(done)) from done
-    if isinstance(done, BaseException):
-        return False, f"{type(done).__name__}: {done}".encode("utf-8", "replace")
-    return True, pack_result(done, (handed.target / f"{notebook}.ipynb").read_bytes())
+    try:
+        if isinstance(done, BaseException):
+            raise done
+        return True, pack_result(done, (handed.target / f"{notebook}.ipynb").read_bytes())
+    except Exception as error:  # whatever a hand-in may bring about
+        return False, f"{type(error).__name__}: {error}".encode("utf-8", "replace")
 
 
 def _unfit(reason: str) -> UnfitWorker:

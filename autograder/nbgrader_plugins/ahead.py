@@ -77,9 +77,11 @@ class Ahead:
     def __enter__(self) -> Ahead:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_error: Any) -> None:
+    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         with self._stack:
-            if kind is None or issubclass(kind, NbGraderException):  # raised at the end, if one could not be graded
+            # Raised at the end of the loop if one could not be graded; within it, in place of an error that ended it.
+            at_the_end = isinstance(error, NbGraderException) and error.__context__ is None
+            if error is None or at_the_end:
                 self._draw()
 
     def fetch(self, student: str) -> dict[str, Any]:
@@ -123,7 +125,9 @@ class Ahead:
         self._gradebook = stack.enter_context(ClassGradebook(course, directory.assignment_id))
         self._prepared = assignment_of(course, directory.assignment_id, self._gradebook)
         self._settled = settings_digest(settings, self._prepared)
-        everybody = list(course.handed_in(directory.assignment_id, directory.student_id))
+        excluded = directory.student_id_exclude.split(",")
+        found = course.handed_in(directory.assignment_id, directory.student_id)
+        everybody = [handed for handed in found if handed.student not in excluded]
         scratch = stack.enter_context(scratch_folder())
         self._executed = scratch / "executed"
         self._executed.mkdir(mode=0o700)

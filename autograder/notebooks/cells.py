@@ -31,7 +31,9 @@ def source_of(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    return source.replace("\r\n", "\n").replace("\r", "\n") if isinstance(source, str) else ""
+    if not isinstance(source, str):
+        return ""
+    return source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in source else source
 
 
 def metadata_of(holder: Any, key: str) -> dict[str, Any]:
@@ -108,8 +110,10 @@ def recognise(cells: Sequence[Any], wanted: Iterable[str]) -> dict[int, str]:
         The index of each recognised cell, and its grade_id.
     """
     marked = {grade_id_of(cell) for cell in cells}
-    free = {i: cell for i, cell in enumerate(cells) if isinstance(cell, dict) and grade_id_of(cell) is None}
     lost = [name for name in wanted if name not in marked]
+    if not lost:
+        return {}
+    free = {i: cell for i, cell in enumerate(cells) if isinstance(cell, dict) and grade_id_of(cell) is None}
     found: dict[int, str] = {}
     for find in (_by_notebook_id, _by_what_it_does):  # ids first: another cell may define the same name
         for name in lost if free else ():

@@ -328,8 +328,10 @@ def _recognise(cells: list[Cell], released: Mapping[str, ReleasedCell], recognis
     if found := recognise(cells, released):
         return found
     places = {grade_id: index for index, cell in enumerate(cells) if (grade_id := grade_id_of(cell)) is not None}
-    free = {index: cell for index, cell in enumerate(cells) if grade_id_of(cell) is None}
     lost = [original for grade_id, original in released.items() if grade_id not in places]
+    if not lost:
+        return {}
+    free = {index: cell for index, cell in enumerate(cells) if grade_id_of(cell) is None}
     for original in lost:
         index = _by_text(free, original)
         if index is not None:

@@ -209,6 +209,7 @@ def _warm_shell(figures: bool) -> Any:
     sys.dont_write_bytecode = True
     shell = autograder.sandbox.serve.CellShell.instance()
     shell.enable_matplotlib("inline")
+    shell.run_cell("pass\npass", store_history=False)  # what the first cell loads and keeps, once for all workers
     if figures:
         figure = matplotlib.pyplot.figure()
         figure.gca().set_title("0")

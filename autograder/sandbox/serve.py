@@ -28,7 +28,7 @@ from autograder.sandbox.shell import CellShell
 
 def serve(connection: socket.socket, shell: CellShell, address_space: int) -> None:
     """Answer requests until the connection closes."""
-    greeting = encoding.unpack(frames.receive(connection))
+    greeting = encoding.unpack_own(frames.receive(connection))
     allowed = Limits(**greeting["limits"])
     choose_language(greeting["language"])
     limits.confine(allowed, address_space)
@@ -38,7 +38,7 @@ def serve(connection: socket.socket, shell: CellShell, address_space: int) -> No
     frames.send(connection, encoding.pack({"ready": True}))
     while True:
         try:
-            request = encoding.unpack(frames.receive(connection))
+            request = encoding.unpack_own(frames.receive(connection))
         except frames.Closed:
             return
         try:
@@ -73,7 +73,9 @@ def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[bytes], seco
     implementation = Implementation(namespace)
     try:
         with keep_random_state(), time_limit(seconds):
-            seen = [wanted.observe(implementation, wanted.case(**encoding.unpack(case))).to_data() for case in cases]
+            seen = [
+                wanted.observe(implementation, wanted.case(**encoding.unpack_own(case))).to_data() for case in cases
+            ]
     except OutOfTime:
         return {"out_of_time": True}
     except BaseException as error:  # KeyboardInterrupt and the like, raised by the student's code

@@ -158,9 +158,13 @@ class Norm(Layer):
     backward: Any = None
 
 
+_ANY = np.random.default_rng(0)
+"""For weights that are replaced at once: a generator of its own takes a layer ten times as long."""
+
+
 def _layer(params: dict[str, np.ndarray], grads: dict[str, Any]) -> Layer:
     """A layer of the lesson after its backward pass."""
-    layer = Linear(1, 1) if "W" in params else Norm() if params else ReLU()
+    layer = Linear(1, 1, rng=_ANY) if "W" in params else Norm() if params else ReLU()
     layer.params = {name: value.copy() for name, value in params.items()}
     layer.grads = {name: None if value is None else value.copy() for name, value in grads.items()}
     return layer
@@ -204,6 +208,7 @@ clip_gradients = Exercise(
     probe,
     title="Gradient clipping",
     example=lambda case: {"layers": list(map(_layer, case.params, case.grads)), "max_norm": case.max_norm},
+    calls="clip_gradients(given.layers, given.max_norm)",
 )
 
 
@@ -286,7 +291,7 @@ def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
 
 @clip_gradients.check(points=0.25, on="long")
 def test_clips(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Gradients that are too long are measured or shortened."""
+    """For gradients that are too long, the function measures their length or scales them down."""
     factors = _factors(case, seen)
     name, factor = next(iter(factors.items()))
     if any(_own(seen, part) for part in ("total_norm", "clip_coef")):
