@@ -685,7 +685,7 @@ FORMAT = (
     Clumsy("crlf", "Windows line ends in the cells", every_cell(_with_crlf)),
     Clumsy("byte-order-mark", "UTF-8 with a byte order mark", lambda n: _text(n).encode("utf-8-sig")),
     Clumsy("utf-16", "UTF-16", lambda n: _text(n).encode("utf-16")),
-    Clumsy("shift-jis", "saved by an old editor", lambda n: _text(n).encode("cp932", "backslashreplace")),
+    Clumsy("shift-jis", "saved by an old editor", lambda n: _text(n).encode("cp932", "replace")),
     Clumsy("odd-numbers", "NaN and endless integers in metadata", _odd_numbers),
     Clumsy("half-a-character", "half an emoji in a cell", lambda n: json.dumps(also("x = '\ud83d'")(n))),
     Clumsy(

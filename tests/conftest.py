@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from autograder.checks.exercise import Implementation
 from autograder.exercises import assignments, every_exercise
 from autograder.grading.reference import Reference
-from autograder.locale import choose_language, use_language
+from autograder.locale import choose_language, speaking, use_language
 from autograder.notebooks.submission import source_of
 from autograder.sandbox.isolation import Level
 from reference.bank import FOLDER, folder_of
@@ -52,11 +52,15 @@ FIRST = (
     "audit",
     "interrupted",
     "author_guide",
-    "browser",
-    "exercises",
-    "mending",
     "grade",
+    "cluster",
+    "browser",
+    "mutants",
+    "exercises",
+    "worker",
     "clumsy",
+    "mending",
+    "handed_in",
     "report",
     "fuzz",
 )
@@ -207,6 +211,13 @@ def language_of_its_own() -> Iterator[None]:
     yield
     choose_language(None)
     use_language(None)
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    """What is said is said in English."""
+    with speaking("en"):
+        yield
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from autograder.nbgrader_plugins import ahead as plugin
 from autograder.nbgrader_plugins.ahead import Ahead
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
-from tests.class_folder import ASSIGNMENT, executed, grades_in, make_course
+from tests.class_folder import ASSIGNMENT, Inline, executed, grades_in, make_course
 from tests.sample_class import CODE, NOTEBOOK, Student, cell_of
 
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
@@ -37,26 +37,11 @@ def notebook_of(words: str) -> str:
     return json.dumps(Student("", "", {"clip_gradients": CODE["clip_gradients"] + f"\n# {words}"}).notebook(RELEASE))
 
 
-class AllAtOnce:
-    """In the place of the pool: the whole line is graded, last ones first, when the first result is asked for."""
+class AllAtOnce(Inline):
+    """The whole line is graded, last ones first, when the first result is asked for."""
 
-    def __init__(self, _jobs, _seconds, _scratch, _prepare, settings, assignment, *_more):
-        self._grader = Grader(settings, assignment)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_error):
-        pass
-
-    def map(self, _function, items):
-        return iter([(handed, self._grade(handed)) for handed in reversed(list(items))])
-
-    def _grade(self, handed):
-        try:
-            return self._grader.grade(handed)
-        except Exception as error:
-            return error
+    def map(self, function, items):
+        return iter([*super().map(function, reversed(list(items)))])
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import sys
+from copy import copy
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +15,14 @@ from conftest import COURSE
 
 from autograder import cli
 from autograder.checks import encoding, values
-from autograder.checks.exercise import Exercise, Implementation, Observation
+from autograder.checks.exercise import Exercise, Observation
 from autograder.checks.judge import judge
 from autograder.checks.sketches import PROJECTIONS, departures, noise_between, sketches_of
 from autograder.exercises import every_exercise
 from autograder.exercises.recorded import RECORDINGS, known_from, known_mistakes, made_of, recorded, trials
 from reference import bank
+from reference.audit import causes as audit_of_causes
+from reference.audit import checks as audit_of_checks
 from reference.audit.checks import Audit, Material, audit_checks, audit_seed
 from reference.fingerprints import new_books
 from reference.mutants.known import observe_bank
@@ -26,13 +30,15 @@ from reference.mutants.known import told as told_of
 from reference.mutants.sources import mutants, styles
 from reference.mutants.words import words_of
 from reference.record import digest
+from tests.judging import judged
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in every_exercise() for check in exercise.checks]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def looked_at_once():
-    """What an implementation shows on a case is looked at once; whatever checks there are judge it anew."""
+    """What an implementation shows on a case is looked at once; whatever checks there are judge it anew. Slips are
+    made once, too."""
     seen, observe = {}, Exercise.observe
 
     def remembered(exercise, implementation, case):
@@ -43,7 +49,19 @@ def looked_at_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Exercise, "observe", remembered)
+        patch.setattr(audit_of_causes, "styles", styles_of)
+        patch.setattr(audit_of_causes, "mutants", mutants_in)
         yield
+
+
+@cache
+def styles_of(solution):
+    return styles(solution)
+
+
+@cache
+def mutants_in(style):
+    return list(mutants(style))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +101,12 @@ def test_the_command_prints_a_summary(audited):
     assert "0 survivors, 0 false" in audited.said and "margins" in audited.said
 
 
+@cache
+def only(exercise_id):
+    """What takes part in an audit of one exercise."""
+    return Material(COURSE, only=[exercise_id])
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_without_its_assertion_a_check_fails_the_audit(name, audited, material, monkeypatch):
     assert not [survivor for survivor in audited.survivors if survivor["check"] == name], "the check does catch them"
@@ -94,10 +118,11 @@ def test_without_its_assertion_a_check_fails_the_audit(name, audited, material, 
         else check
         for check in exercise.checks
     ]
-    few = Material(COURSE, only=[exercise_id])
+    few = copy(only(exercise_id))
     few.reference, few.variants = material.reference, []
     few.mistakes = [mistake for mistake in material.mistakes if name in mistake.fails]
     monkeypatch.setattr(exercise, "checks", idle)
+    monkeypatch.setattr(audit_of_checks, "MATRIX_SEEDS", 0)  # so that the exercises which a mistake names judge alone
     survivors = {survivor.mistake for survivor in audit_seed(few, seed=0).survivors if survivor.check == name}
     assert survivors >= {mistake.id for mistake in few.mistakes} != set()
 
@@ -111,9 +136,7 @@ def test_a_check_that_catches_nothing_is_named():
 def told(exercise_id, code):
     """The causes that are named for `code`, by check."""
     exercise = next(exercise for exercise in every_exercise() if exercise.id == exercise_id)
-    implementation = Implementation({exercise.defines: code})
-    seen = [exercise.observe(implementation, expectation.case) for expectation in recorded(exercise)]
-    result = judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
+    result = judged(exercise, {exercise.defines: code})
     return {item.id: item.causes for item in result.items if item.points < item.max}
 
 
@@ -270,7 +293,7 @@ def test_recorded_fingerprints_are_up_to_date(material, solution):
 
 def words_told(solution):
     """The ids of all that slips can be told as."""
-    return {words_of(solution, slip.change).id for style in styles(solution) for slip in mutants(style)} | {""}
+    return {words_of(solution, slip.change).id for style in styles_of(solution) for slip in mutants_in(style)} | {""}
 
 
 def test_one_exercise_is_audited_with_all_that_look_at_its_cell():

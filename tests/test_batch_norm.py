@@ -6,42 +6,27 @@ by step, as in a Japanese textbook, and in one line. The bank holds other ways o
 
 import re
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pytest
 from conftest import BATCH_NORM_START
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
 from autograder.exercises import assignments
-from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.layers import Layer
 from autograder.locale import _, speaking
+from tests.judging import edited, judged
 
 EXERCISES = [exercise for exercise in assignments()["gradient-pathology"] if exercise.solution == "batch_norm"]
 
-pytestmark = pytest.mark.filterwarnings("error")
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("english")]
 
 
 def grade(code):
     """Exercise -> result, of the code of a cell, with the causes that a student would read."""
     names = {"np": np, "Layer": Layer}
     exec(code, names)
-    results = {}
-    for exercise in EXERCISES:
-        cases = recorded(exercise)
-        seen = [exercise.observe(Implementation(names), expectation.case) for expectation in cases]
-        name = exercise.id.removeprefix("batch_norm_")
-        results[name] = judge(exercise, trials(cases, seen), partial(known_mistakes, exercise))
-    return results
+    return {exercise.id.removeprefix("batch_norm_"): judged(exercise, names) for exercise in EXERCISES}
 
 
 def first_failure(result):
@@ -600,13 +585,6 @@ SLIPS = {
     for style, slips in (("staged", STAGED_SLIPS), ("textbook", TEXTBOOK_SLIPS), ("compact", COMPACT_SLIPS))
     for name, slip in slips.items()
 }
-
-
-def edited(code, edits):
-    for old, new in edits.items():
-        assert old in code, old
-        code = code.replace(old, new)
-    return code
 
 
 @pytest.mark.parametrize(("style", "slip"), SLIPS.values(), ids=SLIPS)

@@ -149,6 +149,7 @@ def test_a_class_is_graded_and_looked_into(tmp_path):
     assert len(rounds) == 3
 
 
+@pytest.mark.slow
 def test_one_class_through_the_program(tmp_path):
     class Bar:
         def add_task(self, *_arguments, **_options):

@@ -25,6 +25,8 @@ from reference.bank import mistakes
 from source.build import lessons
 from tests.colours import contrast
 
+pytestmark = pytest.mark.usefixtures("english")
+
 ASSIGNMENT = "gradient-pathology"
 PICTURE = ("·░▒", "▓█·")
 ODD = "<script>alert(1)</script>\"'><img src=x onerror=student()>"
@@ -78,12 +80,6 @@ def style(element):
 
 def declared(element, name):
     return [value for key, value in style(element) if key == name]
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
 
 
 # --- the card ---------------------------------------------------------------------------------------------------------

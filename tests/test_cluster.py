@@ -128,7 +128,7 @@ def test_figures_for_hand_grading_come_from_the_cluster_too(both):
 
 
 def test_private_cases_are_made_before_they_are_sent(both):
-    assert {path.stem for path in both[1].glob("reference/private/*.msgpack")} == {each.id for each in EXERCISES}
+    assert {path.stem for path in both[1].glob("reference/private/*.msgpack")} >= {each.id for each in EXERCISES}
     assert f"private/{EXERCISES[0].id}.msgpack" in Reference(both[1]).files()
 
 
@@ -209,9 +209,7 @@ def local_cluster(workers: int) -> LocalCluster:
 @pytest.fixture
 def small():
     """A cluster in this process."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
-    ) as local:
+    with local_cluster(2) as local:
         yield local.scheduler_address
 
 
@@ -241,9 +239,7 @@ def test_a_connection_that_breaks_is_an_error_that_says_so_and_what_came_came_on
 
 def test_a_scheduler_that_ends_in_the_middle_is_an_error_that_says_so(monkeypatch):
     monkeypatch.setattr("autograder.grading.cluster.CONNECT_SECONDS", 1)
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
-    ) as local:
+    with local_cluster(1) as local:
         cluster = Cluster(local.scheduler_address, Simple)
         results = cluster.map(double, lambda item: b"sleep", range(40), 40)
         next(results)

@@ -25,11 +25,12 @@ from autograder.checks.results import Ending, Outcome
 from autograder.checks.sketches import departures, sketches_of
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments, every_exercise
-from autograder.exercises.recorded import RECORDINGS, known_mistakes, recorded, trials
+from autograder.exercises.recorded import RECORDINGS, recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
 from autograder.locale import _, speaking
 from reference import bank
+from tests.judging import judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
 REFERENCE = Reference(Path(__file__).parents[1])
@@ -47,16 +48,10 @@ POINTS = {
 SEEDS = range(100, 102)
 """Private draws."""
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("english")]
 """Checking exploded or missing values must not add warnings of its own to a student's notebook."""
 
 CHECKS = [(exercise.id, check.id) for exercise in EXERCISES.values() for check in exercise.checks]
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
 
 
 @cache
@@ -70,18 +65,11 @@ def expectations(exercise_id, seed):
 
 def grade(exercise_id, names, seed=None):
     """The result of an implementation with these names."""
-    exercise, implementation = EXERCISES[exercise_id], Implementation(names)
-    wanted = expectations(exercise_id, seed)
-    return judge(exercise, trials(wanted, [exercise.observe(implementation, e.case) for e in wanted]))
+    return judged(EXERCISES[exercise_id], names, expectations(exercise_id, seed), causes=False)
 
 
 def item(result, check):
     return next(item for item in result.items if item.id == check)
-
-
-def lost(result):
-    """Check id -> message, of every check that took points."""
-    return {item.id: item.message for item in result.items if item.points < item.max}
 
 
 def solution(exercise_id):
@@ -747,9 +735,7 @@ def half_written(exercise_id, body):
 
 
 def first_failure(exercise_id, names):
-    wanted, exercise = expectations(exercise_id, None), EXERCISES[exercise_id]
-    seen = [exercise.observe(Implementation(names), e.case) for e in wanted]
-    result = judge(exercise, trials(wanted, seen), lambda: known_mistakes(exercise))
+    result = judged(EXERCISES[exercise_id], names)
     return next(item for item in result.items if item.outcome not in (Outcome.PASSED, Outcome.BLOCKED))
 
 

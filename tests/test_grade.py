@@ -173,65 +173,80 @@ def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(
     assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
 
 
-def feedback_page(course, student, *options):
-    """What stands on the page, without tags."""
-    nbgrader(course, "generate_feedback", ASSIGNMENT, f"--student={student}", "--force", *options)
+def page_of(course, student):
+    """The student's feedback page as text, without tags."""
     page = (course / "feedback" / student / ASSIGNMENT / NOTEBOOK).with_suffix(".html").read_text(encoding="utf-8")
     return html.unescape(re.sub(r"<[^>]*>", "", page[page.index("<body") :]))
 
 
-def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(both_ways):
-    for course in both_ways:
-        page = feedback_page(course, "wada")
+@pytest.fixture(scope="module")
+def paged(both_ways):
+    """The same, with feedback pages of a few, and our grades exported."""
+    ours, theirs = both_ways
+    nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[enstw][an]*")
+    nbgrader(theirs, "generate_feedback", ASSIGNMENT, "--student=[ew][an]*")
+    nbgrader(ours, "export")
+    return both_ways
+
+
+def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(paged):
+    for course in paged:
+        page = page_of(course, "wada")
         assert "(得点: 36.0 / 40.0、このうち 4.0 点は未採点です（人が採点します）)" in page
         assert page.count("未採点: 2.0 点（人が採点します）") == 4  # at the top and at the cell, of both
         assert "depth_study (得点: 6.0 / 6.0)" in page and "0.0 / 2.0" not in page
-    with sqlite3.connect(both_ways[0] / "gradebook.db") as database:
-        database.execute(
-            "UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE auto_score IS NULL AND cell_id IN "
-            "(SELECT id FROM base_cell WHERE name = 'depth_study_plot')"
-        )
-    page = feedback_page(both_ways[0], "wada")
-    assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
-    assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
 
 
-@pytest.mark.parametrize(
-    ("option", "student", "shown"),
-    [
-        ("from_date=2020-01-01 18:00 Asia/Tokyo", "nagai", {"clip_gradients", "BatchNorm", "depth_study"}),
-        ("from_date=2999-01-01 18:00 Asia/Tokyo", "saito", set()),
-        ("after_full_marks=True", "saito", {"clip_gradients", "BatchNorm", "depth_study"}),
-        ("after_full_marks=True", "nagai", set()),
-    ],
-)
-def test_model_answers_are_shown_from_a_date_on_or_after_full_marks(both_ways, option, student, shown):
-    page = feedback_page(both_ways[0], student, f"--ModelAnswers.{option}")
-    begins = [text[:99] for text in page.split("模範解答")[1:]]
-    found = {name for name in ("clip_gradients", "BatchNorm", "depth_study") if any(f"{name}(" in b for b in begins)}
-    assert found == shown
-    assert "SOLUTION" not in page
-
-
-def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(both_ways):
-    page = feedback_page(both_ways[0], "nagai")
+def test_empty_cells_have_their_0_and_nothing_is_open_on_the_feedback_page(paged):
+    page = page_of(paged[0], "nagai")
     assert "depth_study_plot (得点: 0.0 / 2.0)" in page and "未採点" not in page
 
 
-def test_nbgrader_goes_on_from_there(both_ways):
-    ours, _theirs = both_ways
-    nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[st]a*")
-    nbgrader(ours, "export")
+def test_nbgrader_goes_on_from_there(paged):
+    ours, _theirs = paged
     assert {"saito", "tanaka"} <= {page.parts[-3] for page in (ours / "feedback").glob("*/*/*.html")}
     grades = (ours / "grades.csv").read_text(encoding="utf-8").splitlines()
     assert len(grades) == 1 + len((*FEW, BESIDE))
 
 
-def test_results_stay_where_they_are_when_pages_are_made(both_ways):
-    for course in both_ways:
-        nbgrader(course, "generate_feedback", ASSIGNMENT, "--student=endo")
-        assert (course / "feedback" / "endo" / ASSIGNMENT / NOTEBOOK).with_suffix(".html").is_file()
+def test_results_stay_where_they_are_when_pages_are_made(paged):
+    for course in paged:
+        assert page_of(course, "endo")
         assert not [path for path in course.glob("feedback/**/*") if FILE_NAME in path.name]
+
+
+def test_points_by_hand_are_on_the_next_feedback_page(paged):
+    ours, _theirs = paged
+    with sqlite3.connect(ours / "gradebook.db") as database:
+        database.execute(
+            "UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE auto_score IS NULL AND cell_id IN "
+            "(SELECT id FROM base_cell WHERE name = 'depth_study_plot')"
+        )
+    nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=wada", "--force")
+    page = page_of(ours, "wada")
+    assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
+    assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
+
+
+WITH_MODEL_ANSWERS = {"clip_gradients", "BatchNorm", "depth_study"}
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("from_date=2020-01-01 18:00 Asia/Tokyo", {"nagai": WITH_MODEL_ANSWERS, "saito": WITH_MODEL_ANSWERS}),
+        ("from_date=2999-01-01 18:00 Asia/Tokyo", {"nagai": set(), "saito": set()}),
+        ("after_full_marks=True", {"nagai": set(), "saito": WITH_MODEL_ANSWERS}),
+    ],
+)
+def test_model_answers_are_shown_from_a_date_on_or_after_full_marks(paged, option, shown):
+    ours, _theirs = paged
+    nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=[ns]a*", "--force", f"--ModelAnswers.{option}")
+    for student, expected in shown.items():
+        page = page_of(ours, student)
+        begins = [text[:99] for text in page.split("模範解答")[1:]]
+        assert {name for name in WITH_MODEL_ANSWERS if any(f"{name}(" in text for text in begins)} == expected
+        assert "SOLUTION" not in page
 
 
 @pytest.fixture(scope="module")

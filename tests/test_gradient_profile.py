@@ -5,11 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.judge import judge
 from autograder.exercises import exercise
-from autograder.exercises.recorded import recorded, trials
 from autograder.locale import speaking
+from tests.judging import judged
 
 PROFILE = exercise("gradient_profile")
 
@@ -23,9 +21,7 @@ def first_line(change, logarithm=np.log10):
             raise ValueError
         return np.polyfit(np.arange(len(norms)), logarithm(change(norms)), 1)[0]
 
-    cases = recorded(PROFILE)
-    seen = [PROFILE.observe(Implementation({"gradient_slope": gradient_slope}), each.case) for each in cases]
-    items = judge(PROFILE, trials(cases, seen)).items
+    items = judged(PROFILE, {"gradient_slope": gradient_slope}, causes=False).items
     return next((item.message.splitlines()[0] for item in items if item.message), "")
 
 

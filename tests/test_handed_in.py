@@ -41,7 +41,7 @@ from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
-from tests.class_folder import ASSIGNMENT, grade, grades_in, hand_in, make_course, times_in, total
+from tests.class_folder import ASSIGNMENT, Inline, grade, grades_in, hand_in, make_course, times_in, total
 from tests.sample_class import CODE, NOTEBOOK, Student
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="links and odd names need no privilege there")
@@ -305,26 +305,6 @@ def test_outputs_are_read_past_in_little_memory(write_notebook):
 
 
 # --- the guard --------------------------------------------------------------------------------------------------------
-
-
-class Inline:
-    """In the place of the pool: one grader in this process, whose exceptions are results as there."""
-
-    def __init__(self, _jobs, _seconds, _scratch, _prepare, settings, assignment, *_more):
-        self._grader = Grader(settings, assignment)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_error):
-        pass
-
-    def map(self, _function, items):
-        for handed in items:
-            try:
-                yield handed, self._grader.grade(handed)
-            except (Exception, SystemExit) as error:
-                yield handed, error
 
 
 @pytest.fixture(scope="module")

@@ -24,17 +24,17 @@ of_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reaso
 
 
 def one_process_each():
-    """Each class can run beside the others; that they are kept in from several sides takes long, and is `slow`."""
-    for level, as_root, threat in CLASSES:
-        name = f"{level}-as-root-{threat}" if as_root else f"{level}-{threat}"
-        marks = [pytest.mark.slow] if level == "strong" and threat != "escape" else []
+    """Each class can run beside the others; what takes every resource and root's grading take long, and are `slow`."""
+    for level, as_root, threats in CLASSES:
+        marks = [pytest.mark.slow] if as_root or "resource" in threats else []
         marks += [of_root] if as_root else []
-        yield pytest.param(level, as_root, threat, id=name, marks=marks)
+        name = "-".join([level, *(["as-root"] if as_root else []), *threats])
+        yield pytest.param(level, as_root, threats, id=name, marks=marks)
 
 
-@pytest.mark.parametrize(("level", "as_root", "threat"), list(one_process_each()))
-def test_no_attack_gains_a_point_or_leaves_a_trace(level, as_root, threat, tmp_path):
-    attacks = ATTACKS[threat]
+@pytest.mark.parametrize(("level", "as_root", "threats"), list(one_process_each()))
+def test_no_attack_gains_a_point_or_leaves_a_trace(level, as_root, threats, tmp_path):
+    attacks = [attack for threat in threats for attack in ATTACKS[threat]]
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     make_course(tmp_path / "course", ())

@@ -11,14 +11,12 @@ import numpy as np
 import pytest
 from conftest import BATCH_NORM_START
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.judge import judge
 from autograder.exercises import assignments
-from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
 from autograder.locale import speaking
 from autograder.report.words import Story
 from reference import bank
+from tests.judging import edited, judged
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["gradient-pathology"]}
 
@@ -447,16 +445,7 @@ def names_of(exercise, code):
 
 def result_of(name, code):
     exercise = EXERCISES[name]
-    implementation = Implementation({exercise.defines: names_of(exercise, code)[exercise.defines]})
-    seen = [exercise.observe(implementation, each.case) for each in recorded(exercise)]
-    return judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
-
-
-def edited(code, edits):
-    for old, new in edits.items():
-        assert old in code, old
-        code = code.replace(old, new)
-    return code
+    return judged(exercise, {exercise.defines: names_of(exercise, code)[exercise.defines]})
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -30,11 +30,14 @@ from autograder.notebooks.submission import (
     submission_of,
 )
 from tests.class_folder import ASSIGNMENT, grades_in, hand_in, make_course, nbgrader, times_in, total
-from tests.clumsy import CHECKS, READABLE, SOLUTIONS, UNREADABLE, Clumsy, by_id
+from tests.clumsy import CHECKS, FORMAT, NOISE, READABLE, SHAPE, SOLUTIONS, UNREADABLE, Clumsy, by_id
 from tests.sample_class import NOTEBOOK, RIGHT, Student, cell_of, code, hurried
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
+DAMAGED = (*NOISE, *SHAPE, *FORMAT)
+"""The readable ones but for those that have other cells of the student's own, or files beside them."""
+
 INDISPENSABLE = [name for name, cell in RELEASED.items() if cell.is_indispensable]
 
 
@@ -135,7 +138,7 @@ def assert_as_released(notebook: dict) -> None:
 # --- the clumsy -------------------------------------------------------------------------------------------------------
 
 
-@by_id(READABLE)
+@by_id(DAMAGED)
 def test_a_clumsy_notebook_is_as_released_again(case, tmp_path):
     notebook = handed_in(case, tmp_path)
     notes = mended(notebook)
@@ -145,7 +148,7 @@ def test_a_clumsy_notebook_is_as_released_again(case, tmp_path):
     assert submission_of(notebook, "n").missing == () or case.id == "one-cell"
 
 
-@by_id([case for case in READABLE if case.honest])
+@by_id([case for case in DAMAGED if case.honest])
 def test_every_answer_of_an_honest_student_runs_and_none_is_undone_by_a_stub(case, tmp_path):
     notebook = handed_in(case, tmp_path)
     written = [source_of(cell_of(notebook, name)) for name in SOLUTIONS] if case.id == "setup-extended" else ()
@@ -158,7 +161,7 @@ def test_every_answer_of_an_honest_student_runs_and_none_is_undone_by_a_stub(cas
         assert "raise NotImplementedError" not in last
 
 
-@by_id([case for case in READABLE if case.honest and case.id not in ("merged-into-test", "untouched-copy")])
+@by_id([case for case in DAMAGED if case.honest and case.id not in ("merged-into-test", "untouched-copy")])
 def test_the_shell_which_has_no_gradebook_finds_the_answers_too(case, tmp_path):
     notebook = handed_in(case, tmp_path)
     in_the_shell = submission_of(notebook, "n")
@@ -169,7 +172,7 @@ def test_the_shell_which_has_no_gradebook_finds_the_answers_too(case, tmp_path):
     assert not set(in_the_shell.missing) & set(SOLUTIONS) or case.id == "one-cell"
 
 
-@by_id(READABLE)
+@by_id(DAMAGED)
 def test_written_answers_and_plots_stay_in_the_graded_cells(case, tmp_path):
     notebook = handed_in(case, tmp_path)
     mend(notebook, RELEASED)

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,12 +17,27 @@ from reference.audit.checks import Material
 from reference.audit.slips import audit_slips
 from reference.bank import FOLDER
 from reference.mutants.operators import OPERATORS, Place, called, name_of
-from reference.mutants.sources import REFERENCE, both, mutants, quantities, styles
+from reference.mutants.sources import REFERENCE, Mutant, both, mutants, quantities, styles
 from reference.mutants.words import words_of
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
 SOLUTIONS = sorted({exercise.solution for exercise in EXERCISES.values()})
 WORDS = tomllib.loads((FOLDER / "mutants" / "words.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def styles_of(solution):
+    return styles(solution)
+
+
+@cache
+def mutants_in(style):
+    """Made once, which takes long."""
+    return list(mutants(style))
+
+
+def all_slips(solution):
+    return [slip for style in styles_of(solution) for slip in mutants_in(style)]
 
 
 def slips_of(source, name):
@@ -87,35 +103,35 @@ def test_names_are_those_that_the_words_are_listed_by():
 
 @pytest.mark.parametrize("solution", SOLUTIONS)
 def test_every_style_is_right_and_slips_are_made_in_it(solution):
-    for style in styles(solution):
-        unchanged = type(next(mutants(style)))(style, ())
+    for style in styles_of(solution):
+        unchanged = Mutant(style, ())
         for exercise in EXERCISES.values():
             if exercise.solution == solution:
                 seen = [exercise.observe(unchanged.implementation(), e.case) for e in recorded(exercise)]
                 assert judge(exercise, trials(recorded(exercise), seen)).full, style.id
-        assert len({slip.source for slip in mutants(style)}) == len(list(mutants(style))) > 5
+        assert len({slip.source for slip in mutants_in(style)}) == len(mutants_in(style)) > 5
 
 
 @pytest.mark.parametrize("solution", SOLUTIONS)
 def test_what_students_are_given_has_no_slips(solution):
-    reference = styles(solution)[0]
+    reference = styles_of(solution)[0]
     given = {
         ast.unparse(n) for n in ast.walk(reference.tree) if isinstance(n, ast.FunctionDef) and n.name in reference.given
     }
     assert reference.id == REFERENCE
-    for slip in mutants(reference):
+    for slip in mutants_in(reference):
         assert given <= {ast.unparse(n) for n in ast.walk(ast.parse(slip.source)) if isinstance(n, ast.FunctionDef)}
 
 
 def test_slips_of_parameters_are_made_where_there_are_parameters_and_know_the_lessons_layers():
-    operators = {slip.change.operator for style in styles("gradient_monitor") for slip in mutants(style)}
+    operators = {slip.change.operator for slip in all_slips("gradient_monitor")}
     assert not operators & {"weights-only", "weights-and-biases-only"}
-    slip = next(s for s in mutants(styles("clip_gradients")[0]) if s.change.operator == "linear-only")
+    slip = next(s for s in mutants_in(styles_of("clip_gradients")[0]) if s.change.operator == "linear-only")
     assert slip.implementation().clip_gradients([]) == (0.0, 1.0)
 
 
 def test_two_slips_at_once_are_both_there():
-    slips = {slip.change.operator: slip for slip in mutants(styles("clip_gradients")[0])}
+    slips = {slip.change.operator: slip for slip in mutants_in(styles_of("clip_gradients")[0])}
     pair = both(slips["root-left-out"], slips["returned-turned"])
     assert "np.sqrt" not in pair.source and slips["returned-turned"].source != pair.source
     assert both(slips["root-left-out"], slips["root-left-out"]) is None
@@ -127,14 +143,14 @@ def test_every_operator_has_its_sentence_and_no_sentence_is_without_one():
         assert f'"{name}"' in source or name.endswith("-left-out"), name
         assert entry.keys() == {"cause", "hint"} and entry["hint"]["en"].endswith("?"), name
         assert all(set(texts) == {"en", "ja"} for texts in entry.values()) and entry["hint"]["ja"].endswith("？"), name
-    made = {slip.change.operator for solution in SOLUTIONS for style in styles(solution) for slip in mutants(style)}
+    made = {slip.change.operator for solution in SOLUTIONS for slip in all_slips(solution)}
     assert made <= WORDS.keys()
     assert len(OPERATORS) == len(re.findall(r"^@operator$", source, re.M))
 
 
 @pytest.mark.parametrize("solution", SOLUTIONS)
 def test_sentences_have_the_lessons_words_and_no_code(solution):
-    told = {words_of(solution, slip.change) for style in styles(solution) for slip in mutants(style)}
+    told = {words_of(solution, slip.change) for slip in all_slips(solution)}
     sentences = [text for words in told for text in (*words.cause.values(), *words.hint.values())]
     assert sentences and not [
         text for text in sentences if re.search(r"[{}\[\]*/=]|np\.|self\.", text.replace("training = False", ""))
@@ -148,7 +164,7 @@ def test_sentences_have_the_lessons_words_and_no_code(solution):
 
 @pytest.mark.parametrize("solution", SOLUTIONS)
 def test_sentences_read_well_with_every_quantity(solution):
-    told = {words_of(solution, slip.change) for style in styles(solution) for slip in mutants(style)}
+    told = {words_of(solution, slip.change) for slip in all_slips(solution)}
     for text in (text for words in told for texts in (words.cause, words.hint) for text in texts.values()):
         assert not re.search(
             r"factor the|by what is|the (update|slope|loss) come|of (exploding|vanishing|dx) is", text
@@ -160,8 +176,8 @@ def test_sentences_read_well_with_every_quantity(solution):
 def test_one_slip_is_told_alike_in_all_styles():
     """The term of the mean left out, in a formula that the bank has no fingerprint of."""
     exercise = EXERCISES["batch_norm_backward"]
-    style = next(style for style in styles("batch_norm") if style.id == "compact-three-terms")
-    slip = next(s for s in mutants(style) if s.change.operator == "term-left-out" and s.change.part == "dbeta")
+    style = next(style for style in styles_of("batch_norm") if style.id == "compact-three-terms")
+    slip = next(s for s in mutants_in(style) if s.change.operator == "term-left-out" and s.change.part == "dbeta")
     with np.errstate(all="ignore"):
         seen = [exercise.observe(slip.implementation(), e.case) for e in recorded(exercise)]
     result = judge(exercise, trials(recorded(exercise), seen), lambda: known_mistakes(exercise))
@@ -169,7 +185,7 @@ def test_one_slip_is_told_alike_in_all_styles():
 
 
 def test_an_implementation_is_what_its_cell_defines():
-    slip = next(mutants(styles("gradient_profile")[1]))
+    slip = mutants_in(styles_of("gradient_profile")[1])[0]
     assert isinstance(slip.implementation(), Implementation) and callable(slip.implementation().gradient_slope)
 
 
@@ -183,5 +199,5 @@ def test_the_audit_counts_what_is_told_of_slips_without_fingerprints():
     assert sum(map(len, found.other_style.values())) == 2 * others
     assert sum(map(len, found.pairs.values())) == 10 // len(SOLUTIONS)
     assert len(found.other_style["right"]) > len(found.other_style["wrong"])
-    assert found.slips == sum(len(list(mutants(style))) for style in styles("gradient_profile"))
+    assert found.slips == len(all_slips("gradient_profile"))
     assert not found.unnoticed and len(found.unseen) < found.slips / 10

@@ -19,10 +19,11 @@ from autograder.checks.results import Outcome
 from autograder.exercises import assignments, every_exercise, in_lesson_order
 from autograder.exercises.recorded import recorded, trials
 from autograder.layers import Layer
-from autograder.locale import speaking
 from autograder.sandbox.limits import Limits, time_limit
 from autograder.student.notebook import Report, judge_here, waiting_for
 from autograder.student.stops import Stops, parts_of
+
+pytestmark = pytest.mark.usefixtures("english")
 
 BATCH_NORM = "batch_norm"
 
@@ -32,12 +33,6 @@ def check_in(namespace, name):
     namespace = {**namespace, "check": autograder.check}
     exec(f"result = check({name!r})", namespace)
     return namespace["result"]
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
 
 
 @pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)

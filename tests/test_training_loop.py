@@ -7,29 +7,22 @@ import pytest
 from conftest import COURSE
 from test_editions import numbers
 
-from autograder.checks.exercise import Implementation
-from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
 from autograder.exercises import assignments
-from autograder.exercises.recorded import recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Linear
-from autograder.locale import speaking
 from autograder.student.predictions import questions
 from reference import bank
 from source.build import build, editions
 from tests.claims import agrees, number_in, run, words_of
+from tests.judging import judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["training-loop"]}
 REFERENCE = Reference(Path(COURSE))
 KNOWN = {mistake.id: mistake for mistake in bank.mistakes() if mistake.solution in EXERCISES}
 ENGLISH = editions()["training-loop-en"]
 
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def solution(exercise_id):
@@ -40,14 +33,7 @@ def solution(exercise_id):
 def grade(exercise_id, code):
     """The result of `code`, as what the exercise asks for, on the public cases."""
     exercise = EXERCISES[exercise_id]
-    implementation = Implementation({exercise.defines: code})
-    return judge(
-        exercise, trials(recorded(exercise), [exercise.observe(implementation, e.case) for e in recorded(exercise)])
-    )
-
-
-def lost(result):
-    return {item.id for item in result.items if item.points < item.max}
+    return judged(exercise, {exercise.defines: code}, causes=False)
 
 
 # --- closed forms ----------------------------------------------------------------------------------------------------
@@ -116,12 +102,12 @@ ONE_PROMISE = {
 def test_one_slip_costs_one_promise(mistake, check):
     code = KNOWN[mistake]
     defines = EXERCISES[code.solution].defines
-    assert lost(grade(code.solution, getattr(code.implementation, defines))) == {check}
+    assert lost(grade(code.solution, getattr(code.implementation, defines))).keys() == {check}
 
 
 def test_sgd_in_the_place_of_adam_earns_what_adam_has_of_it():
     result = grade("adam", type("Adam", (solution("sgd"),), {"__init__": lambda self, lr=0.001, **_: given(self, lr)}))
-    assert lost(result) == {"first_steps", "averages", "eps", "own_averages"}
+    assert lost(result).keys() == {"first_steps", "averages", "eps", "own_averages"}
 
 
 def given(optimizer, lr):

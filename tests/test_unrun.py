@@ -10,12 +10,13 @@ from autograder.checks.judge import interrupted
 from autograder.checks.results import Outcome
 from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
-from autograder.locale import speaking
 from autograder.notebooks.submission import submission_of
 from autograder.notebooks.undefined import explain_unrun
 from autograder.sandbox.client import run_submission
 from autograder.sandbox.limits import Limits
 from autograder.student.notebook import check, judge_here
+
+pytestmark = pytest.mark.usefixtures("english")
 
 CLIP = exercise("clip_gradients")
 STUB = "def clip_gradients(layers, max_norm=1.0):\n    raise NotImplementedError\n"
@@ -38,12 +39,6 @@ UNRUN = pytest.mark.parametrize(
         ("return 3\n" + STUB, ["SyntaxError: 'return' outside function"]),
     ],
 )
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with speaking("en"):
-        yield
 
 
 # --- in a clean run --------------------------------------------------------------------------------------------------

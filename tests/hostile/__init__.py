@@ -22,14 +22,16 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
 """What attacks are after -> these attacks: to exhaust what there is, which takes longest and goes first, to forge
 points, to steal what is secret, to escape from the worker, to break the wire to the grader, or whoever reads a page."""
 
-WALLS = ("escape", "resource", "steal")
+WALLS = (("resource",), ("escape", "steal"))
 """What the system's walls stop, which differ from level to level. Points, the wire and pages are guarded by the same
 code at every level, so that one level tells about all."""
 
-CLASSES: tuple[tuple[str, bool, str], ...] = (
-    *(("full", False, threat) for threat in ATTACKS),
-    *(("strong", as_root, threat) for as_root in (False, True) for threat in WALLS),
+CLASSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
+    ("full", False, ("resource",)),
+    ("full", False, ("forge", "steal", "escape", "wire", "page")),
+    *(("strong", as_root, threats) for as_root in (False, True) for threats in WALLS),
 )
-"""The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after."""
+"""The classes in which attacks are graded: isolation level, whether root grades, what the attacks are after. They are
+few, since processes take seconds to start; what exhausts all there is would slow down the others, and is apart."""
 
 __all__ = ["ATTACKS", "CLASSES", "PLACEHOLDERS", "WALLS", "WRONG", "Attack"]

@@ -294,6 +294,19 @@ def answering(value: str) -> dict[str, str]:
     }
 
 
+def carrying(text: str) -> dict[str, str]:
+    """Solution cells that put the expression `text` wherever reports show something of an answer: the name and message
+    of an exception, the name of a class, keys, fields of a problem."""
+    name = f"({text}).replace(chr(0), '')[:99] or 'x'"
+    return {
+        "clip_gradients": f"def clip_gradients(layers, max_norm=1.0):\n    raise ValueError({text})",
+        "gradient_monitor": monitor_that_finds(f"[Problem({text}, {text}, 1.0, {text})]"),
+        "gradient_profile": f"def gradient_slope(delta_norms):\n    return type({name}, (), {{}})()",
+        "batch_norm": WRONG["batch_norm"].replace("return x", f"raise type({name}, (Exception,), {{}})({text})"),
+        "depth_study": f"def depth_study(*args, **settings):\n    return {{{text}: 1, '`' + {text} + '`': {text}}}",
+    }
+
+
 def monitor_that_finds(value: str) -> str:
     """A GradientMonitor that records nothing and whose problems are the expression `value`."""
     return cell(f"""

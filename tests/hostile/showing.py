@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import WRONG, answering, attack, cell, monitor_that_finds, trying
+from tests.hostile.notebooks import answering, attack, carrying, cell, monitor_that_finds, trying
 
 _SCRIPT = "<script>alert('hostile-page')</script><img src=x onerror=\"alert('hostile-page')\">"
 
@@ -101,16 +101,7 @@ SHOWS = (
         "raise Named(script)",
         "Value()",
         "fail()",
-        answers={
-            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n"
-            "    raise Named(script)  # <script>alert('hostile-page')</script>",
-            "gradient_profile": "def gradient_slope(delta_norms):\n    return Value()",
-            "gradient_monitor": WRONG["gradient_monitor"].replace(
-                "return []", "return [Problem(script, script, 1.0, 1)]"
-            ),
-            "depth_study": "def depth_study(*args, **settings):\n    return {script: 1, '`' + script + '`': 2}",
-            "batch_norm": WRONG["batch_norm"].replace("return x", "return script"),
-        },
+        answers=carrying("script"),
     ),
     attack(
         "terminal-escapes",
@@ -127,14 +118,7 @@ SHOWS = (
             Named = type("x" + everything, (Exception,), {})
         """),
         "raise Named(everything)",
-        answers={
-            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n    raise Named(everything)",
-            "depth_study": "def depth_study(*args, **settings):\n    return {everything: 1}",
-            "gradient_monitor": WRONG["gradient_monitor"].replace(
-                "return []", "return [Problem(everything, everything, 1.0, 1)]"
-            ),
-            "gradient_profile": "def gradient_slope(delta_norms):\n    return type(everything, (), {})()",
-        },
+        answers=carrying("everything"),
     ),
     attack(
         "control-characters",
@@ -149,14 +133,7 @@ SHOWS = (
             display({"text/plain": half + odd, "text/latex": half}, raw=True)
         """),
         "raise ValueError(odd + half)",
-        answers={
-            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n    raise ValueError(odd + half)",
-            "depth_study": "def depth_study(*args, **settings):\n    return {odd: 1, half: 2}",
-            "gradient_monitor": WRONG["gradient_monitor"].replace(
-                "return []", "return [Problem(half, odd, 1.0, half)]"
-            ),
-            "gradient_profile": "def gradient_slope(delta_norms):\n    raise type('x' + odd[32:], (Exception,), {})(half)",
-        },
+        answers=carrying("odd + half"),
     ),
     attack(
         "text-turned-round",
@@ -206,15 +183,7 @@ SHOWS = (
                 raise ValueError(next(turns))
         """),
         "fail()",
-        answers={
-            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n    raise ValueError(next(turns))",
-            "gradient_profile": "def gradient_slope(delta_norms):\n    raise type('{0}[/]' + '{x}', (Exception,), {})(next(turns))",
-            "gradient_monitor": WRONG["gradient_monitor"].replace(
-                "return []", "return [Problem(next(turns), next(turns), 1.0, 1)]"
-            ),
-            "depth_study": "def depth_study(*args, **settings):\n    return {text: 1 for text in templates}",
-            "batch_norm": WRONG["batch_norm"].replace("return x", "return next(turns)"),
-        },
+        answers=carrying("next(turns)"),
     ),
     attack(
         "pages-out-of-shape",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.notebooks import CALL, TRY, WRONG, attack, calling, cell, trying
+from tests.hostile.notebooks import CALL, TRY, attack, calling, carrying, cell, trying
 
 _HEX = r"""
 def strings(data, *words):
@@ -498,14 +498,6 @@ THEFTS = (
         """),
         "raise RuntimeError(loot())",
         'plt.title(loot())\nplt.show()\nraise type(loot()[:100] or "x", (Exception,), {})',
-        answers={
-            "clip_gradients": "def clip_gradients(layers, max_norm=1.0):\n    raise ValueError(loot())",
-            "gradient_profile": "def gradient_slope(delta_norms):\n    return loot()",
-            "gradient_monitor": WRONG["gradient_monitor"].replace(
-                "return []", "return [Problem(loot(), loot(), loot(), loot())]"
-            ),
-            "depth_study": "def depth_study(*args, **settings):\n    return {loot(): 1, 'x' + loot(): loot()}",
-            "batch_norm": WRONG["batch_norm"].replace("return x", "raise type(loot()[:100] or 'x', (Exception,), {})"),
-        },
+        answers=carrying("loot()"),
     ),
 )
