@@ -67,6 +67,10 @@ c.GenerateFeedback.preprocessors = [
 # c.ModelAnswers.from_date = "2026-12-24 18:00 Asia/Tokyo"
 # c.ModelAnswers.after_full_marks = True
 
+# The late policy: hours late -> percent of the score, the last that applies. Students with more time: extensions.csv.
+# c.AssignLatePenalties.plugin_class = "autograder.nbgrader_plugins.late_rules.LateRules"
+# c.LateRules.percent = {0: 10, 24: 30, 168: 100}
+
 # Archives from a learning management system, and grades for a spreadsheet.
 c.ZipCollectApp.extractor_plugin = "autograder.nbgrader_plugins.zip_collect.SafeExtractor"
 c.ZipCollectApp.collector_plugin = "autograder.nbgrader_plugins.zip_collect.NotebookCollector"

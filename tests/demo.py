@@ -1,9 +1,9 @@
 """The whole course once, on a class of sample students: `python -m tests.demo [--folder DIR] [--lang LANGUAGE]`.
 
-Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export. Two students
-fetch the assignment and submit it through an exchange directory; the others' files come as a zip archive, as from a
-learning management system. Ends with everybody's scores, and with an error if one is not as it should be. It speaks the
-language of whoever runs it, and grades that edition.
+Makes a fresh course folder and runs nbgrader's own commands in it, from generate_assignment to export, then the kit's
+`grade` and `report`. Two students fetch the assignment and submit it through an exchange directory; the others' files
+come as a zip archive, as from a learning management system. Ends with everybody's scores, and with an error if one is
+not as it should be. It speaks the language of whoever runs it, and grades that edition.
 """
 
 from __future__ import annotations
@@ -42,6 +42,12 @@ MARKER = ".made-by-the-demo"
 
 AT_THE_EXCHANGE = [] if sys.platform == "win32" else ["aoki", "baba"]
 """Who submits through the exchange directory, which nbgrader does not have on Windows."""
+
+WIDE = 120
+"""Columns of a terminal in which a table holds descriptions in two lines at most."""
+
+LAST_LINES = 3
+"""What `autograder grade` ends with: how many were graded, the mean, and the next command."""
 
 HEADINGS = {
     "clip_gradients": "clip",
@@ -93,9 +99,20 @@ class Course:
         self._commands = 0
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None, notebooks: int = 0) -> Path:
-        """Run one of nbgrader's commands and give its log file.
+        """Run one of nbgrader's commands and give its log file; see `_run`."""
+        return self._run("nbgrader", nbgrader_command(*arguments), arguments, cwd, notebooks)
+
+    def autograder(self, *arguments: str) -> Path:
+        """Run one of the kit's commands and give its log file."""
+        return self._run("autograder", [sys.executable, "-m", "autograder", *arguments], arguments)
+
+    def _run(
+        self, name: str, command: list[str], arguments: tuple[str, ...], cwd: Path | None = None, notebooks: int = 0
+    ) -> Path:
+        """Run a command and give its log file.
 
         Args:
+            name, arguments: what is shown of it.
             notebooks: how many it will convert, for the progress bar; 0 if that is not known.
 
         Raises:
@@ -103,13 +120,13 @@ class Course:
         """
         self._commands += 1
         log_file = self.folder / "logs" / f"{self._commands:02}-{arguments[0]}.log"
-        shown = shlex.join(["nbgrader", *arguments])
+        shown = shlex.join([name, *arguments])
         task = self._progress.add_task(escape(shown[:90]), total=notebooks or None)
         started = time.monotonic()
         with (
             log_file.open("w", encoding="utf-8") as log,
             subprocess.Popen(
-                nbgrader_command(*arguments),
+                command,
                 cwd=cwd or self.folder,
                 env=self._environment,
                 stdout=subprocess.PIPE,
@@ -151,6 +168,11 @@ def run_course(course: Course) -> dict[str, Marks]:
     log = course.nbgrader("autograde", assignment, "--RunInWorker.allow_basic=True", notebooks=len(CLASS))
     course.nbgrader("generate_feedback", assignment, notebooks=len(CLASS))
     course.nbgrader("export")
+    course.say(_("[bold]The kit's own commands[/]: grade finds everybody graded and says how the class did"))
+    said = course.autograder("grade", assignment, "--allow-basic").read_text(encoding="utf-8")
+    for line in said.splitlines()[-LAST_LINES:]:
+        course.say(f"  {escape(line)}")
+    course.autograder("report", assignment)
     return read_marks(folder / "gradebook.db", assignment, log)
 
 
@@ -256,8 +278,8 @@ def surprises(student: Student, marks: Marks) -> list[str]:
     return found
 
 
-def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
-    """One row per student."""
+def scoreboard(assignment: str, marks: dict[str, Marks], wide: bool = True) -> Table:
+    """One row per student, with what is in their notebooks if the terminal is wide enough."""
     automatic, by_hand = sum(POINTS.values()), sum(BY_HAND.values())
     title = _("{assignment}: {points:g} points; automatic: {automatic:g}, by hand: {by_hand:g}")
     table = Table(
@@ -267,7 +289,8 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
         caption=_("wait: points that the instructor has not given yet"),
     )
     table.add_column(_("student"), no_wrap=True)
-    table.add_column(_("what is in the notebook"))
+    if wide:
+        table.add_column(_("what is in the notebook"))
     for exercise, points in POINTS.items():
         table.add_column(f"{HEADINGS[exercise]}\n/{points:g}", justify="right", no_wrap=True)
     table.add_column(f"{_('auto')}\n/{automatic:g}", justify="right", no_wrap=True)
@@ -281,7 +304,7 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
         waiting = sum(BY_HAND[name] for name in own.by_hand)
         table.add_row(
             student.id,
-            escape(_(student.description)),
+            *([escape(_(student.description))] if wide else []),
             *cells,
             f"[bold]{own.total:g}[/]",
             _("{points:g} wait").format(points=waiting) if waiting else "0",
@@ -291,7 +314,11 @@ def scoreboard(assignment: str, marks: dict[str, Marks]) -> Table:
 
 def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks]) -> None:
     """Scores, what was noted, and where things lie."""
-    console.print(scoreboard(assignment, marks))
+    wide = console.width >= WIDE
+    console.print(scoreboard(assignment, marks, wide))
+    if not wide:
+        for student in CLASS:
+            console.print(f"  {student.id}: {escape(_(student.description))}", highlight=False)
     console.print(f"[bold]{_('Notes from grading')}[/]")
     for student in CLASS:
         for note in marks[student.id].notes:
@@ -301,6 +328,7 @@ def show(console: Console, folder: Path, assignment: str, marks: dict[str, Marks
         _("gradebook"): "gradebook.db",
         _("a feedback page"): f"feedback/endo/{assignment}/gradient_pathology.html",
         _("an executed notebook"): f"autograded/aoki/{assignment}/{NOTEBOOK}",
+        _("the class report"): f"report/{assignment}/report.html",
         _("grades"): "grades.csv",
         _("full logs"): "logs",
     }

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -89,6 +89,7 @@ def _result(random_: random.Random) -> SubmissionResult:
     for difficulty, exercise in enumerate(EXERCISES):
         stuck = random_.random() < 0.08
         mistakes = known_mistakes(exercise).causes[:4]
+        behaviour = f"{exercise.id}-{random_.randrange(30)}"  # of what no cause explains
         items = []
         for number, check in enumerate(exercise.checks):
             passes = random_.random() < 1 / (1 + math.exp(0.4 * difficulty - 1.5 - ability))
@@ -104,6 +105,8 @@ def _result(random_: random.Random) -> SubmissionResult:
                 outcome = random_.choice([Outcome.FAILED, Outcome.FAILED, Outcome.RAISED, Outcome.BLOCKED])
                 share = random_.choice([0.0, 0.0, 0.5]) if outcome is Outcome.FAILED else 0.0
                 items.append(_item(check, outcome, share, "y[2, 0] is 3.8, but 2.8 was expected.", causes))
+                if not causes and outcome in (Outcome.FAILED, Outcome.RAISED):
+                    items[-1] = replace(items[-1], behaviour=behaviour)
         checks[exercise.id] = ExerciseResult(exercise.id, tuple(items))
     return SubmissionResult(checks)
 
@@ -138,12 +141,14 @@ def _write_gradebook(made: MadeClass, ids: list[str]) -> None:
         book.add_notebook("gradient_pathology", ASSIGNMENT)
         automatic = {f"check_{e.id}": sum(check.points for check in e.checks) for e in NOTEBOOK}
         for name, points in {**automatic, **BY_HAND}.items():
+            kind = "code" if "check" in name else "markdown"
+            book.add_source_cell(name, "gradient_pathology", ASSIGNMENT, cell_type=kind)
             book.add_grade_cell(
                 name,
                 "gradient_pathology",
                 ASSIGNMENT,
                 max_score=points,
-                cell_type="code" if "check" in name else "markdown",
+                cell_type=kind,
             )
         for number, student in enumerate(ids):
             if student == NOT_BOOKED:

@@ -16,7 +16,7 @@ from autograder.exercises import Guide, assignments, every_exercise, guide, guid
 from autograder.locale import LANGUAGES, speaking
 from autograder.nbgrader_plugins.safe_html import clean_html
 from autograder.report.html import exercise_html
-from autograder.report.overview import next_exercise, overview_html, overview_text
+from autograder.report.overview import left, next_exercise, overview_html, overview_text
 from autograder.report.text import exercise_text
 from autograder.report.words import MARKS, Link, Note, outcome_word, read_again, title
 from autograder.student.hints import Hints, hints_for
@@ -346,7 +346,7 @@ def test_an_empty_notebook_begins_with_the_first_exercise_of_the_lesson():
 
 def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(reference):
     overview = overview_of(namespace_of("clip_gradients", "batch_norm", reference=reference))
-    assert next_exercise(overview.results).id == "gradient_monitor"
+    assert next_exercise(left(overview.results)) == "gradient_monitor"
     assert repr(overview).startswith("Your progress: 22 / 40 points")
     table = Page(overview._repr_html_())
     states = [row.text for row in table.of("tr")[1:]]
@@ -384,36 +384,68 @@ def hinted(namespace, name):
     return namespace["result"]
 
 
+HINTED = ExerciseResult("clip_gradients", (replace(FAILED.items[1], id="factor"),))
+"""Of a check that has hints."""
+
+
 def test_hints_come_one_at_a_time_and_the_last_stays_with_a_kind_word():
-    hints, item = Hints(), FAILED.items[1]
-    expected = hints_for(item, guide("clip_gradients"))
-    given = [hints.next(FAILED) for _turn in range(len(expected) + 2)]
+    hints = Hints()
+    expected = hints_for(HINTED.items[0], guide("clip_gradients"))
+    given = [hints.next(HINTED) for _turn in range(len(expected) + 2)]
     assert [hint.note for hint in given[: len(expected)]] == expected
     assert [hint.number for hint in given[:2]] == [1, 2] and given[0].of == len(expected)
     for later in given[len(expected) :]:
         assert "Ask a person" in later.text and later.note not in expected
 
 
-def test_hints_begin_with_the_cause_of_the_card_and_end_with_a_link():
-    hints = Hints()
-    assert hints.next(FAILED).text == "Likely cause: eps.\nWhere is eps?"
-    *_others, last = (
-        hints.next(FAILED) for _turn in range(len(hints_for(FAILED.items[1], guide("clip_gradients"))) - 1)
-    )
+def test_hints_do_not_repeat_the_card_and_end_with_a_link():
+    hints, item = Hints(), HINTED.items[0]
+    *others, last = [hints.next(HINTED) for _hint in hints_for(item, guide("clip_gradients"))]
     (link,) = Page(last._repr_html_()).of("a")
     assert link.attrs["href"] == "#2.2-Gradient-clipping" and "2.2 Gradient clipping" in repr(last)
+    assert not any(said in hint.text for hint in (*others, last) for said in (item.cause, item.question))
 
 
-@pytest.mark.parametrize("question", ["", "Where is eps?"])
-def test_hints_escalate_from_where_to_look_to_the_section(question):
-    hint = {language: f"hint in {language}" for language in LANGUAGES}
+def test_hints_for_the_cause_of_the_card_come_first_and_the_last_names_the_section():
+    texts = {
+        name: {language: f"{name} in {language}" for language in LANGUAGES} for name in ("all", "inf", "nan", "more")
+    }
+    hints = [texts["all"], {**texts["nan"], "causes": ["nan"]}, {**texts["inf"], "causes": ["inf"]}, texts["more"]]
     section = {language: f"Section 9 in {language}" for language in LANGUAGES}
-    item = an_item(Outcome.FAILED, question=question)
     for language in LANGUAGES:
         with speaking(language):
-            *questions, where, last = map(str, hints_for(item, Guide(section, {item.id: [hint]})))
-        assert where == hint[language] and section[language] in last
-        assert questions == [question] * bool(question)
+            for causes, first in ((("inf",), ["inf"]), (("other", "nan"), ["nan"]), ((), [])):
+                item = an_item(Outcome.FAILED, causes=causes)
+                *told, last = map(str, hints_for(item, Guide(section, hints={item.id: hints})))
+                assert told == [f"{name} in {language}" for name in (*first, "all")]
+                assert last.startswith(f"more in {language}") and section[language] in last
+
+
+def test_hints_are_counted_as_they_are_given():
+    hints, about = Hints(), guide("gradient_monitor").hints["nonfinite"]
+    ids = [cause for hint in about for cause in hint.get("causes", ())]
+    several = [
+        ExerciseResult("gradient_monitor", (replace(an_item(Outcome.FAILED, causes=(cause,)), id="nonfinite"),))
+        for cause in (ids[0], ids[-1])
+    ]
+    counts = [(hint.number, hint.of) for hint in (hints.next(several[turn > 0]) for turn in range(9))]
+    numbers = [number for number, _of in counts if number]
+    assert numbers == list(range(1, len(numbers) + 1)) and all(number <= of for number, of in counts)
+    assert len(numbers) == counts[len(numbers) - 1][1] == counts[0][1] + 1 and counts[-1] == (0, 0)
+
+
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
+def test_hints_for_causes_name_known_mistakes(exercise):
+    named = {id for given in guide(exercise.id).hints.values() for hint in given for id in hint.get("causes", ())}
+    assert named <= {mistake.id for mistake in mistakes()}
+
+
+@pytest.mark.parametrize("assignment", lessons())
+def test_what_the_lesson_marks_as_further_reading_is_further_reading(assignment):
+    lesson = lessons()[assignment].read_text(encoding="utf-8")
+    for name, about in guides(assignment).items():
+        marked = re.search(rf"### {re.escape(about.section['ja'])}\n#\n# \*(★|発展)", lesson)
+        assert (marked[1] == "発展") == about.further, name
 
 
 def test_an_exercise_without_a_guide_still_has_a_hint():
@@ -422,7 +454,8 @@ def test_an_exercise_without_a_guide_still_has_a_hint():
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_ATTEMPTED, Outcome.RAISED])
 def test_what_cannot_be_seen_yet_has_a_hint_before_all_others(outcome):
-    failed, other = (hints_for(an_item(o), Guide()) for o in (Outcome.FAILED, outcome))
+    about = guide("clip_gradients")
+    failed, other = (hints_for(replace(an_item(o), id="factor"), about) for o in (Outcome.FAILED, outcome))
     assert other[1:] == failed and other[0] not in failed
 
 
@@ -457,8 +490,8 @@ def test_every_check_has_hints_in_both_languages(exercise):
     hints = guide(exercise.id).hints
     assert list(hints) == [check.id for check in exercise.checks]
     texts = [hint for given in hints.values() for hint in given]
-    assert all(len(given) >= 2 for given in hints.values())
-    assert all(set(hint) == set(LANGUAGES) for hint in texts)
+    assert all(len([hint for hint in given if "causes" not in hint]) >= 2 for given in hints.values())
+    assert all(set(hint) - {"causes"} == set(LANGUAGES) for hint in texts)
     assert all(re.search("[ぁ-ん]", hint["ja"]) and not re.search("[ぁ-ん]", hint["en"]) for hint in texts)
 
 

@@ -237,6 +237,14 @@ def test_bash_completes_commands_options_and_files(tmp_path):
     assert completed("autograder", "do") == ["doctor"]
     assert completed("autograder", "check", "--wa") == ["--watch"]
     assert completed("autograder", "check", "less") == ["lesson.ipynb"]
+    (tmp_path / "source" / "gradient-pathology").mkdir(parents=True)
+    for student in ("aoki", "baba", "a$(touch${IFS}evil)"):
+        (tmp_path / "submitted" / student).mkdir(parents=True)
+    assert completed("autograder", "grade", "gr") == ["gradient-pathology"]
+    assert completed("autograder", "grade", "gradient-pathology", "--student", "ba") == ["baba"]
+    assert "aoki" in completed("autograder", "grade", "gradient-pathology", "--student", "a")
+    assert not (tmp_path / "evil").exists()
+    assert completed("autograder", "report", "gradient-pathology", "--format", "ca") == ["canvas"]
 
 
 def test_json_holds_every_item(write_notebook, tmp_path, capsys):
@@ -252,7 +260,7 @@ def test_json_holds_every_item(write_notebook, tmp_path, capsys):
     clip = submission["checks"]["clip_gradients"]
     assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
     items = {item["id"]: item for item in clip["items"]}
-    assert set(items["clips"]) == {"id", "outcome", "points", "max", "message", "cause", "causes"}
+    assert set(items["clips"]) == {"id", "outcome", "points", "max", "message", "cause", "causes", "behaviour"}
     assert (items["clips"]["outcome"], items["clips"]["points"], items["clips"]["max"]) == ("failed", 0.0, 0.25)
 
 

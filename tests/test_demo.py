@@ -163,6 +163,13 @@ def test_students_of_an_edition_write_in_its_language(language):
         assert bool(foreign) == (language == "ja" and bool(words))
 
 
+def test_the_demo_shows_the_kits_own_commands(demo):
+    assert f"autograder grade {ASSIGNMENT}" in demo["said"] and f"autograder report {ASSIGNMENT}" in demo["said"]
+    assert re.search(rf"0 graded, {len(CLASS)} unchanged", demo["said"])
+    assert re.search(r"Mean: [\d.]+, median: [\d.]+ of 40 points", demo["said"])
+    assert (demo["folder"] / "report" / ASSIGNMENT / "report.html").is_file()
+
+
 def test_the_demo_keeps_noise_in_its_logs(demo):
     assert "Warning" not in demo["said"] and "Traceback" not in demo["said"]
     assert len(list((demo["folder"] / "logs").iterdir())) >= 6

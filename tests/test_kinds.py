@@ -206,12 +206,12 @@ KINDS = {
     "an axis forgotten in the variance": Kind(
         "batch_norm_forward",
         {"np.sum(centred * centred, axis=0) / len(x)": "np.sum(centred * centred) / x.size"},
-        "forward(x) is (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
+        "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
     ),
     "an axis forgotten in the mean": Kind(
         "batch_norm_forward",
         {"np.sum(x, axis=0) / len(x)": "np.mean(x)"},
-        "forward(x) is (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
+        "forward(x) is the same as (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
     ),
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",
@@ -226,12 +226,12 @@ KINDS = {
     "1 - momentum * batch": Kind(
         "batch_norm_inference",
         {"(1 - keep) * m": "(1 - keep * m)", "(1 - keep) * v": "(1 - keep * v)"},
-        "A bracket closes too late: 1 - momentum * batch is added.",
+        "1 - momentum * batch is added: brackets are missing around 1 - momentum.",
     ),
     "the batch's variance in prediction": Kind(
         "batch_norm_inference",
         {"v = self.running_var": "v = x.var(axis=0)"},
-        "Predictions take off the running mean, but divide by the deviation of x.",
+        "In inference, the layer subtracts the running mean, but divides by the deviation of x.",
         2 / 3,
     ),
     "a prediction that normalises nothing": Kind(
@@ -259,12 +259,12 @@ KINDS = {
             "            self.trained = False\n"
             '            return self.z * self.params["gamma"] + self.params["beta"]'
         },
-        "Predictions add eps outside the root.",
+        "In inference, eps is added outside the root.",
     ),
     "gamma and beta missing in predictions": Kind(
         "batch_norm_inference",
         {"            v = self.running_var": "            return centred / np.sqrt(self.running_var + self.eps)"},
-        "Predictions leave out gamma and beta.",
+        "In inference, gamma and beta are left out.",
         2 / 3,
     ),
     "a mean of each row": Kind(
@@ -292,7 +292,7 @@ KINDS = {
         2 / 3,
     ),
     "no test for None": Kind(
-        "clip_gradients", {"if g is None:": "if False:"}, "Entries that are None are squared like arrays."
+        "clip_gradients", {"if g is None:": "if False:"}, "Entries that are None are treated like arrays."
     ),
     "no root": Kind("clip_gradients", {"squares ** 0.5": "squares"}, "The sum of squares is used without its root."),
     "a sum of norms": Kind(
@@ -312,6 +312,54 @@ KINDS = {
             "build_network(n, np.random.default_rng(seed))": "build_network(n, rng)",
         },
         "One random generator is used up by all depths in turn.",
+    ),
+    "no generator": Kind(
+        "depth_study",
+        {"build_network(n, np.random.default_rng(seed))": "build_network(n)"},
+        "build_network gets no random generator.",
+        1 / 6,
+    ),
+    "a seed for a generator": Kind(
+        "depth_study",
+        {"build_network(n, np.random.default_rng(seed))": "build_network(n, seed)"},
+        "The seed itself is passed to build_network instead of a generator.",
+        1 / 6,
+    ),
+    "NaN looked for with ==, among the thresholds": Kind(
+        "gradient_monitor",
+        {"if np.isnan(v) or np.isinf(v):": "if v == np.nan:"},
+        "NaN and infinity are not called nonfinite: nothing looks for them, or what does is never true.",
+        1 / 6,
+    ),
+    "NaN looked for with ==, beside infinity": Kind(
+        "gradient_monitor",
+        {"np.isnan(v) or np.isinf(v)": "v == float('nan') or v == float('inf')"},
+        "Infinity is called nonfinite, but NaN is missed: nothing looks for it, or what does is never true.",
+        1 / 6,
+    ),
+    "NaN in gradients looked for with ==": Kind(
+        "clip_gradients",
+        {"np.isnan(g).any() or np.isinf(g).any()": "(g == np.nan).any() or (abs(g) == np.inf).any()"},
+        "Infinity is refused, but NaN goes through: nothing looks for it, or what does is never true.",
+        1 / 6,
+    ),
+    "NaN among norms looked for with is": Kind(
+        "gradient_profile",
+        {"np.isnan(a).any()": "any(value is np.nan for value in a)"},
+        "Infinity is refused, but NaN goes through: nothing looks for it, or what does is never true.",
+        1 / 4,
+    ),
+    "the natural logarithm": Kind(
+        "gradient_profile", {"np.log10(a)": "np.log(a)"}, "The natural logarithm is used.\ngradient_slope(...) is"
+    ),
+    "inference backward, where that of training is wrong too": Kind(
+        "batch_norm_inference",
+        {
+            "if not self.trained:\n            return dz * self.scale\n        ": "",
+            "- self.z * dv": "- 3.7 * self.z ** 3 * dv",
+        },
+        "In training, backward(dout) is not right yet either: get batch_norm_backward right first. backward(dout)[",
+        1 / 6,
     ),
     "biases never updated": Kind(
         "depth_study",
@@ -353,7 +401,7 @@ KINDS = {
             '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
             "            elif False:\n                kind"
         },
-        "vanish_threshold is fixed in the code; what is passed has no effect.",
+        "vanish_threshold has no effect, whatever is passed.",
         1 / 6,
     ),
     "a slope as text": Kind(

@@ -1,14 +1,19 @@
 """Late penalties: by today's due date, policy and time stamp, whenever one grades."""
 
 import sqlite3
+from datetime import datetime, timedelta
 
 import pytest
+from traitlets.config import Config
 
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
 from autograder.grading.job import Settings
+from autograder.grading.late import Extension, doubts_on, late_policy, read_extensions
+from autograder.nbgrader_plugins.late_rules import LateRules
 from autograder.sandbox.isolation import Level
 from tests.class_folder import ASSIGNMENT, grade, make_course, many, nbgrader
+from tests.sample_class import NOTEBOOK
 
 DUE, LATER = "2027-01-15 23:59:00 Asia/Tokyo", "2027-01-20 23:59:00 Asia/Tokyo"
 IN_TIME, LATE = "2027-01-15 10:00:00 Asia/Tokyo", "2027-01-16 00:59:00 Asia/Tokyo"
@@ -153,3 +158,142 @@ def test_a_policy_that_is_not_there_is_said_and_none_is_taken_from_hand_ins(agai
             again(HOURLY.replace("late_policies.Hourly", name))
     finally:
         evil.unlink()
+
+
+# --- extensions.csv and LateRules -------------------------------------------------------------------------------------
+
+HEAD = "student,assignment,due date,reason\n"
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course folder with an extensions.csv of this content."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_LANG", "en")
+    (tmp_path / "nbgrader_config.py").write_text("", encoding="utf-8")
+    (tmp_path / "source" / ASSIGNMENT).mkdir(parents=True)
+    (tmp_path / "source" / ASSIGNMENT / "n.ipynb").touch()
+
+    def course(text, encoding="utf-8"):
+        (tmp_path / "extensions.csv").write_bytes(text.encode(encoding))
+        return Course(tmp_path)
+
+    return course
+
+
+@pytest.mark.parametrize(
+    "due",
+    [
+        "2027-01-20 23:59 Asia/Tokyo", "2027-01-20 23:59:00 JST", "2027/1/20 23:59 Asia/Tokyo",
+        "2027.1.20 14:59 UTC", "2027-01-20T14:59:00Z", "2027-01-20 23:59 +09:00", "２０２７-０１-２０ 23:59 JST",
+    ],
+)  # fmt: skip
+def test_a_due_date_is_read_with_its_time_zone(course, due):
+    found = read_extensions(course(f"{HEAD}aoki,{ASSIGNMENT},{due},ill\n"), ASSIGNMENT)
+    assert found == {"aoki": Extension(datetime(2027, 1, 20, 14, 59), "ill", 2)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp932", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_file_is_read_however_a_spreadsheet_writes_it(course, encoding, separator):
+    text = f"学籍番号,課題,期限,理由\r\n青木,{ASSIGNMENT},2027/1/20 23:59 JST,病気\r\n".replace(",", separator)
+    assert read_extensions(course(text, encoding), ASSIGNMENT)["青木"].reason == "病気"
+
+
+def test_no_file_is_something_else_than_a_file_without_rows(course, tmp_path):
+    empty = course(HEAD)
+    assert read_extensions(empty, ASSIGNMENT) == {}
+    (tmp_path / "extensions.csv").unlink()
+    assert read_extensions(empty, ASSIGNMENT) is None
+
+
+@pytest.mark.parametrize(
+    ("due", "why"),
+    [
+        ("2027-01-20 23:59", "is not like 2027-01-15 23:00:00 Asia/Tokyo"),  # which time zone?
+        ("2027-01-20 Asia/Tokyo", "is not like"),  # from its beginning, or to its end?
+        ("20.01.2027 23:59 JST", "is not like"),
+        ("01/02/2027 23:59 JST", "is not like"),
+        ("2027-01-20 11:59 PM", "is not like"),
+        ("2027-01-20 23:59 Nowhere/City", "is not like"),
+        ("2027-02-30 23:59 JST", "is not like"),
+        ("tomorrow", "is not like"),
+        ("", "is not like"),
+    ],
+)
+def test_a_due_date_that_must_be_guessed_is_told_with_its_row(course, due, why):
+    text = f"{HEAD}baba,{ASSIGNMENT},2027-01-20 23:59 JST,\n\naoki,{ASSIGNMENT},{due},ill\n"
+    with pytest.raises(CourseError) as error:
+        read_extensions(course(text), ASSIGNMENT)
+    assert str(error.value).startswith('extensions.csv cannot be used:\n  Row 4: the due date "' + due)
+    assert why in str(error.value)
+
+
+def test_all_rows_with_faults_are_told_at_once(course):
+    due = "2027-01-20 23:59 JST"
+    rows = f"a,wrong,{due},\n,{ASSIGNMENT},{due},\n1.2E+11,{ASSIGNMENT},{due},\nb,{ASSIGNMENT},{due},\n"
+    with pytest.raises(CourseError) as error:
+        read_extensions(course(f"{HEAD}{rows}b,{ASSIGNMENT},2027-01-21 23:59 JST,\n"), ASSIGNMENT)
+    _head, *lines = str(error.value).split("\n")
+    assert [line.split(":")[0].strip() for line in lines] == ["Row 2", "Row 3", "Row 4", "Row 6"]
+    assert f"there is no assignment wrong; known: {ASSIGNMENT}" in lines[0] and "shortened" in lines[2]
+    assert "row 5 has another due date" in lines[3]
+    with pytest.raises(CourseError, match="must have these headings: student, assignment, due date, reason"):
+        read_extensions(course("a,b,c\n1,2,3\n"), ASSIGNMENT)
+
+
+def test_extensions_that_change_nothing_are_told():
+    due = datetime(2027, 1, 15)
+    given = {name: Extension(due + timedelta(days=days), "", row) for row, (name, days) in enumerate(
+        [("aoki", 1), ("Baba", 1), ("nobody", 1), ("early", -1)], 2)}  # fmt: skip
+    told = dict(doubts_on(given, {"aoki", "baba", "early"}, due))
+    assert told.keys() == {"Baba", "nobody", "early"}
+    assert told["Baba"].endswith("Is it baba?") and "row 4" in told["nobody"] and "before the due date" in told["early"]
+    assert "has no due date" in dict(doubts_on(given, {"aoki"}, None))["aoki"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "percent", "words"),
+    [(0.4, 0, "nothing"), (0.5, 0, "nothing"), (0.6, 10, "0.5 h late: 10 %"), (24, 10, "0.5 h"),
+     (25, 30, "24 h late: 30 %"),
+     (1000, 100, "168 h late: 100 %")],
+)  # fmt: skip
+def test_the_last_rule_that_applies_counts(hours, percent, words):
+    rules = LateRules(percent={0.5: 10, 24: 30, 168: 100})
+    assert rules.late_submission_penalty("s", 36.0, 3600 * hours) == 36.0 * percent / 100
+    assert words in rules.rule(3600 * hours)
+
+
+@pytest.mark.parametrize("percent", [None, {}, {0: 101}, {0: -1}, {-1: 10}, {"a": 10}, 3])
+def test_rules_that_cannot_be_are_refused_before_anybody_is_graded(percent):
+    config = Config()
+    config.AssignLatePenalties.plugin_class = f"{LateRules.__module__}.LateRules"
+    if percent is not None:
+        config.LateRules.percent = percent
+    with pytest.raises(CourseError, match="late policy"):
+        late_policy(config)
+
+
+def test_an_extension_moves_the_penalty_of_that_student_and_goes_with_its_row(again, graded):
+    folder, settings, _said = graded
+    path = folder / "extensions.csv"
+    row = f"s00001,{ASSIGNMENT},{LATER},ill\n"
+    try:
+        path.write_text(HEAD, encoding="utf-8")
+        assert again()[0] == {"s00001": 36.0}
+        path.write_text(HEAD + row + f"nobody,{ASSIGNMENT},{LATER},\n", encoding="utf-8")
+        found, summary = again()
+        assert found == {} and summary.penalised == 1
+        assert "nobody with this id" in summary.looks["nobody"]
+        path.write_text(HEAD, encoding="utf-8")
+        found, summary = again(f'c.AssignLatePenalties.plugin_class = "{LateRules.__module__}.LateRules"\n'
+                               "c.LateRules.percent = {0: 25}\n")  # fmt: skip
+        assert found == {"s00001": 9.0}
+        nbgrader(folder, "generate_feedback", ASSIGNMENT, "--student=s00001", "--force")
+        page = (folder / "feedback" / "s00001" / ASSIGNMENT / NOTEBOOK).with_suffix(".html").read_text(encoding="utf-8")
+        assert "9.0" in page and "2027-01-15 14:59 UTC" in page and "25 %" in page
+        path.write_text(HEAD + f"s00001,{ASSIGNMENT},soon,\n", encoding="utf-8")
+        done = grade(folder, check=False)
+        assert done.returncode == 2 and "Row 2" in done.stderr and penalties(folder) == found
+    finally:
+        path.unlink()

@@ -3,6 +3,7 @@
 import contextlib
 import linecache
 import sys
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from autograder.checks import encoding
 from autograder.checks.exercise import MOST_LINES, MOST_PRINTED, Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.results import Outcome
-from autograder.exercises import every_exercise
+from autograder.exercises import assignments, every_exercise, in_lesson_order
 from autograder.exercises.recorded import recorded, trials
 from autograder.layers import Layer
 from autograder.locale import speaking
@@ -450,15 +451,20 @@ def test_every_exercise_has_an_example_which_is_a_copy(exercise, reference):
     assert not any(np.isnan(value).any() for value in vars(names["other"]).values() if isinstance(value, np.ndarray))
 
 
-def test_an_example_can_be_run_by_hand(reference):
-    for exercise, line in (
-        ("clip_gradients", "clip_gradients(given.layers, given.max_norm)[1] <= 1"),
-        ("depth_study", "list(depth_study(**vars(given))) == given.depths"),
-        ("gradient_profile", "type(gradient_slope(given.norms)) in (float, np.float64)"),
-    ):
-        names = {"np": np, "example": autograder.example, **namespace_of(exercise, reference=reference)}
-        exec(f"given = example({exercise!r})\nright = {line}", names)
-        assert names["right"], exercise
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
+def test_an_example_prints_the_lines_that_run_it_and_nothing_in_it_is_for_the_checker_alone(
+    exercise, reference, capsys
+):
+    own = next(known for known in assignments().values() if exercise in known)
+    names = {"np": np, "example": autograder.example}
+    names |= namespace_of(*dict.fromkeys(other.solution for other in own), reference=reference)
+    exec(f"given = example({exercise.id!r})", names)
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "Run your code on it:" and all(line.startswith("    ") for line in lines)
+    code = textwrap.dedent("\n".join(lines))
+    exec(code, names)
+    used = {name for name in vars(names["given"]) if f"given.{name}" in code or "vars(given)" in code}
+    assert used == set(vars(names["given"]))
 
 
 # --- what was judged, and what comes next -----------------------------------------------------------------------------
@@ -526,7 +532,41 @@ def test_after_full_points_the_card_says_how_far_in_all_and_what_comes_next(refe
     said = notes_of(names, "clip_gradients")
     assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The class GradientMonitor)" in said
     assert 'href="#6.1-The-class-GradientMonitor"' in names["report"]._repr_html_()
-    assert "10 / 40 points. Next: `gradient_profile`" in notes_of(names, "gradient_monitor")
+    assert "10 / 40 points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
+
+
+def test_further_reading_comes_last_and_is_marked(reference):
+    core = {e.solution for e in EXERCISES} - {"gradient_profile"}
+    names = namespace_of(*core, reference=reference) | {"check": autograder.check, "hint": autograder.hint}
+    said = [notes_of(names, exercise.id) for exercise in EXERCISES if exercise.id != "gradient_profile"][-1]
+    by_hand = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
+    assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope) (further reading)" in said
+    exec("overview, hinted = check(), hint()", names)
+    assert "Measuring the slope (further reading): nothing written yet" in repr(names["overview"])
+    assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])
+    assert names["hinted"].exercise == "gradient_profile"
+    begun = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"hint": autograder.hint}
+    exec("hinted = hint()", begun)
+    assert begun["hinted"].exercise == "batch_norm_forward"
+
+
+@pytest.mark.parametrize("call", ["check", "hint"])
+def test_what_a_person_grades_is_told_so(call, capsys):
+    exec(f"result = {call}('depth_study_plot')", names := {call: getattr(autograder, call)})
+    assert names["result"] is None
+    assert capsys.readouterr().out == "A person grades depth_study_plot (2 points): there is nothing to check here.\n"
+    with pytest.raises(ValueError, match="A person grades depth_study_plot"):
+        autograder.example("depth_study_plot")
+
+
+def test_an_unknown_name_is_answered_with_those_of_this_notebook():
+    for call in ("check", "hint", "example"):
+        with pytest.raises(ValueError, match="Choose one of these: ") as unknown:
+            exec(f"{call}('8.1')", {call: getattr(autograder, call), "clip_gradients": None})
+        assert (
+            str(unknown.value).partition(": ")[2]
+            == ", ".join(e.id for e in in_lesson_order("gradient-pathology")) + "."
+        )
 
 
 def test_when_all_checks_pass_the_hand_graded_cells_are_still_open(reference):
@@ -540,6 +580,19 @@ def test_a_failing_card_names_the_hint_the_example_and_the_section():
     said = notes_of(in_ipython(RIGHT))
     assert '`hint("gradient_profile")` gives a hint, `example("gradient_profile")` the input.' in said
     assert said.endswith("Read again: 6.3 Measuring the slope")
+
+
+def test_what_a_library_writes_past_python_is_not_shown(capfd):
+    """LAPACK complains of every NaN that it meets, on the standard output of the process."""
+    source = "import numpy as np\ndef gradient_slope(norms):\n    x = np.arange(len(norms))\n"
+    names = from_a_cell(f"{source}    return np.polyfit(np.log10(norms), x, 1)[0]")
+    with contextlib.suppress(np.linalg.LinAlgError):
+        names["gradient_slope"](np.array([np.nan, 1.0, 2.0]))
+    assert "DLASCL" in capfd.readouterr().out or not sys.platform.startswith("linux")
+    check_in(names, "gradient_profile")
+    assert capfd.readouterr() == ("", "")
+    print("as before", flush=True)
+    assert capfd.readouterr().out == "as before\n"
 
 
 # --- no frame of the kit ----------------------------------------------------------------------------------------------

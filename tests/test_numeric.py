@@ -288,7 +288,8 @@ def said(got, expected, scale=None):
     ("got", "expected", "words"),
     [
         (0.89, 1.0, "11 % too small"),
-        (-1.11, -1.0, "11 % too large"),
+        (-1.11, -1.0, "its absolute value is 11 % too large"),
+        (-2.0, -6.0, "its absolute value is 3 times too small"),
         (6.0, 2.0, "3 times too large"),
         (2.0, 6.0, "3 times too small"),
         (1.001, 1.0, "0.1 % too large"),
@@ -364,7 +365,7 @@ def test_a_picture_is_drawn_where_it_shows_a_pattern(wrong, rows):
 
 @pytest.mark.parametrize(
     ("got", "words"),
-    [(0.89, "11 % 小さすぎます"), (6.0, "6 倍も大きい値です"), (0.5, "2 分の 1 しかありません")],
+    [(0.89, "11 % 小さすぎます"), (6.0, "正しい値の 6 倍です"), (0.5, "正しい値の 2 分の 1 です")],
 )
 def test_the_same_is_said_in_japanese(got, words):
     with speaking("ja"):

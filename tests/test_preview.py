@@ -99,7 +99,7 @@ def test_a_new_due_date_shows_whom_it_costs(folder):
     before = contents(folder)
     table = rows(grade(folder, "--preview").stdout, "Points that would change")
     assert contents(folder) == before
-    assert "s00000 36 → 0 late policy, due date or time of the hand-in" in table
+    assert "s00000 36 → 0 late policy, due date, extension or time of the hand-in" in table
     assert "s00000 36 → 0" in rows(grade(folder).stdout, "Changed points")
 
 

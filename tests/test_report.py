@@ -6,9 +6,13 @@ import io
 import json
 import os
 import re
+import shutil
+import sqlite3
 import statistics
 import sys
 from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,19 +24,24 @@ from autograder.checks.exercise import Stopped
 from autograder.checks.judge import interrupted
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises.recorded import known_mistakes
+from autograder.grading import grade_class
 from autograder.grading.course import Course, CourseError
+from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.read_class import read_class
 from autograder.locale import LANGUAGES, _, speaking
+from autograder.nbgrader_plugins.late_rules import LateRules
 from autograder.notebooks.load import folded
 from autograder.report import exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
 from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
-from autograder.report.class_words import causes_in_words, ending_words, endings
+from autograder.report.class_words import cause_in_words, ending_words, endings
+from autograder.report.item_analysis import analysis_json
 from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
+from autograder.sandbox.isolation import Level
 from tests import report_class as made_of
 from tests.class_folder import command
 from tests.report_class import ASSIGNMENT, BY_HAND, EXERCISES, HOSTILE_ID, POINTS, STUDENTS, make_class, new_gradebook
@@ -207,20 +216,101 @@ def test_the_page_counts_students_and_sums_up_scores(made, page):
     assert overview["Median (quartiles)"] == f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
-def test_the_page_counts_each_cause_once_a_student_and_alternatives_as_one(made, page):
-    titles = {
-        (e.id, known.id): known.cause["en"] for e in EXERCISES for known in known_mistakes(e).causes if known.cause
-    }
-    expected = Counter()
+TITLES = {(e.id, known.id): known.cause["en"] for e in EXERCISES for known in known_mistakes(e).causes if known.cause}
+WRONG = (Outcome.FAILED, Outcome.RAISED, Outcome.STOPPED)
+
+
+def sentences(exercise, item):
+    return {TITLES[exercise.id, cause] for cause in item.causes}
+
+
+def test_one_mistake_is_one_row_and_counts_every_student_once(made, record, page):
+    everybody, either, where = Counter(), Counter(), {}
     for result in counted(made):
+        mine = {}
         for exercise in EXERCISES:
-            several = {item.causes for item in result.checks[exercise.id].items} - {()}
-            lines = {" Or: ".join(dict.fromkeys(titles[exercise.id, cause] for cause in causes)) for causes in several}
-            expected.update((line.replace("`", ""), exercise.id) for line in lines)
+            told = [sentences(exercise, item) for item in result.checks[exercise.id].items]
+            for cause in set().union(*told):
+                where.setdefault((exercise.solution, cause), set()).add(exercise.id)
+                mine.setdefault((exercise.solution, cause), []).extend(len(c) == 2 for c in told if cause in c)
+        everybody.update(mine.keys())
+        either.update(key for key, doubts in mine.items() if all(doubts))
     rows = page.sections["The most frequent causes"][1:]
-    assert [int(count) for *_what, count in rows] == sorted(expected.values(), reverse=True)[:20]
-    assert all(expected[title, exercise] == int(count) for title, exercise, count in rows)
-    assert any(" Or: " in title for title, _exercise in expected)
+    assert [int(n) for _cause, _exercises, n, _either in rows] == sorted(everybody.values(), reverse=True)[:20]
+    found = {
+        (cause, frozenset(exercises.split(", "))): (int(n), int(other or 0)) for cause, exercises, n, other in rows
+    }
+    direct = {(key[1].replace("`", ""), frozenset(where[key])): (n, either[key]) for key, n in everybody.items()}
+    assert len(found) == len(rows) == min(20, len(direct)) > 10 and found.items() <= direct.items()
+    assert sum(either.values()) > 0 and any(len(exercises) == 3 for _cause, exercises in direct)
+    written = json.loads(analysis_json(record))["causes"]
+    as_json = {
+        (c["cause"].replace("`", ""), frozenset(c["exercises"])): (c["students"], c["or another"]) for c in written
+    }
+    assert as_json == direct
+
+
+def by_check(made):
+    """(exercise, check) -> (number of those who failed it, cause -> students), directly."""
+    found = {}
+    for exercise, check in CHECKS:
+        items = [item for r in counted(made) for item in r.checks[exercise.id].items if item.id == check.id]
+        failed = [item for item in items if item.outcome in WRONG]
+        causes = Counter(cause for item in failed for cause in sentences(exercise, item) or {"No known cause"})
+        found[exercise.id, check.id] = len(failed), causes
+    return found
+
+
+def test_the_shares_of_causes_are_those_of_a_direct_computation(made, record, page):
+    expected = by_check(made)
+    shown, here = {}, None
+    names = {f"{e.id}: {c.sentence.replace('`', '')}": (e.id, c.id) for e, c in CHECKS}
+    for text, n, share in page.sections["Causes by check"][1:]:
+        if text in names:
+            here = names[text]
+            shown[here] = int(n), {}
+        else:
+            shown[here][1][text] = int(n), share
+    assert shown.keys() == {key for key, (failed, _causes) in expected.items() if failed}
+    for key, (failed, causes) in shown.items():
+        n, direct = expected[key]
+        assert failed == n
+        assert causes == {c.replace("`", ""): (m, f"{100 * m / n:.0f} %") for c, m in direct.items()}
+    written = json.loads(analysis_json(record))
+    assert list(written["exercises"]) == [exercise.id for exercise in made_of.NOTEBOOK]
+    for exercise, check in CHECKS:
+        found = written["exercises"][exercise.id]["checks"][check.id]
+        facility, correlation = directly(counted(made), exercise, check)
+        assert found["facility"] == pytest.approx(facility, abs=1e-12)
+        assert found["discrimination"] == (correlation if correlation is None else pytest.approx(correlation))
+        n, direct = expected[exercise.id, check.id]
+        causes = {c["cause"] or "No known cause": (c["students"], c["share"]) for c in found["causes"]}
+        assert causes == {cause: (m, m / n) for cause, m in direct.items()}
+
+
+def groups_in(made):
+    """Digest -> the ids of those who behave so, directly."""
+    found = {}
+    for student in sorted(made.judged.keys() - {made_of.NOT_STORED}):
+        items = [item for check in made.judged[student].checks.values() for item in check.items]
+        for digest in {item.behaviour for item in items if not item.causes} - {""}:
+            found.setdefault(digest, []).append(student)
+    return found
+
+
+def test_what_no_cause_explains_is_in_groups_with_a_size_and_an_example(made, record, page):
+    expected = groups_in(made)
+    title = "Failures without a known cause"
+    rows = page.sections[title][1:]
+    assert [int(n) for *_row, n, _example in rows] == sorted(map(len, expected.values()), reverse=True)[:20]
+    for digest, exercise, checks, seen, n, example in rows:
+        assert (len(expected[digest]), expected[digest][0]) == (int(n), example) and digest.startswith(exercise)
+        assert checks and seen == "y[2, 0] is 3.8, but 2.8 was expected."
+    assert f"[{rows[0][0]}]" in page.notes[title][0] and "causes.toml" in page.notes[title][0]
+    assert f"and {len(expected) - 20} more" in page.notes[title]
+    written = {g["behaviour"]: g for g in json.loads(analysis_json(record))["groups"]}
+    assert {digest: group["students"] for digest, group in written.items()} == expected
+    assert all((g["size"], g["example"]) == (len(g["students"]), g["students"][0]) for g in written.values())
 
 
 def test_a_cause_that_this_kit_no_longer_knows_is_told():
@@ -228,7 +318,7 @@ def test_a_cause_that_this_kit_no_longer_knows_is_told():
     result = SubmissionResult({"clip_gradients": ExerciseResult("clip_gradients", items)})
     first, second = result_of(result.to_json()).checks["clip_gradients"].items
     assert (first.causes, second.causes) == (("gone",), ())
-    assert causes_in_words("clip_gradients", first.causes) == "gone"
+    assert cause_in_words("clip_gradients", "gone") == "gone"
 
 
 @pytest.mark.parametrize(("edition", "spoken"), [("en", "ja"), ("ja", "en")])
@@ -307,6 +397,185 @@ def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
         assert {name: float(points) for name, points in shown.items()} == pytest.approx(
             {name: expected[name] for name in shown}, abs=1e-5
         )
+
+
+# --- late rules, extensions and the preview ---------------------------------------------------------------------------
+
+DUE = datetime(2027, 1, 15, 14, 59)
+LATE_HOURS = (None, -30, -1, 0, 1 / 60, 5, 23.9, 24, 24.1, 60, 200)
+"""When they hand in, from the due date; None for a hand-in without a time."""
+EXTENSIONS = (None, 2, 48)
+"""Hours of extension."""
+RULES = {0: 10.0, 24: 25.0, 168: 100.0}
+
+
+def hours_of(number):
+    """When student `number` hands in, and by how much the due date is moved: all combinations come."""
+    return LATE_HOURS[number % len(LATE_HOURS)], EXTENSIONS[number // len(LATE_HOURS) % len(EXTENSIONS)]
+
+
+def penalty(score, hours, extension):
+    """What the rules take, directly."""
+    late = -1.0 if hours is None else hours - (extension or 0)
+    percent = 0.0 if late <= 0 else 10.0 if late <= 24 else 25.0 if late <= 168 else 100.0
+    return score * percent / 100, late
+
+
+@pytest.fixture
+def timed(made, tmp_path):
+    """The same class with a due date, times and late rules, as if everybody had been graded before there were any."""
+    folder = tmp_path / "course"
+    shutil.copytree(made.folder, folder)
+    shutil.rmtree(folder / "submitted" / made_of.UNGRADED)
+    with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
+        settings.write(
+            f'c.AssignLatePenalties.plugin_class = "{LateRules.__module__}.LateRules"\nc.LateRules.percent = {RULES}\n'
+        )
+    students = sorted(made.judged.keys() - {made_of.NOT_STORED, made_of.NOT_BOOKED, made_of.LATE})
+    for number, student in enumerate(students):
+        hours, _extension = hours_of(number)
+        handed = folder / "submitted" / student / ASSIGNMENT
+        handed.mkdir(parents=True)
+        if hours is not None:
+            time = DUE + timedelta(hours=hours)
+            (handed / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8")
+        (folder / "autograded" / student / ASSIGNMENT / "gradient_pathology.ipynb").touch()
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        database.execute("UPDATE assignment SET duedate = ?", [f"{DUE:%Y-%m-%d %H:%M:%S.%f}"])
+        database.execute("UPDATE submitted_notebook SET late_submission_penalty = NULL")
+    return folder, students
+
+
+def extend(folder, students, all_hours):
+    """Write extensions.csv; the times are Japan's, as an instructor there writes them."""
+    with (folder / "extensions.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["student", "assignment", "due date", "reason"])
+        for student, hours in zip(students, all_hours, strict=True):
+            if hours:
+                due = DUE + timedelta(hours=hours + 9)
+                rows.writerow([student, ASSIGNMENT, f"{due:%Y-%m-%d %H:%M} Asia/Tokyo", "ill"])
+
+
+@pytest.fixture
+def regrade(monkeypatch):
+    """Grades a made class again: `results` are the new ones, everything else is unchanged. Nothing is run."""
+
+    class Stub:
+        def __init__(self, results):
+            self.results = results
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_error):
+            pass
+
+        def map(self, function, items):
+            for handed in items:
+                result = self.results[handed.student]
+                scores = {f"check_{name}": check.score for name, check in result.checks.items()}
+                yield handed, GradedFolder(result, "full", scores, {})
+
+    def regrade(folder, results=(), **options):
+        changed = {str(folder / "submitted" / student / ASSIGNMENT) for student in results}
+        monkeypatch.setattr(grade_class, "settings_digest", lambda *_: "digest")
+        monkeypatch.setattr(grade_class, "assignment_of", lambda *_: Assignment("gradient_pathology", {}, {}))
+        digests = dict.fromkeys(changed, "kit=2")
+        monkeypatch.setattr(grade_class, "content_digest", lambda _s, path, _n: digests.get(str(path), "digest"))
+        monkeypatch.setattr(grade_class, "Pool", lambda *_: Stub(results))
+        settings = Settings(folder, Level.STRONG)
+        with contextlib.chdir(folder):
+            return grade_class.grade_class(Course(folder), ASSIGNMENT, settings, jobs=1, **options)
+
+    return regrade
+
+
+def test_late_rules_and_extensions_take_what_a_direct_computation_says(made, timed, regrade, record):
+    folder, students = timed
+    before = {student.id: student.score for student in record.students}
+    hours = [hours_of(number) for number in range(len(students))]
+    extend(folder, students, [extension for _hours, extension in hours])
+    expected = {student: penalty(before[student], *both) for student, both in zip(students, hours, strict=True)}
+    foreseen = regrade(folder, preview=True)
+    summary = regrade(folder)
+    assert foreseen.changes == summary.changes
+    changed = {student: (c.before, c.after) for student, c in summary.changes.items()}
+    assert changed == {
+        student: (pytest.approx(before[student]), pytest.approx(before[student] - points))
+        for student, (points, _late) in expected.items()
+        if points
+    }
+    with contextlib.chdir(folder):
+        found = read_class(Course(folder), ASSIGNMENT)
+    assert {s.id: s.penalty for s in found.students if s.penalty} == pytest.approx(
+        {student: points for student, (points, _late) in expected.items() if points}
+    )
+    page = Page(class_page(found))
+    rows = {row[0]: row[2:] for row in page.sections["Late submissions and extensions"][1:]}
+    assert rows.keys() == {s for s, both in zip(students, hours, strict=True) if both[1] or expected[s][1] > 0}
+    taken = Counter()
+    for student, (due, handed_in, late_by, rule, points) in rows.items():
+        given, extension = hours[students.index(student)]
+        assert due == f"{DUE + timedelta(hours=extension or 0):%Y-%m-%d %H:%M}" + (" (ill)" if extension else "")
+        assert handed_in == ("–" if given is None else f"{DUE + timedelta(hours=given):%Y-%m-%d %H:%M}")
+        lost, late = expected[student]
+        assert points == (f"−{lost:.6g}" if lost else "")
+        assert (late_by == "in time") == (late <= 0) == (rule == "")
+        if late > 0:
+            limit = max(limit for limit in RULES if late > limit)
+            assert rule == f"more than {limit} h late: {RULES[limit]:g} % of the score"
+            taken[rule] += lost
+    assert len(taken) == len(RULES)
+    notes = page.notes["Late submissions and extensions"]
+    assert {note.split(" points in all; students: ")[0] for note in notes} == {
+        f"{r}: {p:.6g}" for r, p in taken.items()
+    }
+
+
+def test_a_preview_shows_whom_a_changed_extension_helps(timed, regrade, record):
+    folder, students = timed
+    extend(folder, students, [None] * len(students))
+    regrade(folder)
+    helped = [s for number, s in enumerate(students) if hours_of(number)[0] == 5]
+    extend(folder, students, [6 if student in helped else None for student in students])
+    before = (folder / "gradebook.db").read_bytes()
+    summary = regrade(folder, preview=True)
+    assert (folder / "gradebook.db").read_bytes() == before
+    gain = summary.changes
+    with_points = {student.id for student in record.students if student.id in helped and student.score}
+    assert gain.keys() == with_points and len(with_points) > 10
+    assert all(c.after == pytest.approx(c.before / 0.9) and not c.checks for c in gain.values())
+    assert all(c.why == ("late policy, due date, extension or time of the hand-in",) for c in gain.values())
+
+
+def test_the_previews_table_is_that_of_a_direct_computation(made, timed, regrade, record):
+    folder, students = timed
+    before = {student.id: student.score for student in record.students}
+    stricter, expected = {}, {}
+    for student in students[::3]:
+        result = made.judged[student]
+        first = result.checks["depth_study"].items[0]
+        items = tuple(
+            replace(i, points=0.0, outcome=Outcome.FAILED) if i is first else i
+            for i in result.checks["depth_study"].items
+        )
+        stricter[student] = SubmissionResult(result.checks | {"depth_study": ExerciseResult("depth_study", items)})
+        if first.points and student != made_of.OVERRULED:
+            expected[student] = (before[student], before[student] - first.points, first)
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        database.execute("UPDATE assignment SET duedate = NULL")
+    kept = (folder / "gradebook.db").read_bytes()
+    summary = regrade(folder, stricter, preview=True)
+    assert (folder / "gradebook.db").read_bytes() == kept
+    assert (summary.graded, summary.done) == (len(stricter), len(students))
+    found = {s: c for s, c in summary.changes.items() if s != made_of.OVERRULED}
+    assert found.keys() == expected.keys() and len(found) > 20
+    for student, (old, new, item) in expected.items():
+        change = found[student]
+        assert (change.before, change.after) == (pytest.approx(old), pytest.approx(new))
+        assert change.checks == (f"depth_study: {item.sentence} ({item.points:.6g} → 0)",)
+        assert change.why == ("the kit",)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -507,7 +776,7 @@ def test_what_is_there_from_earlier_is_renewed_or_named(made, tmp_path):
         (lambda folder: (folder / "nbgrader_config.py").unlink(), [ASSIGNMENT], "is not a course folder"),
         (lambda folder: None, ["other"], "There is no assignment other here"),
         (lambda folder: None, [ASSIGNMENT], "No submission of gradient-pathology has been graded yet"),
-        (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, canvas"),
+        (lambda folder: None, [ASSIGNMENT, "--format", "pdf"], "choose from html, json, canvas"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_a_line_and_nothing_is_made(tmp_path, prepare, arguments, says):

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 from autograder.cli import main
 from autograder.grading.course import Course, CourseError
 from autograder.grading.read_class import read_people
-from autograder.grading.roster import Imported, RosterFile, UnusableRoster, import_roster, read_roster
+from autograder.grading.roster import Imported, RosterFile, import_roster, read_roster
+from autograder.grading.table import UnusableTable
 from autograder.report.class_record import Person
 
 TARO = Person("taro", "Taro", "Suzuki", "taro@example.edu", "1001")
@@ -37,7 +38,7 @@ def faults(read):
     """Why a file with this content is not imported."""
 
     def faults(content, **options):
-        with pytest.raises(UnusableRoster) as error:
+        with pytest.raises(UnusableTable) as error:
             read(content, **options)
         return error.value.lines
 
@@ -219,7 +220,7 @@ def test_what_is_no_list_is_said_to_be_so(faults, content, said):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(UnusableRoster, match="No such file"):
+    with pytest.raises(UnusableTable, match="No such file"):
         read_roster(tmp_path / "none.csv")
 
 
@@ -257,7 +258,7 @@ def test_students_are_added_updated_and_never_taken_out(course):
 
 def test_what_looks_like_somebody_in_the_gradebook_is_not_made_a_second_one(course):
     import_roster(course, roster_of(TARO))
-    with pytest.raises(UnusableRoster, match="Taro, taro: the gradebook and the file spell this id differently"):
+    with pytest.raises(UnusableTable, match="Taro, taro: the gradebook and the file spell this id differently"):
         import_roster(course, roster_of(Person("Taro"), Person("new")))
     assert set(read_people(course.directory)) == {"taro"}
     with Gradebook(course.database, course.directory.course_id) as gradebook:

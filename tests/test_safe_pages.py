@@ -13,9 +13,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from conftest import COURSE
 from nbformat.notebooknode import from_dict
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from traitlets.config import PyFileConfigLoader
 
 from autograder import locale as i18n
@@ -184,9 +185,8 @@ def feedback(course, settings):
     return (course / "feedback" / "aoki" / ASSIGNMENT / f"{NOTEBOOK}.html").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def formgrader(course, settings):
-    """The page on which an instructor grades the submission, as formgrader renders it."""
+def as_formgrader(settings):
+    """What makes formgrader's pages, and what it tells them."""
     from nbconvert.exporters import HTMLExporter
     from nbgrader.server_extensions.formgrader import handlers
 
@@ -195,8 +195,39 @@ def formgrader(course, settings):
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
     names = {"assignment_id": ASSIGNMENT, "notebook_id": NOTEBOOK, "submission_id": "1", "index": 0, "total": 1}
     resources = names | {"base_url": "", "student": "aoki", "notebook_path": "x", "last_name": "", "first_name": ""}
+    return HTMLExporter(config=config), resources
+
+
+@pytest.fixture(scope="module")
+def formgrader(course, settings):
+    """The page on which an instructor grades the submission, as formgrader renders it."""
+    exporter, resources = as_formgrader(settings)
     path = course / "autograded" / "aoki" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
-    return HTMLExporter(config=config).from_filename(str(path), resources=resources)[0]
+    return exporter.from_filename(str(path), resources=resources)[0]
+
+
+def marked(name, **mark):
+    mark = {"grade_id": name, "solution": False, "grade": False, "task": False, "locked": False, "points": 2.0} | mark
+    score = new_output("execute_result", {"text/plain": "1.25"}, execution_count=1)
+    return new_code_cell(f"# {name}", metadata={"nbgrader": mark}, outputs=[score])
+
+
+def test_formgrader_begins_with_links_to_what_a_person_grades_and_shows_no_score_as_an_output(settings):
+    cells = [
+        marked("f", solution=True), marked("check_f", grade=True), marked("a_plot", solution=True, grade=True),
+        marked("words", task=True), marked("forged) [x](http://evil", solution=True, grade=True),
+    ]  # fmt: skip
+    exporter, resources = as_formgrader(settings)
+    text, _resources = exporter.from_notebook_node(new_notebook(cells=cells), resources=resources)
+    page = BeautifulSoup(text, "html.parser")
+    links = [(e.get_text(), e["href"]) for e in page.find_all("a") if "by-hand" in e.get("href", "")]
+    assert links == [("a_plot", "#text-by-hand-a_plot"), ("words", "#text-by-hand-words")]
+    texts = page.get_text()
+    assert texts.index("To grade by hand:") < texts.index("# f")
+    for name, href in links:
+        target = page.find(id=href[1:])
+        assert target.find_next(class_="nbgrader_cell").find("input", class_="score")["id"] == name
+    assert texts.count("1.25") == len(cells) - 1, "all but the test cell's"
 
 
 @pytest.fixture(scope="module", params=["feedback", "formgrader"])

@@ -197,6 +197,7 @@ class Exercise:
         solution: grade_id of the cell that the student fills in; by default the exercise's id.
         defines: the name that this cell must define; by default `solution`.
         example: what a student gets of a case to run by hand, by name; by default its fields.
+        calls: the lines that run the student's code on it, as `given`; each name of the example is used in them.
         checks: in the order in which students see them.
 
         >>> square = Exercise("square", Case, {"numbers": draw_numbers}, probe)
@@ -214,6 +215,7 @@ class Exercise:
     solution: str = ""
     defines: str = ""
     example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
+    calls: str = ""
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:

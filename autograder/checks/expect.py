@@ -242,7 +242,8 @@ MOST_TIMES = 10
 
 
 def size_of_error(mismatch: Mismatch) -> str:
-    """By how much a value is too large or too small, in words; "" where these say no more than both numbers.
+    """By how much a value, or the size of a negative one, is too large or too small, in words; "" where these say no
+    more than both numbers.
 
     >>> size_of_error(compare(0.89, 1.0))
     '11 % too small'
@@ -251,7 +252,11 @@ def size_of_error(mismatch: Mismatch) -> str:
     scale = abs(got - expected) / mismatch.error if mismatch.error > 0 else np.nan
     if not np.isfinite(scale) or abs(expected) < 0.01 * scale or got * expected <= 0:
         return ""
-    ratio = got / expected
+    words = _ratio_in_words(got / expected)
+    return _("its absolute value is {words}").format(words=words) if words and expected < 0 else words
+
+
+def _ratio_in_words(ratio: float) -> str:
     if not 1 / MOST_TIMES <= ratio <= MOST_TIMES:
         return ""
     if ratio >= 2:

@@ -11,7 +11,15 @@ from typing import Any
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, part_by_part, sketches_by_value, sketches_in, sketches_of
+from autograder.checks.sketches import (
+    Sketch,
+    departures,
+    digest_of,
+    part_by_part,
+    sketches_by_value,
+    sketches_in,
+    sketches_of,
+)
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -147,8 +155,11 @@ def _tell_causes(
     public: list[Trial],
     known: Fingerprints,
 ) -> None:
-    """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials."""
-    if not public or not known.causes:
+    """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials.
+
+    Where there are none, the items share a digest of what was seen, so that equal mistakes are found in a class.
+    """
+    if not public:
         return
     right = [_once(trial, "sketches", lambda trial: sketches_by_value(trial.expected)) for trial in public]
     expected = [part_by_part(sketches) for sketches in right]
@@ -157,6 +168,7 @@ def _tell_causes(
     diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
+    unexplained: dict[str, set[tuple[int, str]]] = {}
     for name, item in items.items():
         failures = [finding for finding in tried[name] if finding.outcome in FAILURES]
         if item.outcome not in FAILURES or failures[0].unwritten:
@@ -166,9 +178,11 @@ def _tell_causes(
         asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
         causes = diagnosis.causes(name, reads, asked)
         if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
-            told = _cause_in_words(causes)
-            message = _joined("\n", told["cause"], failures[0].message, told["question"])
-            items[name] = replace(item, message=message, causes=tuple(cause.id for cause in causes), **told)
+            items[name] = explained(item, causes, failures[0].message)
+        else:
+            unexplained[name] = {(number, key) for number, keys in (*reads, *asked) for key in keys}
+    digest = digest_of(exercise.id, departed, expected, set().union(*unexplained.values()))
+    items |= {name: replace(items[name], behaviour=digest) for name in unexplained}
 
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
@@ -202,9 +216,12 @@ def _joined(between: str, *texts: str) -> str:
     return between.join(filter(None, texts))
 
 
-def _cause_in_words(causes: list[Cause]) -> dict[str, Any]:
+def explained(item: Item, causes: Sequence[Cause], seen: str) -> Item:
+    """`item` with equally good causes and a question around what was `seen`, in words."""
     likely = alternatives(cause.cause[current_language()] for cause in causes)
-    return {"cause": _("Likely cause: {cause}").format(cause=likely), "question": causes[0].hint[current_language()]}
+    cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
+    message, ids = _joined("\n", cause, seen, question), tuple(cause.id for cause in causes)
+    return replace(item, message=message, causes=ids, cause=cause, question=question)
 
 
 def alternatives(causes: Iterable[str]) -> str:

@@ -41,6 +41,7 @@ class Item:
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
         compared: whether the failure says no more than two numbers that differ.
+        behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
         case: the case that failed, if it is a public one; it is in no file.
     """
 
@@ -57,6 +58,7 @@ class Item:
     printed: str = ""
     unwritten: bool = False
     compared: bool = False
+    behaviour: str = ""
     case: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -80,6 +82,7 @@ class Item:
             "message": self.message,
             "cause": self.causes[0] if self.causes else None,
             "causes": list(self.causes),
+            "behaviour": self.behaviour,
         }
 
 

@@ -6,9 +6,12 @@ rounding, but nobody can recover values or code from a sketch. Students' machine
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
+import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,6 +31,9 @@ MAX_NUMBERS = 10_000
 
 MAX_PARTS = 1000
 """The largest number of parts of a value that is looked at part by part: right answers have far fewer."""
+
+NOTHING = 1e-12
+"""A value this small, as a share of the right one, is what rounding left of 0."""
 
 END = "the end"
 """The name of the exception that ended an observation."""
@@ -118,6 +124,34 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
         }
         for case, (s, r) in enumerate(zip(sketches, reference, strict=True))
     ]
+
+
+def digest_of(of: str, departed: Sketches, right: Sketches, places: Collection[tuple[int, str]]) -> str:
+    """A short digest that is equal for observations that depart equally, but for rounding; "" if nothing departs.
+
+    Args:
+        of: what was observed; other digests for other things.
+        right: the sketches of the reference.
+        places: (case, name) of the values that count.
+    """
+    shown = [
+        [case, name, _rounded(value, right[case].get(name))]
+        for case, here in enumerate(departed)
+        for name, value in sorted(here.items())
+        if (case, value_of(name)) in places
+    ]
+    return hashlib.sha256(json.dumps([of, shown]).encode()).hexdigest()[:12] if shown else ""
+
+
+def _rounded(value: Sketch, right: Sketch) -> Sketch:
+    """A sketch without the digits in which equal behaviour may differ: what is nothing beside the right value is 0."""
+    if not holds_numbers(value):
+        return value
+    _tag, shape, odd, size, projections = value
+    if size == 0 or holds_numbers(right) and size < NOTHING * right[3]:
+        return [shape, odd, 0]
+    # Steps of 0.01 % on a scale on which no round number lies between two steps.
+    return [shape, odd, round(math.log(size) * 1e4), [round(1e3 * projection) for projection in projections]]
 
 
 def alike(one: Sketch, other: Sketch, noise: float = 0.0) -> bool:

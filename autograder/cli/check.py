@@ -15,7 +15,7 @@ from autograder.locale import _, use_language
 from autograder.notebooks.attachments import files_beside
 from autograder.notebooks.submission import Submission, UnreadableNotebook, read_notebook, submission_of
 from autograder.report.console import print_changes, print_submission, running_notebook, say
-from autograder.report.overview import total, what_is_next
+from autograder.report.overview import left, total, what_is_next
 
 
 def add(commands: Any) -> None:
@@ -82,7 +82,7 @@ def _watch(options: argparse.Namespace) -> int:
                     print_changes(before, graded.result)
                 before = graded.result
                 points = _("{points} points.").format(points=total(results, by_hand))
-                state = f"{points} {what_is_next(results, by_hand)}"
+                state = f"{points} {what_is_next(left(results), by_hand)}"
             line = _("Checked at {time} in {seconds:.1f} s.")
             line = line.format(time=time.strftime("%H:%M:%S"), seconds=time.perf_counter() - start)
             say(f"{state} {line}")

@@ -8,11 +8,43 @@ from typing import Any
 
 from autograder.cli.exits import FULL
 from autograder.locale import _
+from autograder.report.class_report import FILES
 
 SHELLS = ("bash", "zsh")
 
 COMPLETED = {"NOTEBOOK": "FILE", "FILE": "FILE", "NAME": "FILE", "DIR": "DIRECTORY", "FOLDER": "DIRECTORY"}
 """Metavar -> the completion of shtab; fixed choices are completed automatically."""
+
+FUNCTIONS = {
+    "ASSIGNMENT": "_autograder_in_source",
+    "ID": "_autograder_in_submitted",
+    "FORMATS": "_autograder_formats",
+}
+"""Metavar -> the shell function that completes it."""
+
+FOLDERS = ("source", "submitted")
+"""Folders of a course in which folders have the names of assignments or students."""
+
+IN_COURSE = {
+    "bash": """
+_autograder_in_{folder}() {{
+  local path
+  for path in {folder}/"$1"*/; do [ -d "$path" ] && basename -- "$path"; done
+}}
+""",
+    "zsh": """
+_autograder_in_{folder}() {{
+  local -a names=({folder}/*(N/:t))
+  compadd -a names
+}}
+""",
+}
+"""A shell function for each folder; names that students chose are never evaluated."""
+
+FORMATS = {
+    "bash": '\n_autograder_formats() {{ compgen -W "{formats}" -- "$1"; }}\n',
+    "zsh": "\n_autograder_formats() {{ compadd {formats}; }}\n",
+}
 
 
 def add(commands: Any) -> None:
@@ -44,7 +76,11 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     for action in _actions(parser):
         if action.metavar in COMPLETED:
             action.complete = getattr(shtab, COMPLETED[action.metavar])  # type: ignore[attr-defined]  # shtab looks for it there
-    return shtab.complete(parser, shell)
+        if action.metavar in FUNCTIONS:
+            action.complete = dict.fromkeys(SHELLS, FUNCTIONS[action.metavar])  # type: ignore[attr-defined]
+    functions = [IN_COURSE[shell].format(folder=folder) for folder in FOLDERS]
+    functions.append(FORMATS[shell].format(formats=" ".join(FILES)))
+    return shtab.complete(parser, shell, preamble={shell: "".join(functions)})  # type: ignore[arg-type]  # as it documents
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

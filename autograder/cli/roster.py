@@ -33,14 +33,15 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Import the students of the course from a CSV file: all of them or none. Nobody is removed from the gradebook."""
     from autograder.grading.course import Course
-    from autograder.grading.roster import UnusableRoster, import_roster, read_roster
+    from autograder.grading.roster import import_roster, read_roster
+    from autograder.grading.table import UnusableTable
 
     path = options.file.resolve()
     course = Course(options.course)
     try:
         roster = read_roster(path, options.id, options.encoding)
         imported = import_roster(course, roster)
-    except UnusableRoster as error:
+    except UnusableTable as error:
         head = _("Nothing was imported from {file}:").format(file=options.file)
         raise UnusablePath("\n  ".join([head, *error.lines])) from error
     _tell(roster, imported)

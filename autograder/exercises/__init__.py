@@ -31,11 +31,14 @@ class Guide:
 
     Attributes:
         section: the heading under which the lesson treats it; empty where nobody has said so.
-        hints: check id -> hints, from the vaguest to the clearest.
+        further: whether it is further reading, beside the core path of the lesson.
+        hints: check id -> hints, from the vaguest to the clearest. A hint that names `causes`, by their ids, is for
+            these alone.
     """
 
     section: Words = field(default_factory=dict)
-    hints: dict[str, list[Words]] = field(default_factory=dict)
+    further: bool = False
+    hints: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @cache

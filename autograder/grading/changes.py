@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.grading.own_causes import FILE_NAME, PART
 from autograder.locale import _
 from autograder.report.class_record import sentences_of
 
@@ -55,8 +56,9 @@ def words_for(part: str) -> str:
         "reference": _("the reference or the secret"),
         "assignment": _("the assignment's cells or points"),
         "options": _("the options"),
+        PART: FILE_NAME,
         "hand-in": _("what was handed in"),
-        LATE: _("late policy, due date or time of the hand-in"),
+        LATE: _("late policy, due date, extension or time of the hand-in"),
     }[part]
 
 

@@ -23,6 +23,7 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
+from autograder.grading.own_causes import read_causes, with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
@@ -141,7 +142,7 @@ def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assig
     Reference(course.folder).prepare(exercises)
     metadata = edition_metadata(course.directory, name, gradebook.notebook)
     given = given_texts(course.directory, name, gradebook.notebook)
-    return Assignment(gradebook.notebook, gradebook.released, metadata, given)
+    return Assignment(gradebook.notebook, gradebook.released, metadata, given, read_causes(course.folder))
 
 
 def figures_done(course: Course, handed: Handed, failure: BaseException | None) -> str:
@@ -192,6 +193,9 @@ class _Run:
         alike = lookalikes(here | self._gradebook.students())
         for name in sorted(here & alike.keys()):
             self.summary.look(name, note_on(name, alike[name]))
+        for name, reason in self._gradebook.doubts(here).items():
+            if fnmatchcase(name, student):
+                self.summary.look(name, reason)
         for name in sorted(self._gradebook.submitters() - here):
             if fnmatchcase(name, student):
                 self.summary.gone[name] = str(self._folder(name))
@@ -216,6 +220,7 @@ class _Run:
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
+                digest = with_causes(digest, done.result.to_json(), self.prepared.causes)
                 write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
                 self._note(handed, done)
                 if earlier:
@@ -256,7 +261,8 @@ class _Run:
     def _is_new(self, handed: Handed) -> bool:
         digest = content_digest(self._settled, handed.folder, self.prepared.notebook)
         stored = read_result(self._course.folder, handed.target)
-        if stored and stored.digest == digest and self._gradebook.has(handed):
+        same = stored and stored.digest == with_causes(digest, stored.result, self.prepared.causes)
+        if stored and same and self._gradebook.has(handed):
             if not stored.drawn:
                 self.undrawn.append(handed)
             self._look(handed.student, result_of(stored.result))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -23,12 +23,12 @@ from nbgrader.api import (
     SubmittedNotebook,
     new_uuid,
 )
-from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
 from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
+from autograder.grading.late import doubts_on, late_policy, read_extensions
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _
 from autograder.notebooks.mend import ReleasedCell
@@ -87,18 +87,6 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _late_policy(course: Course) -> AssignLatePenalties:
-    """Late penalties by the policy in nbgrader_config.py."""
-    try:
-        quiet = logging.getLogger(f"{__name__}.late")  # it warns of every late student, at every run
-        quiet.setLevel(logging.ERROR)
-        return AssignLatePenalties(config=course.config, log=quiet)
-    except Exception as error:  # whatever an instructor's own module raises when it is imported
-        raise CourseError(
-            _("The late policy in nbgrader_config.py cannot be used: {reason}").format(reason=error)
-        ) from error
-
-
 class ClassGradebook:
     """nbgrader's gradebook, opened to save the submissions of one assignment.
 
@@ -111,12 +99,14 @@ class ClassGradebook:
         """Open the gradebook; an unknown assignment is generated first.
 
         Raises:
-            CourseError: the assignment is missing or does not belong to this kit, or the late policy cannot be used.
+            CourseError: the assignment is missing or does not belong to this kit, or the late policy or extensions.csv
+                cannot be used.
         """
         self._course, self._assignment = course, assignment
         self._gradebook: Any = None  # until it is open: opening it is tried again, too
         silence_link_warnings()
-        self._late_policy = _late_policy(course)
+        self._late_policy = late_policy(course.config)
+        self._extensions = read_extensions(course, assignment)
         self._gradebook = self._open()
 
     def __enter__(self) -> ClassGradebook:
@@ -171,7 +161,7 @@ class ClassGradebook:
 
     @_patient
     def penalise(self, handed: Handed) -> tuple[float, float] | None:
-        """Save the submission time, and the penalty by the current due date and policy.
+        """Save the submission time, the extension, and the penalty by the current due date and policy.
 
         Returns:
             The points before and after, if the time or the penalty has changed.
@@ -184,6 +174,7 @@ class ClassGradebook:
         (notebook,) = submission.notebooks
         before = submission.timestamp, notebook.late_submission_penalty or 0.0
         submission.timestamp = read_timestamp(handed.folder)[0]
+        submission.extension = self._extension(submission)
         late = submission.total_seconds_late > 0
         if not late:
             notebook.late_submission_penalty = None
@@ -198,6 +189,22 @@ class ClassGradebook:
             return max(0.0, submission.score - before[1]), max(0.0, submission.score - after[1])
         finally:
             gradebook.db.expunge_all()
+
+    def _extension(self, submission: SubmittedAssignment) -> timedelta | None:
+        """The extension by extensions.csv, which takes no time away; without such a file, the gradebook's own."""
+        due = submission.assignment.duedate
+        if due is None:
+            return None
+        if self._extensions is None:
+            return submission.extension
+        given = self._extensions.get(submission.student_id)
+        return given.due - due if given and given.due > due else None
+
+    @_patient
+    def doubts(self, here: set[str]) -> dict[str, str]:
+        """Student -> why their extension changes nothing; `here`: who has submitted."""
+        due = self._gradebook.find_assignment(self._assignment).duedate
+        return dict(doubts_on(self._extensions or {}, here | self.students(), due))
 
     @_patient
     def points(self, handed: Handed) -> float:

@@ -8,10 +8,11 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.checks.diagnosis import Cause
 from autograder.checks.results import SubmissionResult
 from autograder.grading.by_hand import (
     Beside,
@@ -24,6 +25,7 @@ from autograder.grading.by_hand import (
 )
 from autograder.grading.course import Handed, guarded_folders
 from autograder.grading.grade_submission import Graded, grade_submission
+from autograder.grading.own_causes import told
 from autograder.grading.reference import Reference
 from autograder.grading.result_file import DRAFT, FILE_NAME, remove_result
 from autograder.locale import _, speaking
@@ -59,12 +61,14 @@ class Assignment:
         released: its graded and read-only cells by grade_id.
         metadata: the notebook metadata of the instructor's version.
         given: the texts of its other cells.
+        causes: the instructor's own, see `own_causes`.
     """
 
     notebook: str
     released: dict[str, ReleasedCell]
     metadata: dict[str, Any]
     given: tuple[str, ...] = ()
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Grader:
             graded = grade_submission(
                 submission, self._reference, Figures.NONE, self._settings.limits, self._host, files
             )
+            graded = replace(graded, result=told(graded.result, self._assignment.causes))
             note = not_run(follows=self._settings.figures is not Figures.NONE)
             printed = dict.fromkeys(_looked_at(submission, empty), note) | graded.run.outputs
             _fill(notebook, cell_outputs(submission, printed, graded.result.checks))

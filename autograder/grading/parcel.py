@@ -124,7 +124,8 @@ def _is_possible(graded: GradedFolder, released: Mapping[str, ReleasedCell]) -> 
     """Whether the scores are numbers within their cells' points, and the comments texts."""
     result = graded.result
     words = [result.message, *result.mended, *result.looks, *(text or "" for text in graded.comments.values())]
-    words += [item.message for check in result.checks.values() for item in check.items]
+    items = [item for check in result.checks.values() for item in check.items]
+    words += [word for item in items for word in (item.message, item.behaviour)]
     points = [(score, released[name].points or 0.0) for name, score in graded.scores.items() if score is not None]
     points += [(check.score, check.max) for check in result.checks.values()]
     return all(type(word) is str for word in words) and all(

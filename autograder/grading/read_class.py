@@ -18,10 +18,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
+from autograder.grading.late import Rules, lateness_of, read_extensions
+from autograder.grading.own_causes import read_causes
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.notebooks.load import as_text
-from autograder.report.class_record import CellGrade, ClassRecord, KeptResult, Person, StudentRecord
+from autograder.report.class_record import CellGrade, ClassRecord, KeptResult, Lateness, Person, StudentRecord
 
 
 @dataclass
@@ -33,6 +35,7 @@ class _Book:
     people: dict[str, Person] = field(default_factory=dict)
     grades: dict[str, dict[str, CellGrade]] = field(default_factory=lambda: defaultdict(dict))
     penalties: dict[str, float] = field(default_factory=dict)
+    lateness: dict[str, Lateness | None] = field(default_factory=dict)
 
 
 def read_class(course: Course, assignment: str) -> ClassRecord:
@@ -58,6 +61,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
             grades=book.grades.get(student, {}),
             penalty=book.penalties.get(student, 0.0),
             handed_in=student in handed_in,
+            lateness=book.lateness.get(student),
         )
         for student in sorted({*book.people, *stored, *handed_in})
         for kept, isolation in [stored.get(student, (None, ""))]
@@ -67,7 +71,7 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
             _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
     most = sum(book.cells.values()) or max((kept.max for kept, _level in stored.values()), default=0.0)
-    return ClassRecord(assignment, most, book.cells, students, language)
+    return ClassRecord(assignment, most, book.cells, students, language, read_causes(course.folder))
 
 
 def read_people(directory: Any) -> dict[str, Person]:
@@ -85,7 +89,7 @@ def read_people(directory: Any) -> dict[str, Person]:
 
 def _booked(course: Course, assignment: str) -> _Book:
     with _gradebook(course.directory) as gradebook:
-        return _read(gradebook, assignment) if gradebook else _Book()
+        return _read(gradebook, course, assignment) if gradebook else _Book()
 
 
 @contextmanager
@@ -111,7 +115,7 @@ def _people(gradebook: Gradebook) -> dict[str, Person]:
     return people
 
 
-def _read(gradebook: Gradebook, assignment: str) -> _Book:
+def _read(gradebook: Gradebook, course: Course, assignment: str) -> _Book:
     book = _Book(people=_people(gradebook))
     try:
         entry = gradebook.find_assignment(assignment)
@@ -121,8 +125,13 @@ def _read(gradebook: Gradebook, assignment: str) -> _Book:
     for notebook in entry.notebooks:
         book.cells |= {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
     mine = SubmittedAssignment.assignment_id == entry.id
-    penalties = gradebook.db.query(SubmittedAssignment.student_id, SubmittedAssignment.late_submission_penalty)
-    book.penalties = {student: penalty or 0.0 for student, penalty in penalties.filter(mine)}
+    given, rules = read_extensions(course, assignment) or {}, Rules(course.config)
+    columns = ("student_id", "late_submission_penalty", "extension", "timestamp")
+    query = gradebook.db.query(*(getattr(SubmittedAssignment, column) for column in columns))
+    for student, penalty, extension, handed_in in query.filter(mine):
+        reason = given[student].reason if student in given else ""
+        book.penalties[student] = penalty or 0.0
+        book.lateness[student] = lateness_of(entry.duedate, extension, handed_in, rules, reason)
     grades = (
         gradebook.db.query(
             SubmittedAssignment.student_id,

@@ -58,11 +58,11 @@ def read_timestamp(folder: Path) -> tuple[datetime | None, str]:
         return None, _problem(path, _('it says "{text}"').format(text=as_text(" ".join(shown.split()))))
 
 
-def time_of(text: str) -> datetime:
+def time_of(text: str, zone_needed: bool = False) -> datetime:
     """The time in `text`, in UTC and without a zone.
 
     Raises:
-        ValueError: there is none, or it is incomplete or impossible.
+        ValueError: there is none, or it is incomplete or impossible, or lacks a zone that is needed.
     """
     try:
         found = _ZONE.fullmatch(text)
@@ -71,7 +71,7 @@ def time_of(text: str) -> datetime:
         time = first.replace(tzinfo=first.tzinfo or zone or UTC).astimezone(UTC).replace(tzinfo=None)
     except Exception as error:  # dateutil has no common class for what it meets with
         raise ValueError(text) from error
-    if first != second or time.year not in _YEARS:
+    if first != second or time.year not in _YEARS or zone_needed and not (first.tzinfo or zone):
         raise ValueError(text)
     return time
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.grade_class import assignment_of, figures_done
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import GradedFolder, Grader, Settings
+from autograder.grading.own_causes import with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference
 from autograder.grading.result_file import is_done, read_result, write_result
@@ -110,7 +112,8 @@ class Ahead:
         """Write the result of what was booked beside its notebook, which is now in `target`."""
         ready = self._fetched.pop(student)
         graded, handed = ready.graded, self._handed(student)
-        write_result(self._course.folder, target, ready.digest, graded.isolation, graded.result, graded.drawn)
+        digest = with_causes(ready.digest, graded.result.to_json(), self._prepared.causes)
+        write_result(self._course.folder, target, digest, graded.isolation, graded.result, graded.drawn)
         shutil.rmtree(handed.target, ignore_errors=True)
         if not graded.drawn:
             self._undrawn.append(replace(handed, target=target))
@@ -128,6 +131,9 @@ class Ahead:
         excluded = directory.student_id_exclude.split(",")
         found = course.handed_in(directory.assignment_id, directory.student_id)
         everybody = [handed for handed in found if handed.student not in excluded]
+        for student, doubt in self._gradebook.doubts({handed.student for handed in everybody}).items():
+            if fnmatchcase(student, directory.student_id):
+                self._log.warning("%s: %s", student, printable(doubt))
         scratch = stack.enter_context(scratch_folder())
         self._executed = scratch / "executed"
         self._executed.mkdir(mode=0o700)

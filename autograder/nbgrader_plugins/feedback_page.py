@@ -10,12 +10,15 @@ import nbgrader.server_extensions.formgrader
 from nbconvert.exporters import HTMLExporter
 from nbformat.notebooknode import NotebookNode
 from nbgrader import preprocessors, utils
-from nbgrader.api import Grade
+from nbgrader.api import Grade, Gradebook
 from traitlets.config import Config
 
+from autograder.grading.late import Rules, lateness_of
 from autograder.locale import _, speaking
+from autograder.nbgrader_plugins.safe_html import is_by_hand
 from autograder.notebooks.cells import CHECK_PREFIX
 from autograder.notebooks.submission import language_of
+from autograder.report.words import duration
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBGRADERS_TEMPLATES = Path(nbgrader.server_extensions.formgrader.__file__).parent / "templates"
@@ -48,9 +51,9 @@ class Standings(preprocessors.GetGrades):
                     points=_round(self._open)
                 )
                 names["standing"] = _("{standing}; {still}").format(standing=names["standing"], still=still)
-            names["penalty"] = _("Late submission penalty (Score: -{points})").format(
-                points=_round(names["late_penalty"])
-            )
+            names["penalty"] = self._penalty(names["late_penalty"])
+            marks = [cell.metadata.nbgrader for cell in nb.cells if cell.metadata.get("nbgrader", {}).get("standing")]
+            names["contents"] = sorted(marks, key=lambda mark: not mark["by_hand"])
             names["comments"], names["top"] = _("Comments:"), _("Top")
         return nb, resources
 
@@ -70,7 +73,21 @@ class Standings(preprocessors.GetGrades):
         if utils.is_grade(cell) or utils.is_task(cell):
             mark["title"] = mark["grade_id"].removeprefix(CHECK_PREFIX)
             mark["standing"] = self._standing(mark["grade_id"])
+            mark["by_hand"] = is_by_hand(cell)
         return cell, resources
+
+    def _penalty(self, points: float) -> str:
+        """What the late policy took, and why; "" if the submission is in time."""
+        with Gradebook(self.db_url) as gradebook:
+            found = gradebook.find_submission(self.assignment_id, self.student_id)
+            due = found.assignment.duedate
+            late = lateness_of(due, found.extension, found.timestamp, Rules(self.config))
+        words = [_("Late submission penalty (Score: -{points})").format(points=_round(points))] if points else []
+        if late and late.seconds:
+            why = _("submitted {duration} after your due date, {due} UTC")
+            words.append(why.format(duration=duration(late.seconds), due=f"{late.due:%Y-%m-%d %H:%M}"))
+            words.append(late.rule)
+        return "; ".join(filter(None, words))
 
     def _standing(self, name: str) -> str:
         grade: Grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)

@@ -24,11 +24,12 @@ from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from nbformat.notebooknode import NotebookNode
+from nbformat.v4 import new_markdown_cell
 from pygments.token import STANDARD_TYPES
 from traitlets import Bool
 
 from autograder.locale import _, speaking
-from autograder.notebooks.submission import language_of
+from autograder.notebooks.submission import CHECK_PREFIX, language_of
 
 TAGS = ALLOWED_TAGS | set(
     "br caption center dd del details div dl dt h1 h2 h3 h4 h5 h6 hr img kbd p pre s span sub summary sup "
@@ -274,14 +275,50 @@ class SafeContent(Preprocessor):
 
 
 class PageStyle(Preprocessor):
-    """Adds `custom/custom.css`, where nbconvert looks for a page's own style in the settings folder."""
+    """Adds `custom/custom.css`, where nbconvert looks for a page's own style in the settings folder.
+
+    Leaves out the scores that nbgrader reads from test cells' outputs, which stand above the cells. In formgrader, the
+    page begins with links to the cells that a person grades.
+    """
 
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Make this folder the settings folder in `resources`."""
         resources["config_dir"] = str(Path(__file__).parent)
+        for cell in nb.cells:
+            if _mark(cell).get("grade_id", "").startswith(CHECK_PREFIX) and cell.cell_type == "code":
+                cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
+        if "submission_id" in resources:
+            with speaking(language_of(nb)):
+                nb.cells = list(_with_links(nb.cells))
         return nb, resources
+
+
+def is_by_hand(cell: NotebookNode) -> bool:
+    """Whether a person grades the cell."""
+    mark = _mark(cell)
+    return bool(mark.get("task") or mark.get("grade") and mark.get("solution"))
+
+
+def _with_links(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """The cells, below links to those that a person grades; ids are unlike those of scores, see `ID_PREFIX`."""
+    names = [
+        name for cell in cells if is_by_hand(cell) and re.fullmatch(r"[\w-]+", name := str(_mark(cell)["grade_id"]))
+    ]
+    if names:
+        links = " · ".join(f"[{name.replace('_', chr(92) + '_')}](#by-hand-{name})" for name in names)
+        yield new_markdown_cell(_("To grade by hand: {cells}").format(cells=links))
+    for cell in cells:
+        if is_by_hand(cell) and _mark(cell)["grade_id"] in names:
+            yield new_markdown_cell(f'<span id="by-hand-{_mark(cell)["grade_id"]}"></span>')
+        yield cell
+
+
+def _mark(cell: NotebookNode) -> dict[str, Any]:
+    """What nbgrader knows of a cell."""
+    mark = cell.get("metadata", {}).get("nbgrader", {})
+    return mark if isinstance(mark, dict) and isinstance(mark.get("grade_id"), str) else {}
 
 
 def _chosen(metadata: Any, *keys: str) -> NotebookNode:

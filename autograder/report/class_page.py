@@ -5,66 +5,27 @@ Jinja escapes everything that comes from outside, and the page's content securit
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from autograder.checks.results import Outcome, SubmissionResult
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
+from autograder.report import class_items
 from autograder.report.class_plot import distribution_svg, score_bins
-from autograder.report.class_record import CellGrade, ClassRecord, Standing, sentences_of
-from autograder.report.class_words import causes_in_words, ending_words, endings, reasons_to_look, standing_word
-from autograder.report.statistics import ItemPoints, ItemStatistics
+from autograder.report.class_record import CellGrade, ClassRecord, Standing
+from autograder.report.class_sections import NOTHING, Column, Section, digits, names, rows_of, section
+from autograder.report.class_words import ending_words, endings, reasons_to_look, standing_word
+from autograder.report.item_analysis import ItemAnalysis
 from autograder.report.text import printable
-from autograder.report.words import MARKS, outcome_word
-
-MOST_CAUSES = 20
-"""Rarer causes say little about a class."""
-
-NOTHING = "–"
-
-_COLUMN_MARKS = MARKS | {Outcome.RAISED: "✗!", Outcome.STOPPED: "✗…"}
-"""These share their mark with a failure; elsewhere a word beside it tells them apart."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """The head of a column; numbers are right-aligned."""
-
-    title: str
-    number: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """The cells of a row; a head starts a group of rows."""
-
-    cells: tuple[str, ...]
-    head: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A title with a figure, a table and notes, each optional."""
-
-    title: str
-    columns: tuple[Column, ...] = ()
-    rows: tuple[Row, ...] = ()
-    notes: tuple[str, ...] = ()
-    figure: str = ""
-    figure_text: str = ""
-
-    def numeric(self, index: int) -> bool:
-        """Whether the column contains numbers."""
-        return index < len(self.columns) and self.columns[index].number
+from autograder.report.words import duration
 
 
 def class_page(record: ClassRecord) -> str:
@@ -80,11 +41,14 @@ def class_page(record: ClassRecord) -> str:
     sections = (
         _overview(record),
         _distribution(record),
-        _checks(record, seen),
-        _causes(seen),
+        class_items.checks(record, seen.items),
+        class_items.causes(record, seen.items),
+        class_items.shares(record, seen.items),
+        class_items.groups(record, seen.items),
         _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
         _by_hand(record),
         _absent(record),
+        _late(record),
         _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
         _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
         _isolation(record),
@@ -101,43 +65,27 @@ class _Seen:
     """What the page shows of the results, gathered in one pass.
 
     Attributes:
-        outcomes: exercise -> check -> how often it ended how.
-        causes: (exercise, causes in words) -> the number of students.
         looks, endings, mended: rows.
     """
 
-    judged: int = 0
-    points: ItemPoints = field(default_factory=ItemPoints)
-    outcomes: dict[str, dict[str, Counter[Outcome]]] = field(default_factory=dict)
-    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    items: ItemAnalysis
     looks: list[tuple[Any, ...]] = field(default_factory=list)
     endings: list[tuple[Any, ...]] = field(default_factory=list)
     mended: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, result: SubmissionResult) -> None:
-        """Count the result of one student whose code was judged."""
-        self.judged += 1
-        self.points.add(result)
-        for name, found in result.checks.items():
-            checks = self.outcomes.setdefault(name, {})
-            for item in found.items:
-                checks.setdefault(item.id, Counter())[item.outcome] += 1
-        named = ((name, item) for name, found in result.checks.items() for item in found.items if item.causes)
-        self.causes.update({(name, causes_in_words(name, item.causes)) for name, item in named})
-
 
 def _seen(record: ClassRecord) -> _Seen:
-    seen = _Seen()
+    seen = _Seen(ItemAnalysis(record.causes))
     for student in record.students:
         opened = student.opened()
         result = opened.result
         if reasons := list(reasons_to_look(opened)):
             seen.looks.append((student, " ".join(reasons)))
-        seen.endings += [(student, exercise, ending_words(ending)) for exercise, ending in endings(opened)]
+        seen.endings += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
         if result and result.mended:
             seen.mended.append((student, "\n".join(result.mended)))
         if result and result.checks:
-            seen.add(result)
+            seen.items.add(student.id, result)
     return seen
 
 
@@ -149,7 +97,7 @@ def _overview(record: ClassRecord) -> Section:
         (_("Students"), str(len(record.students))),
         *((standing_word(standing), str(counts[standing])) for standing in Standing if counts[standing]),
         (_("Hand grading still open"), str(sum(bool(student.waiting) for student in record.students))),
-        (_("Points possible"), _number(record.max)),
+        (_("Points possible"), digits(record.max)),
         (_("Students with a score"), str(len(scores))),
         (_("Mean"), f"{np.mean(scores):.2f}"),
         (_("Standard deviation"), f"{np.std(scores, ddof=1):.2f}" if len(scores) > 1 else NOTHING),
@@ -159,7 +107,7 @@ def _overview(record: ClassRecord) -> Section:
     return Section(
         _("Overview"),
         (Column(""), Column("", number=True)),
-        _rows(facts),
+        rows_of(facts),
         (_("Scores come from the gradebook: they include hand-given points and late penalties."),),
     )
 
@@ -180,56 +128,6 @@ def _distribution(record: ClassRecord) -> Section:
     )
 
 
-def _checks(record: ClassRecord, seen: _Seen) -> Section:
-    rows = [row for exercise in _in_order(record, seen.outcomes) for row in _exercise_rows(seen, exercise)]
-    columns = (
-        Column(_("Exercise, check")),
-        *(Column(title, number=True) for title in (_("Points"), _("Facility"), _("Discrimination"))),
-        *(Column(_COLUMN_MARKS[outcome], number=True) for outcome in Outcome),
-    )
-    legend = ", ".join(
-        f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
-    )
-    notes = (
-        _("Submissions that were checked and count here: {n}. {legend}.").format(n=seen.judged, legend=legend),
-        _(
-            "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
-            "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
-            "the item and the automatic score without the item: r = cov(x, rest) / (sd(x) sd(rest)). Values above "
-            "0.2 are usual; if it is near or below 0, review the check. It is undefined ({nothing}) for fewer than 3 "
-            "students, or if the item or the rest has no spread. Checks of one exercise depend on each other, which "
-            "raises it."
-        ).format(nothing=NOTHING),
-        _(
-            "Source: Crocker and Algina, Introduction to Classical and Modern Test Theory (1986), chapter 14; Moodle, "
-            "Quiz statistics calculations."
-        ),
-    )
-    return Section(_("Exercises and checks"), columns, tuple(rows), notes)
-
-
-def _in_order(record: ClassRecord, names: Iterable[str]) -> list[str]:
-    """The exercises in the order of the gradebook, which is that of the notebook; unknown ones last."""
-    places = {cell.removeprefix(CHECK_PREFIX): place for place, cell in enumerate(record.cells)}
-    return sorted(names, key=lambda name: places.get(name, len(places)))
-
-
-def _exercise_rows(seen: _Seen, exercise: str) -> Iterable[Row]:
-    yield Row((exercise, *_statistics(seen.points.statistics(exercise)), *[""] * len(Outcome)), head=True)
-    sentences = sentences_of(exercise)
-    for check, counts in seen.outcomes[exercise].items():
-        outcomes = (str(counts[outcome] or "") for outcome in Outcome)
-        statistics = _statistics(seen.points.statistics(exercise, check))
-        yield Row((_code(sentences.get(check, check)), *statistics, *outcomes))
-
-
-def _causes(seen: _Seen) -> Section:
-    ranked = sorted(seen.causes.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_CAUSES]
-    rows = [(_code(causes), exercise, str(count)) for (exercise, causes), count in ranked]
-    columns = (Column(_("Likely cause")), Column(_("Exercise")), Column(_("Students"), number=True))
-    return _section(_("The most frequent causes"), columns, rows)
-
-
 def _by_hand(record: ClassRecord) -> Section:
     waiting = [student for student in record.students if student.waiting]
     cells = Counter(cell for student in waiting for cell in student.waiting)
@@ -246,13 +144,46 @@ def _absent(record: ClassRecord) -> Section:
     return _students(_("Not handed in, or not graded"), (Column(_("State")),), rows)
 
 
+def _late(record: ClassRecord) -> Section:
+    """Who is late or has an extension, and what each rule of the late policy took."""
+    late = [(student, student.lateness) for student in record.students if student.lateness]
+    rows = [
+        (
+            student,
+            _utc(found.due) + (f" ({reason})" if (reason := found.reason or found.extended and _("extension")) else ""),
+            _utc(found.handed_in),
+            duration(found.seconds) if found.seconds else _("in time"),
+            found.rule,
+            "−" + digits(student.penalty) if student.penalty else "",
+        )
+        for student, found in late
+    ]
+    taken: dict[str, list[float]] = {}
+    for student, found in late:
+        if found.rule:
+            taken.setdefault(found.rule, []).append(student.penalty)
+    notes = [
+        _("{rule}: {points} points in all; students: {n}.").format(rule=rule, points=digits(sum(all_)), n=len(all_))
+        for rule, all_ in taken.items()
+    ]
+    columns = (
+        *(Column(title) for title in (_("Due (UTC)"), _("Handed in (UTC)"), _("Late by"), _("Rule"))),
+        Column(_("Points taken"), number=True),
+    )
+    return _students(_("Late submissions and extensions"), columns, rows, notes)
+
+
+def _utc(time: datetime | None) -> str:
+    return NOTHING if time is None else f"{time:%Y-%m-%d %H:%M}"
+
+
 def _isolation(record: ClassRecord) -> Section:
     levels = Counter(student.isolation for student in record.students if student.isolation)
     rows = [(level, str(count)) for level, count in levels.most_common()]
     notes = []
     if levels["basic"]:
         notes.append(_("At basic, students' code could read and write the grader's files."))
-    return _section(
+    return section(
         _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
     )
 
@@ -267,15 +198,15 @@ def _points(record: ClassRecord) -> Section:
         if student.booked
     ]
     worth = zip(names, record.cells.values(), strict=True)
-    legend = ", ".join(f"{number}: {name} ({_number(most)})" for number, (name, most) in enumerate(worth, 1))
+    legend = ", ".join(f"{number}: {name} ({digits(most)})" for number, (name, most) in enumerate(worth, 1))
     notes = (_("Columns, with the points possible: {legend}.").format(legend=legend), _("…: waits for hand grading."))
-    return _section(_("Points by exercise"), columns, rows, notes)
+    return section(_("Points by exercise"), columns, rows, notes)
 
 
 def _points_for(grade: CellGrade | None) -> str:
     if grade is None:
         return NOTHING
-    return "…" if grade.waits and grade.manual is None else _number(grade.score)
+    return "…" if grade.waits and grade.manual is None else digits(grade.score)
 
 
 def _everybody(record: ClassRecord) -> Section:
@@ -284,9 +215,9 @@ def _everybody(record: ClassRecord) -> Section:
     rows = [
         (
             student,
-            NOTHING if student.kept is None else _number(student.kept.score),
-            "−" + _number(student.penalty) if student.penalty else "",
-            NOTHING if student.score is None else _number(student.score),
+            NOTHING if student.kept is None else digits(student.kept.score),
+            "−" + digits(student.penalty) if student.penalty else "",
+            NOTHING if student.score is None else digits(student.score),
             standing_word(student.standing),
         )
         for student in record.students
@@ -299,36 +230,8 @@ def _students(
 ) -> Section:
     """A section with rows of a student and what there is to say of them."""
     named = [(student.id, student.person.name, *cells) for student, *cells in rows]
-    return _section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
-
-
-def _section(
-    title: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]], notes: Iterable[str] = ()
-) -> Section:
-    return Section(title, columns, _rows(rows), tuple(notes) if rows else (_("None."),))
-
-
-def _rows(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
-    return tuple(Row(tuple(cells)) for cells in rows)
+    return section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
 
 
 def _scores(record: ClassRecord) -> list[float]:
     return [student.score for student in record.students if student.score is not None]
-
-
-def _statistics(statistics: ItemStatistics) -> tuple[str, str, str]:
-    discrimination = statistics.discrimination
-    return (
-        _number(statistics.max),
-        f"{statistics.facility:.2f}",
-        NOTHING if discrimination is None else f"{discrimination:.2f}".replace("-", "−"),
-    )
-
-
-def _code(sentence: str) -> Markup:
-    """A sentence of the kit's, escaped, with `code` set as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from autograder.checks.diagnosis import Cause
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _, speaking
@@ -55,6 +58,24 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Lateness:
+    """A submission that is late, or whose student has an extension; times are in UTC.
+
+    Attributes:
+        due: the student's own due date.
+        seconds: how late it is; 0 if it is not.
+        rule: what the late policy says of that, in words.
+    """
+
+    due: datetime
+    handed_in: datetime | None
+    seconds: float
+    extended: bool
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True)
 class KeptResult:
     """A result in little memory, because a class may have thousands: unpacked, it takes ten times as much.
 
@@ -90,6 +111,7 @@ class StudentRecord:
         grades: cell -> grade; empty if the gradebook has no submission.
         penalty: the late penalty in the gradebook.
         handed_in: whether there is a folder in submitted/.
+        lateness: None if it is in time, without an extension.
     """
 
     person: Person
@@ -98,6 +120,7 @@ class StudentRecord:
     grades: dict[str, CellGrade] = field(default_factory=dict)
     penalty: float = 0.0
     handed_in: bool = False
+    lateness: Lateness | None = None
 
     @property
     def id(self) -> str:
@@ -148,6 +171,7 @@ class ClassRecord:
         max: the points of the assignment.
         cells: graded cell -> its points, in the gradebook's order; empty if the gradebook does not know them.
         language: the language of the students and of the sentences in their results; None if unknown.
+        causes: what the instructor wrote in causes.toml, by the digest of a behaviour.
     """
 
     assignment: str
@@ -155,6 +179,7 @@ class ClassRecord:
     cells: dict[str, float]
     students: tuple[StudentRecord, ...]
     language: str | None = None
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
     def having(self, *standings: Standing) -> list[StudentRecord]:
         """The students whose submissions are in this state."""
@@ -191,6 +216,7 @@ def _items(name: str, entries: list[dict[str, Any]]) -> tuple[Item, ...]:
             entry["max"],
             entry["message"],
             tuple(entry["causes"]),
+            behaviour=entry.get("behaviour", ""),  # an older kit's result has none
         )
         for entry in entries
     )

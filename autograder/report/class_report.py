@@ -9,6 +9,7 @@ from autograder.report.class_record import ClassRecord
 
 FILES = {
     "html": "report.html",
+    "json": "report.json",
     "canvas": "canvas.csv",
     "moodle": "moodle.csv",
     "gradescope": "gradescope",
@@ -38,8 +39,9 @@ def write_report(record: ClassRecord, formats: tuple[str, ...], folder: Path) ->
     """Write each of `formats` into `folder`, which is made if necessary."""
     from autograder.report.class_page import class_page
     from autograder.report.exports import canvas_csv, gradescope_results, junit_xml, moodle_csv
+    from autograder.report.item_analysis import analysis_json
 
-    writers = {"html": class_page, "canvas": canvas_csv, "moodle": moodle_csv}
+    writers = {"html": class_page, "json": analysis_json, "canvas": canvas_csv, "moodle": moodle_csv}
     paths = [folder / FILES[name] for name in formats]
     for name, path in zip(formats, paths, strict=True):
         contents: Iterable[tuple[Path, Iterable[str]]]

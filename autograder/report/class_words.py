@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
-from autograder.checks.judge import alternatives
+from autograder.checks.diagnosis import Cause
 from autograder.checks.results import Ending, Outcome
 from autograder.exercises import UnknownExercise, exercise
 from autograder.exercises.recorded import known_mistakes
@@ -24,10 +24,15 @@ def standing_word(standing: Standing) -> str:
     }[standing]
 
 
-def causes_in_words(exercise_id: str, causes: Iterable[str]) -> str:
-    """The known mistakes `causes` as a student's card has them; an id stands for one that this kit no longer knows."""
+def cause_in_words(exercise_id: str, cause: str, own: Mapping[str, Cause] = {}) -> str:
+    """A known mistake as a student's card has it; an id stands for one that is no longer known.
+
+    Args:
+        own: the instructor's, which causes.toml holds.
+    """
     titles = _titles(exercise_id)
-    return alternatives(titles[cause][current_language()] if cause in titles else cause for cause in causes)
+    texts = own[cause].cause if cause in own else titles.get(cause)
+    return texts[current_language()] if texts else cause
 
 
 @cache

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.checks.results import ExerciseResult
+from autograder.exercises import guide
 from autograder.locale import _
 from autograder.report.html import bar, card, escape, table
 from autograder.report.words import points, standing, title
@@ -17,14 +18,29 @@ BAR = 10
 def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
     """Name, title, share of the points, points and state of every exercise, and of every cell that a person grades."""
     return [
-        *((r.id, title(r), r.share, points(r.score, r.max), standing(r)) for r in results),
+        *((r.id, title(r) + further_reading(r.id), r.share, points(r.score, r.max), standing(r)) for r in results),
         *((name, "", 0.0, f"– / {worth:.6g}", _("open: graded by hand")) for name, worth in by_hand.items()),
     ]
 
 
-def next_exercise(results: Sequence[ExerciseResult]) -> ExerciseResult | None:
-    """The first exercise without full points; None if there is none."""
-    return next((result for result in results if not result.full), None)
+def further_reading(name: str) -> str:
+    """These words, to follow an exercise that is beside the core path; else ""."""
+    return f" ({_('further reading')})" if is_further(name) else ""
+
+
+def is_further(name: str) -> bool:
+    """Whether an exercise is further reading, beside the core path."""
+    return guide(name).further
+
+
+def left(results: Iterable[ExerciseResult]) -> list[str]:
+    """The exercises without full points."""
+    return [result.id for result in results if not result.full]
+
+
+def next_exercise(left: Iterable[str]) -> str | None:
+    """The first of the exercises that are left, further reading last; None if there is none."""
+    return next(iter(sorted(left, key=is_further)), None)
 
 
 def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:
@@ -65,12 +81,18 @@ def total(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> st
     return points(_score(results), _max(results, by_hand))
 
 
-def what_is_next(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> str:
-    """The exercise to do next, or what a person will grade, in a sentence."""
-    following = next_exercise(list(results))
-    if following:
-        return _("Next: {name}.").format(name=following.id)
-    return still_open(by_hand) if by_hand else _("Everything passed. Well done!")
+def what_is_next(left: Iterable[str], by_hand: Mapping[str, float], line: str = "") -> str:
+    """The exercise to do next, what a person will grade, or both: what is on the core path comes first.
+
+    Args:
+        line: what to say of the exercise, with "{name}" in place of its name.
+    """
+    following = next_exercise(left)
+    line = (line or _("Next: {name}.")).replace("{name}", following) if following else ""
+    if following and not is_further(following):
+        return line
+    by_hand_too = still_open(by_hand) if by_hand else ""
+    return " ".join(filter(None, (by_hand_too, line))) or _("Everything passed. Well done!")
 
 
 def still_open(by_hand: Mapping[str, float]) -> str:
@@ -84,12 +106,8 @@ def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -
 
 
 def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
-    following = next_exercise(results)
-    if following:
-        return _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.').format(
-            name=following.id
-        )
-    return what_is_next(results, by_hand)
+    line = _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.')
+    return what_is_next(left(results), by_hand, line)
 
 
 def _text_bar(share: float) -> str:

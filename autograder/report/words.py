@@ -45,6 +45,14 @@ def title(result: ExerciseResult) -> str:
     return _(name) if name else ""
 
 
+def duration(seconds: float) -> str:
+    """ "2 d 3 h 5 min"; at least a minute."""
+    minutes = max(1, round(seconds / 60))
+    numbers = minutes // 1440, minutes // 60 % 24, minutes % 60
+    units = _("{n} d"), _("{n} h"), _("{n} min")
+    return " ".join(unit.format(n=n) for unit, n in zip(units, numbers, strict=True) if n)
+
+
 def points(score: float, maximum: float) -> str:
     """ "3.5 / 4"."""
     return f"{score:.6g} / {maximum:.6g}"

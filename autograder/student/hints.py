@@ -1,7 +1,7 @@
 """Hints: one at a time, for the first check that does not pass.
 
-They begin with the likely cause that the card names, if there is one, and become more specific: where to look, which
-formula, the section of the lesson. None of them gives the solution.
+They go on from what the card says: those for the cause that it names come first, then where to look, then which
+formula; the last one has a link to the section of the lesson. None of them gives the solution.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Hint:
         exercise: the exercise's id.
         promise: the sentence of the check that does not pass; "" if all checks pass.
         note: the hint, which may have several lines and a link.
-        number, of: its place among the hints for this check.
+        number, of: its place among the hints for this check; 0 where it is none of them.
     """
 
     exercise: str
@@ -42,6 +42,8 @@ class Hint:
         """What the hint is about."""
         if not self.promise:
             return self.exercise
+        if not self.number:
+            return f"{self.exercise}: {self.promise}"
         return _('{exercise}, hint {number} of {of} for "{promise}"').format(
             exercise=self.exercise, number=self.number, of=self.of, promise=self.promise
         )
@@ -58,20 +60,20 @@ class Hints:
     """Gives hints, and remembers those that it gave."""
 
     def __init__(self) -> None:
-        self._given: set[tuple[str, str, str]] = set()
+        self._given: dict[tuple[str, str], list[str]] = {}
 
     def next(self, result: ExerciseResult) -> Hint:
         """The next hint for the check of `result` that its card begins with; after the last one, whom to ask."""
         item = first_unmet(result)
         if item is None:
             return Hint(result.id, "", Note(_("Everything passed: you need no more hints.")))
-        notes = hints_for(item, guide(result.id))
-        for number, note in enumerate(notes, start=1):
-            if (result.id, item.id, str(note)) not in self._given:
-                self._given.add((result.id, item.id, str(note)))
-                return Hint(result.id, item.sentence, note, number, len(notes))
+        given = self._given.setdefault((result.id, item.id), [])
+        fresh = [note for note in hints_for(item, guide(result.id)) if note.text not in given]
+        if fresh:  # counted as they are given: a mistake that was mended may have had others
+            given.append(fresh[0].text)
+            return Hint(result.id, item.sentence, fresh[0], len(given), len(given) + len(fresh) - 1)
         kind = _("You have seen all hints for this check. Ask a person: it is quicker, and they will be glad to help.")
-        return Hint(result.id, item.sentence, Note(kind), len(notes), len(notes))
+        return Hint(result.id, item.sentence, Note(kind))
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
@@ -81,10 +83,14 @@ def first_unmet(result: ExerciseResult) -> Item | None:
 
 def hints_for(item: Item, about: Guide) -> list[Note]:
     """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
-    language = current_language()
-    authored = [hint[language] for hint in about.hints.get(item.id, ())]
-    texts = _first_of_all(item.outcome), "\n".join(filter(None, (item.cause, item.question))), *authored
-    return [*(Note(text) for text in texts if text), _pointer(about)]
+    language, hints = current_language(), about.hints.get(item.id, ())
+    for_this_cause = [hint for hint in hints if set(item.causes).intersection(hint.get("causes", ()))]
+    authored = [hint[language] for hint in (*for_this_cause, *(hint for hint in hints if "causes" not in hint))]
+    first = _first_of_all(item.outcome)
+    *texts, last = list(filter(None, (first, *authored))) or [
+        _("Read the exercise's specification once more, sentence by sentence.")
+    ]
+    return [*map(Note, texts), _with_link(last, about)]
 
 
 def _first_of_all(outcome: Outcome) -> str:
@@ -101,8 +107,6 @@ def _first_of_all(outcome: Outcome) -> str:
     }.get(outcome, "")
 
 
-def _pointer(about: Guide) -> Note:
+def _with_link(hint: str, about: Guide) -> Note:
     link = section_of(about)
-    if link is None:
-        return Note(_("Read the exercise's specification once more, sentence by sentence."))
-    return Note(_("Read {link} once more, and its specification sentence by sentence."), link)
+    return Note(f"{hint} " + _("Read again: {link}"), link) if link else Note(hint)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
@@ -21,12 +20,20 @@ from autograder.exercises.recorded import known_mistakes, recorded, trials
 from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
 from autograder.report.html import exercise_html
-from autograder.report.overview import overview_html, overview_text, what_is_next
+from autograder.report.overview import (
+    further_reading,
+    is_further,
+    next_exercise,
+    overview_html,
+    overview_text,
+    what_is_next,
+)
 from autograder.report.text import exercise_text, say
 from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
+from autograder.student.names import UnknownName, known, named
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -74,13 +81,6 @@ def assignment_named() -> str:
 _stops = Stops()
 
 
-class UnknownName(ValueError):
-    """There is no such exercise. Jupyter shows the message alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"ValueError: {self}"]
-
-
 class Interrupted(KeyboardInterrupt):
     """The student interrupted a check. Jupyter shows the message alone."""
 
@@ -120,7 +120,10 @@ def check(name: Any = None) -> Report | Overview | float | None:
     """
     __tracebackhide__ = True  # IPython leaves such frames out of a traceback
     namespace = sys._getframe(1).f_globals
-    wanted = _exercises_of(namespace) if name is None else _known(name)
+    if _is_by_hand(name, namespace):
+        say(_by_hand_in_words(name, namespace))
+        return None
+    wanted = _exercises_of(namespace) if name is None else known(name, _exercises_of(namespace))
     if name is None and _in_nbgrader():
         return None
     with _without_own_frames():
@@ -156,7 +159,11 @@ def hint(name: Any = None) -> Hint | None:
     """
     __tracebackhide__ = True
     namespace = sys._getframe(1).f_globals
-    wanted = _exercises_of(namespace) if name is None else _known(name)
+    if _is_by_hand(name, namespace):
+        say(_by_hand_in_words(name, namespace))
+        return None
+    here = sorted(_exercises_of(namespace), key=lambda exercise: is_further(exercise.id))
+    wanted = here if name is None else known(name, _exercises_of(namespace))
     if _in_nbgrader():
         return None
     with _without_own_frames():
@@ -165,6 +172,8 @@ def hint(name: Any = None) -> Hint | None:
 
 def example(name: Any) -> SimpleNamespace:
     """The input of the check that the card begins with, to run by hand; the first input if no check fails.
+
+    It also prints the lines that run the student's code on it.
 
     Args:
         name: as for `check`.
@@ -176,17 +185,24 @@ def example(name: Any) -> SimpleNamespace:
         ValueError: there is no such exercise; the message lists the known ones.
 
     >>> given = example("clip_gradients")
-    >>> clip_gradients(given.layers, given.max_norm)
+    Run your code on it:
+        given = example("clip_gradients")
+        clip_gradients(given.layers, given.max_norm)
     """
     __tracebackhide__ = True
     namespace = sys._getframe(1).f_globals
-    wanted = _known(name)
+    if _is_by_hand(name, namespace):
+        raise UnknownName(_by_hand_in_words(name, namespace))
+    wanted = known(name, _exercises_of(namespace))
     with _without_own_frames():
         result = _first_unfinished(wanted, namespace)
         found = next(exercise for exercise in wanted if exercise.id == result.id)
         item = first_unmet(result)
         case = deepcopy(item.case if item and item.case is not None else recorded(found)[0].case)
-        return SimpleNamespace(**found.example(case))
+    if found.calls:
+        lines = [f'given = example("{found.id}")', *found.calls.splitlines()]
+        say("\n".join([_("Run your code on it:"), *(f"    {line}" for line in lines)]))
+    return SimpleNamespace(**found.example(case))
 
 
 def _first_unfinished(wanted: Sequence[Exercise], namespace: dict[str, Any]) -> ExerciseResult:
@@ -206,6 +222,25 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
 
 
+@contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """Drop what libraries write without Python, such as LAPACK's complaints about each NaN: Jupyter would show it."""
+    kept = {}
+    for stream in (1, 2):
+        with suppress(OSError):  # a process may have none
+            kept[stream] = os.dup(stream)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in kept:
+        os.dup2(nothing, stream)
+    os.close(nothing)
+    try:
+        yield
+    finally:
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
+
+
 def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
@@ -214,7 +249,11 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
     try:
-        with keep_random_state(), _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()):
+        with (
+            keep_random_state(),
+            _libraries_silent(),
+            _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()),
+        ):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))
@@ -238,18 +277,18 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
     >>> with waiting_for("clip_gradients"):
     ...     total_norm, _ = clip_gradients(network, max_norm=1.0)
     """
-    named = _named(name)
-    awaited = next((exercise.defines for exercise in named), name)
+    awaiting = named(name)
+    awaited = next((exercise.defines for exercise in awaiting), name)
     try:
         yield
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
-        if named and not any(map(_is_here, named)):  # this notebook has no cell for it
+        if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
     else:
-        _say_what_is_half_right([*named, *(exercise for other in also for exercise in _named(other))])
+        _say_what_is_half_right([*awaiting, *(exercise for other in also for exercise in named(other))])
 
 
 def _say_what_is_half_right(needed: Sequence[Exercise]) -> None:
@@ -277,12 +316,12 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     most = sum(_points.get(e.id, e.points) for e in here) + sum(by_hand.values())
     score = sum(_latest[e.id].score for e in here if e.id in _latest)
     line = _("So far in this session: {points} points.").format(points=points(score, most))
-    following = next((e for e in here if e.id not in _latest or not _latest[e.id].full), None)
-    if following:
-        link = section_of(guide(following.id))
-        line += " " + _("Next: `{name}`").format(name=following.id) + (" ({link})" if link else "")
-        return [*notes, Note(line, link)]
-    return [*notes, Note(f"{line} {what_is_next([], by_hand)}")]
+    to_do = [e.id for e in here if e.id not in _latest or not _latest[e.id].full]
+    following = next_exercise(to_do)
+    link = section_of(guide(following)) if following else None
+    about = (" ({link})" if link else "") + further_reading(following or "")
+    coming = what_is_next(to_do, by_hand, _("Next: `{name}`") + about)
+    return [*notes, Note(f"{line} {coming}", link)]
 
 
 class Report:
@@ -337,8 +376,8 @@ def _by_hand(namespace: dict[str, Any]) -> dict[str, float]:
     """The points of this notebook's hand-graded cells."""
     if not _points:
         return hand_graded(_assignment_of(namespace))
-    known = {exercise.id for exercise in every_exercise()}
-    return {name: worth for name, worth in _points.items() if name not in known}
+    in_kit = {exercise.id for exercise in every_exercise()}
+    return {name: worth for name, worth in _points.items() if name not in in_kit}
 
 
 def _is_here(candidate: Exercise) -> bool:
@@ -346,30 +385,11 @@ def _is_here(candidate: Exercise) -> bool:
     return not _points or candidate.id in _points
 
 
-def _known(name: Any) -> list[Exercise]:
-    __tracebackhide__ = True
-    text = str(getattr(name, "__name__", name))
-    found = _named(text)
-    if not found:
-        raise UnknownName(_unknown(text))
-    return found
+def _is_by_hand(name: Any, namespace: dict[str, Any]) -> bool:
+    """Whether this is a cell that a person grades."""
+    return isinstance(name, str) and name in _by_hand(namespace)
 
 
-def _all_exercises() -> list[Exercise]:
-    return [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
-
-
-def _named(name: str) -> list[Exercise]:
-    """The exercise with this id, otherwise those that ask for this name, in the order of the lesson."""
-    known = _all_exercises()
-    return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
-
-
-def _unknown(name: str) -> str:
-    exercises = _all_exercises()
-    known = [exercise.id for exercise in exercises]
-    names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
-    return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))
+def _by_hand_in_words(name: str, namespace: dict[str, Any]) -> str:
+    text = _("A person grades {name} ({worth:.6g} points): there is nothing to check here.")
+    return text.format(name=name, worth=_by_hand(namespace)[name])

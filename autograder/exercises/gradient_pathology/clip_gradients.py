@@ -208,6 +208,7 @@ clip_gradients = Exercise(
     probe,
     title="Gradient clipping",
     example=lambda case: {"layers": list(map(_layer, case.params, case.grads)), "max_norm": case.max_norm},
+    calls="clip_gradients(given.layers, given.max_norm)",
 )
 
 
@@ -290,7 +291,7 @@ def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
 
 @clip_gradients.check(points=0.25, on="long")
 def test_clips(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Gradients that are too long are measured or shortened."""
+    """For gradients that are too long, the function measures their length or scales them down."""
     factors = _factors(case, seen)
     name, factor = next(iter(factors.items()))
     if any(_own(seen, part) for part in ("total_norm", "clip_coef")):

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograder.checks.exercise import Exercise, Implementation, Observation
 from autograder.exercises.training_loop.descent import (
+    CALLS,
     Descent,
     arrays_are_own,
     as_if_alone,
@@ -122,6 +123,7 @@ adam = Exercise(
     title="Steps of Adam",
     defines="Adam",
     example=example,
+    calls=CALLS.format(name="Adam"),
 )
 
 DEFAULTS = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}

@@ -114,10 +114,19 @@ def probe_ways(make: Callable[..., Any], case: Descent) -> Iterator[tuple[str, A
 
 
 def example(case: Descent) -> dict[str, Any]:
-    """What a student needs to take the first step by hand."""
-    layers = network(case.params)
-    give(layers, case.grads[0])
-    return {"settings": dict(case.settings), "layers": layers, "grads_of_each_step": case.grads}
+    """What a student needs to take the steps by hand."""
+    return {"settings": dict(case.settings), "layers": network(case.params), "grads_of_each_step": case.grads}
+
+
+CALLS = """\
+optimizer = {name}(**given.settings)
+linear = [layer for layer in given.layers if layer.params]
+for grads in given.grads_of_each_step:
+    for layer, own in zip(linear, grads):
+        layer.grads = own
+    optimizer.step(given.layers)
+    print([layer.params for layer in linear])"""
+"""The lines that take the steps of an example."""
 
 
 def walked(case: Descent, seen: Observation, key: str = "way") -> list[Arrays]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograder.checks.exercise import Exercise, Implementation, Observation, attempt
 from autograder.exercises.training_loop.descent import (
+    CALLS,
     Descent,
     arrays_are_own,
     as_if_alone,
@@ -72,6 +73,7 @@ sgd = Exercise(
     title="Steps of SGD, with and without momentum",
     defines="SGD",
     example=example,
+    calls=CALLS.format(name="SGD"),
 )
 
 

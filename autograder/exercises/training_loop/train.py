@@ -156,6 +156,7 @@ train = Exercise(
     probe,
     title="The training loop",
     example=example,
+    calls="train(given.layers, SGD(lr=0.1), given.X, given.t, given.epochs, given.batch_size, given.rng)",
 )
 
 

@@ -22,10 +22,13 @@ from autograder.checks.values import Raised
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
     alone,
+    as_example,
     column_slope,
+    dx_of,
     either,
     holds,
     is_straight,
@@ -139,6 +142,10 @@ batch_norm_backward = Exercise(
     title="BatchNorm backward pass",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example([case.first, case.second], case),
+    calls=NEW_LAYER
+    + """
+    print(layer.backward(batch["dout"]), layer.grads)""",
 )
 
 
@@ -153,8 +160,7 @@ def _candidates(case: Backward, seen: Observation, expected: Observation, which:
     slope = column_slope(batch["x"], x_hat)
     own = right | {"dgamma": (batch["dout"] * x_hat).sum(axis=0)}
     if _divides(slope):
-        dx_hat = batch["dout"] * batch["gamma"]
-        own["dx"] = (dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)) * slope
+        own["dx"] = dx_of(batch, x_hat)
     return [right, own]
 
 
@@ -185,16 +191,6 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
         close(name, got, wanted, natural_scale(gradient, batch, wanted, spread_of(batch, case.eps)))
 
     either(candidates, judge)
-
-
-def _judge_in_words(gradient: str, case: Backward, seen: Observation, expected: Observation) -> None:
-    """`_judge` of a gradient that is the reference's; a wrong dx is told as the formula that gives it."""
-
-    def words() -> str:
-        dx = array("backward(dout)", _gradient("dx", seen["dx"]), case.first["x"].shape)
-        return dx_in_words(dx, shown_x_hat(expected["y"], case.first), case.first, case.eps)
-
-    in_words(words if gradient == "dx" else str, _judge, gradient, case, seen, [expected])
 
 
 @batch_norm_backward.check(points=1.0, on="batches")
@@ -230,16 +226,17 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
     factor = _factor(dx, dout, x_hat)
     scale = np.abs(factor * dout).max(axis=0)
     if not scale.all() or not is_close(_rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
-        _judge_in_words("dx", case, seen, expected)
+        words = partial(dx_in_words, dx, x_hat, case.first, case.eps)
+        in_words(words, _judge, "dx", case, seen, [expected])
     return dx, factor, x_hat
 
 
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
-    """`backward(dout)` is the gradient with respect to x: it hands dout on, times gamma and divided by the root."""
+    """`backward(dout)` is the gradient with respect to x: dout comes through times gamma, divided by the root."""
     one_array("backward(dout)", seen["dx"], strictly=True)
     _dx, factor, x_hat = _own_dx(case, seen, expected)
-    name = _("The factor by which backward(dout) hands dout on")
+    name = _("In backward(dout), the factor of dout in column ")
 
     def judge(right: Gradients) -> None:
         wanted = _factor(right["dx"], case.first["dout"], x_hat)
@@ -251,13 +248,13 @@ def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> 
 
 @batch_norm_backward.check(points=0.75, on="batches")
 def test_dx_through_mean(case: Backward, seen: Observation, expected: Observation) -> None:
-    """Since x moves the batch's mean too, every column of dx sums to 0."""
+    """Since x also moves the batch's mean, every column of dx sums to 0."""
     _judge_way(_("the mean"), "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
 
 
 @batch_norm_backward.check(points=1.25, on="batches")
 def test_dx_through_variance(case: Backward, seen: Observation, expected: Observation) -> None:
-    """Since x moves the batch's variance too, next to nothing of dx lies along x_hat: only what eps leaves."""
+    """Since x also moves the batch's variance, dx * x_hat sums to almost 0 in every column (eps leaves a little)."""
     _judge_way(_("the variance"), "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
 
 
@@ -301,7 +298,7 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
         )
     for gradient in GRADIENTS:
         if right:
-            _judge_in_words(gradient, case, seen, expected)
+            _judge(gradient, case, seen, [expected])
         else:
             own = [{gradient: seen[f"numerical {gradient}"]}]
             in_words(
@@ -317,7 +314,7 @@ def _normalises(case: Backward, seen: Observation) -> bool:
 
 @batch_norm_backward.check(points=0.75, on="batches")
 def test_repeatable(case: Backward, seen: Observation, expected: Observation) -> None:
-    """Gradients are overwritten, not added up; x and dout stay."""
+    """Each call overwrites the gradients and does not add them up; x and dout stay as they were."""
     dout = case.first["dout"]
     unchanged("dout", dout, seen["dout"])
     unchanged("x", seen["x after forward"], seen["x after backward"])

@@ -17,8 +17,10 @@ from autograder.checks.exercise import Exercise, Failed, Implementation, Observa
 from autograder.checks.expect import array, in_words, is_close, unchanged
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
+    as_example,
     close_by_column,
     new_layer,
     one_array,
@@ -109,6 +111,8 @@ batch_norm_forward = Exercise(
     title="BatchNorm forward pass",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example(case.batches, case),
+    calls=NEW_LAYER,
 )
 
 
@@ -128,7 +132,7 @@ def _judge(y: np.ndarray, wanted: np.ndarray, batch: Batch, eps: float) -> None:
 
 @batch_norm_forward.check(points=1.25, on="affine")
 def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation) -> None:
-    """Then gamma scales and beta shifts every column, with the values the layer holds at that moment."""
+    """gamma scales and beta shifts every column, with the values that the layer holds at that moment."""
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
         x_hat = output_of(seen[f"x_hat{i}"], batch["x"])

@@ -27,11 +27,14 @@ from autograder.exercises.gradient_pathology.batch_norm.running import (
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
+    NEW_LAYER,
     WIDE,
     Batch,
     alone,
+    as_example,
     close_by_column,
     column_slope,
+    dx_of,
     either,
     holds,
     is_straight,
@@ -147,6 +150,14 @@ batch_norm_inference = Exercise(
     title="BatchNorm inference",
     solution="batch_norm",
     defines="BatchNorm",
+    example=lambda case: as_example(case.training, case) | {"inference": case.prediction},
+    calls=NEW_LAYER
+    + """
+    print(layer.running_mean, layer.running_var)
+layer.training = False
+layer.params.update(gamma=given.inference["gamma"], beta=given.inference["beta"])
+print(layer.forward(given.inference["x"]))
+print(layer.backward(given.inference["dout"]), layer.grads)""",
 )
 
 
@@ -224,7 +235,7 @@ def _require_branch(case: Inference, seen: Observation) -> None:
         raise Failed(
             _(
                 "With training = False, forward(x) is what it is in training: it uses the statistics of x. "
-                "Is there a branch for prediction yet?"
+                "Is there a branch for inference yet?"
             ),
             unwritten=True,
         )
@@ -261,7 +272,7 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.25, on="batches")
 def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
-    """A single row is predicted like any other."""
+    """In inference mode, a row alone has the same output as among other rows."""
     try:
         _judge_row(case, seen)
     except Failed:
@@ -280,7 +291,7 @@ def _judge_row(case: Inference, seen: Observation) -> None:
 
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
-    """Predicting changes neither running statistic, nor x."""
+    """Inference changes neither running statistic, nor x."""
     if not _have_moved(seen):
         message = _("The running statistics have not moved in training, so there was nothing to keep.")
         raise Failed(message, unwritten=True)
@@ -300,7 +311,7 @@ def _have_moved(seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
-    """Backward after a prediction is the derivative of that forward; there alone the statistics are constants."""
+    """In inference mode, backward treats the running statistics as constants."""
     seen["y of backward"]  # told, if it raised
     _require_own_rows(case, seen)
     candidates = [expected, *_own_gradients(case, seen)]
@@ -312,8 +323,26 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
         def judge(right: Any, gradient: str = gradient, label: str = label, got: Any = got) -> None:
             close(label, got, right[gradient], natural_scale(gradient, case.prediction, right[gradient]))
 
-        either(candidates, judge)
+        try:
+            either(candidates, judge)
+        except Failed as failed:
+            words = "" if gradient != "dx" or _dx_in_training(case, seen, expected) else _first_in_training()
+            raise Failed(failed.reason, failed.picture, compared=failed.compared, words=words) from None
     unchanged("dout", case.prediction["dout"], seen["dout"])
+
+
+def _dx_in_training(case: Inference, seen: Observation, expected: Observation) -> bool:
+    """Whether backward gave the right dx in training: that of the formula, or of the own forward as far as it shows."""
+    last, name = case.training[-1], "dx of training"
+    right = [expected[name]]
+    with contextlib.suppress(Failed, StudentError):
+        right.append(dx_of(last, shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)))
+    scale = natural_scale("dx", last, expected[name], spread_of(last, case.eps))
+    return any(is_close(seen.get(name), wanted, scale) for wanted in right)
+
+
+def _first_in_training() -> str:
+    return _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
 
 
 def _require_own_rows(case: Inference, seen: Observation) -> None:
@@ -323,7 +352,7 @@ def _require_own_rows(case: Inference, seen: Observation) -> None:
     if raised and kept != rows and {kept, rows} <= {int(n) for n in re.findall(r"\b\d{1,3}\b", raised.message)}:
         text = _(
             "backward meets an array of {kept} rows, as many as the last training batch had, and one of {rows}, as "
-            "many as the batch to predict: with training = False, does forward keep what backward needs?"
+            "many as the batch in inference: with training = False, does forward keep what backward needs?"
         )
         raise StudentError(raised, text.format(kept=kept, rows=rows))
 
@@ -353,13 +382,13 @@ def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndar
 
 @batch_norm_inference.check(points=0.25, on="batches")
 def test_back_in_training(case: Inference, seen: Observation, expected: Observation) -> None:
-    """After a prediction training goes on as if there had been none."""
+    """After inference, training goes on as if there had been none."""
     if not _have_moved(seen):  # so there is no other mode to come back from, unless it predicts
         test_prediction(case, seen, expected)
     first = case.training[0]
     x = first["x"][::-1]
     # What a training step gives is another exercise: it need only be what it is in a layer that has never predicted.
-    label, new = _("Back in training after a prediction, {name}"), seen.get("dx new")
+    label, new = _("Back in training after inference, {name}"), seen.get("dx new")
     back = output_of(seen["y back"], x)
     close_by_column(label.format(name="forward(x)"), back, output_of(seen["y new"], x), first)
     if isinstance(new, np.ndarray) and new.shape == x.shape and np.isfinite(new).all():

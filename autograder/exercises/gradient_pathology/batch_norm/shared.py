@@ -97,6 +97,20 @@ def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, trainin
     return all(isinstance(row, np.ndarray) for row in (one, other)) and not np.array_equal(one, other, equal_nan=True)
 
 
+NEW_LAYER = """\
+layer = BatchNorm(given.n_features, eps=given.eps, momentum=given.momentum)
+for batch in given.batches:
+    layer.params.update(gamma=batch["gamma"], beta=batch["beta"])
+    print(layer.forward(batch["x"]))"""
+"""The lines that give the batches of an example to a layer in training."""
+
+
+def as_example(batches: Sequence[Batch], case: Any) -> dict[str, Any]:
+    """What `NEW_LAYER` uses."""
+    width = batches[0]["x"].shape[1]
+    return {"n_features": width, "eps": case.eps, "momentum": case.momentum, "batches": list(batches)}
+
+
 def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:
     """The output for `x` with the batch's parameters: new arrays, or new values in the old ones, as optimisers do."""
     for name in ("gamma", "beta"):
@@ -134,6 +148,13 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """How steeply x_hat grows with x, by column: what normalising multiplies x by."""
     centred = x - x.mean(axis=0)
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
+
+
+def dx_of(batch: Batch, x_hat: np.ndarray) -> np.ndarray:
+    """The formula's gradient with respect to x, on a forward's own x_hat."""
+    dx_hat = batch["dout"] * batch["gamma"]
+    through = dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)
+    return through * column_slope(batch["x"], x_hat)
 
 
 def alone(value: Any) -> Any:

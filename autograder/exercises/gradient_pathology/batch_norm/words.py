@@ -30,7 +30,9 @@ def formula_in_words(label: str, y: np.ndarray, batch: Batch, eps: float, known:
     formula = next(filter(None, (_formula(y, batch, eps, known, tolerance) for tolerance in (EXACT, TOLERANCE))), "")
     if not formula:
         return ""
-    sentences = [_("{output} is {formula}.").format(output=label, formula=formula)]
+    sentences = [_("{output} is the same as {formula}.").format(output=label, formula=formula)]
+    unseen = {_("(gamma is 1 here.)"): (batch["gamma"], 1), _("(beta is 0 here.)"): (batch["beta"], 0)}
+    sentences += [text for text, (values, value) in unseen.items() if np.all(values == value)]
     if "sqrt" in formula and "eps" not in formula:
         sentences.append(_("self.eps (here {eps}) does not appear in it.").format(eps=written(eps, 4)))
     return " ".join(sentences)
@@ -151,14 +153,20 @@ Rows = Sequence[np.ndarray] | np.ndarray
 
 def sum_in_words(terms: Mapping[str, Rows], after: Rows) -> str:
     """The sum of multiples of `terms` that gives `after` in every batch and column, as one line of code."""
+    shares = shares_of(terms, after)
+    parts = [_times(value, term) for term, value in (shares or {}).items() if value]
+    return re.sub(r"(^-|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
+
+
+def shares_of(terms: Mapping[str, Rows], after: Rows) -> dict[str, float] | None:
+    """How many times each of `terms` is in `after`, 0 where it cannot be seen; None if it is not their sum."""
     matrix, wanted = np.stack([np.concatenate(batches) for batches in terms.values()], axis=1), np.concatenate(after)
     share, _residuals, rank, _values = np.linalg.lstsq(matrix, wanted, rcond=None)
     if len(wanted) < 6 or rank < len(terms):  # a few numbers fit nearly anything
-        return ""
+        return None
     if not _are_close(matrix @ share, wanted, np.abs(wanted).max()):
-        return ""
-    parts = [_times(value, term) for value, term in zip(share, terms, strict=True) if abs(value) > 1e-4]
-    return re.sub(r"(^-|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
+        return None
+    return {term: float(value) if abs(value) > 1e-4 else 0.0 for value, term in zip(share, terms, strict=True)}
 
 
 def _times(value: float, term: str) -> str:
@@ -206,7 +214,7 @@ def factor_in_words(factor: np.ndarray, batch: Batch, eps: float) -> str:
     if not words:
         roots = (divisor_in_words(batch["gamma"] / factor, batch["x"], eps, tolerance=t) for t in (EXACT, TOLERANCE))
         words = next((f"gamma{root}" for root in roots if root is not None), "")
-    text = _("backward(dout) hands dout on times {factor}, which is not the slope of forward.")
+    text = _("backward(dout) multiplies dout by {factor}, which is not the slope of forward.")
     return text.format(factor=words) if words else ""
 
 
@@ -231,25 +239,31 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
 
 @np.errstate(all="ignore")
 def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> str:
-    """Of what dx is made, also where one of its ways is not summed over the batch, or along the wrong axis."""
-    gamma, root = batch["gamma"], spread_of(batch, eps)
-    for name, factor in {"dout * gamma": gamma, "dout": np.ones_like(gamma), "dout * gamma ** 2": gamma**2}.items():
-        dx_hat = batch["dout"] * factor
+    """Which way of dx is not averaged down the columns, if dx is made of the right things; never the whole formula."""
+    root = spread_of(batch, eps)
+    mean, variance = _("the mean"), _("the variance")
+    for power in (1, 0, 2):
+        dx_hat = batch["dout"] * batch["gamma"] ** power
         along = dx_hat * x_hat
         terms = {
-            "dx_hat": dx_hat,
-            "dx_hat.mean(axis=0)": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
-            "x_hat * (dx_hat * x_hat).mean(axis=0)": x_hat * along.mean(axis=0),
-            "dx_hat.mean(axis=1, keepdims=True)": np.broadcast_to(dx_hat.mean(axis=1, keepdims=True), dx.shape),
-            "x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)": x_hat * along.mean(axis=1, keepdims=True),
-            "dx_hat * x_hat ** 2": x_hat * along,
-            "(dx_hat * x_hat ** 2).mean(axis=0)": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
+            "direct": dx_hat,
+            "mean": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
+            "variance": x_hat * along.mean(axis=0),
+            "mean by row": np.broadcast_to(dx_hat.mean(axis=1, keepdims=True), dx.shape),
+            "variance by row": x_hat * along.mean(axis=1, keepdims=True),
+            "variance unsummed": x_hat * along,
+            "mean of unsummed": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
         }
-        words = sum_in_words(terms, dx * root)
-        if words:
-            text = _("backward(dout) is {sum} / sqrt(var + eps), where dx_hat is {dx_hat}.")
-            unsummed = _("What comes through the variance is not summed over the batch.") if "** 2" in words else ""
-            return " ".join(
-                filter(None, [unsummed, text.format(sum=f"({words})" if " " in words else words, dx_hat=name)])
-            )
+        shares = shares_of(terms, dx * root)
+        if shares is None:
+            continue
+        by_row, unsummed = (
+            _("What comes through {way} is summed along the rows of the batch, not down its columns."),
+            _("What comes through {way} is not summed over the batch."),
+        )
+        said = {
+            by_row: [way for way, term in ((mean, "mean by row"), (variance, "variance by row")) if shares[term]],
+            unsummed: [variance] if shares["variance unsummed"] else [],
+        }
+        return " ".join(text.format(way=way) for text, ways in said.items() for way in ways)
     return ""

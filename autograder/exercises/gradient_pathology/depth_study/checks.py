@@ -22,6 +22,10 @@ def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
     for i, rng in enumerate(seen["generators"], start=1):
         if rng["type"] != "Generator":
             kind = rng["type"]
+            if kind == "NoneType":
+                run.fail(
+                    _("Network {i} was built without an rng: build_network was given the depth alone, or None."), i=i
+                )
             run.fail(_("Network {i} got an rng of type {kind}, not `np.random.default_rng(seed)`."), i=i, kind=kind)
         if rng["seed"] is None:
             run.fail(_("The generator of network {i} was not made from the seed."), i=i)
@@ -122,7 +126,7 @@ def _training_of(run: Run) -> dict[str, Any]:
 
 @depth_study.check(points=0.5, on="training")
 def test_settings(case: Study, seen: Observation, expected: Observation) -> None:
-    """lr and steps count, and where they are left out they are 0.1 and 200."""
+    """lr and steps have their effect; where they are left out, they are 0.1 and 200."""
     for run in runs_of(case, seen, expected):
         if not run.trained_right:
             _require_learning_rate(run)

@@ -156,7 +156,12 @@ def probe(implementation: Implementation, case: Study) -> Iterator[tuple[str, An
 
 
 def origin(rng: Any) -> dict[str, Any]:
-    """The type of a generator, the seed that it was made with, if any, and whether nothing was drawn from it yet."""
+    """The type of a generator, the seed that it was made with, if any, and whether nothing was drawn from it yet.
+
+    Of anything else the type alone: neither a seed nor whether it was used before says anything of it.
+    """
+    if not isinstance(rng, np.random.Generator):
+        return {"type": type(rng).__name__}
     seed = getattr(getattr(getattr(rng, "bit_generator", None), "seed_seq", None), "entropy", None)
     drawn, anew = attempt(lambda: rng.standard_normal()), attempt(lambda: np.random.default_rng(seed).standard_normal())
     given = seed is not None and not (type(seed) is int and seed >= 2**63)  # without a seed, 128 bits are drawn
@@ -200,4 +205,5 @@ depth_study = Exercise(
         "t": case.t,
         **case.given,
     },
+    calls="depth_study(**vars(given))",
 )

@@ -265,4 +265,12 @@ gradient_monitor = Exercise(
     probe,
     title="A gradient monitor",
     defines="GradientMonitor",
+    example=lambda case: {
+        "history": [(epoch, dict(norms)) for epoch, norms in case.records],
+        "thresholds": case.thresholds,
+    },
+    calls="""\
+monitor = GradientMonitor()
+monitor.history.extend(given.history)
+monitor.detect_problems(**given.thresholds)""",
 )

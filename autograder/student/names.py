@@ -1,0 +1,47 @@
+"""What students call an exercise: its id, what it asks for, or the cell that they write."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from autograder.checks.exercise import Exercise
+from autograder.exercises import assignments, in_lesson_order
+from autograder.locale import _
+
+
+class UnknownName(ValueError):
+    """There is no such exercise. Jupyter shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"ValueError: {self}"]
+
+
+def known(name: Any, here: Sequence[Exercise]) -> list[Exercise]:
+    """The exercises of this name, in the order of the lesson; `UnknownName`, with those `here`, if there is none."""
+    __tracebackhide__ = True
+    text = str(getattr(name, "__name__", name))
+    found = named(text)
+    if not found:
+        raise UnknownName(_unknown(text, here))
+    return found
+
+
+def _all_exercises() -> list[Exercise]:
+    return [exercise for assignment in assignments() for exercise in in_lesson_order(assignment)]
+
+
+def named(name: str) -> list[Exercise]:
+    """The exercise with this id, otherwise those that ask for this name, in the order of the lesson."""
+    known = _all_exercises()
+    return [e for e in known if e.id == name] or [e for e in known if name in (e.defines, e.solution)]
+
+
+def _unknown(name: str, exercises: Sequence[Exercise]) -> str:
+    known = [exercise.id for exercise in exercises]
+    names = [*known, *(name for exercise in exercises for name in (exercise.defines, exercise.solution))]
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
+    return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))
