@@ -188,7 +188,11 @@ def test_a_worker_cannot_import_the_reference_or_the_course():
         ),
         ("def clip_gradients(layers, max_norm=1.0):\n    import sys\n    sys.exit(0)", Outcome.RAISED, None),
         ("def clip_gradients(layers, max_norm=1.0):\n    raise KeyboardInterrupt", Outcome.RAISED, None),
-        ("def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers, max_norm)", Outcome.RAISED, None),
+        (
+            "def clip_gradients(layers, max_norm=1.0):\n    return clip_gradients(layers, max_norm)",
+            Outcome.RAISED,
+            None,
+        ),
         ("def clip_gradients(layers, max_norm=1.0):\n    return np.ones(10**7), 1.0", Outcome.FAILED, None),
         ("def clip_gradients(layers, max_norm=1.0)\n    return 0.0, 1.0", Outcome.RAISED, None),
     ],
