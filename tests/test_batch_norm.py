@@ -150,6 +150,13 @@ class Slip:
     core: tuple = ()
 
 
+NO_PATHS = (
+    "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance, "
+    "or it comes out as 0."
+)
+NO_WAY = "Nothing of backward(dout) comes through {way}: it is not there yet, or comes out as 0."
+
+
 # What many slips have in common.
 MEAN, VAR = "mu = x.mean(axis=0)", "var = x.var(axis=0)"
 MOVE_MEAN = "self.momentum * self.running_mean + (1 - self.momentum) * mu"
@@ -357,8 +364,8 @@ STAGED_SLIPS = {
     "dmu not divided by N": Slip(
         {"dmu / N": "dmu"}, "backward", "What comes through the mean is 6 times what it should be."
     ),
-    "no dmu": Slip({" + dmu / N": ""}, "backward", "Nothing of backward(dout) comes through the mean."),
-    "no dvar": Slip({"+ dvar * 2 * xmu / N ": ""}, "backward", "Nothing of backward(dout) comes through the variance."),
+    "no dmu": Slip({" + dmu / N": ""}, "backward", NO_WAY.format(way="the mean")),
+    "no dvar": Slip({"+ dvar * 2 * xmu / N ": ""}, "backward", NO_WAY.format(way="the variance")),
     "backward without return": Slip(
         {"        return dx\n": ""},
         "backward",
@@ -512,7 +519,7 @@ COMPACT_SLIPS = {
     "dx = dxhat / std": Slip(
         {DX: "dxhat * inv_std"},
         "backward",
-        "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.",
+        NO_PATHS,
     ),
     "dx = dxhat": Slip(
         {DX: "dxhat"},
@@ -734,7 +741,7 @@ WORDS = {
     "no way at all": (
         COMPACT,
         {DX: "return dxhat * inv_std"},
-        "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.",
+        NO_PATHS,
     ),
     "mean not summed": (
         COMPACT,
@@ -871,9 +878,7 @@ NO_BRANCH = (
 STILL = "{name} never moves."
 UNSEEN = "With training = False, forward(x) is the same whatever running_mean and running_var are."
 UNSET = "{name} is still None: is it set in backward?"
-NO_PATHS = "backward(dout) is dout times one number in each column: nothing of it comes through mean and variance."
 HANDED_ON = "backward(dout) multiplies dout by {factor}, which is not the slope of forward."
-NO_WAY = "Nothing of backward(dout) comes through {way}."
 RAISED = "Your code raised {error}"
 IS = "{output} is the same as {formula}."
 PREDICTED = "With training = False, forward(x)"

@@ -448,11 +448,32 @@ def test_an_exercise_without_a_guide_still_has_a_hint():
     assert len(hints_for(an_item(Outcome.FAILED), Guide())) == 1
 
 
-@pytest.mark.parametrize("outcome", [Outcome.NOT_ATTEMPTED, Outcome.RAISED])
-def test_what_cannot_be_seen_yet_has_a_hint_before_all_others(outcome):
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
+def test_before_anything_is_written_hints_say_how_to_begin(exercise):
+    about = guide(exercise.id)
+    for check in exercise.checks:
+        told = hints_for(replace(an_item(Outcome.NOT_ATTEMPTED), id=check.id), about)
+        assert [note.text for note in told[:-1]] == [hint["en"] for hint in about.begin] and len(told) > 2
+        assert about.begin[0]["en"].startswith("Begin ") and "Write a first version" in told[-1].text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "first"), [(Outcome.RAISED, "stops with an error at the line"), (Outcome.STOPPED, "Is it a loop?")]
+)
+def test_while_a_line_stops_the_code_the_hints_stay_with_that_line(outcome, first):
     about = guide("clip_gradients")
-    failed, other = (hints_for(replace(an_item(o), id="factor"), about) for o in (Outcome.FAILED, outcome))
-    assert other[1:] == failed and other[0] not in failed
+    failed, told = (hints_for(replace(an_item(o), id="factor"), about) for o in (Outcome.FAILED, outcome))
+    assert first in told[0].text and len(told) == 2 and not {note.text for note in told} & {n.text for n in failed}
+
+
+def test_hints_for_a_part_that_is_not_written_do_not_assume_it():
+    about = guide("batch_norm_inference")
+    item = replace(an_item(Outcome.FAILED), id="running_statistics")
+    written, unwritten = (" ".join(map(str, hints_for(replace(item, unwritten=u), about))) for u in (False, True))
+    assert "which of the two terms gets the larger share" in written and "the larger share" not in unwritten
+    assert unwritten.startswith("Look for the update formulas")
+    (first, *_others) = hints_for(replace(item, id="single_row", unwritten=True), about)
+    assert first.text == about.begin[0]["en"], "the check has none of its own"
 
 
 def test_a_check_that_is_mended_gives_way_to_the_next():
@@ -486,8 +507,10 @@ def test_every_check_has_hints_in_both_languages(exercise):
     hints = guide(exercise.id).hints
     assert list(hints) == [check.id for check in exercise.checks]
     texts = [hint for given in hints.values() for hint in given]
-    assert all(len([hint for hint in given if "causes" not in hint]) >= 2 for given in hints.values())
-    assert all(set(hint) - {"causes"} == set(LANGUAGES) for hint in texts)
+    always = [[hint for hint in given if not {"causes", "unwritten"} & set(hint)] for given in hints.values()]
+    assert all(len(given) >= 2 for given in always)
+    texts += guide(exercise.id).begin
+    assert all(set(hint) - {"causes", "unwritten"} == set(LANGUAGES) for hint in texts)
     assert all(re.search("[ぁ-ん]", hint["ja"]) and not re.search("[ぁ-ん]", hint["en"]) for hint in texts)
 
 

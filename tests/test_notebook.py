@@ -535,6 +535,7 @@ def test_further_reading_comes_last_and_is_marked(reference):
     names = namespace_of(*core, reference=reference) | {"check": autograder.check, "hint": autograder.hint}
     said = [notes_of(names, exercise.id) for exercise in EXERCISES if exercise.id != "gradient_profile"][-1]
     by_hand = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
+    by_hand += " Write these first, if you have not yet."
     assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope) (further reading)" in said
     exec("overview, hinted = check(), hint()", names)
     assert "Measuring the slope (further reading): nothing written yet" in repr(names["overview"])

@@ -102,14 +102,17 @@ def test_an_answer_comes_at_once_with_what_the_experiment_shows(assignment, ques
 def test_the_first_choice_is_remembered_and_counted():
     first, second = questions()["1.1"], questions()["1.2"]
     predict("1.1", other(first))
-    assert "Right at the first answer, in this session: 0 of 1." in repr(predict("1.1", first.right))
+    assert "Questions answered so far: 1. Right at the first answer: 0." in repr(predict("1.1", first.right))
     assert f"You predicted {other(first)})" in repr(predict("1.1")), "asked again, it is answered"
-    assert "Right at the first answer, in this session: 1 of 2." in repr(predict("1.2", f" {second.right.upper()} "))
+    both = repr(predict("1.2", f" {second.right.upper()} "))
+    assert "Questions answered so far: 2. Right at the first answer: 1." in both
 
 
 @pytest.mark.parametrize("choice", ["z", "", 5, "6 times Xavier"])
 def test_a_choice_that_there_is_not_is_no_answer(choice):
-    assert repr(predict("1.1", choice)) == repr(predict("1.1"))
+    said, *again = repr(predict("1.1", choice)).splitlines()
+    assert said == f'There is no option "{str(choice).lower()}". Choose one of these: a, b, c, d.'
+    assert again == repr(predict("1.1")).splitlines()
     assert predictions._first_choices == {}
 
 

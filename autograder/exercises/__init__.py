@@ -32,12 +32,14 @@ class Guide:
     Attributes:
         section: the heading under which the lesson treats it; empty where nobody has said so.
         further: whether it is further reading, beside the core path of the lesson.
+        begin: hints for who has not written anything yet.
         hints: check id -> hints, from the vaguest to the clearest. A hint that names `causes`, by their ids, is for
-            these alone.
+            these alone; one marked `unwritten` is for the part that the check finds not written yet.
     """
 
     section: Words = field(default_factory=dict)
     further: bool = False
+    begin: list[Words] = field(default_factory=list)
     hints: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 

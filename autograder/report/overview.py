@@ -92,7 +92,8 @@ def what_is_next(left: Iterable[str], by_hand: Mapping[str, float], line: str = 
     if following and not is_further(following):
         return line
     by_hand_too = still_open(by_hand) if by_hand else ""
-    return " ".join(filter(None, (by_hand_too, line))) or _("Everything passed. Well done!")
+    first = _("Write these first, if you have not yet.") if by_hand_too and following else ""
+    return " ".join(filter(None, (by_hand_too, first, line))) or _("Everything passed. Well done!")
 
 
 def still_open(by_hand: Mapping[str, float]) -> str:

@@ -1,7 +1,8 @@
 """Hints: one at a time, for the first check that does not pass.
 
-They go on from what the card says: those for the cause that it names come first, then where to look, then which
-formula; the last one has a link to the section of the lesson. None of them gives the solution.
+They go on from what the card says. Before anything is written they say how to begin; while a line raises an error, they
+are about that line. Otherwise those for the cause that the card names come first, then where to look, then which
+formula. The last one has a link to the section of the lesson. None of them gives the solution.
 """
 
 from __future__ import annotations
@@ -83,28 +84,42 @@ def first_unmet(result: ExerciseResult) -> Item | None:
 
 def hints_for(item: Item, about: Guide) -> list[Note]:
     """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
-    language, hints = current_language(), about.hints.get(item.id, ())
-    for_this_cause = [hint for hint in hints if set(item.causes).intersection(hint.get("causes", ()))]
-    authored = [hint[language] for hint in (*for_this_cause, *(hint for hint in hints if "causes" not in hint))]
-    first = _first_of_all(item.outcome)
-    *texts, last = list(filter(None, (first, *authored))) or [
-        _("Read the exercise's specification once more, sentence by sentence.")
-    ]
+    texts = _before_a_result(item.outcome, about) or _authored(item, about)
+    *texts, last = texts or [_("Read the exercise's specification once more, sentence by sentence.")]
     return [*map(Note, texts), _with_link(last, about)]
 
 
-def _first_of_all(outcome: Outcome) -> str:
-    """What to do before there is a result to look at; "" if there is one."""
+def _authored(item: Item, about: Guide) -> list[str]:
+    """The hints for this check: those for its causes first. None of the others is about code that is not there."""
+    hints = about.hints.get(item.id, ())
+    for_this_cause = [hint for hint in hints if set(item.causes).intersection(hint.get("causes", ()))]
+    others = [hint for hint in hints if "causes" not in hint]
+    for_this_state = [hint for hint in others if hint.get("unwritten", False) == item.unwritten]
+    if item.unwritten and not for_this_state:
+        for_this_state = about.begin or others
+    return [hint[current_language()] for hint in (*for_this_cause, *for_this_state)]
+
+
+def _before_a_result(outcome: Outcome, about: Guide) -> list[str]:
+    """What to do while there is no result to look at: hints for the check assume one. Empty if there is one."""
+    example = _("Take the input with `example`, and run your code on it in a cell of its own, line by line.")
     return {
-        Outcome.NOT_ATTEMPTED: _(
-            "Begin with this one check and leave the rest for later: a first version may be wrong."
-        ),
-        Outcome.RAISED: _(
-            "Your code stops with an error at the line that the card shows. Print its variables just before it: what "
-            "values do they have?"
-        ),
-        Outcome.STOPPED: _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
-    }.get(outcome, "")
+        Outcome.NOT_ATTEMPTED: [
+            *(hint[current_language()] for hint in about.begin),
+            _("Write a first version, even an incomplete one, and check it: the card then says what is still missing."),
+        ],
+        Outcome.RAISED: [
+            _(
+                "Your code stops with an error at the line that the card shows. Print its variables just before it: "
+                "what values and shapes do they have?"
+            ),
+            example,
+        ],
+        Outcome.STOPPED: [
+            _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
+            example,
+        ],
+    }.get(outcome, [])
 
 
 def _with_link(hint: str, about: Guide) -> Note:

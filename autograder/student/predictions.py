@@ -91,20 +91,25 @@ def predict(name: Any, choice: Any = None) -> Prediction | None:
 
 
 def answered(question: Question, letter: str) -> Prediction:
-    """The answer to a choice, of which the first is remembered; the question again if there is no such choice."""
+    """The answer to a choice, of which the first is remembered; if there is no such choice, the question again."""
     if letter not in question.options:
-        return Prediction(question.name, question, None)
+        return Prediction(question.name, question, None, unknown=letter)
     _first_choices.setdefault(question.name, letter)
     return Prediction(question.name, question, letter)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question as it is shown: open, or with the letter that was chosen; `question` is None if there is none."""
+    """A question as it is shown: open, or with the letter that was chosen; `question` is None if there is none.
+
+    Attributes:
+        unknown: what was chosen in place of a letter that the question has.
+    """
 
     name: str
     question: Question | None
     letter: str | None = None
+    unknown: str | None = None
 
     def __repr__(self) -> str:
         return "\n".join(self._paragraphs())
@@ -125,7 +130,13 @@ class Prediction:
             return [self.question.question[current_language()], *_answer(self.question, self.letter)]
         how = _('Answer with `predict("{name}", "{letter}")`, say. It is not graded.')
         options = [f"{letter}) {words}" for letter, words in self.question.options.items()]
-        return [_asked(self.question), *options, how.format(name=self.name, letter="b")]
+        return [*self._refusal(), _asked(self.question), *options, how.format(name=self.name, letter="b")]
+
+    def _refusal(self) -> list[str]:
+        if self.question is None or self.unknown is None:
+            return []
+        line = _('There is no option "{choice}". Choose one of these: {known}.')
+        return [line.format(choice=self.unknown, known=", ".join(self.question.options))]
 
 
 def _card(name: str, paragraphs: list[str]) -> str:
@@ -145,7 +156,8 @@ def _answer(question: Question, letter: str) -> list[str]:
     )
     seen = question.answer[current_language()]
     first = [questions_here()[name].right == letter for name, letter in _first_choices.items()]
-    score = _("Right at the first answer, in this session: {right} of {all}.").format(right=sum(first), all=len(first))
+    score = _("Questions answered so far: {all}. Right at the first answer: {right}.")
+    score = score.format(all=len(first), right=sum(first))
     return [
         line.format(chosen=chosen, right=right),
         seen,

@@ -233,7 +233,7 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[n
 
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
-    """`backward(dout)` is the gradient with respect to x: dout comes through times gamma, divided by the root."""
+    """`backward(dout)` is the gradient with respect to x: on the direct path, dout times gamma, divided by the root."""
     one_array("backward(dout)", seen["dx"], strictly=True)
     _dx, factor, x_hat = _own_dx(case, seen, expected)
     name = _("In backward(dout), the factor of dout in column ")
@@ -266,7 +266,10 @@ def _judge_way(
     dout, root, along = case.first["dout"], spread_of(case.first, case.eps), direction(x_hat)
     if is_close(dx, factor * dout, np.abs(factor * dout).max(axis=0)):
         raise Failed(
-            _("backward(dout) is dout times one number in each column: nothing of it comes through mean and variance.")
+            _(
+                "backward(dout) is dout times one number in each column: nothing of it comes through mean and "
+                "variance, or it comes out as 0."
+            )
         )
 
     def judge(candidate: tuple[Gradients, bool]) -> None:

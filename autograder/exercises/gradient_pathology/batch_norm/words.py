@@ -232,7 +232,8 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     """How what comes through the mean or the variance differs from what should."""
     ratio = float((own * right).sum() / np.square(right).sum())
     if _are_close(own, 0, scale):
-        return _("Nothing of backward(dout) comes through {way}.").format(way=way)
+        text = _("Nothing of backward(dout) comes through {way}: it is not there yet, or comes out as 0.")
+        return text.format(way=way)
     if _are_close(own, -right, scale):
         return _("What comes through {way} has the wrong sign.").format(way=way)
     if _are_close(own, ratio * right, scale):
@@ -243,7 +244,14 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
         return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
     words = _product_in_words(own, batch, eps, scale, unit=right)
     text = _("What comes through {way} is {ratio} times what it should be.")
-    return text.format(way=way, ratio=words) if words else ""
+    return f"{text.format(way=way, ratio=words)} {_asked_of(words)}" if words else ""
+
+
+def _asked_of(words: str) -> str:
+    """The derivative to look at, where what came through is wrong by this factor."""
+    if "gamma" in words:
+        return _("What is the gradient with respect to x_hat, in terms of dout?")
+    return _("Which power of (var + eps) does each of your derivatives have?") if "var" in words else ""
 
 
 @np.errstate(all="ignore")

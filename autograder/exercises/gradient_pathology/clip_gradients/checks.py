@@ -157,7 +157,7 @@ def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -
 
 @clip_gradients.check(points=0.75, on=("long", "below"), needs=("clips",))
 def test_small_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Gradients that are short enough, and they alone, stay exactly as they were."""
+    """Only gradients that are short enough stay exactly as they were."""
     if expected["clip_coef"] < 1:
         _require_something_scaled(case, seen)
         return
