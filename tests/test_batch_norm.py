@@ -355,7 +355,9 @@ STAGED_SLIPS = {
     ),
     "dgamma averaged": Slip({"self.x_hat).sum(axis=0)": "self.x_hat).mean(axis=0)"}, "backward", 'grads["gamma"]['),
     "wrong power": Slip(
-        {"** -1.5": "** -0.5"}, "backward", "What comes through the variance is (var + eps) times what it should be."
+        {"** -1.5": "** -0.5"},
+        "backward",
+        "What comes through the variance is (var + eps) times what it should be. Which power of (var + eps) does",
     ),
     "half forgotten": Slip(
         {"* -0.5 *": "* -1 *"}, "backward", "What comes through the variance is 2 times what it should be."
@@ -763,7 +765,8 @@ WORDS = {
     "gamma missing in the mean": (
         COMPACT,
         {DX: DX.replace("dxhat.sum(axis=0) -", "dout.sum(axis=0) -")},
-        "What comes through the mean is 1 / gamma times what it should be.",
+        "What comes through the mean is 1 / gamma times what it should be. What is the gradient with respect to x_hat, "
+        "in terms of dout?",
     ),
     "gamma twice in the variance": (
         COMPACT,
