@@ -91,16 +91,18 @@ def predict(name: Any, choice: Any = None) -> Prediction | None:
 
 
 def answered(question: Question, letter: str) -> Prediction:
-    """The answer to a choice, of which the first is remembered; the question again if there is no such choice."""
-    if letter not in question.options:
-        return Prediction(question.name, question, None)
-    _first_choices.setdefault(question.name, letter)
+    """The answer to a choice, of which the first is remembered; what may be chosen if there is no such choice."""
+    if letter in question.options:
+        _first_choices.setdefault(question.name, letter)
     return Prediction(question.name, question, letter)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question as it is shown: open, or with the letter that was chosen; `question` is None if there is none."""
+    """A question as it is shown: open, or with the letter that was chosen; `question` is None if there is none.
+
+    A `letter` that the question does not have leaves it open.
+    """
 
     name: str
     question: Question | None
@@ -114,18 +116,19 @@ class Prediction:
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        buttons = _buttons(self.question) if self.question and not self.letter else None
+        buttons = _buttons(self.question) if self.question and self.letter not in self.question.options else None
         return bundle if buttons is None else bundle | {WIDGET: buttons}
 
     def _paragraphs(self) -> list[str]:
         if self.question is None:
             line = _('There is no question "{name}". Choose one of these: {known}.')
             return [line.format(name=self.name, known=", ".join(questions_here()))]
-        if self.letter:
+        if self.letter in self.question.options:
             return [self.question.question[current_language()], *_answer(self.question, self.letter)]
         how = _('Answer with `predict("{name}", "{letter}")`, say. It is not graded.')
         options = [f"{letter}) {words}" for letter, words in self.question.options.items()]
-        return [_asked(self.question), *options, how.format(name=self.name, letter="b")]
+        unknown = [] if self.letter is None else [_('There is no choice "{letter}".').format(letter=self.letter)]
+        return [*unknown, _asked(self.question), *options, how.format(name=self.name, letter="b")]
 
 
 def _card(name: str, paragraphs: list[str]) -> str:
