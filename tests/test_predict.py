@@ -110,9 +110,9 @@ def test_the_first_choice_is_remembered_and_counted():
 
 @pytest.mark.parametrize("choice", ["z", "", 5, "6 times Xavier"])
 def test_a_choice_that_there_is_not_is_no_answer(choice):
-    said, *again = repr(predict("1.1", choice)).splitlines()
-    assert said == f'There is no option "{str(choice).lower()}". Choose one of these: a, b, c, d.'
-    assert again == repr(predict("1.1")).splitlines()
+    told, *question = repr(predict("1.1", choice)).splitlines()
+    assert told == f'There is no choice "{str(choice).lower()}". Choose one of these: a, b, c, d.'
+    assert question == repr(predict("1.1")).splitlines()
     assert predictions._first_choices == {}
 
 
@@ -134,6 +134,7 @@ def test_it_speaks_japanese():
     with speaking("ja"):
         text = repr(predict("1.1", "b"))
     assert "✓ あなたの予想は「b) Xavier の 6 倍」。そのとおりです。" in text and "predicted" not in text
+    assert "ここまでの 1 問のうち、最初の答えで当たったのは 1 問です。" in text
 
 
 # --- buttons ----------------------------------------------------------------------------------------------------------

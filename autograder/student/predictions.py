@@ -91,10 +91,9 @@ def predict(name: Any, choice: Any = None) -> Prediction | None:
 
 
 def answered(question: Question, letter: str) -> Prediction:
-    """The answer to a choice, of which the first is remembered; if there is no such choice, the question again."""
-    if letter not in question.options:
-        return Prediction(question.name, question, None, unknown=letter)
-    _first_choices.setdefault(question.name, letter)
+    """The answer to a choice, of which the first is remembered; what may be chosen if there is no such choice."""
+    if letter in question.options:
+        _first_choices.setdefault(question.name, letter)
     return Prediction(question.name, question, letter)
 
 
@@ -102,14 +101,12 @@ def answered(question: Question, letter: str) -> Prediction:
 class Prediction:
     """A question as it is shown: open, or with the letter that was chosen; `question` is None if there is none.
 
-    Attributes:
-        unknown: what was chosen in place of a letter that the question has.
+    A `letter` that the question does not have leaves it open.
     """
 
     name: str
     question: Question | None
     letter: str | None = None
-    unknown: str | None = None
 
     def __repr__(self) -> str:
         return "\n".join(self._paragraphs())
@@ -119,24 +116,21 @@ class Prediction:
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        buttons = _buttons(self.question) if self.question and not self.letter else None
+        buttons = _buttons(self.question) if self.question and self.letter not in self.question.options else None
         return bundle if buttons is None else bundle | {WIDGET: buttons}
 
     def _paragraphs(self) -> list[str]:
         if self.question is None:
             line = _('There is no question "{name}". Choose one of these: {known}.')
             return [line.format(name=self.name, known=", ".join(questions_here()))]
-        if self.letter:
+        if self.letter in self.question.options:
             return [self.question.question[current_language()], *_answer(self.question, self.letter)]
         how = _('Answer with `predict("{name}", "{letter}")`, say. It is not graded.')
         options = [f"{letter}) {words}" for letter, words in self.question.options.items()]
-        return [*self._refusal(), _asked(self.question), *options, how.format(name=self.name, letter="b")]
-
-    def _refusal(self) -> list[str]:
-        if self.question is None or self.unknown is None:
-            return []
-        line = _('There is no option "{choice}". Choose one of these: {known}.')
-        return [line.format(choice=self.unknown, known=", ".join(self.question.options))]
+        unknown = _('There is no choice "{letter}". Choose one of these: {known}.')
+        known = ", ".join(self.question.options)
+        refused = [] if self.letter is None else [unknown.format(letter=self.letter, known=known)]
+        return [*refused, _asked(self.question), *options, how.format(name=self.name, letter="b")]
 
 
 def _card(name: str, paragraphs: list[str]) -> str:
