@@ -466,6 +466,16 @@ def test_while_a_line_stops_the_code_the_hints_stay_with_that_line(outcome, firs
     assert first in told[0].text and len(told) == 2 and not {note.text for note in told} & {n.text for n in failed}
 
 
+def test_another_error_has_its_hints_again():
+    hints = Hints()
+    one, two = (
+        ExerciseResult("clip_gradients", (an_item(Outcome.RAISED, message=f"Your code raised {name}"),))
+        for name in ("KeyError", "TypeError")
+    )
+    given = [hints.next(result) for result in (one, one, one, two)]
+    assert [(hint.number, hint.of) for hint in given] == [(1, 2), (2, 2), (0, 0), (1, 2)]
+
+
 def test_hints_for_a_part_that_is_not_written_do_not_assume_it():
     about = guide("batch_norm_inference")
     item = replace(an_item(Outcome.FAILED), id="running_statistics")

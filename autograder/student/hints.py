@@ -61,14 +61,15 @@ class Hints:
     """Gives hints, and remembers those that it gave."""
 
     def __init__(self) -> None:
-        self._given: dict[tuple[str, str], list[str]] = {}
+        self._given: dict[tuple[str, str, str], list[str]] = {}
 
     def next(self, result: ExerciseResult) -> Hint:
         """The next hint for the check of `result` that its card begins with; after the last one, whom to ask."""
         item = first_unmet(result)
         if item is None:
             return Hint(result.id, "", Note(_("Everything passed: you need no more hints.")))
-        given = self._given.setdefault((result.id, item.id), [])
+        error = item.seen if item.outcome is Outcome.RAISED else ""  # each error has its hints
+        given = self._given.setdefault((result.id, item.id, error), [])
         fresh = [note for note in hints_for(item, guide(result.id)) if note.text not in given]
         if fresh:  # counted as they are given: a mistake that was mended may have had others
             given.append(fresh[0].text)
