@@ -73,6 +73,7 @@ def loop(folder, monkeypatch):
     monkeypatch.setattr(job, "grade_submission", unrun)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(plugin, "FEWEST", 1)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # which nbgrader leaves behind when its loop breaks off
     monkeypatch.chdir(folder)
     for name in ("submitted", "autograded"):
         shutil.rmtree(folder / name, ignore_errors=True)
