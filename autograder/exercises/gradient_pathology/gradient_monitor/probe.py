@@ -93,7 +93,9 @@ def draw_ill(rng: np.random.Generator) -> list[History]:
 
     def ill(n: int, *ends: int) -> Norms:
         places = [0, *sorted(rng.choice(range(2, 10), n - 3, replace=False)), 10, 11]
-        explodes = [ends[0], *rng.permutation(np.arange(n - 2) % 2), ends[1]]
+        explodes: list[int] = []
+        while np.count_nonzero(np.diff(explodes)) < 2:  # else the record has its kinds in groups
+            explodes = [ends[0], *rng.permutation(np.arange(n - 2) % 2), ends[1]]
         vanishing = iter([0.0, *(tiny(rng) for _place in places)])  # a dead layer has a norm of 0
         values = [huge(rng) if kind else next(vanishing) for kind in explodes]
         return norms(rng, *zip(places, values, strict=True))
