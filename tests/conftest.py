@@ -18,7 +18,7 @@ from autograder.grading.reference import Reference
 from autograder.locale import choose_language, speaking, use_language
 from autograder.notebooks.submission import source_of
 from autograder.sandbox.isolation import Level
-from reference.bank import FOLDER, folder_of
+from reference.bank import CELL, FOLDER, folder_of
 
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]
@@ -31,19 +31,8 @@ from autograder import check, use_language, waiting_for
 from autograder.layers import *
 """
 
-BATCH_NORM_START = """
-class BatchNorm(Layer):
-    def __init__(self, n_features, eps=1e-5, momentum=0.9):
-        super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        self.params["gamma"] = np.ones(n_features)
-        self.params["beta"] = np.zeros(n_features)
-        self.grads["gamma"] = None
-        self.grads["beta"] = None
-        self.running_mean = np.zeros(n_features)
-        self.running_var = np.ones(n_features)
-"""
+_SOLUTION = (folder_of("batch_norm") / "solution.py").read_text(encoding="utf-8")
+BATCH_NORM_START = "\n" + _SOLUTION.partition(CELL)[2].partition("    def forward")[0].rstrip() + "\n"
 """What is given of `BatchNorm`: the methods follow."""
 
 FIRST = (

@@ -27,10 +27,10 @@ from reference.audit.checks import Audit, Material, audit_checks, audit_seed
 from reference.fingerprints import new_books
 from reference.mutants.known import observe_bank
 from reference.mutants.known import told as told_of
-from reference.mutants.sources import mutants, styles
 from reference.mutants.words import words_of
 from reference.record import digest
 from tests.judging import judged
+from tests.slips import mutants_in, styles_of
 
 CHECKS = [f"{exercise.id}.{check.id}" for exercise in every_exercise() for check in exercise.checks]
 
@@ -52,16 +52,6 @@ def looked_at_once():
         patch.setattr(audit_of_causes, "styles", styles_of)
         patch.setattr(audit_of_causes, "mutants", mutants_in)
         yield
-
-
-@cache
-def styles_of(solution):
-    return styles(solution)
-
-
-@cache
-def mutants_in(style):
-    return list(mutants(style))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import ast
 import re
 import tomllib
-from functools import cache
 
 import numpy as np
 import pytest
@@ -17,23 +16,13 @@ from reference.audit.checks import Material
 from reference.audit.slips import audit_slips
 from reference.bank import FOLDER
 from reference.mutants.operators import OPERATORS, Place, called, name_of
-from reference.mutants.sources import REFERENCE, Mutant, both, mutants, quantities, styles
+from reference.mutants.sources import REFERENCE, Mutant, both, quantities
 from reference.mutants.words import words_of
+from tests.slips import mutants_in, styles_of
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
 SOLUTIONS = sorted({exercise.solution for exercise in EXERCISES.values()})
 WORDS = tomllib.loads((FOLDER / "mutants" / "words.toml").read_text(encoding="utf-8"))
-
-
-@cache
-def styles_of(solution):
-    return styles(solution)
-
-
-@cache
-def mutants_in(style):
-    """Made once, which takes long."""
-    return list(mutants(style))
 
 
 def all_slips(solution):
