@@ -19,9 +19,11 @@ import pytest
 
 from autograder import cli
 from autograder.exercises import every_exercise
+from autograder.grading.course import Course
 from autograder.grading.job import Grader
 from autograder.grading.private import make
 from autograder.grading.reference import Reference
+from autograder.grading.result_file import stored_results
 from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, nbgrader_environment, notebook_of
 from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
@@ -206,6 +208,36 @@ def comments_in(gradebook: Path) -> dict[str, dict[str, str | None]]:
         for student, cell, comment in database.execute(query):
             found.setdefault(student, {})[cell] = comment
     return found
+
+
+def differences(one: Path, other: Path, notebooks: bool = False) -> list[str]:
+    """Who came out in another way in another course, and in what: "student: comments".
+
+    Results hold points, promises, causes and messages. Everybody counts whom either of the courses knows.
+
+    Args:
+        notebooks: whether executed notebooks and the names of files beside them have to be equal, too.
+    """
+
+    def seen(course: Path) -> dict[str, dict[str, Any]]:
+        whats: dict[str, dict[str, Any]] = {
+            "result": dict(stored_results(Course(course), ASSIGNMENT)),
+            "grades": grades_in(course / "gradebook.db"),
+            "comments": comments_in(course / "gradebook.db"),
+        }
+        if notebooks:
+            folders = {student: course / "autograded" / student / ASSIGNMENT for student in whats["result"]}
+            whats["notebook"] = {student: executed(course, student) for student in folders}
+            whats["files"] = {student: sorted(os.listdir(folder)) for student, folder in folders.items()}
+        return whats
+
+    ours, theirs = seen(one), seen(other)
+    return [
+        f"{student}: {what}"
+        for what in ours
+        for student in sorted({*ours[what], *theirs[what]})
+        if ours[what].get(student) != theirs[what].get(student)
+    ]
 
 
 def total(grades: dict[str, tuple[float | None, float | None, bool]]) -> float:
