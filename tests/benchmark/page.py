@@ -85,7 +85,21 @@ worker has about 3,200 page faults, most of them copies of the parent's pages, w
 Running the reference in the warm parent, so that its code is ready, saved 3 % in a trial; a worker must not hold it.
 Fewer cases would save most. `autograder check` starts the warm parent before it imports NumPy itself, and does not run
 cells that only a person looks at: 1.5 s of CPU in two processes that work at the same time. The private cases are made
-at the first grading, with the audit of them: about 20 s of CPU, once for a kit and a secret. """
+at the first grading, with the audit of them: about 20 s of CPU, once for a kit and a secret.
+
+## The same verdicts in three ways, and large classes
+
+`python -m tests.benchmark.equal` grades one class with `autograder grade`, with `autograder grade --scheduler` on two
+Dask workers, and with `nbgrader autograde`. On 2026-11-29, 300 students, 71 % of whose 2,100 exercises were right, had
+equal points, promises, causes, messages and gradebooks in all three: 17,100 promises, 281 causes, 524 messages. Wrong
+answers came from the bank of mistakes. Only a figure differed, whose student's code draws random numbers without a
+seed.
+
+A class report in all formats took up to 166 MB for 500 students and 279 MB for 10,000, 12 kB for each. Feedback for one
+student took 156 MB in both classes. These were results of 40 students, copied under other names.
+
+We do not book several submissions in one transaction. It would save 3.5 ms of CPU for each, 2 % of all, and 20 ms of
+waiting for the disk, during which graders go on. It would matter on a cluster that grades more than 40 a second. """
 
 
 @dataclass(frozen=True)
