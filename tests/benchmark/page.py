@@ -140,7 +140,7 @@ def page(results: Results) -> str:
         f"Measured on {machine['date']}: {machine['cores']} cores ({machine['cpu']}), {machine['kernel']}, "
         f"Python {machine['python']}, nbgrader {machine['nbgrader']}, NumPy {machine['numpy']}; "
         f"`autograder grade --jobs {machine['jobs']}`. Load before: {machine['load']:.1f}."
-        + (f" Ten million additions in a Python loop took {machine['loop']:.1f} s." if "loop" in machine else "")
+        + (f" Ten million additions in a Python loop took {machine['loop']:.2f} s of CPU." if "loop" in machine else "")
     )
     warnings = [
         text
