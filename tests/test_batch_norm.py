@@ -1021,3 +1021,13 @@ def test_code_that_is_not_begun_earns_nothing(code):
 
 def test_the_finished_code_has_full_marks():
     assert {item.outcome for item in each_item(grade(written()))} == {Outcome.PASSED}
+
+
+@pytest.mark.parametrize("name", ["backwards", "_backward"])
+def test_a_missing_method_costs_only_what_it_would_do(name):
+    """As in a class whose stub of `backward` is deleted, or written with another name."""
+    results = grade(written().replace("def backward(", f"def {name}("))
+    missing = [item for item in each_item(results) if item.points < item.max]
+    assert results["forward"].full and results["backward"].score == 0 and results["inference"].score == 3.5
+    assert {item.outcome for item in missing} == {Outcome.NOT_ATTEMPTED}
+    assert {item.message.partition(":")[0] for item in missing} == {"`backward` is not defined"}

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import EXERCISES, UNBIASED, namespace_of
@@ -451,13 +452,14 @@ def test_an_example_prints_the_lines_that_run_it_and_nothing_in_it_is_for_the_ch
     exercise, reference, capsys
 ):
     own = next(known for known in assignments().values() if exercise in known)
-    names = {"np": np, "example": autograder.example}
+    names = {"np": np, "plt": plt, "example": autograder.example}
     names |= namespace_of(*dict.fromkeys(other.solution for other in own), reference=reference)
     exec(f"given = example({exercise.id!r})", names)
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "Run your code on it:" and all(line.startswith("    ") for line in lines)
     code = textwrap.dedent("\n".join(lines))
     exec(code, names)
+    plt.close("all")
     used = {name for name in vars(names["given"]) if f"given.{name}" in code or "vars(given)" in code}
     assert used == set(vars(names["given"]))
 
@@ -638,3 +640,14 @@ def test_python_speaks_for_itself(line, words):
     text = repr(check_in(from_a_cell(source), "clip_gradients"))
     assert words in text and f"in line 5 of the cell: {line}\n" in text
     assert text.count("Did you mean") <= 1 and "autograder" not in text
+
+
+def test_an_example_with_curves_has_the_expected_ones_which_are_the_references(reference, capsys):
+    names = {"example": autograder.example, **namespace_of("depth_study", reference=reference)}
+    exec("given = example('depth_study')", names)
+    given = names["given"]
+    exec("mine = depth_study(given.depths, given.build_network, given.X, given.t, **given.options)", names)
+    assert given.expected.keys() == set(given.depths) == names["mine"].keys()
+    for depth, curves in given.expected.items():
+        for name in ("loss", "grad_norms"):
+            np.testing.assert_allclose(names["mine"][depth][name], curves[name], rtol=1e-9)

@@ -198,11 +198,14 @@ def example(name: Any) -> SimpleNamespace:
         result = _first_unfinished(wanted, namespace)
         found = next(exercise for exercise in wanted if exercise.id == result.id)
         item = first_unmet(result)
-        case = deepcopy(item.case if item and item.case is not None else recorded(found)[0].case)
+        shown = next((one for one in recorded(found) if item and one.case is item.case), recorded(found)[0])
+        given = found.example(deepcopy(shown.case))
+        if found.expects:
+            given["expected"] = found.expects(deepcopy(shown.expected))
     if found.calls:
         lines = [f'given = example("{found.id}")', *found.calls.splitlines()]
         say("\n".join([_("Run your code on it:"), *(f"    {line}" for line in lines)]))
-    return SimpleNamespace(**found.example(case))
+    return SimpleNamespace(**given)
 
 
 def _first_unfinished(wanted: Sequence[Exercise], namespace: dict[str, Any]) -> ExerciseResult:

@@ -98,6 +98,14 @@ def _require_descent(run: Run) -> None:
         usual = next((factor for factor in factors if factor > 0), np.nan)
         for name, factor, rest in zip(run.seen["parameters"][run.built], factors, astray, strict=True):
             about = {"step": step, "name": name, "factor": factor, "usual": usual}
+            if rest > TOLERANCE and step:
+                run.fail(
+                    _(
+                        "In step 0 every parameter moves along its gradient, but in step {step} {name} does not: does "
+                        "the update use something of an earlier step, such as its gradients?"
+                    ),
+                    **about,
+                )
             if rest > TOLERANCE:
                 run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
             if factor == 0:
@@ -181,6 +189,8 @@ def test_overflow(case: Study, seen: Observation, expected: Observation) -> None
             got, (*_right, truth), name = run.curves[what], run.truths(what), run.name(what)
             if got is None or got.shape[1] != truth.shape[1] or run.stays_finite(what):
                 continue
+            if not np.any(got):
+                run.require_right(what)
             if len(got) < case.steps - 1:  # one less is another promise
                 run.fail(_("{name} ends after {n} of {steps} steps, where its values overflow."), name=name, n=len(got))
             if np.isfinite(got).all() and not np.isfinite(truth[-1]).all():

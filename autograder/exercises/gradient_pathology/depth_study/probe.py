@@ -203,7 +203,13 @@ depth_study = Exercise(
         "build_network": lambda depth, rng=None: case.build(depth),
         "X": case.X,
         "t": case.t,
-        **case.given,
+        "options": case.given,
     },
-    calls="depth_study(**vars(given))",
+    expects=lambda seen: seen["result"],
+    calls="""\
+mine = depth_study(given.depths, given.build_network, given.X, given.t, **given.options)
+for depth, right in given.expected.items():
+    plt.plot(right["loss"], "o", label=f"expected, depth {depth}")
+    plt.plot(mine[depth]["loss"], label=f"mine, depth {depth}")
+plt.legend()""",
 )
