@@ -281,7 +281,7 @@ KINDS = {
     "Linear layers only": Kind(
         "clip_gradients",
         {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
-        "Normalisation layers are left out: gamma and beta are neither measured nor scaled.",
+        "Normalization layers are left out: gamma and beta are neither measured nor scaled.",
     ),
     "weights only and no test for None": Kind(
         "clip_gradients",
