@@ -341,12 +341,12 @@ STAGED_SLIPS = {
     "dvar without axis": Slip(
         {" ** -1.5, axis=0)": " ** -1.5)"},
         "backward",
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "dmu without axis": Slip(
         {"np.sum(-dxhat / self.std, axis=0)": "np.sum(-dxhat / self.std)"},
         "backward",
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "dgamma without axis": Slip(
         {"self.x_hat).sum(axis=0)": "self.x_hat).sum()"},
@@ -402,7 +402,7 @@ TEXTBOOK_SLIPS = {
     "dstd without axis": Slip(
         {"(self.std * self.std), axis=0)": "(self.std * self.std))"},
         "backward",
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "attributes, as in the book": Slip(
         {SET_GAMMA: "self.dgamma = dgamma", SET_BETA: "self.dbeta = dbeta"},
@@ -564,7 +564,7 @@ COMPACT_SLIPS = {
     "a sum without axis": Slip(
         {"dxhat.sum(axis=0)": "dxhat.sum()"},
         "backward",
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "cache of the class": Slip(
         {"self.cache = {": "BatchNorm.kept = {", "self.cache[": "self.kept["},
@@ -865,7 +865,7 @@ def written(forward=FORWARD, backward=BACKWARD):
 
 
 RETURNED = "{name} returned None: is there a `return`?"
-UNCHANGED = "{name} does not normalise x yet."
+UNCHANGED = "{name} does not normalize x yet."
 UNUSED = (
     'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them, or has kept earlier '
     "ones."

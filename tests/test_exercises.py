@@ -543,7 +543,7 @@ def test_a_backward_that_fits_no_normalisation_earns_nothing_for_it(changes, see
     result = grade("batch_norm_backward", staged(changes, backward=numerical_backward), seed)
     assert {"own_forward", "dx_direct", "dx_through_variance"} <= lost(result).keys()
     told = item(result, "own_forward").message
-    assert seed is not None or "does not normalise its columns yet" in told or "does not depend on x" in told
+    assert seed is not None or "does not normalize its columns yet" in told or "does not depend on x" in told
 
 
 @pytest.mark.parametrize("seed", [None, *SEEDS])
@@ -715,7 +715,7 @@ HALF_WRITTEN = {
     "slope: no check": (
         "gradient_profile",
         LOGARITHMS + "return np.polyfit(np.arange(len(y)), y, 1)[0]",
-        "Likely cause: NaN is returned instead of an exception raised.",
+        "Likely cause: NaN is returned, and no exception is raised.",
     ),
 }
 """The reference, or what beginners write, stopped at some line; and the first sentence of the first failure."""
@@ -752,7 +752,7 @@ SAID = {
     "clip-returns-norm-only": ("total_norm", "clip_gradients returned one number; two values are asked for"),
     "clip-nonfinite-unnoticed": (
         "nonfinite",
-        "For a gradient that is not finite nothing was raised; the specification asks for ValueError.",
+        "For a gradient that is not finite no exception was raised; the specification asks for ValueError.",
     ),
     "clip-nonfinite-asserted": (
         "nonfinite",
@@ -760,7 +760,7 @@ SAID = {
     ),
     "slope-infinity-unnoticed": (
         "nonfinite",
-        "For infinity nothing was raised; the specification asks for ValueError.",
+        "For infinity no exception was raised; the specification asks for ValueError.",
     ),
     "slope-both-coefficients": (
         "one_number",
@@ -784,7 +784,7 @@ def test_half_written_code_is_told_what_is_missing(name, body, sentence):
     names = half_written(name, body)
     failure = first_failure(name, names)
     assert failure.message.split("\n")[0] == sentence
-    assert failure.cause in ("", "Likely cause: NaN is returned instead of an exception raised.")
+    assert failure.cause in ("", "Likely cause: NaN is returned, and no exception is raised.")
     with speaking("ja"):
         told = first_failure(name, names).message
     assert sentence not in told and re.match("[^\n]*[ぁ-ん]", told)

@@ -214,12 +214,12 @@ KINDS = {
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",
         {"dv = np.sum(dz * self.z, axis=0)": "dv = np.sum(dz * self.z)"},
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "an axis forgotten in dmu": Kind(
         "batch_norm_backward",
         {"dm = np.sum(dz, axis=0)": "dm = np.sum(dz)"},
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "1 - momentum * batch": Kind(
         "batch_norm_inference",
@@ -235,7 +235,7 @@ KINDS = {
     "a prediction that normalises nothing": Kind(
         "batch_norm_inference",
         {"            centred = x - self.running_mean\n            v = self.running_var": "            return x"},
-        "With training = False, forward(x) does not normalise x yet.",
+        "With training = False, forward(x) does not normalize x yet.",
         2 / 3,
     ),
     "dx is dout / std": Kind(
@@ -281,7 +281,7 @@ KINDS = {
     "Linear layers only": Kind(
         "clip_gradients",
         {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
-        "Normalisation layers are left out: gamma and beta are neither measured nor scaled.",
+        "Normalization layers are left out: gamma and beta are neither measured nor scaled.",
     ),
     "weights only and no test for None": Kind(
         "clip_gradients",

@@ -521,14 +521,14 @@ def test_a_helper_is_no_renamed_function():
 def test_a_cell_that_failed_does_not_count_and_is_told_so():
     failing = f"nothing_of_this_name\n{RIGHT}"
     said = notes_of(in_ipython(RIGHT, failing))
-    assert "from cell [1]. Cell [2] ended with an error, so that its `gradient_slope` does not count." in said
+    assert "from cell [1]. Cell [2] ended with an error, so its `gradient_slope` does not count." in said
 
 
 def test_after_full_points_the_card_says_how_far_in_all_and_what_comes_next(reference):
     names = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"check": autograder.check}
     said = notes_of(names, "clip_gradients")
-    assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The class GradientMonitor)" in said
-    assert 'href="#6.1-The-class-GradientMonitor"' in names["report"]._repr_html_()
+    assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The GradientMonitor class)" in said
+    assert 'href="#6.1-The-GradientMonitor-class"' in names["report"]._repr_html_()
     assert "10 / 40 points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
 
 

@@ -93,7 +93,7 @@ def test_a_question_shows_its_choices_and_how_to_answer():
 def test_an_answer_comes_at_once_with_what_the_experiment_shows(assignment, question):
     use_exercises(assignment)
     right, wrong = repr(predict(question.name, question.right)), repr(predict(question.name, other(question)))
-    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and so it is." in right
+    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and that is right." in right
     assert f"✗ You predicted {other(question)}) " in wrong
     assert f"; the experiment shows {question.right}) {question.options[question.right]}." in wrong
     assert question.answer["en"] in right and question.answer["en"] in wrong

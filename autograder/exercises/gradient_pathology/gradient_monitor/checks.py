@@ -229,7 +229,7 @@ def test_history_stays(case: History, seen: Observation, expected: Observation) 
     if case.beside and not _same_history(seen["recorded"], expected["recorded"]):
         raise Failed(_("After one call of record, history holds {got:.300}.").format(got=str(seen["recorded"])))
     if not same(seen["problems"], seen[f"problems{AGAIN}"]):
-        raise Failed(_("When asked a second time, detect_problems answers something else."))
+        raise Failed(_("Called a second time, detect_problems gives another answer."))
     if not same(seen["history before"], seen["history"]):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name="history"))
 
