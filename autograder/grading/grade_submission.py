@@ -93,7 +93,7 @@ def _one_behaviour_per_cell(
     """`checks` with one digest for all that no cause explains in a solution cell: one mistake may break several
     exercises, and is one behaviour."""
     solutions = {exercise.id: exercise.solution for exercise in exercises}
-    shown = defaultdict(set)
+    shown: dict[str, set[str]] = defaultdict(set)
     for name, found in checks.items():
         shown[solutions[name]] |= {item.behaviour for item in found.items} - {""}
 

@@ -257,7 +257,7 @@ def _text(id: str, code: str, fails: list[str], touches: str, cause: Cause) -> s
     lines = [f"[{id}]", f"code = {block}", f"fails = [{', '.join(map(_quoted, fails))}]"]
     lines += [f'touches = "{touches}"'] if touches != "detail" else []
     for name, texts in (("cause", cause.cause), ("hint", cause.hint)):
-        lines += [f"{name}.{language} = {_quoted(text)}" for language, text in texts.items()]
+        lines += [f"{name}.{language} = {_quoted(text)}" for language, text in sorted(texts.items())]
     return "\n".join(lines) + "\n"
 
 

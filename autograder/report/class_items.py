@@ -119,7 +119,10 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
             "A group: students whose code departs equally from the right one on the public cases. Read the example, "
             "then write the cause and a question into {file} beside nbgrader_config.py, under [{group}], and grade "
             "again: everybody in the group reads them."
-        ).format(file="causes.toml", group=ranked[0][0] if ranked else "")
+        ).format(file="causes.toml", group=ranked[0][0] if ranked else ""),
+        _("{command} then adds it to the known mistakes.").format(
+            command=f"autograder report {record.assignment} --save-cause {ranked[0][0] if ranked else ''}"
+        ),
     ]
     if len(ranked) > MOST_CAUSES:
         notes.append(_("and {n} more").format(n=len(ranked) - MOST_CAUSES))
