@@ -41,8 +41,7 @@ class Item:
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
         compared: whether the failure says no more than two numbers that differ.
-        behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour;
-            when grading, of all that was observed of its solution cell.
+        behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
         case: the case that failed, if it is a public one; it is in no file.
     """
 
