@@ -1,7 +1,8 @@
 """Figures of a notebook. `show` is `plt.show()` for a figure that is also described in words.
 
-The words become the picture's alternative text in the notebook's file, which nbconvert reads. JupyterLab and Notebook 7
-show pictures without one (jupyter/enhancement-proposals#120), so the same words are also folded below the figure.
+The words become the picture's alternative text in the notebook's file, which the feedback pages show. JupyterLab,
+Notebook 7 and nbconvert's default template show pictures without one (jupyter/enhancement-proposals#120), so the same
+words are also folded below the figure.
 """
 
 from __future__ import annotations
