@@ -199,7 +199,7 @@ def test_experiments_that_draw_are_folded_and_their_figures_described(edition):
 
 @each_edition
 def test_figures_are_narrow_enough_for_their_letters_to_be_read(edition):
-    # JupyterLab shrinks what is wider than its page: letters of a figure of 12 inches keep two thirds of their size there.
+    # JupyterLab shrinks what is wider than its page: at 12 inches, letters keep two thirds of their size.
     widths = [float(width) for cell in build(edition).cells for width in re.findall(r"figsize=\((\d+)", cell.source)]
     assert widths and max(widths) <= 12
 
