@@ -764,7 +764,7 @@ for activation, marker in [("relu", "o"), ("leaky_relu", "s")]:
     ax.plot(numbers, 100 * inactive, marker=marker, label=f"{activation}: 負の側にある割合")
     ax.plot(numbers, 100 * dead, marker=marker, label=f"{activation}: 死んだユニット")
     print(f"{activation:10}: 不活性は 1 層目 {inactive[0]:.0%} / 19 層目 {inactive[-1]:.0%}、"
-          f"死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
+          f"\n    死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
 ax.set(title="学習前の 20 層のネットワーク（幅 10、He 初期化、20 通りの平均）", xlabel="活性化層の番号（入力側から）", ylabel="割合 [%]", ylim=(-3, 100), xticks=numbers[::2])
 ax.legend()
 show("活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。")
@@ -849,7 +849,7 @@ def final_loss(layers, steps=200, lr=0.1):
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学習していない）")
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失\n    （3 通りの中央値。1.0 なら何も学習していない）")
 for gain, marker in [(1, "o"), (2, "s"), (4, "^")]:
     build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
     norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
@@ -1142,7 +1142,7 @@ for lr, marker in [(0.010, "o"), (0.014, "s"), (0.016, "^")]:
     values = [himmelblau(*p) for p in path]
     left.semilogy(values[:51], marker=marker, markevery=5, label=f"学習率 {lr:.3f}")
     right.plot(*path[:9].T, marker=marker, linewidth=1.2, label=f"学習率 {lr:.3f}")
-    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
+    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、\n    最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
 left.set(title="(-4, -4) からの勾配降下", xlabel="ステップ", ylabel="f（対数）")
 gx, gy = np.linspace(-4.5, -3.0, 101), np.linspace(-4.1, -2.6, 101)
 right.contour(gx, gy, himmelblau(gx[None, :], gy[:, None]), levels=15, cmap="Greys", linewidths=0.7, linestyles="-")
@@ -1536,7 +1536,7 @@ for name, (step, marker) in optimizers.items():
     counts = [len(saddle_path(step, y0)) - 1 for y0 in starts]
     right.semilogx(starts, counts, marker=marker, label=name)
     stuck = saddle_path(step, 0.0)
-    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 ステップ後も y={stuck[-1, 1]}")
+    print(f"{name:9}y0 =", ", ".join(f"{y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"\n    y0 = 0: 1000 ステップ後も y={stuck[-1, 1]}")
 right.semilogx(starts, np.log(0.5 / np.array(starts)) / np.log(1.1), color="gray", linestyle=":", label="SGD の理論値")
 right.set(title="脱出までのステップ数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="ステップ数")
 left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
@@ -1659,7 +1659,7 @@ for eps, color, dash, marker in [(1e-30, COLORS[0], "-", "o"), (1e-8, COLORS[1],
     right.plot([], [], color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
     learned = sum(losses[-1] < 0.9 for losses in runs)
     print(f"eps = {eps:.0e}: 最初の 1 ステップ / 学習率は 1 層目 {first_step[0]:.1e}、"
-          f"170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
+          f"\n    170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
 left.set(title="最初の 1 ステップの長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 ステップの長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
 left.legend()
@@ -1815,7 +1815,7 @@ with waiting_for("batch_norm"):
         layer.forward(x)
         analytic = layer.backward(dout)
         print(f"{label}: 数値微分の最大 {np.abs(numeric).max():.1e}, "
-              f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
+              f"\n    0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
 # <details>
@@ -2104,7 +2104,7 @@ for k, ((name, activation, init, shortcut), marker) in enumerate(zip(arms, "os^D
     for i, end in enumerate(ends):  # 同じステップの印は、縦にずらして並べる
         right.plot(end, 1e12 / 10 ** ends[:i].count(end), marker, color=line.get_color(), label="発散したステップ" if i == 0 else None)
     print(f"{label}: 坂 {np.median([decades_per_layer(norms) for _, norms in start]):+.2f} 桁/層、学習前の損失の中央値 {np.median([loss for loss, _ in start]):.1e}、"
-          f"200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
+          f"\n    200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
 left.set(title="20 層の |δ|（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ（1 から、対数）", ylabel="損失（対数）", ylim=(3e-2, 1e13))
 left.legend()
