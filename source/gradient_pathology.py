@@ -314,7 +314,7 @@ predict("1.2")
 # 実験: 変えるのは一度に 1 つだけ
 depth = 10
 numbers = np.arange(1, depth + 1)
-fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4), sharey=True)
+fig, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.4), sharey=True)
 activations = {"sigmoid": (COLORS[0], "o-"), "tanh": (COLORS[1], "s--"), "relu": (COLORS[2], "^-.")}
 inits = {"normal": ("sd=0.01", COLORS[3], "D:"), "xavier": ("Xavier", COLORS[0], "o-"), "he": ("He", COLORS[4], "v--")}
 
@@ -330,8 +330,8 @@ for activation, (color, style) in activations.items():
         if activation == "sigmoid":  # 左の図と同じネットワーク（Xavier のシグモイド）は、同じ色と印にする
             middle.semilogy(numbers, norms, init_style, color=init_color, label=label)
     print(line)
-left.set(title="初期化は同じ (Xavier)、活性化だけ違う", ylabel=r"$|\delta|$（対数）")
-middle.set(title="活性化は同じ (sigmoid)、初期化だけ違う", ylabel=r"$|\delta|$（対数）")
+left.set(title="初期化は同じ (Xavier)、\n活性化だけ違う", ylabel=r"$|\delta|$（対数）")
+middle.set(title="活性化は同じ (sigmoid)、\n初期化だけ違う", ylabel=r"$|\delta|$（対数）")
 
 for measure, name, label, color, style in [
     (output_gradient_norms, "|δ| ", r"$|\delta|$", COLORS[5], "P-"),
@@ -340,7 +340,7 @@ for measure, name, label, color, style in [
     norms = median_over_seeds(lambda rng: measure(build_deep_network(depth, "tanh", "normal", rng=rng), X, t))
     right.semilogy(numbers, norms, style, color=color, label=label)
     print(f"tanh, sd=0.01 の {name}: 1 層目 {norms[0]:.1e}, 出力層 {norms[-1]:.1e}, 1 層あたり {decades_per_layer(norms):.2f} 桁")
-right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="ノルム（対数）")
+right.set(title="tanh (sd=0.01):\n何を測るかで見え方が違う", ylabel="ノルム（対数）")
 for ax in (left, middle, right):
     ax.set_xlabel("層番号（入力側から）")
     ax.legend()
@@ -535,7 +535,7 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
     print("3. He とクリッピング:  ", summary(good, steps))
     print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in good))
 
-    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
     for ax, runs, color, dash, label in [
         (left, without, COLORS[1], "--", "クリッピングなし"),
         (left, clipped, COLORS[0], "-", "クリッピングあり"),
@@ -634,7 +634,7 @@ def rnn_losses(layers, max_norm=None, steps=100):
 sequences = np.random.default_rng(76).standard_normal((64, 20, 1))
 first = sequences[:, 0] / sequences[:, 0].std()
 with waiting_for("clip_gradients"):
-    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
     for scale, marker in [(0.5, "o"), (1.0, "s"), (2.0, "^")]:
         norms = []
         for seed in range(20):
@@ -680,7 +680,9 @@ with waiting_for("clip_gradients"):
 #
 # $\phi'$ が大きく保たれる範囲の広さを比べます。
 #
-# $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1, \qquad \text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
+# $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1$$
+#
+# $$\text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
 #
 # 導関数は、層の `backward` に 1 を渡して求めます。
 
@@ -690,7 +692,7 @@ predict("3.1")
 # %% tags=["experiment"]
 # 実験: 活性化関数とその導関数
 z = np.linspace(-6, 6, 601)[:, None]
-fig, axes = plt.subplots(1, 4, figsize=(16, 4), sharey=True)
+fig, axes = plt.subplots(1, 4, figsize=(12, 3.6), sharey=True)
 print(f"{'導関数':9}{'z=-4':>12}{'z=4':>12}{'max':>12}")
 for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
     name = type(activation).__name__
@@ -702,7 +704,7 @@ for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
         derivative[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
     ax.plot(z, y, label=r"$\phi(z)$")
     ax.plot(z, derivative, label=r"$\phi'(z)$")
-    ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、導関数を比べられるようにする
+    ax.set(title=name, xlabel="z", xticks=[-6, -3, 0, 3, 6], ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、導関数を比べられるようにする
     ax.legend(loc="upper left")
 show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。")
 
@@ -762,7 +764,7 @@ for activation, marker in [("relu", "o"), ("leaky_relu", "s")]:
     ax.plot(numbers, 100 * inactive, marker=marker, label=f"{activation}: 負の側にある割合")
     ax.plot(numbers, 100 * dead, marker=marker, label=f"{activation}: 死んだユニット")
     print(f"{activation:10}: 不活性は 1 層目 {inactive[0]:.0%} / 19 層目 {inactive[-1]:.0%}、"
-          f"死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
+          f"\n    死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
 ax.set(title="学習前の 20 層のネットワーク（幅 10、He 初期化、20 通りの平均）", xlabel="活性化層の番号（入力側から）", ylabel="割合 [%]", ylim=(-3, 100), xticks=numbers[::2])
 ax.legend()
 show("活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。")
@@ -807,7 +809,7 @@ def activations_of(layers, h):
 
 
 inputs = np.random.default_rng(760).standard_normal((1000, 2))
-fig, axes = plt.subplots(2, 4, figsize=(16, 6.6), sharex="row", sharey=True)
+fig, axes = plt.subplots(2, 4, figsize=(12, 6.6), sharex="row", sharey=True)
 print("「両端にある値」は、値域の両端から 5% 以内にある値の割合（tanh では、絶対値が 0.9 を超えるもの）")
 for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
     for ax, (init, label) in zip(row, [("normal", "sd=0.01"), ("xavier", "Xavier"), ("he", "He"), ("large", "sd=1")]):
@@ -847,7 +849,7 @@ def final_loss(layers, steps=200, lr=0.1):
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学習していない）")
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失\n    （3 通りの中央値。1.0 なら何も学習していない）")
 for gain, marker in [(1, "o"), (2, "s"), (4, "^")]:
     build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
     norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
@@ -963,7 +965,7 @@ def loss_after_200(layers):
 
 
 def draw_scale(i):
-    """左: i 番目の倍率での |δ|。右: 倍率と坂。"""
+    """左: i 番目の倍率での |δ|。右: 倍率と坂。図を言葉で説明した文を返す。"""
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
     for (activation, norms), marker in zip(profiles.items(), "os^"):
         left.semilogy(np.arange(1, 11), norms[i], marker=marker, label=f"{activation}: {slopes[activation][i]:+.2f}")
@@ -974,6 +976,8 @@ def draw_scale(i):
     right.set(title="重みの倍率と坂（正: 消失、負: 爆発）", xlabel="Xavier の何倍か（対数）", ylabel="坂 [桁/層]")
     left.legend()
     right.legend()
+    found = ", ".join(f"{activation} {slope[i]:+.2f}" for activation, slope in slopes.items())
+    return f"重み {scales[i]:.2f} 倍での坂（1 層あたりの桁数）: {found}"
 
 
 for activation in slopes:
@@ -1066,7 +1070,7 @@ for x, y in points:
     kind = kinds[int((eigenvalues < 0).sum())][0]
     print(f"{x:9.5f} {y:9.5f} {himmelblau(x, y):10.4f}   {eigenvalues[0]:8.2f} {eigenvalues[1]:8.2f}     {kind}")
 
-fig = plt.figure(figsize=(17, 5.2))
+fig = plt.figure(figsize=(12, 4.6))
 surface, left, right = fig.add_subplot(1, 3, 1, projection="3d"), fig.add_subplot(1, 3, 2), fig.add_subplot(1, 3, 3)
 grid = np.linspace(-2, 2, 101)
 across, along = np.meshgrid(grid, grid)
@@ -1074,7 +1078,7 @@ surface.plot_surface(across, along, across**2 - along**2, cmap="coolwarm", alpha
 surface.plot(grid, 0 * grid, grid**2, color=COLORS[6], linestyle="-", label="y = 0: 極小", zorder=5)
 surface.plot(0 * grid, grid, -(grid**2), color=COLORS[6], linestyle="--", label="x = 0: 極大", zorder=5)
 surface.plot(0, 0, 0, "X", color=COLORS[1], markersize=12, linestyle="none", label="鞍点", zorder=6)
-surface.set(title="鞍点: ある方向では極小、別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+surface.set(title="鞍点: ある方向では極小、\n別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
 surface.view_init(elev=28, azim=35)
 surface.legend(loc="upper left")
 levels = np.arange(-4, 4.1, 0.5)
@@ -1083,9 +1087,9 @@ contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, lev
 arrows = np.linspace(-1.75, 1.75, 8)
 left.quiver(arrows, arrows, *np.broadcast_arrays(-2 * arrows[None, :], 2 * arrows[:, None]), alpha=0.6)
 left.plot(0, 0, "X", color=COLORS[1], markersize=12, label="鞍点", linestyle="none")
-left.set(title=r"$f = x^2 - y^2$（破線は負、矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
+left.set(title="$f = x^2 - y^2$\n（破線は負、矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
 left.legend(loc="upper right")
-fig.colorbar(contours, ax=left, label="f", shrink=0.8)
+fig.colorbar(contours, ax=left, label="f", shrink=0.65)
 
 grid = np.linspace(-5, 5, 201)
 right.contour(grid, grid, np.log1p(himmelblau(grid[None, :], grid[:, None])), levels=25, cmap="Greys", linestyles="-", linewidths=0.7)
@@ -1099,8 +1103,8 @@ for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
 for index, (kind, marker, color) in kinds.items():
     chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
     right.plot(*np.transpose(chosen), marker, color=color, markersize=14, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
-right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
-right.legend(loc="upper center", ncols=3)
+right.set(title="Himmelblau 関数の停留点と\n勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 6.4))
+right.legend(loc="upper center", ncols=3, columnspacing=1, handletextpad=0.3)
 show("左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に沿って極大。中央: 同じ関数の等高線と、勾配の逆向きの矢印。右: Himmelblau 関数の等高線、9 個の停留点、5 つの出発点から 4 つの極小への軌跡。")
 
 # %% [markdown]
@@ -1138,7 +1142,7 @@ for lr, marker in [(0.010, "o"), (0.014, "s"), (0.016, "^")]:
     values = [himmelblau(*p) for p in path]
     left.semilogy(values[:51], marker=marker, markevery=5, label=f"学習率 {lr:.3f}")
     right.plot(*path[:9].T, marker=marker, linewidth=1.2, label=f"学習率 {lr:.3f}")
-    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
+    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、\n    最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
 left.set(title="(-4, -4) からの勾配降下", xlabel="ステップ", ylabel="f（対数）")
 gx, gy = np.linspace(-4.5, -3.0, 101), np.linspace(-4.1, -2.6, 101)
 right.contour(gx, gy, himmelblau(gx[None, :], gy[:, None]), levels=15, cmap="Greys", linewidths=0.7, linestyles="-")
@@ -1177,7 +1181,7 @@ def styblinski_tang_gradient(x, y):
     return np.array([2 * x**3 - 16 * x + 2.5, 2 * y**3 - 16 * y + 2.5])
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.2))
 grid = np.linspace(-4.5, 4.5, 181)
 levels = np.r_[np.arange(-78, 0, 6), np.arange(0, 121, 20)]
 contours = left.contour(grid, grid, styblinski_tang(grid[None, :], grid[:, None]), levels=levels, cmap="cividis", linestyles="-", linewidths=0.8)
@@ -1301,7 +1305,8 @@ with waiting_for("gradient_monitor"):
     for problem in problems[:2]:
         print("  ", problem)
 
-    with plt.rc_context({"axes.prop_cycle": cycler(color=plt.cm.viridis(np.linspace(0, 0.9, 8)))}):  # 層の順に並ぶ色
+    in_order = plt.cm.viridis(np.linspace(0, 0.9, 8))  # 層の順に並ぶ色
+    with plt.rc_context({"axes.prop_cycle": cycler(color=in_order) + cycler(linestyle=LINES)}):
         monitor.plot()
     show("8 層の勾配ノルムの推移。はじめは入力側の層ほど小さく、学習が進むにつれて、出力側の層のノルムが下がって差が縮まる。")
 
@@ -1436,7 +1441,7 @@ def loss_after(layers, inputs, lr=0.1, steps=60):
     return loss
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 for (activation, init, scale), marker in zip([("sigmoid", "xavier", 1), ("tanh", "xavier", 1), ("relu", "he", 1), ("relu", "he", 5)], "os^D"):
     build = lambda rng: build_deep_network(10, activation, init, rng=rng)
     label = f"{activation} {init}、入力 {scale} 倍"
@@ -1522,7 +1527,7 @@ def saddle_path(step, y0, max_steps=1000):
 
 optimizers = {"SGD": (sgd_step, "o"), "Momentum": (momentum_step, "s"), "Adam": (adam_step, "^")}
 starts = [1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12]
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
 gx, gy = np.linspace(-1.1, 1.1, 111), np.linspace(-0.3, 0.65, 96)
 left.contour(gx, gy, gx[None, :] ** 2 / 2 + gy[:, None] ** 4 / 4 - gy[:, None] ** 2 / 2, levels=20, cmap="Greys", linewidths=0.8, linestyles="-")
 left.plot(0, 0, "X", color="black", markersize=12, linestyle="none", label="鞍点", zorder=5)
@@ -1531,7 +1536,7 @@ for name, (step, marker) in optimizers.items():
     counts = [len(saddle_path(step, y0)) - 1 for y0 in starts]
     right.semilogx(starts, counts, marker=marker, label=name)
     stuck = saddle_path(step, 0.0)
-    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 ステップ後も y={stuck[-1, 1]}")
+    print(f"{name:9}y0 =", ", ".join(f"{y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"\n    y0 = 0: 1000 ステップ後も y={stuck[-1, 1]}")
 right.semilogx(starts, np.log(0.5 / np.array(starts)) / np.log(1.1), color="gray", linestyle=":", label="SGD の理論値")
 right.set(title="脱出までのステップ数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="ステップ数")
 left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
@@ -1650,11 +1655,11 @@ for eps, color, dash, marker in [(1e-30, COLORS[0], "-", "o"), (1e-8, COLORS[1],
     left.semilogy(np.arange(1, 21), first_step, color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
     runs = [adam_losses(sigmoid_network(seed), eps) for seed in range(4)]
     for losses in runs:
-        right.plot(losses, color=color, linestyle=dash, linewidth=1.5)
-    right.plot([], [], color=color, linestyle=dash, label=f"eps = {eps:.0e}")
+        right.plot(losses, color=color, linestyle=dash, marker=marker, markevery=[-1], linewidth=1.5)
+    right.plot([], [], color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
     learned = sum(losses[-1] < 0.9 for losses in runs)
     print(f"eps = {eps:.0e}: 最初の 1 ステップ / 学習率は 1 層目 {first_step[0]:.1e}、"
-          f"170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
+          f"\n    170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
 left.set(title="最初の 1 ステップの長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 ステップの長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
 left.legend()
@@ -1810,7 +1815,7 @@ with waiting_for("batch_norm"):
         layer.forward(x)
         analytic = layer.backward(dout)
         print(f"{label}: 数値微分の最大 {np.abs(numeric).max():.1e}, "
-              f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
+              f"\n    0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
 # <details>
@@ -2074,9 +2079,9 @@ def loss_and_output_gradients(layers):
     return loss, norms[::-1]
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 arms = [("sigmoid", Sigmoid, "xavier", False), ("sigmoid", Sigmoid, "xavier", True), ("relu", ReLU, "he", False), ("relu", ReLU, "he", True)]
-for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
+for k, ((name, activation, init, shortcut), marker) in enumerate(zip(arms, "os^D")):
     label = f"{name}、{'残差接続あり' if shortcut else '残差接続なし'}"
     build = lambda seed: block_network(activation, init, shortcut, seed)
     start = [loss_and_output_gradients(build(seed)) for seed in range(20)]
@@ -2090,17 +2095,20 @@ for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
                 losses.append(loss_and_output_gradients(layers)[0])
                 sgd_update(layers, 0.01)
             runs.append(losses)
-            right.semilogy(losses, color=line.get_color(), linestyle=line.get_linestyle(), linewidth=1.2)
+            steps = np.arange(1, len(losses) + 1)
+            style = {"color": line.get_color(), "linestyle": line.get_linestyle(), "marker": marker, "markevery": (10 * k, 40)}
+            right.loglog(steps, losses, **style, linewidth=1.2)  # 印の位置をずらして、重なる線も見分けられるようにする
     learned = sum(losses[-1] < 0.9 for losses in runs)
-    diverged = sum(not np.isfinite(losses[-1]) for losses in runs)
-    for losses in runs:
-        if not np.isfinite(losses[-1]):
-            right.plot(len(losses) - 1, 1e7, marker, color=line.get_color())  # 発散したステップ
+    ends = [len(losses) for losses in runs if not np.isfinite(losses[-1])]
+    diverged = len(ends)
+    for i, end in enumerate(ends):  # 同じステップの印は、縦にずらして並べる
+        right.plot(end, 1e12 / 10 ** ends[:i].count(end), marker, color=line.get_color(), label="発散したステップ" if i == 0 else None)
     print(f"{label}: 坂 {np.median([decades_per_layer(norms) for _, norms in start]):+.2f} 桁/層、学習前の損失の中央値 {np.median([loss for loss, _ in start]):.1e}、"
-          f"200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
+          f"\n    200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
 left.set(title="20 層の |δ|（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
-right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ", ylabel="損失（対数）", ylim=(3e-2, 3e8))
+right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ（1 から、対数）", ylabel="損失（対数）", ylim=(3e-2, 1e13))
 left.legend()
+right.legend()
 show("左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ向かって 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ向かって増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、残差接続のある sigmoid は下がる。残差接続のある ReLU は数ステップで線が途切れる。")
 
 # %% [markdown] prose="residual-notice"

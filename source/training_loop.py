@@ -150,7 +150,7 @@ for lr, marker in [(0.03, "o"), (0.07, "s"), (0.082, "^")]:
     right.semilogy(height(path), label=f"η = {lr}")
     print(f"η = {lr}: 1 ステップごとに p1 は {1 - lr:.3f} 倍、p2 は {1 - 25 * lr:.2f} 倍、60 ステップ後の高さ {height(path)[-1]:.2g}")
 left.set(xlabel="p1", ylabel="p2", title="谷を下る道すじ")
-right.set(xlabel="ステップ", ylabel="高さ f（対数）", title="高さの変化")
+right.set(xlabel="歩数", ylabel="高さ f（対数）", title="高さの変化")
 left.legend()
 right.legend()
 show("左: 細長い谷の等高線と、学習率 0.03 と 0.07 で下った道すじ。0.07 の道すじは急な方向にジグザグに折れ、緩やかな方向へは少しずつ進む。右: 高さの変化（対数）。0.03 と 0.07 は下がり、0.082 は途中から上がり続ける。")

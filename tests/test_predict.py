@@ -193,6 +193,18 @@ def test_a_slider_draws_when_it_is_moved(monkeypatch):
     assert drawn == [2]
 
 
+def test_what_a_slider_draws_is_described_in_words(monkeypatch):
+    shown, described = [], []
+    monkeypatch.setattr(widgets, "live_widgets", lambda: ipywidgets)
+    monkeypatch.setattr(widgets, "show", described.append)
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    autograder.slider(lambda value: f"a line of slope {value}", {"one": 1, "two": 2}, start="one")
+    autograder.slider(lambda value: None, {"one": 1, "two": 2}, start="one")
+    for box in shown:
+        box.children[0].value = "two"
+    assert described == ["a line of slope 2", "two"]
+
+
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 

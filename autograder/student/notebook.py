@@ -31,6 +31,7 @@ from autograder.report.overview import (
 from autograder.report.text import exercise_text, say
 from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
+from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named
@@ -270,8 +271,8 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
     """Run a cell that needs the exercise `name`. While the exercise is not written, print a note instead of an error.
 
     It catches only the stub's NotImplementedError, and the NameError if the stub was never run. The student sees all
-    other errors. If `check` last gave an exercise less than its points, a line below what the cell shows says so: it
-    need not be what the text says.
+    other errors. A figure that was begun before the exercise was needed is not shown. If `check` last gave an exercise
+    less than its points, a line below what the cell shows says so: it need not be what the text says.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
@@ -282,11 +283,14 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
     """
     awaiting = named(name)
     awaited = next((exercise.defines for exercise in awaiting), name)
+    drawn_before = open_figures()
     try:
         yield
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
+        if awaiting:  # half a figure of an answer that is graded by hand stays: it may be worth points
+            close_figures(open_figures() - drawn_before)
         if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
