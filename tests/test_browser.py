@@ -31,7 +31,7 @@ from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
 from tests.sample_class import NOTEBOOK
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # they start servers and kernels
 
 EPS = "eps is added to the variance, under the root: columns of tiny spread come out as the formula says."
 
