@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import partial
-from traceback import walk_tb
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +34,7 @@ from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
-from autograder.student.names import UnknownName, known, named
+from autograder.student.names import UnknownName, known, named, stub_of
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -291,18 +290,10 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
             close_figures(open_figures() - drawn_before)
         if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
-        missing = awaited if isinstance(error, NameError) else _stub_of(error) or awaited
+        missing = awaited if isinstance(error, NameError) else stub_of(error) or awaited
         say(_("Waiting for {name}: write it, then run this cell again.").format(name=missing))
     else:
         _say_what_is_half_right([*awaiting, *(exercise for other in also for exercise in named(other))])
-
-
-def _stub_of(error: NotImplementedError) -> str:
-    """The exercise's function or class that raised it, "" if none did: a cell may wait for several."""
-    frames = [frame for frame, _line in walk_tb(error.__traceback__)]
-    raised_in = [frame.f_code.co_qualname.partition(".")[0] for frame in reversed(frames)]
-    defined = {exercise.defines for exercise in every_exercise()}
-    return next((name for name in raised_in if name in defined), "")
 
 
 def _say_what_is_half_right(needed: Sequence[Exercise]) -> None:
