@@ -248,6 +248,21 @@ def test_waiting_for_is_patient_with_stubs_only(capsys):
         raise ZeroDivisionError
 
 
+def test_a_cell_that_waits_for_several_names_the_one_that_is_not_written(capsys):
+    namespace = {"waiting_for": waiting_for}
+    stubs = "class SGD:\n    def step(self): raise NotImplementedError\nclass Adam(SGD):\n    def step(self): pass"
+    exec(stubs, namespace)
+    exec('with waiting_for("sgd"), waiting_for("adam"):\n    SGD().step()', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+    exec('with waiting_for("adam"):\n    raise NotImplementedError', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for Adam:")
+    exec('with waiting_for("depth_study_plot", "sgd"):\n    [SGD().step() for _ in range(2)]', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+    del namespace["SGD"]
+    exec('with waiting_for("sgd"), waiting_for("adam"):\n    SGD().step()', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+
+
 def test_a_figure_that_waits_is_not_shown_half_drawn():
     before, _axes = plt.subplots()
     with waiting_for("clip_gradients"):

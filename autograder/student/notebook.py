@@ -34,7 +34,7 @@ from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
-from autograder.student.names import UnknownName, known, named
+from autograder.student.names import UnknownName, known, named, stub_of
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -293,7 +293,8 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
             close_figures(open_figures() - drawn_before)
         if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
-        say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+        missing = awaited if isinstance(error, NameError) else stub_of(error) or awaited
+        say(_("Waiting for {name}: write it, then run this cell again.").format(name=missing))
     else:
         _say_what_is_half_right([*awaiting, *(exercise for other in also for exercise in named(other))])
 
