@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
@@ -35,6 +35,7 @@ from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named, stub_of
+from autograder.student.silence import libraries_silent
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -201,8 +202,7 @@ def example(name: Any) -> SimpleNamespace:
         item = first_unmet(result)
         shown = next((one for one in recorded(found) if item and one.case is item.case), recorded(found)[0])
         given = found.example(deepcopy(shown.case))
-        if found.expects:
-            given["expected"] = found.expects(deepcopy(shown.expected))
+        given |= {"expected": found.expects(deepcopy(shown.expected))} if found.expects else {}
     if found.calls:
         lines = [f'given = example("{found.id}")', *found.calls.splitlines()]
         say("\n".join([_("Run your code on it:"), *(f"    {line}" for line in lines)]))
@@ -226,25 +226,6 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
 
 
-@contextmanager
-def _libraries_silent() -> Iterator[None]:
-    """Drop what libraries write without Python, such as LAPACK's complaints about each NaN: Jupyter would show it."""
-    kept = {}
-    for stream in (1, 2):
-        with suppress(OSError):  # a process may have none
-            kept[stream] = os.dup(stream)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for stream in kept:
-        os.dup2(nothing, stream)
-    os.close(nothing)
-    try:
-        yield
-    finally:
-        for stream, copy in kept.items():
-            os.dup2(copy, stream)
-            os.close(copy)
-
-
 def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
@@ -255,7 +236,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     try:
         with (
             keep_random_state(),
-            _libraries_silent(),
+            libraries_silent(),
             _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()),
         ):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
