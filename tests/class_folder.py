@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, NullPool, Select, create_engine, text
 
 from autograder import cli
 from autograder.exercises import every_exercise
+from autograder.grading.course import Course
 from autograder.grading.job import Grader
 from autograder.grading.private import make
 from autograder.grading.reference import Reference
+from autograder.grading.result_file import stored_results
 from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, nbgrader_environment, notebook_of
 from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
@@ -167,7 +170,19 @@ def executed(course: Path, student: str, assignment: str = ASSIGNMENT) -> dict[s
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def grades_in(gradebook: Path) -> dict[str, dict[str, tuple[float | None, float | None, bool]]]:
+Database = Path | str
+"""A gradebook: a file, or the URL of a database."""
+
+
+def rows(gradebook: Database, query: str | Select) -> list[Any]:
+    """What `query` finds in a gradebook."""
+    url = gradebook if isinstance(gradebook, str) else URL.create("sqlite", database=str(gradebook))
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return list(connection.execute(text(query) if isinstance(query, str) else query))
+
+
+def grades_in(gradebook: Database) -> dict[str, dict[str, tuple[float | None, float | None, bool]]]:
     """Student -> cell -> (automatic score, score by hand, whether it waits for a person)."""
     query = """
         SELECT student.id, base_cell.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade
@@ -178,10 +193,9 @@ def grades_in(gradebook: Path) -> dict[str, dict[str, tuple[float | None, float 
         JOIN student ON student.id = submitted_assignment.student_id
     """
     found: dict[str, dict[str, tuple]] = {}
-    with sqlite3.connect(gradebook) as database:
-        for student, cell, auto, manual, waits in database.execute(query):
-            assert cell not in found.setdefault(student, {}), "a grade is there twice"
-            found[student][cell] = (auto, manual, bool(waits))
+    for student, cell, auto, manual, waits in rows(gradebook, query):
+        assert cell not in found.setdefault(student, {}), "a grade is there twice"
+        found[student][cell] = (auto, manual, bool(waits))
     return found
 
 
@@ -191,7 +205,7 @@ def times_in(course: Path) -> dict[str, str | None]:
         return dict(database.execute("SELECT student_id, timestamp FROM submitted_assignment"))
 
 
-def comments_in(gradebook: Path) -> dict[str, dict[str, str | None]]:
+def comments_in(gradebook: Database) -> dict[str, dict[str, str | None]]:
     """Student -> cell -> automatic comment."""
     query = """
         SELECT student.id, base_cell.name, comment.auto_comment
@@ -202,10 +216,39 @@ def comments_in(gradebook: Path) -> dict[str, dict[str, str | None]]:
         JOIN student ON student.id = submitted_assignment.student_id
     """
     found: dict[str, dict[str, str | None]] = {}
-    with sqlite3.connect(gradebook) as database:
-        for student, cell, comment in database.execute(query):
-            found.setdefault(student, {})[cell] = comment
+    for student, cell, comment in rows(gradebook, query):
+        found.setdefault(student, {})[cell] = comment
     return found
+
+
+def differences(one: Path, other: Path, notebooks: bool = False) -> list[str]:
+    """Who came out in another way in another course, and in what: "student: comments".
+
+    Results hold points, promises, causes and messages. Everybody counts whom either of the courses knows.
+
+    Args:
+        notebooks: whether executed notebooks and the names of files beside them have to be equal, too.
+    """
+
+    def seen(course: Path) -> dict[str, dict[str, Any]]:
+        whats: dict[str, dict[str, Any]] = {
+            "result": dict(stored_results(Course(course), ASSIGNMENT)),
+            "grades": grades_in(course / "gradebook.db"),
+            "comments": comments_in(course / "gradebook.db"),
+        }
+        if notebooks:
+            folders = {student: course / "autograded" / student / ASSIGNMENT for student in whats["result"]}
+            whats["notebook"] = {student: executed(course, student) for student in folders}
+            whats["files"] = {student: sorted(os.listdir(folder)) for student, folder in folders.items()}
+        return whats
+
+    ours, theirs = seen(one), seen(other)
+    return [
+        f"{student}: {what}"
+        for what in ours
+        for student in sorted({*ours[what], *theirs[what]})
+        if ours[what].get(student) != theirs[what].get(student)
+    ]
 
 
 def total(grades: dict[str, tuple[float | None, float | None, bool]]) -> float:

@@ -158,14 +158,20 @@ def _answer(cell: dict[str, Any]) -> str:
 
 def slips(assignment: str, number: int) -> dict[str, str]:
     """Solution cell -> the bank's mistake of this number in it (from 0), as a student would have written it."""
-    found = {}
-    for exercise in assignments()[assignment]:
-        folder = folder_of(exercise.solution)
-        entries = list(tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).values())
-        entry = [entry for entry in entries if "fails" in entry][number]
-        solution = (folder / "solution.py").read_text(encoding="utf-8")
-        text = edited(solution, entry.get("edit", {}), entry.get("code", "")).split(CELL)[1]
-        found[exercise.solution] = _SOLUTION.sub(lambda match: match[2], text)
+    cells = {exercise.solution for exercise in assignments()[assignment]}
+    return {cell: mistaken(cell)[number][0] for cell in cells}
+
+
+def mistaken(cell: str) -> list[tuple[str, frozenset[str]]]:
+    """The bank's mistakes in a solution cell, as students would have written them; the exercises that each fails."""
+    folder = folder_of(cell)
+    solution = (folder / "solution.py").read_text(encoding="utf-8")
+    found = []
+    for entry in tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).values():
+        if "fails" in entry:
+            text = edited(solution, entry.get("edit", {}), entry.get("code", "")).split(CELL)[1]
+            fails = frozenset(check.split(".")[0] for check in entry["fails"])
+            found.append((_SOLUTION.sub(lambda match: match[2], text), fails))
     return found
 
 

@@ -1,22 +1,25 @@
 """The benchmark counts right, and measures what it says. How long anything takes is never asserted."""
 
 import json
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import asdict
 
 import pytest
 from conftest import SETUP
 
 from autograder.exercises import assignments
-from tests.benchmark import simulation
+from tests.benchmark import equal, simulation
 from tests.benchmark.__main__ import Benchmark, Plan, machine
-from tests.benchmark.classes import Folders, students
+from tests.benchmark.classes import RIGHT_SHARE, Answer, Folders, students
 from tests.benchmark.inside import PHASES, isolation, phases, warm_checks
 from tests.benchmark.measure import CommandFailed, Usage, measure
 from tests.benchmark.page import draw, page
-from tests.benchmark.results import GRADE, STOCK, Results, Run, Spread, paired
-from tests.class_folder import ASSIGNMENT
-from tests.sample_class import BY_HAND, CODE
+from tests.benchmark.results import GRADE, STOCK, STOCK_BARE, Results, Run, Spread, paired
+from tests.class_folder import ASSIGNMENT, differences, grade, make_course, many
+from tests.sample_class import BY_HAND, CODE, mistaken
 
 MEGABYTE = 2**20
 
@@ -101,6 +104,28 @@ def test_the_plan_has_every_way_and_ends_with_the_largest_class():
     assert planned[-1] == (GRADE, False, 10000)
 
 
+def test_a_plan_without_stock_nbgrader_has_all_else_and_the_page_says_so(results):
+    planned = list(Plan((1000,), stock=False, repeats=1).classes())
+    with_it = list(Plan((1000,), repeats=1).classes())
+    assert planned == [each for each in with_it if each[0] not in (STOCK, STOCK_BARE)] and len(planned) == 5
+    assert "Stock nbgrader was left out" not in page(results)
+    results.runs = [run for run in results.runs if run.way == GRADE]
+    assert results.runs and "Stock nbgrader was left out" in page(results)
+
+
+def test_the_page_says_how_many_exercises_of_the_largest_class_were_right(results):
+    assert "was not noted" in page(results)
+    results.runs += [Run(GRADE, False, size, usage(1.0, 1.0), 1.0, size / 1000) for size in (100, 712)]
+    assert "In the class of 712, 71 % of the exercises were right." in page(results)
+
+
+@pytest.mark.parametrize("choices", [None, {cell: [Answer("right"), Answer("", frozenset({cell}))] for cell in CODE}])
+def test_about_seven_in_ten_exercises_of_a_class_are_right(choices):
+    few = students(400, drawn=False, choices=choices)
+    right = 1 - sum(len(student.loses) for student in few) / 400 / len(assignments()[ASSIGNMENT])
+    assert abs(right - RIGHT_SHARE) < 4 * 0.5 / 400**0.5  # four standard errors, were a student one draw
+
+
 def test_no_two_students_of_a_class_are_alike_and_a_larger_class_begins_with_the_same():
     few, many = students(20, drawn=False), students(60, drawn=True)
     codes = [{cell: student.answers.get(cell) for cell in CODE} for student in many]
@@ -178,3 +203,51 @@ def test_checks_are_timed_in_a_namespace(monkeypatch):
     found = warm_checks([SETUP, *CODE.values()], 2, lambda: None)
     assert found.keys() == {exercise.id for exercise in assignments()[ASSIGNMENT]}
     assert all(len(samples) == 2 for samples in found.values())
+
+
+# --- one class, three ways --------------------------------------------------------------------------------------------
+
+
+def test_the_class_that_is_graded_three_ways_has_mistakes_of_the_bank_and_some_who_drew():
+    class_ = equal.class_of(60)
+    assert len({student.id for student in class_}) == 60
+    assert [student.id for student in class_ if student.by_hand] == [f"s{i:05}" for i in range(0, 60, 10)]
+    for cell in CODE:
+        bank = {text for text, _fails in mistaken(cell)}
+        wrong = [s for s in class_ if s.answers[cell].partition("\n# s0")[0] in bank]
+        assert len({student.answers[cell] for student in wrong}) > 10 and all(student.loses for student in wrong)
+
+
+@pytest.fixture(scope="module")
+def two_ways(tmp_path_factory):
+    """A class of two graded twice."""
+    courses = [make_course(tmp_path_factory.mktemp("way") / "course", many(2)) for _way in range(2)]
+    for course in courses:
+        grade(course)
+    return courses
+
+
+def test_equal_ways_have_no_differences(two_ways):
+    assert differences(*two_ways, notebooks=True) == []
+    line, found = equal.compared({"here": two_ways[0], "dask": two_ways[1], "nbgrader": two_ways[1]})
+    assert found == [] and line.startswith("2 students, 100% of 14 exercises right, ") and "0 differences" in line
+
+
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        ("UPDATE grade SET auto_score = 1.5 WHERE auto_score = 6.0", "grades"),
+        ("UPDATE comment SET auto_comment = 'well done'", "comments"),
+    ],
+)
+def test_what_differs_is_named(two_ways, tmp_path, change, what):
+    other = shutil.copytree(two_ways[0], tmp_path / "course")
+    with closing(sqlite3.connect(other / "gradebook.db")) as database, database:
+        database.execute(change)
+    assert differences(two_ways[0], other) == [f"s00000: {what}", f"s00001: {what}"]
+
+
+def test_who_is_missing_differs(two_ways, tmp_path):
+    other = shutil.copytree(two_ways[0], tmp_path / "course")
+    (other / "autograded" / "s00001" / ASSIGNMENT / "result.json").unlink()
+    assert differences(two_ways[0], other) == differences(other, two_ways[0]) == ["s00001: result"]

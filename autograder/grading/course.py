@@ -43,6 +43,7 @@ def is_of_another_version(reason: object) -> bool:
 
 def unusable_gradebook(reason: object) -> CourseError:
     """The error that the database of grades does not do what it is asked."""
+    reason = " ".join(str(reason).split())  # a server's words have lines
     if is_of_another_version(reason):
         return CourseError(
             _(

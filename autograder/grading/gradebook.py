@@ -24,7 +24,7 @@ from nbgrader.api import (
     new_uuid,
 )
 from sqlalchemy import insert
-from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SAWarning, SQLAlchemyError
 
 from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
@@ -34,7 +34,7 @@ from autograder.locale import _
 from autograder.notebooks.mend import ReleasedCell
 
 LOCKED_TRIES = 10
-"""How often to try a gradebook that another program has locked; each try waits 5 seconds."""
+"""How often to try a gradebook; each try waits 5 seconds where another program has locked it."""
 
 
 class LatePolicyError(Exception):
@@ -69,20 +69,24 @@ def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Retry while another program locks the gradebook, then raise an error."""
+    """Retry while another program locks the gradebook, after a lost connection, or where another one booked first.
+
+    Then raise an error: the database's own where it may be one submission's fault.
+    """
 
     @wraps(method)
     def wrapper(self: ClassGradebook, *arguments: Any) -> Any:
         for _try in range(LOCKED_TRIES):
             try:
                 return method(self, *arguments)
-            except OperationalError as error:
-                reason = str(error.orig)
-                if self._gradebook is not None:
-                    self._gradebook.db.rollback()
-                if is_of_another_version(reason):
+            except DBAPIError as caught:
+                error = caught
+                self.forget()
+                if isinstance(error, (DataError, ProgrammingError)) or is_of_another_version(error.orig):
                     break  # waiting does not help
-        raise unusable_gradebook(reason)
+        if isinstance(error, (DataError, IntegrityError)):
+            raise error
+        raise unusable_gradebook(error.orig)
 
     return wrapper
 
@@ -147,7 +151,8 @@ class ClassGradebook:
         if db.get(Student, handed.student) is None:
             db.execute(insert(Student).values(id=handed.student))
         owner = {"assignment_id": self._ids["assignment"], "student_id": handed.student}
-        db.execute(insert(SubmittedAssignment).values(id=submission, **owner))
+        when = read_timestamp(handed.folder)[0]  # so that `penalise` has nothing to write for who is in time
+        db.execute(insert(SubmittedAssignment).values(id=submission, timestamp=when, **owner))
         mirrored = {"assignment_id": submission, "notebook_id": self._ids["notebook"]}
         db.execute(insert(SubmittedNotebook).values(id=notebook, **mirrored))
         scores = {id: graded.scores.get(self._names[id]) for id in self._ids["grades"]}
@@ -216,8 +221,10 @@ class ClassGradebook:
 
     def forget(self) -> None:
         """Roll back what `save` could not finish."""
-        self._gradebook.db.rollback()
-        self._gradebook.db.expunge_all()
+        if self._gradebook is not None:
+            with contextlib.suppress(DBAPIError):  # no connection: the server has rolled back
+                self._gradebook.db.rollback()
+            self._gradebook.db.expunge_all()
 
     @_patient
     def students(self) -> set[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from autograder.grading.course import Course, CourseError, refuse_elsewhere, unusable_gradebook
 from autograder.grading.late import Rules, lateness_of, read_extensions
@@ -103,7 +103,7 @@ def _gradebook(directory: Any) -> Iterator[Gradebook | None]:
     try:
         with Gradebook(directory.db_url, directory.course_id) as gradebook:
             yield gradebook
-    except DatabaseError as error:
+    except DBAPIError as error:
         raise unusable_gradebook(error.orig) from error
 
 

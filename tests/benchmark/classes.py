@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+from autograder.exercises import assignments
 from source.release import COURSE, nbgrader_command
 from tests.class_folder import ASSIGNMENT, environment, make_course
 from tests.sample_class import BY_HAND, CLASS, CODE, NOTEBOOK, STAGED, TERSE, Notebook, Student, write_class
@@ -32,33 +35,74 @@ c.CourseDirectory.course_id = "gradient-pathology"
 """The settings of a course folder that knows nothing of the kit."""
 
 
-def answers_to(cell: str) -> list[str | None]:
-    """What the sample students wrote in a solution cell, right and wrong; None for nothing."""
-    students = [student for student in CLASS if student.id not in LEFT_OUT]
-    answers = dict.fromkeys(student.answers.get(cell) for student in students)
-    return [answer for answer in answers if answer is not None or cell in OPTIONAL]
+RIGHT_SHARE = 0.7
+"""How many of a class's exercises are right: about as many as in a course, and what the target of speed is for."""
 
 
-def students(number: int, drawn: bool, demonstrations: bool = True) -> tuple[Student, ...]:
-    """`number` students with answers drawn from the sample students', no two alike.
+@dataclass(frozen=True)
+class Answer:
+    """What somebody wrote in a solution cell (None: nothing), and the exercises that it loses points in."""
 
-    The first of a class are the same students whatever its size, and with the same mistakes whether they drew or not.
+    text: str | None
+    loses: frozenset[str] = frozenset()
+
+
+def answers_to(cell: str) -> list[Answer]:
+    """What the sample students wrote in a solution cell, right and wrong."""
+    own = {exercise.id for exercise in assignments()[ASSIGNMENT] if exercise.solution == cell}
+    found: dict[str | None, frozenset[str]] = {}
+    for student in CLASS:
+        text = student.answers.get(cell)
+        if student.id not in LEFT_OUT and (text is not None or cell in OPTIONAL):
+            # What else happened to a notebook loses points, too: only what all lose who wrote this is the answer's.
+            found[text] = found.get(text, student.loses) & student.loses & own
+    return [Answer(text, loses) for text, loses in found.items()]
+
+
+def right_odds(choices: Mapping[str, Sequence[Answer]]) -> float:
+    """How often a solution cell must be right so that `RIGHT_SHARE` of the exercises are.
+
+    A cell may be that of several exercises, of which a wrong answer loses some.
+    """
+    wrong = [[len(answer.loses) for answer in answers if answer.loses] for answers in choices.values()]
+    return 1 - (1 - RIGHT_SHARE) * len(assignments()[ASSIGNMENT]) / sum(map(mean, wrong))
+
+
+def students(
+    number: int,
+    drawn: bool,
+    demonstrations: bool = True,
+    choices: Mapping[str, Sequence[Answer]] | None = None,
+) -> tuple[Student, ...]:
+    """`number` students, no two alike; about `RIGHT_SHARE` of their exercises are right.
+
+    For each solution cell, a biased coin says whether the answer is right, and it is then drawn among the right ones or
+    among the wrong ones. The first of a class are the same students whatever its size, and with the same mistakes
+    whether they drew or not.
 
     Args:
         drawn: whether everybody drew the plot and wrote the findings, or nobody.
         demonstrations: whether the lesson's own cells that nothing depends on are still in the notebooks.
+        choices: solution cell -> the answers to draw from; None for those of the sample students.
     """
-    choices = {cell: answers_to(cell) for cell in CODE}
+    choices = choices or {cell: answers_to(cell) for cell in CODE}
+    odds = right_odds(choices)
     plots = [{cell: hand_in[cell] for cell in BY_HAND} for hand_in in (STAGED, TERSE)]
     mishap: Callable[[Notebook], Notebook] = as_it_is if demonstrations else without_demonstrations
 
     def student(i: int) -> Student:
         draw = random.Random(i)
-        answers = {cell: answer for cell, texts in choices.items() if (answer := draw.choice(texts)) is not None}
+        chosen = {cell: _one_of(answers, draw.random() < odds, draw) for cell, answers in choices.items()}
+        answers = {cell: answer.text for cell, answer in chosen.items() if answer.text is not None}
         answers["clip_gradients"] += f"\n# s{i:05}"
-        return Student(f"s{i:05}", "", answers | draw.choice(plots) if drawn else answers, mishap=mishap)
+        loses = frozenset().union(*(answer.loses for answer in chosen.values()))
+        return Student(f"s{i:05}", "", answers | draw.choice(plots) if drawn else answers, loses, mishap=mishap)
 
     return tuple(map(student, range(number)))
+
+
+def _one_of(answers: Sequence[Answer], right: bool, draw: random.Random) -> Answer:
+    return draw.choice([answer for answer in answers if bool(answer.loses) != right])
 
 
 def as_it_is(notebook: Notebook) -> Notebook:

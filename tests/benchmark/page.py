@@ -33,7 +33,7 @@ and [benchmark.json](benchmark.json), which has every single measurement. No tes
 ![Seconds to grade a class, by its size](benchmark.svg)
 
 - The students of a class have right and wrong answers, drawn from those of the sample class; no two notebooks are
-  identical. Everybody handed in the whole notebook of the lesson.
+  identical. {right} Everybody handed in the whole notebook of the lesson.
 - *Stock nbgrader* is `nbgrader autograde` with an nbgrader_config.py without the kit. It runs every cell of a notebook
   in a kernel: the lesson's demonstrations with their figures, and the test cells, which `check(...)` the public cases.
   For *demonstrations deleted*, we first delete the demonstrations, which the kit does not run; this compares only the
@@ -85,7 +85,21 @@ worker has about 3,200 page faults, most of them copies of the parent's pages, w
 Running the reference in the warm parent, so that its code is ready, saved 3 % in a trial; a worker must not hold it.
 Fewer cases would save most. `autograder check` starts the warm parent before it imports NumPy itself, and does not run
 cells that only a person looks at: 1.5 s of CPU in two processes that work at the same time. The private cases are made
-at the first grading, with the audit of them: about 20 s of CPU, once for a kit and a secret. """
+at the first grading, with the audit of them: about 20 s of CPU, once for a kit and a secret.
+
+## The same verdicts in three ways, and large classes
+
+`python -m tests.benchmark.equal` grades one class with `autograder grade`, with `autograder grade --scheduler` on two
+Dask workers, and with `nbgrader autograde`. On 2026-11-29, 300 students, 71 % of whose 2,100 exercises were right, had
+equal points, promises, causes, messages and gradebooks in all three: 17,100 promises, 281 causes, 524 messages. Wrong
+answers came from the bank of mistakes. Only a figure differed, whose student's code draws random numbers without a
+seed.
+
+A class report in all formats took up to 166 MB for 500 students and 279 MB for 10,000, 12 kB for each. Feedback for one
+student took 156 MB in both classes. These were results of 40 students, copied under other names.
+
+We do not book several submissions in one transaction. It would save 3.5 ms of CPU for each, 2 % of all, and 20 ms of
+waiting for the disk, during which graders go on. It would matter on a cluster that grades more than 40 a second. """
 
 
 @dataclass(frozen=True)
@@ -133,10 +147,24 @@ def page(results: Results) -> str:
         for wrong, text in (
             (results.quick, "**A quick run: small classes, once each.**"),
             (not results.complete, "**Not finished: what had been measured when it was stopped.**"),
+            (
+                not any(run.way in (STOCK, STOCK_BARE) for run in results.runs),
+                "**Stock nbgrader was left out of this run: nothing here compares with it.**",
+            ),
         )
         if wrong
     ]
-    return "\n\n".join([INTRODUCTION.strip(), about, *warnings, *(t.markdown() for t in tables(results))]) + "\n"
+    introduction = INTRODUCTION.strip().format(right=_right(results))
+    return "\n\n".join([introduction, about, *warnings, *(t.markdown() for t in tables(results))]) + "\n"
+
+
+def _right(results: Results) -> str:
+    """How many exercises were right, as measured."""
+    known = [run for run in results.runs if run.right is not None]
+    if not known:
+        return "How many exercises were right was not noted."
+    largest = max(known, key=lambda run: run.size)
+    return f"In the class of {largest.size}, {100 * largest.right:.0f} % of the exercises were right."
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -163,6 +191,9 @@ def _aims(results: Results) -> Table:
         size / seconds.median if size else None,
         1,
     )
+    cpu, loop = results.measured(GRADE, False, size, "cpu_seconds"), results.machine.get("loop")
+    each = cpu.median / size / loop if cpu and loop else None
+    add(f"CPU time of one of these {size} over that of ten million additions", "or at most 0.4", each, 2)
     ratio = results.ratio(STOCK, False, size, "cpu_seconds")
     add(f"CPU time of stock nbgrader over ours, class of {size}", "at least 15", ratio, 1)
     if {"full", "basic"} <= results.isolation.keys():

@@ -45,6 +45,7 @@ class Run:
         size: how many students.
         usage: what it cost.
         mean_score: of the automatic points.
+        right: how many of the exercises had full points, from 0 to 1; None in older measurements.
     """
 
     way: str
@@ -52,6 +53,7 @@ class Run:
     size: int
     usage: Usage
     mean_score: float
+    right: float | None = None
 
 
 @dataclass

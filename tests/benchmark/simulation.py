@@ -50,14 +50,15 @@ IDLE = {
 RESULT_BYTES = 200_000
 """An executed notebook with its results."""
 
+MOST_HAND_INS = 100_000
+
 HEADING = "## 64 workers, simulated"
 
 WORDS = """\
 No 64 machines were at hand. `python -m tests.benchmark.simulation` runs the real Dask scheduler and the code of
 `autograder grade --scheduler`, with 64 workers whose grading is a sleep: as long as a submission took in the table
-above, drawn anew for each hand-in, {mean:.0f} ms on average. A notebook travels there and {result} kB come back. Not
-100,000 hand-ins were simulated, but as many as should take {seconds:.0f} seconds, and in the other runs a sixth of
-that.
+above, drawn anew for each hand-in, {mean:.0f} ms on average. A notebook travels there and {result} kB come back. The
+first run has as many hand-ins as should take {seconds:.0f} seconds, and at most {most:,}; the others are shorter.
 
 All processes share this machine's {cores} cores, whose load was {load:.1f} before. *Of the ideal* is the time of all
 sleeps, shared by the workers that there were, over the time that it took. *Overhead* is what is left of a worker's
@@ -106,9 +107,9 @@ class Sleeping:
 
 
 def run(times: list[float], faster: float, batch: int, seconds: float, kill: bool) -> Run:
-    """Grade as many hand-ins as should take so many `seconds`, and at most 100,000."""
+    """Grade as many hand-ins as should take so many `seconds`, and at most `MOST_HAND_INS`."""
     cluster.MOST_IN_BATCH = batch
-    total = min(100_000, int(seconds * sum(GROUPS) * faster / mean(times)))
+    total = min(MOST_HAND_INS, int(seconds * sum(GROUPS) * faster / mean(times)))
     seen = Run(faster, batch)
     notebook = (COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
     with tempfile.TemporaryDirectory(prefix="simulation-") as folder, processes(Path(folder), workers=0) as started:
@@ -189,7 +190,7 @@ def section(folder: Path) -> str:
         "its peak, MB",
     )
     table = Table(HEADING.removeprefix("## "), columns, rows).markdown()
-    words = WORDS.format(**content, result=RESULT_BYTES // 1000).strip()
+    words = WORDS.format(**content, result=RESULT_BYTES // 1000, most=MOST_HAND_INS).strip()
     table = table.replace("\n\n", f"\n\n{words}\n\n", 1)
     return f"\n{table}\n\n![Hand-ins per second: 64 workers, then 54](cluster.png)\n"
 
@@ -235,7 +236,7 @@ def main() -> None:
     times = [milliseconds / 1000 for milliseconds in measured["isolation"]["full"]["submission"]]
     about = {"mean": 1000 * mean(times), "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0]}
     about["seconds"] = options.seconds
-    short, batch = options.seconds / 6, cluster.MOST_IN_BATCH
+    short, batch = min(options.seconds, 300.0) / 6, cluster.MOST_IN_BATCH
     plan = [(1.0, batch, options.seconds, True), (4.0, batch, short, False), (4.0, 1, short, False)]
     runs: list[Run] = []
     for each in plan:
