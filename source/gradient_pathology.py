@@ -11,10 +11,10 @@
 # ### 学習目標
 #
 # 1. **勾配消失問題** のメカニズムと対策を、数値で説明できる
-# 2. **勾配爆発問題** のメカニズムを説明し、クリッピングを実装できる（治らないものの見分けは発展）
+# 2. **勾配爆発問題** のメカニズムを説明し、クリッピングを実装できる（クリッピングでは治らない場合の見分け方は発展）
 # 3. **鞍点と局所解** をヘッセ行列の固有値で見分けられる（発展）
-# 4. **勾配のモニタリング** ツールを実装する（その見落としは発展）
-# 5. **Batch Normalization** の順伝播・逆伝播・推論を実装する
+# 4. **勾配のモニタリング** ツールを実装できる（ツールの見落としとその補い方は発展）
+# 5. **Batch Normalization** の順伝播・逆伝播・推論を実装できる
 #
 # ### 前提知識
 #
@@ -52,17 +52,17 @@
 #
 # 1. 解答セルの `raise NotImplementedError` を消し、自分のコードを書いて実行します。
 # 2. すぐ下の `check("...")` のセルを実行します。結果、点数、直すための手がかりが表示されます。部分点があり、何度でも実行できます。
-# 3. 行き詰まったら、新しいセルの最後の行に `hint("clip_gradients")` のように書いて実行します（Jupyter は、最後の行の結果だけを表示します）。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力が得られ、`clip_gradients(given.layers, given.max_norm)` のように手で試せます。関数の中に書いた `print` の出力も、`check` の結果（カード）に表示されます。
+# 3. 行き詰まったら、新しいセルの最後の行に `hint("clip_gradients")` のように書いて実行します（Jupyter では、セルの最後の行の結果だけが表示されます）。まだ満たしていない条件について、ヒントが 1 つずつ表示されます。`given = example("clip_gradients")` とすると、うまくいかなかった入力を受け取り、`clip_gradients(given.layers, given.max_norm)` のように自分で試せます。関数の中に書いた `print` の出力も、`check` の結果（カード）に表示されます。
 #
-# 本文は **予想 → 実験 → 注目** の順に進みます。`predict` のセルを実行して選ぶと、すぐに答えが出ます。採点はしません（ボタンが出なければ、`predict("1.1", "b")` と書きます）。次に実験を実行し、「注目」を開いてください。図を描くコードも折りたたんであります。`…` をクリックすると開きます。
+# 本文は **予想 → 実験 → 注目** の順に進みます。`predict` のセルを実行し、選択肢を選ぶと、すぐに答えが出ます。採点はしません（ボタンが出なければ、`predict("1.1", "b")` と書きます）。次に実験を実行し、「注目」を開いてください。図を描くコードも折りたたんであります。`…` をクリックすると開きます。
 #
 # <details>
 # <summary><b>解答と提出の決まり（提出する前に読んでください）</b></summary>
 #
 # - **関数・クラス・引数の名前を変えないでください。** 解答セルと `check` のセルを、消したり分割したりしないでください（セルを追加するのは自由です）。
-# - `# 実験:` で始まるセルは **実験セル** です。まだ書いていない演習を使う実験セルは、エラーを出さず、待っていることを 1 行で表示します。演習を書いてから、もう一度実行してください。
-# - 解答セルの中で、実験セルで作った変数を使わないでください。採点では時間を節約するため、変更されていない実験セルを実行しません。ほかのセル（セットアップ、`X` や `t` を作るセル、ほかの解答セルなど）で定義した名前は使えます。
-# - **提出する前に、カーネルを再起動してすべてのセルを実行してください**（Kernel メニューの Restart Kernel and Run All Cells…、1 分ほど）。消したセルの変数が残っていて、たまたま動いているだけ、という失敗を防げます。ターミナルで `autograder check gradient_pathology.ipynb` を実行すると、何もない状態から全セルを実行した結果を確認できます。
+# - `# 実験:` で始まるセルは **実験セル** です。まだ書いていない演習を使う実験セルは、エラーにはならず、その演習を待っていることを 1 行で知らせます。演習を書いてから、もう一度実行してください。
+# - 解答セルの中で、実験セルで作った変数を使わないでください。採点では時間を節約するため、変更されていない実験セルは実行されません。ほかのセル（セットアップ、`X` や `t` を作るセル、ほかの解答セルなど）で定義した名前は使えます。
+# - **提出する前に、カーネルを再起動してすべてのセルを実行してください**（Kernel メニューの Restart Kernel and Run All Cells…、1 分ほど）。消したセルの変数が残っていて、たまたま動いているだけ、という失敗を防げます。ターミナルで `autograder check gradient_pathology.ipynb` を実行すると、まっさらな状態から全セルを実行した結果を確認できます。
 #
 # `check` が調べるのは、このノートブックに書いてある条件だけです。各演習の「仕様」に書いていないことで減点されることはありません。名前を書かずに `check()` を実行すると、すべての演習の進み具合が表示されます。
 #
@@ -95,7 +95,7 @@ plt.rcParams.update({
     "legend.fontsize": 9,
     "lines.linewidth": 2,
     "lines.markersize": 5,
-    "text.hinting": "none",  # 小さな漢字の線がつぶれない
+    "text.hinting": "none",  # 小さな漢字の線がつぶれないようにする
 })
 
 print("環境セットアップ完了")
@@ -103,12 +103,12 @@ print("環境セットアップ完了")
 # %% [markdown] prose="warm-up"
 # ### 準備運動: 1 行書いて確かめる
 #
-# このコースの層では、`backward(dout)` に必要な値を、`forward` が `cache` に残します。`Sigmoid` が残すのは出力 $y = \sigma(z) = 1 / (1 + e^{-z})$ です。導関数 $\sigma'(z)$ は、$y$ だけで書けるからです。
+# このコースの層では、`backward(dout)` に必要な値を、`forward` が `cache` に保存します。`Sigmoid` が保存するのは出力 $y = \sigma(z) = 1 / (1 + e^{-z})$ です。導関数 $\sigma'(z)$ は、$y$ だけで書けるからです。
 #
-# 次のセルの `...` を、`y` を使った 1 行の式に書きかえて実行してください（点数はありません。行き詰まったら、[1.1](#1.1-勾配は掛け算で伝わる) の式を見てください）。下に表示される `check()` の一覧で、演習の進み具合が分かります。
+# 次のセルの `...` を、`y` を使った 1 行の式に書き換えて実行してください（点数はありません。行き詰まったら、[1.1](#1.1-勾配は掛け算で伝わる) の式を見てください）。下に表示される `check()` の一覧で、演習の進み具合が分かります。
 
 # %% experiment="warm-up-sigmoid"
-# 準備運動: return の右の ... を 1 行の式に書きかえて、このセルを実行してください
+# 準備運動: return の右の ... を 1 行の式に書き換えて、このセルを実行してください
 def sigmoid_derivative(y):
     """シグモイドの出力 y = σ(z) から、導関数 σ'(z) の値を求める。"""
     return ...
@@ -131,7 +131,7 @@ check()
 # 前のノートブックで作った層は、`autograder.layers` にまとめてあります。
 #
 # - `Linear(in_features, out_features, init="xavier", rng=None)`: `params["W"]` は (入力, 出力)、`params["b"]` は (出力,)。`init` は、重みの初期値（平均 0 の正規乱数）の決め方で、`"xavier"`（標準偏差 $\sqrt{2/(n_\text{in}+n_\text{out})}$、幅 10 なら 0.32）、`"he"`（$\sqrt{2/n_\text{in}}$、0.45）、`"normal"`（0.01）、`"large"`（1.0）のどれか。はじめの 2 つは 4.1 で説明します
-# - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`: 学習する値がないので、`params` も `grads` も空の辞書
+# - `Sigmoid`、`Tanh`、`ReLU`、`LeakyReLU`: 学習するパラメータがないので、`params` も `grads` も空の辞書
 # - `MSELoss`: N×D 個の要素すべての平均二乗誤差
 # - `build_deep_network(n_layers, activation="sigmoid", init="xavier", norm=None, rng=None)`: Linear 層が `n_layers` 個（2 以上）、その間に活性化が `n_layers - 1` 個あるネットワーク（層のリスト）。幅（隠れ層のユニットの数）は 10、入力は 2、出力は 1。`norm` に層のクラスを渡すと、各活性化の直前に、その層が 1 つずつ入る
 # - `forward_backward(layers, X, t)`: 順伝播と逆伝播を 1 回行い、`(損失, 各 Linear 層の grads["W"] のノルム)` を返す（入力側から）
@@ -139,19 +139,19 @@ check()
 # <details>
 # <summary><b>層のコードを読む</b>（演習で層を書くときの手本になります）</summary>
 #
-# `Layer` はすべての層の親です。`params` と `grads` は、名前から配列を引く辞書です。`training` は学習中かどうかを表します。
+# `Layer` はすべての層の親です。`params` と `grads` は、名前をキー、配列を値とする辞書です。`training` は学習中かどうかを表します。
 #
 # {{code Layer}}
 #
-# `Linear` は $y = xW + b$ です。`backward` は `grads` を設定し、$x$ についての勾配を返します（`_require_one_of` は、`init` がどれでもなければ `ValueError` を送出します）。
+# `Linear` は $y = xW + b$ です。`backward` は `grads` を設定し、$x$ についての勾配を返します（`_require_one_of` は、`init` が決められた名前のどれでもなければ `ValueError` を送出します）。
 #
 # {{code Linear}}
 #
-# `Sigmoid` は、$|x|$ が大きくてもあふれないように、指数関数を負の数についてだけ計算します。
+# `Sigmoid` では、$|x|$ が大きくてもオーバーフローしないように、負の数の指数関数だけを計算します。
 #
 # {{code Sigmoid}}
 #
-# `ReLU` は、どの要素が正だったかを残します。$x = 0$ での導関数は 0 とします。
+# `ReLU` は、どの要素が正だったかを保存します。$x = 0$ での導関数は 0 とします。
 #
 # {{code ReLU}}
 #
@@ -163,19 +163,19 @@ check()
 #
 # {{code MSELoss}}
 #
-# `forward_backward` は、すべての層を順にたどり、次に逆にたどります。
+# `forward_backward` は、すべての層を順にたどってから、逆順にたどります。
 #
 # {{code forward_backward}}
 #
 # </details>
 #
-# 次のセルでは、データと測定の道具を用意します。乱数は **データ用と重み用を別の生成器** にしてあるので、どの実験も、何度実行しても同じ結果になります。
+# 次のセルでは、データと測定用の関数を用意します。乱数の **生成器はデータ用と重み用で別々** なので、どの実験も、何度実行しても同じ結果になります。
 
 # %%
 def sine_task(n=100, seed=76):
     """目標は sin(πx1) + 0.5 x2^2。入力も目標も平均 0・分散 1 にそろえる。
 
-    目標の分散が 1 なので、平均値 0 を答えるだけの「何も学習していない」ネットワークの損失がちょうど 1.0 になる。
+    目標の分散が 1 なので、平均値 0 を出力するだけの「何も学習していない」ネットワークの損失がちょうど 1.0 になる。
     """
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (n, 2))
@@ -203,7 +203,7 @@ def output_gradient_norms(layers, X, t):
 
 
 def median_over_seeds(measure, seeds=20):
-    """measure(rng) を 20 通りの重みで測り、中央値をとる。1 つの乱数の偶然から結論を出さないため。"""
+    """measure(rng) を 20 通りの重みで測り、中央値をとる。1 通りの乱数の偶然に左右されないようにするため。"""
     return np.median([measure(np.random.default_rng(seed)) for seed in range(seeds)], axis=0)
 
 
@@ -221,7 +221,7 @@ def scale_weights(layers, factor):
 
 
 def sgd_update(layers, lr):
-    """全パラメータを 1 ステップ、勾配の逆向きに動かす。"""
+    """全パラメータを、勾配の逆向きに 1 ステップ動かす。"""
     for layer in layers:
         for name in layer.params:
             layer.params[name] -= lr * layer.grads[name]
@@ -248,7 +248,7 @@ def sgd_update(layers, lr):
 # Linear 層の数を **深さ** $d$ とします。活性化は $d - 1$ 個なので、シグモイドの導関数の積は最大でも $0.25^{\,d-1}$ です。
 # ただし、これは **導関数だけ** の上限です。実際の勾配には重みも掛かるので、重みしだいで、これより小さくも大きくもなります。このような掛け算のくり返しで勾配が指数的に消失・爆発することは、古くから知られています（Bengio et al., 1994）。
 #
-# 以後、$|\delta|$ は、全例・全ユニットの要素を 1 本のベクトルとみなした長さです。両端の比 $|\delta^{(1)}| / |\delta^{(d)}|$ の $d - 1$ 乗根を、**1 層あたりの倍率** と呼びます。標準偏差は sd と書きます。
+# 以後、$|\delta|$ は、全サンプル・全ユニットの要素を 1 本のベクトルとみなしたときの長さを表します。両端の比 $|\delta^{(1)}| / |\delta^{(d)}|$ の $d - 1$ 乗根を、**1 層あたりの倍率** と呼びます。標準偏差は sd と書きます。
 
 # %% experiment="predict-1-1"
 predict("1.1")
@@ -277,7 +277,7 @@ for label, init, factor, marker in [("sd=0.01", "normal", 1, "o"), ("Xavier", "x
     print(f"{label}: 20 層の両端の比 {ratios[-1]:.1e}、1 層あたり {ratios[-1] ** (1 / 19):.4f} 倍")
 right.set(xlabel="深さ d（Linear 層の数）", ylabel=r"$|\delta^{(1)}| / |\delta^{(d)}|$（対数）", title="シグモイドのネットワークで、勾配が入力側まで届く割合", xticks=depths)
 right.legend()
-show("左: シグモイドと tanh の導関数。最大値はシグモイドが 0.25、tanh が 1。右: 深さ 2 から 20 での、入力側に届く勾配の割合。Xavier は導関数の積の上限に沿って下がり、sd=0.01 はもっと急に、6 倍の Xavier は緩やかに下がる。")
+show("左: シグモイドと tanh の導関数。最大値はシグモイドが 0.25、tanh が 1。右: 深さ 2 から 20 での、入力側に届く勾配の割合。Xavier は導関数の積の上限に沿って下がり、sd=0.01 はもっと急に、Xavier の 6 倍は緩やかに下がる。")
 
 print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 
@@ -302,7 +302,7 @@ print(f"導関数の積の上限: 10 層 {0.25**9:.2e}、20 層 {0.25**19:.2e}")
 # - **左**: 初期化を同じ（Xavier）にして、活性化だけを変える
 # - **中央**: 活性化を同じ（シグモイド）にして、初期化だけを変える
 #
-# 右の図では、測るものによる違いを比べます。重みの勾配は $\partial L/\partial W^{(l)} = h^{(l-1)\top} \delta^{(l)}$ で、順伝播の値 $h$ と逆伝播の値 $\delta$ の **積** です（以後、$dW$ と書きます）。
+# 右の図では、何を測るかによる違いを見ます。重みの勾配は $\partial L/\partial W^{(l)} = h^{(l-1)\top} \delta^{(l)}$ で、順伝播の値 $h$ と逆伝播の値 $\delta$ の **積** です（以後、この勾配を $dW$ と書きます）。
 # tanh のネットワークを標準偏差 0.01 で初期化すると、$h$ は出力側ほど小さく、$\delta$ は入力側ほど小さくなります。
 #
 # 層番号に対する $\log_{10}|\delta|$ の傾きを **坂** と呼び、1 層あたりの桁数（10 倍で 1 桁）で表します。坂は $-\log_{10}$(1 層あたりの倍率) です。0.23 倍なら 0.64 桁（正: 消失）、4 倍なら -0.6 桁（負: 爆発）になります。
@@ -314,7 +314,7 @@ predict("1.2")
 # 実験: 変えるのは一度に 1 つだけ
 depth = 10
 numbers = np.arange(1, depth + 1)
-fig, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.4), sharey=True)
+fig, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.4), sharey=True)
 activations = {"sigmoid": (COLORS[0], "o-"), "tanh": (COLORS[1], "s--"), "relu": (COLORS[2], "^-.")}
 inits = {"normal": ("sd=0.01", COLORS[3], "D:"), "xavier": ("Xavier", COLORS[0], "o-"), "he": ("He", COLORS[4], "v--")}
 
@@ -330,8 +330,8 @@ for activation, (color, style) in activations.items():
         if activation == "sigmoid":  # 左の図と同じネットワーク（Xavier のシグモイド）は、同じ色と印にする
             middle.semilogy(numbers, norms, init_style, color=init_color, label=label)
     print(line)
-left.set(title="初期化は同じ (Xavier)、活性化だけ違う", ylabel=r"$|\delta|$（対数）")
-middle.set(title="活性化は同じ (sigmoid)、初期化だけ違う", ylabel=r"$|\delta|$（対数）")
+left.set(title="初期化は同じ (Xavier)、\n活性化だけ違う", ylabel=r"$|\delta|$（対数）")
+middle.set(title="活性化は同じ (sigmoid)、\n初期化だけ違う", ylabel=r"$|\delta|$（対数）")
 
 for measure, name, label, color, style in [
     (output_gradient_norms, "|δ| ", r"$|\delta|$", COLORS[5], "P-"),
@@ -340,11 +340,11 @@ for measure, name, label, color, style in [
     norms = median_over_seeds(lambda rng: measure(build_deep_network(depth, "tanh", "normal", rng=rng), X, t))
     right.semilogy(numbers, norms, style, color=color, label=label)
     print(f"tanh, sd=0.01 の {name}: 1 層目 {norms[0]:.1e}, 出力層 {norms[-1]:.1e}, 1 層あたり {decades_per_layer(norms):.2f} 桁")
-right.set(title="tanh (sd=0.01): 何を測るかで見え方が違う", ylabel="ノルム（対数）")
+right.set(title="tanh (sd=0.01):\n何を測るかで見え方が違う", ylabel="ノルム（対数）")
 for ax in (left, middle, right):
     ax.set_xlabel("層番号（入力側から）")
     ax.legend()
-show("層番号に対する勾配のノルム（対数）が、同じ目盛りで 3 枚。左: Xavier では、シグモイドの坂が最も急で、tanh はほぼ水平。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。")
+show("層番号に対する勾配のノルム（対数）の図が、同じ目盛りで 3 枚。左: Xavier では、シグモイドの坂が最も急で、tanh はほぼ水平。中央: シグモイドは sd=0.01 で最も急、He では緩やか。右: tanh の sd=0.01 では、|δ| は坂になるが、|dW| は平ら。")
 
 # %% [markdown]
 # <details>
@@ -367,13 +367,13 @@ show("層番号に対する勾配のノルム（対数）が、同じ目盛り�
 # *★ 基本コース・15 分*
 #
 # 勾配消失とは逆に、1 層あたりの倍率が 1 を超えると、勾配は指数的に **大きく** なります。重みの標準偏差を $s_w$、幅を $n$ とします。
-# $W$ をさかのぼると、$\delta$ のどの要素も、平均 0 の独立な重みを掛けた $n$ 個の項の和になります。1 つの項の分散は $s_w^2\,\mathrm{E}[\delta^2]$ で、独立な項の和の分散は、分散の和です。したがって、分散は $n s_w^2$ 倍になり、ReLU ではさらに、およそ半分の要素だけが残ります。$|\delta|$ の 1 層あたりの倍率は、およそ
+# 逆伝播で $W$ を 1 つ通ると、$\delta$ の各要素は、平均 0 の独立な重みを掛けた $n$ 個の項の和になります。1 つの項の分散は $s_w^2\,\mathrm{E}[\delta^2]$ で、独立な項の和の分散は、分散の和です。したがって、分散は $n s_w^2$ 倍になり、ReLU ではさらに、およそ半分の要素だけが残ります。$|\delta|$ の 1 層あたりの倍率は、およそ
 #
 # $$\sqrt{\tfrac{1}{2}\, n\, s_w^2}$$
 #
 # です。He 初期化は、これがちょうど 1 になるように $s_w^2 = 2/n$ とします。
 #
-# **原因**: 重みの初期値が大きすぎる、学習率が大きすぎて重みが大きくなりすぎた、同じ重みを何度も掛ける構造（RNN など）
+# **原因**: 重みの初期値が大きすぎる、学習率が大きすぎる、同じ重みを何度も掛ける構造になっている（RNN など）
 
 # %% experiment="predict-2-1"
 predict("2.1")
@@ -405,7 +405,7 @@ show("左: |δ| は、sd=1 と sd=2 で入力側へ増え、He ではほぼ水�
 #
 # - 左: $|\delta|$ は出力側から入力側へ、sd=2 では 1 層ごとに約 4 倍になります。理論の目安より 1 割ほど小さいのは、幅がわずか 10 のネットワークの中央値だからです。
 # - 右: $|dW|$ は巨大ですが、層による差はほとんどありません。順伝播の値は出力側ほど大きく、δ は入力側ほど大きいので、積をとると打ち消し合います。「どの層で爆発したか」は、$|dW|$ の図では分かりません。
-# - 爆発は順伝播でも起きています。出力が大きいので、δ は出発点の出力層からすでに巨大です。
+# - 爆発は順伝播でも起きています。出力が大きいので、δ は逆伝播の出発点である出力層ですでに巨大です。
 #
 # </details>
 #
@@ -415,7 +415,7 @@ show("左: |δ| は、sd=1 と sd=2 で入力側へ増え、He ではほぼ水�
 predict("2.1.2")
 
 # %% tags=["experiment"]
-# 実験: 発散の様子（警告がわざと出ます）
+# 実験: 発散の様子（わざとオーバーフローさせるので、警告が出ます）
 layers = scale_weights(build_deep_network(10, "relu", "large", rng=np.random.default_rng(0)), 2.0)
 for step in range(6):
     loss, norms = forward_backward(layers, X, t)
@@ -447,22 +447,22 @@ for step in range(6):
 #
 # **仕様**
 #
-# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W` と `b` のほか、正規化層（8.1）が持つ `gamma` と `beta` も、同じように数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数えるものがなければ `(0.0, 1.0)` を返します。
+# - `total_norm` は、すべての層の `grads` にあるすべての配列をまとめた L2 ノルムで、**クリッピング前** の値です。`W` と `b` のほか、正規化層（8.1）が持つ `gamma` と `beta` も、同じように数えます。値が `None` のものと、勾配を持たない層（`grads` が空）は飛ばします。数える勾配が 1 つもなければ、`(0.0, 1.0)` を返します。
 # - `total_norm > max_norm` なら、すべての勾配に **同じ係数** を掛け、全体のノルムを `max_norm` にします。`params` は変えません。
-# - それ以外なら、勾配はそのままで、`clip_coef == 1.0` です。
+# - それ以外なら、勾配は変えず、`clip_coef == 1.0` とします。
 # - `clip_coef` は実際に掛けた係数です。1 を超えることはありません。
 # - 勾配のどこかに NaN か無限大があれば、`ValueError` を送出します。このとき、すべての勾配は元のままにしておきます。
 #
 # <details>
 # <summary><b>許される違いと、採点しないこと</b></summary>
 #
-# - 相対誤差は 1e-5 まで許されます。係数も同じで、`max_norm / total_norm` でも `max_norm / (total_norm + 1e-6)` でも正解です。
+# - 相対誤差は 1e-5 まで許されます。係数についても同様で、`max_norm / total_norm` でも `max_norm / (total_norm + 1e-6)` でも正解です。
 # - その場で書き換えても、`layer.grads[name]` に新しい配列を入れても、同じ名前を持つ新しい辞書に取り替えてもかまいません。
 # - ノルムが `max_norm` から 1e-6 以内のときは、縮めても縮めなくても正解です。
 # - `ValueError` の代わりに `ArithmeticError` や `RuntimeError` を送出しても正解です。
-# - 層は、この教材にある種類のものだけです。
+# - 渡される層は、この教材に出てくる種類のものだけです。
 #
-# **採点しないこと**: 有限な勾配の 2 乗があふれる（または 0 につぶれる）場合、2 つの層が同じ配列を共有する場合、`max_norm` が正の有限な数でない場合
+# **採点しないこと**: 有限な勾配の 2 乗がオーバーフローする（またはアンダーフローして 0 になる）場合、2 つの層が同じ配列を共有する場合、`max_norm` が正の有限な数でない場合
 #
 # </details>
 
@@ -490,7 +490,7 @@ predict("2.3")
 # %% tags=["experiment"]
 # 実験: クリッピングで治るもの、治らないもの
 def train_until_overflow(layers, inputs, lr, steps, max_norm=None):
-    """損失の記録。損失か勾配が有限でなくなったら、そこでやめる。"""
+    """損失の記録を返す。損失か勾配が有限でなくなったら、そこで打ち切る。"""
     losses = []
     for _ in range(steps):
         loss, norms = forward_backward(layers, inputs, t)
@@ -512,7 +512,7 @@ def sd_2_network(seed):
 
 
 def summary(runs, steps):
-    """発散した、学習できなかった（最後の損失が 0.9 以上）、学習できた、の個数。"""
+    """発散したもの、学習できなかったもの（最後の損失が 0.9 以上）、学習できたものの個数。"""
     finished = [losses[-1] for losses in runs if len(losses) == steps]
     learned = sum(loss < 0.9 for loss in finished)
     return f"{len(runs)} 個のうち 発散 {len(runs) - len(finished)}, 学習できなかった {len(finished) - learned}, 学習できた {learned}"
@@ -535,7 +535,7 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
     print("3. He とクリッピング:  ", summary(good, steps))
     print("   最後の損失:", ", ".join(f"{losses[-1]:.1e}" for losses in good))
 
-    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
     for ax, runs, color, dash, label in [
         (left, without, COLORS[1], "--", "クリッピングなし"),
         (left, clipped, COLORS[0], "-", "クリッピングあり"),
@@ -563,7 +563,7 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 #
 # - 1: 係数は $10^{-13}$ ほどで、小数点以下 4 桁で表示すると「0.0000」です。確かめるべきなのは、層ごとの最大値ではなく、クリッピング後の **全体のノルム** が 1 になることです。
 # - 2: クリッピングがないと、12 個のうち学習できたのは 4 個だけで、5 個は発散しました。クリッピングがあれば 12 個とも学習できます。たまに現れる大きすぎる 1 ステップから、ネットワークを守るからです。
-# - 3: sd=2 のネットワークは NaN にはなりませんが、1 個も学習できません。損失が巨大なままか、ReLU のユニットがどの入力にも 0 しか出さなくなり（3.2 の「死んだユニット」）、損失が 1.0 で止まるかのどちらかです。クリッピングが守るのは **1 ステップの大きさ** で、悪い初期値を治すわけではありません。それはセクション 4 の役割です。
+# - 3: sd=2 のネットワークは NaN にはなりませんが、1 個も学習できません。損失が巨大なままか、ReLU のユニットがどの入力にも 0 しか出さなくなり（3.2 の「死んだユニット」）、損失が 1.0 で止まるかのどちらかです。クリッピングが守るのは **1 ステップの大きさ** で、悪い初期値を治すわけではありません。初期値の治し方は、セクション 4 で扱います。
 #
 # </details>
 
@@ -576,9 +576,9 @@ with waiting_for("clip_gradients"), np.errstate(over="ignore", invalid="ignore")
 #
 # $$h_t = \tanh([x_t, h_{t-1}]\, W + b)$$
 #
-# で、逆伝播では、勾配が時刻を 1 つさかのぼるごとに、**同じ** $W$ と $\tanh'$ が掛かります（$[x_t, h_{t-1}]$ は、2 つを横につないだベクトルです）。層が深いのと同じことが、時間の方向に起きるのです（Pascanu et al., 2013）。
+# で、逆伝播では、勾配が時刻を 1 つさかのぼるごとに、**同じ** $W$ と $\tanh'$ が掛かります（$[x_t, h_{t-1}]$ は、2 つを横につないだベクトルです）。深いネットワークと同じことが、時間の方向に起きるのです（Pascanu et al., 2013）。
 #
-# 課題は、20 個の入力を順に読み、**最初の 1 個** を答えることです。まず、$h_{t-1}$ に掛かる重み（10×10 の直交行列。掛けてもベクトルの長さが変わらない行列です）を 0.5 倍、1 倍、2 倍にして、$|\partial L/\partial h_t|$ を測ります。次に、1 倍の RNN を、大きめの学習率 0.7 で 100 ステップ学習させます。クリッピングには、あなたの `clip_gradients` を使います。
+# 課題は、20 個の入力を順に読み、**最初の 1 個** を出力することです。まず、$h_{t-1}$ に掛かる重み（10×10 の直交行列。掛けてもベクトルの長さが変わらない行列です）を 0.5 倍、1 倍、2 倍にして、$|\partial L/\partial h_t|$ を測ります。次に、1 倍の RNN を、大きめの学習率 0.7 で 100 ステップ学習させます。クリッピングには、あなたの `clip_gradients` を使います。
 
 # %% experiment="predict-2-4"
 predict("2.4")
@@ -621,7 +621,7 @@ def rnn(scale, seed):
 
 
 def rnn_losses(layers, max_norm=None, steps=100):
-    """損失の記録。100 万を超えたら発散とみなし、そこでやめる。"""
+    """損失の記録を返す。100 万を超えたら発散とみなし、そこで打ち切る。"""
     losses = []
     while len(losses) < steps and losses[-1:] < [1e6]:
         losses.append(forward_backward(layers, sequences, first)[0])
@@ -634,7 +634,7 @@ def rnn_losses(layers, max_norm=None, steps=100):
 sequences = np.random.default_rng(76).standard_normal((64, 20, 1))
 first = sequences[:, 0] / sequences[:, 0].std()
 with waiting_for("clip_gradients"):
-    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
     for scale, marker in [(0.5, "o"), (1.0, "s"), (2.0, "^")]:
         norms = []
         for seed in range(20):
@@ -657,7 +657,7 @@ with waiting_for("clip_gradients"):
     right.axhline(1.0, color="gray", linestyle=":", label="何も学習しない (1.0)")
     left.legend()
     right.legend(loc="upper left")
-    show("左: 20 の時刻の勾配のノルム（対数）。重み 0.5 倍では過去へ急に下がり、1 倍では緩やかに下がり、2 倍では過去へ上がる。右: 6 個ずつの損失。クリッピングなしでは 100 万を超えて途切れ、クリッピングありでは 1.0 より下がる。")
+    show("左: 20 時刻分の勾配のノルム（対数）。過去へさかのぼるにつれて、重み 0.5 倍では急に下がり、1 倍では緩やかに下がり、2 倍では上がる。右: 6 個ずつの損失。クリッピングなしでは 100 万を超えて線が途切れ、クリッピングありでは 1.0 より下がる。")
 
 # %% [markdown] prose="rnn-notice"
 # <details>
@@ -680,7 +680,9 @@ with waiting_for("clip_gradients"):
 #
 # $\phi'$ が大きく保たれる範囲の広さを比べます。
 #
-# $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1, \qquad \text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
+# $$\sigma(z) = \frac{1}{1 + e^{-z}}, \qquad \tanh z = 2\sigma(2z) - 1$$
+#
+# $$\text{ReLU}(z) = \max(0, z), \qquad \text{Leaky ReLU}(z) = \max(0.01z, z)$$
 #
 # 導関数は、層の `backward` に 1 を渡して求めます。
 
@@ -690,7 +692,7 @@ predict("3.1")
 # %% tags=["experiment"]
 # 実験: 活性化関数とその導関数
 z = np.linspace(-6, 6, 601)[:, None]
-fig, axes = plt.subplots(1, 4, figsize=(16, 4), sharey=True)
+fig, axes = plt.subplots(1, 4, figsize=(12, 3.6), sharey=True)
 print(f"{'導関数':9}{'z=-4':>12}{'z=4':>12}{'max':>12}")
 for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
     name = type(activation).__name__
@@ -702,7 +704,7 @@ for ax, activation in zip(axes, [Sigmoid(), Tanh(), ReLU(), LeakyReLU()]):
         derivative[np.abs(z) < 1e-9] = np.nan  # z = 0 では微分できないので、線をつながない
     ax.plot(z, y, label=r"$\phi(z)$")
     ax.plot(z, derivative, label=r"$\phi'(z)$")
-    ax.set(title=name, xlabel="z", ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、導関数を比べられるようにする
+    ax.set(title=name, xlabel="z", xticks=[-6, -3, 0, 3, 6], ylim=(-1.2, 2.2))  # 4 つとも同じ目盛りにして、導関数を比べられるようにする
     ax.legend(loc="upper left")
 show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。シグモイドの導関数は低い山、tanh は高さ 1 の細い山、ReLU は正の側で 1、負の側で 0、Leaky ReLU は負の側で 0.01。")
 
@@ -711,7 +713,7 @@ show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。
 # <summary><b>注目</b></summary>
 #
 # - $|z| = 4$ での導関数は、シグモイドが 0.018、tanh が 0.0013 です。原点では tanh のほうが 4 倍大きいのに、飽和するのは tanh のほうが早いのです。
-# - ReLU は、正の側ではどこまでも 1 を通し、負の側ではまったく通しません。$z$ が正負どちらに大きく離れても勾配が残るのは Leaky ReLU だけで、負の側では 0.01 倍です。
+# - ReLU は、正の側ではどこまでも勾配を 1 倍のまま通し、負の側ではまったく通しません。$z$ が正負どちらに大きく離れても勾配が残るのは Leaky ReLU だけで、負の側では 0.01 倍です。
 #
 # </details>
 #
@@ -730,11 +732,11 @@ show("4 つの活性化関数と導関数を、同じ目盛りで並べた図。
 # *発展・10 分*
 #
 # ReLU のユニットが、ある入力に対して 0 を出力するのは正常です（**不活性**）。入力によって 0 になったりならなかったりするからこそ、非線形な関数を表せます。
-# 問題になるのは、**データ中のすべての入力に対して** 0 を出力するユニットです（**死んだユニット**）。ユニット $j$ に入る重みの勾配は、例 $i$ についての和
+# 問題になるのは、**データ中のすべての入力に対して** 0 を出力するユニットです（**死んだユニット**）。ユニット $j$ に入る重みの勾配は、サンプル $i$ についての和
 #
 # $$\frac{\partial L}{\partial W_{kj}} = \sum_i h_{ik}\, \delta_{ij}$$
 #
-# で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべての例で $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは更新されません。
+# で、$\delta_{ij}$ には $\phi'(z_{ij})$ が掛かっています。すべてのサンプルで $\phi'(z_{ij}) = 0$ なら和も 0 になり、そのユニットに入る重みは更新されません。
 
 # %% experiment="predict-3-2"
 predict("3.2")
@@ -762,7 +764,7 @@ for activation, marker in [("relu", "o"), ("leaky_relu", "s")]:
     ax.plot(numbers, 100 * inactive, marker=marker, label=f"{activation}: 負の側にある割合")
     ax.plot(numbers, 100 * dead, marker=marker, label=f"{activation}: 死んだユニット")
     print(f"{activation:10}: 不活性は 1 層目 {inactive[0]:.0%} / 19 層目 {inactive[-1]:.0%}、"
-          f"死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
+          f"\n    死んだユニットは 1 層目 {dead[0]:.0%} / 4 層目 {dead[3]:.0%} / 9 層目 {dead[8]:.0%} / 19 層目 {dead[-1]:.0%}")
 ax.set(title="学習前の 20 層のネットワーク（幅 10、He 初期化、20 通りの平均）", xlabel="活性化層の番号（入力側から）", ylabel="割合 [%]", ylim=(-3, 100), xticks=numbers[::2])
 ax.legend()
 show("活性化層の番号に対する割合。不活性の割合はどの層でも約 50%。ReLU の死んだユニットは 0% から始まり、深い層で 40% を超える。Leaky ReLU では 0% のまま。")
@@ -807,7 +809,7 @@ def activations_of(layers, h):
 
 
 inputs = np.random.default_rng(760).standard_normal((1000, 2))
-fig, axes = plt.subplots(2, 4, figsize=(16, 6.6), sharex="row", sharey=True)
+fig, axes = plt.subplots(2, 4, figsize=(12, 6.6), sharex="row", sharey=True)
 print("「両端にある値」は、値域の両端から 5% 以内にある値の割合（tanh では、絶対値が 0.9 を超えるもの）")
 for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
     for ax, (init, label) in zip(row, [("normal", "sd=0.01"), ("xavier", "Xavier"), ("he", "He"), ("large", "sd=1")]):
@@ -820,14 +822,14 @@ for row, (activation, lowest) in zip(axes, [("sigmoid", 0), ("tanh", -1)]):
         ax.set(title=f"{activation} {label}", xlabel="活性化の値", yticks=range(1, 6))
 for ax in axes[:, 0]:
     ax.set_ylabel("層番号（入力側から）")
-show("5 つの層を下から積んだヒストグラムが 8 つ。どの層も同じ高さに描いてある。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では全層が 0 の 1 本の柱で（深い層ほど細いことは、印刷した標準偏差で分かる）、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。")
+show("5 つの層を下から積んだヒストグラムが 8 つ。どの層も同じ高さに描いてある。上の段は sigmoid、下の段は tanh で、左から sd=0.01、Xavier、He、sd=1。sigmoid は、sd=0.01 では全層が 0.5 の 1 本の柱で、ほかの深い層は何本もの細い柱に分かれる。tanh は、sd=0.01 では全層が 0 の 1 本の柱で（深い層ほど細いことは、表示された標準偏差で分かる）、Xavier では広がりが保たれ、sd=1 では -1 と 1 の両端に集まる。")
 
 # %% [markdown] prose="histograms-notice"
 # <details>
 # <summary><b>注目</b></summary>
 #
 # - tanh では違いがはっきり出ます。sd=0.01 では深い層ほど 0 に集まり、5 層目の標準偏差は $1.4 \times 10^{-8}$ です。Xavier では広がりが保たれます（5 層目で 0.29）。sd=1 では、5 層目の値の 59% で絶対値が 0.9 を超えます。そこは **飽和** していて（入力が変わっても出力がほとんど変わらず）、導関数は 0.19 より小さくなります。
-# - シグモイドでは、sd=0.01 の値はすべて 0.5 のすぐ近くです。Xavier でも、深い層の分布は細い柱に分かれます。ユニットがそれぞれ、どの入力にもほぼ同じ値を出力しているからです（4.2）。印刷した標準偏差が小さくならないのは、ユニット間の違いも含むからです。
+# - シグモイドでは、sd=0.01 の値はすべて 0.5 のすぐ近くです。Xavier でも、深い層の分布は細い柱に分かれます。ユニットがそれぞれ、どの入力にもほぼ同じ値を出力しているからです（4.2）。表示された標準偏差が小さくならないのは、ユニット間の違いも含むからです。
 #
 # </details>
 #
@@ -847,7 +849,7 @@ def final_loss(layers, steps=200, lr=0.1):
 
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失（3 通りの中央値。1.0 なら何も学習していない）")
+print("シグモイド 10 層: δ の 1 層あたりの桁数と、SGD 200 ステップ後の損失\n    （3 通りの中央値。1.0 なら何も学習していない）")
 for gain, marker in [(1, "o"), (2, "s"), (4, "^")]:
     build = lambda rng: scale_weights(build_deep_network(10, "sigmoid", "xavier", rng=rng), gain)
     norms = median_over_seeds(lambda rng: output_gradient_norms(build(rng), X, t))
@@ -889,10 +891,10 @@ show("左: シグモイドの |δ|。ゲインが 1、2、4 と増えるにつ�
 #
 # *発展・10 分。基本コースの続きは [6.1](#6.1-GradientMonitor-クラス) です*
 #
-# 順伝播の健康診断では、活性化の標準偏差をよく見ます。ただし、**測り方** に注意が必要です。
+# 順伝播の健康診断には、活性化の標準偏差がよく使われます。ただし、**測り方** に注意が必要です。
 #
 # - **全体の標準偏差**: 全ユニット・全サンプルをひとまとめにして測る
-# - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるかを測る（ユニットについて平均する）
+# - **ユニットごとの標準偏差**: 1 つのユニットの値が、サンプルによってどれだけ変わるかを測る（それをユニットについて平均する）
 #
 # ネットワークが入力を区別できるかどうかは、後者で決まります。ユニット $j$ の平均を $\bar h_j$、標準偏差を $s_j$ とすると、全体の分散は 2 つの部分に分かれます。
 #
@@ -939,7 +941,7 @@ show("層ごとの活性化の標準偏差。左のシグモイド sd=0.01 で�
 #
 # *発展・10 分*
 #
-# Xavier の重みを 0.1 倍から 10 倍まで変えて、10 層のネットワークの坂を測ります。図の下のスライダーを動かすと、その倍率での $|\delta|$ が描かれます（ipywidgets がないところでは、1 倍の図だけが出ます）。
+# Xavier の重みを 0.1 倍から 10 倍まで変えて、10 層のネットワークの坂を測ります。図の下のスライダーを動かすと、その倍率での $|\delta|$ が描かれます（ipywidgets がない環境では、1 倍の図だけが表示されます）。
 
 # %% experiment="predict-4-3"
 predict("4.3")
@@ -963,7 +965,7 @@ def loss_after_200(layers):
 
 
 def draw_scale(i):
-    """左: i 番目の倍率での |δ|。右: 倍率と坂。"""
+    """左: i 番目の倍率での |δ|。右: 倍率と坂。図を言葉で説明した文を返す。"""
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
     for (activation, norms), marker in zip(profiles.items(), "os^"):
         left.semilogy(np.arange(1, 11), norms[i], marker=marker, label=f"{activation}: {slopes[activation][i]:+.2f}")
@@ -974,6 +976,8 @@ def draw_scale(i):
     right.set(title="重みの倍率と坂（正: 消失、負: 爆発）", xlabel="Xavier の何倍か（対数）", ylabel="坂 [桁/層]")
     left.legend()
     right.legend()
+    found = ", ".join(f"{activation} {slope[i]:+.2f}" for activation, slope in slopes.items())
+    return f"重み {scales[i]:.2f} 倍での坂（1 層あたりの桁数）: {found}"
 
 
 for activation in slopes:
@@ -983,15 +987,15 @@ for i in (8, 14, 16):
     losses = [loss_after_200(scale_weights(layers, scales[i])) for layers in runs]
     print(f"sigmoid {scales[i]:.2f} 倍: 200 ステップで {len(losses)} 個のうち {sum(loss < 0.9 for loss in losses)} 個が学習できた")
 draw_scale(8)
-show("左: 重み 1 倍での 10 層の |δ|。シグモイドは急な坂、tanh はほぼ水平、ReLU は緩やかな坂。右: 重みの倍率に対する坂。3 つとも倍率とともに下がる。ReLU は 1.5 倍あたりで 0 を横切ってどこまでも下がり、tanh は 1 倍あたりで横切って浅い負の値で止まり、シグモイドは 10 倍でようやく 0 に近づく。")
+show("左: 重み 1 倍での 10 層の |δ|。シグモイドは急な坂、tanh はほぼ水平、ReLU は緩やかな坂。右: 重みの倍率に対する坂。3 つとも倍率とともに下がる。ReLU は 1.5 倍あたりで 0 を横切ってどこまでも下がり、tanh は 1 倍あたりで横切って 0 に近い負の値で止まり、シグモイドは 10 倍でようやく 0 に近づく。")
 slider(draw_scale, {f"× {scale:.2f}": i for i, scale in enumerate(scales)}, start="× 1.00")
 
 # %% [markdown] prose="slider-notice"
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - 倍率が小さいうちは、右の図の 3 本の線は平行に下がります。重みを 10 倍にすると、勾配が 1 層あたりちょうど 1 桁余計に増えるからです。違うのは、活性化の分だけです。
-# - 大きな重みでは差が出ます。ReLU は飽和しないので、そのまま下がり、10 倍では -0.82 桁の激しい爆発です。tanh は飽和が勾配を抑え、-0.27 桁で止まります。
+# - 倍率が小さいうちは、右の図の 3 本の線は平行に下がります。重みを 10 倍にすると、勾配が 1 層あたりちょうど 1 桁余計に増えるからです。線どうしの差は、活性化による分だけです。
+# - 大きな重みでは差が出ます。ReLU は飽和しないので、そのまま下がり、10 倍では -0.82 桁の激しい爆発です。tanh では飽和が勾配を抑え、坂は -0.27 桁で止まります。
 # - シグモイドは 1 倍で 0.64 桁、10 倍で 0.02 桁です。坂だけを見れば、消失は治りました。しかし、10 倍のネットワークで学習できたのは 5 個のうち 3 個で、5.62 倍では 5 個とも学習できました。10 倍ではユニットが飽和しすぎています。平らな坂だけでは、健康とは言えません。
 #
 # </details>
@@ -1035,7 +1039,7 @@ def himmelblau_hessian(x, y):
 
 
 def himmelblau_critical_points():
-    """停留点の配列 (9, 2)。200 個の出発点からニュートン法で勾配 0 の点を探し、重なりを除く。"""
+    """停留点の配列 (9, 2)。200 個の出発点からニュートン法で勾配 0 の点を探し、重複を除く。"""
     found = []
     for point in np.random.default_rng(5).uniform(-5, 5, (200, 2)):
         for _ in range(30):
@@ -1066,7 +1070,7 @@ for x, y in points:
     kind = kinds[int((eigenvalues < 0).sum())][0]
     print(f"{x:9.5f} {y:9.5f} {himmelblau(x, y):10.4f}   {eigenvalues[0]:8.2f} {eigenvalues[1]:8.2f}     {kind}")
 
-fig = plt.figure(figsize=(17, 5.2))
+fig = plt.figure(figsize=(12, 4.6))
 surface, left, right = fig.add_subplot(1, 3, 1, projection="3d"), fig.add_subplot(1, 3, 2), fig.add_subplot(1, 3, 3)
 grid = np.linspace(-2, 2, 101)
 across, along = np.meshgrid(grid, grid)
@@ -1074,7 +1078,7 @@ surface.plot_surface(across, along, across**2 - along**2, cmap="coolwarm", alpha
 surface.plot(grid, 0 * grid, grid**2, color=COLORS[6], linestyle="-", label="y = 0: 極小", zorder=5)
 surface.plot(0 * grid, grid, -(grid**2), color=COLORS[6], linestyle="--", label="x = 0: 極大", zorder=5)
 surface.plot(0, 0, 0, "X", color=COLORS[1], markersize=12, linestyle="none", label="鞍点", zorder=6)
-surface.set(title="鞍点: ある方向では極小、別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+surface.set(title="鞍点: ある方向では極小、\n別の方向では極大", xlabel="x", ylabel="y", zlabel="f", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
 surface.view_init(elev=28, azim=35)
 surface.legend(loc="upper left")
 levels = np.arange(-4, 4.1, 0.5)
@@ -1083,9 +1087,9 @@ contours = left.contour(grid, grid, grid[None, :] ** 2 - grid[:, None] ** 2, lev
 arrows = np.linspace(-1.75, 1.75, 8)
 left.quiver(arrows, arrows, *np.broadcast_arrays(-2 * arrows[None, :], 2 * arrows[:, None]), alpha=0.6)
 left.plot(0, 0, "X", color=COLORS[1], markersize=12, label="鞍点", linestyle="none")
-left.set(title=r"$f = x^2 - y^2$（破線は負、矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
+left.set(title="$f = x^2 - y^2$\n（破線は負、矢印は勾配の逆向き）", xlabel="x", ylabel="y", aspect="equal")
 left.legend(loc="upper right")
-fig.colorbar(contours, ax=left, label="f", shrink=0.8)
+fig.colorbar(contours, ax=left, label="f", shrink=0.65)
 
 grid = np.linspace(-5, 5, 201)
 right.contour(grid, grid, np.log1p(himmelblau(grid[None, :], grid[:, None])), levels=25, cmap="Greys", linestyles="-", linewidths=0.7)
@@ -1099,8 +1103,8 @@ for i, start in enumerate([(-4, -4), (4, 4), (-4, 4), (4, -4), (0, 0)]):
 for index, (kind, marker, color) in kinds.items():
     chosen = [p for p in points if (np.linalg.eigvalsh(himmelblau_hessian(*p)) < 0).sum() == index]
     right.plot(*np.transpose(chosen), marker, color=color, markersize=14, markeredgecolor="white", label=kind, linestyle="none", zorder=5)
-right.set(title="Himmelblau 関数の停留点と勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 5))
-right.legend(loc="upper center", ncols=3)
+right.set(title="Himmelblau 関数の停留点と\n勾配降下（○が出発点）", xlabel="x", ylabel="y", aspect="equal", xlim=(-5, 5), ylim=(-5, 6.4))
+right.legend(loc="upper center", ncols=3, columnspacing=1, handletextpad=0.3)
 show("左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に沿って極大。中央: 同じ関数の等高線と、勾配の逆向きの矢印。右: Himmelblau 関数の等高線、9 個の停留点、5 つの出発点から 4 つの極小への軌跡。")
 
 # %% [markdown]
@@ -1109,7 +1113,7 @@ show("左: 鞍点の立体図。y = 0 の線に沿って極小、x = 0 の線に
 #
 # - 左の立体図では、鞍点は実線に沿って極小、破線に沿って極大です。
 # - Himmelblau 関数の停留点は 9 つで、極小 4、鞍点 4、極大 1 です。
-# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に収束しても優劣はありません。行き先は出発点で変わりますが（(4, 4) と (0, 0) はどちらも (3, 2) へ行きます）、「大域的最小を逃す」例ではありません。それは 5.3 で見ます。
+# - 4 つの極小はどれも $f = 0$ なので、**すべて大域的最小** です。この関数では、どの極小に収束しても優劣はありません。行き先は出発点で変わりますが（(4, 4) と (0, 0) はどちらも (3, 2) へ行きます）、「大域的最小を逃す」例ではありません。そのような例は 5.3 で見ます。
 #
 # </details>
 
@@ -1138,7 +1142,7 @@ for lr, marker in [(0.010, "o"), (0.014, "s"), (0.016, "^")]:
     values = [himmelblau(*p) for p in path]
     left.semilogy(values[:51], marker=marker, markevery=5, label=f"学習率 {lr:.3f}")
     right.plot(*path[:9].T, marker=marker, linewidth=1.2, label=f"学習率 {lr:.3f}")
-    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
+    print(f"学習率 {lr:.3f}: 1 ステップの倍率 1 - ηλ = {1 - lr * largest:+.2f}、\n    最後の 4 ステップの f =", ", ".join(f"{value:.2e}" for value in values[-4:]))
 left.set(title="(-4, -4) からの勾配降下", xlabel="ステップ", ylabel="f（対数）")
 gx, gy = np.linspace(-4.5, -3.0, 101), np.linspace(-4.1, -2.6, 101)
 right.contour(gx, gy, himmelblau(gx[None, :], gy[:, None]), levels=15, cmap="Greys", linewidths=0.7, linestyles="-")
@@ -1177,7 +1181,7 @@ def styblinski_tang_gradient(x, y):
     return np.array([2 * x**3 - 16 * x + 2.5, 2 * y**3 - 16 * y + 2.5])
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 5.2))
 grid = np.linspace(-4.5, 4.5, 181)
 levels = np.r_[np.arange(-78, 0, 6), np.arange(0, 121, 20)]
 contours = left.contour(grid, grid, styblinski_tang(grid[None, :], grid[:, None]), levels=levels, cmap="cividis", linestyles="-", linewidths=0.8)
@@ -1213,7 +1217,7 @@ show("左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f
 # <summary><b>注目</b></summary>
 #
 # - Styblinski-Tang では、(-4, -4) と (0, 0) は大域的最小 $f \approx -78.33$ に収束しますが、(4, 4) と (0.3, 0.3) は $-50.06$、(-4, 4) は $-64.20$ で止まります。(0, 0) と (0.3, 0.3) のような近い出発点からでも、別の極小に行き着きます。
-# - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万個に 1 個ほどまで減り（6 次元では 2 万個の中に 1 つもありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では局所解より鞍点のほうが多いと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
+# - ランダムな対称行列では、すべて正になる割合は 5 次元で 1 万個に 1 個ほどまで減り（6 次元では 2 万個のうち 1 個もありません）、ほとんどが「正負混合」、つまり鞍点です。高次元では局所解より鞍点のほうが多いと考えられる理由の 1 つです（Dauphin et al., 2014）。実際のネットワークのヘッセ行列は完全なランダム行列ではないので、これは証明ではなく目安です。
 #
 # </details>
 
@@ -1243,7 +1247,7 @@ show("左: Styblinski-Tang 関数の等高線と 5 本の軌跡。到着点の f
 # - 記録が 1 つもないときや、問題がないときは、空のリストを返します。戻り値はタプルではなくリストです。
 # - `history` は変えません。
 #
-# **採点しないこと**: ノルムがちょうど閾値に等しい場合。用意してあるメソッドは、同じ意味に書き直しても減点しません。
+# **採点しないこと**: ノルムがちょうど閾値に等しい場合。用意してあるメソッドは、同じ働きをするように書き直しても減点しません。
 #
 # `Problem` は `autograder.layers` にあるデータクラスで、`print` すると警告文になります。
 #
@@ -1266,7 +1270,7 @@ check("gradient_monitor")
 #
 # *発展・10 分。基本コースの続きは [8.1](#8.1-Batch-Normalization-の実装) です*
 #
-# 2 つのネットワークを監視します。課題は `sine_task`（損失 1.0 が「何も学習していない」）です。
+# 2 つのネットワークを監視します。課題は `sine_task` です（損失 1.0 は「何も学習していない」ことを意味します）。
 #
 # - **A**: 8 層のシグモイド、Xavier、学習率 0.1 で 100 エポック
 # - **B**: 2.1 で発散した 10 層の ReLU（sd=2、学習率 0.01）を 4 エポック。ここでも **オーバーフローの警告が出ます**（同じ行の警告は、2 回目から省かれることもあります）。警告から分かるのは行番号だけですが、モニターは層とエポックを示します
@@ -1301,7 +1305,8 @@ with waiting_for("gradient_monitor"):
     for problem in problems[:2]:
         print("  ", problem)
 
-    with plt.rc_context({"axes.prop_cycle": cycler(color=plt.cm.viridis(np.linspace(0, 0.9, 8)))}):  # 層の順に並ぶ色
+    in_order = plt.cm.viridis(np.linspace(0, 0.9, 8))  # 層の順に並ぶ色
+    with plt.rc_context({"axes.prop_cycle": cycler(color=in_order) + cycler(linestyle=LINES)}):
         monitor.plot()
     show("8 層の勾配ノルムの推移。はじめは入力側の層ほど小さく、学習が進むにつれて、出力側の層のノルムが下がって差が縮まる。")
 
@@ -1310,8 +1315,8 @@ with waiting_for("gradient_monitor"):
 # <summary><b>注目</b></summary>
 #
 # - B では NaN を検出できました。NaN は `<` で比べても `>` で比べても `False` になるので、`"nonfinite"` は別に調べる必要があります。
-# - A の損失は 1.0 からほとんど動かず、何も学習していません。それなのに、モニターは **「問題なし」** と答えます。どの層のノルムも $10^{-7}$ より大きいので、絶対値の閾値では病気に見えないのです。
-# - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが平均に合うと、誤差の合計がほぼ 0 になります。出力側の層では $h$ がどの例でもほとんど同じなので、例についての和が打ち消し合い、$dW$ が小さくなるためです）。
+# - A の損失は 1.0 からほとんど動かず、何も学習していません。それなのに、モニターは **「問題なし」** と報告します。どの層のノルムも $10^{-7}$ より大きいので、固定した閾値では病気に見えないのです。
+# - 最初と最後の層の比も頼りになりません。エポック 0 では $2 \times 10^{-4}$ ですが、学習が止まったエポック 99 では 1.5 で、健康なネットワークのように見えます（出力層のバイアスが目標の平均に合うと、誤差の合計がほぼ 0 になります。出力側の層では $h$ がどのサンプルでもほとんど同じなので、サンプルについての和が打ち消し合い、$dW$ が小さくなるためです）。
 #
 # </details>
 #
@@ -1331,7 +1336,7 @@ with waiting_for("gradient_monitor"):
 #
 # $$a = \frac{\sum_l (l - \bar l)(y_l - \bar y)}{\sum_l (l - \bar l)^2}$$
 #
-# です（`np.polyfit(l, y, 1)` でも計算できます。引数は、この順番です）。$a$ は「1 層あたり何桁減るか」を表します。
+# です（`np.polyfit(l, y, 1)` でも計算できます。引数はこの順に渡します）。$a$ は「1 層あたり何桁減るか」を表します。
 #
 # #### 演習 6.3（発展）: `gradient_slope`（{{gradient_profile}} 点、自動採点）
 #
@@ -1340,7 +1345,7 @@ with waiting_for("gradient_monitor"):
 # **仕様**
 #
 # - `delta_norms` は、各層の出力についての勾配のノルムを入力側から並べたもので、リストまたは 1 次元配列、長さは 2 以上です。**渡された `delta_norms` を書き換えてはいけません。**
-# - `log10(ノルム)` を層番号に当てはめた最小二乗直線の傾きを返します。入力側ほど小さい（消失）なら正、入力側ほど大きい（爆発）なら負です。番号を 0 から始めても 1 から始めても傾きは同じです。
+# - 層番号に対する `log10(ノルム)` の最小二乗直線の傾きを返します。入力側ほど小さい（消失）なら正、入力側ほど大きい（爆発）なら負です。番号を 0 から始めても 1 から始めても傾きは同じです。
 # - ノルムが 0 のところは `np.finfo(float).tiny` とみなします（`log10(0)` は計算できないため）。
 # - NaN か無限大が含まれていたら `ValueError` を送出します。
 #
@@ -1398,9 +1403,9 @@ with waiting_for("gradient_profile"):
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 ステップ後も 0.63 です。6.2 の閾値と比が見落とした病気を、坂はどちらでも見つけます。tanh sd=0.01 では、$|dW|$ から分かるのは、平らで $10^{-7}$ より小さいことだけですが、坂からは、層ごとに消えていくことが分かります。
+# - 8 層のシグモイドの坂は、学習前が 0.64、学習が止まった 100 ステップ後も 0.63 です。6.2 で閾値も比も見落とした病気を、坂はどちらの場合にも見つけます。tanh sd=0.01 では、$|dW|$ から分かるのは、平らで $10^{-7}$ より小さいことだけですが、坂からは、層ごとに消えていくことが分かります。
 # - tanh Xavier と ReLU He の坂は 0 に近く、誤った警報は出ません。
-# - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎる病気は、坂には現れません。1 つの数値だけで診断せず、損失・$|dW|$・δ・活性化を合わせて見ます。
+# - 万能ではありません。2.3 で発散したネットワークは He 初期化で、坂は健康でした。学習率が大きすぎるという病気は、坂には現れません。1 つの数値だけで診断せず、損失・$|dW|$・δ・活性化を合わせて見ます。
 #
 # </details>
 
@@ -1436,7 +1441,7 @@ def loss_after(layers, inputs, lr=0.1, steps=60):
     return loss
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 for (activation, init, scale), marker in zip([("sigmoid", "xavier", 1), ("tanh", "xavier", 1), ("relu", "he", 1), ("relu", "he", 5)], "os^D"):
     build = lambda rng: build_deep_network(10, activation, init, rng=rng)
     label = f"{activation} {init}、入力 {scale} 倍"
@@ -1463,9 +1468,9 @@ show("左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 �
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目が重みの長さだけ動くには、600 万ステップほどかかる計算です。これは消失の、もう 1 つの姿です。
+# - tanh の比は、どの層でも $10^{-2}$ の桁にそろっています。シグモイドでは、出力層の 0.14 から 1 層目の $1.6 \times 10^{-7}$ まで 6 桁近く下がります。1 層目が重みの長さだけ動くには、600 万ステップほどかかる計算です。これも、消失の現れ方の 1 つです。
 # - 入力が 5 倍の ReLU では、出力層の比の中央値が 1.5 です。ふつうの入力と合わせた 40 個のうち、最大の比が 1 を超えた 14 個で学習できたのは 2 個だけでした。1 以下の 26 個では 23 個が学習できました。坂に現れなかった病気が、たった 1 ステップの測定で分かります。
-# - それでも完全ではありません。1 を超えても学習できたものが 2 個、1 以下でも学習できなかったものが 3 個あります。比は、損失や坂と合わせて判断します。
+# - それでも万能ではありません。比が 1 を超えても学習できたものが 2 個、1 以下でも学習できなかったものが 3 個あります。比は、損失や坂と合わせて判断します。
 #
 # </details>
 
@@ -1478,7 +1483,7 @@ show("左: 更新量と重みの比。シグモイドは 1 層目で 10 の -7 �
 #
 # *発展・10 分*
 #
-# $x^2 - y^2$ は下に限りがないので、鞍点から「脱出」した先は発散です。そこで、下限のある関数
+# $x^2 - y^2$ は下に有界でないので、鞍点から「脱出」すると、そのまま発散します。そこで、下に有界な関数
 #
 # $$f(x, y) = \frac{x^2}{2} + \frac{y^4}{4} - \frac{y^2}{2}$$
 #
@@ -1522,7 +1527,7 @@ def saddle_path(step, y0, max_steps=1000):
 
 optimizers = {"SGD": (sgd_step, "o"), "Momentum": (momentum_step, "s"), "Adam": (adam_step, "^")}
 starts = [1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12]
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
 gx, gy = np.linspace(-1.1, 1.1, 111), np.linspace(-0.3, 0.65, 96)
 left.contour(gx, gy, gx[None, :] ** 2 / 2 + gy[:, None] ** 4 / 4 - gy[:, None] ** 2 / 2, levels=20, cmap="Greys", linewidths=0.8, linestyles="-")
 left.plot(0, 0, "X", color="black", markersize=12, linestyle="none", label="鞍点", zorder=5)
@@ -1531,7 +1536,7 @@ for name, (step, marker) in optimizers.items():
     counts = [len(saddle_path(step, y0)) - 1 for y0 in starts]
     right.semilogx(starts, counts, marker=marker, label=name)
     stuck = saddle_path(step, 0.0)
-    print(f"{name:9}", ", ".join(f"y0={y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"| y0=0: 1000 ステップ後も y={stuck[-1, 1]}")
+    print(f"{name:9}y0 =", ", ".join(f"{y0:.0e}: {count}" for y0, count in zip(starts, counts)), f"\n    y0 = 0: 1000 ステップ後も y={stuck[-1, 1]}")
 right.semilogx(starts, np.log(0.5 / np.array(starts)) / np.log(1.1), color="gray", linestyle=":", label="SGD の理論値")
 right.set(title="脱出までのステップ数（学習率はすべて 0.1）", xlabel=r"$y_0$（対数）", ylabel="ステップ数")
 left.set(title=r"$y_0 = 10^{-4}$ からの軌跡", xlabel="x", ylabel="y", ylim=(-0.3, 0.65))
@@ -1543,9 +1548,9 @@ show("左: 鞍点の近くを通る、SGD、Momentum、Adam の軌跡。右: 出
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - SGD は捕まりません。ステップ数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 ステップ（$\ln 10^4 / \ln 1.1$）増えるだけです。
+# - SGD は鞍点に捕まりません。ステップ数は $\log(1/y_0)$ に比例して増えるだけで、理論値とよく合います。$y_0$ を 1 万分の 1 にしても、約 97 ステップ（$\ln 10^4 / \ln 1.1$）増えるだけです。
 # - Momentum は慣性のおかげで速くなりますが、増え方はやはり対数的です。$y_0$ を 1 万分の 1 にして増えるのは約 34 ステップで、SGD の約 1/3 です。
-# - Adam では 5～8 ステップで、ほとんど変わりません。勾配をその大きさで割るので、勾配が小さくても、1 ステップの長さは学習率ほどになります。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
+# - Adam では 5～8 ステップで、ほとんど変わりません。勾配をその大きさで割るので、勾配が小さくても、1 ステップの長さは学習率とほぼ同じになります。$y_0$ が Adam の `eps`（$10^{-8}$）より小さくなると、わずかに遅れます。
 # - $y_0 = 0$ では **どの手法も脱出できません**。勾配の $y$ 成分がちょうど 0 だからです。実際の学習では、初期値やミニバッチのばらつきのおかげで、このような偶然は続きません。
 #
 # </details>
@@ -1594,7 +1599,7 @@ for init, depths, marker in [(0.1, [1, 2, 3, 4, 5], "o"), (0.01, [1, 2, 3, 4], "
         for depth, losses in zip(depths, runs):
             left.semilogx(np.arange(1, len(losses) + 1), losses, label=f"深さ {depth}")
 right.plot([], [], "x", color="black", markersize=9, label="目安")
-left.set(title="初期値 0.1: 止まって見え、突然下がる", xlabel="ステップ（1 から、対数）", ylabel="f")
+left.set(title="初期値 0.1: 止まって見えたあと、突然下がる", xlabel="ステップ（1 から、対数）", ylabel="f")
 right.set(title="f < 0.01 になるまでのステップ数", xlabel="深さ d", ylabel="ステップ数（対数）", xticks=range(1, 6))
 left.legend()
 right.legend()
@@ -1604,17 +1609,17 @@ show("左: 深さ 1 から 5 の f の推移。深いほど長く平らで、そ
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - 深さを 2 から 5 にすると、33 ステップが 3341 ステップ、約 100 倍になります。初期値 0.01 なら、深さ 4 ですでに 50009 ステップです。どちらも、目安の 3333 ステップ、50000 ステップとほとんど同じです。
+# - 深さを 2 から 5 にすると、33 ステップから 3341 ステップへと、約 100 倍に増えます。初期値 0.01 なら、深さ 4 ですでに 50009 ステップです。どちらも、目安の 3333 ステップ、50000 ステップとほとんど同じです。
 # - 左の図で、深いネットワークの $f$ は長いあいだほとんど動かず、そのあと急に下がります。止まっているように見えても、学習が終わったとは限りません。
 # - 原点の近くの勾配 $w^{d-1}$ は、ほかの層の重みの積です。つまり **勾配消失そのもの** です。消失と鞍点は別々の病気ではありません。小さな重みの深いネットワークは、平らな鞍点のすぐそばから学習を始めているのです（Saxe et al., 2014）。
 #
 # </details>
 #
-# ### 7.3 Adam でも動かせない小さな勾配
+# ### 7.3 Adam でも補えない小さな勾配
 #
 # *発展・10 分*
 #
-# Adam（Kingma & Ba, 2015）は、勾配がどれほど小さくても、ふつうの長さだけ進むはずです。では、Adam なら 20 層のシグモイドも学習できるでしょうか。更新式
+# Adam（Kingma & Ba, 2015）は、勾配がどれほど小さくても、いつもと同じ長さだけ進むはずです。では、Adam なら 20 層のシグモイドも学習できるでしょうか。更新式
 #
 # $$\Delta\theta = -\eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
@@ -1650,11 +1655,11 @@ for eps, color, dash, marker in [(1e-30, COLORS[0], "-", "o"), (1e-8, COLORS[1],
     left.semilogy(np.arange(1, 21), first_step, color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
     runs = [adam_losses(sigmoid_network(seed), eps) for seed in range(4)]
     for losses in runs:
-        right.plot(losses, color=color, linestyle=dash, linewidth=1.5)
-    right.plot([], [], color=color, linestyle=dash, label=f"eps = {eps:.0e}")
+        right.plot(losses, color=color, linestyle=dash, marker=marker, markevery=[-1], linewidth=1.5)
+    right.plot([], [], color=color, linestyle=dash, marker=marker, label=f"eps = {eps:.0e}")
     learned = sum(losses[-1] < 0.9 for losses in runs)
     print(f"eps = {eps:.0e}: 最初の 1 ステップ / 学習率は 1 層目 {first_step[0]:.1e}、"
-          f"170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
+          f"\n    170 ステップで {len(runs)} 個のうち {learned} 個が学習できた、最後の損失", ", ".join(f"{losses[-1]:.3f}" for losses in runs))
 left.set(title="最初の 1 ステップの長さ（重みの平均）", xlabel="層番号（入力側から）", ylabel="1 ステップの長さ / 学習率（対数）", xticks=[1, 5, 10, 15, 20])
 right.set(title="シグモイド 20 層、Adam（4 通りの重み）", xlabel="ステップ", ylabel="損失", ylim=(0, 1.5))
 left.legend()
@@ -1667,7 +1672,7 @@ show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 �
 #
 # - 1 層目の勾配は $10^{-12}$ ほどで、既定の $\epsilon = 10^{-8}$ よりずっと小さいので、最初の 1 ステップの長さは学習率の $10^{-5}$ 倍ほどにしかなりません。4 個とも損失は 1.0 のままです。
 # - $\epsilon$ を極端に小さくすると、どの層でも 1 ステップの長さが学習率と同じになり、4 個のうち 2 個が学習し始めます。原因の 1 つが $\epsilon$ だったと分かります。
-# - ただし、これは実用的な対策ではありません（これほど小さな勾配は、低い精度の計算では雑音に埋もれます）。消えた勾配を最適化手法で補うより、**勾配が消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
+# - ただし、これは実用的な対策ではありません（これほど小さな勾配は、低い精度の計算ではノイズに埋もれます）。消えた勾配を最適化手法で補うより、**勾配が消えないネットワークを作る** ほうが先です。その代表が、次の Batch Normalization です。
 #
 # </details>
 
@@ -1680,27 +1685,27 @@ show("左: 最初の 1 ステップの長さと学習率の比。eps が 1e-30 �
 #
 # *★ 基本コース・95 分*
 #
-# Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、$\gamma$ を掛け、$\beta$ を足します（どちらも学習するパラメータです）。バッチの $i$ 番目の例、$j$ 番目の特徴について
+# Batch Normalization（Ioffe & Szegedy, 2015）は、活性化に入る前の値を、特徴（列）ごとに平均 0・分散 1 にそろえてから、$\gamma$ を掛け、$\beta$ を足します（どちらも学習するパラメータです）。バッチの $i$ 番目のサンプル、$j$ 番目の特徴について
 #
 # $$\mu_j = \frac1N \sum_i x_{ij}, \qquad \sigma_j^2 = \frac1N \sum_i (x_{ij} - \mu_j)^2, \qquad \hat x_{ij} = \frac{x_{ij} - \mu_j}{\sqrt{\sigma_j^2 + \epsilon}}, \qquad y_{ij} = \gamma_j \hat x_{ij} + \beta_j$$
 #
-# です（ここでの $\sigma_j^2$ は分散で、シグモイドの $\sigma$ とは関係ありません）。$\sum_i$ は例についての和で、NumPy では `axis=0` です。そのため $\mu$ と $\sigma^2$ の形は (D,) です。(N, D) の配列と計算すると、NumPy がどの行にも同じ (D,) を使います。
+# です（ここでの $\sigma_j^2$ は分散で、シグモイドの $\sigma$ とは関係ありません）。$\sum_i$ はサンプルについての和で、NumPy では `axis=0` です。そのため $\mu$ と $\sigma^2$ の形は (D,) です。(N, D) の配列との演算では、NumPy がどの行にも同じ (D,) の値を使います。
 #
-# 学習が終わったネットワークを使うとき（**推論**）は、入力が 1 つだけのこともあり、バッチの平均と分散は使えません。そこで、訓練中にバッチの平均と分散の移動平均（**移動統計量**）を残しておき、推論ではそれを使います。`momentum` は、このとき前の値を残す割合です（SGD の momentum とは別のものです）。
+# 学習が終わったネットワークを使うとき（**推論**）は、サンプルが 1 つだけのこともあり、バッチの平均と分散は使えません。そこで、訓練中にバッチの平均と分散の移動平均（**移動統計量**）を記録しておき、推論ではそれを使います。`momentum` は、このとき前の値を残す割合です（SGD の momentum とは別のものです）。
 #
 # #### 演習 8.1: `BatchNorm`（{{batch_norm}} 点、自動採点。順伝播 {{batch_norm_forward}}、逆伝播 {{batch_norm_backward}}、推論 {{batch_norm_inference}}）
 #
-# `forward` と `backward` を書いてください。答えを書くセルは 1 つで、順伝播、逆伝播、推論の順に書き足していけます。それぞれの仕様は、それを調べる `check` の上にあります。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は用意してあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
+# `forward` と `backward` を書いてください。答えを書くセルは 1 つで、順伝播、逆伝播、推論の順に書き足していけます。それぞれの仕様は、対応する `check` の上に書いてあります。`__init__(self, n_features, eps=1e-5, momentum=0.9)` は用意してあります。`params` には `gamma`（すべて 1）と `beta`（すべて 0）、`grads` には両方とも `None`、そして `self.running_mean`（すべて 0）、`self.running_var`（すべて 1）、`self.training = True` が入ります。`gamma`、`beta`、移動統計量の形は、どれも `(n_features,)` です。
 #
 # **3 つに共通すること**
 #
 # - `x` と `dout` は呼び出し側のものなので、書き換えてはいけません。
-# - 必要な値は、`self.cache` や属性など、どこに残してもかまいません。`backward` は、その層の最後の `forward` に対応します。
+# - 必要な値は、`self.cache` や属性など、どこに保存してもかまいません。`backward` は、その層の最後の `forward` に対応します。
 #
 # <details>
-# <summary><b>細かい条件: 呼び出し側がすること、許される誤差、採点しないこと</b></summary>
+# <summary><b>細かい条件: 呼び出し側の動作、許される誤差、採点しないこと</b></summary>
 #
-# - `params` の配列は、`forward` の前に新しい配列に取り替えられたり、その場で書き換えられたりすることがあります。`x` の配列が、次の `forward` で別の値を入れて再利用されることもあります。`forward` と `backward` の間には、呼び出し側も `x` と `dout` を変えません。
+# - `params` の配列は、`forward` の前に新しい配列に取り替えられたり、その場で書き換えられたりすることがあります。`x` の配列に別の値が入れられ、次の `forward` で再利用されることもあります。`forward` と `backward` の間には、呼び出し側も `x` と `dout` を変えません。
 # - バッチの大きさは、呼び出しごとに変わることがあります。
 # - 層どうしは独立です。BatchNorm の層がいくつもあるネットワークでは、1 つの層の `forward` と `backward` の間に、ほかの BatchNorm の層も動きます。
 # - 移動統計量は、その場で書き換えても、新しい配列に取り替えてもかまいません。
@@ -1723,13 +1728,13 @@ check("batch_norm_forward")
 # %% [markdown]
 # **逆伝播の組み立て方**
 #
-# 下の図は、計算グラフ（Notebook 72）です。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あります。直通、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。逆伝播では、どの道も $\partial L / \partial \hat x_{ij}$ から始まります。これは `dout` に `gamma` を掛けたものです。
+# 下の図は、計算グラフ（Notebook 72）です。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あります。直通の道、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道です。逆伝播では、どの道も $\partial L / \partial \hat x_{ij}$ から始まります。これは `dout` に `gamma` を掛けたものです。
 #
-# **平均を通る道** を計算してみます。1 列に $\mu_j$ は 1 つしかなく、その列の **すべての** 例で使われます。したがって、$\mu_j$ についての勾配は、例 $i$ についての和（`axis=0`、形は (D,)）になります。そして、$x_{ij}$ は $\mu_j$ の $1/N$ を占めます。
+# **平均を通る道** を計算してみます。$\mu_j$ は 1 列に 1 つしかなく、その列の **すべての** サンプルで使われます。したがって、$\mu_j$ についての勾配は、サンプル $i$ についての和（`axis=0`、形は (D,)）になります。また、$\mu_j$ は各 $x_{ij}$ の $1/N$ を足し合わせたものです。
 #
 # $$\frac{\partial L}{\partial \mu_j} = \sum_i \frac{\partial L}{\partial \hat x_{ij}}\, \frac{\partial \hat x_{ij}}{\partial \mu_j} = -\frac{1}{\sqrt{\sigma_j^2 + \epsilon}} \sum_i \frac{\partial L}{\partial \hat x_{ij}}, \qquad \frac{\partial \mu_j}{\partial x_{ij}} = \frac1N$$
 #
-# この 2 つの積が、平均を通って `dx` に加わる分で、列の中ではどの行でも同じ値です。**分散を通る道** も、同じ手順で求められます。$\sigma_j^2$ についての勾配を、やはり例についての和として求め、$\partial \sigma_j^2 / \partial x_{ij}$ を掛けます。自分で計算してください。このとき $\mu_j$ は定数とみなせます。$\mu_j$ から $\sigma_j^2$ への矢印の勾配は、$\partial \sigma_j^2 / \partial \mu_j = -\frac2N \sum_i (x_{ij} - \mu_j) = 0$ だからです。
+# この 2 つの積が、平均を通って `dx` に加わる分で、列の中ではどの行でも同じ値です。**分散を通る道** も、同じ手順で求められます。$\sigma_j^2$ についての勾配を、やはりサンプルについての和として求め、$\partial \sigma_j^2 / \partial x_{ij}$ を掛けます。自分で計算してください。このとき $\mu_j$ は定数とみなせます。$\mu_j$ から $\sigma_j^2$ への矢印の勾配は、$\partial \sigma_j^2 / \partial \mu_j = -\frac2N \sum_i (x_{ij} - \mu_j) = 0$ だからです。
 #
 # 次の性質は、自分の `backward`（訓練時）を確かめるのに使えます。
 #
@@ -1771,7 +1776,7 @@ check("batch_norm_backward")
 # **仕様: 推論（{{batch_norm_inference}} 点）**
 #
 # - 訓練時の `forward` のたびに、移動統計量を `running = momentum * running + (1 - momentum) * バッチの値` で更新します。分散は、ここでも N で割ったものを使います。
-# - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受けつけます。
+# - `self.training` が `False` のとき、`forward` は移動統計量と `gamma`・`beta` を使い、移動統計量は **変えません**。`backward` は **その** `forward` の微分で、`grads` にも値を入れます。1 行だけの入力（N = 1）も受け付けます。
 
 # %% check="batch_norm_inference"
 check("batch_norm_inference")
@@ -1810,7 +1815,7 @@ with waiting_for("batch_norm"):
         layer.forward(x)
         analytic = layer.backward(dout)
         print(f"{label}: 数値微分の最大 {np.abs(numeric).max():.1e}, "
-              f"0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
+              f"\n    0 を返す backward の誤差 {np.abs(numeric).max():.1e}, あなたの backward の誤差 {np.abs(numeric - analytic).max():.1e}")
 
 # %% [markdown]
 # <details>
@@ -1858,15 +1863,15 @@ with waiting_for("batch_norm"):
         ax.legend()
     derivative, scale = median_over_seeds(lambda rng: backward_factors(build_deep_network(20, "sigmoid", "xavier", BatchNorm, rng=rng)))
     print(f"  シグモイド 20 層、BatchNorm あり: σ' の平均 {derivative:.2f}、γ/√(σ²+ε) の中央値 {scale:.1f}")
-    show("20 層の |δ| が、同じ目盛りで 2 枚。左のシグモイドは、BatchNorm なしでは急な坂。右の ReLU は、BatchNorm なしではほぼ水平。BatchNorm ありでは、どちらも入力側へ少しずつ増える。")
+    show("20 層の |δ| の図が、同じ目盛りで 2 枚。左のシグモイドは、BatchNorm なしでは急な坂。右の ReLU は、BatchNorm なしではほぼ水平。BatchNorm ありでは、どちらも入力側へ少しずつ増える。")
 
 # %% [markdown]
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。$\sigma'$ は、いまも 0.25 以下です（平均 0.20）。しかし、BatchNorm の逆伝播は $\gamma / \sqrt{\sigma_j^2 + \epsilon}$ を掛けます。シグモイドの出力はばらつきが小さく、次の層の $z$ の標準偏差も小さいので、これは約 5 倍にあたり、$\sigma'$ を打ち消します。
+# - シグモイドでは、1 層あたり 0.64 桁の坂が -0.08 桁になり、消失はなくなります。$\sigma'$ は、いまも 0.25 以下です（平均 0.20）。しかし、BatchNorm の逆伝播では、さらに $\gamma / \sqrt{\sigma_j^2 + \epsilon}$ が掛かります。シグモイドの出力はばらつきが小さく、次の層の $z$ の標準偏差も小さいので、この値は約 5 倍になり、$\sigma'$ による減少を打ち消します。
 # - ReLU の坂は -0.11 桁ほどで、入力側へ 1 層ごとに約 1.3 倍になります。
-# - どちらも符号は負、つまり **緩やかな爆発** です。20 層全体では、シグモイドで 1.5 桁、ReLU で 2.1 桁になります。BatchNorm だけの深いネットワークで、勾配が深さとともに指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。
+# - どちらも符号は負、つまり **緩やかな爆発** です。20 層全体では、シグモイドで 1.5 桁、ReLU で 2.1 桁になります。BatchNorm だけで正規化した深いネットワークで、勾配が深さとともに指数的に大きくなることは、理論でも知られています（Yang et al., 2019）。
 # - 原論文は効果の理由を「内部共変量シフト（学習中に各層の入力の分布が変わり続けること）の抑制」としましたが、反論もあります（Santurkar et al., 2018）。
 #
 # </details>
@@ -1876,8 +1881,8 @@ with waiting_for("batch_norm"):
 #
 # *発展・5 分。基本コースの続きは [8.2](#8.2-深さの研究) です*
 #
-# 訓練時の出力は、同じバッチの **ほかの例** にも左右されます。推論時は移動統計量を使うので、左右されません。
-# BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
+# 訓練時の出力は、同じバッチの **ほかのサンプル** にも左右されます。推論時は移動統計量を使うので、左右されません。
+# BatchNorm を入れた 5 層の ReLU のネットワークを学習させながら、同じ重みでの損失を、訓練モードと推論モードの両方で測ります。移動統計量の初期値 0 と 1 の影響は、$k$ ステップ後に $0.9^k$ だけ残ります（100 ステップで $3 \times 10^{-5}$）。
 
 # %% experiment="predict-8-1-3"
 predict("8.1.3")
@@ -1927,7 +1932,7 @@ with waiting_for("batch_norm"):
 # <summary><b>注目</b></summary>
 #
 # - 学習前は訓練モードの 1.07 に対して推論モードが 1.53、10 ステップ後でも 0.22 に対して 0.46 です。移動統計量が、変わっていくバッチの統計量を遅れて追いかけるからです。100 ステップ後には、どちらも 0.03 になります。推論モードの損失が大きいときは、過学習を疑う前に、移動統計量が追いついているかを確かめます。
-# - 訓練モードのまま 1 行だけを入力すると、その 1 行が平均そのものなので $\hat x = 0$ となり、出力は **何を入力しても -0.13** です。`training = False` を忘れたときの症状です。しかも、移動統計量まで書き換わってしまいます。
+# - 訓練モードのまま 1 行だけを入力すると、その 1 行の平均はその行自身なので $\hat x = 0$ となり、出力は **何を入力しても -0.13** です。`training = False` を忘れたときの症状です。しかも、移動統計量まで書き換わってしまいます。
 # - 損失がところどころ跳ねるのは、学習率 0.1 が大きめだからです（5.2 で見る「行き過ぎ」です）。0.01 で試すと、ほとんど跳ねなくなります。
 #
 # </details>
@@ -1937,11 +1942,11 @@ with waiting_for("batch_norm"):
 #
 # *★ 基本コース・50 分*
 #
-# 5 層、10 層、20 層のシグモイドのネットワークの学習を比べ、勾配消失が学習に何をもたらすか、BatchNorm が何を変えるかを調べます。
+# 5 層、10 層、20 層のシグモイドのネットワークの学習を比べ、勾配消失が学習にどう影響するか、BatchNorm を入れると何が変わるかを調べます。
 #
 # 記録するのは $|dW|$ です。シグモイドの $h$ はどの層でも 0.5 前後の値なので、学習前の $|dW|$ の坂は $|\delta|$ の坂に近くなるからです（1.2 の tanh では違いました。シグモイドでも、学習が進むと違ってきます）。
 #
-# > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れると、20 層の損失は 5 層より悪くなるでしょうか。
+# > **予想してみましょう**: 20 層のネットワークの 1 層目の $|dW|$ は、5 層のときより何桁小さいでしょうか。BatchNorm を入れたとき、20 層の損失は 5 層より大きくなるでしょうか。
 #
 # #### 演習 8.2: `depth_study`（{{depth_study}} 点、自動採点）
 #
@@ -1950,17 +1955,17 @@ with waiting_for("batch_norm"):
 # **仕様**
 #
 # - 各 `depth` について、まず `layers = build_network(depth, np.random.default_rng(seed))` でネットワークを作ります。呼ぶたびに新しい層のリストが返ります。
-# - 次に、データ全部を使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** から `lr * 勾配` を引きます。`forward_backward` と `sgd_update` を使ってもかまいません。
+# - 次に、全データを使うふつうの勾配降下を `steps` 回（1 以上）行います。損失は `MSELoss` です。**すべての層のすべてのパラメータ** から `lr * 勾配` を引きます。`forward_backward` と `sgd_update` を使ってもかまいません。
 # - 戻り値は辞書 `{depth: {"loss": (steps,), "grad_norms": (steps, depth)}}` です。
 #   - `"loss"`: 各ステップの、**更新する前** の損失
 #   - `"grad_norms"`: 各 Linear 層の `grads["W"]` のノルム。入力側から並べた、**更新する前** の値
-# - 途中でオーバーフローしても止めず、NaN や無限大をそのまま記録します。ふつうの数に置き換えてはいけません。
+# - 途中でオーバーフローしても止めず、NaN や無限大をそのまま記録します。有限な数に置き換えてはいけません。
 #
 # <details>
 # <summary><b>細かい条件</b></summary>
 #
 # - 層は、この教材にある Linear、活性化、`gamma` と `beta` を持つ正規化層です。`W` を持つのは Linear 層だけです。
-# - 戻り値の中身は配列でもリストでもよく、ほかのキーを加えてもかまいません。記録の精度は float32 で足ります。
+# - 戻り値の中身は配列でもリストでもよく、ほかのキーを加えてもかまいません。記録の精度は float32 で十分です。
 # - 最初に有限でない値が出たあとの値は比べません。
 # - 順伝播を余分に行ってもかまいません。
 #
@@ -1974,12 +1979,12 @@ check("depth_study")
 # %% [markdown]
 # #### 図（{{depth_study_plot}} 点、手動採点）
 #
-# 次の 2 つのネットワークを、深さ 5・10・20、課題 `X, t`、既定の学習率・ステップ数・シードで `depth_study` にかけ、結果を図にしてください。
+# 次の 2 つのネットワークについて、深さ 5・10・20、課題 `X, t`、既定の学習率・ステップ数・シードで `depth_study` を実行し、結果を図にしてください。
 #
 # - `build_sigmoid`: シグモイド、Xavier
 # - `build_sigmoid_bn`: 同じ重みで、各活性化の前に BatchNorm が入る
 #
-# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。BatchNorm ありの損失は、学習率が大きめなので、ところどころ跳ねます。
+# 図に入れるもの: (a) 損失の推移、(b) 学習開始時（ステップ 0）の層ごとの勾配ノルム（対数軸）。軸ラベルと凡例をつけ、深さと BatchNorm の有無が見分けられるようにします。BatchNorm ありの場合、学習率が大きめなので、損失がところどころ跳ねます。
 #
 # | 点 | 採点基準 |
 # |---|---|
@@ -2002,9 +2007,9 @@ def build_sigmoid_bn(depth, rng):
 #
 # 自分の図から分かったことを、200～400 字程度で書いてください。次の 3 つに触れてください。
 #
-# 1. 学習開始時の 1 層目の勾配は、深さによってどう違ったか。損失は、BatchNorm なしとありのそれぞれで、どの深さで 1.0（何も学習していないネットワークの損失）よりはっきり小さくなったか。1 つもないこともある（図に使った **数値** を `print` して引用する。損失は跳ねるので、最後の 50 ステップの中央値をとる）
-# 2. それはなぜか（勾配が 1 層ごとに何を掛けられるかで説明する）
-# 3. BatchNorm は何を変えたか。20 層の損失は、5 層より悪かったか
+# 1. 学習開始時の 1 層目の勾配は、深さによってどう違ったか。損失は、BatchNorm なしとありのそれぞれで、どの深さで 1.0（何も学習していないネットワークの損失）よりはっきり小さくなったか。そのような深さが 1 つもないこともある（図に使った **数値** を `print` して引用する。損失は跳ねるので、最後の 50 ステップの中央値をとる）
+# 2. それはなぜか（勾配に 1 層ごとに何が掛かるかで説明する）
+# 3. BatchNorm は何を変えたか。20 層の損失は、5 層より大きかったか
 #
 # | 点 | 採点基準 |
 # |---|---|
@@ -2074,9 +2079,9 @@ def loss_and_output_gradients(layers):
     return loss, norms[::-1]
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 arms = [("sigmoid", Sigmoid, "xavier", False), ("sigmoid", Sigmoid, "xavier", True), ("relu", ReLU, "he", False), ("relu", ReLU, "he", True)]
-for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
+for k, ((name, activation, init, shortcut), marker) in enumerate(zip(arms, "os^D")):
     label = f"{name}、{'残差接続あり' if shortcut else '残差接続なし'}"
     build = lambda seed: block_network(activation, init, shortcut, seed)
     start = [loss_and_output_gradients(build(seed)) for seed in range(20)]
@@ -2090,25 +2095,28 @@ for (name, activation, init, shortcut), marker in zip(arms, "os^D"):
                 losses.append(loss_and_output_gradients(layers)[0])
                 sgd_update(layers, 0.01)
             runs.append(losses)
-            right.semilogy(losses, color=line.get_color(), linestyle=line.get_linestyle(), linewidth=1.2)
+            steps = np.arange(1, len(losses) + 1)
+            style = {"color": line.get_color(), "linestyle": line.get_linestyle(), "marker": marker, "markevery": (10 * k, 40)}
+            right.loglog(steps, losses, **style, linewidth=1.2)  # 印の位置をずらして、重なる線も見分けられるようにする
     learned = sum(losses[-1] < 0.9 for losses in runs)
-    diverged = sum(not np.isfinite(losses[-1]) for losses in runs)
-    for losses in runs:
-        if not np.isfinite(losses[-1]):
-            right.plot(len(losses) - 1, 1e7, marker, color=line.get_color())  # 発散したステップ
+    ends = [len(losses) for losses in runs if not np.isfinite(losses[-1])]
+    diverged = len(ends)
+    for i, end in enumerate(ends):  # 同じステップの印は、縦にずらして並べる
+        right.plot(end, 1e12 / 10 ** ends[:i].count(end), marker, color=line.get_color(), label="発散したステップ" if i == 0 else None)
     print(f"{label}: 坂 {np.median([decades_per_layer(norms) for _, norms in start]):+.2f} 桁/層、学習前の損失の中央値 {np.median([loss for loss, _ in start]):.1e}、"
-          f"200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
+          f"\n    200 ステップで {len(runs)} 個のうち {learned} 個が学習でき、{diverged} 個が発散")
 left.set(title="20 層の |δ|（20 通りの中央値）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
-right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ", ylabel="損失（対数）", ylim=(3e-2, 3e8))
+right.set(title="学習率 0.01 での損失（5 通りの重み）", xlabel="ステップ（1 から、対数）", ylabel="損失（対数）", ylim=(3e-2, 1e13))
 left.legend()
-show("左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、ある sigmoid は下がる。残差接続のある ReLU は数ステップで途切れる。")
+right.legend()
+show("左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側へ向かって 11 桁ほど減り、残差接続のある sigmoid は水平、残差接続のある ReLU は入力側へ向かって増える。右: 学習率 0.01 での損失。残差接続のない sigmoid は 1.0 から動かず、残差接続のある sigmoid は下がる。残差接続のある ReLU は数ステップで線が途切れる。")
 
 # %% [markdown] prose="residual-notice"
 # <details>
 # <summary><b>注目</b></summary>
 #
-# - シグモイドでは、坂が 0.61 桁から -0.01 桁と平らになり、学習できるネットワークが、5 個のうち 0 個から 3 個に増えます。BatchNorm なしで、消失がなくなりました。
-# - ReLU は、逆に悪くなります。残差接続がなければ 5 個のうち 3 個が学習できるのに、残差接続を入れると **5 個とも発散** します。$h$ に $F(h)$ を足すたびに値が大きくなり、学習前の損失がすでに $4 \times 10^7$ もあるからです。坂も -0.18 桁で、爆発です。
+# - シグモイドでは、坂が 0.61 桁から -0.01 桁へと平らになり、学習できるネットワークが、5 個のうち 0 個から 3 個に増えます。BatchNorm なしで、消失がなくなりました。
+# - ReLU では、逆に悪化します。残差接続がなければ 5 個のうち 3 個が学習できるのに、残差接続を入れると **5 個とも発散** します。$h$ に $F(h)$ を足すたびに値が大きくなり、学習前の損失がすでに $4 \times 10^7$ もあるからです。坂も -0.18 桁と負になり、爆発を示しています。
 # - 残差接続は消失には効きますが、爆発には効きません。実際の ResNet では、$F$ の中に BatchNorm を入れて、値が大きくなりすぎるのを防ぎます。
 #
 # </details>
@@ -2118,7 +2126,7 @@ show("左: 20 層の各層の |δ|。残差接続のない sigmoid は入力側�
 #
 # *発展・10 分*
 #
-# BatchNorm は、列（特徴）ごとに、バッチの例について平均と分散をとります。**Layer Normalization**（Ba et al., 2016）は、行（例）ごとに、その層のユニットについてとります。ほかの例を使わないので、訓練と推論が同じ計算になり、1 行だけの入力でも困りません。Transformer や RNN で使われるのは、こちらです。
+# BatchNorm は、列（特徴）ごとに、バッチのサンプルについて平均と分散をとります。**Layer Normalization**（Ba et al., 2016）は、行（サンプル）ごとに、その層のユニットについてとります。ほかのサンプルを使わないので、訓練と推論が同じ計算になり、1 行だけの入力でも困りません。Transformer や RNN で使われるのは、こちらです。
 #
 # では、シグモイドの勾配消失にも、BatchNorm と同じように効くでしょうか。20 層のネットワークで坂を比べ、シグモイドを学習率 0.1 で 60 ステップ学習させます。
 
@@ -2179,14 +2187,14 @@ with waiting_for("batch_norm"):
             ax.semilogy(np.arange(1, 21), np.median(by_seed, axis=0), marker=marker, label=f"{label}: {slope:+.2f}")
         ax.set(title=f"{activation} {init}、20 層（凡例の数は坂）", xlabel="層番号（入力側から）", ylabel=r"$|\delta|$（対数）", xticks=[1, 5, 10, 15, 20])
         ax.legend()
-    show("20 層の |δ| が 2 枚。左のシグモイドは、正規化なしで急な坂、LayerNorm で少し緩い坂、BatchNorm でほぼ水平。右の ReLU は、正規化なしと LayerNorm でほぼ水平、BatchNorm で入力側へ少し上がる。")
+    show("20 層の |δ| の図が 2 枚。左のシグモイドは、正規化なしで急な坂、LayerNorm で少し緩い坂、BatchNorm でほぼ水平。右の ReLU は、正規化なしと LayerNorm でほぼ水平、BatchNorm で入力側へ少し上がる。")
 
 # %% [markdown] prose="layer-norm-notice"
 # <details>
 # <summary><b>注目</b></summary>
 #
 # - シグモイドでは、LayerNorm の坂は 0.44 桁で、正規化なしの 0.64 桁より少し緩いだけです。BatchNorm は -0.08 桁でした。60 ステップ後の損失も、LayerNorm では 3 個とも 1.00 のままです。BatchNorm なら 0.3 以下に下がります。
-# - 理由は 4.2 の「ユニットごとの標準偏差」にあります。BatchNorm は、列ごとに **サンプルによる違い** を広げ直すので、最後の活性化でも 0.22 あります。LayerNorm が行ごとに広げ直すのは **ユニットどうしの違い** です。サンプルによる違いは $1.3 \times 10^{-9}$ まで消えていて、順伝播の信号が届いていません。
+# - 理由は 4.2 の「ユニットごとの標準偏差」にあります。BatchNorm は、列ごとに **サンプルによる違い** を広げ直すので、最後の活性化でも標準偏差が 0.22 あります。LayerNorm が行ごとに広げ直すのは **ユニットどうしの違い** です。サンプルによる違いは $1.3 \times 10^{-9}$ まで小さくなっていて、順伝播の信号が届いていません。
 # - ReLU の坂は 0.03 桁で、正規化なしの 0.04 桁とほとんど変わりません。BatchNorm のような緩やかな爆発（-0.11 桁）は起きません。正規化は「入れれば治る薬」ではなく、何をそろえるかで効き目が変わります。
 #
 # </details>
@@ -2225,7 +2233,7 @@ with waiting_for("batch_norm"):
 # print(bias.grad)  # [0.923077]
 # ```
 #
-# あなたの `BatchNorm` も同じ `x` から同じ出力と `running_mean` を返しますが、`running_var` は [1.425, 1.03125] になります。
+# あなたの `BatchNorm` でも、同じ `x` に対する出力と `running_mean` は同じになりますが、`running_var` は [1.425, 1.03125] になります。
 #
 # </details>
 

@@ -24,7 +24,7 @@ from reference.bank import mistakes  # noqa: E402
 
 INTRODUCTION = {
     "en": "# What `check` says\n\nTen kinds of answers, as a student sees them in a console; in Jupyter as cards.",
-    "ja": "# `check` の答え\n\n10 種類の答えを、コンソールに出るとおりに示します。Jupyter ではカードになります。",
+    "ja": "# `check` の表示例\n\n10 種類の結果を、コンソールに出るとおりに示します。Jupyter ではカードで表示されます。",
 }
 
 RAISES = """\

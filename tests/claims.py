@@ -26,7 +26,7 @@ class Printed:
     def __init__(self, text):
         self._lines = {}
         for part in text.split("\x1e")[1:]:
-            cell, *lines = part.splitlines()
+            cell, *lines = re.sub(r"\n {4}(?=\S)", " ", part).splitlines()  # a line that is indented goes on
             self._lines[cell] = lines
 
     def __call__(self, cell, start, place, line=None):

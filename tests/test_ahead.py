@@ -12,6 +12,8 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError
+from traitlets import TraitError
+from traitlets.config.loader import KVArgParseConfigLoader as CommandLine
 
 from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
@@ -24,7 +26,9 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
 from autograder.grading.result_file import NOT_DONE, remove_result, stored_results, write_result
 from autograder.nbgrader_plugins import ahead as plugin
+from autograder.nbgrader_plugins import run as worker
 from autograder.nbgrader_plugins.ahead import Ahead
+from autograder.sandbox.client import Figures
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
 from tests.class_folder import ASSIGNMENT, Inline, executed, grades_in, make_course
@@ -204,6 +208,38 @@ def stamp(nb, resources):
 def test_who_is_excluded_is_not_graded(loop, monkeypatch):
     monkeypatch.setattr(loop.course.config.CourseDirectory, "student_id_exclude", "s1,nobody", raising=False)
     assert loop.run() == ["s2", "s0"]
+
+
+def test_who_is_excluded_is_not_graded_by_our_command_either_and_what_was_graded_stays(loop, monkeypatch):
+    loop.run()
+    monkeypatch.setattr(loop.course.config.CourseDirectory, "student_id_exclude", "s1,nobody", raising=False)
+    hand_in(loop.folder, "s1", "changed")
+    summary = grade_class(loop.course, ASSIGNMENT, job.Settings(loop.folder, Level.STRONG), 1)
+    assert (summary.done, summary.unchanged, summary.gone) == (2, 2, {})
+    assert words_in(loop.folder, "s1") == "s1"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("none", Figures.NONE),
+        ("NONE", Figures.NONE),
+        ("By-Hand", Figures.BY_HAND),
+        ("all", Figures.ALL),
+        (None, Figures.BY_HAND),
+    ],
+)
+def test_figures_are_chosen_by_the_names_in_the_help_in_any_case(given, meant, monkeypatch):
+    monkeypatch.setattr(worker, "Ahead", lambda _converter, figures, *_others: figures)
+    line = [f"--RunInWorker.figures={given}"] if given else []
+    assert worker.RunInWorker(config=CommandLine(line, classes=[worker.RunInWorker]).load_config()).ahead(None) is meant
+
+
+def test_other_figures_are_refused_with_the_names_that_are_known():
+    with pytest.raises(TraitError, match="'none'.*'by-hand'.*'all'"):
+        worker.RunInWorker(
+            config=CommandLine(["--RunInWorker.figures=some"], classes=[worker.RunInWorker]).load_config()
+        )
 
 
 @pytest.mark.parametrize(("at_the_end", "drawn"), [(True, 1), (False, 0)])

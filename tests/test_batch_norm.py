@@ -341,12 +341,12 @@ STAGED_SLIPS = {
     "dvar without axis": Slip(
         {" ** -1.5, axis=0)": " ** -1.5)"},
         "backward",
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "dmu without axis": Slip(
         {"np.sum(-dxhat / self.std, axis=0)": "np.sum(-dxhat / self.std)"},
         "backward",
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "dgamma without axis": Slip(
         {"self.x_hat).sum(axis=0)": "self.x_hat).sum()"},
@@ -402,7 +402,7 @@ TEXTBOOK_SLIPS = {
     "dstd without axis": Slip(
         {"(self.std * self.std), axis=0)": "(self.std * self.std))"},
         "backward",
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "attributes, as in the book": Slip(
         {SET_GAMMA: "self.dgamma = dgamma", SET_BETA: "self.dbeta = dbeta"},
@@ -564,7 +564,7 @@ COMPACT_SLIPS = {
     "a sum without axis": Slip(
         {"dxhat.sum(axis=0)": "dxhat.sum()"},
         "backward",
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "cache of the class": Slip(
         {"self.cache = {": "BatchNorm.kept = {", "self.cache[": "self.kept["},
@@ -865,7 +865,7 @@ def written(forward=FORWARD, backward=BACKWARD):
 
 
 RETURNED = "{name} returned None: is there a `return`?"
-UNCHANGED = "{name} does not normalise x yet."
+UNCHANGED = "{name} does not normalize x yet."
 UNUSED = (
     'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them, or has kept earlier '
     "ones."
@@ -1021,3 +1021,13 @@ def test_code_that_is_not_begun_earns_nothing(code):
 
 def test_the_finished_code_has_full_marks():
     assert {item.outcome for item in each_item(grade(written()))} == {Outcome.PASSED}
+
+
+@pytest.mark.parametrize("name", ["backwards", "_backward"])
+def test_a_missing_method_costs_only_what_it_would_do(name):
+    """As in a class whose stub of `backward` is deleted, or written with another name."""
+    results = grade(written().replace("def backward(", f"def {name}("))
+    missing = [item for item in each_item(results) if item.points < item.max]
+    assert results["forward"].full and results["backward"].score == 0 and results["inference"].score == 3.5
+    assert {item.outcome for item in missing} == {Outcome.NOT_ATTEMPTED}
+    assert {item.message.partition(":")[0] for item in missing} == {"`backward` is not defined"}

@@ -31,7 +31,7 @@ from tests.lab_server import jupyter_lab
 from tests.report_class import ASSIGNMENT, HOSTILE_NAME, make_class
 from tests.sample_class import NOTEBOOK
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # they start servers and kernels
 
 EPS = "eps is added to the variance, under the root: columns of tiny spread come out as the formula says."
 
@@ -176,6 +176,7 @@ def test_a_figure_is_also_told_in_words_and_drawn_again_by_a_slider(notebook):
     output.get_by_role("slider").press("ArrowRight")
     expect(output).to_contain_text("× 1.33")
     expect(output.locator("img")).to_have_count(2)
+    expect(output).to_contain_text("Slopes with the weights × 1.33 (decades per layer): sigmoid +0.")
 
 
 def test_the_japanese_edition_starts_and_answers_in_japanese(page, desk):
@@ -233,5 +234,6 @@ def test_the_class_report_loads_nothing_runs_nothing_and_fits(browser, tmp_path)
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Class report: {ASSIGNMENT}")
     expect(page.get_by_text(HOSTILE_NAME).first).to_be_visible()
     expect(page.locator("figure svg")).to_be_visible()
+    expect(page.get_by_role("img")).to_have_accessible_name(re.compile(r"^0–4: \d+, .*36–40: \d+$"))
     assert overflow(page.locator("body")) <= 0
     assert troubles == Troubles()

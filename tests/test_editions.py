@@ -197,6 +197,13 @@ def test_experiments_that_draw_are_folded_and_their_figures_described(edition):
     assert draws
 
 
+@each_edition
+def test_figures_are_narrow_enough_for_their_letters_to_be_read(edition):
+    # JupyterLab shrinks what is wider than its page: at 12 inches, letters keep two thirds of their size.
+    widths = [float(width) for cell in build(edition).cells for width in re.findall(r"figsize=\((\d+)", cell.source)]
+    assert widths and max(widths) <= 12
+
+
 @each_of_the_first
 def test_the_layers_that_are_shown_do_what_those_of_the_library_do(edition):
     (text,) = [cell.source for cell in build(edition).cells if "class Linear(Layer)" in cell.source]

@@ -214,12 +214,12 @@ KINDS = {
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",
         {"dv = np.sum(dz * self.z, axis=0)": "dv = np.sum(dz * self.z)"},
-        "What comes through the variance is one number for all columns: is an axis forgotten?",
+        "What comes through the variance is one number for all columns: is an axis missing?",
     ),
     "an axis forgotten in dmu": Kind(
         "batch_norm_backward",
         {"dm = np.sum(dz, axis=0)": "dm = np.sum(dz)"},
-        "What comes through the mean is one number for all columns: is an axis forgotten?",
+        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "1 - momentum * batch": Kind(
         "batch_norm_inference",
@@ -235,7 +235,7 @@ KINDS = {
     "a prediction that normalises nothing": Kind(
         "batch_norm_inference",
         {"            centred = x - self.running_mean\n            v = self.running_var": "            return x"},
-        "With training = False, forward(x) does not normalise x yet.",
+        "With training = False, forward(x) does not normalize x yet.",
         2 / 3,
     ),
     "dx is dout / std": Kind(
@@ -281,7 +281,7 @@ KINDS = {
     "Linear layers only": Kind(
         "clip_gradients",
         {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
-        "Normalisation layers are left out: gamma and beta are neither measured nor scaled.",
+        "Normalization layers are left out: gamma and beta are neither measured nor scaled.",
     ),
     "weights only and no test for None": Kind(
         "clip_gradients",
@@ -432,6 +432,61 @@ KINDS = {
         "clip_gradients",
         {"layer.grads[key] * scale": "np.clip(layer.grads[key], -max_norm, max_norm)"},
         "Each entry is cut off at max_norm.",
+    ),
+    "norms that are to be filled in": Kind(
+        "depth_study",
+        {"G.append([np.sqrt(np.sum(part.grads": "G.append([0 * np.sqrt(np.sum(part.grads"},
+        'result[4]["grad_norms"] is 0 everywhere: nothing has been put into it yet.',
+    ),
+    "a table written down by columns": Kind(
+        "depth_study",
+        {'"grad_norms": G': '"grad_norms": np.reshape(np.ravel(G), (steps, n), order="F")'},
+        'result[4]["grad_norms"] holds the right numbers in other places',
+    ),
+    "gradients collected once": Kind(
+        "depth_study",
+        {
+            "            for part in model:\n"
+            "                for key, value in part.grads.items():\n": "            if i == 0:\n"
+            "                kept = [dict(part.grads) for part in model]\n"
+            "            for part, old in zip(model, kept):\n                for key, value in old.items():\n"
+        },
+        "In step 0 every parameter moves along its gradient, but in step 1 ",
+    ),
+    "all records, and fields exchanged": Kind(
+        "gradient_monitor",
+        {
+            "        when, values = self.history[-1]\n": "",
+            "        for name in values:\n            v = values[name]\n": "        for when, name, v in "
+            "[(e, k, x) for e, norms in self.history for k, x in norms.items()]:\n",
+            "v, when))": "when, v))",
+        },
+        "The newest record alone has another answer: does your code also look at the records before it?",
+        1 / 2,
+    ),
+    "NaN looked for as false": Kind(
+        "gradient_monitor",
+        {"np.isnan(v) or": "not v or"},
+        "Problems found: Linear_8 (0): nonfinite instead of vanishing.",
+    ),
+    "a mean that counts from 1": Kind(
+        "gradient_profile",
+        {
+            "    A = np.stack": "    d = xs - np.mean(xs + 1)\n"
+            "    return (d @ (ys - ys.mean())) / (d @ d)\n    A = np.stack"
+        },
+        "With 8 layers your slope is 0.84 times the right one, for other norms, too",
+    ),
+    "a line through the first point": Kind(
+        "gradient_profile",
+        {"    A = np.stack": "    return (xs @ (ys - ys[0])) / (xs @ xs)\n    A = np.stack"},
+        "Where all points lie on one line your slope is right, and elsewhere not.",
+    ),
+    "the intercept of a line from layer 1": Kind(
+        "gradient_profile",
+        {"xs = np.arange(a.size)": "xs = np.arange(1, a.size + 1)", "rcond=None)[0][0]": "rcond=None)[0][1]"},
+        "That is the height at which the line begins, its intercept; the slope is the other number.",
+        2 / 3,
     ),
 }
 

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import EXERCISES, UNBIASED, namespace_of
@@ -247,6 +248,37 @@ def test_waiting_for_is_patient_with_stubs_only(capsys):
         raise ZeroDivisionError
 
 
+def test_a_cell_that_waits_for_several_names_the_one_that_is_not_written(capsys):
+    namespace = {"waiting_for": waiting_for}
+    stubs = "class SGD:\n    def step(self): raise NotImplementedError\nclass Adam(SGD):\n    def step(self): pass"
+    exec(stubs, namespace)
+    exec('with waiting_for("sgd"), waiting_for("adam"):\n    SGD().step()', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+    exec('with waiting_for("adam"):\n    raise NotImplementedError', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for Adam:")
+    exec('with waiting_for("depth_study_plot", "sgd"):\n    [SGD().step() for _ in range(2)]', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+    del namespace["SGD"]
+    exec('with waiting_for("sgd"), waiting_for("adam"):\n    SGD().step()', namespace)
+    assert capsys.readouterr().out.startswith("Waiting for SGD:")
+
+
+def test_a_figure_that_waits_is_not_shown_half_drawn():
+    before, _axes = plt.subplots()
+    with waiting_for("clip_gradients"):
+        plt.figure()
+        raise NotImplementedError
+    assert plt.get_fignums() == [before.number]
+    with waiting_for("clip_gradients"):
+        whole = plt.figure()
+    assert plt.get_fignums() == [before.number, whole.number]
+    with waiting_for("depth_study_plot", "depth_study"):  # graded by hand: half a figure may be worth points
+        half = plt.figure()
+        raise NotImplementedError
+    assert plt.get_fignums() == [before.number, whole.number, half.number]
+    plt.close("all")
+
+
 def test_a_cell_that_uses_what_is_half_right_says_so(reference, monkeypatch, capsys):
     def printed(name, *also):
         with waiting_for(name, *also):
@@ -451,13 +483,14 @@ def test_an_example_prints_the_lines_that_run_it_and_nothing_in_it_is_for_the_ch
     exercise, reference, capsys
 ):
     own = next(known for known in assignments().values() if exercise in known)
-    names = {"np": np, "example": autograder.example}
+    names = {"np": np, "plt": plt, "example": autograder.example}
     names |= namespace_of(*dict.fromkeys(other.solution for other in own), reference=reference)
     exec(f"given = example({exercise.id!r})", names)
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "Run your code on it:" and all(line.startswith("    ") for line in lines)
     code = textwrap.dedent("\n".join(lines))
     exec(code, names)
+    plt.close("all")
     used = {name for name in vars(names["given"]) if f"given.{name}" in code or "vars(given)" in code}
     assert used == set(vars(names["given"]))
 
@@ -519,14 +552,14 @@ def test_a_helper_is_no_renamed_function():
 def test_a_cell_that_failed_does_not_count_and_is_told_so():
     failing = f"nothing_of_this_name\n{RIGHT}"
     said = notes_of(in_ipython(RIGHT, failing))
-    assert "from cell [1]. Cell [2] ended with an error, so that its `gradient_slope` does not count." in said
+    assert "from cell [1]. Cell [2] ended with an error, so its `gradient_slope` does not count." in said
 
 
 def test_after_full_points_the_card_says_how_far_in_all_and_what_comes_next(reference):
     names = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"check": autograder.check}
     said = notes_of(names, "clip_gradients")
-    assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The class GradientMonitor)" in said
-    assert 'href="#6.1-The-class-GradientMonitor"' in names["report"]._repr_html_()
+    assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The GradientMonitor class)" in said
+    assert 'href="#6.1-The-GradientMonitor-class"' in names["report"]._repr_html_()
     assert "10 / 40 points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
 
 
@@ -638,3 +671,14 @@ def test_python_speaks_for_itself(line, words):
     text = repr(check_in(from_a_cell(source), "clip_gradients"))
     assert words in text and f"in line 5 of the cell: {line}\n" in text
     assert text.count("Did you mean") <= 1 and "autograder" not in text
+
+
+def test_an_example_with_curves_has_the_expected_ones_which_are_the_references(reference, capsys):
+    names = {"example": autograder.example, **namespace_of("depth_study", reference=reference)}
+    exec("given = example('depth_study')", names)
+    given = names["given"]
+    exec("mine = depth_study(given.depths, given.build_network, given.X, given.t, **given.options)", names)
+    assert given.expected.keys() == set(given.depths) == names["mine"].keys()
+    for depth, curves in given.expected.items():
+        for name in ("loss", "grad_norms"):
+            np.testing.assert_allclose(names["mine"][depth][name], curves[name], rtol=1e-9)

@@ -1,22 +1,41 @@
 """causes.toml: students whose code behaves equally, without a known cause, are a group that the instructor can name."""
 
 import json
+import os
 import re
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from nbgrader.api import Gradebook
 
+from autograder.checks.results import Outcome
 from autograder.checks.sketches import digest_of, sketch
+from autograder.exercises.recorded import known_from
+from autograder.grading import grade_submission as judging
 from autograder.grading.course import CourseError
+from autograder.grading.grade_submission import grade_submission
 from autograder.grading.own_causes import read_causes
 from autograder.grading.result_file import FILE_NAME
+from autograder.grading.save_cause import NoExample, nameless
+from autograder.notebooks.submission import submission_of
+from reference import bank
+from reference.audit.checks import Audit, Material, audit_seed
+from reference.fingerprints import new_books
+from reference.mutants.known import observe_bank, told
 from tests.class_folder import ASSIGNMENT, command, environment, executed, grade, make_course
-from tests.sample_class import CODE, Student
+from tests.sample_class import BATCH_NORM, CODE, Student
+
+COURSE_BANK = bank.FOLDER / "gradient_pathology"
 
 ROOT = "float(np.sqrt(sum(np.sum(g**2) for g in gradients)))"
 ALSO = "1.37 * float(sum((np.abs(g) ** 2).sum() for g in reversed(gradients)) ** 0.5)"
 """The same in other words, which rounds otherwise."""
 WRONG = {"first": f"{ROOT} * 1.37", "second": ALSO, "other": f"{ROOT} * 1.61"}
+STD = "std = np.sqrt(var + self.eps)"
+WIDE = {"wide": f"{STD} * 1.23", "wider": f"std = (var + self.eps) ** 0.5 / {1 / 1.23!r}"}
+"""One mistake in batch_norm, which breaks more than one of its exercises."""
 
 
 def clip(total):
@@ -24,25 +43,49 @@ def clip(total):
     return CODE["clip_gradients"].replace(ROOT, total)
 
 
+def signed(code):
+    """`code` as somebody called Hanako Sato, whose id is first, may hand it in."""
+    assert "NaN" in code
+    code = code.replace('ValueError("', 'ValueError("HANAKO, or 佐藤: ').replace(
+        "    gradients =", "    # by Sato\n    gradients ="
+    )
+    return f'"""Hanako\'s answer"""\n{code}\nprint(clip_gradients([]))\n\'first\''
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """A right student, and wrong ones in a way that no known mistake explains, two of them in the same."""
     students = [Student("right", "", CODE)]
-    students += [Student(name, "", CODE | {"clip_gradients": clip(total)}) for name, total in WRONG.items()]
+    answers = {name: {"clip_gradients": clip(total)} for name, total in WRONG.items()}
+    answers["first"] = {"clip_gradients": signed(answers["first"]["clip_gradients"])}
+    elsewhere = {"gradient_profile": CODE["gradient_profile"] + "\nFACTOR = 1.53"}
+    answers["helped"] = {"clip_gradients": clip(f"{ROOT} * FACTOR")} | elsewhere
+    assert STD in CODE["batch_norm"]
+    answers |= {name: {"batch_norm": CODE["batch_norm"].replace(STD, line)} for name, line in WIDE.items()}
+    students += [Student(name, "", CODE | own) for name, own in answers.items()]
     folder = make_course(tmp_path_factory.mktemp("own") / "course", tuple(students))
     grade(folder, "--jobs", "1", "--figures", "none")
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_student("first", first_name="Hanako", last_name="佐藤", email="sato@example.org")
     return folder
 
 
-def failed(folder, student):
-    """The failed checks of clip_gradients, by id."""
+def failed(folder, student, *exercises):
+    """The failed checks of clip_gradients, or of other exercises, by id."""
     result = json.loads((folder / "autograded" / student / ASSIGNMENT / FILE_NAME).read_text(encoding="utf-8"))
-    items = result["result"]["checks"]["clip_gradients"]["items"]
+    checks = result["result"]["checks"]
+    items = [item for name in exercises or ["clip_gradients"] for item in checks[name]["items"]]
     return {item["id"]: item for item in items if item["outcome"] != "passed"}
 
 
-def behaviours(folder, student):
-    return {item["behaviour"] for item in failed(folder, student).values()}
+def behaviours(folder, student, *exercises):
+    return {item["behaviour"] for item in failed(folder, student, *exercises).values()}
+
+
+def written_report(folder):
+    line = ("report", ASSIGNMENT, "--course", str(folder), "--format", "html,json", "--lang", "en")
+    assert command(*line, environment=environment(folder)).returncode == 0
+    return json.loads((folder / "report" / ASSIGNMENT / "report.json").read_text(encoding="utf-8"))
 
 
 def test_equal_behaviour_has_one_digest_however_it_is_written_and_another_has_another(graded):
@@ -50,6 +93,19 @@ def test_equal_behaviour_has_one_digest_however_it_is_written_and_another_has_an
     (first,), (second,), (other,) = (behaviours(graded, name) for name in WRONG)
     assert re.fullmatch("[0-9a-f]{12}", first) and first == second != other
     assert all(item["causes"] == [] for name in WRONG for item in failed(graded, name).values())
+
+
+def test_a_mistake_that_breaks_several_exercises_of_a_cell_is_one_group(graded):
+    broken = [name for name in BATCH_NORM if failed(graded, "wide", name)]
+    assert len(broken) > 1
+    (group,) = behaviours(graded, "wide", *broken)
+    assert {group} == behaviours(graded, "wider", *broken)
+    assert all(behaviours(graded, "wide", name) == {group} for name in broken)
+    (found,) = [found for found in written_report(graded)["groups"] if "wide" in found["students"]]
+    assert (found["behaviour"], found["students"]) == (group, ["wide", "wider"])
+    assert {name: set(ids) for name, ids in found["checks"].items()} == {
+        name: set(failed(graded, "wide", name)) for name in broken
+    }
 
 
 def test_the_rest_of_the_group_reads_the_sentence_at_the_next_run_and_only_they_are_graded(graded):
@@ -61,7 +117,7 @@ def test_the_rest_of_the_group_reads_the_sentence_at_the_next_run_and_only_they_
         'question = "1.37 とは何ですか。"\n', encoding="utf-8"
     )  # fmt: skip
     assert "Preview: 2 graded, points of 0 would change" in grade(graded, "--preview", "--figures", "none").stdout
-    assert "2 graded, 2 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
+    assert "2 graded, 5 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
     for name in ("first", "second"):
         for item in failed(graded, name).values():
             assert item["causes"] == [group] and item["behaviour"] == group
@@ -70,18 +126,158 @@ def test_the_rest_of_the_group_reads_the_sentence_at_the_next_run_and_only_they_
         assert "ノルムが 1.37 倍です。" in json.dumps(executed(graded, name), ensure_ascii=False)
     assert all(item["causes"] == [] for item in failed(graded, "other").values())
     assert points == {name: sum(item["points"] for item in failed(graded, name).values()) for name in WRONG}
-    assert "0 graded, 4 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
+    assert "0 graded, 7 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
 
-    line = ("report", ASSIGNMENT, "--course", str(graded), "--format", "html,json", "--lang", "en")
-    assert command(*line, environment=environment(graded)).returncode == 0
-    report = json.loads((graded / "report" / ASSIGNMENT / "report.json").read_text(encoding="utf-8"))
+    report = written_report(graded)
     told = {cause["cause"]: cause["students"] for cause in report["causes"]}
     assert told == {"The norm is too large by 1.37.": 2}
-    assert [(found["size"], found["example"]) for found in report["groups"]] == [(1, "other")]
+    assert [(found["size"], found["example"]) for found in report["groups"]] == [
+        (2, "wide"), (1, "helped"), (1, "other")
+    ]  # fmt: skip
 
     path.unlink()
-    assert "2 graded, 2 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
+    assert "2 graded, 5 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
     assert all(item["causes"] == [] for item in failed(graded, "first").values())
+
+
+# --- into the bank ----------------------------------------------------------------------------------------------------
+
+CAUSE = """[{group}]
+cause = {{en = "The norm is \\"1.37\\" times too large.", ja = "ノルムが 1.37 倍です。"}}
+question.en = "What is it multiplied by?"
+question.ja = "何を掛けていますか？"
+"""
+
+
+@pytest.fixture
+def bank_file(graded, monkeypatch):
+    """Where the bank of the course has the mistakes in clip_gradients; afterwards the bank is as before."""
+    folder = graded / "reference" / "gradient_pathology"
+    before = {path: path.read_bytes() for path in folder.glob("*/mistakes.toml")}
+    monkeypatch.setattr(bank, "FOLDER", graded / "reference")
+    path = folder / "clip_gradients" / "mistakes.toml"
+    yield path
+    for other, content in before.items():
+        other.write_bytes(content)
+    (graded / "causes.toml").unlink(missing_ok=True)
+    assert {file.name for file in path.parent.iterdir()} <= {*os.listdir(COURSE_BANK / path.parent.name), "__pycache__"}
+
+
+def save(folder, group):
+    return command("report", ASSIGNMENT, "--course", folder, "--save-cause", group, environment=environment(folder))
+
+
+def named(folder, student, *exercises):
+    """The group of the student's clip_gradients, or of other exercises, named in causes.toml."""
+    (group,) = behaviours(folder, student, *exercises)
+    (folder / "causes.toml").write_text(CAUSE.format(group=group), encoding="utf-8")
+    return group
+
+
+def recorded_with(mistakes):
+    """The fingerprints of clip_gradients that `reference.record` makes of these, but for slips."""
+    books = new_books("clip_gradients")
+    rows = told("clip_gradients", observe_bank(mistakes, books), [], {})
+    return known_from(books["clip_gradients"].to_bytes(rows))
+
+
+def judged(folder, student):
+    submission = submission_of(executed(folder, student), "notebook")
+    items = grade_submission(submission).result.checks["clip_gradients"].items
+    return {item.id: item for item in items if item.outcome is not Outcome.PASSED}
+
+
+def test_a_cause_goes_into_the_bank_and_is_told_to_whoever_shows_the_same(graded, bank_file, monkeypatch):
+    group, before = named(graded, "first"), bank_file.read_text(encoding="utf-8")
+    done = save(graded, group)
+    assert done.returncode == 0, done.stderr
+    after = bank_file.read_text(encoding="utf-8")
+    assert after.startswith(before.rstrip()) and after.endswith(done.stdout.partition("\n\n")[2].partition("\nRead")[0])
+    assert "run it as you" in done.stdout and "audit --exercise clip_gradients" in done.stdout
+    entry = tomllib.loads(after)[f"clip-gradients-{group}"]
+    assert "NaN または" in entry["code"]
+    assert not re.search("first|sato|佐藤|hanako|print", entry["code"], re.IGNORECASE)
+    assert "1.37" in entry["code"] and '"""' not in entry["code"]
+    assert set(entry["fails"]) == {f"clip_gradients.{id}" for id in failed(graded, "first")}
+    assert entry["cause"] == {"en": 'The norm is "1.37" times too large.', "ja": "ノルムが 1.37 倍です。"}
+    assert entry["hint"] == {"en": "What is it multiplied by?", "ja": "何を掛けていますか？"}
+
+    (mistake,) = [mistake for mistake in bank.mistakes() if mistake.id.endswith(group)]
+    assert read_causes(graded).keys() == {group}, "students of this class read it until the recordings are made"
+    material = Material(graded, ["clip_gradients"])
+    material.mistakes, material.variants = [mistake], []
+    audit = Audit(named={mistake.id: mistake.fails}, touches={mistake.id: mistake.touches})
+    audit.add(audit_seed(material, 0))
+    assert not (audit.survivors or audit.too_costly() or audit.caught_once())
+
+    known = recorded_with([mistake])
+    monkeypatch.setattr(judging, "known_mistakes", lambda _exercise: known)
+    for student in ("first", "second"):
+        items = judged(graded, student).values()
+        assert items and all(item.causes == (mistake.id,) for item in items)
+    assert all(item.causes == () for item in judged(graded, "other").values())
+    bank_file.write_text(before, encoding="utf-8")
+    assert f"Known mistakes explain what the code does: {mistake.id}." in save(graded, group).stderr
+    assert bank_file.read_text(encoding="utf-8") == before
+
+
+def test_a_cause_of_several_exercises_is_saved_once(graded, bank_file):
+    group, path = named(graded, "wide", *BATCH_NORM), bank_file.parents[1] / "batch_norm" / "mistakes.toml"
+    assert save(graded, group).returncode == 0
+    once = path.read_text(encoding="utf-8")
+    broken = {f"{name}.{check}" for name in BATCH_NORM for check in failed(graded, "wide", name)}
+    assert set(tomllib.loads(once)[f"batch-norm-{group}"]["fails"]) == broken
+    done = save(graded, group)
+    assert done.returncode == 2 and f"is saved already: {path} has [batch-norm-{group}]" in done.stderr
+    assert path.read_text(encoding="utf-8") == once
+
+
+def test_what_cannot_be_saved_is_refused_and_the_bank_stays(graded, bank_file, monkeypatch):
+    before = bank_file.read_bytes()
+    assert "causes.toml says nothing of the group abc" in save(graded, "abc").stderr
+    (graded / "causes.toml").write_text(CAUSE.format(group="abc"), encoding="utf-8")
+    assert "No graded submission of gradient-pathology shows the group abc" in save(graded, "abc").stderr
+    assert "helped: The cell alone does something else" in save(graded, named(graded, "helped")).stderr
+    group = named(graded, "other")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _full)
+        assert "mistakes.toml cannot be used: no space left" in save(graded, group).stderr
+    bank_file.write_bytes(b"[broken")
+    assert "mistakes.toml cannot be used: " in save(graded, group).stderr
+    bank_file.write_bytes(before)
+    (graded / "reference").rename(graded / "away")
+    done = save(graded, group)
+    (graded / "away").rename(graded / "reference")
+    assert done.returncode == 2 and "has no folder reference/" in done.stderr
+    assert bank_file.read_bytes() == before
+
+
+def _full(*_arguments):
+    raise OSError("no space left")
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("def f():\n    'by Li'\n    # Li\n    return 1  # Li", "def f():\n    return 1"),
+        ("def f():\n    'by Li'", "def f():\n    pass"),
+        ("class A:\n    'Li'\n    x = 'clip', 'by LI.'", "class A:\n    x = ('clip', 'by .')"),
+        ("if x:\n    'Li'\nelse:\n    'Li'", "if x:\n    pass"),
+        ("def f(x):\n    raise ValueError(f'{x}: Li, 李です')", "def f(x):\n    raise ValueError(f'{x}: , です')"),
+        ("'Li'\nprint(1)\nf(2)\nx = 1", "x = 1"),
+    ],
+)
+def test_names_are_taken_out_of_code(code, left):
+    assert nameless(code, {"Li", "李"}) == left
+    assert nameless("x = 'Li'", set()) == "x = 'Li'"
+
+
+def test_what_is_not_python_is_no_example():
+    with pytest.raises(NoExample, match="Python cannot read the cell"):
+        nameless("%time f()", set())
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

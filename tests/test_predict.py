@@ -93,7 +93,7 @@ def test_a_question_shows_its_choices_and_how_to_answer():
 def test_an_answer_comes_at_once_with_what_the_experiment_shows(assignment, question):
     use_exercises(assignment)
     right, wrong = repr(predict(question.name, question.right)), repr(predict(question.name, other(question)))
-    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and so it is." in right
+    assert f"✓ You predicted {question.right}) {question.options[question.right]}, and that is right." in right
     assert f"✗ You predicted {other(question)}) " in wrong
     assert f"; the experiment shows {question.right}) {question.options[question.right]}." in wrong
     assert question.answer["en"] in right and question.answer["en"] in wrong
@@ -191,6 +191,18 @@ def test_a_slider_draws_when_it_is_moved(monkeypatch):
     assert drawn == []
     box.children[0].value = "two"
     assert drawn == [2]
+
+
+def test_what_a_slider_draws_is_described_in_words(monkeypatch):
+    shown, described = [], []
+    monkeypatch.setattr(widgets, "live_widgets", lambda: ipywidgets)
+    monkeypatch.setattr(widgets, "show", described.append)
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    autograder.slider(lambda value: f"a line of slope {value}", {"one": 1, "two": 2}, start="one")
+    autograder.slider(lambda value: None, {"one": 1, "two": 2}, start="one")
+    for box in shown:
+        box.children[0].value = "two"
+    assert described == ["a line of slope 2", "two"]
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

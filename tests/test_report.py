@@ -307,6 +307,7 @@ def test_what_no_cause_explains_is_in_groups_with_a_size_and_an_example(made, re
         assert (len(expected[digest]), expected[digest][0]) == (int(n), example) and digest.startswith(exercise)
         assert checks and seen == "y[2, 0] is 3.8, but 2.8 was expected."
     assert f"[{rows[0][0]}]" in page.notes[title][0] and "causes.toml" in page.notes[title][0]
+    assert f"--save-cause {rows[0][0]} then adds it to the known mistakes" in page.notes[title][1]
     assert f"and {len(expected) - 20} more" in page.notes[title]
     written = {g["behaviour"]: g for g in json.loads(analysis_json(record))["groups"]}
     assert {digest: group["students"] for digest, group in written.items()} == expected

@@ -163,7 +163,7 @@ CLAIMS = [
     ("prose-12", "ends at «0.1» in both", lambda p: p(UNITS, "Adam", 2)),
     ("prose-12", "the «0.0083» of SGD", lambda p: p(UNITS, "SGD", 1)),
     ("prose-15", "takes «203» steps", lambda p: p(XOR, "SGD, η = 0.1:", 2)),
-    ("prose-15", "it is «48» steps", lambda p: p(XOR, "Momentum 0.9, η = 0.1:", 2)),
+    ("prose-15", "it takes «48», and", lambda p: p(XOR, "Momentum 0.9, η = 0.1:", 2)),
     ("prose-15", "all «20» networks", lambda p: p(XOR, "Momentum 0.9, η = 0.1:", 0)),
     ("prose-15", "none of the «20»", lambda p: 20 - p(XOR, "SGD, η = 1:", 0)),
     ("prose-15", "Adam takes «42» steps", lambda p: p(XOR, "Adam, η = 0.1:", 2)),

@@ -29,16 +29,37 @@ RANDOM_STATE = 76
 
 
 class Implementation:
-    """The names that a student's notebook, the reference or a known mistake defines, as attributes."""
+    """The names that a student's notebook, the reference or a known mistake defines, as attributes.
+
+    A class without a method that its base class asks for can be used, too: what needs the method raises `NotDefined`.
+    """
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
+        self._completed: dict[str, type] = {}
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._namespace[name]
+            value = self._namespace[name]
         except KeyError:
             raise NotDefined(name) from None
+        if isinstance(value, type) and getattr(value, "__abstractmethods__", None):
+            return self._completed.setdefault(name, _complete(value))
+        return value
+
+
+def _complete(unfinished: type) -> type:
+    """A subclass with the methods that `unfinished` lacks."""
+
+    def lacking(method: str) -> Callable[..., None]:
+        def not_defined(*_arguments: Any, **_options: Any) -> None:
+            raise NotDefined(method)
+
+        return not_defined
+
+    about = {"__module__": unfinished.__module__, "__qualname__": unfinished.__qualname__}
+    methods = {method: lacking(method) for method in unfinished.__abstractmethods__}  # type: ignore[attr-defined]
+    return type(unfinished)(unfinished.__name__, (unfinished,), about | methods)
 
 
 class NotDefined(NameError):
@@ -197,6 +218,7 @@ class Exercise:
         solution: grade_id of the cell that the student fills in; by default the exercise's id.
         defines: the name that this cell must define; by default `solution`.
         example: what a student gets of a case to run by hand, by name; by default its fields.
+        expects: what the student's answer may be compared with, of the reference's observation; nothing, unless given.
         calls: the lines that run the student's code on it, as `given`; each name of the example is used in them.
         checks: in the order in which students see them.
 
@@ -215,6 +237,7 @@ class Exercise:
     solution: str = ""
     defines: str = ""
     example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
+    expects: Callable[[Observation], Any] | None = None
     calls: str = ""
     checks: list[Check] = field(default_factory=list)
 

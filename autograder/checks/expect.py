@@ -58,7 +58,7 @@ def refused(what: str, raised: Raised | None, *accepted: str) -> None:
     >>> refused("NaN", seen.raised("slope"), "ValueError")
     """
     if raised is None:
-        text = _("For {what} nothing was raised; the specification asks for {wanted}.")
+        text = _("For {what} no exception was raised; the specification asks for {wanted}.")
         raise Failed(text.format(what=what, wanted=accepted[0]))
     if raised.is_a("NotImplementedError", "NotDefined"):
         raise StudentError(raised)

@@ -32,6 +32,11 @@ def add(commands: Any) -> None:
             formats=",".join(FILES)
         ),
     )
+    command.add_argument(
+        "--save-cause",
+        metavar="GROUP",
+        help=_("write no report; add this group, named in causes.toml, to the known mistakes in reference/"),
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out and options.out.resolve()
     course = Course(options.course)
     course.refuse_name(options.assignment)
+    if options.save_cause is not None:
+        return _save_cause(course, options.assignment, options.save_cause)
     record = read_class(course, options.assignment)
     folder = folder or course.folder / "report" / options.assignment
     formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
@@ -63,6 +70,25 @@ def run(options: argparse.Namespace) -> int:
     waiting = sum(bool(student.waiting) for student in record.students)
     if waiting:
         print(_("Students who wait for hand grading: {n}. Their scores do not include it yet.").format(n=waiting))
+    return FULL
+
+
+def _save_cause(course: Any, assignment: str, group: str) -> int:
+    """Put what causes.toml says of a group into the bank, and show what stands there now."""
+    from autograder.grading.save_cause import save_cause
+
+    saved = save_cause(course, assignment, group)
+    print(printable(_("Added to {path}, with the code of {student}:").format(path=saved.path, student=saved.student)))
+    print("\n" + printable(saved.text))
+    print(
+        _(
+            "Read this code before you go on: it is a student's, and from now on the commands below and `grade` run it "
+            "as you, without isolation. Take out what names somebody. If it is not what the cause says, delete the "
+            "entry. Then run:"
+        )
+    )
+    print("python -m reference.record")
+    print("autograder audit " + " ".join(f"--exercise {name}" for name in saved.exercises))
     return FULL
 
 

@@ -210,6 +210,11 @@ class Course:
         """The URL of the gradebook."""
         return self.directory.db_url
 
+    @property
+    def excluded(self) -> list[str]:
+        """The ids of students who are not graded, from nbgrader's setting."""
+        return self.directory.student_id_exclude.split(",")
+
     def assignments(self) -> list[str]:
         """The names of the assignments that have an instructor's version."""
         folder = self.source("_").parent

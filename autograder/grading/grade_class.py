@@ -174,7 +174,10 @@ class _Run:
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
-        """What there is to grade. Everybody is named whose folder, or its name, is not as it should be."""
+        """What there is to grade: everybody's but who is excluded, as with `nbgrader autograde`.
+
+        Everybody is named whose folder, or its name, is not as it should be.
+        """
         everything = list(self._course.handed_in(self._assignment, student))
         if not everything:
             raise CourseError(
@@ -182,7 +185,8 @@ class _Run:
                     name=self._assignment, folder=self._folder(student)
                 )
             )
-        handed_in = [handed for handed in everything if handed.has_id]
+        excluded = self._course.excluded
+        handed_in = [handed for handed in everything if handed.has_id and handed.student not in excluded]
         for handed in everything:
             if not handed.has_id:
                 reason = _(
@@ -196,7 +200,7 @@ class _Run:
         for name, reason in self._gradebook.doubts(here).items():
             if fnmatchcase(name, student):
                 self.summary.look(name, reason)
-        for name in sorted(self._gradebook.submitters() - here):
+        for name in sorted(self._gradebook.submitters() - here.union(excluded)):
             if fnmatchcase(name, student):
                 self.summary.gone[name] = str(self._folder(name))
         return handed_in

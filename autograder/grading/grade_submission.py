@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from autograder.checks.exercise import Exercise
@@ -66,6 +68,7 @@ def grade_submission(
     explained = explain_unrun(submission, run.outputs, run.observations)
     run.trials |= {name: seen for name, seen in explained.items() if isinstance(seen, str)}
     checks = {e.id: _judge(e, run.trials[e.id]).scaled_to(submission.points[e.id]) for e in submission.exercises}
+    checks = _one_behaviour_per_cell(submission.exercises, checks)
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 
 
@@ -82,6 +85,31 @@ def _judge(exercise: Exercise, trials: list[Trial] | str) -> ExerciseResult:
         return interrupted(exercise, trials)
     public_first = sorted(trials, key=lambda trial: not trial.public)
     return judge(exercise, public_first, partial(known_mistakes, exercise))
+
+
+def _one_behaviour_per_cell(
+    exercises: Iterable[Exercise], checks: Mapping[str, ExerciseResult]
+) -> dict[str, ExerciseResult]:
+    """`checks` with one digest for all that no cause explains in a solution cell: one mistake may break several
+    exercises, and is one behaviour."""
+    solutions = {exercise.id: exercise.solution for exercise in exercises}
+    shown: dict[str, set[str]] = defaultdict(set)
+    for name, found in checks.items():
+        shown[solutions[name]] |= {item.behaviour for item in found.items} - {""}
+
+    def digest(cell: str) -> str:
+        first, *others = sorted(shown[cell])
+        return hashlib.sha256(repr((first, *others)).encode()).hexdigest()[: len(first)] if others else first
+
+    return {
+        name: replace(
+            found,
+            items=tuple(
+                replace(item, behaviour=digest(solutions[name])) if item.behaviour else item for item in found.items
+            ),
+        )
+        for name, found in checks.items()
+    }
 
 
 def _what_is_missing(submission: Submission) -> str:

@@ -52,8 +52,7 @@ class Reference:
     def implementation(self, exercise: Exercise) -> Implementation:
         """The reference solution of `exercise`."""
         if exercise.solution not in self._modules:
-            package = next(name for name, exercises in assignments().items() if exercise in exercises)
-            path = self.folder / package.replace("-", "_") / exercise.solution / "solution.py"
+            path = self.cell(exercise) / "solution.py"
             spec = importlib.util.spec_from_file_location(f"reference_{exercise.solution}", path)
             if not path.is_file() or spec is None or spec.loader is None:
                 raise NoReference(_("Grading needs the reference solution {path}, which is missing.").format(path=path))
@@ -61,6 +60,11 @@ class Reference:
             spec.loader.exec_module(module)
             self._modules[exercise.solution] = Implementation(vars(module))
         return self._modules[exercise.solution]
+
+    def cell(self, exercise: Exercise) -> Path:
+        """The folder of the solution cell of `exercise`."""
+        package = next(name for name, exercises in assignments().items() if exercise in exercises)
+        return self.folder / package.replace("-", "_") / exercise.solution
 
     def expect(self, exercise: Exercise, rng: np.random.Generator) -> list[Expectation]:
         """Cases drawn from `rng`, and the reference's observations on them; exceptions lose their source lines."""
@@ -73,16 +77,17 @@ class Reference:
 
     def expectations(self, exercise: Exercise, content: bytes) -> Series:
         """The private cases of a submission: the series that its content and the secret choose, at every regrade."""
-        found = self._series(exercise)
+        found = self.series(exercise)
         chosen = self.drawn(exercise, hashlib.sha256(content).digest())
         return found[int.from_bytes(chosen) % len(found)]
 
     def prepare(self, exercises: Iterable[Exercise]) -> None:
         """Make the private cases of these exercises, if there are none yet."""
         for exercise in exercises:
-            self._series(exercise)
+            self.series(exercise)
 
-    def _series(self, exercise: Exercise) -> tuple[Series, ...]:
+    def series(self, exercise: Exercise) -> tuple[Series, ...]:
+        """All private cases of `exercise`, made if there are none yet."""
         if exercise.id not in self._private:
             try:
                 self._private[exercise.id] = series_of(self, exercise)

@@ -128,9 +128,8 @@ class Ahead:
         self._gradebook = stack.enter_context(ClassGradebook(course, directory.assignment_id))
         self._prepared = assignment_of(course, directory.assignment_id, self._gradebook)
         self._settled = settings_digest(settings, self._prepared)
-        excluded = directory.student_id_exclude.split(",")
         found = course.handed_in(directory.assignment_id, directory.student_id)
-        everybody = [handed for handed in found if handed.student not in excluded]
+        everybody = [handed for handed in found if handed.student not in course.excluded]
         for student, doubt in self._gradebook.doubts({handed.student for handed in everybody}).items():
             if fnmatchcase(student, directory.student_id):
                 self._log.warning("%s: %s", student, printable(doubt))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode, from_dict
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Float, UseEnum
+from traitlets import Bool, CaselessStrEnum, Float
 
 from autograder.nbgrader_plugins.ahead import Ahead
 from autograder.sandbox.client import Figures
@@ -30,9 +30,9 @@ class RunInWorker(NbGraderPreprocessor):
         Limits.probe_seconds, help="Computing time for one exercise's checks; four times that on the clock."
     ).tag(config=True)
     total_seconds = Float(Limits.total_seconds, help="Time on the clock for one submission.").tag(config=True)
-    figures = UseEnum(Figures, Figures.BY_HAND, help="Which cells' figures are drawn: none, by-hand, all.").tag(
-        config=True
-    )
+    figures = CaselessStrEnum(
+        [str(figures) for figures in Figures], str(Figures.BY_HAND), help="Which cells' figures are drawn."
+    ).tag(config=True)
     allow_basic = Bool(False, help="Grade even where students' code cannot be kept from this user's files.").tag(
         config=True
     )
@@ -42,7 +42,7 @@ class RunInWorker(NbGraderPreprocessor):
         limits = Limits(
             cell_seconds=self.cell_seconds, probe_seconds=self.probe_seconds, total_seconds=self.total_seconds
         )
-        return Ahead(converter, self.figures, limits, self.allow_basic)
+        return Ahead(converter, Figures(self.figures), limits, self.allow_basic)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Book the submission; `keep_results` writes its result when the notebook has been written."""

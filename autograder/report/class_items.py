@@ -102,11 +102,12 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
     ranked = seen.largest()
     rows = []
     for digest, group in ranked[:MOST_CAUSES]:
-        sentences = sentences_of(group.exercise)
-        checks = "\n".join(sentences.get(check, check) for check in group.checks)
+        checks = "\n".join(
+            sentences_of(exercise).get(check, check) for exercise, failed in group.checks.items() for check in failed
+        )
         told = group.seen if len(group.seen) <= MOST_SEEN else f"{group.seen[:MOST_SEEN]} ..."
         rows.append(
-            (names([digest]), names([group.exercise]), code(checks), told, str(len(group.students)), group.students[0])
+            (names([digest]), names(group.checks), code(checks), told, str(len(group.students)), group.students[0])
         )
     columns = (
         *(Column(title) for title in (_("Group"), _("Exercise"), _("Failed checks"), _("What its example is told"))),
@@ -118,7 +119,10 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
             "A group: students whose code departs equally from the right one on the public cases. Read the example, "
             "then write the cause and a question into {file} beside nbgrader_config.py, under [{group}], and grade "
             "again: everybody in the group reads them."
-        ).format(file="causes.toml", group=ranked[0][0] if ranked else "")
+        ).format(file="causes.toml", group=ranked[0][0] if ranked else ""),
+        _("{command} then adds it to the known mistakes.").format(
+            command=f"autograder report {record.assignment} --save-cause {ranked[0][0] if ranked else ''}"
+        ),
     ]
     if len(ranked) > MOST_CAUSES:
         notes.append(_("and {n} more").format(n=len(ranked) - MOST_CAUSES))

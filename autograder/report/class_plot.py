@@ -53,6 +53,6 @@ def distribution_svg(scores: Sequence[float], most: float) -> str:
 
 
 def _inline(svg: str) -> str:
-    """The <svg> element alone, as wide as its container."""
+    """The <svg> element alone, as wide as its container, which describes it in words."""
     svg = svg[svg.index("<svg") :]
-    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" role="img"', svg, count=1)
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" aria-hidden="true"', svg, count=1)

@@ -25,16 +25,15 @@ from autograder.report.words import WRONG
 
 @dataclass
 class Group:
-    """Students whose code departs equally from the right one in an exercise.
+    """Students whose code departs equally from the right one in a solution cell.
 
     Attributes:
-        checks: those that failed for it.
+        checks: exercise -> its checks that failed for it.
         students: their ids.
         seen: what the first of them was told.
     """
 
-    exercise: str
-    checks: tuple[str, ...]
+    checks: dict[str, list[str]]
     seen: str
     students: list[str] = field(default_factory=list)
 
@@ -78,7 +77,7 @@ class ItemAnalysis:
                 for mistake in [(_solution_of(name), cause) for cause in words]:
                     told[mistake] = told.get(mistake, True) and len(words) > 1
                     self.where[mistake].add(name)
-            self._group(student, name, found.items)
+        self._group(student, result)
         self.mistakes.update(told.keys())
         self.either.update(mistake for mistake, doubtful in told.items() if doubtful)
 
@@ -94,7 +93,7 @@ class ItemAnalysis:
 
     def largest(self) -> list[tuple[str, Group]]:
         """The groups, the largest first."""
-        return sorted(self.groups.items(), key=lambda entry: (-len(entry[1].students), entry[1].exercise, entry[0]))
+        return sorted(self.groups.items(), key=lambda entry: (-len(entry[1].students), *entry[1].checks, entry[0]))
 
     def to_json(self, exercises: Iterable[str]) -> dict[str, Any]:
         """All of it, with the exercises in this order."""
@@ -138,12 +137,15 @@ class ItemAnalysis:
     def _words(self, exercise: str, item: Item) -> set[str]:
         return {cause_in_words(exercise, cause, self.own) for cause in item.causes}
 
-    def _group(self, student: str, exercise: str, items: Iterable[Item]) -> None:
-        alike = [item for item in items if item.behaviour and not item.causes]
-        for digest in {item.behaviour for item in alike}:
-            own = [item for item in alike if item.behaviour == digest]
-            checks = tuple(item.id for item in own)
-            self.groups.setdefault(digest, Group(exercise, checks, own[0].message)).students.append(student)
+    def _group(self, student: str, result: SubmissionResult) -> None:
+        alike: dict[str, Group] = {}
+        for name, found in result.checks.items():
+            for item in found.items:
+                if item.behaviour and not item.causes:
+                    group = alike.setdefault(item.behaviour, Group({}, item.message))
+                    group.checks.setdefault(name, []).append(item.id)
+        for digest, group in alike.items():
+            self.groups.setdefault(digest, group).students.append(student)
 
 
 def _solution_of(name: str) -> str:

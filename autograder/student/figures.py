@@ -1,12 +1,15 @@
-"""`show`: `plt.show()` for a figure that is also described in words.
+"""Figures of a notebook. `show` is `plt.show()` for a figure that is also described in words.
 
-The words become the picture's alternative text in the notebook's file, which nbconvert reads. JupyterLab and Notebook 7
-show pictures without one (jupyter/enhancement-proposals#120), so the same words are also folded below the figure.
+The words become the picture's alternative text in the notebook's file, which the feedback pages show. JupyterLab,
+Notebook 7 and nbconvert's default template show pictures without one (jupyter/enhancement-proposals#120), so the same
+words are also folded below the figure.
 """
 
 from __future__ import annotations
 
 import html
+import sys
+from collections.abc import Iterable
 
 from autograder.locale import _, current_language
 
@@ -30,6 +33,18 @@ def show(description: str) -> None:
     display(figure, metadata={"image/png": {"alt": description}})
     plt.close(figure)
     display({"text/html": _folded(description), "text/plain": description}, raw=True)
+
+
+def open_figures() -> set[int]:
+    """The numbers of the figures that are begun and not shown yet."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return set(pyplot.get_fignums()) if pyplot else set()
+
+
+def close_figures(numbers: Iterable[int]) -> None:
+    """Throw figures away, so that they are never shown."""
+    for number in numbers:
+        sys.modules["matplotlib.pyplot"].close(number)
 
 
 def _folded(description: str) -> str:

@@ -43,9 +43,7 @@ def _newer_version(name: str, source: str, later: Mapping[int, str]) -> Iterator
     for n, text in sorted(later.items(), reverse=True):
         defined = _DEFINITION.findall(text)
         if source and name in defined and last_error_of(text):
-            yield _("Cell [{number}] ended with an error, so that its `{name}` does not count.").format(
-                number=n, name=name
-            )
+            yield _("Cell [{number}] ended with an error, so its `{name}` does not count.").format(number=n, name=name)
             return
         wanted = defined_by().values()
         others = [other for other in defined if other not in wanted and _are_alike(other.lower(), name.lower())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from traceback import walk_tb
 from typing import Any
 
 from autograder.checks.exercise import Exercise
@@ -45,3 +46,11 @@ def _unknown(name: str, exercises: Sequence[Exercise]) -> str:
     if close:
         return _('There is no check "{name}". Did you mean "{close}"?').format(name=name, close=close[0])
     return _('There is no check "{name}". Choose one of these: {known}.').format(name=name, known=", ".join(known))
+
+
+def stub_of(error: NotImplementedError) -> str:
+    """The exercise's function or class that raised it, "" if none did: a cell may wait for several."""
+    frames = [frame for frame, _line in walk_tb(error.__traceback__)]
+    raised_in = [frame.f_code.co_qualname.partition(".")[0] for frame in reversed(frames)]
+    defined = {exercise.defines for exercise in _all_exercises()}
+    return next((name for name in raised_in if name in defined), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
@@ -31,9 +31,11 @@ from autograder.report.overview import (
 from autograder.report.text import exercise_text, say
 from autograder.report.words import Note, points, read_again, section_of
 from autograder.sandbox.limits import Limits, OutOfTime
+from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
-from autograder.student.names import UnknownName, known, named
+from autograder.student.names import UnknownName, known, named, stub_of
+from autograder.student.silence import libraries_silent
 from autograder.student.stops import Stops, parts_of
 
 _hints = Hints()
@@ -198,11 +200,13 @@ def example(name: Any) -> SimpleNamespace:
         result = _first_unfinished(wanted, namespace)
         found = next(exercise for exercise in wanted if exercise.id == result.id)
         item = first_unmet(result)
-        case = deepcopy(item.case if item and item.case is not None else recorded(found)[0].case)
+        shown = next((one for one in recorded(found) if item and one.case is item.case), recorded(found)[0])
+        given = found.example(deepcopy(shown.case))
+        given |= {"expected": found.expects(deepcopy(shown.expected))} if found.expects else {}
     if found.calls:
         lines = [f'given = example("{found.id}")', *found.calls.splitlines()]
         say("\n".join([_("Run your code on it:"), *(f"    {line}" for line in lines)]))
-    return SimpleNamespace(**found.example(case))
+    return SimpleNamespace(**given)
 
 
 def _first_unfinished(wanted: Sequence[Exercise], namespace: dict[str, Any]) -> ExerciseResult:
@@ -222,25 +226,6 @@ def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
 
 
-@contextmanager
-def _libraries_silent() -> Iterator[None]:
-    """Drop what libraries write without Python, such as LAPACK's complaints about each NaN: Jupyter would show it."""
-    kept = {}
-    for stream in (1, 2):
-        with suppress(OSError):  # a process may have none
-            kept[stream] = os.dup(stream)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for stream in kept:
-        os.dup2(nothing, stream)
-    os.close(nothing)
-    try:
-        yield
-    finally:
-        for stream, copy in kept.items():
-            os.dup2(copy, stream)
-            os.close(copy)
-
-
 def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     __tracebackhide__ = True
     error = unrun_here(wanted, namespace)
@@ -251,7 +236,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     try:
         with (
             keep_random_state(),
-            _libraries_silent(),
+            libraries_silent(),
             _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()),
         ):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
@@ -267,8 +252,8 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
     """Run a cell that needs the exercise `name`. While the exercise is not written, print a note instead of an error.
 
     It catches only the stub's NotImplementedError, and the NameError if the stub was never run. The student sees all
-    other errors. If `check` last gave an exercise less than its points, a line below what the cell shows says so: it
-    need not be what the text says.
+    other errors. A figure that was begun before the exercise was needed is not shown. If `check` last gave an exercise
+    less than its points, a line below what the cell shows says so: it need not be what the text says.
 
     Args:
         name: an exercise's id, or the grade_id of its solution cell.
@@ -279,14 +264,18 @@ def waiting_for(name: str, *also: str) -> Iterator[None]:
     """
     awaiting = named(name)
     awaited = next((exercise.defines for exercise in awaiting), name)
+    drawn_before = open_figures()
     try:
         yield
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name != awaited:
             raise
+        if awaiting:  # half a figure of an answer that is graded by hand stays: it may be worth points
+            close_figures(open_figures() - drawn_before)
         if awaiting and not any(map(_is_here, awaiting)):  # this notebook has no cell for it
             return
-        say(_("Waiting for {name}: write it, then run this cell again.").format(name=awaited))
+        missing = awaited if isinstance(error, NameError) else stub_of(error) or awaited
+        say(_("Waiting for {name}: write it, then run this cell again.").format(name=missing))
     else:
         _say_what_is_half_right([*awaiting, *(exercise for other in also for exercise in named(other))])
 

@@ -144,7 +144,7 @@ def _asked(question: Question) -> str:
 def _answer(question: Question, letter: str) -> list[str]:
     chosen, right = (f"{one}) {question.options[one]}" for one in (letter, question.right))
     line = (
-        _("✓ You predicted {chosen}, and so it is.")
+        _("✓ You predicted {chosen}, and that is right.")
         if letter == question.right
         else _("✗ You predicted {chosen}; the experiment shows {right}.")
     )

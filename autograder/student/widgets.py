@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autograder.student.figures import show
+
 
 def live_widgets() -> Any:
     """The module ipywidgets; None without it, and where nobody can click, as in a shell, nbconvert and nbgrader."""
@@ -28,11 +30,11 @@ def _somebody_is_there() -> bool:
     return bool(kernel.get_parent().get("content", {}).get("allow_stdin"))
 
 
-def slider(draw: Callable[[Any], object], values: Mapping[str, Any], start: str) -> None:
+def slider(draw: Callable[[Any], str | None], values: Mapping[str, Any], start: str) -> None:
     """A slider below a figure: when it is moved, `draw` draws once more. Nothing where widgets do not work.
 
     Args:
-        draw: draws a figure for one of the values.
+        draw: draws a figure for one of the values, and may return a description of it in words.
         values: what the slider reads -> the value.
         start: where it stands at first.
 
@@ -47,12 +49,9 @@ def slider(draw: Callable[[Any], object], values: Mapping[str, Any], start: str)
     handle = widgets.SelectionSlider(options=list(values), value=start, continuous_update=False)
 
     def moved(change: Mapping[str, Any]) -> None:
-        import matplotlib.pyplot as plt
-
         with picture:
             picture.clear_output(wait=True)
-            draw(values[change["new"]])
-            plt.show()
+            show(draw(values[change["new"]]) or change["new"])
 
     handle.observe(moved, names="value")
     display(widgets.VBox([handle, picture]))

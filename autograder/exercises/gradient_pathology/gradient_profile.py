@@ -140,6 +140,36 @@ def _fits_line(seen: Observation, expected: Observation) -> None:
     _close_slopes(got, right)
 
 
+def _require(case: Profile, seen: Observation, expected: Observation, judge: Callable[..., None], *slopes: Any) -> None:
+    """`judge`, whose failure is told in words as far as the numbers show how it came about."""
+    try:
+        in_words(partial(_stand_in, case, seen), judge, *slopes)
+    except Failed as failed:
+        failed.words = _as_shown(case, seen, expected) if failed.compared else ""
+        raise
+
+
+def _as_shown(case: Profile, seen: Observation, expected: Observation) -> str:
+    """What the numbers show: the intercept, one factor for all norms, or a slope that is right on a line alone."""
+    got, unit, right = _slope(seen), _slope(seen, "slope of one decade a layer"), expected["slope"]
+    middle = np.log10(np.maximum(case.norms, np.finfo(float).tiny)).mean()
+    starts = (middle - right * ((len(case.norms) - 1) / 2 + first) for first in (0, 1))
+    if any(is_close(got, height) for height in starts):
+        return _("That is the height at which the line begins, its intercept; the slope is the other number.")
+    if unit > 0.01 and is_close(got / unit, right, scale=max(1.0, abs(right))):
+        text = _(
+            "With {n} layers your slope is {unit:.4g} times the right one, for other norms, too: it is off by one "
+            "factor, as with another divisor, another logarithm or a square."
+        )
+        return "" if is_close(unit, 1.0) else text.format(n=len(case.norms), unit=unit)
+    if is_close(unit, 1.0):
+        return _(
+            "Where all points lie on one line your slope is right, and elsewhere not. The line of least squares is "
+            "near all points, and need not pass through any of them."
+        )
+    return ""
+
+
 @np.errstate(all="ignore")
 def _stand_in(case: Profile, seen: Observation) -> str:
     """Which number stands in for small norms, and for which: the one that gives the own slope, if people write it."""
@@ -220,13 +250,13 @@ def test_one_number(case: Profile, seen: Observation, expected: Observation) -> 
 @gradient_profile.check(points=1.0, on="line")
 def test_line(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a straight line the answer is the exact slope with the right sign."""
-    in_words(partial(_stand_in, case, seen), _close_slopes, _slope(seen), expected["slope"])
+    _require(case, seen, expected, _close_slopes, _slope(seen), expected["slope"])
 
 
 @gradient_profile.check(points=0.75, on="scatter")
 def test_scatter(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a scattered profile it is the slope of the least-squares line through all layers."""
-    in_words(partial(_stand_in, case, seen), _fits_line, seen, expected)
+    _require(case, seen, expected, _fits_line, seen, expected)
 
 
 @gradient_profile.check(points=0.5, on="zeros")

@@ -180,7 +180,7 @@ def batches_of(seen: Observation) -> list[np.ndarray]:
         if not len(rows):
             raise Failed(_("Before step {step}, the network was given a batch without examples.").format(step=step))
         if np.min(rows) < 0:
-            text = _("Before step {step}, the network was given something that is no row of X.")
+            text = _("Before step {step}, the network was given something that is not a row of X.")
             raise Failed(text.format(step=step))
     return batches
 
@@ -229,7 +229,7 @@ def test_losses(case: Training, seen: Observation, expected: Observation) -> Non
         text = _("`losses` should be a list of numbers, but it is {kind}.")
         raise Failed(text.format(kind=kind_of(seen["losses"])))
     if losses.size != len(batches):
-        text = _("{n} losses came back for {steps} steps. One is to be kept at each step.")
+        text = _("{n} losses were returned for {steps} steps. Keep one for each step.")
         raise Failed(text.format(n=losses.size, steps=len(batches)))
     steps = zip(batches, seen["params"], strict=True)
     wanted = [np.mean((output(params, case.X[rows]) - case.t[rows]) ** 2) for rows, params in steps]

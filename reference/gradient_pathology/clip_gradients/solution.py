@@ -6,7 +6,7 @@ def clip_gradients(layers, max_norm=1.0):
 
     Args:
         layers: 層のリスト。各層の勾配は layer.grads にある（名前 -> 配列、または None）
-        max_norm: 許されるノルムの上限
+        max_norm: ノルムの上限
 
     Returns:
         (total_norm, clip_coef): クリッピング前のノルムと、勾配に掛けた係数（1 以下）

@@ -5,7 +5,7 @@ from autograder.layers import Linear, Problem
 
 # %%
 class GradientMonitor:
-    """学習中の勾配を見張る道具。
+    """学習中の勾配を監視するツール。
 
     history には (epoch, {層の名前: 勾配ノルム}) が記録順に並ぶ。
     勾配を持つ Linear 層を、入力側から Linear_0, Linear_1, ... と呼ぶ。
@@ -15,7 +15,7 @@ class GradientMonitor:
         self.history = []
 
     def record(self, epoch, layers):
-        """いまの勾配ノルムを history に加える。"""
+        """現在の勾配ノルムを history に加える。"""
         with_gradient = [layer for layer in layers if isinstance(layer, Linear) and layer.grads["W"] is not None]
         self.history.append(
             (epoch, {f"Linear_{i}": float(np.linalg.norm(layer.grads["W"])) for i, layer in enumerate(with_gradient)})

@@ -6,7 +6,7 @@ class Adam:
 
     Args:
         lr: 学習率 η
-        beta1, beta2: 平均 m, v がどれだけ前の値を残すか β1, β2
+        beta1, beta2: 平均 m, v が前の値をどれだけ残すか β1, β2
         eps: 0 で割らないための小さな数 ε
     """
 
@@ -19,7 +19,7 @@ class Adam:
         self.m, self.v = {}, {}  # 各パラメータの平均を入れる場所（使い方は自由）
 
     def step(self, layers):
-        """grads を使って、すべての層の params を 1 歩動かす。"""
+        """grads を使って、すべての層の params を 1 ステップ動かす。"""
         ### BEGIN SOLUTION
         self.t += 1
         for index, layer in enumerate(layers):

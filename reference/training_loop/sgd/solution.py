@@ -6,7 +6,7 @@ class SGD:
 
     Args:
         lr: 学習率 η
-        momentum: 前の 1 歩をどれだけ引き継ぐか μ（0 以上 1 未満）
+        momentum: 前のステップの動きをどれだけ引き継ぐか μ（0 以上 1 未満）
     """
 
     def __init__(self, lr=0.1, momentum=0.0):
@@ -15,7 +15,7 @@ class SGD:
         self.velocity = {}  # 各パラメータの速度 v を入れる場所（使い方は自由）
 
     def step(self, layers):
-        """grads を使って、すべての層の params を 1 歩動かす。"""
+        """grads を使って、すべての層の params を 1 ステップ動かす。"""
         ### BEGIN SOLUTION
         for index, layer in enumerate(layers):
             for name, param in layer.params.items():

@@ -11,7 +11,7 @@ def train(layers, optimizer, X, t, epochs, batch_size, rng):
         optimizer: step(layers) を持つもの
         X, t: 入力 (N, D) と目標 (N, K)
         epochs: 全データを何周するか
-        batch_size: 1 つのバッチに入れる例の数
+        batch_size: 1 つのバッチに入れるサンプルの数
         rng: 並べ替えに使う乱数生成器
 
     Returns:

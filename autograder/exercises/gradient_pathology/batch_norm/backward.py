@@ -296,7 +296,7 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
     right = is_close(y, expected["y"], output_scale(expected["y"], case.first))
     if not right and not _normalises(case, seen):
         raise Failed(
-            _("forward(x) does not normalise its columns yet, so there is no derivative to compare with."),
+            _("forward(x) does not normalize its columns yet, so there is no derivative to compare with."),
             unwritten=True,
         )
     for gradient in GRADIENTS:

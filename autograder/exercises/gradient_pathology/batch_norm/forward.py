@@ -64,7 +64,7 @@ def draw_affine(rng: np.random.Generator) -> list[Forward]:
     """gamma and beta are set, or changed before every batch."""
     return [
         Forward("gamma and beta are set", [random_batch(rng, 7, WIDE)]),
-        Forward("parameters replaced, then changed in place, as optimisers do", random_batches(rng, [9, 9, 9], WIDE)),
+        Forward("parameters replaced, then changed in place, as optimizers do", random_batches(rng, [9, 9, 9], WIDE)),
     ]
 
 

@@ -272,7 +272,7 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.25, on="batches")
 def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
-    """In inference mode, a row alone has the same output as among other rows."""
+    """In inference mode, a row has the same output alone as among other rows."""
     try:
         _judge_row(case, seen)
     except Failed:

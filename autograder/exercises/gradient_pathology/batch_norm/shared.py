@@ -181,7 +181,7 @@ def one_array(name: str, value: Any, strictly: bool = False) -> Any:
 def require_change(normalised: np.ndarray, x: np.ndarray, name: str = "forward(x)") -> None:
     """`Failed` where what should be normalised is x itself."""
     if is_close(normalised, x):
-        raise Failed(_("{name} does not normalise x yet.").format(name=name), unwritten=True)
+        raise Failed(_("{name} does not normalize x yet.").format(name=name), unwritten=True)
 
 
 def output_of(y: Any, x: np.ndarray, name: str = "forward(x)") -> np.ndarray:

@@ -241,7 +241,7 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     root = spread_of(batch, eps)
     scaled = [own * root**power for power in range(-2, 3)]  # the roots may stand outside the sum
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
-        return _("What comes through {way} is one number for all columns: is an axis forgotten?").format(way=way)
+        return _("What comes through {way} is one number for all columns: is an axis missing?").format(way=way)
     words = _product_in_words(own, batch, eps, scale, unit=right)
     text = _("What comes through {way} is {ratio} times what it should be.")
     return f"{text.format(way=way, ratio=words)} {_asked_of(words)}" if words else ""

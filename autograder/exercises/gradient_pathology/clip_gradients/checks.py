@@ -75,7 +75,7 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
 
 
 def _otherwise() -> str:
-    return _("With the same gradients in Linear layers, and zeros for None, your code answers otherwise.")
+    return _("With the same gradients in Linear layers, and zeros for None, your code gives another answer.")
 
 
 def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
@@ -169,7 +169,7 @@ def test_small_stay(case: Clipping, seen: Observation, expected: Observation) ->
 
 @clip_gradients.check(points=0.5, on="network", needs=("clips",))
 def test_every_layer(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """In normalisation layers `gamma` and `beta` count like `W` and `b`; layers without gradients are skipped."""
+    """In normalization layers `gamma` and `beta` count like `W` and `b`; layers without gradients are skipped."""
     _require_as_in_the_other(case, seen)
 
 

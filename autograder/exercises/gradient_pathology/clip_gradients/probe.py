@@ -111,8 +111,8 @@ def draw_below(rng: np.random.Generator) -> list[Clipping]:
 def draw_network(rng: np.random.Generator) -> list[Clipping]:
     """Every kind of layer that the lesson has."""
     titles = {
-        "a network with activation and normalisation layers": rng.uniform(20, 60),
-        "activation and normalisation layers, short gradients": rng.uniform(0.2, 0.4),
+        "a network with activation and normalization layers": rng.uniform(20, 60),
+        "activation and normalization layers, short gradients": rng.uniform(0.2, 0.4),
     }
     return [clipping(rng, title, NET, total, other=in_linear_layers) for title, total in titles.items()]
 

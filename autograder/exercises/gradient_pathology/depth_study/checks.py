@@ -79,9 +79,9 @@ def test_before_update(case: Study, seen: Observation, expected: Observation) ->
         for what in CURVES:
             shift, curve = run.shift(what), run.curves[what]
             if shift == 1:
-                run.fail(_("{name} begins with what is seen after the first update."), name=run.name(what))
+                run.fail(_("{name} begins with the values after the first update."), name=run.name(what))
             if shift == -1 and curve is not None and len(curve) == case.steps:  # another length is another promise
-                run.fail(_("{name} begins one row late: its second row is what is seen first."), name=run.name(what))
+                run.fail(_("{name} begins one row late: its second row holds the first values."), name=run.name(what))
 
 
 @depth_study.check(points=1.0, on="training")
@@ -98,6 +98,14 @@ def _require_descent(run: Run) -> None:
         usual = next((factor for factor in factors if factor > 0), np.nan)
         for name, factor, rest in zip(run.seen["parameters"][run.built], factors, astray, strict=True):
             about = {"step": step, "name": name, "factor": factor, "usual": usual}
+            if rest > TOLERANCE and step:
+                run.fail(
+                    _(
+                        "In step 0 every parameter moves along its gradient, but in step {step} {name} does not: does "
+                        "the update use something of an earlier step, such as its gradients?"
+                    ),
+                    **about,
+                )
             if rest > TOLERANCE:
                 run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
             if factor == 0:
@@ -126,7 +134,7 @@ def _training_of(run: Run) -> dict[str, Any]:
 
 @depth_study.check(points=0.5, on="training")
 def test_settings(case: Study, seen: Observation, expected: Observation) -> None:
-    """lr and steps have their effect; where they are left out, they are 0.1 and 200."""
+    """lr and steps take effect; if they are left out, they are 0.1 and 200."""
     for run in runs_of(case, seen, expected):
         if not run.trained_right:
             _require_learning_rate(run)
@@ -163,7 +171,7 @@ def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
 
 @depth_study.check(points=0.25, on="depths")
 def test_all_parameters(case: Study, seen: Observation, expected: Observation) -> None:
-    """gamma and beta of normalisation layers are updated as weights and biases are."""
+    """gamma and beta of normalization layers are updated as weights and biases are."""
     for run in runs_of(case, seen, expected):
         if not run.trained_right and (run.own is not None or not seen["trained"]):
             own = _training_of(run)
@@ -181,6 +189,8 @@ def test_overflow(case: Study, seen: Observation, expected: Observation) -> None
             got, (*_right, truth), name = run.curves[what], run.truths(what), run.name(what)
             if got is None or got.shape[1] != truth.shape[1] or run.stays_finite(what):
                 continue
+            if not np.any(got):
+                run.require_right(what)
             if len(got) < case.steps - 1:  # one less is another promise
                 run.fail(_("{name} ends after {n} of {steps} steps, where its values overflow."), name=name, n=len(got))
             if np.isfinite(got).all() and not np.isfinite(truth[-1]).all():

@@ -93,8 +93,8 @@ def draw_training(rng: np.random.Generator) -> list[Study]:
 def draw_depths(rng: np.random.Generator) -> list[Study]:
     """Several depths in one call, in networks with layers that have parameters and are not Linear."""
     return [
-        study(rng, "two depths, with normalisation layers", [2, 4], normalised=True, lr=0.05, steps=5),
-        study(rng, "the deeper network first, with normalisation layers", [5, 3], normalised=True, lr=0.03, steps=4),
+        study(rng, "two depths, with normalization layers", [2, 4], normalised=True, lr=0.05, steps=5),
+        study(rng, "the deeper network first, with normalization layers", [5, 3], normalised=True, lr=0.03, steps=4),
     ]
 
 
@@ -203,7 +203,13 @@ depth_study = Exercise(
         "build_network": lambda depth, rng=None: case.build(depth),
         "X": case.X,
         "t": case.t,
-        **case.given,
+        "options": case.given,
     },
-    calls="depth_study(**vars(given))",
+    expects=lambda seen: seen["result"],
+    calls="""\
+mine = depth_study(given.depths, given.build_network, given.X, given.t, **given.options)
+for depth, right in given.expected.items():
+    plt.plot(right["loss"], "o", label=f"expected, depth {depth}")
+    plt.plot(mine[depth]["loss"], label=f"mine, depth {depth}")
+plt.legend()""",
 )

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autograder.checks.exercise import Failed, Observation
-from autograder.checks.expect import array, close, kind_of
+from autograder.checks.expect import array, close, in_words, kind_of
 from autograder.checks.numeric import TOLERANCE, compare
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.depth_study.probe import Study
@@ -166,9 +166,19 @@ class Run:
             if got is None or got.shape[1] != truth.shape[1]:
                 self.require_form()
                 self.fail(_("{name} was not found."), name=self.name(what))
+            if got.dtype.kind == "f" and not np.any(got):  # integers keep no decimals
+                text = _("{name} is 0 everywhere: nothing has been put into it yet.")
+                raise Failed(text.format(name=self.name(what)), unwritten=True)
             n = min(len(got), len(truth))
             compared = _compared(got[:n], truth[:n])
-            close(self.name(what), *(table[:, 0] for table in compared) if what == "loss" else compared)
+            words = _("{name} holds the right numbers in other places: a row for each step, a column for each layer.")
+            moved = len(got) == len(truth) and _agree(*(np.sort(table, axis=None)[:, None] for table in compared[:2]))
+            in_words(
+                lambda: words.format(name=self.name(what)) if moved else "",
+                close,
+                self.name(what),
+                *(table[:, 0] for table in compared) if what == "loss" else compared,
+            )
 
     def require_begun(self) -> None:
         """At least one of the two curves begins nearly right, whatever it is called."""

@@ -22,6 +22,10 @@ from autograder.locale import _
 MOST_SHOWN = 3
 
 
+def _newest(case: History) -> Norms:
+    return case.records[-1][1] if case.records else {}
+
+
 def _found(seen: Observation, note: str = "") -> dict[str, str]:
     """Layer -> kind of all problems."""
     if f"kinds{note}" in seen.values:
@@ -49,12 +53,16 @@ def _answers(seen: Observation, expected: Observation, note: str = "") -> tuple[
     return found, expected[f"kinds{note}"]
 
 
-def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], words: str = "") -> None:
+def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], norms: Norms, words: str = "") -> None:
     if not holds:
         differing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
         text, nothing = _("{layer}: {got} instead of {wanted}"), _("nothing")
         parts = [
-            text.format(layer=i, got=found.get(i, nothing) or _("no kind"), wanted=wanted.get(i, nothing))
+            text.format(
+                layer=f"{i} ({norms[i]:.3g})" if i in norms else i,
+                got=found.get(i, nothing) or _("no kind"),
+                wanted=wanted.get(i, nothing),
+            )
             for i in differing
         ]
         parts = parts or [_("some, but of no layer")]
@@ -91,12 +99,12 @@ def test_tells_apart(case: History, seen: Observation, expected: Observation) ->
     if seen[f"problems{BESIDE}"] == [] and any(map(_says_something, answers)):
         return
     healthy, found = _found(seen, BESIDE), [_found(seen, note) for note in notes]
-    record = case.records[-1][1]
+    record = _newest(case)
     if not any(kind != healthy.get(i) for kinds in found for i, kind in kinds.items() if i in record):
         for answer in answers:
             returned("detect_problems", answer, "return problems")
         _require_problems(answers[0])
-        _require(False, found[0], expected[f"kinds{notes[0]}"])
+        _require(False, found[0], expected[f"kinds{notes[0]}"], ({"": record} | alone_in(case))[notes[0]])
 
 
 @gradient_monitor.check(points=0.5, on="ill", needs=("tells_apart",))
@@ -114,17 +122,18 @@ def test_layers(case: History, seen: Observation, expected: Observation) -> None
                         "the loop, or empty the list?"
                     )
                 raise Failed(text.format(kind=kind), unwritten=True)
-    _require(found.keys() == wanted.keys(), found, wanted)
+    _require(found.keys() == wanted.keys(), found, wanted, _newest(case))
 
 
 @gradient_monitor.check(points=0.5, on="ill", needs=("tells_apart",))
 def test_kinds(case: History, seen: Observation, expected: Observation) -> None:
     """A gradient that is too small is "vanishing", one that is too large is "exploding"."""
-    answers = [_answers(seen, expected, note) for note in ("", *alone_in(case))]
+    records = {"": _newest(case)} | alone_in(case)
+    answers = [_answers(seen, expected, note) for note in records]
     _require_some([layer for found, wanted in answers for layer in found.keys() & wanted.keys()])
-    for found, wanted in answers:
+    for (found, wanted), norms in zip(answers, records.values(), strict=True):
         right = all(found[layer] == wanted[layer] for layer in found.keys() & wanted.keys())
-        _require(right, found, wanted, _exchanged(found, wanted))
+        _require(right, found, wanted, norms, _exchanged(found, wanted))
 
 
 def _exchanged(found: dict[str, str], wanted: dict[str, str]) -> str:
@@ -142,7 +151,7 @@ def test_nonfinite(case: History, seen: Observation, expected: Observation) -> N
     odd, called_odd = ({i for i, kind in of.items() if kind == "nonfinite"} for of in (wanted, found))
     right = odd == called_odd and _found(seen, BESIDE).keys() <= found.keys()
     words = _exchanged(found, {layer: kind for layer, kind in wanted.items() if layer in odd})
-    _require(right, found, wanted, words)
+    _require(right, found, wanted, _newest(case), words)
 
 
 @gradient_monitor.check(points=0.5, on="thresholds", needs=("tells_apart",))
@@ -155,14 +164,15 @@ def test_thresholds(case: History, seen: Observation, expected: Observation) -> 
     known = {layer: beside[layer] for layer in wanted if layer in beside}
     _require_some(known)
     right = known.keys() <= found.keys() <= wanted.keys() and all(found[layer] == known[layer] for layer in known)
-    _require(right, found, wanted | known)
+    _require(right, found, wanted | known, _newest(case))
 
 
 @gradient_monitor.check(points=0.5, on="newest", needs=("tells_apart",))
 def test_newest(case: History, seen: Observation, expected: Observation) -> None:
     """Only the newest record counts."""
     found, alone = _found(seen), _found(seen, BESIDE)
-    _require(found == alone, found, alone)
+    words = _("The newest record alone has another answer: does your code also look at the records before it?")
+    _require(found == alone, found, alone, _newest(case), words)
     _require_some(alone or seen[f"problems{BESIDE}"] or not expected["problems"])
     *earlier, newest = (epoch for epoch, _norms in case.records)
     for problem in (seen["problems"] or ())[:MOST]:
@@ -173,7 +183,7 @@ def test_newest(case: History, seen: Observation, expected: Observation) -> None
 @gradient_monitor.check(points=0.5, on="ill", needs=("tells_apart",))
 def test_list_of_problems(case: History, seen: Observation, expected: Observation) -> None:
     """The answer is a list of `Problem`s in the order of the record, each with its layer's name, norm and epoch."""
-    records = {"": case.records[-1][1]} | alone_in(case)
+    records = {"": _newest(case)} | alone_in(case)
     _require_some([problem for note in records for problem in seen[f"problems{note}"] or ()])
     for note, record in records.items():
         if seen[f"container{note}"] != "list":
@@ -210,7 +220,7 @@ def test_healthy(case: History, seen: Observation, expected: Observation) -> Non
         raise Failed(_("detect_problems returned None; an empty list is asked for."))
     if seen["problems"] != []:
         _require_problems(seen["problems"])
-        _require(False, _found(seen), {})
+        _require(False, _found(seen), {}, _newest(case))
 
 
 @gradient_monitor.check(points=0.25, on=("ill", "nonfinite", "newest"), needs=("tells_apart",))
@@ -219,7 +229,7 @@ def test_history_stays(case: History, seen: Observation, expected: Observation) 
     if case.beside and not _same_history(seen["recorded"], expected["recorded"]):
         raise Failed(_("After one call of record, history holds {got:.300}.").format(got=str(seen["recorded"])))
     if not same(seen["problems"], seen[f"problems{AGAIN}"]):
-        raise Failed(_("When asked a second time, detect_problems answers something else."))
+        raise Failed(_("Called a second time, detect_problems gives another answer."))
     if not same(seen["history before"], seen["history"]):
         raise Failed(_("{name} should stay as it was, but it was changed.").format(name="history"))
 

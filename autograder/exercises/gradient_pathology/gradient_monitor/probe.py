@@ -84,7 +84,7 @@ def draw_some(rng: np.random.Generator) -> list[History]:
         ill = norms(rng, *zip(places, (tiny(rng), huge(rng), np.inf), strict=True))
         return History(title, [(epoch(rng), ill)], norms(rng), all_ill(rng))
 
-    return [case("three layers are ill, each in its way"), case("three other layers are ill, each in its way")]
+    return [case("three layers are ill, each in its own way"), case("three other layers are ill, each in its own way")]
 
 
 def draw_ill(rng: np.random.Generator) -> list[History]:
@@ -148,7 +148,7 @@ def draw_newest(rng: np.random.Generator) -> list[History]:
     well, ill = norms(rng), norms(rng, (0, high), (d, low), (11, high))
     return [
         History("a second training, well after an ill one", [*first, (n, well)], well),
-        History("a second training, otherwise ill than the first", [*first, (n, ill)], ill),
+        History("a second training, ill in another way than the first", [*first, (n, ill)], ill),
         History("a network that has become ill", [(n, well), (n + 1, ill)], ill),
     ]
 
