@@ -397,7 +397,8 @@ left.set(title="層の出力についての勾配", ylabel=r"$|\delta|$（対数
 right.set(title="重みの勾配", ylabel=r"$|dW|$（対数）")
 for ax in (left, right):
     ax.set_xlabel("層番号（入力側から）")
-    ax.legend()
+left.legend()
+right.legend(loc="lower right", bbox_to_anchor=(1, 0.2))
 show("左: |δ| は、sd=1 と sd=2 で入力側へ増え、He ではほぼ水平。右: |dW| は、どれもほぼ水平で、sd が大きいほど高い。")
 
 # %% [markdown]
@@ -1729,7 +1730,7 @@ check("batch_norm_forward")
 # %% [markdown]
 # **逆伝播の組み立て方**
 #
-# まず、`gamma` と `beta` の勾配です。どちらも 1 列に 1 つの数で、その列のすべてのサンプルが使います。たとえば $\beta_j$ を少し増やすと、その列のどの $y_{ij}$ も同じだけ増えるので、$\beta_j$ の勾配は、`dout` をサンプルについて合計したものです。$\gamma_j$ でも、$\partial y_{ij} / \partial \gamma_j$ を掛けてから合計します。
+# まず、$\gamma$ と $\beta$ の勾配です。どちらも 1 列に 1 つの数で、その列のすべてのサンプルが使います。たとえば $\beta_j$ を少し増やすと、その列のどの $y_{ij}$ も同じだけ増えるので、$\beta_j$ の勾配は、`dout` をサンプルについて合計したものです。$\gamma_j$ でも、$\partial y_{ij} / \partial \gamma_j$ を掛けてから合計します。
 #
 # 次に `dx` です。下の図は、計算グラフ（Notebook 72）です。$x_{ij}$ から $\hat x_{ij}$ までの道は 3 本あり（直通の道、平均 $\mu_j$ を通る道、分散 $\sigma_j^2$ を通る道）、`dx` は、3 本の道を通って戻ってくる勾配の合計です。どの道も $\partial L / \partial \hat x_{ij}$ から始まります。これは `dout` に `gamma` を掛けたものです。
 #
