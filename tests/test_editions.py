@@ -236,7 +236,7 @@ def test_the_contents_say_how_long_each_section_takes(edition):
     for section in sections(edition):
         found.setdefault(section.chapter, {}).setdefault(section.is_core, []).append(section.minutes)
     told = {
-        int(chapter): {bool(core): [int(minutes)] for core, minutes in re.findall(r"(?:(★)|発展|further) (\d+)", line)}
+        int(chapter): {bool(core): [int(minutes)] for core, minutes in re.findall(r"(?:(★)|発展|optional) (\d+)", line)}
         for chapter, line in re.findall(r"(?m)^(\d)\. \[.*?\]\(#.*?\)(.*)$", build(edition).cells[0].source)
     }
     sums = {chapter: {core: [sum(minutes)] for core, minutes in kinds.items()} for chapter, kinds in found.items()}

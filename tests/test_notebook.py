@@ -569,9 +569,9 @@ def test_further_reading_comes_last_and_is_marked(reference):
     said = [notes_of(names, exercise.id) for exercise in EXERCISES if exercise.id != "gradient_profile"][-1]
     by_hand = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
     by_hand += " Write these first, if you have not yet."
-    assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope) (further reading)" in said
+    assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope) (optional)" in said
     exec("overview, hinted = check(), hint()", names)
-    assert "Measuring the slope (further reading): nothing written yet" in repr(names["overview"])
+    assert "Measuring the slope (optional): nothing written yet" in repr(names["overview"])
     assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])
     assert names["hinted"].exercise == "gradient_profile"
     begun = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"hint": autograder.hint}

@@ -25,7 +25,7 @@ def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> lis
 
 def further_reading(name: str) -> str:
     """These words, to follow an exercise that is beside the core path; else ""."""
-    return f" ({_('further reading')})" if is_further(name) else ""
+    return f" ({_('optional')})" if is_further(name) else ""
 
 
 def is_further(name: str) -> bool:
