@@ -399,7 +399,7 @@ def test_what_the_lesson_says_without_a_number_is_so(printed):
 
 
 def test_five_layers_hardly_move_in_200_steps_and_learn_later():
-    """What the questions on the findings say of the network with 5 layers and without BatchNorm."""
+    """What the text on the plot says of the network with 5 layers and without BatchNorm."""
     (source,) = [text for text in CELLS.values() if "def sine_task(" in text]
     names = {name: getattr(layers, name) for name in layers.__all__} | {"np": np}
     exec(source, names)
