@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from test_editions import numbers
 
+from autograder import layers
 from autograder.layers import Linear
 from autograder.student.predictions import questions
 from reference.gradient_pathology.batch_norm.solution import BatchNorm
@@ -395,6 +396,23 @@ def test_what_the_lesson_says_without_a_number_is_so(printed):
     normed = [printed(NORM, "standard deviation per unit", place, line=1) for place in (2, 3, 4)]
     assert "below 0.3 with BatchNorm" in CELLS["layer-norm-notice"] and max(normed) < 0.3
     assert "gets worse" in CELLS["residual-notice"] and ends == [0, 5]
+
+
+def test_five_layers_hardly_move_in_200_steps_and_learn_later():
+    """What the text on the plot says of the network with 5 layers and without BatchNorm."""
+    (source,) = [text for text in CELLS.values() if "def sine_task(" in text]
+    names = {name: getattr(layers, name) for name in layers.__all__} | {"np": np}
+    exec(source, names)
+    network = layers.build_deep_network(5, "sigmoid", "xavier", rng=np.random.default_rng(0))
+    hidden = [layer.params for layer in network if isinstance(layer, Linear)][:-1]
+    start, losses = [params["W"].copy() for params in hidden], []
+    for step in range(1500):
+        losses.append(layers.forward_backward(network, names["X"], names["t"])[0])
+        names["sgd_update"](network, 0.1)
+        if step + 1 == 200:
+            moved = [np.linalg.norm(p["W"] - w) / np.linalg.norm(w) for p, w in zip(hidden, start, strict=True)]
+    assert 0.01 < min(moved) and max(moved) < 0.06
+    assert min(losses[:500]) > 0.9 and losses[1000] < 0.9 and losses[-1] < 0.5
 
 
 def test_pytorch_gives_what_the_lesson_quotes():
