@@ -150,4 +150,6 @@ def _read(gradebook: Gradebook, course: Course, assignment: str) -> _Book:
     )
     for student, cell, *grade in grades:
         book.grades[student][cell] = CellGrade(*grade)
+    for student, found in book.grades.items():  # a database gives rows in any order: in the notebook's
+        book.grades[student] = {cell: found[cell] for cell in book.cells if cell in found}
     return book
