@@ -371,7 +371,7 @@ def test_the_page_names_who_needs_what(page):
         made_of.ABSENT: "not handed in",
         made_of.UNGRADED: "handed in, not graded yet",
     }
-    assert page.row("Hand grading still open", made_of.OPEN)[2] == ", ".join(sorted(BY_HAND))
+    assert page.row("Hand grading still open", made_of.OPEN)[2] == ", ".join(BY_HAND)
     happened = {row[0]: row[3] for row in page.sections["Time-outs and crashes"][1:]}
     assert happened == {made_of.SLOW: "stopped: it took too long", made_of.CRASHED: "the process died"}
     assert len(page.sections["Repaired before grading"][1:]) == 1
@@ -671,7 +671,7 @@ def test_moodle(made, record):
     assert {row[0].removeprefix("'"): float(row[2]) for row in rows} == pytest.approx(expected_scores(made), abs=1e-4)
     feedback = {row[0]: row[3] for row in rows}
     assert feedback[made_of.UNREADABLE] == "The notebook could not be graded. / This file is no notebook."
-    assert "Still to be graded by hand: depth_study_findings, depth_study_plot" in feedback[made_of.OPEN]
+    assert "Still to be graded by hand: depth_study_plot, depth_study_findings" in feedback[made_of.OPEN]
     assert all(exercise.id in feedback[made_of.LATE] for exercise in EXERCISES)
 
 

@@ -146,7 +146,6 @@ def _read(gradebook: Gradebook, course: Course, assignment: str) -> _Book:
         .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
         .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
         .filter(mine)
-        .order_by(BaseCell.name)  # not every database gives rows back in the order in which they came
     )
     for student, cell, *grade in grades:
         book.grades[student][cell] = CellGrade(*grade)
