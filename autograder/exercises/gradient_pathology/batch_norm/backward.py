@@ -264,10 +264,11 @@ def _judge_way(
 ) -> None:
     """What comes through the mean or the variance, a multiple of ones or of x_hat, is right beside what dx hands on."""
     found, right = _own_dx(case, seen, expected), _right_dx(case, seen, expected)
-    wrong = [own for own in found if way in own.wrong and _is_sure(own, [factor for _dx, factor in right])]
-    if wrong:
-        in_words(partial(wrong_way_in_words, way, wrong[0].wrong[way]), _judge, "dx", case, seen, [expected])
-    _require_ways(found[0], case)
+    sure = [own for own in found if own.wrong and _is_sure(own, right, case)]
+    for how in [own.wrong[way] for own in sure if way in own.wrong][:1]:
+        in_words(partial(wrong_way_in_words, way, how), _judge, "dx", case, seen, [expected])
+    if not sure:
+        _require_ways(found[0], case)
     root, along = spread_of(case.first, case.eps), direction(shown_x_hat(expected["y"], case.first))
 
     def judge(candidate: tuple[Reading, tuple[np.ndarray, np.ndarray], bool]) -> None:
@@ -286,15 +287,17 @@ def _judge_way(
     either(product(usable, right, (True, False)), judge)
 
 
-def _is_sure(own: Reading, factors: list[np.ndarray]) -> bool:
+def _is_sure(own: Reading, right: list[tuple[np.ndarray, np.ndarray]], case: Backward) -> bool:
     """Whether a path is summed the wrong way: what each dout takes alone looks like a smaller factor of dout."""
+    others = (1.0, case.first["gamma"], 1 / spread_of(case.first, case.eps))  # gamma or the root may be missing as well
+    factors = (factor / other for _dx, factor in right for other in others)
     return own.certain or any(is_close(own.factor, factor, np.abs(factor)) for factor in factors)
 
 
 def _require_ways(own: Reading, case: Backward) -> None:
     """`Failed` where dx is dout alone, handed on."""
     direct = own.factor * case.first["dout"]
-    if not own.wrong and is_close(own.dx, direct, np.abs(direct).max(axis=0)):
+    if is_close(own.dx, direct, np.abs(direct).max(axis=0)):
         raise Failed(
             _(
                 "backward(dout) is dout times one number in each column: nothing of it comes through mean and "

@@ -17,7 +17,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import Batch
 from autograder.locale import _
 
 MEAN, VARIANCE = "mean", "variance"
-UNSUMMED, ALONG_ROWS, BATCH = "unsummed", "along rows", "over the batch"
+UNSUMMED, CANCELLED, ALONG_ROWS, BATCH = "unsummed", "cancelled", "along rows", "over the batch"
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,8 @@ def readings(dx: np.ndarray, batch: Batch, x_hat: np.ndarray, root: np.ndarray) 
             found += [replace(one, dx=one.dx + through_variance.mean(axis=0)) for one in found]
         if by_mean == BATCH and is_close(through_mean, np.zeros_like(dx), scale):
             # Each dout may have taken its own share of the mean alone: 1 / N of it is missing then, or all of it.
-            whole = factor * len(dx) / (len(dx) - 1) if handed_on else slope
-            left = rest - direct + whole * batch["dout"]
-            found.append(Reading(whole, left, {MEAN: UNSUMMED, **wrong}, certain=False))
+            whole, how = (factor * len(dx) / (len(dx) - 1), UNSUMMED) if handed_on else (slope, CANCELLED)
+            found.append(Reading(whole, rest - direct + whole * batch["dout"], {MEAN: how, **wrong}, certain=False))
         return found
     return []
 
@@ -104,6 +103,10 @@ def name_of(way: str) -> str:
 def wrong_way_in_words(way: str, how: str) -> str:
     """How a path is summed, where that is not over the batch."""
     text = {
+        CANCELLED: _(
+            "dout itself is not in backward(dout): it is missing, or it is taken off again element by element, where "
+            "its mean over the batch should be."
+        ),
         UNSUMMED: _("What comes through {way} is not summed over the batch."),
         ALONG_ROWS: _("What comes through {way} is summed along the rows of the batch, not down its columns."),
     }[how]
