@@ -39,6 +39,10 @@ TEXTS = ("prose", "words")
 """Tables of a TOML file that hold no implementations, but translations, see source/translation.py."""
 
 
+class Disagreement(ValueError):
+    """The bank and a solution do not belong together: one of the two was changed. The message says where."""
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One known mistake.
@@ -98,20 +102,23 @@ def edited(solution: str, edit: Mapping[str, str], code: str) -> str:
     """The text of solution.py with `code` as its cell ("" for its own), and with other text in some places.
 
     Raises:
-        ValueError: what is to be replaced does not stand there, or more than once.
+        Disagreement: what is to be replaced does not stand there, or more than once.
     """
     text = solution.partition(CELL)[0] + CELL + code if code else solution
     for old, new in edit.items():
         if text.count(old) != 1:
-            raise ValueError(f"{old!r} stands {text.count(old)} times in the solution, not once")
+            raise Disagreement(f"{old!r} stands {text.count(old)} times in solution.py, not once")
         text = text.replace(old, new)
     return text
 
 
 def slip(cell: str, edit: Mapping[str, str]) -> Implementation:
     """The solution of `cell` with other text in some places."""
-    text = (folder_of(cell) / "solution.py").read_text(encoding="utf-8")
-    return _run(edited(text, edit, ""), cell)
+    path = folder_of(cell) / "solution.py"
+    try:
+        return _run(edited(path.read_text(encoding="utf-8"), edit, ""), cell)
+    except Disagreement as error:
+        raise Disagreement(f"a right variant of {cell}: {error}") from error
 
 
 def folder_of(cell: str) -> Path:
@@ -126,7 +133,10 @@ def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
         solution = path.with_name("solution.py").read_text(encoding="utf-8")
         for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
-                text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
+                try:
+                    text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
+                except Disagreement as error:
+                    raise Disagreement(f"[{id}] in {path.relative_to(FOLDER.parent)}: {error}") from error
                 yield id, path.parent.name, _run(text, id), entry
 
 

@@ -105,7 +105,7 @@ def test_draws_that_misjudge_are_refused(course):
 
     make(reference, SLOPE, every_second_is_bad)
     assert [inputs(series) for series in kept_series(reference, SLOPE)] == drawn[1 : 2 * SERIES : 2]
-    with pytest.raises(BadDraws, match=f"{MOST_DRAWS} of {MOST_DRAWS} draws are no good, the last: wrong"):
+    with pytest.raises(BadDraws, match=f"{MOST_DRAWS} of {MOST_DRAWS} draws: wrong"):
         make(reference, SLOPE, lambda exercise, series: "wrong")
 
 
@@ -132,3 +132,31 @@ def test_a_reference_that_cannot_be_audited_is_told_in_one_line(course):
         (course / "reference" / folder / "__init__.py").touch()
     with pytest.raises(NoReference, match="cannot be made .no bank."):
         Reference(course).expectations(SLOPE, b"a notebook")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "    norms = np.array(delta_norms, dtype=float)\n",
+            "    delta_norms = np.asarray(delta_norms) ** 2\n",
+            "fails line",
+        ),
+        ("np.log10(norms)", "np.log(norms)", "mistakes.toml: "),
+    ],
+)
+def test_a_solution_that_the_bank_contradicts_is_told_so_and_nothing_is_graded(course, old, new, says):
+    shutil.rmtree(course / "reference")
+    shutil.copytree(COURSE / "reference", course / "reference", ignore=shutil.ignore_patterns("private", "__pycache__"))
+    solution = course / "reference" / "gradient_pathology" / "gradient_profile" / "solution.py"
+    right = solution.read_text(encoding="utf-8")
+    assert right.count(old) == 1
+    changed = new + old if new.startswith("    ") else new
+    solution.write_text(right.replace(old, changed), encoding="utf-8")
+    with pytest.raises(NoReference) as told:
+        Reference(course).expectations(SLOPE, b"a notebook")
+    said = str(told.value)
+    assert said.startswith(
+        "Nothing was graded: the solution of gradient_profile and the bank of known mistakes disagree ("
+    )
+    assert says in said and "\n" not in said

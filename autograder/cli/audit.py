@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from autograder.grading.course import CourseError
     from autograder.grading.reference import Reference
 
     course = Reference(Path.cwd()).folder.parent  # the audit is in reference/, not in the package
@@ -52,8 +53,13 @@ def run(options: argparse.Namespace) -> int:
     from reference.audit.checks import Material, audit_checks
     from reference.audit.report import print_audit, print_causes, print_slips
     from reference.audit.slips import audit_slips
+    from reference.bank import Disagreement
 
     console = Console()
+    try:
+        material = Material(course, options.exercise)
+    except Disagreement as error:
+        raise CourseError(str(error)) from error
     with Progress(
         *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as bar:
@@ -62,7 +68,6 @@ def run(options: argparse.Namespace) -> int:
             course, options.seeds, options.jobs, lambda done: bar.update(task, completed=done), options.exercise
         )
     print_audit(result, console)
-    material = Material(course, options.exercise)
     causes = audit_causes(material)
     print_causes(causes, console)
     found = {**result.to_json(), "causes": causes.to_json()}

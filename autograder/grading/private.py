@@ -37,8 +37,16 @@ MAKER = "reference.audit.draws"
 """Makes the series of all exercises, with the bank of known mistakes. A module of the course folder."""
 
 
+DISAGREEMENT = 3
+"""The exit code of `MAKER` where no series suits the bank."""
+
+
 class BadDraws(Exception):
     """No series can be made; the message says why."""
+
+
+class Disagreement(BadDraws):
+    """None suits both the solution and the bank: one of the two is wrong. The message names an implementation."""
 
 
 def series_of(reference: Reference, exercise: Exercise) -> tuple[Series, ...]:
@@ -82,7 +90,7 @@ def make(
         fault: says why a series must not be used; "" if it may.
 
     Raises:
-        BadDraws: too few may.
+        Disagreement: too few may.
     """
     found: list[Series] = []
     for number in range(MOST_DRAWS):
@@ -92,7 +100,7 @@ def make(
         if len(found) == SERIES:
             break
     else:
-        raise BadDraws(f"{exercise.id}: {MOST_DRAWS - len(found)} of {MOST_DRAWS} draws are no good, the last: {why}")
+        raise Disagreement(f"{exercise.id}, in {MOST_DRAWS - len(found)} of {MOST_DRAWS} draws: {why}")
     path = _path(reference, exercise)
     draft = path.with_suffix(f".{os.getpid()}")
     about = {"key": _key(reference, exercise), "bank": _bank(reference, exercise)}
@@ -112,7 +120,8 @@ def _make_all(reference: Reference, exercise: Exercise) -> None:
     line = [sys.executable, "-m", MAKER]
     done = subprocess.run(line, cwd=reference.folder.parent, capture_output=True, text=True, errors="replace")
     if done.returncode and kept_series(reference, exercise) is None:  # of another exercise, it may be at fault
-        raise BadDraws(done.stderr.strip().rpartition("\n")[2])
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise (Disagreement if done.returncode == DISAGREEMENT else BadDraws)(why)
 
 
 def _path(reference: Reference, exercise: Exercise) -> Path:

@@ -22,7 +22,7 @@ from autograder.checks import values
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.exercises import assignments
 from autograder.exercises.recorded import Expectation, Series, series_to_bytes
-from autograder.grading.private import BadDraws, series_of
+from autograder.grading.private import BadDraws, Disagreement, series_of
 from autograder.locale import _
 
 
@@ -91,10 +91,14 @@ class Reference:
         if exercise.id not in self._private:
             try:
                 self._private[exercise.id] = series_of(self, exercise)
+            except Disagreement as error:
+                text = _(
+                    "Nothing was graded: the solution of {cell} and the bank of known mistakes disagree ({reason}). "
+                    "Look at solution.py in reference/ first, then at the entry that is named."
+                )
+                raise NoReference(text.format(cell=exercise.solution, reason=error)) from error
             except BadDraws as error:
-                raise NoReference(
-                    _("The private cases cannot be made ({reason}). `autograder audit` says more.").format(reason=error)
-                ) from error
+                raise NoReference(_("The private cases cannot be made ({reason}).").format(reason=error)) from error
         return self._private[exercise.id]
 
     def drawn(self, exercise: Exercise, of: bytes) -> bytes:

@@ -17,7 +17,7 @@ from autograder.checks.exercise import Exercise, Implementation, keep_random_sta
 from autograder.checks.judge import Trial, falls_short
 from autograder.exercises import every_exercise, exercise
 from autograder.exercises.recorded import Series
-from autograder.grading.private import BadDraws, kept_series, make
+from autograder.grading.private import DISAGREEMENT, Disagreement, kept_series, make
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language
 from reference import bank
@@ -33,8 +33,9 @@ def main(only: Collection[str]) -> None:
     with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(missing) or 1)) as pool:
         try:
             pool.map(_make, missing, chunksize=1)
-        except BadDraws as error:
-            sys.exit(str(error))
+        except (Disagreement, bank.Disagreement) as error:
+            print(error, file=sys.stderr)
+            sys.exit(DISAGREEMENT)
 
 
 def _make(exercise_id: str) -> None:
@@ -56,12 +57,12 @@ def fault(exercise: Exercise, series: Series) -> str:
                 exercise, right.implementation, series, {check.id for check in exercise.checks}, first=True
             )
             if wrongly:
-                return f"{right.id} fails {', '.join(wrongly)}"
+                return f"{right.id}, which the bank holds for right, fails {', '.join(wrongly)}"
     for mistake in _material().mistakes:
         named = {name.partition(".")[2] for name in mistake.fails if name.partition(".")[0] == exercise.id}
         missed = named - _caught(exercise, mistake.implementation, series, named)
         if missed:
-            return f"{mistake.id} passes {', '.join(missed)}"
+            return f"{mistake.id}, a known mistake, passes {', '.join(missed)}"
     return ""
 
 
