@@ -12,9 +12,12 @@ import pytest
 from conftest import BATCH_NORM_START
 
 from autograder.checks.results import Outcome
-from autograder.exercises import assignments
+from autograder.exercises import assignments, guide
 from autograder.layers import Layer
 from autograder.locale import _, speaking
+from autograder.report.text import exercise_text
+from autograder.report.words import Story
+from autograder.student.hints import hints_for
 from tests.judging import edited, judged
 
 EXERCISES = [exercise for exercise in assignments()["gradient-pathology"] if exercise.solution == "batch_norm"]
@@ -608,6 +611,157 @@ def test_one_slip_costs_what_it_breaks_and_is_told_first(style, slip):
     assert not any(word in item.message for item in each_item(results) for word in (" -0,", "but nan", "nan was"))
 
 
+DVAR = "np.sum(dxhat * xmu * -0.5 * (self.var + self.eps) ** -1.5, axis=0)"
+DMU, ON_TO_MEAN = "np.sum(-dxhat / self.std, axis=0)", "dvar * np.mean(-2 * xmu, axis=0)"
+DVAR_EACH, DMU_EACH = "(dxhat * xmu * -0.5 * (self.var + self.eps) ** -1.5)", "(-dxhat / self.std)"
+DVAR_ROWS, DMU_ROWS = DVAR.replace("axis=0", "axis=1, keepdims=True"), DMU.replace("axis=0", "axis=1, keepdims=True")
+LATE = "np.sum((dxn * self.xc) / (self.std * self.std), axis=0)"
+COMPACT_DX = "return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))"
+THROUGH_MEAN, THROUGH_VARIANCE = "dx_through_mean", "dx_through_variance"
+BOTH = {THROUGH_MEAN, THROUGH_VARIANCE}
+
+
+def compact(mean, variance):
+    return COMPACT, {COMPACT_DX: f"return inv_std * (dxhat - {mean} - x_hat * {variance})"}
+
+
+MEAN, VARIANCE = "dxhat.mean(axis=0)", "(dxhat * x_hat).mean(axis=0)"
+
+SUMMED_WRONG = {  # style, edits, the paths that are wrong, and what is told of them
+    "dmu": (STAGED, {DMU: DMU_EACH}, {THROUGH_MEAN}, "not summed"),
+    "dvar": (STAGED, {DVAR: DVAR_EACH}, {THROUGH_VARIANCE}, "not summed"),
+    "dvar, and on through the mean": (
+        STAGED,
+        {DVAR: DVAR_EACH, ON_TO_MEAN: "np.mean(dvar * -2 * xmu, axis=0)"},
+        {THROUGH_VARIANCE},
+        "not summed",
+    ),
+    "dvar of another power": (STAGED, {DVAR: DVAR_EACH.replace("1.5", "0.5")}, {THROUGH_VARIANCE}, "not summed"),
+    "dmu and dvar": (STAGED, {DMU: DMU_EACH, DVAR: DVAR_EACH}, BOTH, "not summed"),
+    "dmu of all": (TEXTBOOK, {"np.sum(dxc, axis=0)": "dxc"}, {THROUGH_MEAN}, "not summed"),
+    "dstd": (TEXTBOOK, {LATE: LATE.replace(", axis=0)", ")").replace("np.sum", "")}, {THROUGH_VARIANCE}, "not summed"),
+    "a share of the mean": (*compact("dxhat / N", VARIANCE), {THROUGH_MEAN}, "not summed"),
+    "a share of the variance": (*compact(MEAN, "(dxhat * x_hat / N)"), {THROUGH_VARIANCE}, "not summed"),
+    "no mean of variance": (*compact(MEAN, "(dxhat * x_hat)"), {THROUGH_VARIANCE}, "not summed"),
+    "no mean of dxhat": (*compact("dxhat", VARIANCE), {THROUGH_MEAN}, "taken off again element by element"),
+    "dmu by row": (STAGED, {DMU: DMU_ROWS}, {THROUGH_MEAN}, "along the rows"),
+    "dvar by row": (STAGED, {DVAR: DVAR_ROWS}, {THROUGH_VARIANCE}, "along the rows"),
+    "both by row": (STAGED, {DMU: DMU_ROWS, DVAR: DVAR_ROWS}, BOTH, "along the rows"),
+    "mean by row": (*compact("dxhat.mean(axis=1, keepdims=True)", VARIANCE), {THROUGH_MEAN}, "along the rows"),
+    "sum by row": (*compact("dxhat.sum(axis=1, keepdims=True) / N", VARIANCE), {THROUGH_MEAN}, "along the rows"),
+    "variance by row": (
+        *compact(MEAN, "(dxhat * x_hat).mean(axis=1, keepdims=True)"),
+        {THROUGH_VARIANCE},
+        "along the rows",
+    ),
+}
+IN_JAPANESE = {
+    "not summed": "バッチについて合計(して|されて)いません",
+    "along the rows": "行ごと|行に沿って|行の方向",
+    "taken off again element by element": "要素ごとに引いて打ち消し",
+}
+
+
+@pytest.mark.parametrize(("style", "edits", "wrong", "says"), SUMMED_WRONG.values(), ids=SUMMED_WRONG)
+def test_a_path_summed_the_wrong_way_costs_itself_and_is_named(style, edits, wrong, says):
+    code = edited(BATCH_NORM_START + style, edits)
+    result = grade(code)["backward"]
+    lost = {item.id: item for item in result.items if item.points < item.max}
+    assert lost.keys() == {*wrong, "own_forward"} and result.score >= 2 / 3 * result.max
+    names = {THROUGH_MEAN: "mean", THROUGH_VARIANCE: "variance"}
+    for way in wrong:
+        assert re.search(f"{says}|not averaged" if says == "not summed" else says, lost[way].message), lost[way].message
+        assert names[way] in lost[way].message and "not there yet" not in lost[way].message
+        assert hints_for(lost[way], guide("batch_norm_backward"))
+    with speaking("ja"):
+        told = {item.id: item.message for item in grade(code)["backward"].items}
+    for way in wrong:
+        pattern = IN_JAPANESE[says] + ("|平均していません" if says == "not summed" else "")
+        assert re.search(pattern, told[way]), told[way]
+
+
+def test_a_path_that_is_missing_beside_one_that_is_not_summed_is_told_as_missing():
+    """Each path is told as it is: what one gives is not taken for the other's."""
+    mean_alone = edited(BATCH_NORM_START + STAGED, {DMU: DMU_EACH, "dvar * 2 * xmu / N + ": ""})
+    variance_alone = edited(BATCH_NORM_START + STAGED, {DVAR: DVAR_EACH, " + dmu / N": ""})
+    for code, unsummed, missing in (
+        (mean_alone, THROUGH_MEAN, "variance"),
+        (variance_alone, THROUGH_VARIANCE, "mean"),
+    ):
+        result = grade(code)["backward"]
+        told = {item.id: item.seen for item in result.items if item.points < item.max}
+        assert told.keys() == {*BOTH, "own_forward"}
+        assert "is not summed over the batch." in told[unsummed]
+        assert told[f"dx_through_{missing}"].startswith(NO_WAY.format(way=f"the {missing}"))
+
+
+@pytest.mark.parametrize(
+    "dx", ["dxhat - dxhat", "dxhat * 0.5", "dxhat * x_hat", "dxhat ** 2", "dxhat * (1 + 1 / N) - dxhat.mean(axis=0)"]
+)
+def test_what_hands_dout_on_by_a_wrong_factor_fails_the_direct_path(dx):
+    lost = lost_of(edited(BATCH_NORM_START + COMPACT, {COMPACT_DX: f"return inv_std * ({dx})"}))
+    assert "dx_direct" in lost
+
+
+def lost_of(code):
+    return {item.id for item in grade(code)["backward"].items if item.points < item.max}
+
+
+AXIS = {
+    "forward, mean": ({"mu = x.mean(axis=0)": "mu = x.mean(axis=1)"}, "forward"),
+    "forward, variance": ({"var = x.var(axis=0)": "var = x.var(axis=1)"}, "forward"),
+    "backward, dmu": ({DMU: DMU.replace("axis=0", "axis=1")}, "backward"),
+    "backward, dvar": ({DVAR: DVAR.replace("axis=0", "axis=1")}, "backward"),
+}
+BY_ROW = "One of the arrays has one number for each row, but every column needs a number of its own."
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(("edits", "exercise"), AXIS.values(), ids=AXIS)
+def test_an_array_by_row_is_told_once_with_the_error_and_asks_for_the_axis(edits, exercise, language):
+    with speaking(language):
+        result = grade(edited(BATCH_NORM_START + STAGED, edits))[exercise]
+        story, text = Story.of(result), exercise_text(result)
+        cause, question = _(BY_ROW), _("Which axis runs over the rows of the batch?")
+    assert story.first.outcome is Outcome.RAISED and story.first.question == question
+    assert (story.first.cause, story.first.seen.count("could not be broadcast")) == (cause, 1)
+    assert " ".join(text.split()).count(" ".join(cause.split())) == 1 or language == "ja"
+    told = [item.cause for item in story.open] + [item.question for item in story.open]
+    assert not any(told) and "keepdims" not in text and ", 1)" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_where_only_the_branch_for_inference_is_missing_hints_are_about_that_branch(language):
+    code = edited(BATCH_NORM_START + STAGED, {"if self.training:": "if True:", "if not self.training:": "if False:"})
+    with speaking(language):
+        result = grade(edited(code, {}))["inference"]
+        items = {item.id: item for item in result.items}
+        hints = {name: hints_for(items[name], guide(result.id)) for name in ("prediction", "single_row")}
+    assert items["running_statistics"].outcome is Outcome.PASSED and items["prediction"].unwritten
+    for given in hints.values():
+        assert "self.training" in given[0].text and not any("running_mean" in note.text for note in given)
+
+
+NOT_KEPT = {
+    "a name of forward": ("self.std", "std", "name 'std' is not defined", "given a value|値を入れている"),
+    "an attribute": ("self.std", "self.spread", "no attribute 'spread'", "into this object|オブジェクトや辞書に入れる"),
+    "a key": ("self.std", 'self.cache["std"]', "KeyError", "into this object|オブジェクトや辞書に入れる"),
+    "None": ("self.std", "None", "NoneType", "is None|None です"),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(("old", "new", "error", "says"), NOT_KEPT.values(), ids=NOT_KEPT)
+def test_hints_fit_the_error(old, new, error, says, language):
+    forward, backward = STAGED.split("    def backward")
+    code = BATCH_NORM_START + forward + "    def backward" + backward.replace(old, new)
+    with speaking(language):
+        item = first_failure(grade(code)["backward"])
+        hints = hints_for(item, guide("batch_norm_backward"))
+    assert error in item.seen and re.search(says, hints[0].text) and len(hints) == 2
+    assert "Print its variables" not in hints[0].text and "その行の変数を表示" not in hints[0].text
+
+
 def each_item(results):
     return [item for result in results.values() for item in result.items]
 
@@ -748,7 +902,7 @@ WORDS = {
     "mean not summed": (
         COMPACT,
         {DX: DX.replace("- dxhat.sum(axis=0)", "- dxhat")},
-        f"{HANDS_ON}(1 - 1 / N) * gamma / sqrt(var + eps), which",
+        "What comes through the mean is not summed over the batch. backward(dout)[",
     ),
     "gamma cubed": (
         COMPACT,

@@ -184,7 +184,9 @@ def test_a_card_reads_in_japanese_as_well():
         assert exercise_text(STUB) == "clip_gradients: 0 / 2 点。Nothing here yet. 2 項目を確かめます。"
         assert "2 項目のうち 1 項目に合格" in Page(exercise_html(FAILED)).text
         assert str(read_again("clip_gradients")) == "もう一度読むところ: 2.2 勾配クリッピング"
-        assert "人が採点するもの: depth_study_plot (2)。" in overview_text([FULL], {"depth_study_plot": 2.0})
+        assert "人が採点する課題がまだ残っています: depth_study_plot (2)。" in overview_text(
+            [FULL], {"depth_study_plot": 2.0}
+        )
 
 
 def test_what_is_not_begun_is_one_line():
@@ -352,10 +354,10 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
 def test_a_notebook_in_which_all_checks_pass_still_has_the_plot_and_the_findings(reference):
     overview = overview_of(namespace_of(*{e.solution for e in EXERCISES}, reference=reference))
     assert repr(overview).startswith("Your progress: 36 / 40 points") and "Well done" not in repr(overview)
-    last = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
+    last = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
     assert repr(overview).endswith(last) and last in Page(overview._repr_html_()).text
     for name in ("depth_study_plot", "depth_study_findings"):
-        assert re.search(rf"░░░  {name} +– / 2 +open until a person grades it", repr(overview))
+        assert re.search(rf"░░░  {name} +– / 2 +open: graded by hand", repr(overview))
 
 
 def test_where_nothing_is_graded_by_hand_a_full_notebook_is_congratulated():
@@ -389,7 +391,8 @@ def test_hints_come_one_at_a_time_and_the_last_stays_with_a_kind_word():
     assert [hint.note for hint in given[: len(expected)]] == expected
     assert [hint.number for hint in given[:2]] == [1, 2] and given[0].of == len(expected)
     for later in given[len(expected) :]:
-        assert "Ask a person" in later.text and later.note not in expected
+        assert "ask a person" in later.text and later.note not in expected
+        assert 'example("clip_gradients")' in later.text and later.note.link == expected[-1].link
 
 
 def test_hints_do_not_repeat_the_card_and_end_with_a_link():
@@ -415,17 +418,21 @@ def test_hints_for_the_cause_of_the_card_come_first_and_the_last_names_the_secti
                 assert last.startswith(f"more in {language}") and section[language] in last
 
 
-def test_hints_are_counted_as_they_are_given():
+def test_the_hints_for_each_mistake_are_counted_from_one_to_a_number_that_stays():
     hints, about = Hints(), guide("gradient_monitor").hints["nonfinite"]
     ids = [cause for hint in about for cause in hint.get("causes", ())]
     several = [
         ExerciseResult("gradient_monitor", (replace(an_item(Outcome.FAILED, causes=(cause,)), id="nonfinite"),))
         for cause in (ids[0], ids[-1])
     ]
-    counts = [(hint.number, hint.of) for hint in (hints.next(several[turn > 0]) for turn in range(9))]
-    numbers = [number for number, _of in counts if number]
-    assert numbers == list(range(1, len(numbers) + 1)) and all(number <= of for number, of in counts)
-    assert len(numbers) == counts[len(numbers) - 1][1] and counts[-1] == (0, 0)
+    turns = [several[0], *[several[1]] * 9, *[several[0]] * 9]
+    given = [hints.next(result) for result in turns]
+    for result in several:
+        own = [hint for hint, turn in zip(given, turns, strict=True) if turn is result and hint.number]
+        total = own[0].of
+        assert [(hint.number, hint.of) for hint in own] == [(n + 1, total) for n in range(total)] and total > 1
+    fresh = [hint.text for hint in given[:10] if hint.number]
+    assert len(fresh) == len(set(fresh)), "what was given for one mistake comes no second time for the next"
 
 
 @pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
@@ -481,6 +488,9 @@ def test_hints_for_a_part_that_is_not_written_do_not_assume_it():
     assert "which of the two terms gets the larger share" in written and "the larger share" not in unwritten
     assert unwritten.startswith("Look for the update formulas")
     (first, *_others) = hints_for(replace(item, id="single_row", unwritten=True), about)
+    assert first.text.startswith("Separate the two modes")
+    alone = replace(about, hints={})
+    (first, *_others) = hints_for(replace(item, id="single_row", unwritten=True), alone)
     assert first.text == about.begin[0]["en"], "the check has none of its own"
 
 

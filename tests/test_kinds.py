@@ -268,7 +268,7 @@ KINDS = {
     "a mean of each row": Kind(
         "batch_norm_forward",
         {"np.sum(x, axis=0) / len(x)": "x.mean(axis=1)"},
-        "An array of shape (12,) has one number for each row of one of shape (12, 3)",
+        "One of the arrays has one number for each row, but every column needs a number of its own.",
         1.0,
     ),
     # --- newcomers ---

@@ -51,6 +51,8 @@ def slips_of(source, name):
     [
         ("axis", "x.mean(axis=0)", "axis-left-out", ("y", "", "x.mean()")),
         ("axis", "np.sum(x * y, 0)", "axis-exchanged", ("y", "", "np.sum(x * y, axis=1, keepdims=True)")),
+        ("axis", "x.sum(axis=0)", "not-summed", ("y", "", "x")),
+        ("axis", "np.mean(x * y, axis=0)", "not-summed", ("y", "", "x * y / len(x * y)")),
         ("reduction", "x.sum(axis=0)", "averaged", ("y", "", "x.mean(axis=0)")),
         ("reduction", "2 * x.mean(axis=0)", "summed", ("mean(x)", "", "x.sum(axis=0)")),
         ("reduction", "x.var(axis=0)", "n-minus-1", ("y", "", "x.var(axis=0, ddof=1)")),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
@@ -57,6 +59,9 @@ class _Finding:
     unwritten: bool = False
     compared: bool = False
     words: str = ""
+    cause: str = ""
+    question: str = ""
+    raised: Raised | None = None
     read: frozenset[str] = frozenset()
 
 
@@ -142,7 +147,9 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
         if first.trial.public:
             own = {"printed": first.trial.seen.printed, "case": first.trial.case}
         own |= {"picture": first.picture, "unwritten": first.unwritten, "compared": first.compared and not first.words}
-        return item(first.outcome, message=_joined(" ", first.words, first.message), **own)
+        own |= {"cause": first.cause, "question": first.question, "raised": first.raised}
+        message = _joined("\n", first.cause, _joined(" ", first.words, first.message), first.question)
+        return item(first.outcome, message=message, **own)
     if findings:
         return item(findings[0].outcome, message=findings[0].message)
     return item(Outcome.PASSED)
@@ -272,20 +279,32 @@ def _student_error(trial: Trial, error: StudentError) -> _Finding:
         return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     message = _with_case(trial, with_line(message, raised), hide=False)
-    return _Finding(trial, Outcome.RAISED, message, words=error.words or _shapes_in_words(raised.message))
+    finding = _Finding(trial, Outcome.RAISED, message, words=error.words, raised=raised)
+    if error.words or not _is_by_row(raised.message, trial.case):
+        return finding
+    cause = _("One of the arrays has one number for each row, but every column needs a number of its own.")
+    return replace(finding, cause=cause, question=_("Which axis runs over the rows of the batch?"))
 
 
-def _shapes_in_words(message: str) -> str:
-    """What a sum of a matrix and a vector fails at, where the vector belongs to the other axis."""
+def _is_by_row(message: str, case: Any) -> bool:
+    """Whether arrays do not fit since one of them has a number for each row of a batch, not for each column."""
     shapes = re.search(r"operands could not be broadcast together with shapes ((\(\d+(,\d*)*\) ?){2})", message)
-    found = sorted((re.findall(r"\d+", shape) for shape in shapes[1].split()), key=len) if shapes else []
-    if [len(shape) for shape in found] != [1, 2] or found[0][0] != found[1][0]:
-        return ""
-    text = _(
-        "An array of shape ({n},) has one number for each row of one of shape ({n}, {d}); between them NumPy needs one "
-        "for each column, or the shape ({n}, 1): along which axis was it computed?"
-    )
-    return text.format(n=found[1][0], d=found[1][1])
+    found = {tuple(map(int, re.findall(r"\d+", shape))) for shape in shapes[1].split()} if shapes else set()
+    batches = {array.shape for array in _arrays(case) if array.ndim == 2} | {
+        shape for shape in found if len(shape) == 2
+    }
+    rows = {shape for shape in found if len(shape) == 1 and any(shape == (n,) and n != d for n, d in batches)}
+    columns = {shape[-1:] for shape in found - rows}
+    return len(rows) == 1 and any((*row, *column) in batches for row in rows for column in columns)
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray]:
+    """All arrays in a case, however deep."""
+    if isinstance(value, np.ndarray):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for part in vars(value).values() if is_dataclass(value) else parts:
+        yield from _arrays(part)
 
 
 def with_line(message: str, raised: Raised) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from autograder.checks.values import Raised
+
 
 class Outcome(StrEnum):
     """How a check ended."""
@@ -43,6 +45,7 @@ class Item:
         compared: whether the failure says no more than two numbers that differ.
         behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
         case: the case that failed, if it is a public one; it is in no file.
+        raised: the exception of the student's code that ended the case, if one did; it is in no file either.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Item:
     compared: bool = False
     behaviour: str = ""
     case: Any = field(default=None, compare=False, repr=False)
+    raised: Raised | None = field(default=None, compare=False, repr=False)
 
     @property
     def full(self) -> bool:

@@ -111,7 +111,7 @@ class Story:
         telling = [item for item in wrong if item.cause or item.unwritten]
         telling += [item for item in wrong if not item.compared] + wrong
         first = telling[0] if telling else None
-        said = {first.cause, first.printed, _without_case(first)} if first else set()
+        said = {first.cause, first.question, first.printed, _without_case(first)} if first else set()
         others = tuple(_unsaid(item, said) for item in missed)
         return cls(first, others, waiting, tuple(item for item in result.items if item.outcome is Outcome.PASSED))
 
@@ -129,9 +129,11 @@ def _unsaid(item: Item, said: set[str]) -> Item:
     if _without_case(item) in said:
         seen = ""
     if cause in said:
-        cause = question = ""
+        cause = ""
+    if question in said:
+        question = ""
     printed = "" if item.printed in said else item.printed
-    said.update((_without_case(item), item.cause, item.printed))
+    said.update((_without_case(item), item.cause, item.question, item.printed))
     message = "\n".join(filter(None, (cause, seen, question)))
     told = replace(item, message=message, cause=cause, question=question, printed=printed)
     return told if seen else replace(told, picture=(), printed="")

@@ -7,9 +7,11 @@ formula. The last one has a link to the section of the lesson. None of them give
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from autograder.checks.results import ExerciseResult, Item, Outcome
+from autograder.checks.values import Raised
 from autograder.exercises import Guide, guide
 from autograder.locale import _, current_language
 from autograder.report.html import card, escape, note_html
@@ -61,21 +63,39 @@ class Hints:
     """Gives hints, and remembers those that it gave."""
 
     def __init__(self) -> None:
-        self._given: dict[tuple[str, str, str], list[str]] = {}
+        self._given: dict[tuple[str, str], set[str]] = {}
+        self._queues: dict[tuple, list[Note]] = {}
+        self._numbers: dict[tuple, int] = {}
 
     def next(self, result: ExerciseResult) -> Hint:
-        """The next hint for the check of `result` that its card begins with; after the last one, whom to ask."""
+        """The next hint for the check of `result` that its card begins with; after the last one, what else helps.
+
+        Each mistake and each error has its own hints, counted from 1: first those that were not given for another one.
+        """
         item = first_unmet(result)
         if item is None:
             return Hint(result.id, "", Note(_("Everything passed: you need no more hints.")))
-        error = item.seen if item.outcome is Outcome.RAISED else ""  # each error has its hints
-        given = self._given.setdefault((result.id, item.id, error), [])
-        fresh = [note for note in hints_for(item, guide(result.id)) if note.text not in given]
-        if fresh:  # counted as they are given: a mistake that was mended may have had others
-            given.append(fresh[0].text)
-            return Hint(result.id, item.sentence, fresh[0], len(given), len(given) + len(fresh) - 1)
-        kind = _("You have seen all hints for this check. Ask a person: it is quicker, and they will be glad to help.")
-        return Hint(result.id, item.sentence, Note(kind))
+        about, given = guide(result.id), self._given.setdefault((result.id, item.id), set())
+        error = item.seen if item.outcome is Outcome.RAISED else ""
+        mistake = (result.id, item.id, item.outcome, item.causes, item.unwritten, error)
+        if mistake not in self._queues:
+            notes = hints_for(item, about)
+            self._queues[mistake] = [note for note in notes if note.text not in given] or notes
+        queue, number = self._queues[mistake], self._numbers.get(mistake, 0)
+        if number == len(queue):
+            return Hint(result.id, item.sentence, _after_the_last(result.id, about))
+        self._numbers[mistake] = number + 1
+        given.add(queue[number].text)
+        return Hint(result.id, item.sentence, queue[number], number + 1, len(queue))
+
+
+def _after_the_last(exercise: str, about: Guide) -> Note:
+    text = _(
+        'You have seen all hints for this mistake. Take the input of the case with `example("{exercise}")`, work out '
+        "one number of the answer by hand, and compare it with each step of your code; or ask a person to look at it "
+        "with you."
+    )
+    return _with_link(text.format(exercise=exercise), about)
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
@@ -85,7 +105,7 @@ def first_unmet(result: ExerciseResult) -> Item | None:
 
 def hints_for(item: Item, about: Guide) -> list[Note]:
     """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
-    texts = _before_a_result(item.outcome, about) or _authored(item, about)
+    texts = _before_a_result(item, about) or _authored(item, about)
     *texts, last = texts or [_("Read the exercise's specification once more, sentence by sentence.")]
     return [*map(Note, texts), _with_link(last, about)]
 
@@ -101,26 +121,74 @@ def _authored(item: Item, about: Guide) -> list[str]:
     return [hint[current_language()] for hint in (*for_this_cause, *for_this_state)]
 
 
-def _before_a_result(outcome: Outcome, about: Guide) -> list[str]:
+def _before_a_result(item: Item, about: Guide) -> list[str]:
     """What to do while there is no result to look at: hints for the check assume one. Empty if there is one."""
-    example = _("Take the input with `example`, and run your code on it in a cell of its own, line by line.")
-    return {
-        Outcome.NOT_ATTEMPTED: [
-            *(hint[current_language()] for hint in about.begin),
-            _("Write a first version, even an incomplete one, and check it: the card then says what is still missing."),
-        ],
-        Outcome.RAISED: [
+    if item.outcome is Outcome.NOT_ATTEMPTED:
+        first = _(
+            "Write a first version, even an incomplete one, and check it: the card then says what is still missing."
+        )
+        return [*(hint[current_language()] for hint in about.begin), first]
+    if item.outcome is Outcome.STOPPED:
+        loop = _("Is it a loop? What should make it end? Print its variables in the first few iterations.")
+        return [loop, _line_by_line()]
+    return _for_an_error(item.raised) if item.outcome is Outcome.RAISED else []
+
+
+def _line_by_line() -> str:
+    return _("Take the input with `example`, and run your code on it in a cell of its own, line by line.")
+
+
+def _for_an_error(raised: Raised | None) -> list[str]:
+    """What to look at where a line raises an error of this kind."""
+    message = raised.message if raised else ""
+    if raised and raised.is_a("NameError"):
+        return [
             _(
-                "Your code stops with an error at the line that the card shows. Print its variables just before it: "
-                "what values and shapes do they have?"
+                "Where is the name in the error given a value, and is that before this line? Is it spelled the same in "
+                "both places?"
             ),
-            example,
-        ],
-        Outcome.STOPPED: [
-            _("Is it a loop? What should make it end? Print its variables in the first few iterations."),
-            example,
-        ],
-    }.get(outcome, [])
+            _(
+                "A name is known only in the function or method that gives it a value. What one method needs of "
+                "another must be kept where both can reach it, as in `self.cache`."
+            ),
+        ]
+    if re.search(r"\bNone(Type)?\b", message):
+        return [
+            _(
+                "A value in this line is None. Which one is it, and where does it come from? Print the values just "
+                "before the line."
+            ),
+            _(
+                "May this value be None? If so, what does the specification say about it, and which of your lines sees "
+                "to that before this one? If not, where should it have been set or returned?"
+            ),
+        ]
+    if raised and raised.is_a("AttributeError", "KeyError"):
+        return [
+            _(
+                "Which line should put the name in the error into this object or dictionary, and does it run before "
+                "this line? Is the name spelled the same in both places?"
+            ),
+            _(
+                "Print what is there just before the line: `vars(...)` of an object, or the keys of a dictionary. "
+                "What is missing?"
+            ),
+        ]
+    if re.search(r"\bshapes?\b|\bdimensions?\b|broadcast", message):
+        return [
+            _(
+                "Print the shape of each array in this line. Which has one number for each row, and which one for "
+                "each column?"
+            ),
+            _("Which shape should each of them have? Look for the line where the first wrong one is made: which axis?"),
+        ]
+    return [
+        _(
+            "Your code stops with an error at the line that the card shows. Print its variables just before it: "
+            "what values and shapes do they have?"
+        ),
+        _line_by_line(),
+    ]
 
 
 def _with_link(hint: str, about: Guide) -> Note:

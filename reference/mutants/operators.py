@@ -133,7 +133,7 @@ def operator(function: Operator) -> Operator:
 
 @operator
 def axis(p: Place) -> Iterator[Change]:
-    """An axis left out, or the other one."""
+    """An axis left out, or the other one; or what should be summed along it is left as it is."""
     call = p.node
     if called(call) not in ("mean", "sum", "var", "std", "norm", "average"):
         return
@@ -145,6 +145,10 @@ def axis(p: Place) -> Iterator[Change]:
     along_rows = [*bare, ast.keyword("axis", ast.Constant(1)), ast.keyword("keepdims", ast.Constant(True))]
     yield Change("axis-left-out", p.computed(call), ast.Call(call.func, call.args[:first], bare))
     yield Change("axis-exchanged", p.computed(call), ast.Call(call.func, call.args[:first], along_rows))
+    rows = ast.unparse(array) if (array := reduced(call)) is not None else ""
+    each = {"sum": f"({rows})", "mean": f"({rows}) / len({rows})"}.get(called(call))
+    if rows and each:
+        yield Change("not-summed", p.computed(call), expression(each))
 
 
 @operator

@@ -19,6 +19,15 @@ from autograder.checks.exercise import Exercise, Failed, Implementation, Observa
 from autograder.checks.expect import array, close, in_words, is_close, unchanged
 from autograder.checks.numeric import central_differences
 from autograder.checks.values import Raised
+from autograder.exercises.gradient_pathology.batch_norm.paths import (
+    MEAN,
+    VARIANCE,
+    Reading,
+    factor_of,
+    name_of,
+    readings,
+    wrong_way_in_words,
+)
 from autograder.exercises.gradient_pathology.batch_norm.shared import (
     GRADIENTS,
     MIXED,
@@ -43,7 +52,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     spread_of,
     training_mode,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import dx_in_words, factor_in_words, way_in_words
+from autograder.exercises.gradient_pathology.batch_norm.words import factor_in_words, way_in_words
 from autograder.layers import Layer
 from autograder.locale import _
 
@@ -143,9 +152,11 @@ batch_norm_backward = Exercise(
     solution="batch_norm",
     defines="BatchNorm",
     example=lambda case: as_example([case.first, case.second], case),
+    expects=lambda seen: [{name: seen[name + which] for name in GRADIENTS} for which in ("", " second")],
     calls=NEW_LAYER
     + """
-    print(layer.backward(batch["dout"]), layer.grads)""",
+    print(layer.backward(batch["dout"]), layer.grads)
+print(given.expected)""",
 )
 
 
@@ -206,85 +217,95 @@ def test_dgamma(case: Backward, seen: Observation, expected: Observation) -> Non
     _judge("dgamma", case, seen, _candidates(case, seen, expected))
 
 
-def _rest(dx: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """What is neither a multiple of ones, as what comes through the mean, nor of x_hat: what hands dout on."""
-    return dx - dx.mean(axis=0) - x_hat * (dx * x_hat).mean(axis=0) / np.square(x_hat).mean(axis=0)
-
-
-def _factor(dx: np.ndarray, dout: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """How many times `dx` hands dout on, by column."""
-    rest = _rest(dout, x_hat)
-    return (dx * rest).sum(axis=0) / np.square(rest).sum(axis=0)
-
-
-def _own_dx(case: Backward, seen: Observation, expected: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The student's dx, by how many times it hands dout on, and x_hat; `Failed` where it hands on something else."""
-    dout, x_hat = case.first["dout"], shown_x_hat(expected["y"], case.first)
-    dx = array("backward(dout)", _gradient("dx", seen["dx"]), dout.shape)
+def _own_dx(case: Backward, seen: Observation, expected: Observation) -> list[Reading]:
+    """The ways of reading the student's dx; `Failed` where it hands on something else than dout."""
+    batch = case.first
+    dx = array("backward(dout)", _gradient("dx", seen["dx"]), batch["dout"].shape)
     if not np.isfinite(dx).all():
         raise Failed(_("{name} is not finite.").format(name="backward(dout)"))
-    factor = _factor(dx, dout, x_hat)
-    scale = np.abs(factor * dout).max(axis=0)
-    if not scale.all() or not is_close(_rest(dx, x_hat), factor * _rest(dout, x_hat), scale):
-        words = partial(dx_in_words, dx, x_hat, case.first, case.eps)
-        in_words(words, _judge, "dx", case, seen, [expected])
-    return dx, factor, x_hat
+    found = readings(dx, batch, shown_x_hat(expected["y"], batch), spread_of(batch, case.eps))
+    if not found:
+        _judge("dx", case, seen, [expected])
+    return found
+
+
+def _right_dx(case: Backward, seen: Observation, expected: Observation) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each right dx, and how many times it hands dout on, by column."""
+    batch, right = case.first, [candidate["dx"] for candidate in _candidates(case, seen, expected)]
+    return [(dx, factor_of(dx, batch, shown_x_hat(expected["y"], batch))) for dx in right]
 
 
 @batch_norm_backward.check(points=2.0, on="batches")
 def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
     """`backward(dout)` is the gradient with respect to x: on the direct path, dout times gamma, divided by the root."""
     one_array("backward(dout)", seen["dx"], strictly=True)
-    _dx, factor, x_hat = _own_dx(case, seen, expected)
     name = _("In backward(dout), the factor of dout in column ")
 
-    def judge(right: Gradients) -> None:
-        wanted = _factor(right["dx"], case.first["dout"], x_hat)
-        words = partial(factor_in_words, factor, case.first, case.eps)
-        in_words(words, close, name, factor, wanted, np.abs(wanted))
+    def judge(candidate: tuple[Reading, tuple[np.ndarray, np.ndarray]]) -> None:
+        own, (_dx, wanted) = candidate
+        words = partial(factor_in_words, own.factor, case.first, case.eps)
+        in_words(words, close, name, own.factor, wanted, np.abs(wanted))
 
-    either(_candidates(case, seen, expected), judge)
+    either(product(_own_dx(case, seen, expected), _right_dx(case, seen, expected)), judge)
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
 def test_dx_through_mean(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x also moves the batch's mean, every column of dx sums to 0."""
-    _judge_way(_("the mean"), "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
+    _judge_way(MEAN, "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
 
 
 @batch_norm_backward.check(points=1.25, on="batches")
 def test_dx_through_variance(case: Backward, seen: Observation, expected: Observation) -> None:
     """Since x also moves the batch's variance, dx * x_hat sums to almost 0 in every column (eps leaves a little)."""
-    _judge_way(_("the variance"), "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
+    _judge_way(VARIANCE, "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
 
 
 def _judge_way(
     way: str, name: str, direction: Callable[..., Any], case: Backward, seen: Observation, expected: Observation
 ) -> None:
     """What comes through the mean or the variance, a multiple of ones or of x_hat, is right beside what dx hands on."""
-    dx, factor, x_hat = _own_dx(case, seen, expected)
-    dout, root, along = case.first["dout"], spread_of(case.first, case.eps), direction(x_hat)
-    if is_close(dx, factor * dout, np.abs(factor * dout).max(axis=0)):
+    found, right = _own_dx(case, seen, expected), _right_dx(case, seen, expected)
+    sure = [own for own in found if own.wrong and _is_sure(own, right, case)]
+    for how in [own.wrong[way] for own in sure if way in own.wrong][:1]:
+        in_words(partial(wrong_way_in_words, way, how), _judge, "dx", case, seen, [expected])
+    if not sure:
+        _require_ways(found[0], case)
+    root, along = spread_of(case.first, case.eps), direction(shown_x_hat(expected["y"], case.first))
+
+    def judge(candidate: tuple[Reading, tuple[np.ndarray, np.ndarray], bool]) -> None:
+        own, (right_dx, direct), own_factor = candidate
+        dout, dx, factor = case.first["dout"], own.dx, own.factor
+        got, times = (dx, factor / direct) if own_factor else (dx + (direct - factor) * dout, np.ones_like(factor))
+        wanted = times * (right_dx * along).sum(axis=0)
+        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
+        zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
+        own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right_dx, direct)))
+        words = partial(way_in_words, name_of(way), own_part, right_part, scale, case.first, case.eps)
+        in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
+
+    # The way is right beside the own factor, or beside the right one.
+    usable = [own for own in found if way not in own.wrong]
+    either(product(usable, right, (True, False)), judge)
+
+
+def _is_sure(own: Reading, right: list[tuple[np.ndarray, np.ndarray]], case: Backward) -> bool:
+    """Whether a path is summed the wrong way: what each dout takes alone looks like a smaller factor of dout."""
+    others = (1.0, case.first["gamma"], 1 / spread_of(case.first, case.eps))  # gamma or the root may be missing as well
+    factors = (factor / other for _dx, factor in right for other in others)
+    return own.certain or any(is_close(own.factor, factor, np.abs(factor)) for factor in factors)
+
+
+def _require_ways(own: Reading, case: Backward) -> None:
+    """`Failed` where dx is dout alone, handed on."""
+    direct = own.factor * case.first["dout"]
+    if is_close(own.dx, direct, np.abs(direct).max(axis=0)):
         raise Failed(
             _(
                 "backward(dout) is dout times one number in each column: nothing of it comes through mean and "
                 "variance, or it comes out as 0."
             )
         )
-
-    def judge(candidate: tuple[Gradients, bool]) -> None:
-        right, own_factor = candidate
-        direct = _factor(right["dx"], dout, x_hat)
-        got, times = (dx, factor / direct) if own_factor else (dx + (direct - factor) * dout, np.ones_like(factor))
-        wanted = times * (right["dx"] * along).sum(axis=0)
-        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
-        zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
-        own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right["dx"], direct)))
-        words = partial(way_in_words, way, own_part, right_part, scale, case.first, case.eps)
-        in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
-
-    # The way is right beside the own factor, or beside the right one.
-    either(product(_candidates(case, seen, expected), (True, False)), judge)
 
 
 @batch_norm_backward.check(points=0.5, on="batches")

@@ -252,35 +252,3 @@ def _asked_of(words: str) -> str:
     if "gamma" in words:
         return _("What is the gradient with respect to x_hat, in terms of dout?")
     return _("Which power of (var + eps) does each of your derivatives have?") if "var" in words else ""
-
-
-@np.errstate(all="ignore")
-def dx_in_words(dx: np.ndarray, x_hat: np.ndarray, batch: Batch, eps: float) -> str:
-    """Which way of dx is not averaged down the columns, if dx is made of the right things; never the whole formula."""
-    root = spread_of(batch, eps)
-    mean, variance = _("the mean"), _("the variance")
-    for power, a, b in product((1, 0, 2), (1.0, root), (1.0, root**2)):  # the root may stand inside the sums
-        dx_hat = batch["dout"] * batch["gamma"] ** power
-        along = dx_hat * x_hat
-        terms = {
-            "direct": dx_hat,
-            "mean": np.broadcast_to(dx_hat.mean(axis=0), dx.shape),
-            "variance": x_hat * along.mean(axis=0),
-            "mean by row": np.broadcast_to(a * (dx_hat / a).mean(axis=1, keepdims=True), dx.shape),
-            "variance by row": x_hat * b * (along / b).mean(axis=1, keepdims=True),
-            "variance unsummed": x_hat * along,
-            "mean of unsummed": np.broadcast_to((x_hat * along).mean(axis=0), dx.shape),
-        }
-        shares = shares_of(terms, dx * root)
-        if shares is None:
-            continue
-        by_row, unsummed = (
-            _("What comes through {way} is summed along the rows of the batch, not down its columns."),
-            _("What comes through {way} is not summed over the batch."),
-        )
-        said = {
-            by_row: [way for way, term in ((mean, "mean by row"), (variance, "variance by row")) if shares[term]],
-            unsummed: [variance] if shares["variance unsummed"] else [],
-        }
-        return " ".join(text.format(way=way) for text, ways in said.items() for way in ways)
-    return ""
