@@ -43,6 +43,8 @@ CLAIMS = [
     ("prose-07", "flat, around $«10^{-14}»$", lambda p: p(FAIR, "tanh, sd=0.01, |dW|: layer", 1)),
     ("prose-09", "about «4»-fold", lambda p: p(EXPLODE, "sd=2", 0)),
     ("prose-09", "some «10» percent below", lambda p: 100 - 100 * p(EXPLODE, "sd=2", 0) / p(EXPLODE, "sd=2", 1)),
+    ("prose-09", "some «10» percent below", lambda p: 100 - 100 * p(EXPLODE, "sd=1", 0) / p(EXPLODE, "sd=1", 1)),
+    ("prose-09", "some «10» percent below", lambda p: 100 - 100 * p(EXPLODE, "He", 0) / p(EXPLODE, "He", 1)),
     ("prose-10", "from $«10^{12}»$", lambda p: p(DIVERGE, "step 0: loss", 0)),
     ("prose-10", "to $«10^{143}»$", lambda p: p(DIVERGE, "step 1: loss", 0)),
     ("prose-13", "about $«10^{-13}»$", lambda p: p(CLIP, "1. norm before", 1)),
