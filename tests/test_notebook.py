@@ -544,6 +544,12 @@ def test_a_function_that_was_renamed_is_told_so(other):
     assert said not in notes_of(in_ipython(renamed, renamed, RIGHT))
 
 
+def test_a_function_of_the_lesson_is_no_renamed_one():
+    """Where the answer was not run yet, one that is given has a name like it, and another first line."""
+    given = "def gradient_slope_of(layers):\n    return 0.0"
+    assert "needs" not in notes_of(in_ipython("x = 1", given))
+
+
 def test_a_helper_is_no_renamed_function():
     helper = "def gradient_slopes(all_norms):\n    found = []\n    for norms in all_norms:\n        found += [1]\n"
     assert "needs" not in notes_of(in_ipython(RIGHT, helper))
@@ -567,11 +573,11 @@ def test_further_reading_comes_last_and_is_marked(reference):
     core = {e.solution for e in EXERCISES} - {"gradient_profile"}
     names = namespace_of(*core, reference=reference) | {"check": autograder.check, "hint": autograder.hint}
     said = [notes_of(names, exercise.id) for exercise in EXERCISES if exercise.id != "gradient_profile"][-1]
-    by_hand = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
-    by_hand += " Write these first, if you have not yet."
-    assert f"32 / 40 points. {by_hand} Next: `gradient_profile` (6.3 Measuring the slope) (further reading)" in said
+    by_hand = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
+    following = "Next: `gradient_profile` (6.3 Measuring the slope) (optional)"
+    assert f"32 / 40 points. The core path is done. {by_hand} {following}" in said
     exec("overview, hinted = check(), hint()", names)
-    assert "Measuring the slope (further reading): nothing written yet" in repr(names["overview"])
+    assert "Measuring the slope (optional): nothing written yet" in repr(names["overview"])
     assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])
     assert names["hinted"].exercise == "gradient_profile"
     begun = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"hint": autograder.hint}
@@ -601,7 +607,7 @@ def test_an_unknown_name_is_answered_with_those_of_this_notebook():
 def test_when_all_checks_pass_the_hand_graded_cells_are_still_open(reference):
     names = namespace_of(*{e.solution for e in EXERCISES}, reference=reference) | {"check": autograder.check}
     said = [notes_of(names, exercise.id) for exercise in EXERCISES][-1]
-    assert "36 / 40 points. Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)." in said
+    assert "36 / 40 points. To be graded by a person: depth_study_plot (2), depth_study_findings (2)." in said
     assert "Well done" not in said
 
 
@@ -682,3 +688,10 @@ def test_an_example_with_curves_has_the_expected_ones_which_are_the_references(r
     for depth, curves in given.expected.items():
         for name in ("loss", "grad_norms"):
             np.testing.assert_allclose(names["mine"][depth][name], curves[name], rtol=1e-9)
+
+
+def test_an_error_in_a_function_of_another_cell_is_told_at_the_line_that_calls_it():
+    given = "x = 1\n\ndef half(value):\n    return value / 2"
+    answer = "def gradient_slope(delta_norms):\n    start = None\n    return half(start)"
+    said = notes_of(in_ipython(given, answer))
+    assert "in line 3 of the cell: return half(start)  →  return value / 2" in said

@@ -59,7 +59,7 @@ def test_finished_work_is_packed_as_it_is_without_a_warning(write_notebook, pack
     notebook = write_notebook(finished(), "my work.ipynb")
     code, said = pack(notebook)
     assert code == 0 and "!" not in said
-    assert f"So far: 36 / 40 points. Still open, to be graded by hand: {PLOT} (2), {FINDINGS} (2)." in said
+    assert f"So far: 36 / 40 points. To be graded by a person: {PLOT} (2), {FINDINGS} (2)." in said
     with zipfile.ZipFile("gradient_pathology.zip") as archive:
         assert archive.namelist() == [NB]
         assert archive.read(NB) == notebook.read_bytes()

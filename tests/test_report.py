@@ -671,7 +671,7 @@ def test_moodle(made, record):
     assert {row[0].removeprefix("'"): float(row[2]) for row in rows} == pytest.approx(expected_scores(made), abs=1e-4)
     feedback = {row[0]: row[3] for row in rows}
     assert feedback[made_of.UNREADABLE] == "The notebook could not be graded. / This file is no notebook."
-    assert "Still to be graded by hand: depth_study_findings, depth_study_plot" in feedback[made_of.OPEN]
+    assert "Still to be graded by hand: depth_study_plot, depth_study_findings" in feedback[made_of.OPEN]
     assert all(exercise.id in feedback[made_of.LATE] for exercise in EXERCISES)
 
 

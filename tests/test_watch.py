@@ -174,9 +174,7 @@ def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
     path.write_text(json.dumps(small_notebook()))
     (_running, change, line) = watching.next_check().splitlines()
     assert change == "gradient_monitor 0 → 4"
-    assert line.startswith(
-        "36 / 40 points. Still open, to be graded by hand: depth_study_plot (2), depth_study_findings"
-    )
+    assert line.startswith("36 / 40 points. To be graded by a person: depth_study_plot (2), depth_study_findings")
 
     code, rest = watching.interrupt()
     assert code == 0 and "No longer watching." in rest and "Traceback" not in rest

@@ -64,14 +64,21 @@ class Raised:
 
     @classmethod
     def of(cls, error: BaseException) -> Raised:
-        """`error` as data, with the last line of its traceback that is not in a file: the student's own."""
-        line, source = 0, ""
-        for frame, number in traceback.walk_tb(error.__traceback__):
+        """`error` as data, with the last line of its traceback in the cell of the student's that was called.
+
+        What that line called in another cell, such as a function that is given, is told beside it.
+        """
+        found, number = [], 0
+        for frame, number_here in traceback.walk_tb(error.__traceback__):
             name = frame.f_code.co_filename
-            if not os.path.exists(name):
-                text = linecache.getline(name, number).strip()
-                if text or not source:  # compiled libraries name files that are not there either
-                    line, source = number, text
+            if not os.path.exists(name):  # as cells; compiled libraries name files that are not there either
+                number = number_here
+                if text := linecache.getline(name, number).strip():
+                    found.append((name, number, text))
+        own = [(number, text) for name, number, text in found if name == found[0][0]]
+        line, source = own[-1] if own else (number, "")
+        if found and found[-1][0] != found[0][0]:
+            source += f"  →  {found[-1][2]}"
         try:
             message = str.__str__(str(error))
         except (Exception, SystemExit):  # a student's __str__ may itself be broken

@@ -146,8 +146,9 @@ def _read(gradebook: Gradebook, course: Course, assignment: str) -> _Book:
         .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
         .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
         .filter(mine)
-        .order_by(BaseCell.name)  # not every database gives rows back in the order in which they came
     )
     for student, cell, *grade in grades:
         book.grades[student][cell] = CellGrade(*grade)
+    for student, found in book.grades.items():  # a database gives rows in any order: in the notebook's
+        book.grades[student] = {cell: found[cell] for cell in book.cells if cell in found}
     return book

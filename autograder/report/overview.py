@@ -19,13 +19,13 @@ def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> lis
     """Name, title, share of the points, points and state of every exercise, and of every cell that a person grades."""
     return [
         *((r.id, title(r) + further_reading(r.id), r.share, points(r.score, r.max), standing(r)) for r in results),
-        *((name, "", 0.0, f"– / {worth:.6g}", _("open: graded by hand")) for name, worth in by_hand.items()),
+        *((name, "", 0.0, f"– / {worth:.6g}", _("open until a person grades it")) for name, worth in by_hand.items()),
     ]
 
 
 def further_reading(name: str) -> str:
     """These words, to follow an exercise that is beside the core path; else ""."""
-    return f" ({_('further reading')})" if is_further(name) else ""
+    return f" ({_('optional')})" if is_further(name) else ""
 
 
 def is_further(name: str) -> bool:
@@ -92,14 +92,14 @@ def what_is_next(left: Iterable[str], by_hand: Mapping[str, float], line: str = 
     if following and not is_further(following):
         return line
     by_hand_too = still_open(by_hand) if by_hand else ""
-    first = _("Write these first, if you have not yet.") if by_hand_too and following else ""
-    return " ".join(filter(None, (by_hand_too, first, line))) or _("Everything passed. Well done!")
+    done = _("The core path is done.") if following else ""
+    return " ".join(filter(None, (done, by_hand_too, line))) or _("Everything passed. Well done!")
 
 
 def still_open(by_hand: Mapping[str, float]) -> str:
     """The cells that a person grades, in a sentence."""
     names = ", ".join(f"{name} ({worth:.6g})" for name, worth in by_hand.items())
-    return _("Still open, to be graded by hand: {names}.").format(names=names)
+    return _("To be graded by a person: {names}.").format(names=names)
 
 
 def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
@@ -107,8 +107,9 @@ def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -
 
 
 def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
+    following = next_exercise(left(results))
     line = _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.')
-    return what_is_next(left(results), by_hand, line)
+    return what_is_next(left(results), by_hand, line + further_reading(following or ""))
 
 
 def _text_bar(share: float) -> str:

@@ -20,8 +20,12 @@ ALIKE = 0.6
 """Two texts that are more alike than this are versions of one cell; two names, one name and a slip or a new idea."""
 
 
-def judged(name: str, namespace: Mapping[str, Any]) -> str:
-    """A sentence about the cell that defines `name` in this session; "" outside IPython or if nothing is known."""
+def judged(name: str, namespace: Mapping[str, Any], stubs: Sequence[str] = ()) -> str:
+    """A sentence about the cell that defines `name` in this session; "" outside IPython or if nothing is known.
+
+    Args:
+        stubs: that cell as released, in each edition.
+    """
     history = namespace.get("In")
     if not isinstance(history, list) or "get_ipython" not in namespace:
         return ""
@@ -34,11 +38,11 @@ def judged(name: str, namespace: Mapping[str, Any]) -> str:
     later = {n: text for n, text in cells.items() if n > (number or 0)}
     said = [_("Judged: `{name}` from cell [{number}].").format(name=name, number=number)] if number else []
     if name not in namespace or number:
-        said += _newer_version(name, source, later)
+        said += _newer_version(name, source, later, stubs)
     return " ".join(said)
 
 
-def _newer_version(name: str, source: str, later: Mapping[int, str]) -> Iterator[str]:
+def _newer_version(name: str, source: str, later: Mapping[int, str], stubs: Sequence[str]) -> Iterator[str]:
     """What the newest version of the cell does in place of defining `name`."""
     for n, text in sorted(later.items(), reverse=True):
         defined = _DEFINITION.findall(text)
@@ -50,11 +54,18 @@ def _newer_version(name: str, source: str, later: Mapping[int, str]) -> Iterator
         if name in defined or not others:
             continue
         renamed = re.sub(rf"\b{others[0]}\b", name, text)
-        if not source or _are_alike(renamed.splitlines(), source.splitlines()):
+        if _are_alike(renamed.splitlines(), source.splitlines()) if source else _begins_as(name, renamed, stubs):
             yield _("Cell [{number}] defines `{other}`; the exercise needs `{name}`.").format(
                 number=n, other=others[0], name=name
             )
             return
+
+
+def _begins_as(name: str, text: str, stubs: Sequence[str]) -> bool:
+    """Whether `text` defines `name` with the first line of a stub; True where there is none to compare with."""
+    first = re.compile(rf"(?m)^(?:def|class)\s+{name}\b[^:]*")
+    found, known = first.search(text), [match[0] for match in map(first.search, stubs) if match]
+    return not known or found is not None and found[0] in known
 
 
 def _are_alike(one: Sequence[str], other: Sequence[str]) -> bool:

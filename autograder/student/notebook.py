@@ -34,7 +34,7 @@ from autograder.sandbox.limits import Limits, OutOfTime
 from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
-from autograder.student.names import UnknownName, known, named, stub_of
+from autograder.student.names import UnknownName, known, named, stub_of, stubs
 from autograder.student.silence import libraries_silent
 from autograder.student.stops import Stops, parts_of
 
@@ -295,7 +295,7 @@ def _is_begun(result: ExerciseResult) -> bool:
 
 def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) -> list[Note]:
     """What stands below a result: what was judged, and what to do next."""
-    said = judged(wanted.defines, namespace)
+    said = judged(wanted.defines, namespace, stubs(wanted))
     notes = [Note(said)] if said else []
     if not result.full:
         line = _('`hint("{name}")` gives a hint, `example("{name}")` the input.').format(name=wanted.id)

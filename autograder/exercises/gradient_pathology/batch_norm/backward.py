@@ -152,9 +152,11 @@ batch_norm_backward = Exercise(
     solution="batch_norm",
     defines="BatchNorm",
     example=lambda case: as_example([case.first, case.second], case),
+    expects=lambda seen: [{name: seen[name + which] for name in GRADIENTS} for which in ("", " second")],
     calls=NEW_LAYER
     + """
-    print(layer.backward(batch["dout"]), layer.grads)""",
+    print(layer.backward(batch["dout"]), layer.grads)
+print(given.expected)""",
 )
 
 
