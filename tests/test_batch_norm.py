@@ -746,7 +746,7 @@ NOT_KEPT = {
     "a name of forward": ("self.std", "std", "name 'std' is not defined", "given a value|値を入れている"),
     "an attribute": ("self.std", "self.spread", "no attribute 'spread'", "into this object|オブジェクトや辞書に入れる"),
     "a key": ("self.std", 'self.cache["std"]', "KeyError", "into this object|オブジェクトや辞書に入れる"),
-    "None": ("self.std", "None", "NoneType", "is None|None です"),
+    "None": ("self.std", "None", "NoneType", "is one of them None|None になって"),
 }
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from conftest import BATCH_NORM_START
 
-from autograder.exercises import assignments
+from autograder.exercises import assignments, guide
 from autograder.layers import Layer, Linear, MSELoss, Problem, forward_backward
 from autograder.locale import speaking
 from autograder.report.words import Story
+from autograder.student.hints import hints_for
 from reference import bank
 from tests.judging import edited, judged
 
@@ -501,6 +502,22 @@ def names_of(exercise, code):
 def result_of(name, code):
     exercise = EXERCISES[name]
     return judged(exercise, {exercise.defines: names_of(exercise, code)[exercise.defines]})
+
+
+@pytest.mark.parametrize(
+    "test", ["np.isnan(g).any() or np.isinf(g).any()", "(g != g).any() or np.abs(g).max() > 1e300"]
+)
+@pytest.mark.parametrize(("language", "says"), [("en", "is one of them None"), ("ja", "None になって")])
+def test_where_a_gradient_is_none_the_hints_are_about_none(language, says, test):
+    code = edited(
+        RIGHT["clip_gradients"], {"if g is None:": "if False:", "np.isnan(g).any() or np.isinf(g).any()": test}
+    )
+    with speaking(language):
+        result = result_of("clip_gradients", code)
+        (item, *_others) = [item for item in result.items if item.raised]
+        hints = hints_for(item, guide("clip_gradients"))
+    assert says in hints[0].text and "None" in hints[0].text
+    assert not any("Ask a person" in note.text or "`example`" in note.text for note in hints)
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -152,11 +152,12 @@ def _for_an_error(raised: Raised | None) -> list[str]:
                 "another must be kept where both can reach it, as in `self.cache`."
             ),
         ]
-    if re.search(r"\bNone(Type)?\b", message):
+    # An attribute that a value of Python's or NumPy's own types has not, such as 'float', is none that could be set.
+    if re.search(r"\bNone(Type)?\b|not supported for the input types|^'[a-z.]+' object has no", message):
         return [
             _(
-                "A value in this line is None. Which one is it, and where does it come from? Print the values just "
-                "before the line."
+                "Print the type of each value in this line, just before it: is one of them None, or otherwise not what "
+                "it should be? Where does it come from?"
             ),
             _(
                 "May this value be None? If so, what does the specification say about it, and which of your lines sees "
