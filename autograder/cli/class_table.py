@@ -18,6 +18,7 @@ from autograder.checks.results import results_file
 from autograder.grading.changes import Change
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary
+from autograder.grading.own_causes import note_on
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord
@@ -96,6 +97,8 @@ def print_summary(summary: Summary, preview: bool = False) -> None:
         console.print(
             _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
+    if summary.never_shown:
+        console.print(escape(printable(note_on(summary.never_shown))))
     if summary.changes:
         console.print(_changes(summary.changes, _("Points that would change") if preview else _("Changed points")))
     if preview:

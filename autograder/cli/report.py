@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the class report of a course folder, and its grades for other systems."""
     from autograder.grading.course import Course
+    from autograder.grading.own_causes import never_shown, note_on
     from autograder.grading.read_class import read_class
 
     folder = options.out and options.out.resolve()
@@ -62,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     old = not_renewed(record, formats, folder)
     if old:
         print(printable(_("Not updated, from an earlier report: {files}.").format(files=", ".join(old))))
+    if digests := never_shown(course, options.assignment, record.causes):
+        print(printable(note_on(digests)))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
         print(

@@ -23,7 +23,7 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
-from autograder.grading.own_causes import read_causes, with_causes
+from autograder.grading.own_causes import behaviours_in, never_shown, read_causes, with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
@@ -48,6 +48,7 @@ class Summary:
         broken: student -> what went wrong in the grader itself; these are not graded.
         gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
         changes: student -> how points that were there before have changed.
+        never_shown: digests in causes.toml that no result of the course shows.
         to_draw, drawn: how many submissions have figures for hand grading that are drawn after all points are booked,
             and of how many they are.
     """
@@ -60,6 +61,7 @@ class Summary:
     broken: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    never_shown: tuple[str, ...] = ()
     to_draw: int = 0
     drawn: int = 0
 
@@ -115,6 +117,7 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
+            run.summary.never_shown = run.never_shown()
             drawing = [] if preview else run.undrawn
             run.summary.to_draw = len(drawing)
             progress(run.summary, total)
@@ -171,6 +174,7 @@ class _Run:
         self._aside = aside
         self._digests: dict[str, str] = {}
         self._earlier: dict[str, tuple[float, Stored]] = {}
+        self._behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -224,6 +228,7 @@ class _Run:
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
+                self._behaviours[handed.student] = behaviours_in(done.result.to_json())
                 digest = with_causes(digest, done.result.to_json(), self.prepared.causes)
                 write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
                 self._note(handed, done)
@@ -238,6 +243,10 @@ class _Run:
         problem = figures_done(self._course, handed, failure)
         self.summary.look(handed.student, problem)
         self.summary.drawn += not problem
+
+    def never_shown(self) -> tuple[str, ...]:
+        """The digests in causes.toml that no result shows, neither a new one nor one that is stored."""
+        return never_shown(self._course, self._assignment, self.prepared.causes, self._behaviours)
 
     @contextmanager
     def alone(self, handed: Handed) -> Iterator[None]:
