@@ -33,6 +33,7 @@ from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import result_of
+from autograder.report.class_words import not_gradable
 from autograder.sandbox.folder import scratch_folder
 
 
@@ -324,7 +325,7 @@ class _Run:
 
     def _look(self, student: str, result: SubmissionResult) -> None:
         if result.status == "failed":
-            self.summary.look(student, result.message)
+            self.summary.look(student, not_gradable(result.message))
             return
         for reason in result.looks:
             self.summary.look(student, reason)

@@ -59,6 +59,13 @@ def endings(student: StudentRecord) -> Iterator[tuple[str, Ending]]:
             yield name, result.ending
 
 
+def not_gradable(message: str) -> str:
+    """For the instructor: a submission could not be judged, and what its student reads of that."""
+    return _("Could not be graded; ask the student for another file. The student reads: “{message}”").format(
+        message=message
+    )
+
+
 def reasons_to_look(student: StudentRecord) -> Iterator[str]:
     """Why somebody should look at the submission by hand; nothing where nobody need."""
     result = student.result
@@ -74,7 +81,7 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
     if not student.grades:
         yield _("There are results of the checks, but the gradebook has no submission; run autograder grade.")
     if result.message:  # unreadable, or cells of the assignment are gone
-        yield result.message
+        yield not_gradable(result.message) if student.standing is Standing.UNREADABLE else result.message
     yield from result.looks
     broken = [
         f"{name}: {item.id}"
