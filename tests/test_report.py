@@ -34,9 +34,9 @@ from autograder.notebooks.load import folded
 from autograder.report import class_items, exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
-from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
+from autograder.report.class_record import CellGrade, ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
-from autograder.report.class_words import cause_in_words, ending_words, endings
+from autograder.report.class_words import cause_in_words, ending_words, endings, open_words
 from autograder.report.item_analysis import ItemAnalysis, analysis_json
 from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
@@ -398,6 +398,33 @@ def test_the_page_names_who_needs_what(page):
     assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
     assert len(page.sections["All students"][1:]) == STUDENTS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((None, None), "Their scores do not include it yet."),
+        ((2.0, 0.0), "Their scores include the points that you gave before."),
+        ((None, 2.0), "Scores of 1 do not include it yet; the others include the points that you gave before."),
+    ],
+)
+def test_points_from_before_are_in_the_score_of_who_waits_for_another_look(given, said):
+    """After a regrade, nbgrader asks for another look at what was graded by hand; the points count all the same."""
+    students = tuple(
+        StudentRecord(
+            Person(str(number)),
+            grades={"check": CellGrade(3.0, 3.0, None, False), "plot": CellGrade(points or 0.0, None, points, True)},
+        )
+        for number, points in enumerate(given)
+    )
+    assert all(student.waiting == ("plot",) for student in students)
+    assert open_words(students) == said
+    with speaking("en"):
+        page = Page(class_page(ClassRecord(ASSIGNMENT, 7.0, {"check": 3.0, "plot": 4.0}, students)))
+    assert page.notes["Hand grading still open"][-1] == said
+    assert [row[2] for row in page.sections["Points by exercise"][1:]] == [
+        "…" if points is None else f"{points:g}" for points in given
+    ]
 
 
 def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
@@ -769,6 +796,7 @@ def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
     assert "Students without a score: 2." in done.stdout and "Students who wait for hand grading: 1." in done.stdout
+    assert "Their scores do not include it yet." in done.stdout
     assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

@@ -127,6 +127,8 @@ def print_next(record: ClassRecord, folder: Path) -> None:
     )
     if waiting:
         line += _("; waiting for hand grading, in formgrader: {n}").format(n=waiting)
+        if scored := waiting - sum(bool(student.unscored) for student in record.students):
+            line += _(" ({n} with the points that you gave before)").format(n=scored)
     words = ["autograder", "report", record.assignment, *([] if folder == Path() else ["--course", str(folder)])]
     console = Console(highlight=False, soft_wrap=True)
     console.print(escape(line + "."))

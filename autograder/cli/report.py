@@ -10,6 +10,7 @@ from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _, speaking
 from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
+from autograder.report.class_words import open_words
 from autograder.report.text import printable
 
 
@@ -72,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         )
     waiting = sum(bool(student.waiting) for student in record.students)
     if waiting:
-        print(_("Students who wait for hand grading: {n}. Their scores do not include it yet.").format(n=waiting))
+        line = _("Students who wait for hand grading: {n}.").format(n=waiting)
+        print(line, open_words(record.students))
     return FULL
 
 
