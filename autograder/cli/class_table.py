@@ -102,11 +102,7 @@ def print_summary(summary: Summary, preview: bool = False) -> None:
     if summary.changes:
         console.print(_changes(summary.changes, _("Points that would change") if preview else _("Changed points")))
     if preview:
-        console.print(
-            _("Preview: {graded} graded, points of {changed} would change. Nothing was kept.").format(
-                graded=summary.graded, changed=len(summary.changes)
-            )
-        )
+        console.print(_previewed(summary))
         return
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
@@ -150,15 +146,30 @@ def write_results(target: Path, course: Course, assignment: str) -> None:
     draft.replace(target)
 
 
+def _previewed(summary: Summary) -> str:
+    """The last line of a preview: who has no points yet would get the first ones, which is no change."""
+    first, again, changed = summary.first, summary.graded - summary.first, len(summary.changes)
+    if first and not (again or changed):
+        return _("Preview: {n} graded for the first time. Nothing was kept.").format(n=first)
+    if first:
+        return _(
+            "Preview: {first} graded for the first time, {again} again; points of {changed} would change. Nothing was "
+            "kept."
+        ).format(first=first, again=again, changed=changed)
+    return _("Preview: {graded} graded, points of {changed} would change. Nothing was kept.").format(
+        graded=again, changed=changed
+    )
+
+
 def _changes(changes: dict[str, Change], title: str) -> Table:
     """The largest changes first."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for head in (_("Student"), _("Points"), _("Checks"), _("What has changed since")):
+    for head in (_("Student"), _("Points"), _("Parts"), _("What has changed since")):
         table.add_column(head, overflow="fold")
     ranked = sorted(changes.items(), key=lambda entry: (-abs(entry[1].after - entry[1].before), entry[0]))
     for student, change in ranked[:MOST_LINES]:
         points = f"{change.before:.6g} → {change.after:.6g}"
-        words = student, points, "\n".join(change.checks), ", ".join(change.why)
+        words = student, points, "\n".join(part.words for part in change.parts), ", ".join(change.why)
         table.add_row(*(escape(printable(word)) for word in words))
     if len(changes) > MOST_LINES:
         table.add_row("...", _("and {n} more").format(n=len(changes) - MOST_LINES))

@@ -17,7 +17,7 @@ from pathlib import Path
 from autograder.checks.results import Outcome, SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import process
-from autograder.grading.changes import LATE, Change, checks_between, parts_between, words_for
+from autograder.grading.changes import Booked, Change, Part, change_between, checks_between, parts_between
 from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
@@ -43,6 +43,7 @@ class Summary:
 
     Attributes:
         graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
+        first: how many were graded for the first time.
         penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
         looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
@@ -56,6 +57,7 @@ class Summary:
 
     graded: int = 0
     unchanged: int = 0
+    first: int = 0
     penalised: int = 0
     looks: dict[str, str] = field(default_factory=dict)
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -174,7 +176,7 @@ class _Run:
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._aside = aside
         self._digests: dict[str, str] = {}
-        self._earlier: dict[str, tuple[float, Stored]] = {}
+        self._earlier: dict[str, tuple[Booked, Stored]] = {}
         self._behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
@@ -234,10 +236,12 @@ class _Run:
                 write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
                 self._note(handed, done)
                 if earlier:
-                    points, stored = earlier
+                    before, stored = earlier
                     checks = checks_between(stored.result, done.result.to_json())
-                    after = self._gradebook.points(handed)
-                    self._note_change(handed, points, after, checks, parts_between(stored.digest, digest))
+                    after = self._gradebook.booked(handed)
+                    self._note_change(handed, before, after, checks, parts_between(stored.digest, digest))
+                else:
+                    self.summary.first += 1
 
     def drew(self, handed: Handed, failure: BaseException | None) -> None:
         """Note that a submission's figures are drawn, or that they are not; its points are booked in any case."""
@@ -280,16 +284,16 @@ class _Run:
             if not stored.drawn:
                 self.undrawn.append(handed)
             self._look(handed.student, result_of(stored.result))
-            points = self._penalise(handed)
-            if points:
+            states = self._penalise(handed)
+            if states:
                 self.summary.penalised += 1
-                self._note_change(handed, *points)
+                self._note_change(handed, *states)
             else:
                 self.summary.unchanged += 1
             return False
         self._digests[handed.student] = digest
         if stored and stored.digest != NOT_DONE:
-            self._earlier[handed.student] = self._gradebook.points(handed), stored
+            self._earlier[handed.student] = self._gradebook.booked(handed), stored
         return True
 
     def _put(self, handed: Handed) -> Handed:
@@ -297,14 +301,13 @@ class _Run:
         return replace(handed, target=self._aside / handed.student) if self._aside else handed
 
     def _note_change(
-        self, handed: Handed, before: float, after: float, checks: tuple[str, ...] = (), why: tuple[str, ...] = ()
+        self, handed: Handed, before: Booked, after: Booked, checks: tuple[Part, ...] = (), why: tuple[str, ...] = ()
     ) -> None:
-        if checks or before != after:
-            why = why if checks else (*why, words_for(LATE))
-            self.summary.changes[handed.student] = Change(before, after, checks, why)
+        if change := change_between(before, after, checks, why):
+            self.summary.changes[handed.student] = change
 
-    def _penalise(self, handed: Handed) -> tuple[float, float] | None:
-        """The points before and after, if the late penalty, worked out anew, is another than before."""
+    def _penalise(self, handed: Handed) -> tuple[Booked, Booked] | None:
+        """The state before and after, if the late penalty, worked out anew, is another than before."""
         try:
             return self._gradebook.penalise(handed)
         except LatePolicyError as error:
