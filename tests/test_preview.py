@@ -104,6 +104,37 @@ def test_a_new_due_date_shows_whom_it_costs(folder):
     assert "s00000 36 → 0" in rows(grade(folder).stdout, "Changed points")
 
 
+def worth(folder, **cells):
+    """Give released cells other points, as `nbgrader generate_assignment` does."""
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        for name, points in cells.items():
+            cell = "(SELECT id FROM base_cell WHERE name = ?)"
+            assert database.execute(f"UPDATE grade_cells SET max_score = ? WHERE id = {cell}", [points, name]).rowcount
+
+
+def test_other_points_are_one_line_for_each_exercise_and_one_for_each_cell_graded_by_hand(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # so that no cell of the table is folded
+    worth(folder, check_clip_gradients=12.0, depth_study_plot=4.0, depth_study_findings=5.0)
+    try:
+        said = " ".join(grade(folder, "--preview").stdout.split())
+    finally:
+        worth(folder, check_clip_gradients=6.0, depth_study_plot=2.0, depth_study_findings=2.0)
+    assert said.count("clip_gradients: 6 of 6 → 12 of 12 points") == 2 == said.count("clip_gradients: ")
+    assert "depth_study_plot is worth 4 points, and was worth 2: what you gave for it stays" in said
+    assert "(students: 1)." in said and "depth_study_findings is worth" not in said, "nobody has points for it"
+    assert "is worth" not in grade(folder, "--preview").stdout
+
+
+def test_who_has_no_points_yet_is_graded_for_the_first_time(folder):
+    new = folder / "submitted" / "s00002"
+    shutil.copytree(folder / "submitted" / "s00001", new)
+    try:
+        said = grade(folder, "--preview").stdout
+    finally:
+        shutil.rmtree(new)
+    assert "Preview: 1 graded for the first time. Nothing was kept." in said and "would change" not in said
+
+
 def test_a_preview_needs_something_to_compare_with(tmp_path):
     course = make_course(tmp_path / "course", many(1))
     done = grade(course, "--preview", check=False)

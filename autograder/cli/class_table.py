@@ -97,6 +97,12 @@ def print_summary(summary: Summary, preview: bool = False) -> None:
         console.print(
             _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
+    for (cell, before, after), students in sorted(summary.other_worth.items()):
+        line = _(
+            "{cell} is worth {after:g} points, and was worth {before:g}: what you gave for it stays as it is "
+            "(students: {n})."
+        )
+        console.print(escape(printable(line.format(cell=cell, before=before, after=after, n=students))))
     if summary.never_shown:
         console.print(escape(printable(note_on(summary.never_shown))))
     if summary.changes:

@@ -8,7 +8,8 @@ Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ from pathlib import Path
 from autograder.checks.results import Outcome, SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import process
+from autograder.grading.by_hand import points_by_hand
 from autograder.grading.changes import Booked, Change, Part, change_between, checks_between, parts_between
 from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
@@ -50,6 +52,7 @@ class Summary:
         broken: student -> what went wrong in the grader itself; these are not graded.
         gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
         changes: student -> how points that were there before have changed.
+        other_worth: (hand-graded cell, its points before, its points now) -> how many keep what they were given for it.
         never_shown: digests in causes.toml that no result of the course shows.
         to_draw, drawn: how many submissions have figures for hand grading that are drawn after all points are booked,
             and of how many they are.
@@ -64,6 +67,7 @@ class Summary:
     broken: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    other_worth: Counter[tuple[str, float, float]] = field(default_factory=Counter)
     never_shown: tuple[str, ...] = ()
     to_draw: int = 0
     drawn: int = 0
@@ -175,6 +179,7 @@ class _Run:
         self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._aside = aside
+        self._by_hand = points_by_hand(self.prepared.released)
         self._digests: dict[str, str] = {}
         self._earlier: dict[str, tuple[Booked, Stored]] = {}
         self._behaviours: dict[str, set[str]] = {}
@@ -233,10 +238,12 @@ class _Run:
                 self._penalise(handed)
                 self._behaviours[handed.student] = behaviours_in(done.result.to_json())
                 digest = with_causes(digest, done.result.to_json(), self.prepared.causes)
-                write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
+                kept = (done.isolation, done.result, done.drawn, self._by_hand)
+                write_result(self._course.folder, handed.target, digest, *kept)
                 self._note(handed, done)
                 if earlier:
                     before, stored = earlier
+                    self._note_worth(handed, stored.by_hand)
                     checks = checks_between(stored.result, done.result.to_json())
                     after = self._gradebook.booked(handed)
                     self._note_change(handed, before, after, checks, parts_between(stored.digest, digest))
@@ -305,6 +312,13 @@ class _Run:
     ) -> None:
         if change := change_between(before, after, checks, why):
             self.summary.changes[handed.student] = change
+
+    def _note_worth(self, handed: Handed, earlier: Mapping[str, float]) -> None:
+        """Count the points by hand that stay although their cell is worth other points than before."""
+        now = self._by_hand
+        changed = {cell: (earlier[cell], now[cell]) for cell in earlier.keys() & now if earlier[cell] != now[cell]}
+        for cell in changed.keys() & self._gradebook.given(handed) if changed else ():
+            self.summary.other_worth[cell, *changed[cell]] += 1
 
     def _penalise(self, handed: Handed) -> tuple[Booked, Booked] | None:
         """The state before and after, if the late penalty, worked out anew, is another than before."""

@@ -222,6 +222,14 @@ class ClassGradebook:
             return Booked(max(0.0, submission.score - penalty), penalty)
         return Booked(0.0)
 
+    @_patient
+    def given(self, handed: Handed) -> set[str]:
+        """The cells of a submission that have points by hand."""
+        with contextlib.suppress(MissingEntry):
+            (notebook,) = self._gradebook.find_submission(self._assignment, handed.student).notebooks
+            return {self._name_of(grade) for grade in notebook.grades if grade.manual_score is not None}
+        return set()
+
     def forget(self) -> None:
         """Roll back what `save` could not finish."""
         if self._gradebook is not None:
