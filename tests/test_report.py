@@ -594,7 +594,10 @@ def test_a_preview_shows_whom_a_changed_extension_helps(timed, regrade, record):
     gain = summary.changes
     with_points = {student.id for student in record.students if student.id in helped and student.score}
     assert gain.keys() == with_points and len(with_points) > 10
-    assert all(c.after == pytest.approx(c.before / 0.9) and not c.checks for c in gain.values())
+    for change in gain.values():
+        (part,) = change.parts
+        assert change.after == pytest.approx(change.before / 0.9) == pytest.approx(change.before + part.gain)
+        assert part.words == f"late penalty ({part.gain:.6g} → 0)"
     assert all(c.why == ("late policy, due date, extension or time of the hand-in",) for c in gain.values())
 
 
@@ -623,7 +626,9 @@ def test_the_previews_table_is_that_of_a_direct_computation(made, timed, regrade
     for student, (old, new, item) in expected.items():
         change = found[student]
         assert (change.before, change.after) == (pytest.approx(old), pytest.approx(new))
-        assert change.checks == (f"depth_study: {item.sentence} ({item.points:.6g} → 0)",)
+        (part,) = change.parts
+        assert part.words == f"depth_study: {item.sentence} ({item.points:.6g} → 0)"
+        assert part.gain == pytest.approx(change.after - change.before)
         assert change.why == ("the kit",)
 
 
