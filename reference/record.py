@@ -29,11 +29,14 @@ def main() -> None:
     """Write the public cases with the reference's observations, and the mistakes' fingerprints."""
     choose_language("en")
     reference, mistakes = Reference(Path(__file__).parents[1]), bank.mistakes()
+    anew: list[str] = []
     for solution in dict.fromkeys(exercise.solution for exercise in every_exercise()):
         exercises = [exercise for exercise in every_exercise() if exercise.solution == solution]
         sources = digest(exercises)
         if all(made_of(exercise) == sources for exercise in exercises):
             continue
+        print(f"{solution}: recording {', '.join(exercise.id for exercise in exercises)} anew ...", flush=True)
+        anew.append(solution)
         for exercise in exercises:
             (RECORDINGS / f"{exercise.id}.msgpack").write_bytes(reference.record(exercise))
         recorded.cache_clear()
@@ -44,6 +47,8 @@ def main() -> None:
         for name, book in books.items():
             content = book.to_bytes(told(name, known, slips, names), sources)
             (RECORDINGS / f"{name}.mistakes.msgpack").write_bytes(content)
+    if not anew:
+        print("All recordings are up to date; nothing was recorded.")
 
 
 def digest(exercises: Sequence[Exercise]) -> str:

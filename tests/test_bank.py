@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from autograder.exercises import every_exercise
-from reference import bank
+from reference import bank, record
 
 EXERCISES = every_exercise()
 
@@ -53,3 +53,20 @@ def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_
 def test_what_an_edit_replaces_stands_once(old, times):
     with pytest.raises(ValueError, match=f"stands {times} times"):
         bank.edited("# %%\ndef f(x):\n    return x", {old: "z"}, "")
+
+
+def test_recording_says_which_cells_it_makes_anew_and_when_there_are_none(tmp_path, monkeypatch, capsys):
+    up_to_date = {
+        exercise: record.digest([e for e in EXERCISES if e.solution == exercise.solution]) for exercise in EXERCISES
+    }
+    monkeypatch.setattr(record, "RECORDINGS", tmp_path)
+    monkeypatch.setattr(record, "choose_language", lambda _language: None)
+    for name, nothing in {"new_books": {}, "observe_bank": [], "observe_mutants": [], "inherited": {}}.items():
+        monkeypatch.setattr(record, name, lambda *_, nothing=nothing: nothing)  # they take minutes
+    for changed, said in (("clip_gradients", "clip_gradients: "), (None, "All recordings are up to date")):
+        of = {e: "" if e.solution == changed else sources for e, sources in up_to_date.items()}
+        monkeypatch.setattr(record, "made_of", of.get)
+        record.main()
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip_gradients.msgpack"]
