@@ -184,9 +184,7 @@ def test_a_card_reads_in_japanese_as_well():
         assert exercise_text(STUB) == "clip_gradients: 0 / 2 点。Nothing here yet. 2 項目を確かめます。"
         assert "2 項目のうち 1 項目に合格" in Page(exercise_html(FAILED)).text
         assert str(read_again("clip_gradients")) == "もう一度読むところ: 2.2 勾配クリッピング"
-        assert "人が採点する課題がまだ残っています: depth_study_plot (2)。" in overview_text(
-            [FULL], {"depth_study_plot": 2.0}
-        )
+        assert "人が採点するもの: depth_study_plot (2)。" in overview_text([FULL], {"depth_study_plot": 2.0})
 
 
 def test_what_is_not_begun_is_one_line():
@@ -354,10 +352,10 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
 def test_a_notebook_in_which_all_checks_pass_still_has_the_plot_and_the_findings(reference):
     overview = overview_of(namespace_of(*{e.solution for e in EXERCISES}, reference=reference))
     assert repr(overview).startswith("Your progress: 36 / 40 points") and "Well done" not in repr(overview)
-    last = "Still open, to be graded by hand: depth_study_plot (2), depth_study_findings (2)."
+    last = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
     assert repr(overview).endswith(last) and last in Page(overview._repr_html_()).text
     for name in ("depth_study_plot", "depth_study_findings"):
-        assert re.search(rf"░░░  {name} +– / 2 +open: graded by hand", repr(overview))
+        assert re.search(rf"░░░  {name} +– / 2 +open until a person grades it", repr(overview))
 
 
 def test_where_nothing_is_graded_by_hand_a_full_notebook_is_congratulated():

@@ -25,6 +25,7 @@ from autograder.checks.results import Ending, Outcome
 from autograder.checks.sketches import departures, sketches_of
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments, every_exercise
+from autograder.exercises.gradient_pathology.batch_norm.backward import Backward
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
@@ -867,19 +868,26 @@ def test_a_cause_takes_the_place_of_what_the_numbers_show(exercise):
 
 
 @pytest.mark.parametrize(
-    ("shapes", "words"),
+    ("shapes", "by_row"),
     [
-        ("(12,3) (12,)", "An array of shape (12,)"),
-        ("(12,) (12,3)", "(12, 3)"),
-        ("(12,3) (4,)", ""),
-        ("(2,3) (3,2)", ""),
+        ("(12,3) (12,)", True),
+        ("(12,) (12,3)", True),
+        ("(3,) (7,)", True),  # of the columns and the rows of the case
+        ("(7,) (3,)", True),
+        ("(3,) (8,)", False),
+        ("(12,3) (4,)", False),
+        ("(2,3) (3,2)", False),
     ],
 )
-def test_a_vector_along_the_wrong_axis_is_told_by_its_shape(exercise, shapes, words):
+def test_a_vector_along_the_wrong_axis_is_told_as_one_number_for_each_row(exercise, shapes, by_row):
     message = f"operands could not be broadcast together with shapes {shapes} "
     seen = Raised("ValueError", ("ValueError", "Exception"), message, 3, "x - m")
-    told = judge(exercise, [trial({"value": seen, "more": 30})]).items[0].message
-    assert words in told.split("Your code raised")[0] and told.startswith("Your code raised") == (not words)
+    case = Backward("a title", {"x": np.zeros((7, 3))}, {})
+    item = judge(exercise, [replace(trial({"value": seen, "more": 30}), case=case)]).items[0]
+    assert item.seen.startswith("Your code raised ValueError") and item.raised == seen
+    told = "One of the arrays has one number for each row, but every column needs a number of its own."
+    asked = "Which axis runs over the rows of the batch?"
+    assert (item.cause, item.question) == ((told, asked) if by_row else ("", ""))
 
 
 def test_an_exception_of_the_students_is_told_with_its_line(exercise):

@@ -108,6 +108,26 @@ def test_a_mistake_that_breaks_several_exercises_of_a_cell_is_one_group(graded):
     }
 
 
+def test_a_digest_that_no_result_shows_is_said(graded):
+    """A typing error, or a group that has gone: by `grade`, even in a preview or for one student, and by `report`."""
+    (group,) = behaviours(graded, "first")
+    wrong = "0" * len(group)
+    path, entry = graded / "causes.toml", '[{}]\ncause = "c"\nquestion = "q"\n'
+    path.write_text(entry.format(group) + entry.format(wrong), encoding="utf-8")
+    report = ("report", ASSIGNMENT, "--course", graded, "--lang", "en")
+    try:
+        for options in (["--preview"], ["--preview", "--student", "right"]):
+            said = " ".join(grade(graded, *options, "--figures", "none").stdout.split())
+            assert f"causes.toml: no result of this class shows [{wrong}]." in said
+        said = command(*report, environment=environment(graded)).stdout
+        assert f"no result of this class shows [{wrong}]." in said and group not in said
+        path.write_text(entry.format(group), encoding="utf-8")
+        assert "no result of this class" not in grade(graded, "--preview", "--figures", "none").stdout
+        assert "no result of this class" not in command(*report, environment=environment(graded)).stdout
+    finally:
+        path.unlink()
+
+
 def test_the_rest_of_the_group_reads_the_sentence_at_the_next_run_and_only_they_are_graded(graded):
     (group,) = behaviours(graded, "first")
     points = {name: sum(item["points"] for item in failed(graded, name).values()) for name in WRONG}

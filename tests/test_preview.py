@@ -9,9 +9,10 @@ import tempfile
 
 import pytest
 
-from autograder.grading.changes import checks_between, parts_between
+from autograder.cli.class_table import print_summary
+from autograder.grading.changes import Booked, change_between, checks_between, parts_between
 from autograder.grading.course import Course
-from autograder.grading.grade_class import grade_class
+from autograder.grading.grade_class import Summary, grade_class
 from autograder.grading.job import Settings
 from tests.class_folder import ASSIGNMENT, command, environment, grade, grades_in, make_course, many, nbgrader, total
 from tests.sample_class import CODE, Student
@@ -99,8 +100,39 @@ def test_a_new_due_date_shows_whom_it_costs(folder):
     before = contents(folder)
     table = rows(grade(folder, "--preview").stdout, "Points that would change")
     assert contents(folder) == before
-    assert "s00000 36 → 0 late policy, due date, extension or time of the hand-in" in table
+    assert "s00000 36 → 0 late penalty (0 → 36) late policy, due date, extension or time of the hand-in" in table
     assert "s00000 36 → 0" in rows(grade(folder).stdout, "Changed points")
+
+
+def worth(folder, **cells):
+    """Give released cells other points, as `nbgrader generate_assignment` does."""
+    with sqlite3.connect(folder / "gradebook.db") as database:
+        for name, points in cells.items():
+            cell = "(SELECT id FROM base_cell WHERE name = ?)"
+            assert database.execute(f"UPDATE grade_cells SET max_score = ? WHERE id = {cell}", [points, name]).rowcount
+
+
+def test_other_points_are_one_line_for_each_exercise_and_one_for_each_cell_graded_by_hand(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # so that no cell of the table is folded
+    worth(folder, check_clip_gradients=12.0, depth_study_plot=4.0, depth_study_findings=5.0)
+    try:
+        said = " ".join(grade(folder, "--preview").stdout.split())
+    finally:
+        worth(folder, check_clip_gradients=6.0, depth_study_plot=2.0, depth_study_findings=2.0)
+    assert said.count("clip_gradients: 6 of 6 → 12 of 12 points") == 2 == said.count("clip_gradients: ")
+    assert "depth_study_plot is worth 4 points, and was worth 2: what you gave for it stays" in said
+    assert "(students: 1)." in said and "depth_study_findings is worth" not in said, "nobody has points for it"
+    assert "is worth" not in grade(folder, "--preview").stdout
+
+
+def test_who_has_no_points_yet_is_graded_for_the_first_time(folder):
+    new = folder / "submitted" / "s00002"
+    shutil.copytree(folder / "submitted" / "s00001", new)
+    try:
+        said = grade(folder, "--preview").stdout
+    finally:
+        shutil.rmtree(new)
+    assert "Preview: 1 graded for the first time. Nothing was kept." in said and "would change" not in said
 
 
 def test_a_preview_needs_something_to_compare_with(tmp_path):
@@ -121,14 +153,81 @@ def test_what_has_changed_is_told_part_by_part():
 
 def test_checks_that_are_new_or_gone_are_told():
     def result(**points):
-        return {"checks": {"other": {"items": [{"id": id, "points": p} for id, p in points.items()]}}}
+        return {"checks": {"other": {"items": [{"id": id, "points": p, "max": 2.0} for id, p in points.items()]}}}
 
-    assert checks_between(result(a=1.0, b=2.0), result(b=1.5, c=1.0)) == (
-        "other: a (1 → –)",
-        "other: b (2 → 1.5)",
-        "other: c (– → 1)",
-    )
+    parts = checks_between(result(a=1.0, b=2.0), result(b=1.5, c=1.0))
+    assert [part.words for part in parts] == ["other: a (1 → –)", "other: b (2 → 1.5)", "other: c (– → 1)"]
+    assert [part.gain for part in parts] == [-1.0, -0.5, 1.0]
     assert checks_between(result(a=1.0), result(a=1.0)) == ()
+
+
+def weighted(**checks):
+    """A result with these checks: points and maximum of each."""
+    items = [{"id": id, "points": points, "max": most} for id, (points, most) in checks.items()]
+    return {"checks": {"other": {"items": items}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ({"a": (2, 2), "b": (4, 4)}, {"a": (4, 4), "b": (8, 8)}, ["other: 6 of 6 → 12 of 12 points"]),
+        ({"a": (2, 2), "b": (1, 4)}, {"a": (4, 4), "b": (2, 8)}, ["other: 3 of 6 → 6 of 12 points"]),
+        ({"a": (0.1, 0.3), "b": (0, 1)}, {"a": (0.3, 0.9), "b": (0, 3)}, ["other: 0.1 of 1.3 → 0.3 of 3.9 points"]),
+        ({"a": (2, 2), "b": (4, 4)}, {"a": (1, 1), "b": (2, 8)}, ["other: 2 of 2 → 1 of 1 points", "other: b (4 → 2)"]),
+        ({"a": (0, 2)}, {"a": (0, 4)}, []),
+        ({"a": (2, 2)}, {"a": (1, 2)}, ["other: a (2 → 1)"]),
+    ],
+    ids=["all right", "half right", "rounded", "and a mistake", "nothing", "a mistake"],
+)
+def test_where_only_the_points_have_changed_an_exercise_is_one_line(old, new, words):
+    parts = checks_between(weighted(**old), weighted(**new))
+    assert [part.words for part in parts] == words
+    gain = sum(points for points, _most in new.values()) - sum(points for points, _most in old.values())
+    assert sum(part.gain for part in parts) == pytest.approx(gain)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "parts", "late"),
+    [
+        ((39.5, 0.0), (40.95, 4.55), ["other: 6 of 6 → 12 of 12 points", "late penalty (0 → 4.55)"], True),
+        ((27.0, 3.0), (32.4, 3.6), ["other: 6 of 6 → 12 of 12 points", "late penalty (3 → 3.6)"], False),
+        ((27.0, 3.0), (28.8, 7.2), ["other: 6 of 6 → 12 of 12 points", "late penalty (3 → 7.2)"], True),
+        ((0.0, 30.0), (36.0, 0.0), ["other: 6 of 6 → 12 of 12 points", "late penalty (30 → 0)"], True),
+        (
+            (40.0, 0.0),
+            (40.0, 0.0),
+            ["other: 6 of 6 → 12 of 12 points", "points by hand, or of other cells (-6)"],
+            False,
+        ),
+        ((40.0, 0.0), (46.0, 0.0), ["other: 6 of 6 → 12 of 12 points"], False),
+    ],
+    ids=["late now", "a tenth of both", "a fifth", "late no more", "overruled", "in time"],
+)
+def test_a_late_penalty_is_named_beside_other_parts_and_all_add_up(before, after, parts, late):
+    checks = checks_between(weighted(a=(6, 6)), weighted(a=(12, 12)))
+    change = change_between(Booked(*before), Booked(*after), checks, ("other reasons",))
+    assert [part.words for part in change.parts] == parts
+    assert sum(part.gain for part in change.parts) == pytest.approx(change.after - change.before)
+    reason = "late policy, due date, extension or time of the hand-in"
+    assert change.why == ("other reasons", *([reason] if late else []))
+
+
+def test_where_nothing_changes_there_is_no_change():
+    assert change_between(Booked(3.0, 1.0), Booked(3.0, 1.0), (), ("the kit",)) is None
+
+
+@pytest.mark.parametrize(
+    ("graded", "first", "words"),
+    [
+        (9, 9, "Preview: 9 graded for the first time. Nothing was kept."),
+        (9, 7, "Preview: 7 graded for the first time, 2 again; points of 1 would change. Nothing was kept."),
+        (2, 0, "Preview: 2 graded, points of 1 would change. Nothing was kept."),
+    ],
+)
+def test_a_first_grading_is_no_change(graded, first, words, capsys):
+    change = change_between(Booked(1.0), Booked(2.0))
+    print_summary(Summary(graded=graded, first=first, changes={} if graded == first else {"s": change}), preview=True)
+    assert words in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_preview_has_no_results_to_write(folder):

@@ -31,13 +31,13 @@ from autograder.grading.read_class import read_class
 from autograder.locale import LANGUAGES, _, speaking
 from autograder.nbgrader_plugins.late_rules import LateRules
 from autograder.notebooks.load import folded
-from autograder.report import exports
+from autograder.report import class_items, exports
 from autograder.report.class_page import class_page
 from autograder.report.class_plot import score_bins
-from autograder.report.class_record import ClassRecord, Person, Standing, StudentRecord, result_of
+from autograder.report.class_record import CellGrade, ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
-from autograder.report.class_words import cause_in_words, ending_words, endings
-from autograder.report.item_analysis import analysis_json
+from autograder.report.class_words import cause_in_words, ending_words, endings, open_words
+from autograder.report.item_analysis import ItemAnalysis, analysis_json
 from autograder.report.statistics import ItemPoints, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
@@ -205,6 +205,25 @@ def test_the_page_shows_these_numbers_and_the_outcomes(made, page):
     assert rows[first][2:4] == ["1.00", "–"]  # everybody passes it
 
 
+@pytest.mark.parametrize("students", [19, 20])
+def test_discrimination_is_judged_in_a_class_that_is_large_enough(made, students):
+    """With 20 students a correlation of 0 comes out within 0.23 of it in two of three classes: less is noise."""
+    seen = ItemAnalysis()
+    for number, result in enumerate(counted(made)[:students]):
+        seen.add(str(number), result)
+    section = class_items.checks(ClassRecord(ASSIGNMENT, POINTS, {}, ()), seen)
+    words = " ".join(section.legend)
+    assert ("review the check" in words) == (students == 20)
+    assert ("With fewer than 20 students" in words) == (students == 19)
+    assert not any("review the check" in note or "Facility" in note for note in section.notes)
+
+
+def test_the_legend_of_the_item_analysis_stands_above_its_table(page):
+    start = page.text.index("<h2>Exercises and checks</h2>")
+    table = page.text.index("<table>", start)
+    assert start < page.text.index("✗!", start) < table and start < page.text.index("Facility: ", start) < table
+
+
 def test_the_page_counts_students_and_sums_up_scores(made, page):
     scores = list(expected_scores(made).values())
     overview = dict(page.sections["Overview"][1:])
@@ -363,7 +382,9 @@ def test_the_page_names_who_needs_what(page):
     assert looks.keys() == {
         made_of.UNREADABLE, made_of.UNGRADED, made_of.NOT_STORED, made_of.NOT_BOOKED, made_of.BROKEN,
     }  # fmt: skip
-    assert looks[made_of.UNREADABLE] == "This file is no notebook."
+    assert looks[made_of.UNREADABLE] == (
+        "Could not be graded; ask the student for another file. The student reads: “This file is no notebook.”"
+    ), "the instructor is spoken to"
     assert made_of.ODD.id in looks[made_of.BROKEN]
     absent = {row[0]: row[2] for row in page.sections["Not handed in, or not graded"][1:]}
     assert absent == {
@@ -377,6 +398,33 @@ def test_the_page_names_who_needs_what(page):
     assert len(page.sections["Repaired before grading"][1:]) == 1
     assert page.sections["Isolation of students' code"][1:] == [["full", "196"], ["basic", "1"]]
     assert len(page.sections["All students"][1:]) == STUDENTS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((None, None), "Their scores do not include it yet."),
+        ((2.0, 0.0), "Their scores include the points that you gave before."),
+        ((None, 2.0), "Scores of 1 do not include it yet; the others include the points that you gave before."),
+    ],
+)
+def test_points_from_before_are_in_the_score_of_who_waits_for_another_look(given, said):
+    """After a regrade, nbgrader asks for another look at what was graded by hand; the points count all the same."""
+    students = tuple(
+        StudentRecord(
+            Person(str(number)),
+            grades={"check": CellGrade(3.0, 3.0, None, False), "plot": CellGrade(points or 0.0, None, points, True)},
+        )
+        for number, points in enumerate(given)
+    )
+    assert all(student.waiting == ("plot",) for student in students)
+    assert open_words(students) == said
+    with speaking("en"):
+        page = Page(class_page(ClassRecord(ASSIGNMENT, 7.0, {"check": 3.0, "plot": 4.0}, students)))
+    assert page.notes["Hand grading still open"][-1] == said
+    assert [row[2] for row in page.sections["Points by exercise"][1:]] == [
+        "…" if points is None else f"{points:g}" for points in given
+    ]
 
 
 def test_the_page_has_the_points_of_every_exercise_and_student(made, page):
@@ -748,6 +796,7 @@ def test_the_command_writes_what_it_is_asked_for(made, tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"report.html", "canvas.csv", "moodle.csv", "gradescope", "junit.xml"}
     assert "Students without a score: 2." in done.stdout and "Students who wait for hand grading: 1." in done.stdout
+    assert "Their scores do not include it yet." in done.stdout
     assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

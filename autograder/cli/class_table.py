@@ -18,6 +18,7 @@ from autograder.checks.results import results_file
 from autograder.grading.changes import Change
 from autograder.grading.course import Course
 from autograder.grading.grade_class import Summary
+from autograder.grading.own_causes import note_on
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord
@@ -96,14 +97,18 @@ def print_summary(summary: Summary, preview: bool = False) -> None:
         console.print(
             _("Not graded again, but with a new late penalty or submission time: {n}.").format(n=summary.penalised)
         )
+    for (cell, before, after), students in sorted(summary.other_worth.items()):
+        line = _(
+            "{cell} is worth {after:g} points, and was worth {before:g}: what you gave for it stays as it is "
+            "(students: {n})."
+        )
+        console.print(escape(printable(line.format(cell=cell, before=before, after=after, n=students))))
+    if summary.never_shown:
+        console.print(escape(printable(note_on(summary.never_shown))))
     if summary.changes:
         console.print(_changes(summary.changes, _("Points that would change") if preview else _("Changed points")))
     if preview:
-        console.print(
-            _("Preview: {graded} graded, points of {changed} would change. Nothing was kept.").format(
-                graded=summary.graded, changed=len(summary.changes)
-            )
-        )
+        console.print(_previewed(summary))
         return
     console.print(
         _("{graded} graded, {unchanged} unchanged, {looks} to look at, {broken} not graded.").format(
@@ -124,6 +129,8 @@ def print_next(record: ClassRecord, folder: Path) -> None:
     )
     if waiting:
         line += _("; waiting for hand grading, in formgrader: {n}").format(n=waiting)
+        if scored := waiting - sum(bool(student.unscored) for student in record.students):
+            line += _(" ({n} with the points that you gave before)").format(n=scored)
     words = ["autograder", "report", record.assignment, *([] if folder == Path() else ["--course", str(folder)])]
     console = Console(highlight=False, soft_wrap=True)
     console.print(escape(line + "."))
@@ -145,15 +152,30 @@ def write_results(target: Path, course: Course, assignment: str) -> None:
     draft.replace(target)
 
 
+def _previewed(summary: Summary) -> str:
+    """The last line of a preview: who has no points yet would get the first ones, which is no change."""
+    first, again, changed = summary.first, summary.graded - summary.first, len(summary.changes)
+    if first and not (again or changed):
+        return _("Preview: {n} graded for the first time. Nothing was kept.").format(n=first)
+    if first:
+        return _(
+            "Preview: {first} graded for the first time, {again} again; points of {changed} would change. Nothing was "
+            "kept."
+        ).format(first=first, again=again, changed=changed)
+    return _("Preview: {graded} graded, points of {changed} would change. Nothing was kept.").format(
+        graded=again, changed=changed
+    )
+
+
 def _changes(changes: dict[str, Change], title: str) -> Table:
     """The largest changes first."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for head in (_("Student"), _("Points"), _("Checks"), _("What has changed since")):
+    for head in (_("Student"), _("Points"), _("Parts"), _("What has changed since")):
         table.add_column(head, overflow="fold")
     ranked = sorted(changes.items(), key=lambda entry: (-abs(entry[1].after - entry[1].before), entry[0]))
     for student, change in ranked[:MOST_LINES]:
         points = f"{change.before:.6g} → {change.after:.6g}"
-        words = student, points, "\n".join(change.checks), ", ".join(change.why)
+        words = student, points, "\n".join(part.words for part in change.parts), ", ".join(change.why)
         table.add_row(*(escape(printable(word)) for word in words))
     if len(changes) > MOST_LINES:
         table.add_row("...", _("and {n} more").format(n=len(changes) - MOST_LINES))

@@ -10,6 +10,7 @@ from autograder.cli.exits import FULL, UnusablePath
 from autograder.cli.options import add_course
 from autograder.locale import _, speaking
 from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
+from autograder.report.class_words import open_words
 from autograder.report.text import printable
 
 
@@ -42,6 +43,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the class report of a course folder, and its grades for other systems."""
     from autograder.grading.course import Course
+    from autograder.grading.own_causes import never_shown, note_on
     from autograder.grading.read_class import read_class
 
     folder = options.out and options.out.resolve()
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     old = not_renewed(record, formats, folder)
     if old:
         print(printable(_("Not updated, from an earlier report: {files}.").format(files=", ".join(old))))
+    if digests := never_shown(course, options.assignment, record.causes):
+        print(printable(note_on(digests)))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
         print(
@@ -69,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         )
     waiting = sum(bool(student.waiting) for student in record.students)
     if waiting:
-        print(_("Students who wait for hand grading: {n}. Their scores do not include it yet.").format(n=waiting))
+        line = _("Students who wait for hand grading: {n}.").format(n=waiting)
+        print(line, open_words(record.students))
     return FULL
 
 

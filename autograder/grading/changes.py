@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,29 @@ from autograder.report.class_record import sentences_of
 LATE = "late"
 """The part that is no part of a digest: the late penalty is worked out at every run."""
 
+ROUNDING = 1e-9
+"""Points that differ by less are equal."""
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A submission in the gradebook.
+
+    Attributes:
+        points: with hand-given ones, less the late penalty.
+    """
+
+    points: float
+    penalty: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a change, in words, and by how much it changes the total."""
+
+    words: str
+    gain: float
+
 
 @dataclass(frozen=True)
 class Change:
@@ -20,27 +44,48 @@ class Change:
 
     Attributes:
         before, after: the points in the gradebook, with hand-given ones and the late penalty.
-        checks: the checks whose points change, each with both.
+        parts: what the difference consists of.
         why: what has changed since the earlier grading, in words.
     """
 
     before: float
     after: float
-    checks: tuple[str, ...]
+    parts: tuple[Part, ...]
     why: tuple[str, ...]
 
 
-def checks_between(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
-    """The checks whose points differ between two results, as `SubmissionResult.to_json` writes them."""
-    before, after = dict(_points(old)), dict(_points(new))
-    lines = []
-    for name, check in dict.fromkeys([*before, *after]):
-        points = before.get((name, check)), after.get((name, check))
-        if points[0] != points[1]:
-            sentence = sentences_of(name).get(check, check)
-            numbers = " → ".join("–" if p is None else f"{p:.6g}" for p in points)
-            lines.append(f"{name}: {sentence} ({numbers})")
-    return tuple(lines)
+def change_between(
+    before: Booked, after: Booked, checks: tuple[Part, ...] = (), why: tuple[str, ...] = ()
+) -> Change | None:
+    """The change from one state of the gradebook to another; None if nothing changes.
+
+    Args:
+        checks: see `checks_between`.
+        why: see `parts_between`.
+    """
+    parts = list(checks)
+    if before.penalty != after.penalty:
+        words = _("late penalty ({before} → {after})").format(
+            before=f"{before.penalty:.6g}", after=f"{after.penalty:.6g}"
+        )
+        parts.append(Part(words, before.penalty - after.penalty))
+    rest = after.points - before.points - sum(part.gain for part in parts)
+    if abs(rest) > ROUNDING:
+        parts.append(Part(_("points by hand, or of other cells ({rest})").format(rest=f"{rest:+.6g}"), rest))
+    shares = before.penalty * (after.points + after.penalty), after.penalty * (before.points + before.penalty)
+    if not math.isclose(*shares, abs_tol=ROUNDING):  # equal if a share of the points is taken, and they have changed
+        why = (*why, words_for(LATE))
+    return Change(before.points, after.points, tuple(parts), why) if parts else None
+
+
+def checks_between(old: dict[str, Any], new: dict[str, Any]) -> tuple[Part, ...]:
+    """The checks whose points differ between two results, as `SubmissionResult.to_json` writes them.
+
+    Those of an exercise that only count more or less than before are one part.
+    """
+    before, after = ({name: _items(check) for name, check in result["checks"].items()} for result in (old, new))
+    names = dict.fromkeys([*before, *after])
+    return tuple(part for name in names for part in _parts_of(name, before.get(name, {}), after.get(name, {})))
 
 
 def parts_between(old: str, new: str) -> tuple[str, ...]:
@@ -62,7 +107,31 @@ def words_for(part: str) -> str:
     }[part]
 
 
-def _points(result: dict[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
-    for name, check in result["checks"].items():
-        for item in check["items"]:
-            yield (name, item["id"]), item["points"]
+def _items(check: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for item in check["items"]}
+
+
+def _parts_of(exercise: str, old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> Iterator[Part]:
+    scaled = [check for check in old.keys() & new.keys() if _is_scaled(old[check], new[check])]
+    points, most = [[sum(items[check][key] for check in scaled) for items in (old, new)] for key in ("points", "max")]
+    if abs(points[1] - points[0]) > ROUNDING:
+        words = _("{exercise}: {before} of {most_before} → {after} of {most_after} points").format(
+            exercise=exercise,
+            before=f"{points[0]:.6g}",
+            most_before=f"{most[0]:.6g}",
+            after=f"{points[1]:.6g}",
+            most_after=f"{most[1]:.6g}",
+        )
+        yield Part(words, points[1] - points[0])
+    for check in dict.fromkeys([*old, *new]):
+        pair = [items[check]["points"] if check in items else None for items in (old, new)]
+        if check not in scaled and pair[0] != pair[1]:
+            sentence = sentences_of(exercise).get(check, check)
+            numbers = " → ".join("–" if p is None else f"{p:.6g}" for p in pair)
+            yield Part(f"{exercise}: {sentence} ({numbers})", (pair[1] or 0.0) - (pair[0] or 0.0))
+
+
+def _is_scaled(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the check is worth other points than before, of which the same share was earned."""
+    shares = old["points"] * new["max"], new["points"] * old["max"]
+    return old["max"] != new["max"] and math.isclose(*shares, abs_tol=ROUNDING)

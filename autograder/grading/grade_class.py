@@ -8,7 +8,8 @@ Nothing that a hand-in holds ends the run: `_Run.alone` catches what goes wrong 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -17,13 +18,14 @@ from pathlib import Path
 from autograder.checks.results import Outcome, SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import process
-from autograder.grading.changes import LATE, Change, checks_between, parts_between, words_for
+from autograder.grading.by_hand import points_by_hand
+from autograder.grading.changes import Booked, Change, Part, change_between, checks_between, parts_between
 from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
-from autograder.grading.own_causes import read_causes, with_causes
+from autograder.grading.own_causes import behaviours_in, never_shown, read_causes, with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
@@ -33,6 +35,7 @@ from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import result_of
+from autograder.report.class_words import not_gradable
 from autograder.sandbox.folder import scratch_folder
 
 
@@ -42,24 +45,30 @@ class Summary:
 
     Attributes:
         graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
+        first: how many were graded for the first time.
         penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
         looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
         broken: student -> what went wrong in the grader itself; these are not graded.
         gone: student -> the folder in submitted/ that there no longer is, although it has been graded.
         changes: student -> how points that were there before have changed.
+        other_worth: (hand-graded cell, its points before, its points now) -> how many keep what they were given for it.
+        never_shown: digests in causes.toml that no result of the course shows.
         to_draw, drawn: how many submissions have figures for hand grading that are drawn after all points are booked,
             and of how many they are.
     """
 
     graded: int = 0
     unchanged: int = 0
+    first: int = 0
     penalised: int = 0
     looks: dict[str, str] = field(default_factory=dict)
     mended: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    other_worth: Counter[tuple[str, float, float]] = field(default_factory=Counter)
+    never_shown: tuple[str, ...] = ()
     to_draw: int = 0
     drawn: int = 0
 
@@ -115,6 +124,7 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
+            run.summary.never_shown = run.never_shown()
             drawing = [] if preview else run.undrawn
             run.summary.to_draw = len(drawing)
             progress(run.summary, total)
@@ -169,8 +179,10 @@ class _Run:
         self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._aside = aside
+        self._by_hand = points_by_hand(self.prepared.released)
         self._digests: dict[str, str] = {}
-        self._earlier: dict[str, tuple[float, Stored]] = {}
+        self._earlier: dict[str, tuple[Booked, Stored]] = {}
+        self._behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -224,20 +236,29 @@ class _Run:
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
+                self._behaviours[handed.student] = behaviours_in(done.result.to_json())
                 digest = with_causes(digest, done.result.to_json(), self.prepared.causes)
-                write_result(self._course.folder, handed.target, digest, done.isolation, done.result, done.drawn)
+                kept = (done.isolation, done.result, done.drawn, self._by_hand)
+                write_result(self._course.folder, handed.target, digest, *kept)
                 self._note(handed, done)
                 if earlier:
-                    points, stored = earlier
+                    before, stored = earlier
+                    self._note_worth(handed, stored.by_hand)
                     checks = checks_between(stored.result, done.result.to_json())
-                    after = self._gradebook.points(handed)
-                    self._note_change(handed, points, after, checks, parts_between(stored.digest, digest))
+                    after = self._gradebook.booked(handed)
+                    self._note_change(handed, before, after, checks, parts_between(stored.digest, digest))
+                else:
+                    self.summary.first += 1
 
     def drew(self, handed: Handed, failure: BaseException | None) -> None:
         """Note that a submission's figures are drawn, or that they are not; its points are booked in any case."""
         problem = figures_done(self._course, handed, failure)
         self.summary.look(handed.student, problem)
         self.summary.drawn += not problem
+
+    def never_shown(self) -> tuple[str, ...]:
+        """The digests in causes.toml that no result shows, neither a new one nor one that is stored."""
+        return never_shown(self._course, self._assignment, self.prepared.causes, self._behaviours)
 
     @contextmanager
     def alone(self, handed: Handed) -> Iterator[None]:
@@ -270,16 +291,16 @@ class _Run:
             if not stored.drawn:
                 self.undrawn.append(handed)
             self._look(handed.student, result_of(stored.result))
-            points = self._penalise(handed)
-            if points:
+            states = self._penalise(handed)
+            if states:
                 self.summary.penalised += 1
-                self._note_change(handed, *points)
+                self._note_change(handed, *states)
             else:
                 self.summary.unchanged += 1
             return False
         self._digests[handed.student] = digest
         if stored and stored.digest != NOT_DONE:
-            self._earlier[handed.student] = self._gradebook.points(handed), stored
+            self._earlier[handed.student] = self._gradebook.booked(handed), stored
         return True
 
     def _put(self, handed: Handed) -> Handed:
@@ -287,14 +308,20 @@ class _Run:
         return replace(handed, target=self._aside / handed.student) if self._aside else handed
 
     def _note_change(
-        self, handed: Handed, before: float, after: float, checks: tuple[str, ...] = (), why: tuple[str, ...] = ()
+        self, handed: Handed, before: Booked, after: Booked, checks: tuple[Part, ...] = (), why: tuple[str, ...] = ()
     ) -> None:
-        if checks or before != after:
-            why = why if checks else (*why, words_for(LATE))
-            self.summary.changes[handed.student] = Change(before, after, checks, why)
+        if change := change_between(before, after, checks, why):
+            self.summary.changes[handed.student] = change
 
-    def _penalise(self, handed: Handed) -> tuple[float, float] | None:
-        """The points before and after, if the late penalty, worked out anew, is another than before."""
+    def _note_worth(self, handed: Handed, earlier: Mapping[str, float]) -> None:
+        """Count the points by hand that stay although their cell is worth other points than before."""
+        now = self._by_hand
+        changed = {cell: (earlier[cell], now[cell]) for cell in earlier.keys() & now if earlier[cell] != now[cell]}
+        for cell in changed.keys() & self._gradebook.given(handed) if changed else ():
+            self.summary.other_worth[cell, *changed[cell]] += 1
+
+    def _penalise(self, handed: Handed) -> tuple[Booked, Booked] | None:
+        """The state before and after, if the late penalty, worked out anew, is another than before."""
         try:
             return self._gradebook.penalise(handed)
         except LatePolicyError as error:
@@ -315,7 +342,7 @@ class _Run:
 
     def _look(self, student: str, result: SubmissionResult) -> None:
         if result.status == "failed":
-            self.summary.look(student, result.message)
+            self.summary.look(student, not_gradable(result.message))
             return
         for reason in result.looks:
             self.summary.look(student, reason)

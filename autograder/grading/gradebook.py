@@ -26,6 +26,7 @@ from nbgrader.api import (
 from sqlalchemy import insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SAWarning, SQLAlchemyError
 
+from autograder.grading.changes import Booked
 from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.late import doubts_on, late_policy, read_extensions
@@ -165,11 +166,11 @@ class ClassGradebook:
                 db.execute(insert(table), [{"notebook_id": notebook, **row} for row in rows])
 
     @_patient
-    def penalise(self, handed: Handed) -> tuple[float, float] | None:
+    def penalise(self, handed: Handed) -> tuple[Booked, Booked] | None:
         """Save the submission time, the extension, and the penalty by the current due date and policy.
 
         Returns:
-            The points before and after, if the time or the penalty has changed.
+            The state before and after, if the time or the penalty has changed.
 
         Raises:
             LatePolicyError: the policy failed; the penalty is unchanged.
@@ -191,7 +192,8 @@ class ClassGradebook:
             after = submission.timestamp, notebook.late_submission_penalty or 0.0
             if before == after:
                 return None
-            return max(0.0, submission.score - before[1]), max(0.0, submission.score - after[1])
+            was, now = (Booked(max(0.0, submission.score - penalty), penalty) for _time, penalty in (before, after))
+            return was, now
         finally:
             gradebook.db.expunge_all()
 
@@ -212,12 +214,21 @@ class ClassGradebook:
         return dict(doubts_on(self._extensions or {}, here | self.students(), due))
 
     @_patient
-    def points(self, handed: Handed) -> float:
+    def booked(self, handed: Handed) -> Booked:
         """The submission's points, with hand-given ones and the late penalty; 0 where there is none."""
         with contextlib.suppress(MissingEntry):
             submission = self._gradebook.find_submission(self._assignment, handed.student)
-            return max(0.0, submission.score - submission.late_submission_penalty)
-        return 0.0
+            penalty = submission.late_submission_penalty
+            return Booked(max(0.0, submission.score - penalty), penalty)
+        return Booked(0.0)
+
+    @_patient
+    def given(self, handed: Handed) -> set[str]:
+        """The cells of a submission that have points by hand."""
+        with contextlib.suppress(MissingEntry):
+            (notebook,) = self._gradebook.find_submission(self._assignment, handed.student).notebooks
+            return {self._name_of(grade) for grade in notebook.grades if grade.manual_score is not None}
+        return set()
 
     def forget(self) -> None:
         """Roll back what `save` could not finish."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from typing import Any
 from autograder.checks.diagnosis import Cause
 from autograder.checks.judge import explained
 from autograder.checks.results import Item, SubmissionResult
-from autograder.grading.course import CourseError
+from autograder.grading.course import Course, CourseError
+from autograder.grading.result_file import stored_results
 from autograder.locale import LANGUAGES, _
 
 FILE_NAME = "causes.toml"
@@ -56,9 +57,36 @@ def told(result: SubmissionResult, causes: Mapping[str, Cause]) -> SubmissionRes
 
 def with_causes(digest: str, result: Mapping[str, Any], causes: Mapping[str, Cause]) -> str:
     """The digest of a result in JSON, with a part for the causes that are told in it, if there are any."""
-    shown = {item.get("behaviour", "") for check in result["checks"].values() for item in check["items"]}
-    own = repr([causes[behaviour] for behaviour in sorted(shown & causes.keys())])
+    own = repr([causes[behaviour] for behaviour in sorted(behaviours_in(result) & causes.keys())])
     return f"{digest} {PART}={hashlib.sha256(own.encode()).hexdigest()}" if own != "[]" else digest
+
+
+def behaviours_in(result: Mapping[str, Any]) -> set[str]:
+    """The digests in a result in JSON."""
+    return {item.get("behaviour", "") for check in result["checks"].values() for item in check["items"]}
+
+
+def never_shown(
+    course: Course, assignment: str, causes: Collection[str], fresh: Mapping[str, Collection[str]] = {}
+) -> tuple[str, ...]:
+    """Those of `causes` that no result of the course shows; one file serves all assignments.
+
+    Args:
+        fresh: student -> the digests in a result of `assignment` that counts in place of the stored one.
+    """
+    left = set(causes).difference(*fresh.values())
+    for name in {*course.assignments(), assignment} if left else ():
+        for student, stored in stored_results(course, name):
+            if name != assignment or student not in fresh:
+                left -= behaviours_in(stored.result)
+    return tuple(sorted(left))
+
+
+def note_on(digests: Collection[str]) -> str:
+    """What to say of entries whose digest no result shows."""
+    return _("{file}: no result of this class shows {groups}. The class report has the groups of today.").format(
+        file=FILE_NAME, groups=", ".join(f"[{digest}]" for digest in digests)
+    )
 
 
 def _cause(digest: str, table: Any) -> Cause:

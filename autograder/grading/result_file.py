@@ -12,8 +12,8 @@ from __future__ import annotations
 import hmac
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,27 @@ class Stored:
         isolation: the level at which the code ran.
         result: as in a results file.
         drawn: whether the figures that a person looks at are in the executed notebook; they are drawn last of all.
+        by_hand: hand-graded cell -> the points that it was worth; an older kit's file has none.
     """
 
     digest: str
     isolation: str
     result: dict[str, Any]
     drawn: bool = True
+    by_hand: dict[str, float] = field(default_factory=dict)
 
 
 def write_result(
-    course: Path, target: Path, digest: str, isolation: str, result: SubmissionResult, drawn: bool = True
+    course: Path,
+    target: Path,
+    digest: str,
+    isolation: str,
+    result: SubmissionResult,
+    drawn: bool = True,
+    by_hand: Mapping[str, float] = {},
 ) -> None:
     """Put a result into the folder `target` in place of any earlier one, at once and as a whole."""
-    _write(course, target, Stored(digest, isolation, result.to_json(), drawn))
+    _write(course, target, Stored(digest, isolation, result.to_json(), drawn, dict(by_hand)))
 
 
 def mark_drawn(course: Path, target: Path) -> None:

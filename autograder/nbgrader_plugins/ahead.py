@@ -16,6 +16,7 @@ from typing import Any
 from nbgrader.converters.base import NbGraderException
 
 from autograder.grading import process
+from autograder.grading.by_hand import points_by_hand
 from autograder.grading.course import Course, CourseError, Handed, guarded_folders
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.grade_class import assignment_of, figures_done
@@ -113,7 +114,8 @@ class Ahead:
         ready = self._fetched.pop(student)
         graded, handed = ready.graded, self._handed(student)
         digest = with_causes(ready.digest, graded.result.to_json(), self._prepared.causes)
-        write_result(self._course.folder, target, digest, graded.isolation, graded.result, graded.drawn)
+        kept = (graded.isolation, graded.result, graded.drawn, points_by_hand(self._prepared.released))
+        write_result(self._course.folder, target, digest, *kept)
         shutil.rmtree(handed.target, ignore_errors=True)
         if not graded.drawn:
             self._undrawn.append(replace(handed, target=target))

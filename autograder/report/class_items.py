@@ -15,6 +15,9 @@ from autograder.report.words import MARKS, outcome_word
 MOST_CAUSES = 20
 """Rarer causes say little about a class."""
 
+FEWEST_TO_JUDGE = 20
+"""In a smaller class a few students decide the discrimination: with 20, r = 0 is known to 1 / sqrt(n - 1) = 0.23."""
+
 MOST_SEEN = 200
 """Characters of what a student was told."""
 
@@ -32,22 +35,35 @@ def checks(record: ClassRecord, seen: ItemAnalysis) -> Section:
     legend = ", ".join(
         f"{column.title} {outcome_word(outcome)}" for column, outcome in zip(columns[4:], Outcome, strict=True)
     )
-    notes = (
+    few = seen.judged < FEWEST_TO_JUDGE
+    judgement = (
+        _("With fewer than {n} students, a few of them decide it: do not judge a check by it.").format(
+            n=FEWEST_TO_JUDGE
+        )
+        if few
+        else _("Values above 0.2 are usual; if it is near or below 0, review the check.")
+    )
+    above = (
         _("Submissions that were checked and count here: {n}. {legend}.").format(n=seen.judged, legend=legend),
         _(
-            "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: the "
-            "corrected item-total correlation, that is, Pearson's correlation over students between the points of "
-            "the item and the automatic score without the item: r = cov(x, rest) / (sd(x) sd(rest)). Values above "
-            "0.2 are usual; if it is near or below 0, review the check. It is undefined ({nothing}) for fewer than 3 "
-            "students, or if the item or the rest has no spread. Checks of one exercise depend on each other, which "
-            "raises it."
+            "Facility: the mean share of the points earned; 1.00 if everybody has full points. Discrimination: how "
+            "well the item separates students with high scores from those with low ones."
+        ),
+        judgement,
+    )
+    notes = (
+        _(
+            "Discrimination is the corrected item-total correlation, that is, Pearson's correlation over students "
+            "between the points of the item and the automatic score without the item: r = cov(x, rest) / (sd(x) "
+            "sd(rest)). It is undefined ({nothing}) for fewer than 3 students, or if the item or the rest has no "
+            "spread. Checks of one exercise depend on each other, which raises it."
         ).format(nothing=NOTHING),
         _(
             "Source: Crocker and Algina, Introduction to Classical and Modern Test Theory (1986), chapter 14; Moodle, "
             "Quiz statistics calculations."
         ),
     )
-    return Section(_("Exercises and checks"), columns, tuple(rows), notes)
+    return Section(_("Exercises and checks"), columns, tuple(rows), notes, legend=above)
 
 
 def _exercise_rows(seen: ItemAnalysis, exercise: str) -> Iterable[Row]:

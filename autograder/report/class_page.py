@@ -22,7 +22,7 @@ from autograder.report import class_items
 from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import CellGrade, ClassRecord, Standing
 from autograder.report.class_sections import NOTHING, Column, Section, digits, names, rows_of, section
-from autograder.report.class_words import ending_words, endings, reasons_to_look, standing_word
+from autograder.report.class_words import ending_words, endings, open_words, reasons_to_look, standing_word
 from autograder.report.item_analysis import ItemAnalysis
 from autograder.report.text import printable
 from autograder.report.words import duration
@@ -134,7 +134,7 @@ def _by_hand(record: ClassRecord) -> Section:
     rows = [(student, ", ".join(student.waiting)) for student in waiting]
     notes = [f"{cell}: {count}" for cell, count in cells.items()]
     if waiting:
-        notes.append(_("Until then, these scores do not include the points of these cells."))
+        notes.append(open_words(waiting))
     return _students(_("Hand grading still open"), (Column(_("Cells")),), rows, notes)
 
 

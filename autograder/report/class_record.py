@@ -154,6 +154,11 @@ class StudentRecord:
         return tuple(name for name, grade in self.grades.items() if grade.waits) if self.booked else ()
 
     @property
+    def unscored(self) -> tuple[str, ...]:
+        """Those of `waiting` that nobody has given points: the others keep theirs, and wait for another look."""
+        return tuple(name for name in self.waiting if self.grades[name].manual is None)
+
+    @property
     def standing(self) -> Standing:
         """The submission's state."""
         if self.kept is not None:

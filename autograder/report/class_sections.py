@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A title with a figure, a table and notes, each optional."""
+    """A title with a legend, a figure, a table and notes, each optional."""
 
     title: str
     columns: tuple[Column, ...] = ()
@@ -39,6 +39,7 @@ class Section:
     notes: tuple[str, ...] = ()
     figure: str = ""
     figure_text: str = ""
+    legend: tuple[str, ...] = ()
 
     def numeric(self, index: int) -> bool:
         """Whether the column contains numbers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from autograder.checks.diagnosis import Cause
@@ -11,6 +11,21 @@ from autograder.exercises import UnknownExercise, exercise
 from autograder.exercises.recorded import known_mistakes
 from autograder.locale import _, current_language
 from autograder.report.class_record import Standing, StudentRecord
+
+
+def open_words(students: Iterable[StudentRecord]) -> str:
+    """Whether the scores of those who wait for hand grading have your points for it; "" if nobody waits."""
+    waiting = [student for student in students if student.waiting]
+    unscored = sum(bool(student.unscored) for student in waiting)
+    if not waiting:
+        return ""
+    if unscored == len(waiting):
+        return _("Their scores do not include it yet.")
+    if not unscored:
+        return _("Their scores include the points that you gave before.")
+    return _("Scores of {n} do not include it yet; the others include the points that you gave before.").format(
+        n=unscored
+    )
 
 
 def standing_word(standing: Standing) -> str:
@@ -59,6 +74,13 @@ def endings(student: StudentRecord) -> Iterator[tuple[str, Ending]]:
             yield name, result.ending
 
 
+def not_gradable(message: str) -> str:
+    """For the instructor: a submission could not be judged, and what its student reads of that."""
+    return _("Could not be graded; ask the student for another file. The student reads: “{message}”").format(
+        message=message
+    )
+
+
 def reasons_to_look(student: StudentRecord) -> Iterator[str]:
     """Why somebody should look at the submission by hand; nothing where nobody need."""
     result = student.result
@@ -74,7 +96,7 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
     if not student.grades:
         yield _("There are results of the checks, but the gradebook has no submission; run autograder grade.")
     if result.message:  # unreadable, or cells of the assignment are gone
-        yield result.message
+        yield not_gradable(result.message) if student.standing is Standing.UNREADABLE else result.message
     yield from result.looks
     broken = [
         f"{name}: {item.id}"

@@ -142,53 +142,67 @@ def _for_an_error(raised: Raised | None) -> list[str]:
     """What to look at where a line raises an error of this kind."""
     message = raised.message if raised else ""
     if raised and raised.is_a("NameError"):
-        return [
-            _(
-                "Where is the name in the error given a value, and is that before this line? Is it spelled the same in "
-                "both places?"
-            ),
-            _(
-                "A name is known only in the function or method that gives it a value. What one method needs of "
-                "another must be kept where both can reach it, as in `self.cache`."
-            ),
-        ]
+        return _for_a_name()
     # An attribute that a value of Python's or NumPy's own types has not, such as 'float', is none that could be set.
     if re.search(r"\bNone(Type)?\b|not supported for the input types|^'[a-z.]+' object has no", message):
-        return [
-            _(
-                "Print the type of each value in this line, just before it: is one of them None, or otherwise not what "
-                "it should be? Where does it come from?"
-            ),
-            _(
-                "May this value be None? If so, what does the specification say about it, and which of your lines sees "
-                "to that before this one? If not, where should it have been set or returned?"
-            ),
-        ]
+        return _for_a_type()
     if raised and raised.is_a("AttributeError", "KeyError"):
-        return [
-            _(
-                "Which line should put the name in the error into this object or dictionary, and does it run before "
-                "this line? Is the name spelled the same in both places?"
-            ),
-            _(
-                "Print what is there just before the line: `vars(...)` of an object, or the keys of a dictionary. "
-                "What is missing?"
-            ),
-        ]
+        return _for_what_is_not_kept()
     if re.search(r"\bshapes?\b|\bdimensions?\b|broadcast", message):
-        return [
-            _(
-                "Print the shape of each array in this line. Which has one number for each row, and which one for "
-                "each column?"
-            ),
-            _("Which shape should each of them have? Look for the line where the first wrong one is made: which axis?"),
-        ]
+        return _for_a_shape()
+    stops = _(
+        "Your code stops with an error at the line that the card shows. Print its variables just before it: "
+        "what values and shapes do they have?"
+    )
+    return [stops, _line_by_line()]
+
+
+def _for_a_name() -> list[str]:
     return [
         _(
-            "Your code stops with an error at the line that the card shows. Print its variables just before it: "
-            "what values and shapes do they have?"
+            "Where is the name in the error given a value, and is that before this line? Is it spelled the same in "
+            "both places?"
         ),
-        _line_by_line(),
+        _(
+            "A name is known only in the function or method that gives it a value. What one method needs of another "
+            "must be kept where both can reach it, as in `self.cache`."
+        ),
+    ]
+
+
+def _for_a_type() -> list[str]:
+    return [
+        _(
+            "Print the type of each value in this line, just before it: is one of them None, or otherwise not what it "
+            "should be? Where does it come from?"
+        ),
+        _(
+            "May this value be None? If so, what does the specification say about it, and which of your lines sees to "
+            "that before this one? If not, where should it have been set or returned?"
+        ),
+    ]
+
+
+def _for_what_is_not_kept() -> list[str]:
+    return [
+        _(
+            "Which line should put the name in the error into this object or dictionary, and does it run before this "
+            "line? Is the name spelled the same in both places?"
+        ),
+        _(
+            "Print what is there just before the line: `vars(...)` of an object, or the keys of a dictionary. What is "
+            "missing?"
+        ),
+    ]
+
+
+def _for_a_shape() -> list[str]:
+    return [
+        _(
+            "Print the shape of each array in this line. Which has one number for each row, and which one for each "
+            "column?"
+        ),
+        _("Which shape should each of them have? Look for the line where the first wrong one is made: which axis?"),
     ]
 
 
