@@ -93,7 +93,7 @@ def in_bank(course: Path, digests: Collection[str]) -> dict[str, tuple[str, Path
     Raises:
         CourseError: the bank cannot be read.
     """
-    found = {}
+    found: dict[str, tuple[str, Path]] = {}
     for path in sorted(course.glob("reference/*/*/*.toml")) if digests else ():
         try:
             ids = tomllib.loads(path.read_text(encoding="utf-8"))
