@@ -1,10 +1,14 @@
 """causes.toml: students whose code behaves equally, without a known cause, are a group that the instructor can name."""
 
+import ast
+import io
 import json
 import os
 import re
 import tomllib
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +19,14 @@ from autograder.checks.sketches import digest_of, sketch
 from autograder.exercises.recorded import known_from
 from autograder.grading import grade_submission as judging
 from autograder.grading.course import CourseError
+from autograder.grading.definitions import first_that_acts
 from autograder.grading.grade_submission import grade_submission
 from autograder.grading.own_causes import read_causes
 from autograder.grading.result_file import FILE_NAME
-from autograder.grading.save_cause import NoExample, nameless
+from autograder.grading.save_cause import Entry, NoExample, nameless, write_entry
 from autograder.notebooks.submission import submission_of
+from autograder.sandbox.fork_server import Host
+from autograder.sandbox.isolation import Level
 from reference import bank
 from reference.audit.checks import Audit, Material, audit_seed
 from reference.fingerprints import new_books
@@ -183,8 +190,9 @@ def bank_file(graded, monkeypatch):
     assert {file.name for file in path.parent.iterdir()} <= {*os.listdir(COURSE_BANK / path.parent.name), "__pycache__"}
 
 
-def save(folder, group):
-    return command("report", ASSIGNMENT, "--course", folder, "--save-cause", group, environment=environment(folder))
+def save(folder, group, *options):
+    line = ("report", ASSIGNMENT, "--course", folder, "--save-cause", group, *(options or ["--yes", "--allow-basic"]))
+    return command(*line, environment=environment(folder))
 
 
 def named(folder, student, *exercises):
@@ -212,8 +220,10 @@ def test_a_cause_goes_into_the_bank_and_is_told_to_whoever_shows_the_same(graded
     done = save(graded, group)
     assert done.returncode == 0, done.stderr
     after = bank_file.read_text(encoding="utf-8")
-    assert after.startswith(before.rstrip()) and after.endswith(done.stdout.partition("\n\n")[2].partition("\nRead")[0])
+    shown = done.stdout.partition("\n\n")[2].partition("\nAdded")[0]
+    assert after.startswith(before.rstrip()) and after.endswith(shown)
     assert "run it as you" in done.stdout and "audit --exercise clip_gradients" in done.stdout
+    assert f"\ncd {graded}\npython -m reference.record\n" in done.stdout
     entry = tomllib.loads(after)[f"clip-gradients-{group}"]
     assert "NaN または" in entry["code"]
     assert not re.search("first|sato|佐藤|hanako|print", entry["code"], re.IGNORECASE)
@@ -252,6 +262,60 @@ def test_a_cause_of_several_exercises_is_saved_once(graded, bank_file):
     assert path.read_text(encoding="utf-8") == once
 
 
+def test_an_entry_is_shown_first_and_written_only_when_the_instructor_says_so(graded, bank_file, monkeypatch):
+    group, before = named(graded, "other"), bank_file.read_bytes()
+    done = save(graded, group, "--allow-basic")
+    assert done.returncode == 0 and f"[clip-gradients-{group}]" in done.stdout and "1.61" in done.stdout
+    assert "Nothing was written." in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("autograder report ")]
+    assert line.endswith(f"--save-cause {group} --yes --allow-basic --course {graded}")
+    assert bank_file.read_bytes() == before
+
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("autograder.cli.report.sys", SimpleNamespace(stdin=terminal, stdout=terminal))
+    for answer, added in {"\n": 0, "n\n": 0, "": 0, "y\n": 1}.items():
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(answer.encode())))
+        assert save(graded, group, "--allow-basic").stdout.count("Nothing was written.") == 1 - added
+        assert bank_file.read_text(encoding="utf-8").count(group) == added
+
+
+def test_where_code_is_not_isolated_none_runs_without_leave(graded, bank_file, monkeypatch):
+    group = named(graded, "other")
+    host = Host.__new__(Host)
+    host.level, host.unavailable = Level.BASIC, {Level.STRONG: "no Landlock"}
+    monkeypatch.setattr("autograder.grading.save_cause.shared_host", lambda *_a, **_k: host)
+    done = save(graded, group, "--yes")
+    assert done.returncode == 2 and "--allow-basic" in done.stderr and "strong: no Landlock" in done.stderr
+    assert group not in bank_file.read_text(encoding="utf-8")
+
+
+def test_code_that_acts_when_it_is_defined_is_not_taken(graded, bank_file, tmp_path):
+    group, before = named(graded, "other"), bank_file.read_bytes()
+    (path,) = (graded / "autograded" / "other" / ASSIGNMENT).glob("*.ipynb")
+    notebook, mark = path.read_text(encoding="utf-8"), tmp_path / "mark"
+    code = f"X = open({str(mark)!r}, 'w')\n".replace("\n", "\\n")
+    start = "def clip_gradients("
+    assert notebook.count(f'"{start}') == 1
+    path.write_text(notebook.replace(f'"{start}', f'"{code}{start}'), encoding="utf-8")
+    try:
+        done = save(graded, group)
+    finally:
+        path.write_text(notebook, encoding="utf-8")
+    assert done.returncode == 2 and "other: Outside functions, the cell does more than import" in done.stderr
+    assert "X = open(" in done.stderr and not mark.exists() and bank_file.read_bytes() == before
+
+
+def test_a_group_in_the_bank_is_not_called_unknown(graded, bank_file):
+    """Once it is recorded, no result shows the digest any more."""
+    digest, other = "0123456789ab", "123456789abc"
+    entry = '[{}]\ncause = "c"\nquestion = "q"\n'
+    (graded / "causes.toml").write_text(entry.format(digest) + entry.format(other), encoding="utf-8")
+    with bank_file.open("a", encoding="utf-8") as file:
+        file.write(f"\n[clip-gradients-{digest}]\n")
+    said = command("report", ASSIGNMENT, "--course", graded, environment=environment(graded)).stdout
+    assert f"no result of this class shows [{other}]." in said and digest not in said
+
+
 def test_what_cannot_be_saved_is_refused_and_the_bank_stays(graded, bank_file, monkeypatch):
     before = bank_file.read_bytes()
     assert "causes.toml says nothing of the group abc" in save(graded, "abc").stderr
@@ -285,11 +349,66 @@ def _full(*_arguments):
         ("if x:\n    'Li'\nelse:\n    'Li'", "if x:\n    pass"),
         ("def f(x):\n    raise ValueError(f'{x}: Li, 李です')", "def f(x):\n    raise ValueError(f'{x}: , です')"),
         ("'Li'\nprint(1)\nf(2)\nx = 1", "x = 1"),
+        ("def f(x: g('Li')=1, *y: int) -> h():\n    return 1", "def f(x=1, *y):\n    return 1"),
+        (
+            "try:\n    'Li'\nexcept A:\n    'Li'\nelse:\n    'Li'\nfinally:\n    'Li'",
+            "try:\n    pass\nexcept A:\n    pass\nfinally:\n    pass",
+        ),
+        ("try:\n    f()\nfinally:\n    'Li'", "try:\n    f()\nfinally:\n    pass"),
     ],
 )
 def test_names_are_taken_out_of_code(code, left):
     assert nameless(code, {"Li", "李"}) == left
     assert nameless("x = 'Li'", set()) == "x = 'Li'"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import math as m\nfrom math import sqrt\nEPS = -1e-8\nA = B = (1, [2], {'x': None}, np.inf)",
+        "def f(x, y=np.inf, *a, z=-1, k, **b) -> float:\n    @cache\n    def g(x=open('f')): ...\n    return open('f')",
+        "class A(Layer):\n    x: int = 3\n    y: float\n    def __init__(self):\n        open('f')",
+    ],
+)
+def test_what_only_defines_may_go_into_the_bank(code):
+    assert first_that_acts(ast.parse(code)) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = f()", "x = [f() for _ in y]", "x = a @ b", "x = a[0]", "x = f'{a}'", "a.b = 1", "a[0] = 1", "x += 1",
+        "if a: pass", "for x in a: pass", "with a: pass", "del a", "try:\n    pass\nfinally:\n    pass",
+        "@g\ndef f(): pass", "def f(x=g()): pass", "def f(*, x=g()): pass", "def f(x: g()): pass",
+        "def f() -> g(): pass", "async def f(*a: g()): pass", "x: f()", "x: int = f()",
+        "@g\nclass A: pass", "class A(f()): pass", "class A(a.b): pass", "class A(metaclass=M): pass",
+        "class A:\n    f()", "class A:\n    class B:\n        x = f()", "class A:\n    def f(self, x=g()): pass",
+        "class A:\n    def __init_subclass__(cls): g()\nclass B(A): pass", "from enum import Enum\nclass A(Enum): pass",
+        "from enum import *", "import venv.__main__", "from venv import __main__", "from __future__ import annotations",
+        "__builtins__ = {}", "import a as __builtins__", "(x := f())",
+    ],
+)  # fmt: skip
+def test_what_acts_when_it_is_executed_may_not(code):
+    assert first_that_acts(ast.parse(f"import numpy\n{code}")) is not None
+
+
+def test_two_processes_do_not_lose_an_entry(tmp_path, monkeypatch):
+    """The second reads the file only when the first is done with it."""
+    path, order = tmp_path / "reference" / "mistakes.toml", []
+    path.parent.mkdir()
+    replaced = Path.replace
+
+    def slowly(draft, target):
+        if not order:
+            order.append(Thread(target=write_entry, args=(tmp_path, Entry("b", path, "[x-b]\n", "b", ()))))
+            order[0].start()
+            order[0].join(0.2)
+        return replaced(draft, target)
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    write_entry(tmp_path, Entry("a", path, "[x-a]\n", "a", ()))
+    order[0].join()
+    assert path.read_text(encoding="utf-8").split() == ["[x-a]", "[x-b]"]
 
 
 def test_what_is_not_python_is_no_example():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,14 @@ def add(commands: Any) -> None:
         metavar="GROUP",
         help=_("write no report; add this group, named in causes.toml, to the known mistakes in reference/"),
     )
+    command.add_argument(
+        "--yes", action="store_true", help=_("add what --save-cause shows without asking; read it first")
+    )
+    command.add_argument(
+        "--allow-basic",
+        action="store_true",
+        help=_("let --save-cause run students' code even if it can read your files"),
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,10 +57,11 @@ def run(options: argparse.Namespace) -> int:
     from autograder.grading.read_class import read_class
 
     folder = options.out and options.out.resolve()
+    elsewhere = options.course.resolve() != Path.cwd()  # from where Course goes into the folder
     course = Course(options.course)
     course.refuse_name(options.assignment)
     if options.save_cause is not None:
-        return _save_cause(course, options.assignment, options.save_cause)
+        return _save_cause(course, options, elsewhere)
     record = read_class(course, options.assignment)
     folder = folder or course.folder / "report" / options.assignment
     formats = options.format or tuple(dict.fromkeys(["html", *formats_in(folder)]))
@@ -78,23 +89,51 @@ def run(options: argparse.Namespace) -> int:
     return FULL
 
 
-def _save_cause(course: Any, assignment: str, group: str) -> int:
-    """Put what causes.toml says of a group into the bank, and show what stands there now."""
-    from autograder.grading.save_cause import save_cause
+def _save_cause(course: Any, options: argparse.Namespace, elsewhere: bool) -> int:
+    """Show the entry that tells the cause of a group, and put it into the bank if the instructor says so."""
+    from autograder.grading.save_cause import entry_for, write_entry
 
-    saved = save_cause(course, assignment, group)
-    print(printable(_("Added to {path}, with the code of {student}:").format(path=saved.path, student=saved.student)))
-    print("\n" + printable(saved.text))
+    entry = entry_for(course, options.assignment, options.save_cause, allow_basic=options.allow_basic)
+    print(
+        printable(_("The entry for {path}, with the code of {student}:").format(path=entry.path, student=entry.student))
+    )
+    print("\n" + printable(entry.text))
+    if not (options.yes or _agreed()):
+        print(
+            _(
+                "Nothing was written. Read this code: once it is added, `grade` and whatever uses the known mistakes "
+                "run it as you, without isolation. If it is what the cause says, add it with:"
+            )
+        )
+        words = ["autograder", "report", options.assignment, "--save-cause", entry.group, "--yes"]
+        words += ["--allow-basic"] if options.allow_basic else []
+        words += ["--course", str(options.course)] if elsewhere else []
+        print(printable(shlex.join(words)))
+        return FULL
+    write_entry(course.folder, entry)
     print(
         _(
-            "Read this code before you go on: it is a student's, and from now on the commands below and `grade` run it "
-            "as you, without isolation. Take out what names somebody. If it is not what the cause says, delete the "
-            "entry. Then run:"
+            "Added. A student wrote this code. From now on, `grade` and the commands below run it as you, without "
+            "isolation. Remove anything that identifies a person. If it is not what the cause says, delete the entry. "
+            "Then run:"
         )
     )
+    if elsewhere:
+        print(printable(shlex.join(["cd", str(options.course)])))
     print("python -m reference.record")
-    print("autograder audit " + " ".join(f"--exercise {name}" for name in saved.exercises))
+    print("autograder audit " + " ".join(f"--exercise {name}" for name in entry.exercises))
     return FULL
+
+
+def _agreed() -> bool:
+    """Whether somebody at a terminal types y."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    print(_("Read this code: once it is added, `grade` runs it as you, without isolation."))
+    try:
+        return input(_("Add it? [y/N] ")).strip().lower() == "y"
+    except EOFError:
+        return False
 
 
 def _formats(text: str) -> tuple[str, ...]:

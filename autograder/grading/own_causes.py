@@ -10,6 +10,7 @@ the group a cause and a question, which its students read when they are graded n
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tomllib
 from collections.abc import Collection, Mapping
@@ -71,6 +72,8 @@ def never_shown(
 ) -> tuple[str, ...]:
     """Those of `causes` that no result of the course shows; one file serves all assignments.
 
+    Those that are in the bank are not among them: once it is recorded, a known mistake explains the behaviour.
+
     Args:
         fresh: student -> the digests in a result of `assignment` that counts in place of the stored one.
     """
@@ -79,7 +82,25 @@ def never_shown(
         for student, stored in stored_results(course, name):
             if name != assignment or student not in fresh:
                 left -= behaviours_in(stored.result)
+    with contextlib.suppress(CourseError):  # whoever needs the bank says what is wrong with it
+        left -= in_bank(course.folder, left).keys()
     return tuple(sorted(left))
+
+
+def in_bank(course: Path, digests: Collection[str]) -> dict[str, tuple[str, Path]]:
+    """Those of `digests` for which the bank has an entry -> its id and its file.
+
+    Raises:
+        CourseError: the bank cannot be read.
+    """
+    found: dict[str, tuple[str, Path]] = {}
+    for path in sorted(course.glob("reference/*/*/*.toml")) if digests else ():
+        try:
+            ids = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CourseError(_("{file} cannot be used: {reason}").format(file=path, reason=error)) from error
+        found |= {digest: (id, path) for id in ids for digest in digests if id.endswith(f"-{digest}")}
+    return found
 
 
 def note_on(digests: Collection[str]) -> str:

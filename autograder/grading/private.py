@@ -58,7 +58,7 @@ def series_of(reference: Reference, exercise: Exercise) -> tuple[Series, ...]:
     try:
         kept = kept_series(reference, exercise)
         if kept is None:
-            with _alone(reference.folder / "private"):
+            with alone(reference.folder / "private"):
                 kept = kept_series(reference, exercise)  # another process may have made them meanwhile
                 if kept is None:
                     _make_all(reference, exercise)
@@ -154,8 +154,8 @@ def _digest(start: bytes, files: Iterable[Path]) -> bytes:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time make series; the others wait, and find them made."""
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time change what the folder's lock stands for; the others wait."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         if importlib.util.find_spec("fcntl"):  # not on Windows, where both make the same

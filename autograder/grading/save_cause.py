@@ -1,6 +1,8 @@
 """Puts what causes.toml says of a group into the bank of known mistakes, as an entry of a mistakes.toml in reference/.
 
-The entry's code is the cell of one student of the group. A worker first runs it once more, alone, as the bank will.
+The entry's code is the cell of one student of the group. Whatever reads the bank executes it, without isolation. So it
+may only import and define, see `definitions`; what its functions do is for the instructor to read before the entry is
+written. A worker runs it first, alone, as the bank will.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ from autograder.checks.results import ExerciseResult
 from autograder.exercises import exercise
 from autograder.exercises.recorded import Series, recorded
 from autograder.grading.course import Course, CourseError, guarded_folders
+from autograder.grading.definitions import first_that_acts
 from autograder.grading.grade_submission import grade_submission
-from autograder.grading.own_causes import FILE_NAME, read_causes
+from autograder.grading.own_causes import FILE_NAME, in_bank, read_causes
+from autograder.grading.private import alone
 from autograder.grading.read_class import read_people
 from autograder.grading.reference import Reference
 from autograder.grading.result_file import stored_results
@@ -32,7 +36,8 @@ from autograder.locale import _
 from autograder.notebooks.submission import Cell, Submission, submission_of
 from autograder.report.class_record import Person
 from autograder.sandbox.client import run_submission
-from autograder.sandbox.fork_server import Host, shared_host
+from autograder.sandbox.fork_server import Host, HostBroken, shared_host, too_weak
+from autograder.sandbox.isolation import Level
 
 CELL = "\n# %%\n"
 """The line of solution.py below which the cell's text stands."""
@@ -45,9 +50,10 @@ TOUCHES = {"detail": 1 / 3, "core": 2 / 3}
 
 
 @dataclass(frozen=True)
-class Saved:
-    """An entry of the bank, the file that it now stands in, and the student whose code it holds."""
+class Entry:
+    """An entry for the bank, the file that it belongs into, and the student whose code it holds."""
 
+    group: str
     path: Path
     text: str
     student: str
@@ -58,11 +64,15 @@ class NoExample(Exception):
     """A student's code cannot stand for its group; the message says why."""
 
 
-def save_cause(course: Course, assignment: str, group: str) -> Saved:
-    """Put the cause of `group` into the bank.
+def entry_for(course: Course, assignment: str, group: str, *, allow_basic: bool = False) -> Entry:
+    """The entry that tells the cause of `group`. Nothing is written yet.
+
+    Args:
+        allow_basic: whether students' code may run where it can read and change files.
 
     Raises:
-        CourseError: it cannot be saved; nothing has been written.
+        CourseError: there can be none.
+        HostBroken: students' code cannot be isolated.
     """
     if not (course.folder / "reference").is_dir():
         raise CourseError(
@@ -76,20 +86,22 @@ def save_cause(course: Course, assignment: str, group: str) -> Saved:
             )
         )
     reference = Reference(course.folder)
-    _refuse_known(reference, group)
+    _refuse_known(course.folder, group)
     students, solution = _members(course, assignment, group)
+    host = shared_host(guarded_folders(course.folder), own_code=False)
+    if host.level is Level.BASIC and not allow_basic:
+        raise HostBroken(too_weak(host, "--allow-basic"))
     people = read_people(course.directory)
     names = {name for student in students for name in _names(people.get(student, Person(student)))}
     reasons = []
     for student in students[:MOST_TRIED]:
         try:
-            text, exercises = _entry(course, reference, _handed_in(course, assignment, student), solution, cause, names)
+            submission = _handed_in(course, assignment, student)
+            text, exercises = _entry(host, reference, submission, solution, cause, names)
         except NoExample as reason:
             reasons.append(f"{student}: {reason}")
             continue
-        path = reference.cell(exercise(exercises[0])) / "mistakes.toml"
-        _append(path, text)
-        return Saved(path, text, student, exercises)
+        return Entry(group, reference.cell(exercise(exercises[0])) / "mistakes.toml", text, student, exercises)
     raise CourseError(
         _("The group {group} was not saved: no student's code can stand for it. {reasons}").format(
             group=group, reasons=" ".join(reasons)
@@ -97,16 +109,32 @@ def save_cause(course: Course, assignment: str, group: str) -> Saved:
     )
 
 
+def write_entry(course: Path, entry: Entry) -> None:
+    """Add `entry` to the bank, at once and as a whole; of two processes, one waits for the other.
+
+    Raises:
+        CourseError: the bank cannot be used, or has an entry for this group; nothing has been written.
+    """
+    try:
+        with alone(course / "reference" / "private"):
+            _refuse_known(course, entry.group)
+            _append(entry.path, entry.text)
+    except (OSError, ValueError) as error:
+        raise CourseError(_("{file} cannot be used: {reason}").format(file=entry.path, reason=error)) from error
+
+
 def nameless(code: str, names: Collection[str]) -> str:
-    """`code` without comments, docstrings, `names` in strings, and what only runs when the cell does.
+    """`code` without comments, docstrings, annotations of functions, `names` in strings, and the module's expressions.
 
     Raises:
         NoExample: it is not Python.
     """
     try:
-        return ast.unparse(ast.fix_missing_locations(_Nameless(names).visit(ast.parse(code))))
+        text = ast.unparse(ast.fix_missing_locations(_Nameless(names).visit(ast.parse(code))))
+        ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise NoExample(_("Python cannot read the cell ({reason}).").format(reason=error)) from error
+    return text
 
 
 class _Nameless(ast.NodeTransformer):
@@ -121,15 +149,27 @@ class _Nameless(ast.NodeTransformer):
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else self.generic_visit(node)
 
+    def visit_FunctionDef(self, node: Any) -> ast.AST:
+        node.returns = None  # it is executed with the definition
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: Any) -> ast.AST:
+        return self.visit_FunctionDef(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if self._names.pattern and isinstance(node.value, str):
             node.value = self._names.sub("", node.value)
         return node
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
+        needed = [] if isinstance(node, ast.Module) else [n for n in ("body", "finalbody") if getattr(node, n, None)]
         super().generic_visit(node)
-        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]  # of a function, a class, or another block
+        for name in needed:
+            setattr(node, name, getattr(node, name) or [ast.Pass()])
         return node
 
 
@@ -144,20 +184,11 @@ def _names(person: Person) -> Iterator[str]:
     return (part for part in map(str.strip, parts) if part)
 
 
-def _refuse_known(reference: Reference, group: str) -> None:
-    for path in sorted(reference.folder.glob("*/*/*.toml")):
-        known = [id for id in _read(path) if id.endswith(f"-{group}")]
-        if known:
-            raise CourseError(
-                _("The group {group} is saved already: {path} has [{id}].").format(group=group, path=path, id=known[0])
-            )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise CourseError(_("{file} cannot be used: {reason}").format(file=path, reason=error)) from error
+def _refuse_known(course: Path, group: str) -> None:
+    for id, path in in_bank(course, [group]).values():
+        raise CourseError(
+            _("The group {group} is saved already: {path} has [{id}].").format(group=group, path=path, id=id)
+        )
 
 
 def _members(course: Course, assignment: str, group: str) -> tuple[list[str], str]:
@@ -191,17 +222,21 @@ def _handed_in(course: Course, assignment: str, student: str) -> Submission:
 
 
 def _entry(
-    course: Course, reference: Reference, submission: Submission, solution: str, cause: Cause, names: Collection[str]
+    host: Host, reference: Reference, submission: Submission, solution: str, cause: Cause, names: Collection[str]
 ) -> tuple[str, tuple[str, ...]]:
     """The text of the entry, and the exercises that it concerns. Raises NoExample."""
     own = tuple(e for e in submission.exercises if e.solution == solution)
     source = next((cell.source for cell in submission.cells if cell.grade_id == solution), "")
     code = nameless(source, names)
+    if acts := first_that_acts(ast.parse(code)):
+        line = ast.unparse(acts).partition("\n")[0]
+        raise NoExample(
+            _("Outside functions, the cell does more than import, define, and set constants: {line}").format(line=line)
+        )
     head = (reference.cell(own[0]) / "solution.py").read_text(encoding="utf-8").partition(CELL)[0]
     alone = replace(
         submission, exercises=own, missing=(), cells=(Cell(0, head, None, False), Cell(1, code, solution, False))
     )
-    host = shared_host(guarded_folders(course.folder), own_code=False)
     checks = grade_submission(alone, host=host).result.checks
     items = [item for found in checks.values() for item in found.items]
     known = sorted({id for item in items for id in item.causes})
@@ -267,14 +302,11 @@ def _quoted(text: str) -> str:
 
 
 def _append(path: Path, entry: str) -> None:
-    """Add an entry to the file, at once and as a whole."""
     draft = path.with_suffix(f".{os.getpid()}")
     try:
         before = path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" if path.exists() else ""
         tomllib.loads(before + entry)
         draft.write_text(before + entry, encoding="utf-8", newline="\n")
         draft.replace(path)
-    except (OSError, ValueError) as error:
-        raise CourseError(_("{file} cannot be used: {reason}").format(file=path, reason=error)) from error
     finally:
         draft.unlink(missing_ok=True)
