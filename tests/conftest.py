@@ -55,6 +55,9 @@ FIRST = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
+SLOW = {"demo", "workers"}
+"""Fixtures that take long: the demo, which is the other command of the README, and the workers of a Dask cluster."""
+
 SPREAD = ("test_hostile",)
 """Each test of these files may run in another process."""
 
@@ -102,9 +105,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring slow files to the front. What looks at the demo is slow: the other command of the README runs it."""
+    """Bring slow files to the front. What needs something slow is slow."""
     for item in items:
-        if "demo" in getattr(item, "fixturenames", ()):
+        if SLOW.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))

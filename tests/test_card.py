@@ -440,7 +440,7 @@ def test_hints_for_causes_name_known_mistakes(exercise):
 
 
 @pytest.mark.parametrize("assignment", lessons())
-def test_what_the_lesson_marks_as_further_reading_is_further_reading(assignment):
+def test_what_the_lesson_marks_as_optional_mark_is_optional_mark(assignment):
     lesson = lessons()[assignment].read_text(encoding="utf-8")
     for name, about in guides(assignment).items():
         marked = re.search(rf"### {re.escape(about.section['ja'])}\n#\n# \*(★|発展)", lesson)

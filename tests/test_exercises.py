@@ -1141,3 +1141,13 @@ def test_what_is_kept_of_the_first_batch_is_noticed(exercise, check, value, used
     exec(SOLUTIONS["batch_norm"].replace(used, kept).replace(moments, keeping), names)
     for seed in (None, *SEEDS):
         assert check in lost(grade(f"batch_norm_{exercise}", names, seed))
+
+
+def test_rows_of_a_batch_are_spoken_of_only_where_there_is_a_batch():
+    """The gradients of a weight matrix that are summed along one axis fit no bias either."""
+
+    def clip_gradients(layers, max_norm=1.0):
+        return sum(np.sum(g**2, axis=0) for layer in layers for g in layer.grads.values() if g is not None), 1.0
+
+    found = [one for one in grade("clip_gradients", {"clip_gradients": clip_gradients}).items if one.raised]
+    assert found and not any("batch" in one.message + one.question for one in found)

@@ -569,13 +569,14 @@ def test_after_full_points_the_card_says_how_far_in_all_and_what_comes_next(refe
     assert "10 / 40 points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
 
 
-def test_further_reading_comes_last_and_is_marked(reference):
+def test_optional_mark_comes_last_and_is_marked(reference):
     core = {e.solution for e in EXERCISES} - {"gradient_profile"}
     names = namespace_of(*core, reference=reference) | {"check": autograder.check, "hint": autograder.hint}
     said = [notes_of(names, exercise.id) for exercise in EXERCISES if exercise.id != "gradient_profile"][-1]
     by_hand = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
+    first = "Write these first, if you have not yet."
     following = "Next: `gradient_profile` (6.3 Measuring the slope) (optional)"
-    assert f"32 / 40 points. The core path is done. {by_hand} {following}" in said
+    assert f"32 / 40 points. The checks of the core path pass. {by_hand} {first} {following}" in said
     exec("overview, hinted = check(), hint()", names)
     assert "Measuring the slope (optional): nothing written yet" in repr(names["overview"])
     assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])

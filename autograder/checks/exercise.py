@@ -43,9 +43,11 @@ class Implementation:
             value = self._namespace[name]
         except KeyError:
             raise NotDefined(name) from None
-        if isinstance(value, type) and getattr(value, "__abstractmethods__", None):
-            return self._completed.setdefault(name, _complete(value))
-        return value
+        if not (isinstance(value, type) and getattr(value, "__abstractmethods__", None)):
+            return value
+        if name not in self._completed:
+            self._completed[name] = _complete(value)
+        return self._completed[name]
 
 
 def _complete(unfinished: type) -> type:

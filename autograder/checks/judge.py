@@ -27,6 +27,9 @@ from autograder.locale import _, current_language
 
 FAILURES = (Outcome.FAILED, Outcome.RAISED)
 
+BATCHES = ("x", "X", "dout")
+"""What batches are called in cases: arrays with a row for each example."""
+
 MOST_REASON = 3000
 """Longest reason in characters: it may quote texts that students choose. An error and its line fit in."""
 
@@ -290,21 +293,20 @@ def _is_by_row(message: str, case: Any) -> bool:
     """Whether arrays do not fit since one of them has a number for each row of a batch, not for each column."""
     shapes = re.search(r"operands could not be broadcast together with shapes ((\(\d+(,\d*)*\) ?){2})", message)
     found = {tuple(map(int, re.findall(r"\d+", shape))) for shape in shapes[1].split()} if shapes else set()
-    batches = {array.shape for array in _arrays(case) if array.ndim == 2} | {
-        shape for shape in found if len(shape) == 2
-    }
+    batches = {array.shape for name, array in _arrays(case) if name in BATCHES and array.ndim == 2}
     rows = {shape for shape in found if len(shape) == 1 and any(shape == (n,) and n != d for n, d in batches)}
     columns = {shape[-1:] for shape in found - rows}
     return len(rows) == 1 and any((*row, *column) in batches for row in rows for column in columns)
 
 
-def _arrays(value: Any) -> Iterator[np.ndarray]:
-    """All arrays in a case, however deep."""
+def _arrays(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """All arrays in a case, however deep, each with the name that it has there."""
     if isinstance(value, np.ndarray):
-        yield value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    for part in vars(value).values() if is_dataclass(value) else parts:
-        yield from _arrays(part)
+        yield name, value
+    named = vars(value) if is_dataclass(value) else value if isinstance(value, dict) else {}
+    unnamed = value if isinstance(value, (list, tuple)) else ()
+    for inner, part in (*named.items(), *((name, part) for part in unnamed)):
+        yield from _arrays(part, inner)
 
 
 def with_line(message: str, raised: Raised) -> str:

@@ -18,18 +18,18 @@ BAR = 10
 def rows(results: Iterable[ExerciseResult], by_hand: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
     """Name, title, share of the points, points and state of every exercise, and of every cell that a person grades."""
     return [
-        *((r.id, title(r) + further_reading(r.id), r.share, points(r.score, r.max), standing(r)) for r in results),
+        *((r.id, title(r) + optional_mark(r.id), r.share, points(r.score, r.max), standing(r)) for r in results),
         *((name, "", 0.0, f"– / {worth:.6g}", _("open until a person grades it")) for name, worth in by_hand.items()),
     ]
 
 
-def further_reading(name: str) -> str:
+def optional_mark(name: str) -> str:
     """These words, to follow an exercise that is beside the core path; else ""."""
-    return f" ({_('optional')})" if is_further(name) else ""
+    return f" ({_('optional')})" if is_optional(name) else ""
 
 
-def is_further(name: str) -> bool:
-    """Whether an exercise is further reading, beside the core path."""
+def is_optional(name: str) -> bool:
+    """Whether an exercise is beside the core path."""
     return guide(name).further
 
 
@@ -39,8 +39,8 @@ def left(results: Iterable[ExerciseResult]) -> list[str]:
 
 
 def next_exercise(left: Iterable[str]) -> str | None:
-    """The first of the exercises that are left, further reading last; None if there is none."""
-    return next(iter(sorted(left, key=is_further)), None)
+    """The first of the exercises that are left, optional ones last; None if there is none."""
+    return next(iter(sorted(left, key=is_optional)), None)
 
 
 def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:
@@ -89,11 +89,12 @@ def what_is_next(left: Iterable[str], by_hand: Mapping[str, float], line: str = 
     """
     following = next_exercise(left)
     line = (line or _("Next: {name}.")).replace("{name}", following) if following else ""
-    if following and not is_further(following):
+    if following and not is_optional(following):
         return line
     by_hand_too = still_open(by_hand) if by_hand else ""
-    done = _("The core path is done.") if following else ""
-    return " ".join(filter(None, (done, by_hand_too, line))) or _("Everything passed. Well done!")
+    done = _("The checks of the core path pass.") if following else ""
+    first = _("Write these first, if you have not yet.") if by_hand_too and following else ""
+    return " ".join(filter(None, (done, by_hand_too, first, line))) or _("Everything passed. Well done!")
 
 
 def still_open(by_hand: Mapping[str, float]) -> str:
@@ -109,7 +110,7 @@ def _headline(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -
 def _advice(results: Sequence[ExerciseResult], by_hand: Mapping[str, float]) -> str:
     following = next_exercise(left(results))
     line = _('Next: `check("{name}")` shows what is missing, `hint("{name}")` gives a hint.')
-    return what_is_next(left(results), by_hand, line + further_reading(following or ""))
+    return what_is_next(left(results), by_hand, line + optional_mark(following or ""))
 
 
 def _text_bar(share: float) -> str:

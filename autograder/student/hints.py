@@ -83,13 +83,17 @@ class Hints:
             self._queues[mistake] = [note for note in notes if note.text not in given] or notes
         queue, number = self._queues[mistake], self._numbers.get(mistake, 0)
         if number == len(queue):
-            return Hint(result.id, item.sentence, _after_the_last(result.id, about))
+            return Hint(result.id, item.sentence, _after_the_last(item, result.id, about))
         self._numbers[mistake] = number + 1
         given.add(queue[number].text)
         return Hint(result.id, item.sentence, queue[number], number + 1, len(queue))
 
 
-def _after_the_last(exercise: str, about: Guide) -> Note:
+def _after_the_last(item: Item, exercise: str, about: Guide) -> Note:
+    if item.outcome is Outcome.NOT_ATTEMPTED:
+        return _with_link(
+            _("Write one line, even a wrong one, and check it: the card then says what comes next."), about
+        )
     text = _(
         'You have seen all hints for this mistake. Take the input of the case with `example("{exercise}")`, work out '
         "one number of the answer by hand, and compare it with each step of your code; or ask a person to look at it "
@@ -144,8 +148,12 @@ def _for_an_error(raised: Raised | None) -> list[str]:
     if raised and raised.is_a("NameError"):
         return _for_a_name()
     # An attribute that a value of Python's or NumPy's own types has not, such as 'float', is none that could be set.
-    if re.search(r"\bNone(Type)?\b|not supported for the input types|^'[a-z.]+' object has no", message):
+    if re.search(r"\bNone(Type)?\b|not supported for the input types|^'[a-z0-9_.]+' object has no", message):
         return _for_a_type()
+    if re.search(r"^module '|was removed", message):
+        return [
+            _("Is the name spelled as in the documentation of its library, and is it in the version that runs here?")
+        ]
     if raised and raised.is_a("AttributeError", "KeyError"):
         return _for_what_is_not_kept()
     if re.search(r"\bshapes?\b|\bdimensions?\b|broadcast", message):

@@ -21,9 +21,9 @@ from autograder.locale import _
 from autograder.notebooks.undefined import unrun_here
 from autograder.report.html import exercise_html
 from autograder.report.overview import (
-    further_reading,
-    is_further,
+    is_optional,
     next_exercise,
+    optional_mark,
     overview_html,
     overview_text,
     what_is_next,
@@ -164,7 +164,7 @@ def hint(name: Any = None) -> Hint | None:
     if _is_by_hand(name, namespace):
         say(_by_hand_in_words(name, namespace))
         return None
-    here = sorted(_exercises_of(namespace), key=lambda exercise: is_further(exercise.id))
+    here = sorted(_exercises_of(namespace), key=lambda exercise: is_optional(exercise.id))
     wanted = here if name is None else known(name, _exercises_of(namespace))
     if _in_nbgrader():
         return None
@@ -308,7 +308,7 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     to_do = [e.id for e in here if e.id not in _latest or not _latest[e.id].full]
     following = next_exercise(to_do)
     link = section_of(guide(following)) if following else None
-    about = (" ({link})" if link else "") + further_reading(following or "")
+    about = (" ({link})" if link else "") + optional_mark(following or "")
     coming = what_is_next(to_do, by_hand, _("Next: `{name}`") + about)
     return [*notes, Note(f"{line} {coming}", link)]
 
