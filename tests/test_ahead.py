@@ -19,7 +19,7 @@ from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import job
-from autograder.grading.course import Course
+from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
 from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
@@ -217,6 +217,8 @@ def test_who_is_excluded_is_not_graded_by_our_command_either_and_what_was_graded
     summary = grade_class(loop.course, ASSIGNMENT, job.Settings(loop.folder, Level.STRONG), 1)
     assert (summary.done, summary.unchanged, summary.gone) == (2, 2, {})
     assert words_in(loop.folder, "s1") == "s1"
+    with pytest.raises(CourseError, match="student_id_exclude excludes s1"):
+        grade_class(loop.course, ASSIGNMENT, job.Settings(loop.folder, Level.STRONG), 1, "s1")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -20,12 +21,13 @@ from conftest import code_cell, draws, small_notebook
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from nbgrader.converters import Autograde
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from autograder.checks.judge import interrupted
 from autograder.checks.results import SubmissionResult
 from autograder.cli.class_table import write_results
 from autograder.grading import grade_class as classwork
-from autograder.grading import job
+from autograder.grading import gradebook, job
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
 from autograder.grading.grade_submission import Graded
@@ -481,6 +483,42 @@ def test_what_a_failed_save_left_behind_harms_nobody(quick_course, grade_quickly
         summary = grade_quickly()
     assert summary.broken.keys() == {"a"} and summary.graded == 1
     assert grade_quickly().graded == 1
+
+
+def test_who_is_booked_is_not_graded_for_the_first_time_after_a_failure(quick_course, grade_quickly, monkeypatch):
+    hand_in(quick_course.folder, "booked", {NOTEBOOK: SIX})
+    summary = grade_quickly()
+    assert (summary.graded, summary.first) == (1, 1)
+    result_in(quick_course, "booked").unlink()
+    hand_in(quick_course.folder, "new", {NOTEBOOK: SIX})
+    with monkeypatch.context() as patch:
+        patch.setattr(Grader, "_read", lambda *_arguments: 1 / 0)
+        assert grade_quickly().broken.keys() == {"booked", "new"}
+    summary = grade_quickly()
+    assert (summary.graded, summary.first) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "expected"),
+    [
+        (OperationalError, 0.0, [0.25, 0.5, 0.75, *[1.0] * 6]),
+        (OperationalError, 5.0, [0.0] * 9),
+        (IntegrityError, 0.0, []),
+    ],
+    ids=["refused at once", "SQLite has waited", "booked by another"],
+)
+def test_what_fails_at_once_is_tried_again_after_a_pause(monkeypatch, error, seconds, expected):
+    tries, pauses, clock = [], [], itertools.count(0.0, seconds)
+
+    def method(_gradebook):
+        tries.append(error("", {}, Exception("connection refused")))
+        raise tries[-1]
+
+    monkeypatch.setattr(gradebook, "sleep", pauses.append)
+    monkeypatch.setattr(gradebook, "monotonic", lambda: next(clock))
+    with pytest.raises((CourseError, IntegrityError), match="connection refused"):
+        gradebook._patient(method)(SimpleNamespace(forget=lambda: None))
+    assert len(tries) == gradebook.LOCKED_TRIES and pauses == expected
 
 
 def test_a_gradebook_that_cannot_be_used_still_ends_the_run(quick_course, grade_quickly, monkeypatch):

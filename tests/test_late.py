@@ -114,6 +114,15 @@ def test_the_penalty_of_what_is_unchanged_follows_due_date_and_policy(again, cha
     assert (summary.graded, summary.penalised, summary.unchanged) == (0, other, 3 - other)
 
 
+def test_a_penalty_that_differs_by_rounding_alone_is_the_same(again, graded):
+    again(HOURLY)
+    with sqlite3.connect(graded[0] / "gradebook.db") as database:
+        database.execute("UPDATE submitted_notebook SET late_submission_penalty = late_submission_penalty + 4e-16")
+    assert penalties(graded[0])["s00001"] != 1.5
+    summary = grade_class(Course(graded[0]), ASSIGNMENT, Settings(graded[0], Level.STRONG), jobs=1)
+    assert (summary.penalised, summary.unchanged, summary.changes) == (0, 3, {})
+
+
 @pytest.mark.parametrize(("late", "expected"), [(LATEST, {"s00001": 4.5}), (IN_TIME, {}), (None, {})])
 def test_the_penalty_follows_the_time_stamp(again, graded, late, expected):
     assert again(HOURLY, late=late)[0] == expected

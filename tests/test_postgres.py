@@ -8,7 +8,7 @@ import pytest
 from nbgrader.api import Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import select
 
-from autograder.grading import grade_class
+from autograder.grading import grade_class, gradebook
 from autograder.grading.course import Course
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.result_file import stored_results
@@ -201,9 +201,25 @@ def test_a_connection_that_is_lost_is_made_again(course, server, monkeypatch):
     assert len(results(folder)) == 3
 
 
+def test_a_server_that_restarts_is_waited_for(course, server, monkeypatch):
+    folder, database = course
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            server.start()
+
+    monkeypatch.setattr(gradebook, "sleep", pause)
+    Interrupted(monkeypatch, server.stop)
+    assert "3 graded" in grade(folder).stdout
+    assert len(pauses) == 3 and len(everything(database)["submissions"]) == 3 == len(results(folder))
+
+
 def test_a_server_that_goes_away_is_said_and_nothing_is_half_there(course, server, monkeypatch):
     folder, database = course
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradebook, "sleep", lambda seconds: None)
         Interrupted(patch, server.stop)
         ended = grade(folder, check=False)
     server.start()
@@ -260,6 +276,7 @@ def test_a_database_that_cannot_be_used_is_said_and_blamed_on_nobody(
     booked, server, tmp_path, monkeypatch, change, undo, words
 ):
     monkeypatch.setattr(grade_class, "Pool", Inline)
+    monkeypatch.setattr(gradebook, "sleep", lambda seconds: None)
     folder, database = shutil.copytree(booked[0], tmp_path / "course"), booked[1]
     before = everything(database)
     shutil.copytree(folder / "submitted" / "s00000", folder / "submitted" / "another")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import sqlite3
 import tempfile
@@ -200,8 +201,10 @@ def test_where_only_the_points_have_changed_an_exercise_is_one_line(old, new, wo
             False,
         ),
         ((40.0, 0.0), (46.0, 0.0), ["other: 6 of 6 → 12 of 12 points"], False),
+        ((28.0, 2.0), (34.0, 2.0), ["other: 6 of 6 → 12 of 12 points"], False),
+        ((28.0, 2.0), (34.0, math.nextafter(2.0, 3.0)), ["other: 6 of 6 → 12 of 12 points"], False),
     ],
-    ids=["late now", "a tenth of both", "a fifth", "late no more", "overruled", "in time"],
+    ids=["late now", "a tenth of both", "a fifth", "late no more", "overruled", "in time", "flat", "flat, rounded"],
 )
 def test_a_late_penalty_is_named_beside_other_parts_and_all_add_up(before, after, parts, late):
     checks = checks_between(weighted(a=(6, 6)), weighted(a=(12, 12)))
@@ -214,6 +217,11 @@ def test_a_late_penalty_is_named_beside_other_parts_and_all_add_up(before, after
 
 def test_where_nothing_changes_there_is_no_change():
     assert change_between(Booked(3.0, 1.0), Booked(3.0, 1.0), (), ("the kit",)) is None
+
+
+def test_rounding_alone_is_no_change():
+    assert change_between(Booked(3.0, 2.0), Booked(3.0, math.nextafter(2.0, 3.0))) is None
+    assert checks_between(weighted(a=(0.3, 2)), weighted(a=(0.1 + 0.2, 2))) == ()
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,13 @@ def test_draws_that_misjudge_are_refused(course):
         make(reference, SLOPE, lambda exercise, series: "wrong")
 
 
+def test_the_most_common_fault_is_told_with_its_own_number(course):
+    faults = iter(["rare", *["common", ""] * 2, *["rare"] * 2, *["common"] * (MOST_DRAWS - 8), ""])
+    with pytest.raises(BadDraws) as told:
+        make(Reference(course), SLOPE, lambda exercise, series: next(faults))
+    assert str(told.value) == f"{SLOPE.id}, in {MOST_DRAWS - 6} of {MOST_DRAWS} draws: common"
+
+
 def test_the_bank_says_what_a_draw_misjudges(reference):
     series = reference.expect(SLOPE, np.random.default_rng(76))
     assert fault(SLOPE, series) == ""
@@ -156,7 +163,5 @@ def test_a_solution_that_the_bank_contradicts_is_told_so_and_nothing_is_graded(c
     with pytest.raises(NoReference) as told:
         Reference(course).expectations(SLOPE, b"a notebook")
     said = str(told.value)
-    assert said.startswith(
-        "Nothing was graded: the solution of gradient_profile and the bank of known mistakes disagree ("
-    )
+    assert said.startswith("The private cases cannot be made: a solution and the bank of known mistakes disagree (")
     assert says in said and "\n" not in said

@@ -18,6 +18,11 @@ ROUNDING = 1e-9
 """Points that differ by less are equal."""
 
 
+def differ(before: float, after: float) -> bool:
+    """Whether points differ by more than rounding."""
+    return abs(after - before) > ROUNDING
+
+
 @dataclass(frozen=True)
 class Booked:
     """A submission in the gradebook.
@@ -64,17 +69,16 @@ def change_between(
         why: see `parts_between`.
     """
     parts = list(checks)
-    if before.penalty != after.penalty:
+    if differ(before.penalty, after.penalty):
         words = _("late penalty ({before} → {after})").format(
             before=f"{before.penalty:.6g}", after=f"{after.penalty:.6g}"
         )
         parts.append(Part(words, before.penalty - after.penalty))
+        if _is_other_share(before, after):
+            why = (*why, words_for(LATE))
     rest = after.points - before.points - sum(part.gain for part in parts)
-    if abs(rest) > ROUNDING:
+    if differ(0.0, rest):
         parts.append(Part(_("points by hand, or of other cells ({rest})").format(rest=f"{rest:+.6g}"), rest))
-    shares = before.penalty * (after.points + after.penalty), after.penalty * (before.points + before.penalty)
-    if not math.isclose(*shares, abs_tol=ROUNDING):  # equal if a share of the points is taken, and they have changed
-        why = (*why, words_for(LATE))
     return Change(before.points, after.points, tuple(parts), why) if parts else None
 
 
@@ -107,6 +111,12 @@ def words_for(part: str) -> str:
     }[part]
 
 
+def _is_other_share(before: Booked, after: Booked) -> bool:
+    """Whether the penalty is another share of the points: with the share unchanged, it follows the points."""
+    shares = before.penalty * (after.points + after.penalty), after.penalty * (before.points + before.penalty)
+    return not math.isclose(*shares, abs_tol=ROUNDING)
+
+
 def _items(check: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {item["id"]: item for item in check["items"]}
 
@@ -114,7 +124,7 @@ def _items(check: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _parts_of(exercise: str, old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> Iterator[Part]:
     scaled = [check for check in old.keys() & new.keys() if _is_scaled(old[check], new[check])]
     points, most = [[sum(items[check][key] for check in scaled) for items in (old, new)] for key in ("points", "max")]
-    if abs(points[1] - points[0]) > ROUNDING:
+    if differ(*points):
         words = _("{exercise}: {before} of {most_before} → {after} of {most_after} points").format(
             exercise=exercise,
             before=f"{points[0]:.6g}",
@@ -125,10 +135,11 @@ def _parts_of(exercise: str, old: dict[str, dict[str, Any]], new: dict[str, dict
         yield Part(words, points[1] - points[0])
     for check in dict.fromkeys([*old, *new]):
         pair = [items[check]["points"] if check in items else None for items in (old, new)]
-        if check not in scaled and pair[0] != pair[1]:
+        gain = (pair[1] or 0.0) - (pair[0] or 0.0)
+        if check not in scaled and (None in pair or differ(0.0, gain)):
             sentence = sentences_of(exercise).get(check, check)
             numbers = " → ".join("–" if p is None else f"{p:.6g}" for p in pair)
-            yield Part(f"{exercise}: {sentence} ({numbers})", (pair[1] or 0.0) - (pair[0] or 0.0))
+            yield Part(f"{exercise}: {sentence} ({numbers})", gain)
 
 
 def _is_scaled(old: dict[str, Any], new: dict[str, Any]) -> bool:

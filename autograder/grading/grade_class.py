@@ -45,7 +45,7 @@ class Summary:
 
     Attributes:
         graded, unchanged: how many submissions were graded now, and how many skipped because nothing has changed.
-        first: how many were graded for the first time.
+        first: how many were graded for the first time: they had neither a result nor points in the gradebook.
         penalised: how many were skipped but for their late penalty: the due date, the policy or the time stamp is new.
         looks: student -> why somebody should look at the submission by hand, graded now or before.
         mended: student -> what was put right.
@@ -102,7 +102,8 @@ def grade_class(
         scheduler: the address of a Dask cluster to grade on; None for `jobs` processes here.
 
     Raises:
-        CourseError: the assignment is not there, nobody has handed it in, or the cluster cannot be used.
+        CourseError: the assignment is not there, nobody has handed it in but who is excluded, or the cluster cannot be
+            used.
     """
     with ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
@@ -182,6 +183,7 @@ class _Run:
         self._by_hand = points_by_hand(self.prepared.released)
         self._digests: dict[str, str] = {}
         self._earlier: dict[str, tuple[Booked, Stored]] = {}
+        self._booked = gradebook.submitters()  # before this run
         self._behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
@@ -198,6 +200,13 @@ class _Run:
                 )
             )
         excluded = self._course.excluded
+        if all(handed.student in excluded for handed in everything):
+            raise CourseError(
+                _("There is nothing to grade: {setting} excludes {students}.").format(
+                    setting="c.CourseDirectory.student_id_exclude",
+                    students=", ".join(handed.student for handed in everything),
+                )
+            )
         handed_in = [handed for handed in everything if handed.has_id and handed.student not in excluded]
         for handed in everything:
             if not handed.has_id:
@@ -212,7 +221,7 @@ class _Run:
         for name, reason in self._gradebook.doubts(here).items():
             if fnmatchcase(name, student):
                 self.summary.look(name, reason)
-        for name in sorted(self._gradebook.submitters() - here.union(excluded)):
+        for name in sorted(self._booked - here.union(excluded)):
             if fnmatchcase(name, student):
                 self.summary.gone[name] = str(self._folder(name))
         return handed_in
@@ -247,7 +256,7 @@ class _Run:
                     checks = checks_between(stored.result, done.result.to_json())
                     after = self._gradebook.booked(handed)
                     self._note_change(handed, before, after, checks, parts_between(stored.digest, digest))
-                else:
+                elif handed.student not in self._booked:
                     self.summary.first += 1
 
     def drew(self, handed: Handed, failure: BaseException | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
+from time import monotonic, sleep
 from typing import Any
 
 from nbformat.v4 import new_notebook
@@ -26,7 +27,7 @@ from nbgrader.api import (
 from sqlalchemy import insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SAWarning, SQLAlchemyError
 
-from autograder.grading.changes import Booked
+from autograder.grading.changes import Booked, differ
 from autograder.grading.course import Course, CourseError, Handed, is_of_another_version, unusable_gradebook
 from autograder.grading.job import GradedFolder
 from autograder.grading.late import doubts_on, late_policy, read_extensions
@@ -35,7 +36,10 @@ from autograder.locale import _
 from autograder.notebooks.mend import ReleasedCell
 
 LOCKED_TRIES = 10
-"""How often to try a gradebook; each try waits 5 seconds where another program has locked it."""
+"""How often to try a gradebook that another program has locked, or whose server is away for a moment."""
+
+LONGEST_PAUSE = 1.0
+"""In seconds, from one try to the next."""
 
 
 class LatePolicyError(Exception):
@@ -72,12 +76,16 @@ def released_cells(notebook: Notebook) -> dict[str, ReleasedCell]:
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     """Retry while another program locks the gradebook, after a lost connection, or where another one booked first.
 
+    SQLite waits for a lock by itself, 5 seconds at every try. What fails at once, such as a connection to a server that
+    restarts, is tried again after a pause, which grows; another program's booking is there already.
+
     Then raise an error: the database's own where it may be one submission's fault.
     """
 
     @wraps(method)
     def wrapper(self: ClassGradebook, *arguments: Any) -> Any:
-        for _try in range(LOCKED_TRIES):
+        for number in range(1, LOCKED_TRIES + 1):
+            started = monotonic()
             try:
                 return method(self, *arguments)
             except DBAPIError as caught:
@@ -85,6 +93,8 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 self.forget()
                 if isinstance(error, (DataError, ProgrammingError)) or is_of_another_version(error.orig):
                     break  # waiting does not help
+                if number < LOCKED_TRIES and not isinstance(error, IntegrityError):
+                    sleep(max(0.0, min(LONGEST_PAUSE, number / 4) - (monotonic() - started)))
         if isinstance(error, (DataError, IntegrityError)):
             raise error
         raise unusable_gradebook(error.orig)
@@ -190,7 +200,7 @@ class ClassGradebook:
                 self._apply_policy(handed)
                 gradebook.db.refresh(notebook)
             after = submission.timestamp, notebook.late_submission_penalty or 0.0
-            if before == after:
+            if before[0] == after[0] and not differ(before[1], after[1]):
                 return None
             was, now = (Booked(max(0.0, submission.score - penalty), penalty) for _time, penalty in (before, after))
             return was, now

@@ -13,6 +13,7 @@ import inspect
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,17 +91,21 @@ def make(
         fault: says why a series must not be used; "" if it may.
 
     Raises:
-        Disagreement: too few may.
+        Disagreement: too few may; the message says why most of the others may not.
     """
     found: list[Series] = []
+    faults: Counter[str] = Counter()
     for number in range(MOST_DRAWS):
         series = tuple(reference.expect(exercise, np.random.default_rng([*reference.drawn(exercise, b"%d" % number)])))
-        why = fault(exercise, series)
-        found += [] if why else [series]
+        if why := fault(exercise, series):
+            faults[why] += 1
+        else:
+            found.append(series)
         if len(found) == SERIES:
             break
     else:
-        raise Disagreement(f"{exercise.id}, in {MOST_DRAWS - len(found)} of {MOST_DRAWS} draws: {why}")
+        ((why, most),) = faults.most_common(1)
+        raise Disagreement(f"{exercise.id}, in {most} of {MOST_DRAWS} draws: {why}")
     path = _path(reference, exercise)
     draft = path.with_suffix(f".{os.getpid()}")
     about = {"key": _key(reference, exercise), "bank": _bank(reference, exercise)}

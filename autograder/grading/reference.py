@@ -93,10 +93,10 @@ class Reference:
                 self._private[exercise.id] = series_of(self, exercise)
             except Disagreement as error:
                 text = _(
-                    "Nothing was graded: the solution of {cell} and the bank of known mistakes disagree ({reason}). "
+                    "The private cases cannot be made: a solution and the bank of known mistakes disagree ({reason}). "
                     "Look at solution.py in reference/ first, then at the entry that is named."
                 )
-                raise NoReference(text.format(cell=exercise.solution, reason=error)) from error
+                raise NoReference(text.format(reason=error)) from error
             except BadDraws as error:
                 raise NoReference(_("The private cases cannot be made ({reason}).").format(reason=error)) from error
         return self._private[exercise.id]

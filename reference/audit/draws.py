@@ -57,12 +57,12 @@ def fault(exercise: Exercise, series: Series) -> str:
                 exercise, right.implementation, series, {check.id for check in exercise.checks}, first=True
             )
             if wrongly:
-                return f"{right.id}, which the bank holds for right, fails {', '.join(wrongly)}"
+                return f"{right.id}, which the bank lists as right, fails {', '.join(sorted(wrongly))}"
     for mistake in _material().mistakes:
         named = {name.partition(".")[2] for name in mistake.fails if name.partition(".")[0] == exercise.id}
         missed = named - _caught(exercise, mistake.implementation, series, named)
         if missed:
-            return f"{mistake.id}, a known mistake, passes {', '.join(missed)}"
+            return f"{mistake.id}, a known mistake, passes {', '.join(sorted(missed))}"
     return ""
 
 
