@@ -179,7 +179,7 @@ CLAIMS = [
     ),
     ("layer-norm-notice", "ReLU is «0.03» decades", lambda p: p(NORM, "relu    LayerNorm", 0)),
     ("layer-norm-notice", "as the «0.04» without", lambda p: p(NORM, "relu    no norm", 0)),
-    ("layer-norm-notice", "explosion («-0.11»)", lambda p: p(NORM, "relu    BatchNorm", 0)),
+    ("layer-norm-notice", "with BatchNorm («-0.11»)", lambda p: p(NORM, "relu    BatchNorm", 0)),
     ("depth_study_findings", "is «3.4e-3» with", lambda p: p(PLOT, "without BatchNorm,  5 layers:", 3)),
     ("depth_study_findings", "«3.5e-6» with", lambda p: p(PLOT, "without BatchNorm, 10 layers:", 3)),
     ("depth_study_findings", "«9.2e-13» with", lambda p: p(PLOT, "without BatchNorm, 20 layers:", 3)),

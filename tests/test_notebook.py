@@ -579,7 +579,7 @@ def test_optional_mark_comes_last_and_is_marked(reference):
     assert f"32 / 40 points. The checks of the core path pass. {by_hand} {first} {following}" in said
     exec("overview, hinted = check(), hint()", names)
     assert "Measuring the slope (optional): nothing written yet" in repr(names["overview"])
-    assert f'{by_hand} Next: `check("gradient_profile")`' in repr(names["overview"])
+    assert f'{by_hand} {first} Next: `check("gradient_profile")`' in repr(names["overview"])
     assert names["hinted"].exercise == "gradient_profile"
     begun = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"hint": autograder.hint}
     exec("hinted = hint()", begun)

@@ -294,6 +294,8 @@ def _is_by_row(message: str, case: Any) -> bool:
     shapes = re.search(r"operands could not be broadcast together with shapes ((\(\d+(,\d*)*\) ?){2})", message)
     found = {tuple(map(int, re.findall(r"\d+", shape))) for shape in shapes[1].split()} if shapes else set()
     batches = {array.shape for name, array in _arrays(case) if name in BATCHES and array.ndim == 2}
+    widths = {d for _n, d in batches}
+    batches |= {shape for shape in found if len(shape) == 2 and shape[1] in widths}
     rows = {shape for shape in found if len(shape) == 1 and any(shape == (n,) and n != d for n, d in batches)}
     columns = {shape[-1:] for shape in found - rows}
     return len(rows) == 1 and any((*row, *column) in batches for row in rows for column in columns)
