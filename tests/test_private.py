@@ -4,6 +4,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from autograder.exercises import exercise
 from autograder.exercises.recorded import recorded
 from autograder.grading.private import MAKER, MOST_DRAWS, SERIES, BadDraws, kept_series, make
 from autograder.grading.reference import NoReference, Reference
+from reference import bank
 from reference.audit.draws import fault
 from source.release import COURSE
 
@@ -165,3 +167,12 @@ def test_a_solution_that_the_bank_contradicts_is_told_so_and_nothing_is_graded(c
     said = str(told.value)
     assert said.startswith("The private cases cannot be made: a solution and the bank of known mistakes disagree (")
     assert says in said and "\n" not in said
+
+
+def test_a_wrong_factor_in_the_solution_is_found_though_no_right_variant_fails(reference):
+    clip = exercise("clip_gradients")
+    wrong = bank.slip("clip_gradients", {"max_norm / total_norm": "2 * max_norm / total_norm"})
+    series = reference.expect(clip, np.random.default_rng(76))
+    assert fault(clip, series) == ""
+    shown = tuple(replace(one, expected=clip.observe(wrong, one.case)) for one in series)
+    assert fault(clip, shown).startswith("the solution fails ") and "factor" in fault(clip, shown)

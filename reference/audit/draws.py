@@ -23,6 +23,9 @@ from autograder.locale import choose_language
 from reference import bank
 from reference.audit.checks import Material
 
+MEASURES = 3
+"""The number of right variants that the solution itself is held to."""
+
 
 def main(only: Collection[str]) -> None:
     """Make the series of all exercises, or `only` some, for which there are none."""
@@ -58,12 +61,38 @@ def fault(exercise: Exercise, series: Series) -> str:
             )
             if wrongly:
                 return f"{right.id}, which the bank lists as right, fails {', '.join(sorted(wrongly))}"
+    wrong = _solution_fails(exercise, series)
+    if wrong:
+        return f"the solution fails {', '.join(sorted(wrong))} where right variants of it are the measure"
     for mistake in _material().mistakes:
         named = {name.partition(".")[2] for name in mistake.fails if name.partition(".")[0] == exercise.id}
         missed = named - _caught(exercise, mistake.implementation, series, named)
         if missed:
             return f"{mistake.id}, a known mistake, passes {', '.join(sorted(missed))}"
     return ""
+
+
+def _solution_fails(exercise: Exercise, series: Series) -> set[str]:
+    """The checks that the solution fails beside each of some right variants, with the roles exchanged.
+
+    A check may accept what is right in itself, whatever the solution shows; then right variants tell nothing of it.
+    """
+    rights = [right for right in _material().variants if right.solution == exercise.solution][:MEASURES]
+    found = []
+    for right in rights:
+        trials = [
+            Trial(one.group, one.case, one.expected, exercise.observe(right.implementation, one.case), one.public)
+            for one in series
+        ]
+        found.append(
+            {
+                check.id
+                for check in exercise.checks
+                for trial in trials
+                if trial.group in check.on and falls_short(check, trial)
+            }
+        )
+    return set.intersection(*found) if found else set()
 
 
 def _caught(
