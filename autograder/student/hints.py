@@ -8,6 +8,7 @@ formula. The last one has a link to the section of the lesson. None of them give
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autograder.checks.results import ExerciseResult, Item, Outcome
@@ -64,8 +65,7 @@ class Hints:
 
     def __init__(self) -> None:
         self._given: dict[tuple[str, str], set[str]] = {}
-        self._queues: dict[tuple, list[Note]] = {}
-        self._numbers: dict[tuple, int] = {}
+        self._queues: dict[tuple, tuple[Iterator[tuple[int, Note]], int]] = {}
 
     def next(self, result: ExerciseResult) -> Hint:
         """The next hint for the check of `result` that its card begins with; after the last one, what else helps.
@@ -80,13 +80,12 @@ class Hints:
         mistake = (result.id, item.id, item.outcome, item.causes, item.unwritten, error)
         if mistake not in self._queues:
             notes = hints_for(item, about)
-            self._queues[mistake] = [note for note in notes if note.text not in given] or notes
-        queue, number = self._queues[mistake], self._numbers.get(mistake, 0)
-        if number == len(queue):
-            return Hint(result.id, item.sentence, _after_the_last(item, result.id, about))
-        self._numbers[mistake] = number + 1
-        given.add(queue[number].text)
-        return Hint(result.id, item.sentence, queue[number], number + 1, len(queue))
+            notes = [note for note in notes if note.text not in given] or notes
+            self._queues[mistake] = enumerate(notes, start=1), len(notes)
+        queue, of = self._queues[mistake]
+        number, note = next(queue, (0, _after_the_last(item, result.id, about)))
+        given.update([note.text] if number else [])
+        return Hint(result.id, item.sentence, note, number, of if number else 0)
 
 
 def _after_the_last(item: Item, exercise: str, about: Guide) -> Note:
