@@ -452,7 +452,7 @@ KINDS = {
             "                kept = [dict(part.grads) for part in model]\n"
             "            for part, old in zip(model, kept):\n                for key, value in old.items():\n"
         },
-        "In step 0 every parameter moves along its gradient, but in step 1 ",
+        "In step 0 every parameter follows its gradient, but in step 1 ",
     ),
     "all records, and fields exchanged": Kind(
         "gradient_monitor",

@@ -101,7 +101,7 @@ def _require_descent(run: Run) -> None:
             if rest > TOLERANCE and step:
                 run.fail(
                     _(
-                        "In step 0 every parameter moves along its gradient, but in step {step} {name} does not: does "
+                        "In step 0 every parameter follows its gradient, but in step {step} {name} does not: does "
                         "the update use something of an earlier step, such as its gradients?"
                     ),
                     **about,
