@@ -31,7 +31,7 @@ from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
 from autograder.locale import _, speaking
 from reference import bank
-from tests.judging import judged, lost
+from tests.judging import edited, judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
 REFERENCE = Reference(Path(__file__).parents[1])
@@ -650,7 +650,12 @@ HALF_WRITTEN = {
         "return total_norm, 1.0",
         ZEROS,
     ),
-    "clip: nothing scaled": ("clip_gradients", MEASURED + "return total_norm, 1.0", UNCHANGED),
+    "clip: nothing scaled": (
+        "clip_gradients",
+        MEASURED + "return total_norm, 1.0",
+        "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, or the "
+        "comparison with max_norm comes out the wrong way.",
+    ),
     "clip: nothing scaled, coefficient returned": (
         "clip_gradients",
         MEASURED + "return total_norm, clip_coef",
@@ -787,6 +792,58 @@ def test_half_written_code_is_told_what_is_missing(name, body, sentence):
     with speaking("ja"):
         told = first_failure(name, names).message
     assert sentence not in told and re.match("[^\n]*[ぁ-ん]", told)
+
+
+CLIPPED = """
+gradients = [g for layer in layers for g in layer.grads.values() if g is not None]
+if not np.isfinite(sum(np.sum(g) for g in gradients)):
+    raise ValueError("not finite")
+total_norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
+for layer in layers:
+    for key, g in layer.grads.items():
+        if g is not None:
+            layer.grads[key] = g * clip_coef
+return total_norm, clip_coef
+"""
+WEIGHTS = 'sum(np.sum(layer.grads["W"] ** 2) for layer in layers if layer.grads.get("W") is not None)'
+IN_WORDS = {
+    "two slips in the norm": (
+        {"np.sqrt(sum(np.sum(g**2) for g in gradients))": WEIGHTS},
+        "total_norm",
+        'total_norm is the sum of squares of layer.grads["W"].',
+    ),
+    "a layer less, and no squares": (
+        {"np.sqrt(sum(np.sum(g**2) for g in gradients))": "sum(np.sum(np.abs(g)) for g in gradients[2:])"},
+        "total_norm",
+        "total_norm is the sum of absolute values of all gradients but those of layers[0].",
+    ),
+    "a factor that forgets the norm, under another norm": (
+        {"np.sqrt(": "(", "max_norm / total_norm if": "max_norm if"},
+        "factor",
+        'The factor of layers[0].grads["W"] is the same as max_norm.',
+    ),
+    "another coefficient than the factor": (
+        {"return total_norm, clip_coef": "return total_norm, total_norm / max_norm", "np.sqrt(": "("},
+        "coefficient",
+        "clip_coef is the same as total_norm / max_norm.",
+    ),
+    "no gamma": (
+        {"if g is not None:\n            layer": 'if key in "Wb" and g is not None:\n            layer'},
+        "every_layer",
+        'layers[3].grads["gamma"] was not scaled, but other gradients were.',
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "check", "says"), IN_WORDS.values(), ids=IN_WORDS)
+def test_the_numbers_of_clipping_are_told_in_words(edits, check, says):
+    names = half_written("clip_gradients", edited(CLIPPED, edits))
+    told = judged(EXERCISES["clip_gradients"], names, causes=False)
+    assert item(told, check).message.startswith(says)
+    with speaking("ja"):
+        message = item(judged(EXERCISES["clip_gradients"], names, causes=False), check).message
+    assert says not in message and re.match("[^\n]*[ぁ-ん]", message)
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------
