@@ -13,7 +13,7 @@ from autograder.locale import _
 Arrays = list[np.ndarray]
 
 
-def _measures(arrays: Arrays) -> Iterator[tuple[str, float]]:
+def _measures(arrays: Arrays) -> Iterator[tuple[str, np.floating]]:
     """What may be taken for the length of `arrays`."""
     values = np.concatenate([array.ravel() for array in arrays])
     norms = [np.linalg.norm(array) for array in arrays]
