@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -171,15 +171,15 @@ class Run:
                 text = _("{name} is 0 everywhere: nothing has been put into it yet.")
                 raise Failed(text.format(name=self.name(what)), unwritten=True)
             n = min(len(got), len(truth))
-            compared = _compared(got[:n], truth[:n])
-            table = tuple(part[:, 0] for part in compared) if what == "loss" else compared
-            close(self.name(what), *table, words=lambda: self._in_words(what, *compared[:2]))
+            all_there = len(got) == len(truth)
+            got, wanted, scale = _compared(got[:n], truth[:n])
+            rows = (slice(None), 0) if what == "loss" else slice(None)
+            words = partial(self._in_words, what, got, wanted, all_there)
+            close(self.name(what), got[rows], wanted[rows], scale[rows], words)
 
-    def _in_words(self, what: str, got: np.ndarray, truth: np.ndarray) -> str:
+    def _in_words(self, what: str, got: np.ndarray, wanted: np.ndarray, all_there: bool) -> str:
         """How the wrong curve came about, as far as its numbers show it."""
-        if len(self.curves[what]) == len(self.truths(what)[-1]) and _agree(
-            *(np.sort(table, axis=None)[:, None] for table in (got, truth))
-        ):
+        if all_there and _agree(*(np.sort(table, axis=None)[:, None] for table in (got, wanted))):
             words = _("{name} holds the right numbers in other places: a row for each step, a column for each layer.")
             return words.format(name=self.name(what))
         return self._measured(got[0]) if what == "grad_norms" else ""
