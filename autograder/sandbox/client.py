@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,15 +23,8 @@ from autograder.notebooks.cells import names_in
 from autograder.notebooks.submission import Cell, Submission
 from autograder.sandbox import frames
 from autograder.sandbox.fork_server import START_SECONDS, Host, HostLost, shared_host
-from autograder.sandbox.limits import (
-    CLOCK_FACTOR,
-    GRACE_SECONDS,
-    MIME_TYPES,
-    MOST_OUTPUTS,
-    Limits,
-    less_than_usual,
-    took_too_long,
-)
+from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, less_than_usual, took_too_long
+from autograder.sandbox.outputs import CellOutputs
 
 CORES = os.cpu_count() or 1
 
@@ -232,7 +224,7 @@ class Worker:
         seconds = self._allow("cell_seconds")
         request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
         reply = self._run(request, seconds, values.MAX_BYTES)
-        return _accepted(reply.get("outputs"), self._limits)
+        return CellOutputs.claimed(reply.get("outputs"), self._limits)
 
     def probe(self, exercise: Exercise, series: Series) -> list[Observation] | str:
         """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied."""
@@ -336,53 +328,3 @@ def _whole_took_too_long() -> str:
 
 def _error_output(message: str) -> dict[str, Any]:
     return {"output_type": "error", "ename": "Stopped", "evalue": str(message), "traceback": [str(message)]}
-
-
-_OUTPUT_FIELDS: dict[str, dict[str, type]] = {
-    "stream": {"name": str, "text": str},
-    "display_data": {"data": dict, "metadata": dict},
-    "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
-    "error": {"ename": str, "evalue": str, "traceback": list},
-}
-
-
-def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
-    """The claimed outputs that have a valid form, within the limits.
-
-    The worker's shell keeps the same limits, but student code may have bypassed it.
-    """
-    kept: list[dict[str, Any]] = []
-    texts, images = 2 * limits.text_chars, limits.image_bytes
-    for output in outputs if type(outputs) is list else []:
-        if not _is_output(output):
-            continue
-        for text in _texts_of(output):
-            texts -= len(text)
-        images -= len(output.get("data", {}).get("image/png", ""))
-        if texts < 0 or images < 0 or len(kept) >= MOST_OUTPUTS:
-            break
-        kept.append(output)
-    return kept
-
-
-def _is_output(output: Any) -> bool:
-    if type(output) is not dict or type(output.get("output_type")) is not str:
-        return False
-    wanted = _OUTPUT_FIELDS.get(output["output_type"])
-    if wanted is None or set(output) != {"output_type", *wanted}:
-        return False
-    if any(type(output[name]) is not kind for name, kind in wanted.items()) or output.get("metadata"):
-        return False
-    if output.get("name", "stdout") not in ("stdout", "stderr") or output.get("execution_count", 0) < 0:
-        return False
-    data = output.get("data", {})
-    if any(mime not in MIME_TYPES for mime in data):
-        return False
-    if any(type(text) is not str for text in [*data.values(), *output.get("traceback", [])]):
-        return False
-    return re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")) is not None
-
-
-def _texts_of(output: dict[str, Any]) -> list[str]:
-    data = [text for mime, text in output.get("data", {}).items() if mime != "image/png"]
-    return [*data, *output.get("traceback", []), *(output.get(name, "") for name in ("text", "ename", "evalue"))]

@@ -54,12 +54,6 @@ CLOCK_FACTOR = 4.0 if hasattr(signal, "setitimer") else 1.0
 """Wall-clock limit as a multiple of the computing limit: code may wait for something, or for a busy machine. Without
 timers (Windows), computing time is not measured and only the clock counts."""
 
-MIME_TYPES = ("text/plain", "text/latex", "image/png")
-"""The media types that are kept of a display: none that a browser would run."""
-
-MOST_OUTPUTS = 200
-"""How many outputs of one cell are kept."""
-
 GRACE_SECONDS = 2.0
 """How long the trusted side waits after a limit before it kills a process that did not stop by itself."""
 
