@@ -23,6 +23,7 @@ from typing import Any
 
 from autograder.locale import _
 from autograder.sandbox import frames, lockdown
+from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.isolation import Level, command, readable_paths, unprivileged_uid
 from autograder.sandbox.limits import Limits
 
@@ -81,17 +82,18 @@ class Host:
         self._guarded = [str(path) for path in guarded]
         self._figures, self._own_code = figures, own_code
         self._process: subprocess.Popen[bytes] | None = None
-        self._scratch: Path | None = None
+        self._folder = contextlib.ExitStack()
         self._control: socket.socket | None = None
         self.unavailable: dict[Level, str] = {}
         if guarded and sys.platform == "linux":
             lockdown.hide_memory()  # expected values are in this process
         for candidate in Level if level is None else [level]:
-            self.level = candidate
-            reason = self._try()
-            if reason is None:
-                return
-            self.unavailable[candidate] = reason
+            for with_proc in (True, False) if candidate is Level.FULL else (True,):  # some containers allow no /proc
+                self.level, self._with_proc = candidate, with_proc
+                reason = self._why_not()
+                if reason is None:
+                    return
+                self.unavailable[candidate] = reason or self.unavailable.get(candidate, "it ended at once")
         reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
         raise HostBroken(
             _("The process that runs students' code does not start. Its output:\n{details}").format(details=reasons)
@@ -155,9 +157,8 @@ class Host:
                     os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.kill()
             self._process.wait()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-        self._control = self._process = self._scratch = None
+        self._folder.close()
+        self._control = self._process = None
 
     def _ask(self, order: bytes, size: int = 1, passing: socket.socket | None = None) -> bytes:
         """What the warm parent answers to `order`, `size` bytes. Raises HostLost; all is closed then."""
@@ -177,40 +178,25 @@ class Host:
 
     # --- starting ---
 
-    def _try(self) -> str | None:
-        """Why this level is not available here; None if it is, with the warm parent running."""
+    def _why_not(self) -> str | None:
+        """Why this level is not available here, "" if the warm parent was lost every time; None if it is running."""
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
-        reason = ""
-        for with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
-            self._with_proc = with_proc
-            found = self._try_again_and_again()
-            if found is None:
-                return None
-            reason = found or reason
-        return reason or "it ended at once"
-
-    def _try_again_and_again(self) -> str | None:
-        """The result of `_try_once`; "" if the warm parent was lost every time."""
         for _number in range(START_TRIES):
             try:
-                return self._try_once()
+                self._launch()
+                possible = self._possible() if self.level is not Level.BASIC else []
             except (HostLost, frames.Closed):  # something else may have killed it, which says nothing about the level
                 self.close()
+            except (HostBroken, FileNotFoundError) as error:
+                self.close()
+                return str(error)
+            else:
+                if not possible:
+                    return None
+                self.close()
+                return "students' code could still " + ", ".join(possible)
         return ""
-
-    def _try_once(self) -> str | None:
-        """Why no warm parent keeps this level's promises; None if one does, and is running."""
-        try:
-            self._launch()
-            possible = self._possible() if self.level is not Level.BASIC else []
-        except (HostBroken, FileNotFoundError) as error:
-            self.close()
-            return str(error)
-        if possible:
-            self.close()
-            return "students' code could still " + ", ".join(possible)
-        return None
 
     def _possible(self) -> list[str]:
         """What a trial worker can do although it must not."""
@@ -229,8 +215,7 @@ class Host:
         uid = unprivileged_uid()
         if uid is not None and self._own_code and self.level is Level.BASIC:
             uid = None
-        self._scratch = Path(tempfile.mkdtemp(prefix="autograder-")).resolve()
-        self._scratch.chmod(0o711)
+        self._scratch = self._folder.enter_context(scratch_folder())
         box = self._scratch / "box"
         box.mkdir()
         settings = {
