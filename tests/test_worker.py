@@ -289,7 +289,7 @@ def test_waiting_is_no_computing():
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=1.5), clip_gradients=nap)
     cases = len(recorded(exercise("clip_gradients")))
     assert 1.5 < 0.15 * cases < 1.5 * CLOCK_FACTOR, "it sleeps longer than it may compute"
-    assert len(run.observations["clip_gradients"]) == cases
+    assert len(run.trials["clip_gradients"]) == cases
 
 
 @MEASURED
@@ -312,7 +312,7 @@ def test_a_machine_that_is_busy_with_others_takes_no_points():
         run = seen_of("clip_gradients", limits=QUICK, extra=[busy], host=host)
         other.join()
     assert [output["text"] for outputs in run.outputs.values() for output in outputs] == ["done\n"]
-    assert not isinstance(run.observations["clip_gradients"], str)
+    assert not isinstance(run.trials["clip_gradients"], str)
 
 
 @MEASURED
@@ -329,11 +329,11 @@ def test_code_that_does_not_stop_by_itself_is_killed_soon_after(body, monkeypatc
     monkeypatch.setattr(client, "CLOCK_FACTOR", 100.0)  # so that the clock has no say, however busy the machine is
     source = f"def clip_gradients(layers, max_norm=1.0):\n    {body}"
     run = seen_of("clip_gradients", "gradient_profile", limits=Limits(probe_seconds=1.0), clip_gradients=source)
-    reason = run.observations["clip_gradients"]
+    reason = run.trials["clip_gradients"]
     assert isinstance(reason, Stopped)
     computed = int(re.fullmatch(r"Your code was stopped after (\d+) s of computing\. Is there .*", reason)[1])
     assert 1 <= computed <= 1 + GRACE_SECONDS + 1
-    assert not isinstance(run.observations["gradient_profile"], str)
+    assert not isinstance(run.trials["gradient_profile"], str)
 
 
 def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
@@ -364,13 +364,13 @@ def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
 def test_code_that_only_waits_is_stopped_by_the_clock():
     source = "import time\ndef clip_gradients(layers, max_norm=1.0):\n    time.sleep(1000)"
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=source)
-    assert run.observations["clip_gradients"].startswith(f"Your code was stopped after {0.5 * CLOCK_FACTOR:.0f} s on")
+    assert run.trials["clip_gradients"].startswith(f"Your code was stopped after {0.5 * CLOCK_FACTOR:.0f} s on")
 
 
 def test_where_computing_cannot_be_measured_the_clock_ends_what_does_not_stop(monkeypatch):
     monkeypatch.setattr(Host, "computing_seconds", lambda host: math.nan)
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=FOREVER)
-    assert "s on the clock" in run.observations["clip_gradients"]
+    assert "s on the clock" in run.trials["clip_gradients"]
 
 
 @HAS_TIMERS
@@ -393,9 +393,9 @@ def test_an_endless_loop_costs_its_time_once(given, monkeypatch):
         ("clip_gradients", 0.6),
         ("gradient_profile", 1.2),
     ]
-    sentence, why = run.observations["clip_gradients"].split("\n")
+    sentence, why = run.trials["clip_gradients"].split("\n")
     assert sentence.startswith("Your code was stopped after") and why.startswith("The limit is lower than usual")
-    assert not isinstance(run.observations["gradient_profile"], str)
+    assert not isinstance(run.trials["gradient_profile"], str)
 
 
 @HAS_TIMERS
