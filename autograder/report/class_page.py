@@ -21,7 +21,7 @@ from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report import class_items
 from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import CellGrade, ClassRecord, Standing
-from autograder.report.class_sections import NOTHING, Column, Section, digits, names, rows_of, section
+from autograder.report.class_sections import NOTHING, Column, Section, digits, names
 from autograder.report.class_words import ending_words, endings, open_words, reasons_to_look, standing_word
 from autograder.report.item_analysis import ItemAnalysis
 from autograder.report.text import printable
@@ -57,7 +57,7 @@ def class_page(record: ClassRecord) -> str:
     )
     title = _("Class report: {assignment}").format(assignment=record.assignment)
     template = environment.get_template("class_page.html")
-    return template.render(language=current_language(), title=title, sections=sections) + "\n"
+    return template.render(language=current_language(), title=title, sections=sections, nothing=_("None.")) + "\n"
 
 
 @dataclass
@@ -104,18 +104,14 @@ def _overview(record: ClassRecord) -> Section:
         (_("Median (quartiles)"), f"{median:.2f} ({lower:.2f} – {upper:.2f})"),
         (_("Lowest and highest"), f"{min(scores):.2f} – {max(scores):.2f}"),
     ]
-    return Section(
-        _("Overview"),
-        (Column(""), Column("", number=True)),
-        rows_of(facts),
-        (_("Scores come from the gradebook: they include hand-given points and late penalties."),),
-    )
+    note = _("Scores come from the gradebook: they include hand-given points and late penalties.")
+    return Section(_("Overview"), (Column(""), Column("", number=True)), facts, (note,))
 
 
 def _distribution(record: ClassRecord) -> Section:
     title, scores = _("Distribution of scores"), _scores(record)
     if not record.max:
-        return Section(title, notes=(_("None."),))
+        return Section(title)
     counts, edges = score_bins(scores, record.max)
     described = ", ".join(
         f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
@@ -132,9 +128,7 @@ def _by_hand(record: ClassRecord) -> Section:
     waiting = [student for student in record.students if student.waiting]
     cells = Counter(cell for student in waiting for cell in student.waiting)
     rows = [(student, ", ".join(student.waiting)) for student in waiting]
-    notes = [f"{cell}: {count}" for cell, count in cells.items()]
-    if waiting:
-        notes.append(open_words(waiting))
+    notes = [*(f"{cell}: {count}" for cell, count in cells.items()), open_words(waiting)]
     return _students(_("Hand grading still open"), (Column(_("Cells")),), rows, notes)
 
 
@@ -183,9 +177,8 @@ def _isolation(record: ClassRecord) -> Section:
     notes = []
     if levels["basic"]:
         notes.append(_("At basic, students' code could read and write the grader's files."))
-    return section(
-        _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
-    )
+    columns = (Column(_("Level")), Column(_("Students"), number=True))
+    return Section(_("Isolation of students' code"), columns, rows, notes)
 
 
 def _points(record: ClassRecord) -> Section:
@@ -200,7 +193,7 @@ def _points(record: ClassRecord) -> Section:
     worth = zip(names, record.cells.values(), strict=True)
     legend = ", ".join(f"{number}: {name} ({digits(most)})" for number, (name, most) in enumerate(worth, 1))
     notes = (_("Columns, with the points possible: {legend}.").format(legend=legend), _("…: waits for hand grading."))
-    return section(_("Points by exercise"), columns, rows, notes)
+    return Section(_("Points by exercise"), columns, rows, notes)
 
 
 def _points_for(grade: CellGrade | None) -> str:
@@ -230,7 +223,7 @@ def _students(
 ) -> Section:
     """A section with rows of a student and what there is to say of them."""
     named = [(student.id, student.person.name, *cells) for student, *cells in rows]
-    return section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
+    return Section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
 
 
 def _scores(record: ClassRecord) -> list[float]:
