@@ -8,8 +8,7 @@ from autograder.checks.results import Outcome
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord, sentences_of
 from autograder.report.class_sections import NOTHING, Column, Head, Section, code, digits, names
-from autograder.report.item_analysis import ItemAnalysis, in_order
-from autograder.report.statistics import ItemStatistics
+from autograder.report.item_analysis import ItemAnalysis, ItemStatistics, in_order
 from autograder.report.words import MARKS, outcome_word
 
 MOST_CAUSES = 20
