@@ -12,6 +12,9 @@ from pathlib import Path
 
 _PREFIX = "autograder-"
 
+MOST_BYTES, MOST_ENTRIES = 64 * 2**20, 2000
+"""What a worker's folder may hold."""
+
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
@@ -60,7 +63,7 @@ def clear(folder: Path) -> bool:
     return True
 
 
-def is_too_full(folder: Path, most_bytes: int, most_entries: int) -> bool:
+def is_too_full(folder: Path, most_bytes: int = MOST_BYTES, most_entries: int = MOST_ENTRIES) -> bool:
     """Whether `folder` exceeds its limits, or cannot be searched."""
     entries = size = 0
     waiting = [os.fspath(folder)]

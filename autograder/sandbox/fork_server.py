@@ -41,10 +41,6 @@ KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTY
 """The environment variables that students' code inherits; tokens and keys stay out."""
 
 
-LIMITS = Limits()
-"""What holds for every worker, whatever a submission's own limits are: the size of its folder."""
-
-
 class HostBroken(Exception):
     """Workers cannot be started as requested: a fault of the installation or the system, not of a student."""
 
@@ -54,7 +50,7 @@ class HostLost(Exception):
 
 
 class Host:
-    """Makes workers, one at a time, each with an empty folder.
+    """Makes workers, one at a time, each with an empty folder. All methods but `close` may raise HostLost.
 
     Attributes:
         level: how workers are isolated.
@@ -106,11 +102,7 @@ class Host:
         self.close()
 
     def start(self) -> socket.socket:
-        """A connection to a new worker.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """A connection to a new worker."""
         control = self._control or self._launch()
         if not FORKS:
             return control
@@ -124,22 +116,14 @@ class Host:
         return ours
 
     def reap(self) -> None:
-        """End the worker, whatever it does, and delete its folder.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """End the worker, whatever it does, and delete its folder."""
         if not FORKS:
             self.close()
         elif self._process is not None and self._ask(b"r") != b"k":
             self.close()  # its folder cannot be cleared: leave it behind, with the folder
 
     def computing_seconds(self) -> float:
-        """The worker's computing time so far, user and system; nan if unknown.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """The worker's computing time so far, user and system; nan if unknown."""
         if not FORKS or self._process is None:
             return math.nan
         (seconds,) = struct.unpack("d", self._ask(b"c", struct.calcsize("d")))
@@ -203,7 +187,7 @@ class Host:
         from autograder.checks import encoding  # imports NumPy, beside the warm parent that does the same
 
         with tempfile.TemporaryDirectory() as outside, self.start() as worker:
-            greeting = {"limits": vars(LIMITS), "language": "en"}
+            greeting = {"limits": vars(Limits()), "language": "en"}
             for message in (greeting, {"trial": [outside, *self._guarded]}):
                 frames.send(worker, encoding.pack(message), START_SECONDS)
                 reply = encoding.unpack(frames.receive(worker, START_SECONDS))
@@ -225,25 +209,23 @@ class Host:
             "box": str(box),
             "readable": [str(path) for path in [*readable_paths(), self._scratch / "matplotlib"]],
             "figures": self._figures,
-            "folder_bytes": LIMITS.folder_bytes,
-            "folder_entries": LIMITS.folder_entries,
         }
         environment = _environment(self._scratch, box / "work")
-        line = command(self.level, self._scratch, box, LIMITS.folder_bytes, self._with_proc)
+        line = command(self.level, self._scratch, box, self._with_proc)
         with tempfile.TemporaryFile() as log:
             process, control = self._process, self._control = _spawn(line, environment, log)
             try:
                 frames.send(control, json.dumps(settings).encode(), START_SECONDS)
-                ready = json.loads(frames.receive(control, START_SECONDS))
-            except (frames.Closed, TimeoutError, ValueError) as error:
+                in_the_way = frames.receive(control, START_SECONDS).decode("utf-8", "replace")
+            except (frames.Closed, TimeoutError) as error:
                 killed = _was_killed(process)
                 self.close()
                 log.seek(0)
                 said = log.read()[-2000:].decode("utf-8", "replace").strip()
                 raise (HostBroken(said) if said and not killed else HostLost()) from error
-        if not ready.get("ready"):
+        if in_the_way:
             self.close()
-            raise HostBroken(str(ready.get("reason")))
+            raise HostBroken(in_the_way)
         return control
 
 

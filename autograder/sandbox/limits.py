@@ -27,7 +27,6 @@ class Limits:
         total_seconds: wall-clock time of the whole submission, restarts included.
         memory_bytes: address space beyond that of the libraries.
         file_bytes: the size of any written file.
-        folder_bytes, folder_entries: total size of the submission's folder.
         text_chars, image_bytes: what is kept of one cell's output.
     """
 
@@ -36,8 +35,6 @@ class Limits:
     total_seconds: float = 180.0
     memory_bytes: int = 2 * 2**30
     file_bytes: int = 16 * 2**20
-    folder_bytes: int = 64 * 2**20
-    folder_entries: int = 2000
     text_chars: int = 100_000
     image_bytes: int = 4 * 2**20
 
