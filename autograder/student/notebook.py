@@ -35,8 +35,7 @@ from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named, stub_of, stubs
-from autograder.student.silence import libraries_silent
-from autograder.student.stops import Stops, parts_of
+from autograder.student.stops import Stops, libraries_silent, parts_of
 
 _hints = Hints()
 _assignment = ""
