@@ -247,6 +247,25 @@ def test_what_a_worker_claims_is_looked_at():
         assert not CellOutputs.claimed([bad], Limits())
 
 
+def test_a_worker_that_does_not_answer_at_all_is_ended_before_the_next(monkeypatch):
+    events = []
+
+    class Silent:
+        def start(self):
+            events.append("start")
+            ours, self.theirs = socket.socketpair()
+            return ours
+
+        def reap(self):
+            events.append("reap")
+
+    monkeypatch.setattr(client, "START_SECONDS", 0.1)
+    submission = submission_of(small_notebook(), "test")
+    run = run_submission(submission, {"clip_gradients": [recorded(exercise("clip_gradients"))]}, host=Silent())
+    assert events == ["start", "reap"] * client.MOST_HOSTS
+    assert run.trials["clip_gradients"].ending is Ending.PROCESS_ENDED
+
+
 def test_a_broken_installation_is_no_students_fault(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(HostBroken):

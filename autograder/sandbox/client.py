@@ -200,6 +200,7 @@ class Worker:
             for name, content in self._files.items():
                 self._request({"file": {"name": name, "content": content}}, START_SECONDS)
         except WorkerDied as death:
+            self.__exit__()
             raise HostLost from death  # no line of the student's has run yet
         return self
 
