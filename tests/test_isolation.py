@@ -153,6 +153,21 @@ def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
         Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
 
 
+@linux
+def test_a_trial_of_a_level_that_takes_too_long_is_made_again(monkeypatch):
+    available(Level.STRONG).close()
+    possible, late = Host._possible, [TimeoutError()]
+
+    def slow_at_first(on):
+        if late:
+            raise late.pop()
+        return possible(on)
+
+    monkeypatch.setattr(Host, "_possible", slow_at_first)
+    Host(Level.STRONG).close()
+    assert not late
+
+
 ONLY_SETUID = "-all,+setuid,+setgid"
 CONTAINER = "-sys_admin,-dac_read_search"
 """What is missing where root works in a container (Docker's default, among others)."""

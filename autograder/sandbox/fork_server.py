@@ -170,7 +170,7 @@ class Host:
             try:
                 self._launch()
                 possible = self._possible() if self.level is not Level.BASIC else []
-            except (HostLost, frames.Closed):  # something else may have killed it, which says nothing about the level
+            except (HostLost, frames.Closed, TimeoutError):  # killed or slow, which says nothing about the level
                 self.close()
             except (HostBroken, FileNotFoundError) as error:
                 self.close()
