@@ -26,6 +26,7 @@ from autograder.report.overview import (
     optional_mark,
     overview_html,
     overview_text,
+    still_open,
     what_is_next,
 )
 from autograder.report.text import exercise_text, say
@@ -149,7 +150,8 @@ def hint(name: Any = None) -> Hint | None:
         name: as for `check`; None means the first unfinished exercise of the lesson.
 
     Returns:
-        The hint, shown as a card in Jupyter and as text elsewhere; None if nbgrader runs the notebook.
+        The hint, shown as a card in Jupyter and as text elsewhere; None if nbgrader runs the notebook, or a person
+        grades all that is meant.
 
     Raises:
         ValueError: there is no such exercise; the message lists the known ones.
@@ -166,6 +168,9 @@ def hint(name: Any = None) -> Hint | None:
     here = sorted(_exercises_of(namespace), key=lambda exercise: is_optional(exercise.id))
     wanted = here if name is None else known(name, _exercises_of(namespace))
     if _in_nbgrader():
+        return None
+    if not wanted:  # a person grades everything in this notebook
+        say(still_open(_by_hand(namespace)))
         return None
     with _without_own_frames():
         return _hints.next(_first_unfinished(wanted, namespace))
