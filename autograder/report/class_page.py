@@ -9,7 +9,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,9 @@ from autograder.report.words import duration
 BINS = 10
 """The bars of the distribution of scores."""
 
+_Rows = list[tuple[Any, ...]]
+"""A student, and what there is to say of them."""
+
 
 def class_page(record: ClassRecord) -> str:
     """The page, in the current language."""
@@ -44,20 +46,20 @@ def class_page(record: ClassRecord) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    seen = _seen(record)
+    items, looks, ended, mended = _seen(record)
     sections = (
         _overview(record),
         _distribution(record),
-        class_items.checks(record, seen.items),
-        class_items.causes(record, seen.items),
-        class_items.shares(record, seen.items),
-        class_items.groups(record, seen.items),
-        _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
+        class_items.checks(record, items),
+        class_items.causes(record, items),
+        class_items.shares(record, items),
+        class_items.groups(record, items),
+        _students(_("Please look at these by hand"), (Column(_("Why")),), looks),
         _by_hand(record),
         _absent(record),
         _late(record),
-        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
-        _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
+        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), ended),
+        _students(_("Repaired before grading"), (Column(_("What")),), mended),
         _isolation(record),
         _points(record),
         _everybody(record),
@@ -67,33 +69,23 @@ def class_page(record: ClassRecord) -> str:
     return template.render(language=current_language(), title=title, sections=sections, nothing=_("None.")) + "\n"
 
 
-@dataclass
-class _Seen:
-    """What the page shows of the results, gathered in one pass.
-
-    Attributes:
-        looks, endings, mended: rows.
-    """
-
-    items: ItemAnalysis
-    looks: list[tuple[Any, ...]] = field(default_factory=list)
-    endings: list[tuple[Any, ...]] = field(default_factory=list)
-    mended: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-def _seen(record: ClassRecord) -> _Seen:
-    seen = _Seen(ItemAnalysis(record.causes))
+def _seen(record: ClassRecord) -> tuple[ItemAnalysis, _Rows, _Rows, _Rows]:
+    """The item analysis, and rows on who needs a look, whose code was ended, and what was repaired, in one pass."""
+    items = ItemAnalysis(record.causes)
+    looks: _Rows = []
+    ended: _Rows = []
+    mended: _Rows = []
     for student in record.students:
         opened = student.opened()
         result = opened.result
         if reasons := list(reasons_to_look(opened)):
-            seen.looks.append((student, " ".join(reasons)))
-        seen.endings += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
+            looks.append((student, " ".join(reasons)))
+        ended += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
         if result and result.mended:
-            seen.mended.append((student, "\n".join(result.mended)))
+            mended.append((student, "\n".join(result.mended)))
         if result and result.checks:
-            seen.items.add(student.id, result)
-    return seen
+            items.add(student.id, result)
+    return items, looks, ended, mended
 
 
 def _overview(record: ClassRecord) -> Section:

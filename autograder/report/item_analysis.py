@@ -223,18 +223,12 @@ def in_order(record: ClassRecord, names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
-def analysis_of(record: ClassRecord) -> ItemAnalysis:
-    """The item analysis of everybody whose code was judged."""
+def analysis_json(record: ClassRecord) -> str:
+    """The item analysis as JSON, in the current language."""
     found = ItemAnalysis(record.causes)
     for student in record.students:
         result = student.result
         if result and result.checks:
             found.add(student.id, result)
-    return found
-
-
-def analysis_json(record: ClassRecord) -> str:
-    """The item analysis as JSON, in the current language."""
-    found = analysis_of(record)
     data = {"assignment": record.assignment, **found.to_json(in_order(record, found.outcomes))}
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
