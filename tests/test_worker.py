@@ -26,7 +26,7 @@ from autograder.sandbox import client, frames
 from autograder.sandbox.client import Figures, WorkerDied, run_submission
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
-from autograder.sandbox.outputs import CellOutputs
+from autograder.sandbox.outputs import MOST_OUTPUTS, CellOutputs
 
 QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
 FOREVER = """
@@ -98,6 +98,14 @@ def test_long_output_is_cut_and_says_so():
     (outputs,) = run_cells("for i in range(10**6): print('x' * 50)", limits=Limits(text_chars=10_000))
     assert len(outputs) == 1 and len(outputs[0]["text"]) < 11_000
     assert outputs[0]["text"].rstrip().endswith((".", "。"))
+
+
+def test_an_error_is_told_however_much_was_put_out_before_it():
+    (outputs,) = run_cells(
+        "import sys\nfor i in range(300): print(i, file=[sys.stdout, sys.stderr][i % 2])\nprint('x' * 10**6)\n1 / 0"
+    )
+    assert len(outputs) == MOST_OUTPUTS
+    assert (outputs[-1]["ename"], outputs[-1]["evalue"]) == ("ZeroDivisionError", "division by zero")
 
 
 def test_only_text_latex_and_png_come_back():

@@ -73,9 +73,9 @@ class CellOutputs:
             self._add(output_type="execute_result", data=kept, metadata={}, execution_count=execution_count)
 
     def error(self, name: str, value: str, lines: list[str]) -> None:
-        """A traceback."""
-        value, *lines = map(self._within_cap, [value[:2000], *lines])
-        self._add(output_type="error", ename=name[:200], evalue=value, traceback=lines)
+        """A traceback. Its message is kept however much came before: reports tell it."""
+        lines = [self._within_cap(line) for line in lines]
+        self._add(output_type="error", ename=name[:200], evalue=value[:2000], traceback=lines)
 
     @property
     def has_error(self) -> bool:
@@ -83,7 +83,8 @@ class CellOutputs:
         return any(item["output_type"] == "error" for item in self.items)
 
     def _add(self, **output: Any) -> None:
-        if len(self.items) < MOST_OUTPUTS:
+        room = MOST_OUTPUTS if output["output_type"] == "error" else MOST_OUTPUTS - 1  # an error may follow
+        if len(self.items) < room:
             self.items.append(output)
 
     def _within_cap(self, text: str) -> str:

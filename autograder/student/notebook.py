@@ -303,8 +303,7 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     notes = [Note(said)] if said else []
     if not result.full:
         line = _('`hint("{name}")` gives a hint, `example("{name}")` the input.').format(name=wanted.id)
-        again = read_again(wanted.id)
-        return [*notes, Note(f"{line} {again.text}", again.link) if again else Note(line)]
+        return [*notes, read_again(guide(wanted.id), line)]
     here, by_hand = _exercises_of(namespace), _by_hand(namespace)
     most = sum(_points.get(e.id, e.points) for e in here) + sum(by_hand.values())
     score = sum(_latest[e.id].score for e in here if e.id in _latest)
