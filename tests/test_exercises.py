@@ -899,6 +899,24 @@ def test_how_an_answer_came_about_is_told_in_words(exercise_id, edits, check, sa
     assert says not in message and re.match("[^\n]*[ぁ-ん]", message)
 
 
+MEASURED_AS = {
+    'np.max(np.abs(layer.grads["W"]))': 'the largest absolute value of grads["W"]',
+    'np.mean(np.abs(layer.grads["W"]))': 'the mean absolute value of grads["W"]',
+    'np.sum(layer.grads["W"] ** 2)': 'the sum of squares of grads["W"]',
+    'np.linalg.norm(layer.params["W"])': 'the norm of params["W"]',
+    'np.hypot(*(np.linalg.norm(layer.grads[name]) for name in "Wb"))': 'the norm of grads["W"], grads["b"]',
+}
+
+
+@pytest.mark.parametrize(("formula", "measured"), MEASURED_AS.items(), ids=MEASURED_AS)
+def test_what_a_record_holds_in_place_of_the_norms_is_told(formula, measured):
+    step = "forward_backward(layers, X, t)"
+    code = bank.slip("depth_study", {step: f'({step}[0], [{formula} for layer in layers if "W" in layer.grads])'})
+    told = judged(EXERCISES["depth_study"], {"depth_study": code.depth_study}, causes=False)
+    text = f'result[4]["grad_norms"] holds {measured} in each layer.'
+    assert item(told, "gradient_norms").message.startswith(text)
+
+
 # --- the judge -------------------------------------------------------------------------------------------------------
 
 

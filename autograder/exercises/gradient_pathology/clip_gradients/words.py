@@ -8,23 +8,8 @@ import numpy as np
 
 from autograder.checks.expect import is_close
 from autograder.exercises.gradient_pathology.clip_gradients.probe import Network
+from autograder.exercises.gradient_pathology.measures import Arrays, measures
 from autograder.locale import _
-
-Arrays = list[np.ndarray]
-
-
-def _measures(arrays: Arrays) -> Iterator[tuple[str, np.floating]]:
-    """What may be taken for the length of `arrays`."""
-    values = np.concatenate([array.ravel() for array in arrays])
-    norms = [np.linalg.norm(array) for array in arrays]
-    yield _("the norm"), np.linalg.norm(values)
-    yield _("the sum of squares"), np.sum(values**2)
-    yield _("the sum of absolute values"), np.sum(np.abs(values))
-    yield _("the sum of the norms"), np.sum(norms)
-    yield _("the largest norm"), np.max(norms)
-    yield _("the largest absolute value"), np.max(np.abs(values))
-    yield _("the root of the mean square"), np.sqrt(np.mean(values**2))
-    yield _("the sum"), np.sum(values)
 
 
 def _parts(grads: Network) -> Iterator[tuple[str, Arrays]]:
@@ -50,7 +35,7 @@ def norm_in_words(total: float, grads: Network) -> str:
     found = (
         _("total_norm is {measure} of {part}.").format(measure=measure, part=part)
         for part, arrays in _parts(grads)
-        for measure, value in _measures(arrays)
+        for measure, value in measures(arrays)
         if is_close(total, value)
     )
     return next(found, "")
