@@ -196,16 +196,13 @@ class Host:
 
     def _launch(self) -> socket.socket:
         """Start the warm parent; the socket is the one over which it takes orders."""
-        uid = unprivileged_uid()
-        if uid is not None and self._own_code and self.level is Level.BASIC:
-            uid = None
         self._scratch = self._folder.enter_context(scratch_folder())
         box = self._scratch / "box"
         box.mkdir()
         settings = {
             "level": self.level.value,
             "forks": FORKS,
-            "uid": uid,
+            "uid": None if self._own_code and self.level is Level.BASIC else unprivileged_uid(),
             "box": str(box),
             "readable": [str(path) for path in [*readable_paths(), self._scratch / "matplotlib"]],
             "figures": self._figures,
