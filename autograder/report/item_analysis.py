@@ -78,7 +78,13 @@ class ItemPoints:
                 self._columns[name, item.id].extend((item.points, item.max, result.score))
 
     def statistics(self, exercise: str, check: str | None = None) -> ItemStatistics:
-        """Facility and discrimination of a check, or of a whole exercise, among students with a result for it."""
+        """Facility and discrimination of a check, or of a whole exercise, among students with a result for it.
+
+        Raises:
+            ValueError: nobody has a result.
+        """
+        if (exercise, check) not in self._columns:
+            raise ValueError(f"nobody has a result for {exercise}, {check}")
         item, maxima, scores = np.reshape(self._columns[exercise, check], (-1, 3)).T
         shares = np.divide(item, maxima, out=np.zeros(len(item)), where=maxima > 0)  # an exercise may have no points
         return ItemStatistics(float(maxima[-1]), len(item), float(np.mean(shares)), discrimination(item, scores - item))
