@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL
-from autograder.cli.options import add_json, at_least_one, write_json
+from autograder.cli.options import FULL, NOT_FULL, add_json, at_least_one, write_json
 from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _
 

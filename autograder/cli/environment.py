@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.checks.results import Outcome
-from autograder.cli.course_folder import grades_in, nbgrader
-from autograder.cli.findings import Finding, State, version_of
+from autograder.cli.course_folder import grades_in, nbgrader, version_of
+from autograder.cli.doctor import Finding, State
 from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import LANGUAGES, _, current_language, language_named

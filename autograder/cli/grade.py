@@ -8,8 +8,7 @@ import os
 import sys
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
-from autograder.cli.options import add_course, add_json, at_least_one
+from autograder.cli.options import FULL, NOT_FULL, UnusablePath, add_course, add_json, at_least_one
 from autograder.locale import _
 from autograder.sandbox.client import Figures
 from autograder.sandbox.fork_server import Host, HostBroken, too_weak

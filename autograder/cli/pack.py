@@ -7,8 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
-from autograder.cli.options import new_file
+from autograder.cli.options import FULL, NOT_FULL, UnusablePath, new_file
 from autograder.locale import _, use_language
 from autograder.report.text import printable
 

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UnusablePath
-from autograder.cli.options import add_course
+from autograder.cli.options import FULL, UnusablePath, add_course
 from autograder.locale import _, speaking
 from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
 from autograder.report.class_words import open_words

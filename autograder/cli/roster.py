@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UnusablePath
-from autograder.cli.options import add_course
+from autograder.cli.options import FULL, UnusablePath, add_course
 from autograder.locale import _
 from autograder.report.text import printable
 
