@@ -923,7 +923,7 @@ def zip_collect(tmp_path, monkeypatch, caplog):
         (COURSE / "nbgrader_config.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
 
-    def run(files, *options, assignment=ASSIGNMENT, released="{}"):
+    def run(files, *options, assignment=ASSIGNMENT, released=GOOD):
         (tmp_path / "source" / assignment).mkdir(parents=True, exist_ok=True)
         (tmp_path / "source" / assignment / NB).write_text(released)
         archive = tmp_path / "downloaded" / assignment / "archive"

@@ -15,9 +15,8 @@ from typing import Any
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_collect.archives import Packed, is_junk, shown
 from autograder.nbgrader_plugins.zip_collect.ids import student_ids
-from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, version_in
+from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, all_meant, version_in
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
-from autograder.nbgrader_plugins.zip_collect.people import all_meant
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.attachments import TIMESTAMP, files_beside
 from autograder.notebooks.file_names import safe_name
@@ -140,12 +139,9 @@ def _notebook_of(file: str, notebooks: list[str]) -> str | None:
     """The notebook of the assignment that a file of this name should be; if there is only one, any name will do."""
     if len(notebooks) == 1:
         return notebooks[0]
-    named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", _plain(file))]
+    plain = unicodedata.normalize("NFKC", file)
+    named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", plain)]
     return max(named, key=len, default=None)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
 
 
 def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roster = NOBODY) -> dict[Path, str]:

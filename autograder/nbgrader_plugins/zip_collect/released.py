@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.notebooks.cells import CHECK_PREFIX, grade_id_of, recognise, source_of
-from autograder.notebooks.submission import UnreadableNotebook, read_notebook, submission_of
+from autograder.notebooks.submission import UnreadableNotebook, read_notebook
 
 
 @dataclass(frozen=True, order=True)
@@ -50,17 +50,7 @@ class Released:
         found = _graded(notebook["cells"], self._sources)
         mine = found.keys() & self._sources.keys()
         belonging = (len(mine) > 0) + (2 * len(mine) >= len(self._sources))
-        if not self._sources:
-            belonging = _is_of_this_kit(notebook, path.name)
         return Worth(True, belonging, any(found[name] != self._sources[name] for name in mine))
-
-
-def _is_of_this_kit(notebook: dict[str, Any], name: str) -> bool:
-    try:
-        submission_of(notebook, name)
-    except UnreadableNotebook:
-        return False
-    return True
 
 
 def _graded(cells: list[Any], wanted: Iterable[str] = ()) -> dict[str, str]:
