@@ -78,12 +78,13 @@ def packages(requirements: list[str] | None = None, grades: bool = False) -> Fin
     except metadata.PackageNotFoundError:
         advice = _("Install the kit with pip.")
         return Finding(what, State.WRONG, _("The kit is not installed here."), advice)
-    extra = "instructor" if grades else ""
-    wanted = [requirement for requirement in map(Requirement, found or []) if _applies(requirement, extra)]
-    unfit = [requirement for requirement in wanted if not _fits(requirement)]
+    extra = {"extra": "instructor" if grades else ""}
+    wanted = [r for r in map(Requirement, found or []) if r.marker is None or r.marker.evaluate(extra)]
+    here = {r.name: version_of(r.name) for r in wanted}
+    unfit = [r for r in wanted if not ((version := here[r.name]) and r.specifier.contains(version, prereleases=True))]
     if not unfit:
         return Finding(what, State.OK, _("{n} packages, all in a supported version.").format(n=len(wanted)))
-    names = ", ".join(f"{r.name} ({version_of(r.name) or _('missing')})" for r in unfit)
+    names = ", ".join(f"{r.name} ({here[r.name] or _('missing')})" for r in unfit)
     fitting = " ".join(f'"{r.name}{r.specifier}"' for r in unfit)
     advice = _("Run: {command}").format(command=f"{sys.executable} -m pip install {fitting}")
     return Finding(what, State.WRONG, _("Missing or wrong version: {names}.").format(names=names), advice)
@@ -216,15 +217,3 @@ def disk(folder: Path) -> Finding:
         return Finding(what, State.OK, seen)
     state = State.WRONG if free < NO_SPACE else State.LOOK
     return Finding(what, state, seen, _("Delete files that you no longer need."))
-
-
-# --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def _fits(requirement: Any) -> bool:
-    version = version_of(requirement.name)
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
-
-
-def _applies(requirement: Any, extra: str) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
