@@ -24,7 +24,7 @@ from autograder.grading.grade_class import grade_class
 from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
-from autograder.grading.result_file import NOT_DONE, remove_result, stored_results, write_result
+from autograder.grading.result_file import NOT_DONE, Stored, remove_result, stored_results, write_result
 from autograder.nbgrader_plugins import ahead as plugin
 from autograder.nbgrader_plugins import run as worker
 from autograder.nbgrader_plugins.ahead import Ahead
@@ -149,7 +149,8 @@ def test_a_run_that_was_cut_off_is_continued(loop):
             path.unlink()
     remove_result(targets["s1"])
     unfinished = interrupted(next(iter(every_exercise())), "cut off")
-    write_result(loop.folder, targets["s2"], NOT_DONE, "strong", SubmissionResult({unfinished.id: unfinished}))
+    result = SubmissionResult({unfinished.id: unfinished}).to_json()
+    write_result(loop.folder, targets["s2"], Stored(NOT_DONE, "strong", result))
     assert sorted(loop.run()) == ["s0", "s1", "s2"]
     assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s1", "s2"}
 
