@@ -81,7 +81,7 @@ class CheckItem(pytest.Item):
         self.item, self._exercise_id = item, exercise_id
 
     def runtest(self) -> None:
-        """Fail unless the check passed: the message that a student reads, without a traceback through the checker."""
+        """Fail unless the check passed."""
         from autograder.locale import _
         from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
@@ -91,7 +91,12 @@ class CheckItem(pytest.Item):
             again = item.outcome in SAID_ONCE and self.parent.said_before(self._exercise_id, item.message)
             message = _("Same as above.") if again else item.message
             text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
-            pytest.fail(printable(text), pytrace=False)
+            pytest.fail(printable(text))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo, style: Any = None) -> Any:
+        """The message a student reads, instead of a traceback through the checker."""
+        failed = isinstance(excinfo.value, pytest.fail.Exception)
+        return str(excinfo.value) if failed else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where pytest lists the check."""
