@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,8 +18,8 @@ from traitlets import TraitError
 from traitlets.config.loader import KVArgParseConfigLoader as CommandLine
 
 from autograder.checks.judge import interrupted
-from autograder.checks.results import SubmissionResult
-from autograder.exercises import every_exercise
+from autograder.checks.results import Outcome, SubmissionResult
+from autograder.exercises import every_exercise, exercise
 from autograder.grading import job
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
@@ -137,6 +139,24 @@ def test_what_goes_wrong_with_one_is_theirs_alone(loop, monkeypatch):
     assert not (loop.folder / "autograded" / "s1" / ASSIGNMENT / NOTEBOOK).exists()
     monkeypatch.setattr(Grader, "_read", read)
     assert loop.run() == ["s1"], "the next run grades whom this one could not, in this process"
+
+
+def test_a_checker_that_crashed_is_named_by_both_commands(loop, monkeypatch, caplog):
+    unrun = job.grade_submission
+
+    def crashed(*arguments):
+        graded = unrun(*arguments)
+        found = graded.result.checks["clip_gradients"]
+        first = replace(found.items[0], outcome=Outcome.GRADER_ERROR)
+        broken = replace(found, items=(first, *found.items[1:]))
+        return replace(graded, result=SubmissionResult(graded.result.checks | {found.id: broken}))
+
+    monkeypatch.setattr(job, "grade_submission", crashed)
+    loop.run(log=logging.getLogger("autograde"))
+    reason = f"The checker crashed (clip_gradients: {exercise('clip_gradients').checks[0].id})"
+    assert f"s1: {reason}; full points were given." in caplog.messages
+    summary = grade_class(loop.course, ASSIGNMENT, job.Settings(loop.folder, Level.STRONG), 1)
+    assert reason in summary.looks["s1"]
 
 
 def test_a_run_that_was_cut_off_is_continued(loop):

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from autograder.checks.results import Outcome, SubmissionResult
+from autograder.checks.results import SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import process
-from autograder.grading.by_hand import points_by_hand
+from autograder.grading.by_hand import by_hand
 from autograder.grading.changes import Booked, Change, Part, change_between, checks_between, parts_between
 from autograder.grading.course import CopiedCourse, Course, CourseError, Handed
 from autograder.grading.digest import content_digest, settings_digest
@@ -35,7 +35,7 @@ from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import result_of
-from autograder.report.class_words import not_gradable
+from autograder.report.class_words import reasons_in
 from autograder.sandbox.folder import scratch_folder
 
 
@@ -72,10 +72,10 @@ class Summary:
     to_draw: int = 0
     drawn: int = 0
 
-    def look(self, student: str, reason: str) -> None:
-        """Name `student` for a look, for one more reason, if there is any."""
-        if reason:
-            self.looks[student] = " ".join(filter(None, [self.looks.get(student), reason]))
+    def look(self, student: str, *reasons: str) -> None:
+        """Name `student` for a look, for these reasons, too, if there are any."""
+        if told := " ".join(filter(None, [self.looks.get(student), *reasons])):
+            self.looks[student] = told
 
     @property
     def done(self) -> int:
@@ -158,9 +158,10 @@ def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assig
 
 def keep_result(course: Course, assignment: Assignment, target: Path, digest: str, graded: GradedFolder) -> Stored:
     """Write the result of a submission into the folder `target`, after all else."""
-    result, by_hand = graded.result.to_json(), points_by_hand(assignment.released)
+    result = graded.result.to_json()
     digest = with_causes(digest, result, assignment.causes)
-    stored = Stored(digest, graded.isolation, result, graded.drawn, by_hand)
+    points = {name: cell.points or 0.0 for name, cell in by_hand(assignment.released).items()}
+    stored = Stored(digest, graded.isolation, result, graded.drawn, points)
     write_result(course.folder, target, stored)
     return stored
 
@@ -299,7 +300,7 @@ class _Run:
         if stored and same and self._gradebook.has(handed):
             if not stored.drawn:
                 self.undrawn.append(handed)
-            self._look(handed.student, result_of(stored.result))
+            self.summary.look(handed.student, *reasons_in(result_of(stored.result)))
             states = self._penalise(handed)
             if states:
                 self.summary.penalised += 1
@@ -345,13 +346,4 @@ class _Run:
             self.undrawn.append(handed)
         if done.result.mended:
             self.summary.mended[handed.student] = done.result.mended
-        self._look(handed.student, done.result)
-
-    def _look(self, student: str, result: SubmissionResult) -> None:
-        if result.status == "failed":
-            self.summary.look(student, not_gradable(result.message))
-            return
-        for reason in result.looks:
-            self.summary.look(student, reason)
-        if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
-            self.summary.look(student, _("The checker crashed; full points were given."))
+        self.summary.look(handed.student, *reasons_in(done.result))

@@ -26,6 +26,7 @@ from autograder.grading.reference import NoReference
 from autograder.grading.result_file import is_done, read_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import current_language
+from autograder.report.class_words import reasons_in
 from autograder.report.text import printable
 from autograder.sandbox.client import Figures
 from autograder.sandbox.folder import scratch_folder
@@ -181,10 +182,10 @@ class Ahead(AbstractContextManager["Ahead"]):
 
     def _tell(self, student: str, graded: GradedFolder) -> None:
         """Log what somebody should know."""
-        result = graded.result
-        if result.status == "failed":
-            self._log.error("%s: %s", student, printable(result.message))
-        for note in (*result.mended, *result.looks):
+        if graded.result.status == "failed":
+            self._log.error("%s: %s", student, printable(graded.result.message))
+            return
+        for note in (*graded.result.mended, *reasons_in(graded.result)):
             self._log.warning("%s: %s", student, printable(note))
 
 
