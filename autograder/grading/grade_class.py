@@ -25,7 +25,7 @@ from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
-from autograder.grading.own_causes import behaviours_in, never_shown, read_causes, with_causes
+from autograder.grading.own_causes import never_shown, read_causes, with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
@@ -125,7 +125,7 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
-            run.summary.never_shown = never_shown(course, assignment, run.prepared.causes, run.behaviours)
+            run.summary.never_shown = never_shown(course, assignment, run.prepared.causes)
             drawing = [] if preview else run.undrawn
             run.summary.to_draw = len(drawing)
             progress(run.summary, total)
@@ -193,7 +193,6 @@ class _Run:
         self._aside = aside
         self._begun: dict[str, tuple[str, tuple[Booked, Stored] | None]] = {}  # the digest, and what was there before
         self._booked = gradebook.submitters()  # before this run
-        self.behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -253,7 +252,6 @@ class _Run:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
                 now = keep_result(self._course, self.prepared, handed.target, digest, done)
-                self.behaviours[handed.student] = behaviours_in(now.result)
                 self._note(handed, done)
                 if earlier:
                     booked, before = earlier
