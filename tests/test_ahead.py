@@ -77,7 +77,7 @@ def loop(folder, monkeypatch):
     monkeypatch.setattr(plugin, "shared_host", lambda *_a, **_k: host)
     monkeypatch.setattr(job, "Host", lambda *_a, **_k: host)
     monkeypatch.setattr(job, "grade_submission", unrun)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(plugin, "CORES", 2)
     monkeypatch.setattr(plugin, "FEWEST", 1)
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # which nbgrader leaves behind when its loop breaks off
     monkeypatch.chdir(folder)

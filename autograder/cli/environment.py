@@ -20,6 +20,7 @@ from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import LANGUAGES, _, current_language, language_named
 from autograder.notebooks.submission import submission_of
+from autograder.sandbox.client import CORES
 from autograder.sandbox.fork_server import Host, HostBroken, shared_host
 from autograder.sandbox.isolation import Level
 
@@ -202,8 +203,7 @@ def _small_notebook(solution: str) -> dict[str, Any]:
 
 def processors() -> Finding:
     """The number of submissions that can be graded at the same time."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding(_("processors"), State.OK, str(usable))
+    return Finding(_("processors"), State.OK, str(CORES))
 
 
 def disk(folder: Path) -> Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -28,7 +27,7 @@ from autograder.grading.timestamp import read_timestamp
 from autograder.locale import current_language
 from autograder.report.class_words import reasons_in
 from autograder.report.text import printable
-from autograder.sandbox.client import Figures
+from autograder.sandbox.client import CORES, Figures
 from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.fork_server import HostBroken, shared_host, too_weak
 from autograder.sandbox.isolation import Level
@@ -129,7 +128,7 @@ class Ahead(AbstractContextManager["Ahead"]):
         others = ((h, read_result(course.folder, h.target)) for h in everybody if h not in due)
         self._undrawn = [handed for handed, stored in others if stored and not stored.drawn]
         self._waiting = {handed.student: self._handed(handed.student) for handed in due}
-        jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
+        jobs = min(CORES, (len(due) + len(self._undrawn)) // FEWEST)
         if jobs > 1:
             needed = (settings, self._prepared, scratch, current_language())
             pool = Pool(jobs, 2 * limits.total_seconds + 60.0, scratch, process.prepare, *needed)

@@ -34,7 +34,8 @@ from autograder.sandbox.limits import (
     took_too_long,
 )
 
-CORES = os.cpu_count() or 1
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""How many processors this process may use: on a cluster, a part of the machine's."""
 
 MOST_HOSTS = 3
 """How often a submission is restarted because the warm parent was lost; after that the submission is to blame."""
