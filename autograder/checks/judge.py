@@ -283,10 +283,15 @@ def _student_error(trial: Trial, error: StudentError) -> _Finding:
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     message = _with_case(trial, with_line(message, raised), hide=False)
     finding = _Finding(trial, Outcome.RAISED, message, words=error.words, raised=raised)
-    if error.words or not _is_by_row(raised.message, trial.case):
+    if error.words:
         return finding
-    cause = _("One of the arrays has one number for each row, but every column needs a number of its own.")
-    return replace(finding, cause=cause, question=_("Which axis runs over the rows of the batch?"))
+    if word := raised.on_purpose:
+        cause = _("Your own `{word}` stops an input that is allowed.").format(word=word)
+        return replace(finding, cause=cause, question=_("For which inputs should that line run?"))
+    if _is_by_row(raised.message, trial.case):
+        cause = _("One of the arrays has one number for each row, but every column needs a number of its own.")
+        return replace(finding, cause=cause, question=_("Which axis runs over the rows of the batch?"))
+    return finding
 
 
 def _is_by_row(message: str, case: Any) -> bool:
