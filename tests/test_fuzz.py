@@ -51,6 +51,8 @@ from autograder.sandbox.limits import Limits
 from tests.fuzzing import fuzz, mutated, peak_of
 from tests.sample_class import RIGHT, Student
 
+pytestmark = pytest.mark.slow
+
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
 ANSWERED = json.dumps(Student("s", "right", RIGHT).notebook(RELEASE), ensure_ascii=False)
