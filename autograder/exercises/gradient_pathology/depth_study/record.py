@@ -77,7 +77,9 @@ class Run:
         if not self.seen["generators"]:
             return _("build_network was never called: there is no network yet.")
         if self.own is None:
-            return _("No data went through the network of depth {depth} as built: the forward pass is missing or never reached.")
+            return _(
+                "No data went through the network of depth {depth} as built: is the forward pass there, and reached?"
+            )
         if np.isnan(self.own["derivative"]).any():
             return _("After a step, a layer has no gradient: the backward pass is missing, or leaves that layer out.")
         if not len(self.own["factors"]):
