@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.checks.exercise import Implementation
+from autograder.exercises import every_exercise
 
 FOLDER = Path(__file__).parent
 CELL = "\n# %%\n"
@@ -86,15 +87,23 @@ def mistakes() -> list[Mistake]:
     ]
 
 
+def public(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """By name, the functions and classes of a module; what they need for themselves begins with an underscore."""
+    return {
+        name: value
+        for name, value in namespace.items()
+        if getattr(value, "__module__", None) == namespace["__name__"] and not name.startswith("_")
+    }
+
+
 def variants() -> list[Variant]:
-    """All right but unusual implementations; a module variants.py has them in a dict, by id."""
-    paths = sorted(path.relative_to(FOLDER).with_suffix("") for path in FOLDER.glob("*/*/variants.py"))
-    modules = [importlib.import_module(".".join(("reference", *path.parts))) for path in paths]
-    found = [
-        Variant(name, path.parent.name, Implementation({module.DEFINES: code}))
-        for path, module in zip(paths, modules, strict=True)
-        for name, code in module.VARIANTS.items()
-    ]
+    """All right but unusual implementations."""
+    defines = {exercise.solution: exercise.defines for exercise in every_exercise()}
+    found = []
+    for path in sorted(FOLDER.glob("*/*/variants.py")):
+        cell = path.parent.name
+        module = importlib.import_module(f"reference.{path.parent.parent.name}.{cell}.variants")
+        found += [Variant(id, cell, Implementation({defines[cell]: code})) for id, code in module.VARIANTS.items()]
     return found + [Variant(id, cell, code) for id, cell, code, about in _edited() if "fails" not in about]
 
 

@@ -9,8 +9,7 @@ from collections import OrderedDict
 import numpy as np
 
 from autograder.layers import Linear, MSELoss, forward_backward
-
-DEFINES = "depth_study"
+from reference.bank import public
 
 
 def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -329,31 +328,4 @@ def stays_where_all_is_infinite(depths, build_network, X, t, lr=0.1, steps=200, 
     return results
 
 
-VARIANTS = {
-    function.__name__: function
-    for function in (
-        own_loop_and_loss,
-        records_of_objects,
-        losses_in_a_typed_array,
-        lists_of_plain_floats,
-        lists_of_numpy_floats,
-        more_keys_and_depths,
-        extra_forward_passes,
-        numpy_integer_keys,
-        side_by_side,
-        recursive_on_copies,
-        in_a_class,
-        single_precision_record,
-        stops_when_all_is_nan,
-        stays_where_all_is_infinite,
-        gradients_zeroed_first,
-        one_run_for_each_curve,
-        defaults_decided_inside,
-        tuples_and_settings,
-        names_of_the_lesson,
-    )
-}
-VARIANTS |= {
-    "layers_with_a_weight": layers_with_a_weight,
-    "gradients_that_are_there": gradients_that_are_there,
-}
+VARIANTS = public(vars())
