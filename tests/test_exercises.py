@@ -25,7 +25,7 @@ from autograder.checks.results import Ending, Outcome
 from autograder.checks.sketches import departures, sketches_of
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments, every_exercise
-from autograder.exercises.gradient_pathology.batch_norm.backward import Backward
+from autograder.exercises.gradient_pathology.batch_norm.shared import Batches
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
@@ -882,7 +882,7 @@ def test_a_cause_takes_the_place_of_what_the_numbers_show(exercise):
 def test_a_vector_along_the_wrong_axis_is_told_as_one_number_for_each_row(exercise, shapes, by_row):
     message = f"operands could not be broadcast together with shapes {shapes} "
     seen = Raised("ValueError", ("ValueError", "Exception"), message, 3, "x - m")
-    case = Backward("a title", {"x": np.zeros((7, 3))}, {})
+    case = Batches("a title", [{"x": np.zeros((7, 3))}])
     item = judge(exercise, [replace(trial({"value": seen, "more": 30}), case=case)]).items[0]
     assert item.seen.startswith("Your code raised ValueError") and item.raised == seen
     told = "One of the arrays has one number for each row, but every column needs a number of its own."
