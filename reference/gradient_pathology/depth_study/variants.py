@@ -36,33 +36,44 @@ def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return result
 
 
-def records_of_objects(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    result = {}
-    for depth in depths:
-        net = build_network(depth, np.random.default_rng(seed))
-        run = {"loss": np.full(steps, None), "grad_norms": np.full((steps, depth), None)}
-        for step in range(steps):
-            run["loss"][step], run["grad_norms"][step] = forward_backward(net, X, t)
-            for layer in net:
-                for name in layer.params:
-                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
-        result[depth] = run
-    return result
+def _for_each_depth(run):
+    """The study in which `run` trains one network after the other and returns its record."""
+
+    def study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+        def run_of(depth):
+            return run(build_network(depth, np.random.default_rng(seed)), depth, X, t, lr, steps)
+
+        return {depth: run_of(depth) for depth in depths}
+
+    return study
 
 
-def losses_in_a_typed_array(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    result = {}
-    for depth in depths:
-        net, losses, norms = build_network(depth, np.random.default_rng(seed)), array("d"), []
-        while len(losses) < steps:
-            loss, grad_norms = forward_backward(net, X, t)
-            losses.append(loss)
-            norms.append(array("d", grad_norms))
-            for layer in net:
-                for name in layer.params:
-                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
-        result[depth] = {"loss": losses, "grad_norms": norms}
-    return result
+def _descend(layers, lr):
+    for layer in layers:
+        for name, parameter in layer.params.items():
+            np.subtract(parameter, lr * layer.grads[name], out=parameter)
+
+
+@_for_each_depth
+def records_of_objects(layers, depth, X, t, lr, steps):
+    run = {"loss": np.full(steps, None), "grad_norms": np.full((steps, depth), None)}
+    for step in range(steps):
+        run["loss"][step], run["grad_norms"][step] = forward_backward(layers, X, t)
+        for layer in layers:
+            for name in layer.params:
+                layer.params[name] = layer.params[name] - lr * layer.grads[name]
+    return run
+
+
+@_for_each_depth
+def losses_in_a_typed_array(layers, depth, X, t, lr, steps):
+    losses, norms = array("d"), []
+    while len(losses) < steps:
+        loss, grad_norms = forward_backward(layers, X, t)
+        losses.append(loss)
+        norms.append(array("d", grad_norms))
+        _descend(layers, lr)
+    return {"loss": losses, "grad_norms": norms}
 
 
 def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -117,25 +128,16 @@ def more_keys_and_depths(depths, build_network, X, t, lr=0.1, steps=200, seed=0)
     return results
 
 
-def _descend(layers, lr):
-    for layer in layers:
-        for name, parameter in layer.params.items():
-            np.subtract(parameter, lr * layer.grads[name], out=parameter)
-
-
-def extra_forward_passes(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps), np.zeros((steps, depth))
-        for step in range(steps):
-            forward_backward(layers, X[:1], t[:1])
-            for _ in range(2):
-                losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-            forward_backward(layers, X, t)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
+@_for_each_depth
+def extra_forward_passes(layers, depth, X, t, lr, steps):
+    losses, norms = np.zeros(steps), np.zeros((steps, depth))
+    for step in range(steps):
+        forward_backward(layers, X[:1], t[:1])
+        for _ in range(2):
+            losses[step], norms[step] = forward_backward(layers, X, t)
+        _descend(layers, lr)
+        forward_backward(layers, X, t)
+    return {"loss": losses, "grad_norms": norms}
 
 
 def numpy_integer_keys(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -205,68 +207,50 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return {深さ: 実験(深さ).学習() for 深さ in depths}
 
 
-def single_precision_record(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+@_for_each_depth
+def single_precision_record(layers, depth, X, t, lr, steps):
     """Where a float64 record still holds a number, this one may hold infinity."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps, np.float32), np.zeros((steps, depth), np.float32)
-        for step in range(steps):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
+    losses, norms = np.zeros(steps, np.float32), np.zeros((steps, depth), np.float32)
+    for step in range(steps):
+        losses[step], norms[step] = forward_backward(layers, X, t)
+        _descend(layers, lr)
+    return {"loss": losses, "grad_norms": norms}
 
 
-def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+@_for_each_depth
+def stops_when_all_is_nan(layers, depth, X, t, lr, steps):
     """Once every value is NaN nothing changes any more: the rest of the record is filled at once."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
-        for step in range(steps):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            if np.isnan(losses[step]) and np.isnan(norms[step]).all():
-                break
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
+    losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
+    for step in range(steps):
+        losses[step], norms[step] = forward_backward(layers, X, t)
+        if np.isnan(losses[step]) and np.isnan(norms[step]).all():
+            break
+        _descend(layers, lr)
+    return {"loss": losses, "grad_norms": norms}
 
 
-def _with_norms(norms_of):
-    def study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-        results = {}
-        for depth in depths:
-            layers = build_network(depth, np.random.default_rng(seed))
-            run = results[depth] = {"loss": [], "grad_norms": []}
-            for _ in range(steps):
-                run["loss"].append(forward_backward(layers, X, t)[0])
-                run["grad_norms"].append(norms_of(layers))
-                _descend(layers, lr)
-        return results
-
-    return study
+@_for_each_depth
+def layers_with_a_weight(layers, depth, X, t, lr, steps):
+    run = {"loss": [], "grad_norms": []}
+    for _ in range(steps):
+        run["loss"].append(forward_backward(layers, X, t)[0])
+        run["grad_norms"].append([np.linalg.norm(layer.grads["W"]) for layer in layers if "W" in layer.grads])
+        _descend(layers, lr)
+    return run
 
 
-layers_with_a_weight = _with_norms(lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if "W" in x.grads])
-gradients_that_are_there = _with_norms(
-    lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if x.grads.get("W") is not None]
-)
-
-
-def gradients_zeroed_first(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """As in PyTorch: each step begins with gradients of zero."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps), np.zeros((steps, depth))
-        for step in range(steps):
-            for layer in layers:
-                layer.grads = {name: np.zeros_like(parameter) for name, parameter in layer.params.items()}
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
+@_for_each_depth
+def gradients_zeroed_first(layers, depth, X, t, lr, steps):
+    """As in PyTorch: each step begins with gradients of zero. The norms are those of the gradients that are there."""
+    losses, norms = np.zeros(steps), np.zeros((steps, depth))
+    for step in range(steps):
+        for layer in layers:
+            layer.grads = {name: np.zeros_like(parameter) for name, parameter in layer.params.items()}
+        losses[step] = forward_backward(layers, X, t)[0]
+        weights = (layer.grads.get("W") for layer in layers)
+        norms[step] = [np.linalg.norm(gradient) for gradient in weights if gradient is not None]
+        _descend(layers, lr)
+    return {"loss": losses, "grad_norms": norms}
 
 
 def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -315,17 +299,15 @@ def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return runs
 
 
-def stays_where_all_is_infinite(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+@_for_each_depth
+def stays_where_all_is_infinite(layers, depth, X, t, lr, steps):
     """Where the loss is not finite any more, nothing is updated: the record goes on with what is seen then."""
-    results = {}
-    for depth in depths:
-        layers, rows = build_network(depth, np.random.default_rng(seed)), []
-        for _ in range(steps):
-            rows.append(forward_backward(layers, X, t))
-            if np.isfinite(rows[-1][0]):
-                _descend(layers, lr)
-        results[depth] = dict(zip(("loss", "grad_norms"), map(np.array, zip(*rows, strict=True)), strict=True))
-    return results
+    rows = []
+    for _ in range(steps):
+        rows.append(forward_backward(layers, X, t))
+        if np.isfinite(rows[-1][0]):
+            _descend(layers, lr)
+    return dict(zip(("loss", "grad_norms"), map(np.array, zip(*rows, strict=True)), strict=True))
 
 
 VARIANTS = public(vars())
