@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -13,15 +13,7 @@ import numpy as np
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import (
-    Sketch,
-    departures,
-    digest_of,
-    part_by_part,
-    sketches_by_value,
-    sketches_in,
-    sketches_of,
-)
+from autograder.checks.sketches import Sketch, departures, digest_of, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -139,11 +131,11 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
     failures = [finding for finding in findings if finding.outcome in FAILURES]
     missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
     if missing and not failures:
-        return item(Outcome.NOT_ATTEMPTED, message=missing[0].message)
+        return item(Outcome.NOT_ATTEMPTED, seen=missing[0].message)
     if unmet and unmet[0].outcome is Outcome.NOT_ATTEMPTED:
-        return item(Outcome.NOT_ATTEMPTED, message=unmet[0].message)
+        return item(Outcome.NOT_ATTEMPTED, seen=unmet[0].message)
     if unmet:
-        return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
+        return item(Outcome.BLOCKED, seen=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
         first = failures[0]  # public cases come first
         own: dict[str, Any] = {}
@@ -151,10 +143,9 @@ def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> I
             own = {"printed": first.trial.seen.printed, "case": first.trial.case}
         own |= {"picture": first.picture, "unwritten": first.unwritten, "compared": first.compared and not first.words}
         own |= {"cause": first.cause, "question": first.question, "raised": first.raised}
-        message = _joined("\n", first.cause, _joined(" ", first.words, first.message), first.question)
-        return item(first.outcome, message=message, **own)
+        return item(first.outcome, seen=" ".join(filter(None, (first.words, first.message))), **own)
     if findings:
-        return item(findings[0].outcome, message=findings[0].message)
+        return item(findings[0].outcome, seen=findings[0].message)
     return item(Outcome.PASSED)
 
 
@@ -171,9 +162,8 @@ def _tell_causes(
     """
     if not public:
         return
-    right = [_once(trial, "sketches", lambda trial: sketches_by_value(trial.expected)) for trial in public]
-    expected = [part_by_part(sketches) for sketches in right]
-    departed = departures(sketches_of((trial.seen for trial in public), right), expected, known.noise)
+    expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
+    departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
     diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
@@ -222,21 +212,11 @@ def _inputs(trial: Trial) -> list[Sketch]:
     return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
 
 
-def _joined(between: str, *texts: str) -> str:
-    return between.join(filter(None, texts))
-
-
 def explained(item: Item, causes: Sequence[Cause], seen: str) -> Item:
     """`item` with equally good causes and a question around what was `seen`, in words."""
-    likely = alternatives(cause.cause[current_language()] for cause in causes)
+    likely = _(" Or: ").join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
     cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
-    message, ids = _joined("\n", cause, seen, question), tuple(cause.id for cause in causes)
-    return replace(item, message=message, causes=ids, cause=cause, question=question)
-
-
-def alternatives(causes: Iterable[str]) -> str:
-    """Equally good causes in one line, without duplicates."""
-    return _(" Or: ").join(dict.fromkeys(causes))
+    return replace(item, seen=seen, causes=tuple(cause.id for cause in causes), cause=cause, question=question)
 
 
 def _find(check: Check, trial: Trial) -> _Finding | None:
