@@ -184,23 +184,6 @@ class ComplexStep(_Given):
         return dx
 
 
-class SecondMoment(_Plain):
-    """E[x^2] - E[x]^2."""
-
-    def moments(self, x):
-        mean = x.mean(axis=0)
-        return mean, (x**2).mean(axis=0) - mean**2
-
-
-class FoldedScaleAndShift(_Plain):
-    """y = a x + c."""
-
-    def forward(self, x):
-        super().forward(x)
-        a = self.gamma / self.std
-        return a * x + (self.params["beta"] - a * self.mean)
-
-
 class RecoveredFromOutput(_Plain):
     """Keeps y alone and gets x_hat back from it in backward; gamma is never 0."""
 
@@ -212,26 +195,6 @@ class RecoveredFromOutput(_Plain):
     def backward(self, dout):
         self.x_hat = (self.y - self.beta) / self.gamma
         return super().backward(dout)
-
-
-class LogarithmicRoot(_Plain):
-    """exp(-log(v) / 2) for 1 / sqrt(v), np.std squared, np.average and np.power."""
-
-    def moments(self, x):
-        return np.average(x, axis=0), np.power(np.std(x, axis=0), 2)
-
-    def forward(self, x):
-        super().forward(x)
-        self.std = np.exp(0.5 * np.log(self.var + self.eps))
-        self.x_hat = (x - self.mean) * np.exp(-0.5 * np.log(self.var + self.eps))
-        return self.x_hat @ np.diag(self.gamma) + self.params["beta"]
-
-
-class CovarianceDiagonal(_Plain):
-    """The mean is a matrix product, the variance the diagonal of np.cov."""
-
-    def moments(self, x):
-        return np.full(len(x), 1 / len(x)) @ x, np.cov(x, rowvar=False, bias=True).diagonal()
 
 
 class Welford(_Plain):
@@ -339,13 +302,6 @@ class SinglePrecision(_Given):
         return dx_hat / self.std
 
 
-class ExtendedPrecision(_Plain):
-    """np.longdouble inside and in the results."""
-
-    def forward(self, x):
-        return super().forward(x.astype(np.longdouble))
-
-
 # --- other layouts, other places to keep things -----------------------------------------------------------------------
 
 
@@ -370,18 +326,6 @@ class FeaturesFirst(_Given):
         if training:
             d = d - d.mean(axis=1, keepdims=True) - x_hat * (d * x_hat).mean(axis=1, keepdims=True)
         return d.T
-
-
-class FortranOrder(_Plain):
-    """Column-major results, and every second element of a longer array as gradient."""
-
-    def forward(self, x):
-        return np.asfortranarray(super().forward(x))
-
-    def backward(self, dout):
-        dx = np.asfortranarray(super().backward(np.asfortranarray(dout)))
-        self.grads["gamma"] = np.repeat(self.grads["gamma"], 2)[::2]
-        return dx
 
 
 class DimensionsKeptInside(_Given):
@@ -463,15 +407,6 @@ class BuffersByShape(_Plain):
 
     def backward(self, dout):
         return self.buffer("dx", super().backward(dout))
-
-
-class RunningInPlace(_Plain):
-    """Running statistics move in place, one of them by the difference."""
-
-    def learn(self, mean, var):
-        self.running_mean += (1 - self.momentum) * (mean - self.running_mean)
-        self.running_var *= self.momentum
-        self.running_var += (1 - self.momentum) * var
 
 
 class RunningAsProperties(_Plain):
@@ -763,13 +698,6 @@ class NumericalDx(_Plain):
             twin.params = self.params
             dx = central_differences(twin.forward, self.x, dout, 1e-5 * self.std)
         return dx
-
-
-class OutputAMatrix(_Plain):
-    """np.matrix, of which there is old code."""
-
-    def forward(self, x):
-        return super().forward(x).view(np.matrix)
 
 
 class SinglePrecisionMoments(SinglePrecision):
