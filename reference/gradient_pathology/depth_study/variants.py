@@ -36,44 +36,23 @@ def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return result
 
 
-def _for_each_depth(run):
-    """The study in which `run` trains one network after the other and returns its record."""
-
-    def study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-        def run_of(depth):
-            return run(build_network(depth, np.random.default_rng(seed)), depth, X, t, lr, steps)
-
-        return {depth: run_of(depth) for depth in depths}
-
-    return study
-
-
 def _descend(layers, lr):
     for layer in layers:
         for name, parameter in layer.params.items():
             np.subtract(parameter, lr * layer.grads[name], out=parameter)
 
 
-@_for_each_depth
-def records_of_objects(layers, depth, X, t, lr, steps):
-    run = {"loss": np.full(steps, None), "grad_norms": np.full((steps, depth), None)}
-    for step in range(steps):
-        run["loss"][step], run["grad_norms"][step] = forward_backward(layers, X, t)
-        for layer in layers:
-            for name in layer.params:
-                layer.params[name] = layer.params[name] - lr * layer.grads[name]
-    return run
-
-
-@_for_each_depth
-def losses_in_a_typed_array(layers, depth, X, t, lr, steps):
-    losses, norms = array("d"), []
-    while len(losses) < steps:
-        loss, grad_norms = forward_backward(layers, X, t)
-        losses.append(loss)
-        norms.append(array("d", grad_norms))
-        _descend(layers, lr)
-    return {"loss": losses, "grad_norms": norms}
+def losses_in_a_typed_array(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+    result = {}
+    for depth in depths:
+        net, losses, norms = build_network(depth, np.random.default_rng(seed)), array("d"), []
+        while len(losses) < steps:
+            loss, grad_norms = forward_backward(net, X, t)
+            losses.append(loss)
+            norms.append(array("d", grad_norms))
+            _descend(net, lr)
+        result[depth] = {"loss": losses, "grad_norms": norms}
+    return result
 
 
 def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -110,34 +89,6 @@ def lists_of_numpy_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0
                     layer.params[name] = layer.params[name] + (-lr) * gradient
             runs[depth]["grad_norms"].append(np.array(norms))
     return runs
-
-
-def more_keys_and_depths(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = {}
-    for depth in [*depths, 6]:
-        layers = build_network(depth, np.random.default_rng(seed))
-        history = [(*forward_backward(layers, X, t), _descend(layers, lr)) for _ in range(steps)]
-        losses, norms, _nothing = zip(*history)
-        results[depth] = {
-            "loss": np.array(losses),
-            "grad_norms": np.array(norms),
-            "final_loss": losses[-1],
-            "layers": layers,
-            "settings": {"steps": steps, "seed": seed},
-        }
-    return results
-
-
-@_for_each_depth
-def extra_forward_passes(layers, depth, X, t, lr, steps):
-    losses, norms = np.zeros(steps), np.zeros((steps, depth))
-    for step in range(steps):
-        forward_backward(layers, X[:1], t[:1])
-        for _ in range(2):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-        _descend(layers, lr)
-        forward_backward(layers, X, t)
-    return {"loss": losses, "grad_norms": norms}
 
 
 def numpy_integer_keys(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -207,50 +158,19 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return {深さ: 実験(深さ).学習() for 深さ in depths}
 
 
-@_for_each_depth
-def single_precision_record(layers, depth, X, t, lr, steps):
-    """Where a float64 record still holds a number, this one may hold infinity."""
-    losses, norms = np.zeros(steps, np.float32), np.zeros((steps, depth), np.float32)
-    for step in range(steps):
-        losses[step], norms[step] = forward_backward(layers, X, t)
-        _descend(layers, lr)
-    return {"loss": losses, "grad_norms": norms}
-
-
-@_for_each_depth
-def stops_when_all_is_nan(layers, depth, X, t, lr, steps):
+def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     """Once every value is NaN nothing changes any more: the rest of the record is filled at once."""
-    losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
-    for step in range(steps):
-        losses[step], norms[step] = forward_backward(layers, X, t)
-        if np.isnan(losses[step]) and np.isnan(norms[step]).all():
-            break
-        _descend(layers, lr)
-    return {"loss": losses, "grad_norms": norms}
-
-
-@_for_each_depth
-def layers_with_a_weight(layers, depth, X, t, lr, steps):
-    run = {"loss": [], "grad_norms": []}
-    for _ in range(steps):
-        run["loss"].append(forward_backward(layers, X, t)[0])
-        run["grad_norms"].append([np.linalg.norm(layer.grads["W"]) for layer in layers if "W" in layer.grads])
-        _descend(layers, lr)
-    return run
-
-
-@_for_each_depth
-def gradients_zeroed_first(layers, depth, X, t, lr, steps):
-    """As in PyTorch: each step begins with gradients of zero. The norms are those of the gradients that are there."""
-    losses, norms = np.zeros(steps), np.zeros((steps, depth))
-    for step in range(steps):
-        for layer in layers:
-            layer.grads = {name: np.zeros_like(parameter) for name, parameter in layer.params.items()}
-        losses[step] = forward_backward(layers, X, t)[0]
-        weights = (layer.grads.get("W") for layer in layers)
-        norms[step] = [np.linalg.norm(gradient) for gradient in weights if gradient is not None]
-        _descend(layers, lr)
-    return {"loss": losses, "grad_norms": norms}
+    results = {}
+    for depth in depths:
+        layers = build_network(depth, np.random.default_rng(seed))
+        losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
+        for step in range(steps):
+            losses[step], norms[step] = forward_backward(layers, X, t)
+            if np.isnan(losses[step]) and np.isnan(norms[step]).all():
+                break
+            _descend(layers, lr)
+        results[depth] = {"loss": losses, "grad_norms": norms}
+    return results
 
 
 def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -265,19 +185,6 @@ def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=
         return rows
 
     return {depth: {"loss": run(depth, 0), "grad_norms": run(depth, 1)} for depth in depths}
-
-
-def defaults_decided_inside(depths, build_network, X, t, lr=None, steps=None, seed=None):
-    """The signature does not say what is done where nothing is passed."""
-    given = {"lr": lr, "steps": steps, "seed": seed}
-    settings = {"lr": 0.1, "steps": 200, "seed": 0} | {k: v for k, v in given.items() if v is not None}
-    return layers_with_a_weight(depths, build_network, X, t, **settings)
-
-
-def tuples_and_settings(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    runs = layers_with_a_weight(depths, build_network, X, t, lr, steps, seed)
-    runs = {depth: {name: tuple(values) for name, values in run.items()} for depth, run in runs.items()}
-    return runs | {"settings": object()}
 
 
 def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -297,17 +204,6 @@ def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
                         np.copyto(layer.params[name], layer.params[name] - lr * layer.grads[name])
         runs[depth] = {"loss": loss, "grad_norms": norms.T}
     return runs
-
-
-@_for_each_depth
-def stays_where_all_is_infinite(layers, depth, X, t, lr, steps):
-    """Where the loss is not finite any more, nothing is updated: the record goes on with what is seen then."""
-    rows = []
-    for _ in range(steps):
-        rows.append(forward_backward(layers, X, t))
-        if np.isfinite(rows[-1][0]):
-            _descend(layers, lr)
-    return dict(zip(("loss", "grad_norms"), map(np.array, zip(*rows, strict=True)), strict=True))
 
 
 VARIANTS = public(vars())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.layers import Linear, Problem
+from autograder.layers import Problem
 from reference.bank import public
 from reference.gradient_pathology.gradient_monitor.solution import GradientMonitor
 
@@ -200,14 +200,6 @@ class OwnClasses(GradientMonitor):
     def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
         found = super().detect_problems(vanish_threshold, explode_threshold)
         return self.Problems(_Illness(**vars(problem)) for problem in found)
-
-
-class NumpyNorms(GradientMonitor):
-    """`record` keeps NumPy's numbers as they are."""
-
-    def record(self, epoch, layers):
-        linears = [x for x in layers if isinstance(x, Linear) and x.grads["W"] is not None]
-        self.history.append((epoch, {f"Linear_{i}": np.linalg.norm(x.grads["W"]) for i, x in enumerate(linears)}))
 
 
 VARIANTS = public(vars())

@@ -32,15 +32,6 @@ def lstsq(delta_norms):
     return float(slope)
 
 
-def polynomial_class(delta_norms):
-    y = _decades(np.array(delta_norms))
-    return (
-        np.polynomial.Polynomial.fit(range(len(y)), y, deg=1).convert(kind=np.polynomial.Polynomial).coef[1]
-        if (y != y[0]).any()
-        else 0.0
-    )
-
-
 def covariance(delta_norms):
     y = _decades(tuple(delta_norms))
     x = np.linspace(0, 1, len(y)) * (len(y) - 1)
@@ -79,32 +70,6 @@ def floor_by_maximum(delta_norms):
     y = np.log(norms) / np.log(10)
     x = np.arange(len(y)) - (len(y) - 1) / 2
     return x @ y / (x @ x)
-
-
-def weighted_pairs(delta_norms):
-    """The slopes of all pairs of layers, weighted by their squared distance."""
-    y = _decades(delta_norms)
-    pairs = [(j - i, y[j] - y[i]) for j in range(len(y)) for i in range(j)]
-    return math.fsum(dx * dy for dx, dy in pairs) / sum(dx * dx for dx, _ in pairs)
-
-
-def pseudo_inverse(delta_norms):
-    y = _decades(delta_norms)[:, None]
-    design = np.hstack([np.ones_like(y), np.arange(len(y))[:, None]])
-    return (np.linalg.pinv(design) @ y)[1, 0]
-
-
-def from_the_output_side(delta_norms):
-    """Counted from the output side, and the sign turned."""
-    y = _decades(list(reversed(list(delta_norms))))
-    return -np.polyfit(np.arange(y.size), y, 1)[0]
-
-
-def weighted_steps(delta_norms):
-    """The steps from layer to layer, those in the middle counting most: summation by parts."""
-    y = _decades(delta_norms)
-    place = np.arange(1, len(y))
-    return np.average(np.diff(y), weights=place * (len(y) - place))
 
 
 def exact_fractions(delta_norms):

@@ -11,23 +11,6 @@ from reference.bank import public
 from reference.training_loop.adam.solution import Adam
 
 
-class CorrectedRate(Adam):
-    """The corrections go into the learning rate, and eps is corrected with them."""
-
-    def step(self, layers):
-        self.t += 1
-        root = math.sqrt(1 - self.beta2**self.t)
-        rate = self.lr * root / (1 - self.beta1**self.t)
-        for i, layer in enumerate(layers):
-            for k, p in layer.params.items():
-                g = layer.grads[k]
-                if g is None:
-                    continue
-                self.m[i, k] = self.m.get((i, k), 0) * self.beta1 + g * (1 - self.beta1)
-                self.v[i, k] = self.v.get((i, k), 0) * self.beta2 + g * g * (1 - self.beta2)
-                p -= rate * self.m[i, k] / (np.sqrt(self.v[i, k]) + self.eps * root)
-
-
 class AsPyTorch(Adam):
     """In place, with the state of each array under its id."""
 
@@ -101,23 +84,6 @@ class RunningProducts(Adam):
                     self.v[i, name] = m, v
                     root = np.sqrt(v / (1 - left[1]))
                     layer.params[name] -= self.lr * (m / (1 - left[0])) / (root + self.eps)
-
-
-class SinglePrecision(Adam):
-    """Averages in single precision."""
-
-    def step(self, layers):
-        self.t += 1
-        for i, layer in enumerate(layers):
-            for name, p in layer.params.items():
-                if layer.grads[name] is None:
-                    continue
-                g, key = layer.grads[name].astype(np.float32), (i, name)
-                self.m[key] = (self.beta1 * self.m.get(key, 0) + (1 - self.beta1) * g).astype(np.float32)
-                self.v[key] = (self.beta2 * self.v.get(key, 0) + (1 - self.beta2) * g**2).astype(np.float32)
-                m_hat = self.m[key] / (1 - self.beta1**self.t)
-                v_hat = self.v[key] / (1 - self.beta2**self.t)
-                p -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
 
 
 VARIANTS = public(vars())

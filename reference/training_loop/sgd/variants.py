@@ -8,18 +8,6 @@ from reference.bank import public
 from reference.training_loop.sgd.solution import SGD
 
 
-class SignInVelocity(SGD):
-    """The velocity points downhill and holds the learning rate (as in Sutskever's form)."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for k in layer.params:
-                if layer.grads[k] is not None:
-                    v = self.momentum * self.velocity.get((i, k), 0) - self.lr * layer.grads[k]
-                    self.velocity[(i, k)] = v
-                    layer.params[k] += v
-
-
 class KeyedByArray(SGD):
     """The state belongs to the array itself; an old array keeps its id."""
 
@@ -81,19 +69,6 @@ class LastStepKept(SGD):
         self.velocity = kept
 
 
-class SinglePrecision(SGD):
-    """Velocities in single precision."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for name, p in layer.params.items():
-                if layer.grads[name] is None:
-                    continue
-                old = self.velocity.get(f"{i}.{name}", np.zeros(p.shape, np.float32))
-                self.velocity[f"{i}.{name}"] = (self.momentum * old + layer.grads[name]).astype(np.float32)
-                p -= self.lr * self.velocity[f"{i}.{name}"]
-
-
 class ElementByElement(SGD):
     """速度 (Japanese identifiers), element by element."""
 
@@ -107,19 +82,6 @@ class ElementByElement(SGD):
                     鍵 = (番号, 名前, 場所)
                     self.velocity[鍵] = self.velocity.get(鍵, 0.0) * self.momentum + 勾配[場所]
                     配列[場所] -= self.lr * self.velocity[鍵]
-
-
-class GradientsUsedUp(SGD):
-    """The gradient arrays become the velocities."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for name, p in layer.params.items():
-                g = layer.grads[name]
-                if g is not None:
-                    g += self.momentum * self.velocity.get((i, name), 0)
-                    self.velocity[i, name] = g
-                    p -= self.lr * g
 
 
 VARIANTS = public(vars())
