@@ -1,1 +1,0 @@
-"""clip_gradients: gradient clipping by the global norm (Pascanu, Mikolov & Bengio 2013)."""
