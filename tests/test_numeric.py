@@ -358,6 +358,14 @@ def test_a_picture_is_drawn_where_it_shows_a_pattern(wrong, rows):
     assert compare(got, EXPECTED).picture == rows
 
 
+@pytest.mark.parametrize(("rows", "drawn"), [((15, 16), False), ((3, 16), True)])
+def test_a_picture_is_of_the_beginning_of_a_large_array_and_not_drawn_if_nothing_is_wrong_there(rows, drawn):
+    expected = np.arange(40.0).reshape(20, 2)
+    got = expected.copy()
+    got[list(rows)] += 99
+    assert compare(got, expected).picture == (("··",) * 3 + ("██",) + ("··",) * 8 if drawn else ())
+
+
 @pytest.mark.parametrize(
     ("got", "words"),
     [(0.89, "11 % 小さすぎます"), (6.0, "正しい値の 6 倍です"), (0.5, "正しい値の 2 分の 1 です")],

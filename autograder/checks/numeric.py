@@ -160,11 +160,11 @@ def watch() -> Iterator[list[float]]:
 
 
 def _picture(error: np.ndarray, wrong: np.ndarray) -> tuple[str, ...]:
-    """Some lines of the array are right and others are not: the picture shows which, and says nothing otherwise."""
+    """Where some lines of the array are right and others are not, a picture of which; none if it would lie beyond."""
     if error.ndim != 2 or wrong.sum() < 2 or not (_some(wrong, axis=0) or _some(wrong, axis=1)):
         return ()
     shades = np.where(wrong, 1 + np.searchsorted([1e-3, 0.1, 1.0], error), 0)[:MAX_PICTURE, :MAX_PICTURE]
-    return tuple("".join(SHADES[shade] for shade in row) for row in shades)
+    return tuple("".join(SHADES[shade] for shade in row) for row in shades) if shades.any() else ()
 
 
 def _some(wrong: np.ndarray, axis: int) -> list[int]:
