@@ -1,8 +1,8 @@
 """The bank: every known wrong and every right but unusual implementation, each written down once.
 
-Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.toml`
-and `variants.py`. A mistake is an edit of the solution: it shows the mistake and nothing else. Its entry says what
-text of solution.py is replaced, each standing there once, which checks must fail, and what a student reads:
+Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.toml`. A
+mistake is an edit of the solution: it shows the mistake and nothing else. Its entry says what text of solution.py is
+replaced, each standing there once, which checks must fail, and what a student reads:
 
     [clip-root-forgotten]
     edit = {"np.sqrt(sum(np.sum(g**2) for g in gradients))" = "sum(np.sum(g**2) for g in gradients)"}
@@ -11,10 +11,13 @@ text of solution.py is replaced, each standing there once, which checks must fai
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
 Longer edits stand one below the other, as `edit."old" = "new"`. Where edits say too little, `code` is another text of
-the whole cell. An entry without `fails`, in any TOML file of the folder, is right:
+the whole cell. An entry without `fails`, in any TOML file of the folder (the lesson's own are in variants.toml), is
+right:
 
     [clip-without-square-root]
     edit = {"np.sqrt(total)" = "total ** 0.5"}
+
+Right answers that share little with the solution are the public functions or classes of `variants.py`.
 
 The audit also judges a mistake without a cause, but students get no explanation for it. `touches` limits what one
 mistake may cost: a third of an exercise for a "detail", the default; two thirds for its "core"; more only if nothing

@@ -166,14 +166,6 @@ def reduced(layers, max_norm=1.0):
     return total_norm, 1
 
 
-def single_precision_norm(layers, max_norm=1.0):
-    _refuse(_present(layers))
-    total_norm = float(np.sqrt(sum(np.sum(g.astype(np.float32) ** 2) for g in _present(layers))))
-    if total_norm > max_norm:
-        return total_norm, _shrink(layers, max_norm / total_norm)
-    return total_norm, 1.0
-
-
 def scaled_by_the_largest(layers, max_norm=1.0):
     _refuse(_present(layers))
     largest = max((np.abs(g).max() for g in _present(layers)), default=0.0)
