@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import math
 import statistics
-import warnings
 
 import numpy as np
 
@@ -99,62 +98,6 @@ class PaperFormulas(_Plain):
         return dx_hat * v**-0.5 + d_var * 2 * (self.x - self.mean) / m + d_mean / m
 
 
-class Einsum(_Given):
-    """Every sum an einsum."""
-
-    def forward(self, x):
-        n = x.shape[0]
-        if self.training:
-            mean = np.einsum("ij->j", x) / n
-            centred = x - mean
-            var = np.einsum("ij,ij->j", centred, centred) / n
-            self.learn(mean, var)
-        else:
-            centred, var = x - self.running_mean, self.running_var
-        inverse = 1 / np.sqrt(var + self.eps)
-        x_hat = np.einsum("ij,j->ij", centred, inverse)
-        self.cache = dict(x_hat=x_hat, inverse=inverse, train=self.training, gamma=self.params["gamma"])
-        return np.einsum("ij,j->ij", x_hat, self.params["gamma"]) + self.params["beta"]
-
-    def backward(self, dout):
-        c = self.cache
-        self.grads["beta"] = np.einsum("ij->j", dout)
-        self.grads["gamma"] = np.einsum("ij,ij->j", dout, c["x_hat"])
-        dx = np.einsum("ij,j,j->ij", dout, c["gamma"], c["inverse"])
-        if c["train"]:
-            n = len(dout)
-            dx = dx - np.einsum("kj->j", dx) / n - np.einsum("ij,kj,kj->ij", c["x_hat"], c["x_hat"], dx) / n
-        return dx
-
-
-class ProjectorPerFeature(_Plain):
-    """An explicit Jacobian (I - 1/N - x_hat x_hat^T / N) for every column."""
-
-    def backward(self, dout):
-        n, d = dout.shape
-        self.grads["beta"] = np.ones(n) @ dout
-        self.grads["gamma"] = np.array([self.x_hat[:, j] @ dout[:, j] for j in range(d)])
-        dx = np.empty((n, d))
-        for j in range(d):
-            h = self.x_hat[:, j]
-            jacobian = np.eye(n) - (1 / n + np.outer(h, h) / n if self.trained else 0)
-            dx[:, j] = self.gamma[j] / self.std[j] * (jacobian.T @ dout[:, j])
-        return dx
-
-
-class CentringMatrix(_Plain):
-    """The path through the mean is a matrix product with I - 1/N."""
-
-    def backward(self, dout):
-        self.grads["beta"] = dout.T.sum(axis=1)
-        self.grads["gamma"] = np.diag(dout.T @ self.x_hat).copy()
-        g = dout * (self.gamma / self.std)
-        if not self.trained:
-            return g
-        H = np.identity(len(g)) - np.full((len(g), len(g)), 1 / len(g))
-        return H @ (g - self.x_hat * np.diagonal(self.x_hat.T @ g) / len(g))
-
-
 class ComplexStep(_Given):
     """The derivative by a complex step through the own forward, exact to rounding."""
 
@@ -182,19 +125,6 @@ class ComplexStep(_Given):
             moved[i] += 1e-20j
             dx[i] = np.sum(dout * self.output(moved).imag) / 1e-20
         return dx
-
-
-class RecoveredFromOutput(_Plain):
-    """Keeps y alone and gets x_hat back from it in backward; gamma is never 0."""
-
-    def forward(self, x):
-        self.y, self.beta = super().forward(x), self.params["beta"]
-        del self.x, self.x_hat
-        return self.y
-
-    def backward(self, dout):
-        self.x_hat = (self.y - self.beta) / self.gamma
-        return super().backward(dout)
 
 
 class Welford(_Plain):
@@ -375,25 +305,6 @@ class RecomputedInBackward(_Given):
         return dx_hat / np.sqrt(var + self.eps)
 
 
-class GradientsInPlace(_Plain):
-    """Gradients are written into arrays made once, with out=."""
-
-    def backward(self, dout):
-        if self.grads["gamma"] is None:
-            self.grads["gamma"], self.grads["beta"] = np.empty_like(self.gamma), np.empty_like(self.gamma)
-        np.sum(dout * self.x_hat, axis=0, out=self.grads["gamma"])
-        self.grads["beta"][...] = 0
-        for row in dout:
-            self.grads["beta"] += row
-        dx = np.multiply(dout, self.gamma)
-        if self.trained:
-            along = (dx * self.x_hat).mean(axis=0)
-            dx -= dx.mean(axis=0)
-            dx -= self.x_hat * along
-        dx /= self.std
-        return dx
-
-
 class BuffersByShape(_Plain):
     """Output and gradient go into buffers that are used again for every batch of the same size."""
 
@@ -427,18 +338,6 @@ class RunningAsProperties(_Plain):
     @running_var.setter
     def running_var(self, value):
         self.stats[1] = value
-
-
-class NewGradsDict(_Plain):
-    """A new dict of gradients every time, and one more entry than needed in attributes and cache."""
-
-    def backward(self, dout):
-        self.grads = {}
-        dx = super().backward(dout)
-        self.grads = dict(sorted(self.grads.items()))
-        self.calls = getattr(self, "calls", 0) + 1
-        self.cache["last dx"] = dx
-        return dx
 
 
 class ClosureForBackward(_Given):
@@ -530,38 +429,6 @@ class DecoratedWithAsserts(_Plain):
     def backward(self, dout):
         assert (self.x_hat.shape, self.trained in (True, False)) == (dout.shape, True)
         return super().backward(dout)
-
-
-class PrintsAndWarns(_Plain):
-    """Prints, warns, and treats floating point errors as errors, which do not occur."""
-
-    def forward(self, x):
-        print("forward", x.shape)
-        warnings.warn("spreads differ", stacklevel=2)
-        with np.errstate(divide="raise", invalid="raise"):
-            return super().forward(x)
-
-    def backward(self, dout):
-        with np.errstate(all="warn"):
-            print("backward", dout)
-            return super().backward(dout)
-
-
-class OwnCopies(_Plain):
-    """Copies x and dout first, and may then do in place whatever it likes."""
-
-    def forward(self, x):
-        x = np.array(x)
-        y = super().forward(x)
-        self.x_hat = self.x_hat.copy()
-        x *= 0
-        return y
-
-    def backward(self, dout):
-        dout = dout.copy()
-        dx = super().backward(dout)
-        dout.fill(np.nan)
-        return dx
 
 
 class JapaneseNames(_Given):

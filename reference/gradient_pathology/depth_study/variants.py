@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from array import array
-from collections import OrderedDict
 
 import numpy as np
 
@@ -42,19 +40,6 @@ def _descend(layers, lr):
             np.subtract(parameter, lr * layer.grads[name], out=parameter)
 
 
-def losses_in_a_typed_array(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    result = {}
-    for depth in depths:
-        net, losses, norms = build_network(depth, np.random.default_rng(seed)), array("d"), []
-        while len(losses) < steps:
-            loss, grad_norms = forward_backward(net, X, t)
-            losses.append(loss)
-            norms.append(array("d", grad_norms))
-            _descend(net, lr)
-        result[depth] = {"loss": losses, "grad_norms": norms}
-    return result
-
-
 def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     def run(depth):
         layers = build_network(depth, np.random.default_rng(seed))
@@ -89,22 +74,6 @@ def lists_of_numpy_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0
                     layer.params[name] = layer.params[name] + (-lr) * gradient
             runs[depth]["grad_norms"].append(np.array(norms))
     return runs
-
-
-def numpy_integer_keys(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = OrderedDict()
-    for depth in np.array(depths):
-        layers = build_network(int(depth), np.random.default_rng(seed))
-        record = np.array([[*_step(layers, X, t, lr)] for _ in range(steps)])
-        results[depth] = OrderedDict(loss=record[:, 0], grad_norms=record[:, 1:])
-    return results
-
-
-def _step(layers, X, t, lr):
-    loss, norms = forward_backward(layers, X, t)
-    _descend(layers, lr)
-    yield loss
-    yield from norms
 
 
 def side_by_side(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -156,21 +125,6 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
             return {"loss": self.損失, "grad_norms": self.ノルム}
 
     return {深さ: 実験(深さ).学習() for 深さ in depths}
-
-
-def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """Once every value is NaN nothing changes any more: the rest of the record is filled at once."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
-        for step in range(steps):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            if np.isnan(losses[step]) and np.isnan(norms[step]).all():
-                break
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
 
 
 def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
