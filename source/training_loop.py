@@ -150,7 +150,7 @@ for lr, marker in [(0.03, "o"), (0.07, "s"), (0.082, "^")]:
     right.semilogy(height(path), label=f"η = {lr}")
     print(f"η = {lr}: 1 ステップごとに p1 は {1 - lr:.3f} 倍、p2 は {1 - 25 * lr:.2f} 倍、60 ステップ後の高さ {height(path)[-1]:.2g}")
 left.set(xlabel="p1", ylabel="p2", title="谷を下る道すじ")
-right.set(xlabel="歩数", ylabel="高さ f（対数）", title="高さの変化")
+right.set(xlabel="ステップ", ylabel="高さ f（対数）", title="高さの変化")
 left.legend()
 right.legend()
 show("左: 細長い谷の等高線と、学習率 0.03 と 0.07 で下った道すじ。0.07 の道すじは急な方向にジグザグに折れ、緩やかな方向へは少しずつ進む。右: 高さの変化（対数）。0.03 と 0.07 は下がり、0.082 は途中から上がり続ける。")
@@ -400,7 +400,7 @@ with waiting_for("sgd"), waiting_for("adam"), waiting_for("train"), np.errstate(
 # | Momentum | 速度 $v$ | $\eta\, v$ | $\mu$ が大きすぎると行き過ぎる。同じ勾配が続けば $1 / (1 - \mu)$ 倍 |
 # | Adam | 平均 $m$ と $v$、ステップの番号 $t$ | $\eta\, \hat m / (\sqrt{\hat v} + \varepsilon)$ | バイアス補正、$\varepsilon$ は平方根の外 |
 #
-# PyTorch では `torch.optim.SGD(parameters, lr, momentum)` と `torch.optim.Adam(parameters, lr)` が同じ式です。次の Notebook 76 では、勾配そのものが消えたり爆発したりする病気を調べます。
+# PyTorch では `torch.optim.SGD(parameters, lr, momentum)` と `torch.optim.Adam(parameters, lr)` が同じ式で計算します。次の Notebook 76 では、勾配そのものが消えたり爆発したりする病気を調べます。
 #
 # ### 参考文献
 #

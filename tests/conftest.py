@@ -55,8 +55,9 @@ FIRST = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
-SLOW = {"demo", "workers"}
-"""Fixtures that take long: the demo, which is the other command of the README, and the workers of a Dask cluster."""
+SLOW = {"demo", "workers", "server", "a_server", "two_ways"}
+"""Fixtures that take long: the demo, which is the other command of the README, the workers of a Dask cluster, a
+database server, and a class that is graded twice."""
 
 SPREAD = ("test_hostile",)
 """Each test of these files may run in another process."""

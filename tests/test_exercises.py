@@ -31,7 +31,7 @@ from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
 from autograder.locale import _, speaking
 from reference import bank
-from tests.judging import judged, lost
+from tests.judging import edited, judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
 REFERENCE = Reference(Path(__file__).parents[1])
@@ -613,7 +613,7 @@ epoch, norms = self.history[-1]
 problems = []
 for layer, norm in norms.items():
     if not np.isfinite(norm):
-        problems.append(Problem(layer, "nonfinite", norm, epoch))
+        problems.append(Problem(layer, 'nonfinite', norm, epoch))
 """
 NO_PROBLEMS = "detect_problems returned None: is there a `return problems`?"
 NO_SLOPE = "gradient_slope returned None: is there a `return slope`?"
@@ -650,7 +650,12 @@ HALF_WRITTEN = {
         "return total_norm, 1.0",
         ZEROS,
     ),
-    "clip: nothing scaled": ("clip_gradients", MEASURED + "return total_norm, 1.0", UNCHANGED),
+    "clip: nothing scaled": (
+        "clip_gradients",
+        MEASURED + "return total_norm, 1.0",
+        "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, or the "
+        "comparison with max_norm comes out the wrong way.",
+    ),
     "clip: nothing scaled, coefficient returned": (
         "clip_gradients",
         MEASURED + "return total_norm, clip_coef",
@@ -787,6 +792,129 @@ def test_half_written_code_is_told_what_is_missing(name, body, sentence):
     with speaking("ja"):
         told = first_failure(name, names).message
     assert sentence not in told and re.match("[^\n]*[ぁ-ん]", told)
+
+
+CLIPPED = """
+gradients = [g for layer in layers for g in layer.grads.values() if g is not None]
+if not np.isfinite(sum(np.sum(g) for g in gradients)):
+    raise ValueError("not finite")
+total_norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
+for layer in layers:
+    for key, g in layer.grads.items():
+        if g is not None:
+            layer.grads[key] = g * clip_coef
+return total_norm, clip_coef
+"""
+MONITORED = (
+    LOOP
+    + """    elif norm < vanish_threshold:
+        problems.append(Problem(layer, 'vanishing', norm, epoch))
+    elif norm > explode_threshold:
+        problems.append(Problem(layer, 'exploding', norm, epoch))
+return problems
+"""
+)
+WEIGHTS = 'sum(np.sum(layer.grads["W"] ** 2) for layer in layers if layer.grads.get("W") is not None)'
+IN_WORDS = {
+    "two slips in the norm": (
+        "clip_gradients",
+        {"np.sqrt(sum(np.sum(g**2) for g in gradients))": WEIGHTS},
+        "total_norm",
+        'total_norm is the sum of squares of layer.grads["W"].',
+    ),
+    "a layer less, and no squares": (
+        "clip_gradients",
+        {"np.sqrt(sum(np.sum(g**2) for g in gradients))": "sum(np.sum(np.abs(g)) for g in gradients[2:])"},
+        "total_norm",
+        "total_norm is the sum of absolute values of all gradients but those of layers[0].",
+    ),
+    "a factor that forgets the norm, under another norm": (
+        "clip_gradients",
+        {"np.sqrt(": "(", "max_norm / total_norm if": "max_norm if"},
+        "factor",
+        'The factor of layers[0].grads["W"] is the same as max_norm.',
+    ),
+    "another coefficient than the factor": (
+        "clip_gradients",
+        {"return total_norm, clip_coef": "return total_norm, total_norm / max_norm", "np.sqrt(": "("},
+        "coefficient",
+        "clip_coef is the same as total_norm / max_norm.",
+    ),
+    "no gamma": (
+        "clip_gradients",
+        {"if g is not None:\n            layer": 'if key in "Wb" and g is not None:\n            layer'},
+        "every_layer",
+        'layers[3].grads["gamma"] was not scaled, but other gradients were.',
+    ),
+    "an index that begins at 1": (
+        "gradient_monitor",
+        {"norms.items()": "list(norms.items())[1:]", "'nonfinite'": "'exploding'"},
+        "layers",
+        "Only the first layer of the record is missing: where does your loop begin?",
+    ),
+    "a layer less": (
+        "gradient_monitor",
+        {"norms.items()": "list(norms.items())[:-1]", "not np.isfinite": "np.isnan"},
+        "layers",
+        "Only the last layer of the record is missing: where does your loop end?",
+    ),
+    "a comparison turned round": (
+        "gradient_monitor",
+        {"norm > explode": "norm < explode", "'nonfinite'": "'exploding'"},
+        "layers",
+        "Healthy layers are called exploding, and those that are exploding are not: is the condition turned round?",
+    ),
+    "a condition that is always true": (
+        "gradient_monitor",
+        {"norm < vanish_threshold": "vanish_threshold", "if not np.isfinite(norm)": "if False"},
+        "tells_apart",
+        "Every layer is called vanishing, whatever its norm: is that condition always true?",
+    ),
+    "a threshold of one's own": (
+        "gradient_monitor",
+        {"norm < vanish_threshold": "norm < 1e-7", "'nonfinite'": "'exploding'"},
+        "thresholds",
+        "Your answer is the one for the default vanish_threshold: does your code use the argument?",
+    ),
+    "both thresholds of one's own": (
+        "gradient_monitor",
+        {"norm < vanish_threshold": "norm < 1e-7", "explode_threshold": "1000", "'nonfinite'": "'exploding'"},
+        "thresholds",
+        "Your answer is the one for the default thresholds: does your code use the arguments?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("exercise_id", "edits", "check", "says"), IN_WORDS.values(), ids=IN_WORDS)
+def test_how_an_answer_came_about_is_told_in_words(exercise_id, edits, check, says):
+    """Whatever else is wrong, and without fingerprints."""
+    names = half_written(
+        exercise_id, edited({"clip_gradients": CLIPPED, "gradient_monitor": MONITORED}[exercise_id], edits)
+    )
+    told = judged(EXERCISES[exercise_id], names, causes=False)
+    assert item(told, check).message.startswith(says)
+    with speaking("ja"):
+        message = item(judged(EXERCISES[exercise_id], names, causes=False), check).message
+    assert says not in message and re.match("[^\n]*[ぁ-ん]", message)
+
+
+MEASURED_AS = {
+    'np.max(np.abs(layer.grads["W"]))': 'the largest absolute value of grads["W"]',
+    'np.mean(np.abs(layer.grads["W"]))': 'the mean absolute value of grads["W"]',
+    'np.sum(layer.grads["W"] ** 2)': 'the sum of squares of grads["W"]',
+    'np.linalg.norm(layer.params["W"])': 'the norm of params["W"]',
+    'np.hypot(*(np.linalg.norm(layer.grads[name]) for name in "Wb"))': 'the norm of grads["W"], grads["b"]',
+}
+
+
+@pytest.mark.parametrize(("formula", "measured"), MEASURED_AS.items(), ids=MEASURED_AS)
+def test_what_a_record_holds_in_place_of_the_norms_is_told(formula, measured):
+    step = "forward_backward(layers, X, t)"
+    code = bank.slip("depth_study", {step: f'({step}[0], [{formula} for layer in layers if "W" in layer.grads])'})
+    told = judged(EXERCISES["depth_study"], {"depth_study": code.depth_study}, causes=False)
+    text = f'result[4]["grad_norms"] holds {measured} in each layer.'
+    assert item(told, "gradient_norms").message.startswith(text)
 
 
 # --- the judge -------------------------------------------------------------------------------------------------------

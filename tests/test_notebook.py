@@ -20,6 +20,7 @@ from autograder.checks.results import Outcome
 from autograder.exercises import assignments, every_exercise, in_lesson_order
 from autograder.exercises.recorded import recorded, trials
 from autograder.layers import Layer
+from autograder.locale import _, speaking
 from autograder.sandbox.limits import Limits, time_limit
 from autograder.student.notebook import Report, judge_here, waiting_for
 from autograder.student.stops import Stops, parts_of
@@ -678,6 +679,26 @@ def test_python_speaks_for_itself(line, words):
     text = repr(check_in(from_a_cell(source), "clip_gradients"))
     assert words in text and f"in line 5 of the cell: {line}\n" in text
     assert text.count("Did you mean") <= 1 and "autograder" not in text
+
+
+OWN_ERRORS = {
+    "raise": "if len(layers) > 1:\n        raise ValueError('not finite')",
+    "raise in one line": "if layers: raise KeyError(len(layers))",
+    "assert": "assert not layers, 'not finite'",
+    "": "raise ValueErorr(layers)",  # the name is the error
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(("word", "lines"), OWN_ERRORS.items(), ids=OWN_ERRORS)
+def test_an_error_of_ones_own_in_an_ordinary_case_is_told_as_that(word, lines, language):
+    with speaking(language):
+        text = repr(check_in(from_a_cell(f"def clip_gradients(layers, max_norm=1.0):\n    {lines}"), "clip_gradients"))
+        start, end = _("Your own `{word}` stops an input that is allowed.").split("{word}")
+    told = "".join(text.split())
+    assert told.count("".join((start + word.split(" ")[0] + end).split()) if word else "".join(end.split())) == bool(
+        word
+    )
 
 
 def test_an_example_with_curves_has_the_expected_ones_which_are_the_references(reference, capsys):

@@ -107,15 +107,15 @@ def test_draws_that_misjudge_are_refused(course):
 
     make(reference, SLOPE, every_second_is_bad)
     assert [inputs(series) for series in kept_series(reference, SLOPE)] == drawn[1 : 2 * SERIES : 2]
-    with pytest.raises(BadDraws, match=f"{MOST_DRAWS} of {MOST_DRAWS} draws: wrong"):
+    with pytest.raises(BadDraws, match=f"{MOST_DRAWS - SERIES + 1} of {MOST_DRAWS - SERIES + 1} draws: wrong"):
         make(reference, SLOPE, lambda exercise, series: "wrong")
 
 
 def test_the_most_common_fault_is_told_with_its_own_number(course):
-    faults = iter(["rare", *["common", ""] * 2, *["rare"] * 2, *["common"] * (MOST_DRAWS - 8), ""])
+    faults = iter(["rare", *["common", ""] * 2, *["rare"] * 2, *["common"] * (MOST_DRAWS - SERIES - 4)])
     with pytest.raises(BadDraws) as told:
         make(Reference(course), SLOPE, lambda exercise, series: next(faults))
-    assert str(told.value) == f"{SLOPE.id}, in {MOST_DRAWS - 6} of {MOST_DRAWS} draws: common"
+    assert str(told.value) == f"{SLOPE.id}, in {MOST_DRAWS - SERIES - 2} of {MOST_DRAWS - SERIES + 1} draws: common"
 
 
 def test_the_bank_says_what_a_draw_misjudges(reference):

@@ -137,12 +137,13 @@ def _array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return got
 
 
-def close(name: str, got: Any, expected: Any, scale: Any = None) -> None:
+def close(name: str, got: Any, expected: Any, scale: Any = None, words: Callable[[], str] = str) -> None:
     """Require that `got` has the type and shape of `expected` and is within the tolerance.
 
     Args:
         expected: a number or an array.
         scale: the natural scale, broadcast against `expected`; by default the largest |expected|.
+        words: what is told of another value, as far as it shows how that came about.
 
     Raises:
         Failed: it is not; the message says where and how they differ, and `picture` shows it.
@@ -153,7 +154,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None) -> None:
     values = _array(name, got, wanted.shape) if wanted.ndim else np.asarray(number(name, got))
     mismatch = compare(values, wanted, scale)
     if mismatch is not None:
-        raise Failed(describe(name, mismatch), picture=mismatch.picture, compared=True)
+        raise Failed(describe(name, mismatch), picture=mismatch.picture, compared=True, words=words())
 
 
 def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:

@@ -262,7 +262,12 @@ def _student_error(check: Check, trial: Trial, error: StudentError) -> _Finding:
         return _Finding(trial, _item(check, Outcome.NOT_ATTEMPTED, seen=seen), seen)
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     about: dict[str, Any] = {"raised": raised}
-    if not error.words and _is_by_row(raised.message, trial.case):
+    if error.words:
+        pass  # these tell more
+    elif word := raised.on_purpose:
+        about["cause"] = _("Your own `{word}` stops an input that is allowed.").format(word=word)
+        about["question"] = _("For which inputs should that line run?")
+    elif _is_by_row(raised.message, trial.case):
         about["cause"] = _("One of the arrays has one number for each row, but every column needs a number of its own.")
         about["question"] = _("Which axis runs over the rows of the batch?")
     seen = _with_case(trial, with_line(message, raised), hide=False)

@@ -87,6 +87,13 @@ class Raised:
         names = tuple(_class_name(base) for base in type(error).__mro__ if base is not object)
         return cls(names[0], names, message[:MAX_MESSAGE], line, source[:MAX_LINE])
 
+    @property
+    def on_purpose(self) -> str:
+        """ "raise" or "assert", if the student's code raised it with that statement; else ""."""
+        statement = re.search(r"(?:^|:|→)\s*(raise|assert)\b", self.source)
+        word = statement[1] if statement else ""
+        return word if self.type in (self.source if word == "raise" else "AssertionError") else ""
+
     def is_a(self, *names: str) -> bool:
         """Whether the exception is one of the named classes or derived from one."""
         return any(name in self.bases for name in names)

@@ -95,17 +95,16 @@ def make(
     """
     found: list[Series] = []
     faults: Counter[str] = Counter()
-    for number in range(MOST_DRAWS):
-        series = tuple(reference.expect(exercise, np.random.default_rng([*reference.drawn(exercise, b"%d" % number)])))
+    while len(found) < SERIES:
+        if faults.total() > MOST_DRAWS - SERIES:
+            ((why, most),) = faults.most_common(1)
+            raise Disagreement(f"{exercise.id}, in {most} of {faults.total()} draws: {why}")
+        number = b"%d" % (len(found) + faults.total())
+        series = tuple(reference.expect(exercise, np.random.default_rng([*reference.drawn(exercise, number)])))
         if why := fault(exercise, series):
             faults[why] += 1
         else:
             found.append(series)
-        if len(found) == SERIES:
-            break
-    else:
-        ((why, most),) = faults.most_common(1)
-        raise Disagreement(f"{exercise.id}, in {most} of {MOST_DRAWS} draws: {why}")
     path = _path(reference, exercise)
     draft = path.with_suffix(f".{os.getpid()}")
     about = {"key": _key(reference, exercise), "bank": _bank(reference, exercise)}

@@ -11,6 +11,7 @@ import numpy as np
 from autograder.checks.exercise import Failed, Observation
 from autograder.checks.expect import array, close, in_words, is_close, number, pair, refused, same, unchanged
 from autograder.exercises.gradient_pathology.clip_gradients.probe import OTHERS, Clipping, Network, clip_gradients
+from autograder.exercises.gradient_pathology.clip_gradients.words import factor_in_words, norm_in_words
 from autograder.locale import _
 
 
@@ -71,7 +72,18 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
             "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
             "layer.grads."
         )
+        if is_close(seen.values.get("clip_coef"), 1.0) and _own(seen, "total_norm"):
+            text = _(
+                "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, or the "
+                "comparison with max_norm comes out the wrong way."
+            )
         raise Failed(text, unwritten=True)
+
+
+def _close_factor(case: Clipping, seen: Observation, name: str, factor: float, right: float) -> None:
+    """`factor` is `right`; if not, the formula that gives it is told, if it is a known one."""
+    total = _own(seen, "total_norm") or case.max_norm / right
+    close(name, factor, right, words=lambda: factor_in_words(name, factor, total, case.max_norm))
 
 
 def _otherwise() -> str:
@@ -85,6 +97,8 @@ def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
             in_words(_otherwise, close, name, seen[name], number(name, seen[name + OTHERS]))
     for (name, before, after), other in zip(_each_gradient(case, seen), others, strict=True):
+        if before is not None and same(before, after) and not same(before, other):
+            raise Failed(_("{name} was not scaled, but other gradients were.").format(name=name))
         if before is not None:
             close(name, after, array(name, other, before.shape))
         elif after is not None:
@@ -110,7 +124,8 @@ def test_clips(case: Clipping, seen: Observation, expected: Observation) -> None
 @clip_gradients.check(points=1.0, on=("long", "small"), needs=("clips",))
 def test_total_norm(case: Clipping, seen: Observation, expected: Observation) -> None:
     """`total_norm` is the length of all gradients taken as one vector, before clipping."""
-    close("total_norm", _answer(seen, "total_norm"), expected["total_norm"])
+    total = number("total_norm", _answer(seen, "total_norm"))
+    close("total_norm", total, expected["total_norm"], words=lambda: norm_in_words(total, case.grads))
 
 
 @clip_gradients.check(points=0.75, on=("long", "small"))
@@ -122,7 +137,7 @@ def test_factor(case: Clipping, seen: Observation, expected: Observation) -> Non
     if not any(is_close(factor, wanted) for factor in factors.values() for wanted in right):
         _require_something_scaled(case, seen)
         name, factor = next(iter(factors.items()))
-        close(_("The factor of {name}").format(name=name), factor, right[-1])
+        _close_factor(case, seen, _("The factor of {name}").format(name=name), factor, right[-1])
 
 
 @clip_gradients.check(points=0.5, on="long", needs=("clips",))
@@ -152,7 +167,7 @@ def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -
     if not any(is_close(coefficient, wanted) for wanted in right + applied):
         if expected["clip_coef"] < 1:
             _require_something_scaled(case, seen)
-        close("clip_coef", coefficient, right[-1])
+        _close_factor(case, seen, "clip_coef", coefficient, right[-1])
 
 
 @clip_gradients.check(points=0.75, on=("long", "below"), needs=("clips",))

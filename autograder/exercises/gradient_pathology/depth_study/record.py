@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import numpy as np
 
 from autograder.checks.exercise import Failed, Observation
-from autograder.checks.expect import array, close, in_words, kind_of
+from autograder.checks.expect import array, close, is_close, kind_of
 from autograder.checks.numeric import TOLERANCE, compare
 from autograder.checks.values import numbers
 from autograder.exercises.gradient_pathology.depth_study.probe import Study
+from autograder.exercises.gradient_pathology.measures import measures
 from autograder.layers import forward_backward
 from autograder.locale import _
 
@@ -170,15 +171,36 @@ class Run:
                 text = _("{name} is 0 everywhere: nothing has been put into it yet.")
                 raise Failed(text.format(name=self.name(what)), unwritten=True)
             n = min(len(got), len(truth))
-            compared = _compared(got[:n], truth[:n])
+            all_there = len(got) == len(truth)
+            got, wanted, scale = _compared(got[:n], truth[:n])
+            rows = (slice(None), 0) if what == "loss" else slice(None)
+            words = partial(self._in_words, what, got, wanted, all_there)
+            close(self.name(what), got[rows], wanted[rows], scale[rows], words)
+
+    def _in_words(self, what: str, got: np.ndarray, wanted: np.ndarray, all_there: bool) -> str:
+        """How the wrong curve came about, as far as its numbers show it."""
+        if all_there and _agree(*(np.sort(table, axis=None)[:, None] for table in (got, wanted))):
             words = _("{name} holds the right numbers in other places: a row for each step, a column for each layer.")
-            moved = len(got) == len(truth) and _agree(*(np.sort(table, axis=None)[:, None] for table in compared[:2]))
-            in_words(
-                lambda: words.format(name=self.name(what)) if moved else "",
-                close,
-                self.name(what),
-                *(table[:, 0] for table in compared) if what == "loss" else compared,
-            )
+            return words.format(name=self.name(what))
+        return self._measured(got[0]) if what == "grad_norms" else ""
+
+    def _measured(self, row: np.ndarray) -> str:
+        """What the first row holds of each Linear layer, if it is something else that people take for the norm."""
+        layers = self.case.build(self.built)
+        forward_backward(layers, self.case.X, self.case.t)
+        linear = [layer for layer in layers if "W" in layer.params]
+        of = {
+            'grads["W"]': [[layer.grads["W"]] for layer in linear],
+            'grads["b"]': [[layer.grads["b"]] for layer in linear],
+            'grads["W"], grads["b"]': [[layer.grads["W"], layer.grads["b"]] for layer in linear],
+            'params["W"]': [[layer.params["W"]] for layer in linear],
+        }
+        for part, of_each in of.items():
+            for found in zip(*map(measures, of_each), strict=True):
+                if is_close(row, [value for _measure, value in found]):
+                    text = _("{name} holds {measure} of {part} in each layer.")
+                    return text.format(name=self.name("grad_norms"), measure=found[0][0], part=part)
+        return ""
 
     def require_begun(self) -> None:
         """At least one of the two curves begins nearly right, whatever it is called."""

@@ -17,6 +17,7 @@ from autograder.exercises.gradient_pathology.gradient_monitor.probe import (
     alone_in,
     gradient_monitor,
 )
+from autograder.exercises.gradient_pathology.gradient_monitor.words import as_shown, exchanged, fixed_thresholds
 from autograder.locale import _
 
 MOST_SHOWN = 3
@@ -68,7 +69,7 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], norms: 
         parts = parts or [_("some, but of no layer")]
         more = [_("and others")] if len(parts) > MOST_SHOWN else []
         text = _("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more))
-        raise Failed(text, compared=True, words=words)
+        raise Failed(text, compared=True, words=words or as_shown(found, wanted, norms))
 
 
 def _require_some(found: Any) -> None:
@@ -133,15 +134,7 @@ def test_kinds(case: History, seen: Observation, expected: Observation) -> None:
     _require_some([layer for found, wanted in answers for layer in found.keys() & wanted.keys()])
     for (found, wanted), norms in zip(answers, records.values(), strict=True):
         right = all(found[layer] == wanted[layer] for layer in found.keys() & wanted.keys())
-        _require(right, found, wanted, norms, _exchanged(found, wanted))
-
-
-def _exchanged(found: dict[str, str], wanted: dict[str, str]) -> str:
-    """Which kinds are all called by another name."""
-    called = {kind: {found[layer] for layer in found if wanted.get(layer) == kind} for kind in KINDS}
-    text = _("What is {kind} is called {name}.")
-    others = {kind: names.pop() for kind, names in called.items() if len(names) == 1}
-    return " ".join(text.format(kind=kind, name=name or _("no kind")) for kind, name in others.items() if name != kind)
+        _require(right, found, wanted, norms, exchanged(found, wanted))
 
 
 @gradient_monitor.check(points=0.5, on="nonfinite", needs=("tells_apart",))
@@ -150,7 +143,7 @@ def test_nonfinite(case: History, seen: Observation, expected: Observation) -> N
     found, wanted = _answers(seen, expected)
     odd, called_odd = ({i for i, kind in of.items() if kind == "nonfinite"} for of in (wanted, found))
     right = odd == called_odd and _found(seen, BESIDE).keys() <= found.keys()
-    words = _exchanged(found, {layer: kind for layer, kind in wanted.items() if layer in odd})
+    words = exchanged(found, {layer: kind for layer, kind in wanted.items() if layer in odd})
     _require(right, found, wanted, _newest(case), words)
 
 
@@ -164,7 +157,7 @@ def test_thresholds(case: History, seen: Observation, expected: Observation) -> 
     known = {layer: beside[layer] for layer in wanted if layer in beside}
     _require_some(known)
     right = known.keys() <= found.keys() <= wanted.keys() and all(found[layer] == known[layer] for layer in known)
-    _require(right, found, wanted | known, _newest(case))
+    _require(right, found, wanted | known, _newest(case), fixed_thresholds(found, case, _newest(case)))
 
 
 @gradient_monitor.check(points=0.5, on="newest", needs=("tells_apart",))
