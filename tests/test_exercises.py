@@ -176,6 +176,12 @@ def test_a_message_quotes_only_so_much_of_what_an_answer_holds():
     assert any(" ..." in message for message in messages)
 
 
+def test_a_problem_that_is_found_without_a_record_is_told():
+    right, problem = solution("gradient_monitor").detect_problems, Problem("Linear_0", "vanishing", 0.0, 0)
+    monitor = answering(lambda self, **thresholds: right(self, **thresholds) if self.history else [problem])
+    assert lost(grade("gradient_monitor", monitor))["healthy"].startswith("Problems found: some, but of no layer.")
+
+
 @each_exercise
 def test_the_recording_is_what_the_reference_shows(name):
     """Numerically: another processor may round another way."""
