@@ -42,26 +42,6 @@ def at_least(layers, max_norm=1.0):
     return [total_norm, clip_coef]
 
 
-def one_long_vector(layers, max_norm=1.0):
-    everything = np.concatenate([np.zeros(0), *(g.ravel() for g in _present(layers))])
-    if not np.isfinite(everything).all():
-        raise ValueError
-    total_norm = np.linalg.norm(everything)
-    clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
-    for g in _present(layers):
-        np.multiply(g, clip_coef, out=g)
-    return np.array([total_norm, clip_coef])
-
-
-def hypotenuse(layers, max_norm=1.0):
-    _refuse(_present(layers))
-    total_norm = math.hypot(*(x for g in _present(layers) for x in g.flat))
-    clip_coef = min(1.0, max_norm / max(total_norm, 1e-300))
-    for layer in layers:
-        layer.grads = {name: None if g is None else g * clip_coef for name, g in layer.grads.items()}
-    return total_norm, clip_coef
-
-
 def norm_of_norms(layers, max_norm=1.0):
     norms = [np.linalg.norm(g) for g in _present(layers)]
     total_norm = np.linalg.norm(norms)

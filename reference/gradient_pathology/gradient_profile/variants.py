@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 import sys
-from fractions import Fraction
 
 import numpy as np
 
@@ -70,13 +69,6 @@ def floor_by_maximum(delta_norms):
     y = np.log(norms) / np.log(10)
     x = np.arange(len(y)) - (len(y) - 1) / 2
     return x @ y / (x @ x)
-
-
-def exact_fractions(delta_norms):
-    """Without any rounding after the logarithm."""
-    y = [Fraction(float(value)) for value in _decades(delta_norms)]
-    middle = Fraction(len(y) - 1, 2)
-    return float(sum((i - middle) * v for i, v in enumerate(y)) / sum((i - middle) ** 2 for i in range(len(y))))
 
 
 VARIANTS = public(vars())

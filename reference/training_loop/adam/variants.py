@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 
 import numpy as np
 
@@ -28,25 +27,6 @@ class AsPyTorch(Adam):
                 v += (1 - self.beta2) * np.square(g)
                 denominator = np.sqrt(v) / math.sqrt(1 - self.beta2**self.t) + self.eps
                 p += -(self.lr / (1 - self.beta1**self.t)) * m / denominator
-
-
-class StepsPerParameter(Adam):
-    """Each parameter counts its own steps."""
-
-    def step(self, layers):
-        if not isinstance(self.t, defaultdict):
-            self.t = defaultdict(int)
-        for i, layer in enumerate(layers):
-            for name in layer.params:
-                if layer.grads[name] is None:
-                    continue
-                key, g = f"{name}{i}", layer.grads[name]
-                self.t[key] += 1
-                self.m[key] = self.beta1 * self.m.get(key, np.zeros(g.shape)) + (1 - self.beta1) * g
-                self.v[key] = self.beta2 * self.v.get(key, np.zeros(g.shape)) + (1 - self.beta2) * g**2
-                m = self.m[key] / (1 - self.beta1 ** self.t[key])
-                v = self.v[key] / (1 - self.beta2 ** self.t[key])
-                layer.params[name][...] -= self.lr * m / (v**0.5 + self.eps)
 
 
 class AllGradientsKept(Adam):
