@@ -14,8 +14,8 @@ def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     result = {}
     for depth in depths:
         net = build_network(depth, np.random.default_rng(seed))
-        loss = np.empty(steps)
-        grad_norms = np.empty((steps, depth))
+        loss = np.zeros(steps)
+        grad_norms = np.zeros((steps, depth))
         for step in range(steps):
             y = X
             for layer in net:
