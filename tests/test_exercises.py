@@ -411,7 +411,8 @@ return results
 MISSING = {
     "layers = build_network": "build_network was never called: there is no network yet.",
     "h = layer.forward": "No data went through the network of depth {depth} as built: the forward pass is missing.",
-    "dout = layer.backward": "After a step, a layer has no gradient: the backward pass is missing.",
+    "dout = layer.backward": "After a step, a layer has no gradient: the backward pass is missing, or leaves "
+    "that layer out.",
     "layer.params[name] -=": (
         "Nothing in `layer.params` was changed: the update is missing or never reached, or its result is not "
         "put into `layer.params[name]`."
@@ -621,6 +622,10 @@ for layer, norm in norms.items():
     if not np.isfinite(norm):
         problems.append(Problem(layer, 'nonfinite', norm, epoch))
 """
+NOTHING_IN_ANY = (
+    "Every record gives an empty list, even where all layers are ill: does your code come to the loop, and with the "
+    "newest record?"
+)
 NO_PROBLEMS = "detect_problems returned None: is there a `return problems`?"
 NO_SLOPE = "gradient_slope returned None: is there a `return slope`?"
 LOGARITHMS = """
@@ -684,12 +689,12 @@ HALF_WRITTEN = {
     "monitor: an empty list": (
         "gradient_monitor",
         "return []",
-        "No problem is found, although three layers are ill.",
+        NOTHING_IN_ANY,
     ),
     "monitor: an empty loop": (
         "gradient_monitor",
         "problems = []\nfor epoch, norms in self.history[-1:]:\n    for layer in norms:\n        pass\nreturn problems",
-        "No problem is found, although three layers are ill.",
+        NOTHING_IN_ANY,
     ),
     "monitor: nonfinite alone": (
         "gradient_monitor",
@@ -821,6 +826,14 @@ MONITORED = (
 return problems
 """
 )
+SLOPE = (
+    LOGARITHMS
+    + """
+x = np.arange(len(y)) - (len(y) - 1) / 2
+return (x @ y) / (x @ x)
+"""
+)
+FINISHED = {"clip_gradients": CLIPPED, "gradient_monitor": MONITORED, "gradient_profile": SLOPE}
 WEIGHTS = 'sum(np.sum(layer.grads["W"] ** 2) for layer in layers if layer.grads.get("W") is not None)'
 IN_WORDS = {
     "two slips in the norm": (
@@ -846,6 +859,30 @@ IN_WORDS = {
         {"return total_norm, clip_coef": "return total_norm, total_norm / max_norm", "np.sqrt(": "("},
         "coefficient",
         "clip_coef is the same as total_norm / max_norm.",
+    ),
+    "the other way round, and no root": (
+        "clip_gradients",
+        {"return total_norm, clip_coef": "return clip_coef, total_norm", "np.sqrt(": "("},
+        "total_norm",
+        "total_norm is the factor that gradients are multiplied by: are the two returned in this order?",
+    ),
+    "not a number": (
+        "clip_gradients",
+        {"np.sqrt(": "np.nan * ("},
+        "clips",
+        "total_norm is nan: is that the root of a negative number, or 0 divided by 0?",
+    ),
+    "no logarithm, and another divisor": (
+        "gradient_profile",
+        {"np.log10(norms)": "norms", "(x @ x)": "len(x)"},
+        "line",
+        "Norms ten times as large make your slope ten times as large: is it the slope of their logarithms?",
+    ),
+    "through the origin, and another logarithm": (
+        "gradient_profile",
+        {" - (len(y) - 1) / 2": "", "np.log10(": "np.log2("},
+        "line",
+        "Norms ten times as large move the line up and leave it as steep, but your slope changes by 0.66",
     ),
     "no gamma": (
         "clip_gradients",
@@ -875,7 +912,7 @@ IN_WORDS = {
         "gradient_monitor",
         {"norm < vanish_threshold": "vanish_threshold", "if not np.isfinite(norm)": "if False"},
         "tells_apart",
-        "Every layer is called vanishing, whatever its norm: is that condition always true?",
+        "Every layer here is called vanishing: is that condition always true?",
     ),
     "a threshold of one's own": (
         "gradient_monitor",
@@ -895,9 +932,7 @@ IN_WORDS = {
 @pytest.mark.parametrize(("exercise_id", "edits", "check", "says"), IN_WORDS.values(), ids=IN_WORDS)
 def test_how_an_answer_came_about_is_told_in_words(exercise_id, edits, check, says):
     """Whatever else is wrong, and without fingerprints."""
-    names = half_written(
-        exercise_id, edited({"clip_gradients": CLIPPED, "gradient_monitor": MONITORED}[exercise_id], edits)
-    )
+    names = half_written(exercise_id, edited(FINISHED[exercise_id], edits))
     told = judged(EXERCISES[exercise_id], names, causes=False)
     assert item(told, check).message.startswith(says)
     with speaking("ja"):

@@ -86,6 +86,7 @@ def probe(implementation: Implementation, case: Profile) -> Iterator[tuple[str, 
     yield "slope of the list", slope(as_list)
     yield "list", as_list
     yield "slope of others", slope(np.sqrt(case.norms[::-1]))
+    yield "slope of ten times the norms", slope(10 * case.norms)
     yield "slope of one decade a layer", slope(10.0 ** np.arange(-len(case.norms), 0))
     if np.isnan(case.norms).any():
         yield "slope with infinity", slope(np.where(np.isnan(case.norms), np.inf, case.norms))
@@ -167,6 +168,15 @@ def _as_shown(case: Profile, seen: Observation, expected: Observation) -> str:
             "Where all points lie on one line your slope is right, and elsewhere not. The line of least squares is "
             "near all points, and need not pass through any of them."
         )
+    higher = _slope(seen, "slope of ten times the norms")
+    if is_close(higher, 10 * got):
+        return _("Norms ten times as large make your slope ten times as large: is it the slope of their logarithms?")
+    if abs(higher - got) > 1e-6 * max(1.0, abs(got)):
+        text = _(
+            "Norms ten times as large move the line up and leave it as steep, but your slope changes by {change:.4g}: "
+            "are the distances from the mean taken wherever they should be?"
+        )
+        return text.format(change=higher - got)
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -41,17 +41,19 @@ def norm_in_words(total: float, grads: Network) -> str:
     return next(found, "")
 
 
-def factor_in_words(name: str, factor: float, total: float, max_norm: float) -> str:
-    """The formula that gives `factor`; "" if none of those does that people write."""
-    formulas = {
-        "max_norm": max_norm,
-        "1 / total_norm": 1 / total,
-        "total_norm": total,
-        "total_norm / max_norm": total / max_norm,
-        "max_norm / total_norm ** 2": max_norm / total**2,
-        "(max_norm / total_norm) ** 2": (max_norm / total) ** 2,
-        "sqrt(max_norm / total_norm)": np.sqrt(max_norm / total),
-        "max_norm * total_norm": max_norm * total,
-    }
-    formula = next((formula for formula, value in formulas.items() if is_close(factor, value)), "")
-    return _("{output} is the same as {formula}.").format(output=name, formula=formula) if formula else ""
+def factor_in_words(name: str, factor: float, totals: Iterable[float], max_norm: float) -> str:
+    """The formula that gives `factor` with one of the `totals`; "" if none of those does that people write."""
+    for total in totals:
+        formulas = {
+            "max_norm": max_norm,
+            "1 / total_norm": 1 / total,
+            "total_norm / max_norm": total / max_norm,
+            "max_norm / total_norm ** 2": max_norm / total**2,
+            "(max_norm / total_norm) ** 2": (max_norm / total) ** 2,
+            "sqrt(max_norm / total_norm)": np.sqrt(max_norm / total),
+            "max_norm * total_norm": max_norm * total,
+        }
+        for formula, value in formulas.items():
+            if is_close(factor, value):
+                return _("{output} is the same as {formula}.").format(output=name, formula=formula)
+    return ""

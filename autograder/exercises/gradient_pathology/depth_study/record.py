@@ -79,7 +79,7 @@ class Run:
         if self.own is None:
             return _("No data went through the network of depth {depth} as built: the forward pass is missing.")
         if np.isnan(self.own["derivative"]).any():
-            return _("After a step, a layer has no gradient: the backward pass is missing.")
+            return _("After a step, a layer has no gradient: the backward pass is missing, or leaves that layer out.")
         if not len(self.own["factors"]):
             return _(
                 "Nothing in `layer.params` was changed: the update is missing or never reached, or its result is not "

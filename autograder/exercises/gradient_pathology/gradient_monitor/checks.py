@@ -96,7 +96,13 @@ def test_tells_apart(case: History, seen: Observation, expected: Observation) ->
         seen["problems"]
     answers = [seen[f"problems{note}"] for note in notes]
     if all(answer == [] for answer in answers):
-        raise Failed(_("No problem is found, although three layers are ill."), unwritten=True)
+        text = _("No problem is found, although three layers are ill.")
+        if len(notes) > 1:
+            text = _(
+                "Every record gives an empty list, even where all layers are ill: does your code come to the loop, and "
+                "with the newest record?"
+            )
+        raise Failed(text, unwritten=True)
     if seen[f"problems{BESIDE}"] == [] and any(map(_says_something, answers)):
         return
     healthy, found = _found(seen, BESIDE), [_found(seen, note) for note in notes]

@@ -25,7 +25,7 @@ def _always(found: Kinds, record: Norms) -> str:
     kinds = set(found.values())
     if found.keys() != record.keys() or len(record) < 2 or len(kinds) > 1:
         return ""
-    return _("Every layer is called {kind}, whatever its norm: is that condition always true?").format(kind=kinds.pop())
+    return _("Every layer here is called {kind}: is that condition always true?").format(kind=kinds.pop())
 
 
 def _turned(found: Kinds, wanted: Kinds, record: Norms) -> str:
