@@ -24,15 +24,14 @@ from typing import TYPE_CHECKING, Any
 from autograder.locale import use_language
 
 if TYPE_CHECKING:
-    from autograder.student.figures import show
+    from autograder.student.figures import show, slider
     from autograder.student.notebook import check, example, hint, use_exercises, waiting_for
     from autograder.student.predictions import predict
-    from autograder.student.widgets import slider
 
 __version__ = "0.1.0"
 __all__ = ["check", "example", "hint", "predict", "show", "slider", "use_exercises", "use_language", "waiting_for"]
 
-_MODULES = {"predict": "predictions", "show": "figures", "slider": "widgets"}
+_MODULES = {"predict": "predictions", "show": "figures", "slider": "figures"}
 
 
 def __dir__() -> list[str]:

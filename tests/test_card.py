@@ -183,7 +183,7 @@ def test_a_card_reads_in_japanese_as_well():
     with speaking("ja"):
         assert exercise_text(STUB) == "clip_gradients: 0 / 2 点。Nothing here yet. 2 項目を確かめます。"
         assert "2 項目のうち 1 項目に合格" in Page(exercise_html(FAILED)).text
-        assert str(read_again("clip_gradients")) == "もう一度読むところ: 2.2 勾配クリッピング"
+        assert str(read_again(guide("clip_gradients"))) == "もう一度読むところ: 2.2 勾配クリッピング"
         assert "人が採点するもの: depth_study_plot (2)。" in overview_text([FULL], {"depth_study_plot": 2.0})
 
 

@@ -17,8 +17,11 @@ from conftest import EXERCISES, code_cell, small_notebook
 import autograder
 from autograder import check, cli, waiting_for
 from autograder.__main__ import main
+from autograder.checks.results import SubmissionResult
+from autograder.cli.class_table import print_summary
+from autograder.grading.grade_class import Summary
 from autograder.locale import LANGUAGES, speaking
-from autograder.report.console import running_notebook
+from autograder.report.console import print_submission, running_notebook
 from source.catalogue import translations
 
 EVIL = 'def clip_gradients(layers, max_norm=1.0):\n    raise ValueError("\\x1b]0;owned\\x07\\x1b[2J")'
@@ -276,6 +279,19 @@ def test_control_characters_of_a_student_do_not_reach_the_terminal(write_noteboo
     _code, out, _err = run("check", write_notebook(small_notebook(clip_gradients=EVIL)))
     assert "owned" in out
     assert "\x1b" not in out and "\x07" not in out
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda words: print_submission(SubmissionResult(message=words), [words], {}),
+        lambda words: print_summary(Summary(looks={"s1": words})),
+    ],
+    ids=["check", "grade"],
+)
+def test_no_words_become_a_picture_or_a_colour(report, capsys):
+    report("KeyError: ':key:' in x[:100:] [red]")
+    assert "KeyError: ':key:' in x[:100:] [red]" in capsys.readouterr().out
 
 
 # --- which language ---------------------------------------------------------------------------------------------------

@@ -609,8 +609,8 @@ clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
 """
 NO_RETURN = "clip_gradients returned None: is there a `return total_norm, clip_coef`?"
 UNCHANGED = (
-    "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
-    "layer.grads."
+    "After the call the gradients are unchanged: nothing has been scaled yet, the result was not put into layer.grads, "
+    "or a condition leaves them out."
 )
 ZEROS = 'total_norm is 0 for every network, and layers[0].grads["W"] is multiplied by 1: nothing is measured.'
 LOOP = """
@@ -865,6 +865,12 @@ IN_WORDS = {
         {"return total_norm, clip_coef": "return clip_coef, total_norm", "np.sqrt(": "("},
         "total_norm",
         "total_norm is the factor that gradients are multiplied by: are the two returned in this order?",
+    ),
+    "the factor in place of the gradient": (
+        "clip_gradients",
+        {"= g * clip_coef": "= np.full_like(g, clip_coef)", "np.sqrt(": "("},
+        "factor",
+        'Every element of layers[0].grads["W"] is the same number now: was the gradient left out of the product?',
     ),
     "not a number": (
         "clip_gradients",

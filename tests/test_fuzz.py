@@ -46,10 +46,13 @@ from autograder.report.csv_safe import neutral
 from autograder.report.html import exercise_html
 from autograder.report.text import exercise_text, printable
 from autograder.sandbox import frames
-from autograder.sandbox.client import MIME_TYPES, MOST_OUTPUTS, Worker, WorkerDied, _accepted
+from autograder.sandbox.client import Worker, WorkerDied
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.outputs import MIME_TYPES, MOST_OUTPUTS, CellOutputs
 from tests.fuzzing import fuzz, mutated, peak_of
 from tests.sample_class import RIGHT, Student
+
+pytestmark = pytest.mark.slow
 
 RELEASE = json.loads((COURSE / "release/gradient-pathology/gradient_pathology.ipynb").read_text(encoding="utf-8"))
 RELEASED = released_in(RELEASE)
@@ -180,8 +183,8 @@ output_like = st.fixed_dictionaries(
 def test_outputs_are_taken_in_the_notebook_format_only(outputs):
     import nbformat
 
-    limits = Limits(text_chars=30, image_bytes=10)
-    kept = _accepted(outputs, limits)
+    limits = Limits(text_chars=60, image_bytes=10)
+    kept = CellOutputs.claimed(outputs, limits)
     assert len(kept) <= MOST_OUTPUTS
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": None, "outputs": kept}
     nbformat.validate({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})

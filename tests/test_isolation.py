@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
@@ -122,6 +123,19 @@ def test_no_process_and_no_folder_is_left_when_a_host_is_closed():
     assert process.poll() is not None and not scratch.exists()
 
 
+@linux
+def test_the_folder_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeypatch):
+    for odd in ("autograder-1x-kept", f"autograder-{10**30}-kept", f"autograder-{os.getpid()}-kept"):
+        (tmp_path / odd).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = "import os\nfrom autograder.sandbox.fork_server import Host\non = Host(own_code=True)\nos._exit(7)"
+    killed = subprocess.run([sys.executable, "-c", source], env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert killed.returncode == 7 and len(list(tmp_path.iterdir())) == 4
+    with Host(own_code=True) as on:
+        assert sorted(path.name.split("-")[-1] for path in tmp_path.iterdir() if path != on._scratch) == ["kept"] * 3
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_level_that_is_not_there_says_why(monkeypatch):
     monkeypatch.setattr(isolation.shutil, "which", lambda name: None)
     with pytest.raises(HostBroken, match="bubblewrap"):
@@ -137,6 +151,21 @@ def test_a_level_that_does_not_hold_is_not_taken(monkeypatch):
     monkeypatch.setattr(fork_server, "readable_paths", lambda: [*isolation.readable_paths(), isolation.Path("/tmp")])
     with pytest.raises(HostBroken, match="students' code could still read"):
         Host(Level.STRONG, guarded=(isolation.Path("/tmp"),))
+
+
+@linux
+def test_a_trial_of_a_level_that_takes_too_long_is_made_again(monkeypatch):
+    available(Level.STRONG).close()
+    possible, late = Host._possible, [TimeoutError()]
+
+    def slow_at_first(on):
+        if late:
+            raise late.pop()
+        return possible(on)
+
+    monkeypatch.setattr(Host, "_possible", slow_at_first)
+    Host(Level.STRONG).close()
+    assert not late
 
 
 ONLY_SETUID = "-all,+setuid,+setgid"

@@ -684,6 +684,7 @@ def test_python_speaks_for_itself(line, words):
 OWN_ERRORS = {
     "raise": "if len(layers) > 1:\n        raise ValueError('not finite')",
     "raise in one line": "if layers: raise KeyError(len(layers))",
+    "raise of what has a name": "error = ValueError('not finite')\n    raise error",
     "assert": "assert not layers, 'not finite'",
     "": "raise ValueErorr(layers)",  # the name is the error
 }

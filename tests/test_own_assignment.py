@@ -18,7 +18,7 @@ from autograder.exercises import assignments, exercise
 from autograder.grading.course import Course
 from autograder.grading.read_class import read_class
 from autograder.report.overview import overview_html, overview_text
-from autograder.student.notebook import check, judge_here, use_exercises, waiting_for
+from autograder.student.notebook import check, hint, judge_here, use_exercises, waiting_for
 from tests.class_folder import (
     ASSIGNMENT,
     command,
@@ -282,6 +282,13 @@ def test_a_notebook_says_which_assignment_it_is_of(monkeypatch):
     assert [(result.id, result.max) for result in names["results"]] == [("clip_gradients", 3)]
     with pytest.raises(ValueError, match='no assignment "gradients".*another, gradient-pathology'):
         use_exercises("gradients")
+
+
+def test_a_notebook_that_a_person_grades_as_a_whole_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(autograder.student.notebook, "_points", {})
+    use_exercises(depth_study_plot=2)
+    assert hint() is None and "– / 2" in repr(check())
+    assert capsys.readouterr().out == "To be graded by a person: depth_study_plot (2).\n"
 
 
 def test_the_points_that_a_kernel_was_told_may_change(monkeypatch):

@@ -18,7 +18,7 @@ from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import speaking
 from autograder.notebooks.submission import read_notebook, submission_of
-from autograder.student import notebook, predictions, widgets
+from autograder.student import figures, notebook, predictions
 from autograder.student.notebook import use_exercises
 from autograder.student.predictions import LETTERS, WIDGET, predict, questions
 from source.build import build
@@ -157,7 +157,7 @@ def test_buttons_answer_once(monkeypatch):
 
 
 def test_without_jupyter_or_ipywidgets_there_are_no_buttons_and_no_slider(monkeypatch):
-    assert widgets.live_widgets() is None
+    assert figures.live_widgets() is None
     assert list(predict("1.1")._repr_mimebundle_()) == ["text/plain", "text/html"]
     drawn = []
     autograder.slider(drawn.append, {"1": 1}, start="1")
@@ -166,11 +166,11 @@ def test_without_jupyter_or_ipywidgets_there_are_no_buttons_and_no_slider(monkey
         parent = {"content": {"allow_stdin": asks}}
         kernel = SimpleNamespace(get_parent=lambda parent=parent: parent)
         monkeypatch.setattr("IPython.get_ipython", lambda kernel=kernel: SimpleNamespace(kernel=kernel))
-        assert widgets.live_widgets() is (ipywidgets if asks else None)
+        assert figures.live_widgets() is (ipywidgets if asks else None)
     parent["content"]["allow_stdin"] = True
-    assert widgets.live_widgets() is ipywidgets
+    assert figures.live_widgets() is ipywidgets
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    assert widgets.live_widgets() is None
+    assert figures.live_widgets() is None
 
 
 def test_a_notebook_that_is_only_executed_has_text():
@@ -184,7 +184,7 @@ def test_a_notebook_that_is_only_executed_has_text():
 
 def test_a_slider_draws_when_it_is_moved(monkeypatch):
     shown, drawn = [], []
-    monkeypatch.setattr(widgets, "live_widgets", lambda: ipywidgets)
+    monkeypatch.setattr(figures, "live_widgets", lambda: ipywidgets)
     monkeypatch.setattr(IPython.display, "display", shown.append)
     autograder.slider(drawn.append, {"one": 1, "two": 2}, start="one")
     (box,) = shown
@@ -195,8 +195,8 @@ def test_a_slider_draws_when_it_is_moved(monkeypatch):
 
 def test_what_a_slider_draws_is_described_in_words(monkeypatch):
     shown, described = [], []
-    monkeypatch.setattr(widgets, "live_widgets", lambda: ipywidgets)
-    monkeypatch.setattr(widgets, "show", described.append)
+    monkeypatch.setattr(figures, "live_widgets", lambda: ipywidgets)
+    monkeypatch.setattr(figures, "show", described.append)
     monkeypatch.setattr(IPython.display, "display", shown.append)
     autograder.slider(lambda value: f"a line of slope {value}", {"one": 1, "two": 2}, start="one")
     autograder.slider(lambda value: None, {"one": 1, "two": 2}, start="one")
@@ -233,7 +233,7 @@ def test_without_a_notebook_it_is_pyplots_show(monkeypatch):
 
 def test_nothing_is_asked_where_nbgrader_runs_the_notebook(monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert predict("1.1") is None and predict("9.9", "z") is None and widgets.live_widgets() is None
+    assert predict("1.1") is None and predict("9.9", "z") is None and figures.live_widgets() is None
 
 
 def test_predictions_and_figures_of_a_student_do_not_touch_the_grade():

@@ -32,13 +32,11 @@ from autograder.locale import LANGUAGES, _, speaking
 from autograder.nbgrader_plugins.late_rules import LateRules
 from autograder.notebooks.load import folded
 from autograder.report import class_items, exports
-from autograder.report.class_page import class_page
-from autograder.report.class_plot import score_bins
+from autograder.report.class_page import class_page, score_bins
 from autograder.report.class_record import CellGrade, ClassRecord, Person, Standing, StudentRecord, result_of
 from autograder.report.class_report import write_report
 from autograder.report.class_words import cause_in_words, ending_words, endings, open_words
-from autograder.report.item_analysis import ItemAnalysis, analysis_json
-from autograder.report.statistics import ItemPoints, discrimination
+from autograder.report.item_analysis import ItemAnalysis, ItemPoints, analysis_json, discrimination
 from autograder.report.words import headline
 from autograder.sandbox import client
 from autograder.sandbox.isolation import Level

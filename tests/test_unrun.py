@@ -9,7 +9,7 @@ from autograder.checks.exercise import Implementation
 from autograder.checks.judge import interrupted
 from autograder.checks.results import Outcome
 from autograder.exercises import exercise
-from autograder.exercises.recorded import recorded
+from autograder.exercises.recorded import recorded, trials
 from autograder.notebooks.submission import submission_of
 from autograder.notebooks.undefined import explain_unrun
 from autograder.sandbox.client import run_submission
@@ -49,7 +49,7 @@ def clean_run(extra=(), **solutions):
     submission = submission_of(small_notebook(extra, **solutions), "test")
     cases = {e.id: [recorded(e)[:1]] for e in submission.exercises}
     run = run_submission(submission, cases, limits=Limits(cell_seconds=2.0, probe_seconds=5.0))
-    return explain_unrun(submission, run.outputs, run.observations)
+    return explain_unrun(submission, run.outputs, run.trials)
 
 
 @UNRUN
@@ -85,7 +85,8 @@ def test_an_output_that_says_little_is_told_without_a_line(traceback):
     submission = submission_of(small_notebook(clip_gradients=NO_MODULE), "test")
     cell = next(cell for cell in submission.cells if cell.grade_id == "clip_gradients")
     error = {"output_type": "error", "ename": "Odd", "evalue": "words", "traceback": traceback}
-    undefined = [CLIP.observe(Implementation({}), recorded(CLIP)[0].case)]
+    one = recorded(CLIP)[0]
+    undefined = trials([one], [CLIP.observe(Implementation({}), one.case)])
     told = explain_unrun(submission, {cell.index: [error]}, {"clip_gradients": undefined})["clip_gradients"]
     assert told == "The cell with `clip_gradients` did not run: Odd: words"
 

@@ -26,6 +26,7 @@ from autograder.sandbox import client, frames
 from autograder.sandbox.client import Figures, WorkerDied, run_submission
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, OutOfTime, time_limit
+from autograder.sandbox.outputs import MOST_OUTPUTS, CellOutputs
 
 QUICK = Limits(cell_seconds=2.0, probe_seconds=2.0)
 FOREVER = """
@@ -97,6 +98,14 @@ def test_long_output_is_cut_and_says_so():
     (outputs,) = run_cells("for i in range(10**6): print('x' * 50)", limits=Limits(text_chars=10_000))
     assert len(outputs) == 1 and len(outputs[0]["text"]) < 11_000
     assert outputs[0]["text"].rstrip().endswith((".", "。"))
+
+
+def test_an_error_is_told_however_much_was_put_out_before_it():
+    (outputs,) = run_cells(
+        "import sys\nfor i in range(300): print(i, file=[sys.stdout, sys.stderr][i % 2])\nprint('x' * 10**6)\n1 / 0"
+    )
+    assert len(outputs) == MOST_OUTPUTS
+    assert (outputs[-1]["ename"], outputs[-1]["evalue"]) == ("ZeroDivisionError", "division by zero")
 
 
 def test_only_text_latex_and_png_come_back():
@@ -229,7 +238,8 @@ def test_a_submission_has_a_time_budget_that_cells_cannot_use_up_twice():
 
 def test_what_a_worker_claims_is_looked_at():
     good = {"output_type": "stream", "name": "stdout", "text": "x"}
-    assert client._is_output(good)
+    assert CellOutputs.claimed([good], Limits()) == [good]
+    assert CellOutputs.claimed([{**good, "extra": 1}], Limits()) == [good]
     for bad in (
         None,
         {**good, "text": 3},
@@ -238,12 +248,30 @@ def test_what_a_worker_claims_is_looked_at():
         {"output_type": "display_data", "data": {"text/html": "<b>"}, "metadata": {}},
         {"output_type": "display_data", "data": {b"text/plain": "x"}, "metadata": {}},
         {"output_type": "execute_result", "data": {"text/plain": "x"}, "metadata": {}, "execution_count": -1},
-        {**good, "extra": 1},
         {"output_type": "update"},
         {"output_type": "display_data", "data": {"text/plain": ["x"]}, "metadata": {}},
         {"output_type": "error", "ename": "E", "evalue": "", "traceback": [1]},
     ):
-        assert not client._is_output(bad)
+        assert not CellOutputs.claimed([bad], Limits())
+
+
+def test_a_worker_that_does_not_answer_at_all_is_ended_before_the_next(monkeypatch):
+    events = []
+
+    class Silent:
+        def start(self):
+            events.append("start")
+            ours, self.theirs = socket.socketpair()
+            return ours
+
+        def reap(self):
+            events.append("reap")
+
+    monkeypatch.setattr(client, "START_SECONDS", 0.1)
+    submission = submission_of(small_notebook(), "test")
+    run = run_submission(submission, {"clip_gradients": [recorded(exercise("clip_gradients"))]}, host=Silent())
+    assert events == ["start", "reap"] * client.MOST_HOSTS
+    assert run.trials["clip_gradients"].ending is Ending.PROCESS_ENDED
 
 
 def test_a_broken_installation_is_no_students_fault(monkeypatch):
@@ -288,7 +316,7 @@ def test_waiting_is_no_computing():
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=1.5), clip_gradients=nap)
     cases = len(recorded(exercise("clip_gradients")))
     assert 1.5 < 0.15 * cases < 1.5 * CLOCK_FACTOR, "it sleeps longer than it may compute"
-    assert len(run.observations["clip_gradients"]) == cases
+    assert len(run.trials["clip_gradients"]) == cases
 
 
 @MEASURED
@@ -311,7 +339,7 @@ def test_a_machine_that_is_busy_with_others_takes_no_points():
         run = seen_of("clip_gradients", limits=QUICK, extra=[busy], host=host)
         other.join()
     assert [output["text"] for outputs in run.outputs.values() for output in outputs] == ["done\n"]
-    assert not isinstance(run.observations["clip_gradients"], str)
+    assert not isinstance(run.trials["clip_gradients"], str)
 
 
 @MEASURED
@@ -328,11 +356,11 @@ def test_code_that_does_not_stop_by_itself_is_killed_soon_after(body, monkeypatc
     monkeypatch.setattr(client, "CLOCK_FACTOR", 100.0)  # so that the clock has no say, however busy the machine is
     source = f"def clip_gradients(layers, max_norm=1.0):\n    {body}"
     run = seen_of("clip_gradients", "gradient_profile", limits=Limits(probe_seconds=1.0), clip_gradients=source)
-    reason = run.observations["clip_gradients"]
+    reason = run.trials["clip_gradients"]
     assert isinstance(reason, Stopped)
     computed = int(re.fullmatch(r"Your code was stopped after (\d+) s of computing\. Is there .*", reason)[1])
     assert 1 <= computed <= 1 + GRACE_SECONDS + 1
-    assert not isinstance(run.observations["gradient_profile"], str)
+    assert not isinstance(run.trials["gradient_profile"], str)
 
 
 def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
@@ -363,13 +391,13 @@ def test_who_waits_for_a_message_looks_on_even_while_it_drips_in():
 def test_code_that_only_waits_is_stopped_by_the_clock():
     source = "import time\ndef clip_gradients(layers, max_norm=1.0):\n    time.sleep(1000)"
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=source)
-    assert run.observations["clip_gradients"].startswith(f"Your code was stopped after {0.5 * CLOCK_FACTOR:.0f} s on")
+    assert run.trials["clip_gradients"].startswith(f"Your code was stopped after {0.5 * CLOCK_FACTOR:.0f} s on")
 
 
 def test_where_computing_cannot_be_measured_the_clock_ends_what_does_not_stop(monkeypatch):
     monkeypatch.setattr(Host, "computing_seconds", lambda host: math.nan)
     run = seen_of("clip_gradients", limits=Limits(probe_seconds=0.5), clip_gradients=FOREVER)
-    assert "s on the clock" in run.observations["clip_gradients"]
+    assert "s on the clock" in run.trials["clip_gradients"]
 
 
 @HAS_TIMERS
@@ -392,9 +420,9 @@ def test_an_endless_loop_costs_its_time_once(given, monkeypatch):
         ("clip_gradients", 0.6),
         ("gradient_profile", 1.2),
     ]
-    sentence, why = run.observations["clip_gradients"].split("\n")
+    sentence, why = run.trials["clip_gradients"].split("\n")
     assert sentence.startswith("Your code was stopped after") and why.startswith("The limit is lower than usual")
-    assert not isinstance(run.observations["gradient_profile"], str)
+    assert not isinstance(run.trials["gradient_profile"], str)
 
 
 @HAS_TIMERS

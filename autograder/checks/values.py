@@ -92,7 +92,8 @@ class Raised:
         """ "raise" or "assert", if the student's code raised it with that statement; else ""."""
         statement = re.search(r"(?:^|:|→)\s*(raise|assert)\b", self.source)
         word = statement[1] if statement else ""
-        return word if self.type in (self.source if word == "raise" else "AssertionError") else ""
+        slip = self.is_a("NameError", "TypeError", "AttributeError", "LookupError") and self.type not in self.source
+        return word if (not slip if word == "raise" else self.is_a("AssertionError")) else ""
 
     def is_a(self, *names: str) -> bool:
         """Whether the exception is one of the named classes or derived from one."""

@@ -14,8 +14,9 @@ from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.locale import _, use_language
 from autograder.notebooks.attachments import files_beside
 from autograder.notebooks.submission import Submission, UnreadableNotebook, read_notebook, submission_of
-from autograder.report.console import print_changes, print_submission, running_notebook, say
+from autograder.report.console import print_changes, print_submission, running_notebook
 from autograder.report.overview import left, total, what_is_next
+from autograder.report.text import say
 
 
 def add(commands: Any) -> None:

@@ -34,7 +34,7 @@ class ClassProgress:
 
     def __init__(self, where: Level | str, reasons: Mapping[Level, str]) -> None:
         """`where`: the isolation level here, and why no better one is available; or a cluster's scheduler."""
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, emoji=False)
         if isinstance(where, Level):
             line = _("Isolation of students' code: {level}").format(level=f"[bold]{where}[/]")
         else:
@@ -83,7 +83,7 @@ class ClassProgress:
 
 def print_summary(summary: Summary, preview: bool = False) -> None:
     """Repairs, students who need a look, whose points have changed, and the number of graded submissions."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     mended = {student: " ".join(notes) for student, notes in summary.mended.items()}
     for title, lines in (
         (_("Repaired before grading"), mended),
@@ -132,7 +132,7 @@ def print_next(record: ClassRecord, folder: Path) -> None:
         if scored := waiting - sum(bool(student.unscored) for student in record.students):
             line += _(" ({n} with the points that you gave before)").format(n=scored)
     words = ["autograder", "report", record.assignment, *([] if folder == Path() else ["--course", str(folder)])]
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     console.print(escape(line + "."))
     console.print(escape(_("Next: {command}").format(command=printable(shlex.join(words)))))
 

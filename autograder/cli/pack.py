@@ -37,10 +37,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the zip file to upload, with the notebook and the files that it uses, and list what is unfinished."""
+    from autograder.grading.grade_submission import grade_submission
     from autograder.notebooks.submission import notes_on_choice
     from autograder.report.console import running_notebook
     from autograder.report.overview import still_open, total
-    from autograder.student.pack import not_done, package_of, run_fresh, write_zip
+    from autograder.student.pack import not_done, package_of, write_zip
 
     candidates = [options.notebook] if options.notebook else _notebooks_here()
     path = candidates[0]
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UnusablePath(f"{package.archive}: {error.strerror or error}") from error
     with running_notebook():
-        graded = run_fresh(package)
+        graded = grade_submission(package.submission, files=package.files)  # only what is packed lies beside it
     warnings, by_hand = not_done(package, graded), package.submission.by_hand
     for line in warnings:
         print(printable(f"! {line}"))

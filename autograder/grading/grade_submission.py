@@ -65,9 +65,8 @@ def grade_submission(
         for e in submission.exercises
     }
     run = run_submission(submission, series, figures, limits, host, files)
-    explained = explain_unrun(submission, run.outputs, run.observations)
-    run.trials |= {name: seen for name, seen in explained.items() if isinstance(seen, str)}
-    checks = {e.id: _judge(e, run.trials[e.id]).scaled_to(submission.points[e.id]) for e in submission.exercises}
+    tried = explain_unrun(submission, run.outputs, run.trials)
+    checks = {e.id: _judge(e, tried[e.id]).scaled_to(submission.points[e.id]) for e in submission.exercises}
     checks = _one_behaviour_per_cell(submission.exercises, checks)
     return Graded(SubmissionResult(checks, message=_what_is_missing(submission)), run, host.level)
 

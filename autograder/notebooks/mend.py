@@ -370,14 +370,14 @@ def _by_neighbours(
     if not original.is_answer_by_hand:
         return None
     place = order.index(original.grade_id)
-    for neighbours, step in ((order[place + 1 : place + 2], -1), (order[max(place - 1, 0) : place], 1)):
-        for name in neighbours:
-            index = recognised.get(name)
-            if index is None or cells[index]["id"] == name or not 0 <= index + step < len(cells):
-                continue
-            cell = cells[index + step]
-            if cell["cell_type"] == original.cell_type and cell["source"].strip():
-                return index + step
+    beside = {place - order.index(name): index for name, index in recognised.items()}
+    for step in (-1, 1):  # before the next released cell, or after the previous one
+        index = beside.get(step)
+        if index is None or cells[index]["id"] == order[place - step] or not 0 <= index + step < len(cells):
+            continue
+        cell = cells[index + step]
+        if cell["cell_type"] == original.cell_type and cell["source"].strip():
+            return index + step
     return None
 
 

@@ -111,12 +111,10 @@ class Submission:
         needed = [cell for cell in self.cells if not cell.experiment and not cell.is_check]
         later = [] if looked_at else [cell for cell in needed if self.is_looked_at(cell)]
         needed = [cell for cell in needed if cell not in later]
-        asked_for = {exercise.defines for exercise in self.exercises}
-        while later:
-            concerned = asked_for.union(*(name for cell in needed for name in names_in(cell.source)))
+        concerned, found = {exercise.defines for exercise in self.exercises}, needed
+        while found:
+            concerned.update(*(name for cell in found for name in names_in(cell.source)))
             found = [cell for cell in later if not names_in(cell.source)[0].isdisjoint(concerned)]
-            if not found:
-                break
             needed, later = needed + found, [cell for cell in later if cell not in found]
         while needed:
             chosen |= {cell.index: cell for cell in needed}
@@ -158,18 +156,18 @@ def submission_of(notebook: dict[str, Any], name: str) -> Submission:
         for index, grade_id in recognise(notebook["cells"], wanted).items():
             grade_ids[index] = grade_id
         if set(grade_ids).intersection(wanted) or _is_edition_of(edition, assignment):
-            cells = tuple(_code_cells(notebook, grade_ids))
             points = _points_in(notebook, assignment)
-            by_hand = set(points).difference(wanted)
-            exercises = tuple(e for e in known if CHECK_PREFIX + e.id in points)
+            order = [*grade_ids, *hand_graded(assignment), *sorted(points)]
+            by_hand = sorted(set(points).difference(wanted), key=order.index)
+            exercises = [e for e in known if CHECK_PREFIX + e.id in points]
             return Submission(
                 assignment,
                 language_of(notebook),
-                _in_notebook_order(exercises, cells),
-                cells,
+                tuple(sorted(exercises, key=lambda e: order.index(CHECK_PREFIX + e.id))),
+                tuple(_code_cells(notebook, grade_ids)),
                 tuple(grade_id for grade_id in _cells_of(exercises) if grade_id not in grade_ids),
                 {e.id: points[CHECK_PREFIX + e.id] for e in exercises},
-                {name: points[name] for name in _in_order_of([*grade_ids, *hand_graded(assignment)], by_hand)},
+                {name: points[name] for name in by_hand},
             )
     raise UnreadableNotebook(
         _(
@@ -281,16 +279,6 @@ def _points_in(notebook: dict[str, Any], assignment: str) -> dict[str, float]:
     kit = {CHECK_PREFIX + e.id: float(e.points) for e in assignments()[assignment]} | hand_graded(assignment)
     marks = {grade_id_of(cell): worth(metadata_of(cell, "nbgrader").get("points")) for cell in notebook["cells"]}
     return kit | {name: points for name, points in marks.items() if name in kit and points is not None}
-
-
-def _in_order_of(grade_ids: list[str | None], names: set[str]) -> tuple[str, ...]:
-    """`names` in the order of `grade_ids`; others at the end."""
-    return tuple(dict.fromkeys([*(name for name in grade_ids if name in names), *sorted(names)]))
-
-
-def _in_notebook_order(exercises: tuple[Exercise, ...], cells: tuple[Cell, ...]) -> tuple[Exercise, ...]:
-    places = {cell.grade_id: cell.index for cell in cells}
-    return tuple(sorted(exercises, key=lambda e: places.get(CHECK_PREFIX + e.id, float("inf"))))
 
 
 def _is_edition_of(edition: Any, assignment: str) -> bool:

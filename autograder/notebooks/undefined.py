@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograder.checks.exercise import Exercise, Observation
-from autograder.checks.judge import with_line
+from autograder.checks.exercise import Exercise
+from autograder.checks.judge import Trial, with_line
 from autograder.checks.values import Raised
 from autograder.locale import _
 from autograder.notebooks.cells import defines, without_magics
@@ -24,19 +24,19 @@ from autograder.notebooks.submission import Submission
 Outputs = Sequence[Mapping[str, Any]]
 """What one cell put out, in the notebook format."""
 
-Observations = dict[str, list[Observation] | str]
-"""By exercise id, what was observed, or a sentence that says why nothing was."""
+Tried = dict[str, list[Trial] | str]
+"""By exercise id, what was observed, case by case, or a sentence that says why nothing was."""
 
 
-def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], observations: Observations) -> Observations:
-    """`observations`, with a sentence about the error where a name is missing because its cell ended with one.
+def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], tried: Tried) -> Tried:
+    """`tried`, with a sentence about the error where a name is missing because its cell ended with one.
 
     Args:
         outputs: by cell index, the outputs of a fresh run of the submission.
     """
-    explained = dict(observations)
+    explained = dict(tried)
     for exercise in submission.exercises:
-        if _is_undefined(exercise, observations.get(exercise.id, "")):
+        if _is_undefined(exercise, tried.get(exercise.id, "")):
             error = _error_in_outputs(submission, exercise, outputs)
             if error is not None:
                 explained[exercise.id] = _sentence(exercise, error)
@@ -62,8 +62,9 @@ def unrun_here(exercise: Exercise, namespace: Mapping[str, Any]) -> str | None:
     return _sentence(exercise, last_error_of(newest))
 
 
-def _is_undefined(exercise: Exercise, seen: list[Observation] | str) -> bool:
-    values = [value for o in seen for value in (o.stopped, *o.values.values())] if isinstance(seen, list) else []
+def _is_undefined(exercise: Exercise, tried: list[Trial] | str) -> bool:
+    seen = [trial.seen for trial in tried] if isinstance(tried, list) else []
+    values = [value for o in seen for value in (o.stopped, *o.values.values())]
     return any(type(v) is Raised and v.is_a("NotDefined") and v.message == exercise.defines for v in values)
 
 

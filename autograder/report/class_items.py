@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from autograder.checks.results import Outcome
 from autograder.locale import _
 from autograder.report.class_record import ClassRecord, sentences_of
-from autograder.report.class_sections import NOTHING, Column, Row, Section, code, digits, names, section
-from autograder.report.item_analysis import ItemAnalysis, in_order
-from autograder.report.statistics import ItemStatistics
+from autograder.report.class_sections import NOTHING, Column, Head, Section, code, digits, names
+from autograder.report.item_analysis import ItemAnalysis, ItemStatistics, in_order
 from autograder.report.words import MARKS, outcome_word
 
 MOST_CAUSES = 20
@@ -63,16 +62,16 @@ def checks(record: ClassRecord, seen: ItemAnalysis) -> Section:
             "Quiz statistics calculations."
         ),
     )
-    return Section(_("Exercises and checks"), columns, tuple(rows), notes, legend=above)
+    return Section(_("Exercises and checks"), columns, rows, notes, legend=above)
 
 
-def _exercise_rows(seen: ItemAnalysis, exercise: str) -> Iterable[Row]:
-    yield Row((exercise, *_statistics(seen.points.statistics(exercise)), *[""] * len(Outcome)), head=True)
+def _exercise_rows(seen: ItemAnalysis, exercise: str) -> Iterable[tuple[str, ...]]:
+    yield Head((exercise, *_statistics(seen.points.statistics(exercise)), *[""] * len(Outcome)))
     sentences = sentences_of(exercise)
     for check, counts in seen.outcomes[exercise].items():
         outcomes = (str(counts[outcome] or "") for outcome in Outcome)
         statistics = _statistics(seen.points.statistics(exercise, check))
-        yield Row((code(sentences.get(check, check)), *statistics, *outcomes))
+        yield code(sentences.get(check, check)), *statistics, *outcomes
 
 
 def causes(record: ClassRecord, seen: ItemAnalysis) -> Section:
@@ -89,19 +88,19 @@ def causes(record: ClassRecord, seen: ItemAnalysis) -> Section:
             "cause is as likely; they count in both rows."
         ),
     )
-    return section(_("The most frequent causes"), columns, rows, notes)
+    return Section(_("The most frequent causes"), columns, rows, notes)
 
 
 def shares(record: ClassRecord, seen: ItemAnalysis) -> Section:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for exercise in in_order(record, seen.outcomes):
         sentences = sentences_of(exercise)
         for check in seen.outcomes[exercise]:
             if failed := seen.failed(exercise, check):
                 title = f"{exercise}: {sentences.get(check, check)}"
-                rows.append(Row((code(title), str(failed), ""), head=True))
+                rows.append(Head((code(title), str(failed), "")))
             for cause, n, share in seen.shares(exercise, check):
-                rows.append(Row((code(cause or _("No known cause")), str(n), f"{100 * share:.0f} %")))
+                rows.append((code(cause or _("No known cause")), str(n), f"{100 * share:.0f} %"))
     numbers = (Column(title, number=True) for title in (_("Students"), _("Share")))
     notes = (
         _(
@@ -110,7 +109,7 @@ def shares(record: ClassRecord, seen: ItemAnalysis) -> Section:
         ),
     )
     columns = (Column(_("Check, cause")), *numbers)
-    return Section(_("Causes by check"), columns, tuple(rows), notes if rows else (_("None."),))
+    return Section(_("Causes by check"), columns, rows, notes)
 
 
 def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
@@ -142,7 +141,7 @@ def groups(record: ClassRecord, seen: ItemAnalysis) -> Section:
     ]
     if len(ranked) > MOST_CAUSES:
         notes.append(_("and {n} more").format(n=len(ranked) - MOST_CAUSES))
-    return section(_("Failures without a known cause"), columns, rows, notes)
+    return Section(_("Failures without a known cause"), columns, rows, notes)
 
 
 def _statistics(statistics: ItemStatistics) -> tuple[str, str, str]:

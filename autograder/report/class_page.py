@@ -5,27 +5,36 @@ Jinja escapes everything that comes from outside, and the page's content securit
 
 from __future__ import annotations
 
+import io
+import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
 
 from autograder.locale import _, current_language
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report import class_items
-from autograder.report.class_plot import distribution_svg, score_bins
 from autograder.report.class_record import CellGrade, ClassRecord, Standing
-from autograder.report.class_sections import NOTHING, Column, Section, digits, names, rows_of, section
+from autograder.report.class_sections import NOTHING, Column, Section, digits, names
 from autograder.report.class_words import ending_words, endings, open_words, reasons_to_look, standing_word
 from autograder.report.item_analysis import ItemAnalysis
 from autograder.report.text import printable
 from autograder.report.words import duration
+
+BINS = 10
+"""The bars of the distribution of scores."""
+
+_Rows = list[tuple[Any, ...]]
+"""A student, and what there is to say of them."""
 
 
 def class_page(record: ClassRecord) -> str:
@@ -37,56 +46,46 @@ def class_page(record: ClassRecord) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    seen = _seen(record)
+    items, looks, ended, mended = _seen(record)
     sections = (
         _overview(record),
         _distribution(record),
-        class_items.checks(record, seen.items),
-        class_items.causes(record, seen.items),
-        class_items.shares(record, seen.items),
-        class_items.groups(record, seen.items),
-        _students(_("Please look at these by hand"), (Column(_("Why")),), seen.looks),
+        class_items.checks(record, items),
+        class_items.causes(record, items),
+        class_items.shares(record, items),
+        class_items.groups(record, items),
+        _students(_("Please look at these by hand"), (Column(_("Why")),), looks),
         _by_hand(record),
         _absent(record),
         _late(record),
-        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), seen.endings),
-        _students(_("Repaired before grading"), (Column(_("What")),), seen.mended),
+        _students(_("Time-outs and crashes"), (Column(_("Exercise")), Column(_("What happened"))), ended),
+        _students(_("Repaired before grading"), (Column(_("What")),), mended),
         _isolation(record),
         _points(record),
         _everybody(record),
     )
     title = _("Class report: {assignment}").format(assignment=record.assignment)
     template = environment.get_template("class_page.html")
-    return template.render(language=current_language(), title=title, sections=sections) + "\n"
+    return template.render(language=current_language(), title=title, sections=sections, nothing=_("None.")) + "\n"
 
 
-@dataclass
-class _Seen:
-    """What the page shows of the results, gathered in one pass.
-
-    Attributes:
-        looks, endings, mended: rows.
-    """
-
-    items: ItemAnalysis
-    looks: list[tuple[Any, ...]] = field(default_factory=list)
-    endings: list[tuple[Any, ...]] = field(default_factory=list)
-    mended: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-def _seen(record: ClassRecord) -> _Seen:
-    seen = _Seen(ItemAnalysis(record.causes))
+def _seen(record: ClassRecord) -> tuple[ItemAnalysis, _Rows, _Rows, _Rows]:
+    """The item analysis, and rows on who needs a look, whose code was ended, and what was repaired, in one pass."""
+    items = ItemAnalysis(record.causes)
+    looks: _Rows = []
+    ended: _Rows = []
+    mended: _Rows = []
     for student in record.students:
         opened = student.opened()
         result = opened.result
         if reasons := list(reasons_to_look(opened)):
-            seen.looks.append((student, " ".join(reasons)))
-        seen.endings += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
+            looks.append((student, " ".join(reasons)))
+        ended += [(student, names([exercise]), ending_words(ending)) for exercise, ending in endings(opened)]
         if result and result.mended:
-            seen.mended.append((student, "\n".join(result.mended)))
+            mended.append((student, "\n".join(result.mended)))
         if result and result.checks:
-            seen.items.add(student.id, result)
-    return seen
+            items.add(student.id, result)
+    return items, looks, ended, mended
 
 
 def _overview(record: ClassRecord) -> Section:
@@ -104,18 +103,14 @@ def _overview(record: ClassRecord) -> Section:
         (_("Median (quartiles)"), f"{median:.2f} ({lower:.2f} – {upper:.2f})"),
         (_("Lowest and highest"), f"{min(scores):.2f} – {max(scores):.2f}"),
     ]
-    return Section(
-        _("Overview"),
-        (Column(""), Column("", number=True)),
-        rows_of(facts),
-        (_("Scores come from the gradebook: they include hand-given points and late penalties."),),
-    )
+    note = _("Scores come from the gradebook: they include hand-given points and late penalties.")
+    return Section(_("Overview"), (Column(""), Column("", number=True)), facts, (note,))
 
 
 def _distribution(record: ClassRecord) -> Section:
     title, scores = _("Distribution of scores"), _scores(record)
     if not record.max:
-        return Section(title, notes=(_("None."),))
+        return Section(title)
     counts, edges = score_bins(scores, record.max)
     described = ", ".join(
         f"{low:.4g}–{high:.4g}: {n}" for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
@@ -132,9 +127,7 @@ def _by_hand(record: ClassRecord) -> Section:
     waiting = [student for student in record.students if student.waiting]
     cells = Counter(cell for student in waiting for cell in student.waiting)
     rows = [(student, ", ".join(student.waiting)) for student in waiting]
-    notes = [f"{cell}: {count}" for cell, count in cells.items()]
-    if waiting:
-        notes.append(open_words(waiting))
+    notes = [*(f"{cell}: {count}" for cell, count in cells.items()), open_words(waiting)]
     return _students(_("Hand grading still open"), (Column(_("Cells")),), rows, notes)
 
 
@@ -183,9 +176,8 @@ def _isolation(record: ClassRecord) -> Section:
     notes = []
     if levels["basic"]:
         notes.append(_("At basic, students' code could read and write the grader's files."))
-    return section(
-        _("Isolation of students' code"), (Column(_("Level")), Column(_("Students"), number=True)), rows, notes
-    )
+    columns = (Column(_("Level")), Column(_("Students"), number=True))
+    return Section(_("Isolation of students' code"), columns, rows, notes)
 
 
 def _points(record: ClassRecord) -> Section:
@@ -200,7 +192,7 @@ def _points(record: ClassRecord) -> Section:
     worth = zip(names, record.cells.values(), strict=True)
     legend = ", ".join(f"{number}: {name} ({digits(most)})" for number, (name, most) in enumerate(worth, 1))
     notes = (_("Columns, with the points possible: {legend}.").format(legend=legend), _("…: waits for hand grading."))
-    return section(_("Points by exercise"), columns, rows, notes)
+    return Section(_("Points by exercise"), columns, rows, notes)
 
 
 def _points_for(grade: CellGrade | None) -> str:
@@ -230,8 +222,50 @@ def _students(
 ) -> Section:
     """A section with rows of a student and what there is to say of them."""
     named = [(student.id, student.person.name, *cells) for student, *cells in rows]
-    return section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
+    return Section(title, (Column(_("Student")), Column(_("Name")), *columns), named, notes)
 
 
 def _scores(record: ClassRecord) -> list[float]:
     return [student.score for student in record.students if student.score is not None]
+
+
+def score_bins(scores: Sequence[float], most: float) -> tuple[np.ndarray, np.ndarray]:
+    """The number of students in each tenth of the points, and the edges of the tenths.
+
+    A tenth includes its lower edge, the last one both edges and anything above `most` (extra credit).
+    """
+    edges = np.linspace(0.0, most, BINS + 1)
+    counts, _edges = np.histogram(np.clip(scores, 0.0, most), edges)
+    return counts, edges
+
+
+def distribution_svg(scores: Sequence[float], most: float) -> str:
+    """Bars with their numbers, and a line at the median; black and grey, so that it prints as it is."""
+    import matplotlib_fontja  # noqa: F401  (makes its Japanese font the default)
+
+    counts, edges = score_bins(scores, most)
+    # Text as outlines: the page looks the same on a machine without the font. The salt keeps the ids the same.
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "autograder", "hatch.linewidth": 0.6}):
+        figure = Figure(figsize=(6.6, 2.6), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        bars = axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="#d0d0d0", edgecolor="black", lw=0.8)
+        median = float(np.median(scores))
+        axes.axvline(median, color="black", ls="--", lw=1.2, label=_("median {value:.4g}").format(value=median))
+        # After the line, on white, so that it crosses no number.
+        for label in axes.bar_label(bars, [str(count) if count else "" for count in counts], padding=4):
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2.5})
+        axes.set(xlabel=_("Points"), ylabel=_("Students"), xticks=edges, xlim=(0.0, most))
+        axes.set_ylim(0, max(1, counts.max()) * 1.25)
+        axes.locator_params(axis="y", integer=True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.0)  # above all bars
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(text.getvalue())
+
+
+def _inline(svg: str) -> str:
+    """The <svg> element alone, as wide as its container, which describes it in words."""
+    svg = svg[svg.index("<svg") :]
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" aria-hidden="true"', svg, count=1)

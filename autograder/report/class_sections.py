@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from autograder.locale import _
-
 NOTHING = "–"
 
 
@@ -21,39 +19,23 @@ class Column:
     number: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """The cells of a row; a head starts a group of rows."""
+class Head(tuple[str, ...]):
+    """The row that starts a group of rows."""
 
-    cells: tuple[str, ...]
-    head: bool = False
+    is_head = True
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title with a legend, a figure, a table and notes, each optional."""
+    """A title with a legend, a figure, a table and notes, each optional; the page says so where there is no data."""
 
     title: str
     columns: tuple[Column, ...] = ()
-    rows: tuple[Row, ...] = ()
-    notes: tuple[str, ...] = ()
+    rows: Sequence[tuple[str, ...]] = ()
+    notes: Iterable[str] = ()
     figure: str = ""
     figure_text: str = ""
-    legend: tuple[str, ...] = ()
-
-    def numeric(self, index: int) -> bool:
-        """Whether the column contains numbers."""
-        return index < len(self.columns) and self.columns[index].number
-
-
-def section(
-    title: str, columns: tuple[Column, ...], rows: Sequence[tuple[str, ...]], notes: Iterable[str] = ()
-) -> Section:
-    return Section(title, columns, rows_of(rows), tuple(notes) if rows else (_("None."),))
-
-
-def rows_of(rows: Iterable[tuple[str, ...]]) -> tuple[Row, ...]:
-    return tuple(Row(tuple(cells)) for cells in rows)
+    legend: Iterable[str] = ()
 
 
 def code(sentence: str) -> Markup:

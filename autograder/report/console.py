@@ -12,7 +12,7 @@ from rich.table import Table
 from autograder.checks.results import ExerciseResult, Outcome, SubmissionResult
 from autograder.locale import _
 from autograder.report.overview import rows, total
-from autograder.report.text import exercise_text, printable
+from autograder.report.text import exercise_text, say
 from autograder.report.words import MARKS, WRONG
 
 _STYLES = {
@@ -33,11 +33,6 @@ def running_notebook() -> Iterator[None]:
     else:
         console.print(message, soft_wrap=True)
         yield
-
-
-def say(text: str) -> None:
-    """Print one text."""
-    Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
 
 
 def print_submission(result: SubmissionResult, cell_errors: list[str], by_hand: Mapping[str, float]) -> None:

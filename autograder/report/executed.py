@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.checks.results import ExerciseResult, Outcome
+from autograder.exercises import guide
 from autograder.locale import _
 from autograder.notebooks.cells import metadata_of
 from autograder.notebooks.submission import Submission
@@ -64,8 +65,8 @@ def comments(submission: Submission, results: dict[str, ExerciseResult], mended:
 
 def _report(result: ExerciseResult) -> list[dict[str, Any]]:
     """The outputs of a test cell: the report, and the score as nbgrader reads it, a Python float."""
-    again = None if result.full else read_again(result.id)
-    notes = [again] if again else []
+    again = read_again(guide(result.id))
+    notes = [again] if again.link and not result.full else []
     report = {"text/plain": exercise_text(result), "text/html": exercise_html(result, notes)}
     score = {"text/plain": repr(result.score)}
     return [

@@ -176,7 +176,9 @@ def _suite(student: StudentRecord) -> ET.Element:
         ET.SubElement(properties, "property", name=name, value="" if value is None else str(value))
     cases = list(_cases(student.opened()))
     for group, name, verdict, message, text in cases:
-        _add_case(suite, f"{student.id}.{group}", name, verdict, message, text)
+        case = ET.SubElement(suite, "testcase", classname=_xml(f"{student.id}.{group}"), name=_xml(name))
+        if verdict:
+            ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
     _count(suite, (case[2] for case in cases))
     return suite
 
@@ -202,12 +204,6 @@ def _verdict(item: Item) -> str | None:
         Outcome.STOPPED: "error",
         Outcome.GRADER_ERROR: "error",
     }.get(item.outcome, "skipped")
-
-
-def _add_case(suite: ET.Element, group: str, name: str, verdict: str | None, message: str, text: str) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_xml(group), name=_xml(name))
-    if verdict:
-        ET.SubElement(case, verdict, message=_xml(message)).text = _xml(text)
 
 
 def _count(suite: ET.Element, verdicts: Iterable[str | None]) -> None:

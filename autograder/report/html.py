@@ -65,8 +65,8 @@ def exercise_html(result: ExerciseResult, notes: Iterable[Note] = ()) -> str:
     """
     story = Story.of(result)
     name = f" ({escape(title(result))})" if title(result) else ""
-    standing = f"{_points_in_words(result)} {bar(result.share)} {escape(state(result))}"
-    head = f"<strong>{escape(result.id)}</strong>{name}: {standing}"
+    earned = escape(_("{points} points").format(points=points(result.score, result.max)))
+    head = f"<strong>{escape(result.id)}</strong>{name}: {earned} {bar(result.share)} {escape(state(result))}"
     parts = [f'<p style="margin: 4px 0">{head}</p>']
     if story.first:
         parts.append(_box(_told(story.first, first=True)))
@@ -129,10 +129,6 @@ def note_html(note: Note) -> str:
     if note.link is None:
         return text
     return text.replace("{link}", f'<a href="{html.escape(note.link.url)}">{escape(note.link.heading)}</a>')
-
-
-def _points_in_words(result: ExerciseResult) -> str:
-    return escape(_("{points} points").format(points=points(result.score, result.max)))
 
 
 def _line(item: Item) -> str:

@@ -1,5 +1,16 @@
 """The item analysis of a class: points, outcomes and causes of every check, and failures that no cause explains.
 
+The facility of an item is the mean share of its points that was earned, 1 if everybody has full points. Its
+discrimination is the corrected item-total correlation, Pearson's correlation over students between the points of the
+item and the rest of the score, which leaves the item itself out:
+
+    facility_j       = mean_i(x_ij) / max_j
+    discrimination_j = cov(x_j, r_j) / (sd(x_j) sd(r_j)),   r_ij = sum_{k != j} x_ik
+
+Sources: Crocker and Algina, Introduction to Classical and Modern Test Theory, 1986, chapter 14;
+https://docs.moodle.org/dev/Quiz_statistics_calculations (facility index, discrimination index);
+https://easystats.github.io/performance/reference/item_discrimination.html (which also says what is usual: above 0.2).
+
 One mistake is one row: what a student's card calls the likely cause counts for each check that it fails, and once for
 the solution cell, which may have several exercises. Where there is no known cause, students whose code behaved equally
 are a group, see `Item.behaviour`.
@@ -8,10 +19,13 @@ are a group, see `Item.behaviour`.
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from autograder.checks.diagnosis import Cause
 from autograder.checks.results import Item, Outcome, SubmissionResult
@@ -19,8 +33,61 @@ from autograder.exercises import UnknownExercise, exercise
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import ClassRecord, sentences_of
 from autograder.report.class_words import cause_in_words
-from autograder.report.statistics import ItemPoints
 from autograder.report.words import WRONG
+
+FEWEST = 3
+"""Between two students every correlation is 1 or -1."""
+
+NO_SPREAD = 1e-9
+"""Points that differ by less differ only by rounding."""
+
+
+@dataclass(frozen=True)
+class ItemStatistics:
+    """The results of a class in one check or one exercise.
+
+    Attributes:
+        students: the number of students with a result for it.
+        discrimination: None if undefined: too few students, or no spread in the item or in the rest.
+    """
+
+    max: float
+    students: int
+    facility: float
+    discrimination: float | None
+
+
+def discrimination(item: np.ndarray, rest: np.ndarray) -> float | None:
+    """The correlation of two columns of points; None if undefined."""
+    if len(item) < FEWEST or min(np.ptp(item), np.ptp(rest)) < NO_SPREAD:
+        return None
+    return float(np.corrcoef(item, rest)[0, 1])
+
+
+class ItemPoints:
+    """The points of a class in every check and exercise: all that the analysis needs of results, in little memory."""
+
+    def __init__(self) -> None:
+        self._columns: dict[tuple[str, str | None], array[float]] = defaultdict(lambda: array("d"))
+
+    def add(self, result: SubmissionResult) -> None:
+        """Count one student's result."""
+        for name, found in result.checks.items():
+            self._columns[name, None].extend((found.score, found.max, result.score))
+            for item in found.items:
+                self._columns[name, item.id].extend((item.points, item.max, result.score))
+
+    def statistics(self, exercise: str, check: str | None = None) -> ItemStatistics:
+        """Facility and discrimination of a check, or of a whole exercise, among students with a result for it.
+
+        Raises:
+            ValueError: nobody has a result.
+        """
+        if (exercise, check) not in self._columns:
+            raise ValueError(f"nobody has a result for {exercise}, {check}")
+        item, maxima, scores = np.reshape(self._columns[exercise, check], (-1, 3)).T
+        shares = np.divide(item, maxima, out=np.zeros(len(item)), where=maxima > 0)  # an exercise may have no points
+        return ItemStatistics(float(maxima[-1]), len(item), float(np.mean(shares)), discrimination(item, scores - item))
 
 
 @dataclass
@@ -162,18 +229,12 @@ def in_order(record: ClassRecord, names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
-def analysis_of(record: ClassRecord) -> ItemAnalysis:
-    """The item analysis of everybody whose code was judged."""
+def analysis_json(record: ClassRecord) -> str:
+    """The item analysis as JSON, in the current language."""
     found = ItemAnalysis(record.causes)
     for student in record.students:
         result = student.result
         if result and result.checks:
             found.add(student.id, result)
-    return found
-
-
-def analysis_json(record: ClassRecord) -> str:
-    """The item analysis as JSON, in the current language."""
-    found = analysis_of(record)
     data = {"assignment": record.assignment, **found.to_json(in_order(record, found.outcomes))}
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"

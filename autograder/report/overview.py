@@ -40,7 +40,7 @@ def left(results: Iterable[ExerciseResult]) -> list[str]:
 
 def next_exercise(left: Iterable[str]) -> str | None:
     """The first of the exercises that are left, optional ones last; None if there is none."""
-    return next(iter(sorted(left, key=is_optional)), None)
+    return min(left, key=is_optional, default=None)
 
 
 def overview_text(results: Sequence[ExerciseResult], by_hand: Mapping[str, float] = {}) -> str:

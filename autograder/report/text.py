@@ -49,9 +49,9 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print `text`, with "?" for characters that stdout cannot show: a student's notebook must not fail on them."""
+    """Print what of `text` is `printable`, with "?" for what stdout cannot show: a notebook must not fail on it."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
+    print(printable(text).encode(encoding, "replace").decode(encoding))
 
 
 def _broken(line: str, width: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from autograder.checks.numeric import SHADES
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.exercises import Guide, UnknownExercise, exercise, guide
+from autograder.exercises import Guide, UnknownExercise, exercise
 from autograder.locale import _, current_language
 
 MARKS = {
@@ -174,10 +174,10 @@ def section_of(about: Guide) -> Link | None:
     return Link(heading) if heading else None
 
 
-def read_again(exercise_id: str) -> Note | None:
-    """Where to read again."""
-    link = section_of(guide(exercise_id))
-    return Note(_("Read again: {link}"), link) if link else None
+def read_again(about: Guide, text: str = "") -> Note:
+    """`text`, and where to read again, if the lesson treats the exercise."""
+    link = section_of(about)
+    return Note(f"{text} {_('Read again: {link}')}".lstrip(), link) if link else Note(text)
 
 
 def legend() -> str:

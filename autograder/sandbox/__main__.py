@@ -18,7 +18,6 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,58 +32,36 @@ def main() -> None:
     """Prepare, then serve the grader until it closes the connection."""
     control = _control_socket()
     settings = json.loads(frames.receive(control))
-    box = Path(settings["box"])
-    ready: dict[str, Any] = {"ready": True}
     try:
-        if settings["uid"] is not None:
-            _drop_privileges(settings["uid"], box)
-        _enter(box)
-        shell = _warm_shell(settings["figures"])
-        address_space, rules = _lock_down(settings, box)
+        parent = _Parent(control, settings)
     except Exception as error:  # sent to the grader, which then tries a lower level
-        ready = {"ready": False, "reason": f"{type(error).__name__}: {error}"[:2000]}
-    frames.send(control, json.dumps(ready).encode())
-    if not ready["ready"]:
+        frames.send(control, f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace"))
         return
-    prepared = _Prepared(shell, address_space, rules, box, settings)
+    frames.send(control, b"")  # nothing is in the way
     if settings["forks"]:
-        clear(box)  # what the imports left
-        gc.freeze()
-        _Parent(control, prepared).run()
+        parent.run()
     else:
-        _become_worker(control, prepared)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What every worker starts with.
-
-    Attributes:
-        shell: runs cells.
-        address_space: bytes used by the libraries.
-        rules: the system call filter, or None.
-        box: the folder that contains the workers' folders.
-        settings: the grader's.
-    """
-
-    shell: Any
-    address_space: int
-    rules: Any
-    box: Path
-    settings: dict[str, Any]
+        parent.become_worker(control)
 
 
 class _Parent:
-    """Answers the grader: `f` and a socket fork a worker, `r` ends the worker and clears its folder, `c` asks for the
-    worker's computing time.
+    """Holds what every worker starts with, and answers the grader: `f` and a socket fork a worker, `r` ends the worker
+    and clears its folder, `c` asks for the worker's computing time.
     """
 
-    def __init__(self, control: socket.socket, prepared: _Prepared) -> None:
-        self._control, self._prepared, self._box = control, prepared, prepared.box
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+        self._control, self._box = control, Path(settings["box"])
         self._worker: int | None = None
+        if settings["uid"] is not None:
+            _drop_privileges(settings["uid"], self._box)
+        _enter(self._box)
+        self._shell = _warm_shell(settings["figures"])
+        self._address_space, self._rules = _lock_down(settings, self._box)
 
     def run(self) -> None:
         """Serve until the grader closes the connection."""
+        clear(self._box)  # what the imports left
+        gc.freeze()
         try:
             while order := self._next_order():
                 match order:
@@ -102,8 +79,7 @@ class _Parent:
 
     def _next_order(self) -> tuple[bytes, list[int]] | None:
         while not select.select([self._control], [], [], LOOK_SECONDS if self._worker else None)[0]:
-            settings = self._prepared.settings
-            if self._worker and is_too_full(self._box, settings["folder_bytes"], settings["folder_entries"]):
+            if self._worker and is_too_full(self._box):
                 os.kill(self._worker, signal.SIGKILL)
         order, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
         return (order, descriptors) if order else None
@@ -120,10 +96,23 @@ class _Parent:
             os.setsid()
             die_with_parent(parent)
             self._control.close()
-            connection = socket.socket(fileno=descriptor)
-            _become_worker(connection, self._prepared)
+            self.become_worker(socket.socket(fileno=descriptor))
         finally:
             os._exit(0)
+
+    def become_worker(self, connection: socket.socket) -> None:
+        """Run what the grader sends over `connection`, until it closes it."""
+        from autograder.sandbox.serve import serve
+
+        _enter(self._box)
+        os.dup2(0, 2)  # drop what student code prints without Python
+        if self._rules is not None:
+            from autograder.sandbox.lockdown import copy_without_permissions, filter_system_calls
+
+            filter_system_calls(self._rules)
+            copy_without_permissions()
+        with contextlib.suppress(frames.Closed):
+            serve(connection, self._shell, self._address_space)
 
     def _computing_seconds(self) -> float:
         """The worker's computing time so far, user and system; nan if unknown."""
@@ -143,20 +132,6 @@ class _Parent:
                 os.killpg(self._worker, signal.SIGKILL)
             os.waitpid(self._worker, 0)
             self._worker = None
-
-
-def _become_worker(connection: socket.socket, prepared: _Prepared) -> None:
-    from autograder.sandbox.serve import serve
-
-    _enter(prepared.box)
-    os.dup2(0, 2)  # drop what student code prints without Python
-    if prepared.rules is not None:
-        from autograder.sandbox.lockdown import copy_without_permissions, filter_system_calls
-
-        filter_system_calls(prepared.rules)
-        copy_without_permissions()
-    with contextlib.suppress(frames.Closed):
-        serve(connection, prepared.shell, prepared.address_space)
 
 
 def _control_socket() -> socket.socket:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from autograder.checks import encoding, values
@@ -24,15 +24,8 @@ from autograder.notebooks.cells import names_in
 from autograder.notebooks.submission import Cell, Submission
 from autograder.sandbox import frames
 from autograder.sandbox.fork_server import START_SECONDS, Host, HostLost, shared_host
-from autograder.sandbox.limits import (
-    CLOCK_FACTOR,
-    GRACE_SECONDS,
-    MIME_TYPES,
-    MOST_OUTPUTS,
-    Limits,
-    less_than_usual,
-    took_too_long,
-)
+from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, less_than_usual, took_too_long
+from autograder.sandbox.outputs import CellOutputs
 
 CORES = os.cpu_count() or 1
 
@@ -68,11 +61,6 @@ class Run:
     outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     trials: dict[str, list[Trial] | str] = field(default_factory=dict)
 
-    @property
-    def observations(self) -> dict[str, list[Observation] | str]:
-        """`trials` without the cases."""
-        return {name: t if isinstance(t, str) else [trial.seen for trial in t] for name, t in self.trials.items()}
-
 
 def run_submission(
     submission: Submission,
@@ -95,45 +83,45 @@ def run_submission(
         host: makes the workers; None for the one shared by this process.
         files: name -> content of files beside the notebook, which are put into the worker's folder first.
     """
-    return _Running(submission, series, figures, limits, host or shared_host(), files).run()
+    host = host or shared_host()
+    deadline = time.monotonic() + limits.total_seconds
+    worker = partial(Worker, host, limits, deadline, files)
+    return _Running(submission, series, figures, deadline).run(worker)
 
 
 class _Running:
     """One submission, run in as many workers as necessary."""
 
     def __init__(
-        self,
-        submission: Submission,
-        series: Mapping[str, Sequence[Series]],
-        figures: Figures,
-        limits: Limits,
-        host: Host,
-        files: Mapping[str, bytes],
+        self, submission: Submission, series: Mapping[str, Sequence[Series]], figures: Figures, deadline: float
     ) -> None:
-        self._series, self._figures, self._limits, self._host, self._files = series, figures, limits, host, files
-        self._deadline = time.monotonic() + limits.total_seconds
-        self._submission = submission
+        self._submission, self._series, self._figures, self._deadline = submission, series, figures, deadline
         self._cells = submission.cells_to_run(looked_at=figures is not Figures.NONE)
         self._asked_for = {exercise.defines for exercise in submission.exercises}
         self._stopped: set[str] = set()
         self._answers = {exercise.solution for exercise in submission.exercises}
-        self._waiting = [exercise for exercise in submission.exercises if exercise.id in series]
         self._fatal: set[int] = set()
         self._run = Run()
 
-    def run(self) -> Run:
+    @property
+    def _waiting(self) -> list[Exercise]:
+        """The exercises that are not tried yet."""
+        known = self._run.trials
+        return [e for e in self._submission.exercises if e.id in self._series and e.id not in known]
+
+    def run(self, new_worker: Callable[[], Worker]) -> Run:
         """Run all cells, then all exercises, with a new worker after each that died."""
         lost, all_ran = 0, False
         while self._waiting or not all_ran:
             try:
-                with Worker(self._host, self._limits, self._deadline, self._files) as worker:
+                with new_worker() as worker:
                     all_ran = self._run_cells(worker)
                     if all_ran:
                         self._probe(worker)
             except HostLost:
                 lost += 1
                 if lost >= MOST_HOSTS:
-                    self._give_up()
+                    self._run.trials |= {exercise.id: _ended() for exercise in self._waiting}
                     break
         return self._run
 
@@ -160,15 +148,12 @@ class _Running:
         return self._figures is Figures.ALL or by_hand
 
     def _probe(self, worker: Worker) -> None:
-        while self._waiting:
-            exercise = self._waiting[0]
+        for exercise in self._waiting:
             try:
                 self._run.trials[exercise.id] = self._try(worker, exercise)
             except WorkerDied as death:
                 self._run.trials[exercise.id] = death.reason
-                del self._waiting[0]
                 return
-            del self._waiting[0]
 
     def _try(self, worker: Worker, exercise: Exercise) -> list[Trial] | str:
         tried: list[Trial] = []
@@ -194,11 +179,6 @@ class _Running:
             if worker.overran:
                 self._stopped |= self._asked_for & self._submission.names_behind(names)
 
-    def _give_up(self) -> None:
-        for exercise in self._waiting:
-            self._run.trials.setdefault(exercise.id, _ended())
-        self._waiting = []
-
 
 class Worker:
     """One worker, with a temporary folder of `files`. All methods may raise HostLost.
@@ -220,6 +200,7 @@ class Worker:
             for name, content in self._files.items():
                 self._request({"file": {"name": name, "content": content}}, START_SECONDS)
         except WorkerDied as death:
+            self.__exit__()
             raise HostLost from death  # no line of the student's has run yet
         return self
 
@@ -231,15 +212,15 @@ class Worker:
         """The outputs of `cell`. Raises WorkerDied."""
         seconds = self._allow("cell_seconds")
         request = {"cell": {"source": cell.source, "figures": figures, "seconds": seconds}}
-        reply = self._run(request, seconds, values.MAX_BYTES)
-        return _accepted(reply.get("outputs"), self._limits)
+        reply = self._run(request, seconds)
+        return CellOutputs.claimed(reply.get("outputs"), self._limits)
 
     def probe(self, exercise: Exercise, series: Series) -> list[Observation] | str:
         """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied."""
         seconds, start = self._allow("probe_seconds"), time.monotonic()
         cases = [expectation.packed_case for expectation in series]
         request = {"exercise": exercise.id, "cases": cases, "seconds": seconds}
-        reply = self._run({"probe": request}, seconds, values.MAX_BYTES)
+        reply = self._run({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds
             return self._took_too_long(seconds if computed else CLOCK_FACTOR * seconds, not computed)
@@ -251,8 +232,7 @@ class Worker:
         try:
             return [e.read(seen, parts) for e, seen in zip(series, reply["observations"], strict=True)]
         except (KeyError, TypeError, ValueError):
-            pass
-        return _unreadable()
+            return _unreadable()
 
     def _allow(self, limit: str) -> float:
         """The computing time for a request: `limit`, one of `Limits`, or less if less is left in total.
@@ -268,7 +248,7 @@ class Worker:
             self._why_short = less_than_usual()
         return min(seconds, max(left, 1.0))
 
-    def _run(self, message: dict[str, Any], seconds: float, most_text: int = values.MAX_TEXT) -> dict[str, Any]:
+    def _run(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to `message`, for which the worker may compute for `seconds`.
 
         The worker is supposed to stop by itself then; its computing time is also measured from outside.
@@ -281,7 +261,7 @@ class Worker:
                 raise WorkerDied(self._took_too_long(computed, on_the_clock=False))
 
         try:
-            return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, most_text, look)
+            return self._request(message, CLOCK_FACTOR * seconds + GRACE_SECONDS, look)
         finally:
             waited = time.monotonic() - start
             took_all = False
@@ -292,17 +272,13 @@ class Worker:
             self.overran = took_all or waited >= CLOCK_FACTOR * seconds
 
     def _request(
-        self,
-        message: dict[str, Any],
-        seconds: float,
-        most_text: int = values.MAX_TEXT,
-        look: Callable[[], None] | None = None,
+        self, message: dict[str, Any], seconds: float, look: Callable[[], None] | None = None
     ) -> dict[str, Any]:
         """The reply to `message`. Sending, waiting and reading all count against `seconds` of wall-clock time."""
         deadline = time.monotonic() + seconds
         try:
             frames.send(self._connection, encoding.pack(message), deadline - time.monotonic())
-            reply = encoding.unpack(frames.receive(self._connection, deadline - time.monotonic(), look), most_text)
+            reply = encoding.unpack(frames.receive(self._connection, deadline - time.monotonic(), look))
         except TimeoutError:
             raise WorkerDied(self._took_too_long(seconds, on_the_clock=True)) from None
         except encoding.WireError:
@@ -336,53 +312,3 @@ def _whole_took_too_long() -> str:
 
 def _error_output(message: str) -> dict[str, Any]:
     return {"output_type": "error", "ename": "Stopped", "evalue": str(message), "traceback": [str(message)]}
-
-
-_OUTPUT_FIELDS: dict[str, dict[str, type]] = {
-    "stream": {"name": str, "text": str},
-    "display_data": {"data": dict, "metadata": dict},
-    "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
-    "error": {"ename": str, "evalue": str, "traceback": list},
-}
-
-
-def _accepted(outputs: Any, limits: Limits) -> list[dict[str, Any]]:
-    """The claimed outputs that have a valid form, within the limits.
-
-    The worker's shell keeps the same limits, but student code may have bypassed it.
-    """
-    kept: list[dict[str, Any]] = []
-    texts, images = 2 * limits.text_chars, limits.image_bytes
-    for output in outputs if type(outputs) is list else []:
-        if not _is_output(output):
-            continue
-        for text in _texts_of(output):
-            texts -= len(text)
-        images -= len(output.get("data", {}).get("image/png", ""))
-        if texts < 0 or images < 0 or len(kept) >= MOST_OUTPUTS:
-            break
-        kept.append(output)
-    return kept
-
-
-def _is_output(output: Any) -> bool:
-    if type(output) is not dict or type(output.get("output_type")) is not str:
-        return False
-    wanted = _OUTPUT_FIELDS.get(output["output_type"])
-    if wanted is None or set(output) != {"output_type", *wanted}:
-        return False
-    if any(type(output[name]) is not kind for name, kind in wanted.items()) or output.get("metadata"):
-        return False
-    if output.get("name", "stdout") not in ("stdout", "stderr") or output.get("execution_count", 0) < 0:
-        return False
-    data = output.get("data", {})
-    if any(mime not in MIME_TYPES for mime in data):
-        return False
-    if any(type(text) is not str for text in [*data.values(), *output.get("traceback", [])]):
-        return False
-    return re.fullmatch(r"[A-Za-z0-9+/=\s]*", data.get("image/png", "")) is not None
-
-
-def _texts_of(output: dict[str, Any]) -> list[str]:
-    data = [text for mime, text in output.get("data", {}).items() if mime != "image/png"]
-    return [*data, *output.get("traceback", []), *(output.get(name, "") for name in ("text", "ename", "evalue"))]

@@ -12,13 +12,19 @@ from pathlib import Path
 
 _PREFIX = "autograder-"
 
+MOST_BYTES, MOST_ENTRIES = 64 * 2**20, 2000
+"""What a worker's folder may hold."""
+
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A temporary folder. It also removes those of processes that were killed before they could clean up."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
-        if not _runs(int(left.name.split("-")[1])) and left.stat().st_uid == os.geteuid():  # POSIX alone gets here
-            shutil.rmtree(left, ignore_errors=True)
+    if hasattr(os, "geteuid"):  # elsewhere a process cannot be asked for without a signal
+        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+            # Another process may remove it, too, and others may have folders of such names.
+            with contextlib.suppress(OSError, ValueError, OverflowError):
+                if left.stat().st_uid == os.geteuid() and not _runs(int(left.name.split("-")[1])):
+                    shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
     folder.chmod(0o711)  # workers of root's are another user, and need a way to their own folder in it
     try:
@@ -32,8 +38,8 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:
-        return True
+    except PermissionError:  # another user's
+        pass
     return True
 
 
@@ -57,7 +63,7 @@ def clear(folder: Path) -> bool:
     return True
 
 
-def is_too_full(folder: Path, most_bytes: int, most_entries: int) -> bool:
+def is_too_full(folder: Path, most_bytes: int = MOST_BYTES, most_entries: int = MOST_ENTRIES) -> bool:
     """Whether `folder` exceeds its limits, or cannot be searched."""
     entries = size = 0
     waiting = [os.fspath(folder)]

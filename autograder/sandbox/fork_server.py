@@ -23,6 +23,7 @@ from typing import Any
 
 from autograder.locale import _
 from autograder.sandbox import frames, lockdown
+from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.isolation import Level, command, readable_paths, unprivileged_uid
 from autograder.sandbox.limits import Limits
 
@@ -40,10 +41,6 @@ KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTY
 """The environment variables that students' code inherits; tokens and keys stay out."""
 
 
-LIMITS = Limits()
-"""What holds for every worker, whatever a submission's own limits are: the size of its folder."""
-
-
 class HostBroken(Exception):
     """Workers cannot be started as requested: a fault of the installation or the system, not of a student."""
 
@@ -53,7 +50,7 @@ class HostLost(Exception):
 
 
 class Host:
-    """Makes workers, one at a time, each with an empty folder.
+    """Makes workers, one at a time, each with an empty folder. All methods but `close` may raise HostLost.
 
     Attributes:
         level: how workers are isolated.
@@ -81,17 +78,18 @@ class Host:
         self._guarded = [str(path) for path in guarded]
         self._figures, self._own_code = figures, own_code
         self._process: subprocess.Popen[bytes] | None = None
-        self._scratch: Path | None = None
+        self._folder = contextlib.ExitStack()
         self._control: socket.socket | None = None
         self.unavailable: dict[Level, str] = {}
         if guarded and sys.platform == "linux":
             lockdown.hide_memory()  # expected values are in this process
         for candidate in Level if level is None else [level]:
-            self.level = candidate
-            reason = self._try()
-            if reason is None:
-                return
-            self.unavailable[candidate] = reason
+            for with_proc in (True, False) if candidate is Level.FULL else (True,):  # some containers allow no /proc
+                self.level, self._with_proc = candidate, with_proc
+                reason = self._why_not()
+                if reason is None:
+                    return
+                self.unavailable[candidate] = reason or self.unavailable.get(candidate, "it ended at once")
         reasons = "\n".join(f"{candidate}: {reason}" for candidate, reason in self.unavailable.items())
         raise HostBroken(
             _("The process that runs students' code does not start. Its output:\n{details}").format(details=reasons)
@@ -104,11 +102,7 @@ class Host:
         self.close()
 
     def start(self) -> socket.socket:
-        """A connection to a new worker.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """A connection to a new worker."""
         control = self._control or self._launch()
         if not FORKS:
             return control
@@ -122,22 +116,14 @@ class Host:
         return ours
 
     def reap(self) -> None:
-        """End the worker, whatever it does, and delete its folder.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """End the worker, whatever it does, and delete its folder."""
         if not FORKS:
             self.close()
         elif self._process is not None and self._ask(b"r") != b"k":
             self.close()  # its folder cannot be cleared: leave it behind, with the folder
 
     def computing_seconds(self) -> float:
-        """The worker's computing time so far, user and system; nan if unknown.
-
-        Raises:
-            HostLost: the warm parent died; the next start makes a new one.
-        """
+        """The worker's computing time so far, user and system; nan if unknown."""
         if not FORKS or self._process is None:
             return math.nan
         (seconds,) = struct.unpack("d", self._ask(b"c", struct.calcsize("d")))
@@ -155,9 +141,8 @@ class Host:
                     os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.kill()
             self._process.wait()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-        self._control = self._process = self._scratch = None
+        self._folder.close()
+        self._control = self._process = None
 
     def _ask(self, order: bytes, size: int = 1, passing: socket.socket | None = None) -> bytes:
         """What the warm parent answers to `order`, `size` bytes. Raises HostLost; all is closed then."""
@@ -177,47 +162,32 @@ class Host:
 
     # --- starting ---
 
-    def _try(self) -> str | None:
-        """Why this level is not available here; None if it is, with the warm parent running."""
+    def _why_not(self) -> str | None:
+        """Why this level is not available here, "" if the warm parent was lost every time; None if it is running."""
         if self.level is not Level.BASIC and not FORKS:
             return "only on Linux"
-        reason = ""
-        for with_proc in (True, False) if self.level is Level.FULL else (True,):  # some containers allow no /proc
-            self._with_proc = with_proc
-            found = self._try_again_and_again()
-            if found is None:
-                return None
-            reason = found or reason
-        return reason or "it ended at once"
-
-    def _try_again_and_again(self) -> str | None:
-        """The result of `_try_once`; "" if the warm parent was lost every time."""
         for _number in range(START_TRIES):
             try:
-                return self._try_once()
-            except (HostLost, frames.Closed):  # something else may have killed it, which says nothing about the level
+                self._launch()
+                possible = self._possible() if self.level is not Level.BASIC else []
+            except (HostLost, frames.Closed, TimeoutError):  # killed or slow, which says nothing about the level
                 self.close()
+            except (HostBroken, FileNotFoundError) as error:
+                self.close()
+                return str(error)
+            else:
+                if not possible:
+                    return None
+                self.close()
+                return "students' code could still " + ", ".join(possible)
         return ""
-
-    def _try_once(self) -> str | None:
-        """Why no warm parent keeps this level's promises; None if one does, and is running."""
-        try:
-            self._launch()
-            possible = self._possible() if self.level is not Level.BASIC else []
-        except (HostBroken, FileNotFoundError) as error:
-            self.close()
-            return str(error)
-        if possible:
-            self.close()
-            return "students' code could still " + ", ".join(possible)
-        return None
 
     def _possible(self) -> list[str]:
         """What a trial worker can do although it must not."""
         from autograder.checks import encoding  # imports NumPy, beside the warm parent that does the same
 
         with tempfile.TemporaryDirectory() as outside, self.start() as worker:
-            greeting = {"limits": vars(LIMITS), "language": "en"}
+            greeting = {"limits": vars(Limits()), "language": "en"}
             for message in (greeting, {"trial": [outside, *self._guarded]}):
                 frames.send(worker, encoding.pack(message), START_SECONDS)
                 reply = encoding.unpack(frames.receive(worker, START_SECONDS))
@@ -226,39 +196,33 @@ class Host:
 
     def _launch(self) -> socket.socket:
         """Start the warm parent; the socket is the one over which it takes orders."""
-        uid = unprivileged_uid()
-        if uid is not None and self._own_code and self.level is Level.BASIC:
-            uid = None
-        self._scratch = Path(tempfile.mkdtemp(prefix="autograder-")).resolve()
-        self._scratch.chmod(0o711)
+        self._scratch = self._folder.enter_context(scratch_folder())
         box = self._scratch / "box"
         box.mkdir()
         settings = {
             "level": self.level.value,
             "forks": FORKS,
-            "uid": uid,
+            "uid": None if self._own_code and self.level is Level.BASIC else unprivileged_uid(),
             "box": str(box),
             "readable": [str(path) for path in [*readable_paths(), self._scratch / "matplotlib"]],
             "figures": self._figures,
-            "folder_bytes": LIMITS.folder_bytes,
-            "folder_entries": LIMITS.folder_entries,
         }
         environment = _environment(self._scratch, box / "work")
-        line = command(self.level, self._scratch, box, LIMITS.folder_bytes, self._with_proc)
+        line = command(self.level, self._scratch, box, self._with_proc)
         with tempfile.TemporaryFile() as log:
             process, control = self._process, self._control = _spawn(line, environment, log)
             try:
                 frames.send(control, json.dumps(settings).encode(), START_SECONDS)
-                ready = json.loads(frames.receive(control, START_SECONDS))
-            except (frames.Closed, TimeoutError, ValueError) as error:
+                in_the_way = frames.receive(control, START_SECONDS).decode("utf-8", "replace")
+            except (frames.Closed, TimeoutError) as error:
                 killed = _was_killed(process)
                 self.close()
                 log.seek(0)
                 said = log.read()[-2000:].decode("utf-8", "replace").strip()
                 raise (HostBroken(said) if said and not killed else HostLost()) from error
-        if not ready.get("ready"):
+        if in_the_way:
             self.close()
-            raise HostBroken(str(ready.get("reason")))
+            raise HostBroken(in_the_way)
         return control
 
 

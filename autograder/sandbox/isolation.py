@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import autograder
+from autograder.sandbox.folder import MOST_BYTES
 
 FIRST_UID = 61200
 """Workers of root run as this user or one of the next; no distribution assigns these numbers."""
@@ -54,7 +55,7 @@ def readable_paths() -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-def command(level: Level, scratch: Path, box: Path, box_bytes: int, with_proc: bool) -> list[str]:
+def command(level: Level, scratch: Path, box: Path, with_proc: bool) -> list[str]:
     """The command line of a warm parent.
 
     Args:
@@ -89,5 +90,5 @@ def command(level: Level, scratch: Path, box: Path, box_bytes: int, with_proc: b
         arguments += ["--perms", "0755", "--dir", str(parent)]
     for path in paths:
         arguments += ["--ro-bind", str(path), str(path)]
-    arguments += ["--perms", "0777", "--size", str(box_bytes), "--tmpfs", str(box), "--chdir", "/"]
+    arguments += ["--perms", "0777", "--size", str(MOST_BYTES), "--tmpfs", str(box), "--chdir", "/"]
     return [bubblewrap, *arguments, "--", *python]

@@ -27,7 +27,6 @@ class Limits:
         total_seconds: wall-clock time of the whole submission, restarts included.
         memory_bytes: address space beyond that of the libraries.
         file_bytes: the size of any written file.
-        folder_bytes, folder_entries: total size of the submission's folder.
         text_chars, image_bytes: what is kept of one cell's output.
     """
 
@@ -36,8 +35,6 @@ class Limits:
     total_seconds: float = 180.0
     memory_bytes: int = 2 * 2**30
     file_bytes: int = 16 * 2**20
-    folder_bytes: int = 64 * 2**20
-    folder_entries: int = 2000
     text_chars: int = 100_000
     image_bytes: int = 4 * 2**20
 
@@ -53,12 +50,6 @@ class Limits:
 CLOCK_FACTOR = 4.0 if hasattr(signal, "setitimer") else 1.0
 """Wall-clock limit as a multiple of the computing limit: code may wait for something, or for a busy machine. Without
 timers (Windows), computing time is not measured and only the clock counts."""
-
-MIME_TYPES = ("text/plain", "text/latex", "image/png")
-"""The media types that are kept of a display: none that a browser would run."""
-
-MOST_OUTPUTS = 200
-"""How many outputs of one cell are kept."""
 
 GRACE_SECONDS = 2.0
 """How long the trusted side waits after a limit before it kills a process that did not stop by itself."""

@@ -18,69 +18,8 @@ from IPython.core.pylabtools import print_figure
 from IPython.utils.text import LSString, SList
 
 from autograder.locale import _
-from autograder.sandbox.limits import MIME_TYPES, MOST_OUTPUTS, Limits, OutOfTime, time_limit
-
-
-class CellOutputs:
-    """Collects one cell's outputs in order, within limits."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.items: list[dict[str, Any]] = []
-        self._text_left = limits.text_chars
-        self._image_left = limits.image_bytes
-
-    def stream(self, name: str, text: str) -> None:
-        """Text that the cell printed."""
-        text = self._within_cap(text)
-        last = self.items[-1] if self.items else {}
-        if last.get("output_type") == "stream" and last["name"] == name:
-            last["text"] += text
-        elif text:
-            self.items.append({"output_type": "stream", "name": name, "text": text})
-
-    def display(self, data: dict[str, Any], execution_count: int | None = None) -> None:
-        """A displayed object or, with `execution_count`, the cell's result."""
-        kept: dict[str, str] = {}
-        for mime, value in data.items():
-            if mime == "image/png" and isinstance(value, str) and len(value) <= self._image_left:
-                self._image_left -= len(value)
-                kept[mime] = value
-            elif mime in MIME_TYPES and mime != "image/png":
-                kept[mime] = self._within_cap(str(value))
-        if not kept or len(self.items) >= MOST_OUTPUTS:
-            return
-        if execution_count is None:
-            self.items.append({"output_type": "display_data", "data": kept, "metadata": {}})
-        else:
-            self.items.append(
-                {"output_type": "execute_result", "data": kept, "metadata": {}, "execution_count": execution_count}
-            )
-
-    def error(self, name: str, value: str, lines: list[str]) -> None:
-        """A traceback."""
-        self.items.append(
-            {
-                "output_type": "error",
-                "ename": name[:200],
-                "evalue": self._within_cap(value[:2000]),
-                "traceback": [self._within_cap(line) for line in lines],
-            }
-        )
-
-    @property
-    def has_error(self) -> bool:
-        """Whether the cell reported an error."""
-        return any(item["output_type"] == "error" for item in self.items)
-
-    def _within_cap(self, text: str) -> str:
-        if self._text_left <= 0:
-            return ""
-        if len(text) > self._text_left:
-            text = text[: self._text_left] + "\n" + _("... the rest of this output was cut off.") + "\n"
-            self._text_left = 0
-        else:
-            self._text_left -= len(text)
-        return text
+from autograder.sandbox.limits import Limits, OutOfTime, time_limit
+from autograder.sandbox.outputs import CellOutputs
 
 
 class _Stream(io.TextIOBase):
@@ -197,9 +136,9 @@ class CellShell(InteractiveShell):
                         result = self.run_cell(source, store_history=True)
                     if isinstance(result.error_in_exec, OutOfTime) and not outputs.has_error:
                         # Time ran out while IPython formatted a traceback: one of a million calls takes long.
-                        self._report_out_of_time(seconds)
+                        self._report_out_of_time()
                 except OutOfTime:
-                    self._report_out_of_time(seconds)
+                    self._report_out_of_time()
                 except BaseException as error:
                     outputs.error(type(error).__name__, "", [])
         finally:
@@ -211,7 +150,7 @@ class CellShell(InteractiveShell):
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
         if issubclass(etype, OutOfTime):
-            self._report_out_of_time(None)
+            self._report_out_of_time()
         else:
             try:
                 text = str(evalue)
@@ -219,6 +158,6 @@ class CellShell(InteractiveShell):
                 text = ""
             self.outputs.error(etype.__name__, text, stb)
 
-    def _report_out_of_time(self, seconds: float | None) -> None:
+    def _report_out_of_time(self) -> None:
         text = _("This cell was stopped because it took too long. Is there a loop that never ends?")
         self.outputs.error("TimeoutError", text, [f"TimeoutError: {text}"])

@@ -16,7 +16,7 @@ from autograder.checks.values import Raised
 from autograder.exercises import Guide, guide
 from autograder.locale import _, current_language
 from autograder.report.html import card, escape, note_html
-from autograder.report.words import Note, Story, section_of
+from autograder.report.words import Note, Story, read_again
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,15 @@ class Hints:
 
 def _after_the_last(item: Item, exercise: str, about: Guide) -> Note:
     if item.outcome is Outcome.NOT_ATTEMPTED:
-        return _with_link(
-            _("Write one line, even a wrong one, and check it: the card then says what comes next."), about
+        return read_again(
+            about, _("Write one line, even a wrong one, and check it: the card then says what comes next.")
         )
     text = _(
         'You have seen all hints for this mistake. Take the input of the case with `example("{exercise}")`, work out '
         "one number of the answer by hand, and compare it with each step of your code; or ask a person to look at it "
         "with you."
     )
-    return _with_link(text.format(exercise=exercise), about)
+    return read_again(about, text.format(exercise=exercise))
 
 
 def first_unmet(result: ExerciseResult) -> Item | None:
@@ -110,7 +110,7 @@ def hints_for(item: Item, about: Guide) -> list[Note]:
     """All hints for a check that does not pass, from the vaguest to the clearest; at least one."""
     texts = _before_a_result(item, about) or _authored(item, about)
     *texts, last = texts or [_("Read the exercise's specification once more, sentence by sentence.")]
-    return [*map(Note, texts), _with_link(last, about)]
+    return [*map(Note, texts), read_again(about, last)]
 
 
 def _authored(item: Item, about: Guide) -> list[str]:
@@ -211,8 +211,3 @@ def _for_a_shape() -> list[str]:
         ),
         _("Which shape should each of them have? Look for the line where the first wrong one is made: which axis?"),
     ]
-
-
-def _with_link(hint: str, about: Guide) -> Note:
-    link = section_of(about)
-    return Note(f"{hint} " + _("Read again: {link}"), link) if link else Note(hint)

@@ -26,6 +26,7 @@ from autograder.report.overview import (
     optional_mark,
     overview_html,
     overview_text,
+    still_open,
     what_is_next,
 )
 from autograder.report.text import exercise_text, say
@@ -35,8 +36,7 @@ from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named, stub_of, stubs
-from autograder.student.silence import libraries_silent
-from autograder.student.stops import Stops, parts_of
+from autograder.student.stops import Stops, libraries_silent, parts_of
 
 _hints = Hints()
 _assignment = ""
@@ -150,7 +150,8 @@ def hint(name: Any = None) -> Hint | None:
         name: as for `check`; None means the first unfinished exercise of the lesson.
 
     Returns:
-        The hint, shown as a card in Jupyter and as text elsewhere; None if nbgrader runs the notebook.
+        The hint, shown as a card in Jupyter and as text elsewhere; None if nbgrader runs the notebook, or a person
+        grades all that is meant.
 
     Raises:
         ValueError: there is no such exercise; the message lists the known ones.
@@ -167,6 +168,9 @@ def hint(name: Any = None) -> Hint | None:
     here = sorted(_exercises_of(namespace), key=lambda exercise: is_optional(exercise.id))
     wanted = here if name is None else known(name, _exercises_of(namespace))
     if _in_nbgrader():
+        return None
+    if not wanted:  # a person grades everything in this notebook
+        say(still_open(_by_hand(namespace)))
         return None
     with _without_own_frames():
         return _hints.next(_first_unfinished(wanted, namespace))
@@ -299,8 +303,7 @@ def _notes(wanted: Exercise, result: ExerciseResult, namespace: dict[str, Any]) 
     notes = [Note(said)] if said else []
     if not result.full:
         line = _('`hint("{name}")` gives a hint, `example("{name}")` the input.').format(name=wanted.id)
-        again = read_again(wanted.id)
-        return [*notes, Note(f"{line} {again.text}", again.link) if again else Note(line)]
+        return [*notes, read_again(guide(wanted.id), line)]
     here, by_hand = _exercises_of(namespace), _by_hand(namespace)
     most = sum(_points.get(e.id, e.points) for e in here) + sum(by_hand.values())
     score = sum(_latest[e.id].score for e in here if e.id in _latest)

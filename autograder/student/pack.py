@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.exercises import releases
-from autograder.grading.grade_submission import Graded, grade_submission
+from autograder.grading.grade_submission import Graded
 from autograder.locale import _
 from autograder.notebooks.attachments import files_beside
 from autograder.notebooks.cells import grade_id_of, is_as_given, metadata_of, source_of
@@ -89,20 +89,10 @@ def _is_package(content: bytes, name: str) -> bool:
     return bool(entries) and entries[0].filename == name and all(entry.date_time == EARLIEST for entry in entries)
 
 
-def run_fresh(package: Package) -> Graded:
-    """The result of a fresh run with only the packed files beside the notebook."""
-    return grade_submission(package.submission, files=package.files)
-
-
 def not_done(package: Package, graded: Graded) -> list[str]:
     """What is unfinished, in sentences."""
-    return [
-        *_exercises(graded),
-        *_missing(graded),
-        *_errors(graded),
-        *_by_hand(package),
-        *_unsaved(package.notebook),
-    ]
+    said = [graded.result.message] if graded.result.message else []
+    return [*_exercises(graded), *said, *_errors(graded), *_by_hand(package), *_unsaved(package.notebook)]
 
 
 def _used(files: dict[str, bytes], code: str, wanted: tuple[str, ...]) -> set[str]:
@@ -140,11 +130,6 @@ def _exercises(graded: Graded) -> Iterator[str]:
     if begun:
         names = ", ".join(f"{result.id} ({points(result.score, result.max)})" for result in begun)
         yield _("Not finished yet: {names}.").format(names=names)
-
-
-def _missing(graded: Graded) -> Iterator[str]:
-    if graded.result.message:
-        yield graded.result.message
 
 
 def _errors(graded: Graded) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from autograder import exercises
 from autograder.locale import _, current_language
 from autograder.report.html import card, escape
-from autograder.student.widgets import live_widgets
+from autograder.student.figures import live_widgets
 
 LETTERS = "abcdef"
 

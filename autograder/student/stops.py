@@ -1,13 +1,16 @@
-"""Remembers code that was stopped for its time: `check` and `hint` wait only once for an endless loop."""
+"""What stands around a student's code in a notebook: libraries are silent, and code that was stopped for its time is
+remembered, so that `check` and `hint` wait only once for an endless loop.
+"""
 
 from __future__ import annotations
 
 import builtins
 import dis
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +30,32 @@ LIBRARIES = {"numpy", "matplotlib", "autograder", "builtins", *sys.stdlib_module
 MOST_PARTS = 1000
 
 _CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
+_WRAPPERS: dict[type, tuple[str, ...]] = {
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    types.MethodType: ("__func__", "__self__"),
+    property: ("fget", "fset", "fdel"),
+    cached_property: ("func",),
+}
+
+
+@contextmanager
+def libraries_silent() -> Iterator[None]:
+    """Drop what libraries write without Python, such as LAPACK's complaints about each NaN: Jupyter would show it."""
+    kept = {}
+    for stream in (1, 2):
+        with suppress(OSError):  # a process may have none
+            kept[stream] = os.dup(stream)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in kept:
+        os.dup2(nothing, stream)
+    os.close(nothing)
+    try:
+        yield
+    finally:
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
 
 
 class _Unknown(Exception):
@@ -76,14 +105,9 @@ class _Walk:
             self._function(name, value)
         elif isinstance(value, type):
             self._class(name, value)
-        elif type(value) in (staticmethod, classmethod, types.MethodType):
-            self.visit(name, value.__func__)
-            self.visit(name, getattr(value, "__self__", None))
-        elif type(value) is property:
-            for function in (value.fget, value.fset, value.fdel):
-                self.visit(name, function)
-        elif type(value) is cached_property:
-            self.visit(name, value.func)
+        elif type(value) in _WRAPPERS:
+            for part in _WRAPPERS[type(value)]:
+                self.visit(name, getattr(value, part))
         else:
             raise _Unknown
 

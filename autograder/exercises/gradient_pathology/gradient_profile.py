@@ -174,7 +174,7 @@ def _as_shown(case: Profile, seen: Observation, expected: Observation) -> str:
     if abs(higher - got) > 1e-6 * max(1.0, abs(got)):
         text = _(
             "Norms ten times as large move the line up and leave it as steep, but your slope changes by {change:.4g}: "
-            "are the distances from the mean taken wherever they should be?"
+            "what the logarithms are multiplied by does not add up to 0. Where is the mean layer number taken off?"
         )
         return text.format(change=higher - got)
     return ""

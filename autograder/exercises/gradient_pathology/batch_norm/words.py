@@ -243,6 +243,8 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
         return _("What comes through {way} is one number for all columns: is an axis missing?").format(way=way)
     words = _product_in_words(own, batch, eps, scale, unit=right)
+    if re.search(r"\d\.\d{3}", words):  # nobody writes such a number: it comes from elsewhere, such as a wrong forward
+        return ""
     text = _("What comes through {way} is {ratio} times what it should be.")
     return f"{text.format(way=way, ratio=words)} {_asked_of(words)}" if words else ""
 

@@ -69,8 +69,8 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
     gradients = [*_each_gradient(case, seen), *_each_gradient(case, seen, OTHERS)]
     if all(same(before, after) for _name, before, after in gradients):
         text = _(
-            "After the call the gradients are unchanged: nothing has been scaled yet, or the result was not put into "
-            "layer.grads."
+            "After the call the gradients are unchanged: nothing has been scaled yet, the result was not put into "
+            "layer.grads, or a condition leaves them out."
         )
         if is_close(seen.values.get("clip_coef"), 1.0) and _own(seen, "total_norm"):
             text = _(
@@ -78,6 +78,14 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
                 "comparison with max_norm comes out the wrong way."
             )
         raise Failed(text, unwritten=True)
+
+
+def _require_a_product(case: Clipping, seen: Observation) -> None:
+    """No array holds one number throughout."""
+    for name, before, after in _each_gradient(case, seen):
+        if np.ptp(before) > 0 and np.ptp(array(name, after, before.shape)) == 0:
+            text = _("Every element of {name} is the same number now: was the gradient left out of the product?")
+            raise Failed(text.format(name=name))
 
 
 def _close_factor(case: Clipping, seen: Observation, expected: Observation, name: str, factor: float) -> None:
@@ -148,6 +156,7 @@ def test_factor(case: Clipping, seen: Observation, expected: Observation) -> Non
     if not any(is_close(factor, wanted) for factor in factors.values() for wanted in right):
         _require_something_scaled(case, seen)
         name, factor = next(iter(factors.items()))
+        _require_a_product(case, seen)
         _close_factor(case, seen, expected, _("The factor of {name}").format(name=name), factor)
 
 
