@@ -23,7 +23,7 @@ def main() -> None:
                 "a new environment. Instructors install gradient-pathology[instructor]. (This is {python}.)"
             )
         print(line.format(name=error.name, python=sys.executable), file=sys.stderr)
-        sys.exit(2)  # as for everything that cannot be used, see `autograder.cli.exits`
+        sys.exit(2)  # as for everything that cannot be used, see `autograder.cli.options`
 
 
 if __name__ == "__main__":

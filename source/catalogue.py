@@ -26,7 +26,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autograder.cli import COMMANDS, exits  # noqa: E402
+from autograder.cli import COMMANDS, options  # noqa: E402
 from autograder.exercises import every_exercise  # noqa: E402
 from source.translation import texts_beside_solutions  # noqa: E402
 from tests import demo, sample_class  # noqa: E402
@@ -53,8 +53,8 @@ def messages() -> Iterator[Source]:
             yield Source(text, file)
     for command in COMMANDS:
         yield Source(command.run.__doc__, Path(command.__file__), "what the command does, in its help")
-    for text in exits.SAID_BY_ARGPARSE:
-        yield Source(text, Path(exits.__file__), "what argparse says of a command line")
+    for text in options.SAID_BY_ARGPARSE:
+        yield Source(text, Path(options.__file__), "what argparse says of a command line")
     for student in sample_class.CLASS:
         yield Source(student.description, Path(sample_class.__file__), "what is in the notebook of a sample student")
     for exercise in every_exercise():

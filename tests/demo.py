@@ -26,8 +26,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autograder.cli.exits import OneLineParser
-from autograder.cli.options import add_lang
+from autograder.cli.options import OneLineParser, add_lang
 from autograder.grading.course import guarded_folders
 from autograder.locale import _, choose_language, current_language, language_in
 from autograder.sandbox.fork_server import Host

@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 from autograder.checks.results import Ending, ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.exercises import assignments
 from autograder.exercises.recorded import known_mistakes
-from autograder.grading.result_file import write_result
+from autograder.grading.result_file import Stored, write_result
 from source.release import COURSE
 
 ASSIGNMENT = "gradient-pathology"
@@ -80,7 +80,7 @@ def make_class(folder: Path, students: int = STUDENTS) -> MadeClass:
 def write(folder: Path, student: str, result: SubmissionResult, isolation: str = "full") -> None:
     """Put a result where grading would."""
     (folder / "reference").mkdir(exist_ok=True)
-    write_result(folder, folder / "autograded" / student / ASSIGNMENT, "digest", isolation, result)
+    write_result(folder, folder / "autograded" / student / ASSIGNMENT, Stored("digest", isolation, result.to_json()))
 
 
 def _result(random_: random.Random) -> SubmissionResult:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,15 +18,15 @@ from traitlets import TraitError
 from traitlets.config.loader import KVArgParseConfigLoader as CommandLine
 
 from autograder.checks.judge import interrupted
-from autograder.checks.results import SubmissionResult
-from autograder.exercises import every_exercise
+from autograder.checks.results import Outcome, SubmissionResult
+from autograder.exercises import every_exercise, exercise
 from autograder.grading import job
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
 from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
-from autograder.grading.result_file import NOT_DONE, remove_result, stored_results, write_result
+from autograder.grading.result_file import NOT_DONE, Stored, remove_result, stored_results, write_result
 from autograder.nbgrader_plugins import ahead as plugin
 from autograder.nbgrader_plugins import run as worker
 from autograder.nbgrader_plugins.ahead import Ahead
@@ -75,7 +77,7 @@ def loop(folder, monkeypatch):
     monkeypatch.setattr(plugin, "shared_host", lambda *_a, **_k: host)
     monkeypatch.setattr(job, "Host", lambda *_a, **_k: host)
     monkeypatch.setattr(job, "grade_submission", unrun)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(plugin, "CORES", 2)
     monkeypatch.setattr(plugin, "FEWEST", 1)
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # which nbgrader leaves behind when its loop breaks off
     monkeypatch.chdir(folder)
@@ -139,6 +141,24 @@ def test_what_goes_wrong_with_one_is_theirs_alone(loop, monkeypatch):
     assert loop.run() == ["s1"], "the next run grades whom this one could not, in this process"
 
 
+def test_a_checker_that_crashed_is_named_by_both_commands(loop, monkeypatch, caplog):
+    unrun = job.grade_submission
+
+    def crashed(*arguments):
+        graded = unrun(*arguments)
+        found = graded.result.checks["clip_gradients"]
+        first = replace(found.items[0], outcome=Outcome.GRADER_ERROR)
+        broken = replace(found, items=(first, *found.items[1:]))
+        return replace(graded, result=SubmissionResult(graded.result.checks | {found.id: broken}))
+
+    monkeypatch.setattr(job, "grade_submission", crashed)
+    loop.run(log=logging.getLogger("autograde"))
+    reason = f"The checker crashed (clip_gradients: {exercise('clip_gradients').checks[0].id})"
+    assert f"s1: {reason}; full points were given." in caplog.messages
+    summary = grade_class(loop.course, ASSIGNMENT, job.Settings(loop.folder, Level.STRONG), 1)
+    assert reason in summary.looks["s1"]
+
+
 def test_a_run_that_was_cut_off_is_continued(loop):
     loop.run()
     targets = {student: loop.folder / "autograded" / student / ASSIGNMENT for student in ("s0", "s1", "s2")}
@@ -149,7 +169,8 @@ def test_a_run_that_was_cut_off_is_continued(loop):
             path.unlink()
     remove_result(targets["s1"])
     unfinished = interrupted(next(iter(every_exercise())), "cut off")
-    write_result(loop.folder, targets["s2"], NOT_DONE, "strong", SubmissionResult({unfinished.id: unfinished}))
+    result = SubmissionResult({unfinished.id: unfinished}).to_json()
+    write_result(loop.folder, targets["s2"], Stored(NOT_DONE, "strong", result))
     assert sorted(loop.run()) == ["s0", "s1", "s2"]
     assert dict(stored_results(loop.course, ASSIGNMENT)).keys() == {"s0", "s1", "s2"}
 

@@ -69,11 +69,6 @@ def test_a_kernel_whose_description_is_torn_is_wrong(kernels, tmp_path):
     assert findings["Jupyter kernel"].state is State.WRONG
 
 
-def test_an_old_python_is_wrong():
-    assert doctor.python((3, 10, 4)).state is State.WRONG
-    assert doctor.python((3, 11, 0)).state is State.OK
-
-
 def test_packages_that_do_not_fit_are_named_with_the_command_that_mends_it():
     found = doctor.packages(["numpy>=99", "no-such-package-here>=1", "rich>=1", "other; extra == 'unknown'"])
     assert found.state is State.WRONG

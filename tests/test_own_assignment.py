@@ -13,7 +13,7 @@ from conftest import COURSE, SETUP
 import autograder.student.notebook
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.cli.course_folder import points_of_own
-from autograder.cli.findings import State
+from autograder.cli.doctor import State
 from autograder.exercises import assignments, exercise
 from autograder.grading.course import Course
 from autograder.grading.read_class import read_class

@@ -11,7 +11,7 @@ import time
 import pytest
 from conftest import small_notebook
 
-from autograder.cli.saves import LOOK_SECONDS, saves
+from autograder.cli.check import LOOK_SECONDS, saves
 
 WRONG_CLIP = "def clip_gradients(layers, max_norm=1.0):\n    return 0.0, 1.0"
 PATIENCE = 60.0

@@ -20,10 +20,9 @@ from conftest import COURSE, notebook_of, small_notebook
 
 from autograder.nbgrader_plugins import zip_collect as package
 from autograder.nbgrader_plugins.zip_collect.archives import Budget, Unpacker, safe_path
-from autograder.nbgrader_plugins.zip_collect.choice import assign
+from autograder.nbgrader_plugins.zip_collect.choice import Released, assign
 from autograder.nbgrader_plugins.zip_collect.ids import student_ids
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
-from autograder.nbgrader_plugins.zip_collect.released import Released, Worth
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.file_names import safe_name
 from autograder.report.class_record import Person
@@ -889,7 +888,7 @@ def test_what_a_notebook_is_worth(tmp_path):
     assert worths == sorted(worths) and len(set(worths)) == len(worths)
     lost = [{"cell_type": "code", "metadata": {}, "id": f"q{n}", "source": "y"} for n in (1, 2)]  # by Colab, say
     assert released.worth(write("lost", lost)) == worths[-1]
-    assert released.worth(tmp_path / "missing") == worths[0] == Worth()
+    assert released.worth(tmp_path / "missing") == worths[0] == (False, 0, False)
 
 
 def test_an_assignment_of_several_notebooks_takes_each_by_its_name(choose):
@@ -923,7 +922,7 @@ def zip_collect(tmp_path, monkeypatch, caplog):
         (COURSE / "nbgrader_config.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
 
-    def run(files, *options, assignment=ASSIGNMENT, released="{}"):
+    def run(files, *options, assignment=ASSIGNMENT, released=GOOD):
         (tmp_path / "source" / assignment).mkdir(parents=True, exist_ok=True)
         (tmp_path / "source" / assignment / NB).write_text(released)
         archive = tmp_path / "downloaded" / assignment / "archive"

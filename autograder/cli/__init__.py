@@ -11,8 +11,7 @@ import sys
 
 from autograder import __version__
 from autograder.cli import audit, check, completion, doctor, grade, pack, report, roster
-from autograder.cli.exits import UNUSABLE, OneLineParser, UnusablePath
-from autograder.cli.options import add_lang
+from autograder.cli.options import UNUSABLE, OneLineParser, UnusablePath, add_lang
 from autograder.grading.course import CourseError
 from autograder.grading.reference import NoReference
 from autograder.locale import _, choose_language, language_in
@@ -25,7 +24,7 @@ COMMANDS = (check, pack, doctor, roster, grade, report, audit, completion)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with one of the codes of `autograder.cli.exits`."""
+    """Run the command line and exit with one of the codes of `autograder.cli.options`."""
     language = language_in(arguments)
     if language:
         choose_language(language)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL
-from autograder.cli.options import add_json, at_least_one, write_json
+from autograder.cli.options import FULL, NOT_FULL, add_json, at_least_one, write_json
 from autograder.exercises import UnknownExercise, exercise
 from autograder.locale import _
+from autograder.sandbox.client import CORES
 
 
 def add(commands: Any) -> None:
@@ -28,9 +27,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--seeds", type=at_least_one, default=20, metavar="N", help=_("number of random draws of the cases")
     )
-    command.add_argument(
-        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of processes")
-    )
+    command.add_argument("--jobs", type=at_least_one, default=CORES, metavar="N", help=_("number of processes"))
     command.add_argument(
         "--slips",
         action="store_true",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from autograder.checks.results import SubmissionResult, results_file
-from autograder.cli.exits import FULL, NOT_FULL, UNUSABLE
-from autograder.cli.options import add_json, write_json
+from autograder.cli.options import FULL, NOT_FULL, UNUSABLE, add_json, write_json
 from autograder.grading.grade_submission import Graded, grade_submission
 from autograder.locale import _, use_language
 from autograder.notebooks.attachments import files_beside
@@ -17,6 +18,10 @@ from autograder.notebooks.submission import Submission, UnreadableNotebook, read
 from autograder.report.console import print_changes, print_submission, running_notebook
 from autograder.report.overview import left, total, what_is_next
 from autograder.report.text import say
+
+LOOK_SECONDS = 0.2
+"""How often to look whether the file has been saved. Looking works everywhere, and costs nothing measurable: file
+systems do not report changes made on a network drive, through a container's mount or by another machine."""
 
 
 def add(commands: Any) -> None:
@@ -62,10 +67,6 @@ def _graded(options: argparse.Namespace) -> tuple[Submission, Graded]:
 
 def _watch(options: argparse.Namespace) -> int:
     """Check the notebook now, and show what changed whenever it is saved; the warm parent stays running."""
-    import time
-
-    from autograder.cli.saves import saves
-
     before = None
     try:
         for _save in saves(options.notebook):
@@ -91,3 +92,28 @@ def _watch(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\n" + _("No longer watching."))
     return FULL
+
+
+def saves(path: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """Yield once at the start, then after every completed change of `path`; a deletion is one, too.
+
+    Changes while the caller is busy are noticed afterwards.
+    """
+    known = before = _look(path)
+    yield
+    while True:
+        pause(LOOK_SECONDS)
+        now = _look(path)
+        if known != now == before:  # at rest: a save may empty or remove the file before it writes
+            known = now
+            yield
+        before = now
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """What differs from one save of a file to the next; None while there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

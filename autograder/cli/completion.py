@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from autograder.cli.exits import FULL
+from autograder.cli.options import FULL
 from autograder.locale import _
 from autograder.report.class_report import FILES
 

@@ -9,10 +9,11 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.findings import Finding, State, version_of
+from autograder.cli.doctor import Finding, State
 from autograder.exercises import assignments
 from autograder.grading.course import GUARDED
 from autograder.locale import _
@@ -53,6 +54,14 @@ def nbgrader(course: Path) -> Iterator[Finding]:
         return
     yield exchange(config)
     yield rights(course, config)
+
+
+def version_of(name: str) -> str | None:
+    """The version of the package that is installed, if it is."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def grades_in(course: Path) -> bool:

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
 
 from autograder import __version__
-from autograder.cli.exits import FULL, NOT_FULL
-from autograder.cli.options import add_course, add_json, write_json
+from autograder.cli.options import FULL, NOT_FULL, add_course, add_json, write_json
 from autograder.locale import _
 
-if TYPE_CHECKING:
-    from autograder.cli.environment import Finding
+
+class State(StrEnum):
+    """Whether something is in order."""
+
+    OK = "ok"
+    LOOK = "look"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The state of one thing.
+
+    Attributes:
+        what: the thing, in a word or two.
+        seen: what was found.
+        advice: what to do; "" if nothing.
+    """
+
+    what: str
+    state: State
+    seen: str
+    advice: str = ""
 
 
 def add(commands: Any) -> None:
@@ -29,10 +51,10 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check the installation line by line, and say how to fix problems."""
-    from autograder.cli.environment import State, examine
+    from autograder.cli.environment import examine
 
     findings = print_findings(examine(options.course))
-    write_json(options.json, {"kit": __version__, "findings": [finding.to_json() for finding in findings]})
+    write_json(options.json, {"kit": __version__, "findings": [asdict(finding) for finding in findings]})
     return NOT_FULL if any(finding.state is State.WRONG for finding in findings) else FULL
 
 
@@ -42,7 +64,6 @@ def print_findings(findings: Iterable[Finding]) -> list[Finding]:
     from rich.console import Console
     from rich.text import Text
 
-    from autograder.cli.environment import State
     from autograder.report.text import printable
 
     looks = {

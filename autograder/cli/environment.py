@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from autograder.checks.results import Outcome
-from autograder.cli.course_folder import grades_in, nbgrader
-from autograder.cli.findings import Finding, State, version_of
+from autograder.cli.course_folder import grades_in, nbgrader, version_of
+from autograder.cli.doctor import Finding, State
 from autograder.exercises import assignments
 from autograder.grading.grade_submission import grade_submission
 from autograder.locale import LANGUAGES, _, current_language, language_named
 from autograder.notebooks.submission import submission_of
+from autograder.sandbox.client import CORES
 from autograder.sandbox.fork_server import Host, HostBroken, shared_host
 from autograder.sandbox.isolation import Level
 
 DISTRIBUTION = "gradient-pathology"
-OLDEST_PYTHON = (3, 11)
 KERNEL = "python3"
 KERNEL_SECONDS = 60.0
 GB = 10**9
@@ -60,12 +61,9 @@ def _in_any_case(what: str, look: Callable[[], Finding | Iterator[Finding]]) -> 
 # --- what students need -----------------------------------------------------------------------------------------------
 
 
-def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
-    """Whether Python is new enough."""
-    seen = f"{'.'.join(map(str, version))}, {sys.executable}"
-    if version < OLDEST_PYTHON:
-        return Finding("Python", State.WRONG, seen, _("Install Python 3.11 or newer, then install the kit there."))
-    return Finding("Python", State.OK, seen)
+def python() -> Finding:
+    """Which Python this is; an older one than the kit needs cannot run even this."""
+    return Finding("Python", State.OK, f"{platform.python_version()}, {sys.executable}")
 
 
 def packages(requirements: list[str] | None = None, grades: bool = False) -> Finding:
@@ -78,12 +76,13 @@ def packages(requirements: list[str] | None = None, grades: bool = False) -> Fin
     except metadata.PackageNotFoundError:
         advice = _("Install the kit with pip.")
         return Finding(what, State.WRONG, _("The kit is not installed here."), advice)
-    extra = "instructor" if grades else ""
-    wanted = [requirement for requirement in map(Requirement, found or []) if _applies(requirement, extra)]
-    unfit = [requirement for requirement in wanted if not _fits(requirement)]
+    extra = {"extra": "instructor" if grades else ""}
+    wanted = [r for r in map(Requirement, found or []) if r.marker is None or r.marker.evaluate(extra)]
+    here = {r.name: version_of(r.name) for r in wanted}
+    unfit = [r for r in wanted if not ((version := here[r.name]) and r.specifier.contains(version, prereleases=True))]
     if not unfit:
         return Finding(what, State.OK, _("{n} packages, all in a supported version.").format(n=len(wanted)))
-    names = ", ".join(f"{r.name} ({version_of(r.name) or _('missing')})" for r in unfit)
+    names = ", ".join(f"{r.name} ({here[r.name] or _('missing')})" for r in unfit)
     fitting = " ".join(f'"{r.name}{r.specifier}"' for r in unfit)
     advice = _("Run: {command}").format(command=f"{sys.executable} -m pip install {fitting}")
     return Finding(what, State.WRONG, _("Missing or wrong version: {names}.").format(names=names), advice)
@@ -204,8 +203,7 @@ def _small_notebook(solution: str) -> dict[str, Any]:
 
 def processors() -> Finding:
     """The number of submissions that can be graded at the same time."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding(_("processors"), State.OK, str(usable))
+    return Finding(_("processors"), State.OK, str(CORES))
 
 
 def disk(folder: Path) -> Finding:
@@ -216,15 +214,3 @@ def disk(folder: Path) -> Finding:
         return Finding(what, State.OK, seen)
     state = State.WRONG if free < NO_SPACE else State.LOOK
     return Finding(what, state, seen, _("Delete files that you no longer need."))
-
-
-# --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def _fits(requirement: Any) -> bool:
-    version = version_of(requirement.name)
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
-
-
-def _applies(requirement: Any, extra: str) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})

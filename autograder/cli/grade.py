@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
-from autograder.cli.options import add_course, add_json, at_least_one
+from autograder.cli.options import FULL, NOT_FULL, UnusablePath, add_course, add_json, at_least_one
 from autograder.locale import _
-from autograder.sandbox.client import Figures
+from autograder.sandbox.client import CORES, Figures
 from autograder.sandbox.fork_server import Host, HostBroken, too_weak
 from autograder.sandbox.isolation import Level
 
@@ -27,7 +25,7 @@ def add(commands: Any) -> None:
     command.add_argument("assignment", metavar="ASSIGNMENT")
     add_course(command)
     command.add_argument(
-        "--jobs", type=at_least_one, default=os.cpu_count() or 1, metavar="N", help=_("number of submissions at a time")
+        "--jobs", type=at_least_one, default=CORES, metavar="N", help=_("number of submissions at a time")
     )
     command.add_argument(
         "--scheduler", metavar="ADDRESS", help=_("grade on the Dask cluster with this scheduler, not here")

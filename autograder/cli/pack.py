@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, NOT_FULL, UnusablePath
-from autograder.cli.options import new_file
+from autograder.cli.options import FULL, NOT_FULL, UnusablePath, new_file
 from autograder.locale import _, use_language
-from autograder.report.text import printable
+from autograder.report.text import say
 
 
 def add(commands: Any) -> None:
@@ -48,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     package = package_of(path, tuple(options.add), options.out or (options.student and Path(f"{options.student}.zip")))
     use_language(package.submission.language)
     for note in [] if options.notebook else notes_on_choice(Path(), Path(package.name).stem, candidates):
-        print(printable(note))
+        say(note)
     lost = set(options.add) - set(package.files)
     if lost:
         raise UnusablePath(_("Not beside the notebook: {names}.").format(names=", ".join(sorted(lost))))
@@ -60,16 +59,16 @@ def run(options: argparse.Namespace) -> int:
         graded = grade_submission(package.submission, files=package.files)  # only what is packed lies beside it
     warnings, by_hand = not_done(package, graded), package.submission.by_hand
     for line in warnings:
-        print(printable(f"! {line}"))
+        say(f"! {line}")
     if package.left_out:
         line = _("Left out because the notebook does not mention them: {names}. To pack one, use --add NAME.")
-        print(printable(line.format(names=", ".join(package.left_out))))
+        say(line.format(names=", ".join(package.left_out)))
     so_far = _("So far: {points} points.").format(points=total(graded.result.checks.values(), by_hand))
-    print(printable(f"{so_far} {still_open(by_hand)}" if by_hand else so_far))
+    say(f"{so_far} {still_open(by_hand)}" if by_hand else so_far)
     renamed = _("{file} (as {name})").format(file=path.name, name=package.name)
     packed = [path.name if path.name == package.name else renamed, *package.files]
-    print(printable(_("Packed: {names}").format(names=", ".join(packed))))
-    print(printable(_("To hand in: {path}").format(path=package.archive)))
+    say(_("Packed: {names}").format(names=", ".join(packed)))
+    say(_("To hand in: {path}").format(path=package.archive))
     return NOT_FULL if warnings else FULL
 
 

@@ -82,29 +82,22 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail unless the check passed."""
-        if not self.item.full:
-            said = self.item.outcome in SAID_ONCE and self.parent.said_before(self._exercise_id, self.item.message)
-            raise CheckFailed(self.item, said)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo, style: Any = None) -> Any:
-        """The message a student reads, instead of a traceback through the checker."""
-        if isinstance(excinfo.value, CheckFailed):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where pytest lists the check."""
-        return self.path, None, self.name
-
-
-class CheckFailed(Exception):
-    """A check that failed; its text is sentence, outcome and message, unless the message was shown before."""
-
-    def __init__(self, item: Any, said_before: bool = False) -> None:
         from autograder.locale import _
         from autograder.report.text import printable
         from autograder.report.words import outcome_word, points
 
-        message = _("Same as above.") if said_before else item.message
-        text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
-        super().__init__(printable(text))
+        item = self.item
+        if not item.full:
+            again = item.outcome in SAID_ONCE and self.parent.said_before(self._exercise_id, item.message)
+            message = _("Same as above.") if again else item.message
+            text = f"{item.sentence}\n{outcome_word(item.outcome)} ({points(item.points, item.max)})\n{message}"
+            pytest.fail(printable(text))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo, style: Any = None) -> Any:
+        """The message a student reads, instead of a traceback through the checker."""
+        failed = isinstance(excinfo.value, pytest.fail.Exception)
+        return str(excinfo.value) if failed else super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where pytest lists the check."""
+        return self.path, None, self.name

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UnusablePath
-from autograder.cli.options import add_course
+from autograder.cli.options import FULL, UnusablePath, add_course
 from autograder.locale import _, speaking
 from autograder.report.class_report import FILES, formats_in, not_renewed, write_report
 from autograder.report.class_words import open_words
-from autograder.report.text import printable
+from autograder.report.text import say
 
 
 def add(commands: Any) -> None:
@@ -71,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UnusablePath(str(error)) from error
     for path in written:
-        print(printable(str(path)))
+        say(str(path))
     old = not_renewed(record, formats, folder)
     if old:
-        print(printable(_("Not updated, from an earlier report: {files}.").format(files=", ".join(old))))
+        say(_("Not updated, from an earlier report: {files}.").format(files=", ".join(old)))
     if digests := never_shown(course, options.assignment, record.causes):
-        print(printable(note_on(digests)))
+        say(note_on(digests))
     left_out = sum(student.score is None for student in record.students)
     if left_out:
         print(
@@ -94,10 +93,8 @@ def _save_cause(course: Any, options: argparse.Namespace, elsewhere: bool) -> in
     from autograder.grading.save_cause import entry_for, write_entry
 
     entry = entry_for(course, options.assignment, options.save_cause, allow_basic=options.allow_basic)
-    print(
-        printable(_("The entry for {path}, with the code of {student}:").format(path=entry.path, student=entry.student))
-    )
-    print("\n" + printable(entry.text))
+    say(_("The entry for {path}, with the code of {student}:").format(path=entry.path, student=entry.student))
+    say("\n" + entry.text)
     if not (options.yes or _agreed()):
         print(
             _(
@@ -108,7 +105,7 @@ def _save_cause(course: Any, options: argparse.Namespace, elsewhere: bool) -> in
         words = ["autograder", "report", options.assignment, "--save-cause", entry.group, "--yes"]
         words += ["--allow-basic"] if options.allow_basic else []
         words += ["--course", str(options.course)] if elsewhere else []
-        print(printable(shlex.join(words)))
+        say(shlex.join(words))
         return FULL
     write_entry(course.folder, entry)
     print(
@@ -119,7 +116,7 @@ def _save_cause(course: Any, options: argparse.Namespace, elsewhere: bool) -> in
         )
     )
     if elsewhere:
-        print(printable(shlex.join(["cd", str(options.course)])))
+        say(shlex.join(["cd", str(options.course)]))
     print("python -m reference.record")
     print("autograder audit " + " ".join(f"--exercise {name}" for name in entry.exercises))
     return FULL

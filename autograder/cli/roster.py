@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autograder.cli.exits import FULL, UnusablePath
-from autograder.cli.options import add_course
+from autograder.cli.options import FULL, UnusablePath, add_course
 from autograder.locale import _
-from autograder.report.text import printable
+from autograder.report.text import say
 
 MOST_NAMED = 10
 
@@ -50,19 +49,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _tell(roster: Any, imported: Any) -> None:
     fields = ", ".join(f"{field} = {heading}" for field, heading in roster.columns.items())
-    print(printable(_("Columns: {fields}").format(fields=fields)))
+    say(_("Columns: {fields}").format(fields=fields))
     if roster.encoding != "utf-8":
         first = next((person for person in roster.people if not person.name.isascii()), roster.people[0])
         line = _("Read as {encoding}; is this name correct? {id}: {name}")
-        print(printable(line.format(encoding=roster.encoding, id=first.id, name=first.name)))
+        say(line.format(encoding=roster.encoding, id=first.id, name=first.name))
     if roster.left_out:
-        print(printable(_("Left out because they are not students: {names}").format(names=_named(roster.left_out))))
+        say(_("Left out because they are not students: {names}").format(names=_named(roster.left_out)))
     line = _("Added: {added}. Updated: {updated}. Unchanged: {unchanged}.")
     counts = {name: len(getattr(imported, name)) for name in ("added", "updated", "unchanged")}
     print(line.format(**counts))
     if imported.others:
         line = _("In the gradebook, but not in this file: {ids}. They were kept.")
-        print(printable(line.format(ids=_named(imported.others))))
+        say(line.format(ids=_named(imported.others)))
 
 
 def _named(names: tuple[str, ...]) -> str:

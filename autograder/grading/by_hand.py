@@ -54,11 +54,6 @@ def by_hand(released: Mapping[str, ReleasedCell]) -> dict[str, ReleasedCell]:
     return {name: cell for name, cell in released.items() if cell.is_by_hand}
 
 
-def points_by_hand(released: Mapping[str, ReleasedCell]) -> dict[str, float]:
-    """The points that each of these cells is worth."""
-    return {name: cell.points or 0.0 for name, cell in by_hand(released).items()}
-
-
 def untouched(cells: list[dict[str, Any]], released: Mapping[str, ReleasedCell]) -> set[str]:
     """grade_ids of the cells whose text is unchanged since the release, or that are missing."""
     sources = {grade_id_of(cell): source_of(cell) for cell in cells}

@@ -11,10 +11,10 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from distributed import CancelledError, Client, Future, KilledWorker
 
@@ -37,14 +37,12 @@ LEAST_BATCHES = 4
 thread, so that all threads end at about the same time."""
 
 
-class Job(Protocol):
-    """What workers keep for a run: made on each with what was sent once, and dropped when the run ends."""
+Job = Callable[[Callable[..., Any], list[bytes]], Iterable[tuple[bool, bytes]]]
+"""What workers keep for a run: made on each with what was sent once, and dropped when the run ends.
 
-    def __call__(self, function: Callable[..., Any], parcels: list[bytes]) -> Iterable[tuple[bool, bytes]]:
-        """`function` of each of the `parcels`: (True, result), or (False, what went wrong with this one).
-
-        Whatever it raises is wrong with the worker, and ends the run.
-        """
+It takes a function and parcels, and gives for each of these (True, result), or (False, what went wrong with this one).
+Whatever it raises is wrong with the worker, and ends the run.
+"""
 
 
 class WorkerFailed(Exception):
@@ -58,7 +56,7 @@ class _Batch:
     alone: bool = False
 
 
-class Cluster:
+class Cluster(AbstractContextManager["Cluster"]):
     """The workers of a Dask cluster, each with a `Job`."""
 
     def __init__(self, address: str, job: Callable[..., Job], *arguments: Any) -> None:
@@ -89,9 +87,6 @@ class Cluster:
         except BaseException:
             self._client.close()
             raise
-
-    def __enter__(self) -> Cluster:
-        return self
 
     def __exit__(self, *_error: Any) -> None:
         self._job.release()  # workers drop theirs

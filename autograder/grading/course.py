@@ -100,39 +100,6 @@ def refuse_elsewhere(directory: Any) -> None:
         )
 
 
-def edition_metadata(directory: Any, assignment: str, notebook: str) -> dict[str, Any]:
-    """The notebook metadata of the instructor's version, which names the language; empty without one.
-
-    Args:
-        directory: nbgrader's CourseDirectory.
-    """
-    metadata = _read(directory, directory.source_directory, assignment, notebook).get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def given_texts(directory: Any, assignment: str, notebook: str) -> tuple[str, ...]:
-    """The texts of the released cells without a mark: prose, code for all, experiments.
-
-    They come from the instructor's version and from the release, which may be older.
-
-    Args:
-        directory: nbgrader's CourseDirectory.
-    """
-    steps = (directory.source_directory, directory.release_directory)
-    versions = (_read(directory, step, assignment, notebook).get("cells") for step in steps)
-    cells = [cell for version in versions if isinstance(version, list) for cell in version]
-    return tuple(dict.fromkeys(source_of(cell) for cell in cells if isinstance(cell, dict) and not grade_id_of(cell)))
-
-
-def _read(directory: Any, step: str, assignment: str, notebook: str) -> dict[str, Any]:
-    """A notebook of the course in the folder of `step`; empty if it cannot be read."""
-    path = Path(directory.format_path(step, ".", assignment)) / f"{notebook}.ipynb"
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
 class Course:
     """A course folder, with the settings of its nbgrader_config.py; it becomes the working directory.
 
@@ -240,9 +207,26 @@ class Course:
 
     def language(self, assignment: str) -> str | None:
         """The language of the instructor's version, which its students read; None if it does not say."""
-        names = [path.stem for path in self.source(assignment).glob("*.ipynb")]
-        editions = (edition_metadata(self.directory, assignment, name) for name in sorted(names))
-        return next(filter(None, (language_of({"metadata": metadata}) for metadata in editions)), None)
+        paths = sorted(self.source(assignment).glob("*.ipynb"), key=lambda path: path.stem)
+        editions = (_notebook(path) for path in paths)
+        return next(filter(None, map(language_of, editions)), None)
+
+    def metadata(self, assignment: str, notebook: str) -> dict[str, Any]:
+        """The notebook metadata of the instructor's version, which names the language; empty without one."""
+        metadata = _notebook(self.source(assignment) / f"{notebook}.ipynb").get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
+
+    def given_texts(self, assignment: str, notebook: str) -> tuple[str, ...]:
+        """The texts of the released cells without a mark: prose, code for all, experiments.
+
+        They come from the instructor's version and from the release, which may be older.
+        """
+        released = self.directory.format_path(self.directory.release_directory, ".", assignment)
+        folders = (self.source(assignment), Path(released))
+        versions = (_notebook(folder / f"{notebook}.ipynb").get("cells") for folder in folders)
+        cells = [cell for version in versions if isinstance(version, list) for cell in version]
+        texts = (source_of(cell) for cell in cells if isinstance(cell, dict) and not grade_id_of(cell))
+        return tuple(dict.fromkeys(texts))
 
     def handed_in(self, assignment: str, student: str = "*") -> Iterator[Handed]:
         """The submissions, by student; `student` may be a pattern unless it is an existing id.
@@ -306,6 +290,14 @@ class Course:
                         name=assignment, reason=error
                     )
                 ) from error
+
+
+def _notebook(path: Path) -> dict[str, Any]:
+    """What is in a notebook's file; empty if it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 class CopiedCourse(Course):

@@ -15,27 +15,27 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from autograder.checks.results import Outcome, SubmissionResult
+from autograder.checks.results import SubmissionResult
 from autograder.exercises import every_exercise
 from autograder.grading import process
-from autograder.grading.by_hand import points_by_hand
+from autograder.grading.by_hand import by_hand
 from autograder.grading.changes import Booked, Change, Part, change_between, checks_between, parts_between
-from autograder.grading.course import CopiedCourse, Course, CourseError, Handed, edition_metadata, given_texts
+from autograder.grading.course import CopiedCourse, Course, CourseError, Handed
 from autograder.grading.digest import content_digest, settings_digest
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import Assignment, GradedFolder, Settings
 from autograder.grading.lookalike import lookalikes, note_on
-from autograder.grading.own_causes import behaviours_in, never_shown, read_causes, with_causes
+from autograder.grading.own_causes import never_shown, read_causes, with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import Reference
 from autograder.grading.remote import RemotePool
-from autograder.grading.result_file import NOT_DONE, Stored, mark_drawn, read_result, write_result
+from autograder.grading.result_file import NOT_DONE, Stored, read_result, write_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import _, current_language
 from autograder.notebooks.load import as_text
 from autograder.notebooks.submission import CHECK_PREFIX
 from autograder.report.class_record import result_of
-from autograder.report.class_words import not_gradable
+from autograder.report.class_words import reasons_in
 from autograder.sandbox.folder import scratch_folder
 
 
@@ -72,10 +72,10 @@ class Summary:
     to_draw: int = 0
     drawn: int = 0
 
-    def look(self, student: str, reason: str) -> None:
-        """Name `student` for a look, for one more reason, if there is any."""
-        if reason:
-            self.looks[student] = " ".join(filter(None, [self.looks.get(student), reason]))
+    def look(self, student: str, *reasons: str) -> None:
+        """Name `student` for a look, for these reasons, too, if there are any."""
+        if told := " ".join(filter(None, [self.looks.get(student), *reasons])):
+            self.looks[student] = told
 
     @property
     def done(self) -> int:
@@ -125,7 +125,7 @@ def grade_class(
             for handed, done in pool.map(process.grade, run.changed(handed_in)):
                 run.save(handed, done)
                 progress(run.summary, total)
-            run.summary.never_shown = run.never_shown()
+            run.summary.never_shown = never_shown(course, assignment, run.prepared.causes)
             drawing = [] if preview else run.undrawn
             run.summary.to_draw = len(drawing)
             progress(run.summary, total)
@@ -151,9 +151,19 @@ def assignment_of(course: Course, name: str, gradebook: ClassGradebook) -> Assig
             ).format(name=name)
         )
     Reference(course.folder).prepare(exercises)
-    metadata = edition_metadata(course.directory, name, gradebook.notebook)
-    given = given_texts(course.directory, name, gradebook.notebook)
-    return Assignment(gradebook.notebook, gradebook.released, metadata, given, read_causes(course.folder))
+    notebook = gradebook.notebook
+    metadata, given = course.metadata(name, notebook), course.given_texts(name, notebook)
+    return Assignment(notebook, gradebook.released, metadata, given, read_causes(course.folder))
+
+
+def keep_result(course: Course, assignment: Assignment, target: Path, digest: str, graded: GradedFolder) -> Stored:
+    """Write the result of a submission into the folder `target`, after all else."""
+    result = graded.result.to_json()
+    digest = with_causes(digest, result, assignment.causes)
+    points = {name: cell.points or 0.0 for name, cell in by_hand(assignment.released).items()}
+    stored = Stored(digest, graded.isolation, result, graded.drawn, points)
+    write_result(course.folder, target, stored)
+    return stored
 
 
 def figures_done(course: Course, handed: Handed, failure: BaseException | None) -> str:
@@ -161,7 +171,8 @@ def figures_done(course: Course, handed: Handed, failure: BaseException | None) 
     try:
         if failure is not None:
             raise failure
-        mark_drawn(course.folder, handed.target)
+        if stored := read_result(course.folder, handed.target):
+            write_result(course.folder, handed.target, replace(stored, drawn=True))
         return ""
     except Exception as error:  # whatever a hand-in may bring about; the next run tries again
         reason = as_text(f"{type(error).__name__}: {error}")
@@ -180,11 +191,8 @@ class _Run:
         self._course, self._assignment, self._level = course, assignment, settings.level or settings.weakest
         self._gradebook, self._settled = gradebook, settings_digest(settings, self.prepared)
         self._aside = aside
-        self._by_hand = points_by_hand(self.prepared.released)
-        self._digests: dict[str, str] = {}
-        self._earlier: dict[str, tuple[Booked, Stored]] = {}
+        self._begun: dict[str, tuple[str, tuple[Booked, Stored] | None]] = {}  # the digest, and what was there before
         self._booked = gradebook.submitters()  # before this run
-        self._behaviours: dict[str, set[str]] = {}
         self.undrawn: list[Handed] = []
 
     def handed_in(self, student: str) -> list[Handed]:
@@ -229,33 +237,27 @@ class _Run:
     def changed(self, handed_in: list[Handed]) -> Iterator[Handed]:
         """Those of `handed_in` that have to be graded."""
         for handed in handed_in:
-            is_new = False
             with self.alone(handed):
                 self.summary.look(handed.student, read_timestamp(handed.folder)[1])
-                is_new = self._is_new(handed)
-            if is_new:
-                yield self._put(handed)
+                if self._is_new(handed):
+                    yield self._put(handed)
 
     def save(self, handed: Handed, done: GradedFolder | BaseException) -> None:
         """Write what came of a submission: executed notebook, gradebook and result, in this order."""
-        digest, earlier = self._digests.pop(handed.student), self._earlier.pop(handed.student, None)
+        digest, earlier = self._begun.pop(handed.student)
         with self.alone(handed):
             if isinstance(done, BaseException):
                 self._fail(handed, done)
             else:
                 self._gradebook.save(handed, done)
                 self._penalise(handed)
-                self._behaviours[handed.student] = behaviours_in(done.result.to_json())
-                digest = with_causes(digest, done.result.to_json(), self.prepared.causes)
-                kept = (done.isolation, done.result, done.drawn, self._by_hand)
-                write_result(self._course.folder, handed.target, digest, *kept)
+                now = keep_result(self._course, self.prepared, handed.target, digest, done)
                 self._note(handed, done)
                 if earlier:
-                    before, stored = earlier
-                    self._note_worth(handed, stored.by_hand)
-                    checks = checks_between(stored.result, done.result.to_json())
-                    after = self._gradebook.booked(handed)
-                    self._note_change(handed, before, after, checks, parts_between(stored.digest, digest))
+                    booked, before = earlier
+                    self._note_worth(handed, before.by_hand, now.by_hand)
+                    why = checks_between(before.result, now.result), parts_between(before.digest, now.digest)
+                    self._note_change(handed, booked, self._gradebook.booked(handed), *why)
                 elif handed.student not in self._booked:
                     self.summary.first += 1
 
@@ -264,10 +266,6 @@ class _Run:
         problem = figures_done(self._course, handed, failure)
         self.summary.look(handed.student, problem)
         self.summary.drawn += not problem
-
-    def never_shown(self) -> tuple[str, ...]:
-        """The digests in causes.toml that no result shows, neither a new one nor one that is stored."""
-        return never_shown(self._course, self._assignment, self.prepared.causes, self._behaviours)
 
     @contextmanager
     def alone(self, handed: Handed) -> Iterator[None]:
@@ -290,7 +288,8 @@ class _Run:
         message = _("Not graded because the grader failed; run the command again")
         failure = SubmissionResult(message=f"{message}: {reason}")
         with suppress(OSError):  # the disk may be full
-            write_result(self._course.folder, self._put(handed).target, NOT_DONE, self._level, failure)
+            stored = Stored(NOT_DONE, self._level, failure.to_json())
+            write_result(self._course.folder, self._put(handed).target, stored)
 
     def _is_new(self, handed: Handed) -> bool:
         digest = content_digest(self._settled, handed.folder, self.prepared.notebook)
@@ -299,7 +298,7 @@ class _Run:
         if stored and same and self._gradebook.has(handed):
             if not stored.drawn:
                 self.undrawn.append(handed)
-            self._look(handed.student, result_of(stored.result))
+            self.summary.look(handed.student, *reasons_in(result_of(stored.result)))
             states = self._penalise(handed)
             if states:
                 self.summary.penalised += 1
@@ -307,9 +306,8 @@ class _Run:
             else:
                 self.summary.unchanged += 1
             return False
-        self._digests[handed.student] = digest
-        if stored and stored.digest != NOT_DONE:
-            self._earlier[handed.student] = self._gradebook.booked(handed), stored
+        was_done = stored and stored.digest != NOT_DONE
+        self._begun[handed.student] = digest, (self._gradebook.booked(handed), stored) if stored and was_done else None
         return True
 
     def _put(self, handed: Handed) -> Handed:
@@ -322,9 +320,8 @@ class _Run:
         if change := change_between(before, after, checks, why):
             self.summary.changes[handed.student] = change
 
-    def _note_worth(self, handed: Handed, earlier: Mapping[str, float]) -> None:
+    def _note_worth(self, handed: Handed, earlier: Mapping[str, float], now: Mapping[str, float]) -> None:
         """Count the points by hand that stay although their cell is worth other points than before."""
-        now = self._by_hand
         changed = {cell: (earlier[cell], now[cell]) for cell in earlier.keys() & now if earlier[cell] != now[cell]}
         for cell in changed.keys() & self._gradebook.given(handed) if changed else ():
             self.summary.other_worth[cell, *changed[cell]] += 1
@@ -347,13 +344,4 @@ class _Run:
             self.undrawn.append(handed)
         if done.result.mended:
             self.summary.mended[handed.student] = done.result.mended
-        self._look(handed.student, done.result)
-
-    def _look(self, student: str, result: SubmissionResult) -> None:
-        if result.status == "failed":
-            self.summary.look(student, not_gradable(result.message))
-            return
-        for reason in result.looks:
-            self.summary.look(student, reason)
-        if any(item.outcome is Outcome.GRADER_ERROR for check in result.checks.values() for item in check.items):
-            self.summary.look(student, _("The checker crashed; full points were given."))
+        self.summary.look(handed.student, *reasons_in(done.result))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
@@ -102,7 +102,7 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-class ClassGradebook:
+class ClassGradebook(AbstractContextManager["ClassGradebook"]):
     """nbgrader's gradebook, opened to save the submissions of one assignment.
 
     Attributes:
@@ -124,30 +124,22 @@ class ClassGradebook:
         self._extensions = read_extensions(course, assignment)
         self._gradebook = self._open()
 
-    def __enter__(self) -> ClassGradebook:
-        return self
-
     def __exit__(self, *_error: Any) -> None:
         self._gradebook.close()
 
     @_patient
     def has(self, handed: Handed) -> bool:
         """Whether the gradebook knows the submission, and its executed notebook is there."""
-        if not (handed.target / f"{self.notebook}.ipynb").is_file():
-            return False
-        with contextlib.suppress(MissingEntry):
-            return self._gradebook.find_submission(self._assignment, handed.student) is not None
-        return False
+        return (handed.target / f"{self.notebook}.ipynb").is_file() and self._submission(handed) is not None
 
     @_patient
     def save(self, handed: Handed, graded: GradedFolder) -> None:
         """Save a submission's scores and comments as nbgrader's autograde does; what people gave by hand stays."""
-        gradebook = self._gradebook
-        try:
-            (notebook,) = gradebook.find_submission(self._assignment, handed.student).notebooks
-        except MissingEntry:
+        submission, gradebook = self._submission(handed), self._gradebook
+        if submission is None:
             self._add(handed, graded)
         else:
+            (notebook,) = submission.notebooks
             for grade in notebook.grades:
                 grade.auto_score = graded.scores.get(self._name_of(grade))
                 grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
@@ -161,16 +153,15 @@ class ClassGradebook:
         db, (submission, notebook) = self._gradebook.db, (new_uuid(), new_uuid())
         if db.get(Student, handed.student) is None:
             db.execute(insert(Student).values(id=handed.student))
-        owner = {"assignment_id": self._ids["assignment"], "student_id": handed.student}
+        owner = {"assignment_id": self._assignment_id, "student_id": handed.student}
         when = read_timestamp(handed.folder)[0]  # so that `penalise` has nothing to write for who is in time
         db.execute(insert(SubmittedAssignment).values(id=submission, timestamp=when, **owner))
-        mirrored = {"assignment_id": submission, "notebook_id": self._ids["notebook"]}
+        mirrored = {"assignment_id": submission, "notebook_id": self._notebook_id}
         db.execute(insert(SubmittedNotebook).values(id=notebook, **mirrored))
-        scores = {id: graded.scores.get(self._names[id]) for id in self._ids["grades"]}
+        scores = {id: graded.scores.get(name) for id, name in self._graded.items()}
         grades = [{"cell_id": id, "auto_score": s, "needs_manual_grade": s is None} for id, s in scores.items()]
-        comments = [
-            {"cell_id": id, "auto_comment": graded.comments.get(self._names[id])} for id in self._ids["comments"]
-        ]
+        texts = {id: graded.comments.get(name) for id, name in self._commented.items()}
+        comments = [{"cell_id": id, "auto_comment": text} for id, text in texts.items()]
         for table, rows in ((Grade, grades), (Comment, comments)):
             if rows:
                 db.execute(insert(table), [{"notebook_id": notebook, **row} for row in rows])
@@ -202,8 +193,7 @@ class ClassGradebook:
             after = submission.timestamp, notebook.late_submission_penalty or 0.0
             if before[0] == after[0] and not differ(before[1], after[1]):
                 return None
-            was, now = (Booked(max(0.0, submission.score - penalty), penalty) for _time, penalty in (before, after))
-            return was, now
+            return _booked(submission, before[1]), _booked(submission, after[1])
         finally:
             gradebook.db.expunge_all()
 
@@ -226,24 +216,20 @@ class ClassGradebook:
     @_patient
     def booked(self, handed: Handed) -> Booked:
         """The submission's points, with hand-given ones and the late penalty; 0 where there is none."""
-        with contextlib.suppress(MissingEntry):
-            submission = self._gradebook.find_submission(self._assignment, handed.student)
-            penalty = submission.late_submission_penalty
-            return Booked(max(0.0, submission.score - penalty), penalty)
-        return Booked(0.0)
+        submission = self._submission(handed)
+        return _booked(submission, submission.late_submission_penalty) if submission else Booked(0.0)
 
     @_patient
     def given(self, handed: Handed) -> set[str]:
         """The cells of a submission that have points by hand."""
-        with contextlib.suppress(MissingEntry):
-            (notebook,) = self._gradebook.find_submission(self._assignment, handed.student).notebooks
-            return {self._name_of(grade) for grade in notebook.grades if grade.manual_score is not None}
-        return set()
+        submission = self._submission(handed)
+        grades = [grade for notebook in submission.notebooks for grade in notebook.grades] if submission else []
+        return {self._name_of(grade) for grade in grades if grade.manual_score is not None}
 
     def forget(self) -> None:
         """Roll back what `save` could not finish."""
         if self._gradebook is not None:
-            with contextlib.suppress(DBAPIError):  # no connection: the server has rolled back
+            with suppress(DBAPIError):  # no connection: the server has rolled back
                 self._gradebook.db.rollback()
             self._gradebook.db.expunge_all()
 
@@ -259,9 +245,14 @@ class ClassGradebook:
         own = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
         return {id for (id,) in own.filter(Assignment.name == self._assignment)}
 
+    def _submission(self, handed: Handed) -> SubmittedAssignment | None:
+        with suppress(MissingEntry):
+            return self._gradebook.find_submission(self._assignment, handed.student)
+        return None
+
     def _name_of(self, entry: Grade | Comment) -> str:
         """The cell of an entry. Asking the entry itself takes one query per cell and student."""
-        return self._names.get(entry.cell_id) or entry.name
+        return self._graded.get(entry.cell_id) or self._commented.get(entry.cell_id) or entry.name
 
     def _apply_policy(self, handed: Handed) -> None:
         names = {
@@ -280,36 +271,33 @@ class ClassGradebook:
 
     @_patient
     def _open(self) -> Gradebook:
-        for generate in (False, True):
-            if generate:
-                self._course.generate(self._assignment)
-            gradebook = Gradebook(self._course.database, self._course.directory.course_id)
-            try:
-                notebooks = gradebook.find_assignment(self._assignment).notebooks
-            except MissingEntry:
-                gradebook.close()
-                continue
-            if not notebooks and not generate:  # no more is known than its due date
-                gradebook.close()
-                continue
-            if len(notebooks) == 1:
-                self.notebook = notebooks[0].name
-                self.released = released_cells(notebooks[0])
-                kinds = ("grade_cells", "solution_cells", "task_cells")
-                graded, solutions, tasks = ([cell.id for cell in getattr(notebooks[0], kind)] for kind in kinds)
-                self._names = {cell.id: cell.name for kind in kinds for cell in getattr(notebooks[0], kind)}
-                self._ids: dict[str, Any] = {
-                    "assignment": notebooks[0].assignment_id,
-                    "notebook": notebooks[0].id,
-                    "grades": [*graded, *tasks],
-                    "comments": [*solutions, *tasks],
-                }
-                gradebook.db().expire_on_commit = False  # `save` reads nothing that it has committed
-                return gradebook
+        gradebook, notebooks = self._opened()
+        if not notebooks:
+            gradebook.close()
+            self._course.generate(self._assignment)
+            gradebook, notebooks = self._opened()
+        if len(notebooks) != 1:
             gradebook.close()
             raise CourseError(
                 _("{name} has {n} notebooks; this command grades only assignments with one notebook.").format(
                     name=self._assignment, n=len(notebooks)
                 )
             )
-        raise CourseError(_("nbgrader does not know the assignment {name}.").format(name=self._assignment))
+        (notebook,) = notebooks
+        self.notebook, self.released = notebook.name, released_cells(notebook)
+        self._assignment_id, self._notebook_id = notebook.assignment_id, notebook.id
+        self._graded = {cell.id: cell.name for cell in (*notebook.grade_cells, *notebook.task_cells)}
+        self._commented = {cell.id: cell.name for cell in (*notebook.solution_cells, *notebook.task_cells)}
+        gradebook.db().expire_on_commit = False  # `save` reads nothing that it has committed
+        return gradebook
+
+    def _opened(self) -> tuple[Gradebook, list[Notebook]]:
+        """The gradebook, and what it knows of the assignment's notebooks: none if it has a due date at the most."""
+        gradebook = Gradebook(self._course.database, self._course.directory.course_id)
+        with suppress(MissingEntry):
+            return gradebook, gradebook.find_assignment(self._assignment).notebooks
+        return gradebook, []
+
+
+def _booked(submission: SubmittedAssignment, penalty: float) -> Booked:
+    return Booked(max(0.0, submission.score - penalty), penalty)

@@ -180,7 +180,7 @@ class Grader:
             raise UnreadableNotebook(no_notebook(handed.folder, self._assignment.notebook))
         notebook = read_notebook(path)
         submission_of(notebook, path.name)  # another assignment's is not made into this one
-        return path, notebook, notes + self._mend(notebook)
+        return path, notebook, notes + mend(notebook, self._assignment.released, self._assignment.metadata)
 
     def _refuse(self, handed: Handed, reason: str) -> GradedFolder:
         """0 points, and a page that says why; nothing is run."""
@@ -194,14 +194,6 @@ class Grader:
         }
         scores = {**self._by_hand(untouched(notebook["cells"], released)), **checks}
         return GradedFolder(SubmissionResult(message=reason), self._host.level, scores, said)
-
-    def _mend(self, notebook: dict[str, Any]) -> list[str]:
-        own = self._assignment.metadata
-        notes = mend(notebook, self._assignment.released, own.get("kernelspec"))
-        if "autograder" in own:
-            holds = notebook["metadata"]["autograder"]["cells"]
-            notebook["metadata"]["autograder"] = {**own["autograder"], "cells": holds}
-        return notes
 
     @property
     def _language(self) -> str | None:

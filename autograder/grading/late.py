@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder.grading.course import Course, CourseError
 from autograder.grading.lookalike import lookalikes
-from autograder.grading.table import UnusableTable, fault_of_id, heading_of, read_text, rows_of, value_of
+from autograder.grading.table import UnusableTable, fault_of_id, fields_in, heading_of, read_text, records, rows_of
 from autograder.grading.timestamp import EXAMPLE, time_of
 from autograder.locale import _
 from autograder.report.class_record import Lateness
@@ -25,12 +25,12 @@ from autograder.report.class_record import Lateness
 FILE_NAME = "extensions.csv"
 
 HEADINGS = {
-    "student": ("student", "id", "student id", "学生", "学籍番号"),
-    "assignment": ("assignment", "課題"),
-    "due": ("due date", "due", "duedate", "期限", "提出期限", "締切"),
-    "reason": ("reason", "理由"),
+    "student": ("学籍番号", "学生", "student id", "id", "student"),
+    "assignment": ("課題", "assignment"),
+    "due": ("締切", "提出期限", "期限", "duedate", "due", "due date"),
+    "reason": ("理由", "reason"),
 }
-"""Column -> its headings, as `heading_of` writes them; the last column may be missing."""
+"""Field -> the headings of its column, as in `roster`; the last column may be missing."""
 
 _YEAR_FIRST = re.compile(
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2})? ?(Z|[+-]\d{2}:?\d{2}|[A-Za-z][\w/+-]*)"
@@ -147,10 +147,7 @@ def _read(rows: Sequence[Sequence[str]], known: Collection[str], assignment: str
     at, columns = _columns(rows)
     found: dict[tuple[str, str], Extension] = {}
     faults = []
-    for number, row in enumerate(rows[at + 1 :], at + 2):
-        cells = {name: value_of(row[index]) if index < len(row) else "" for name, index in columns.items()}
-        if not any(cells.values()):
-            continue
+    for number, cells in records(rows, at, columns):
         due, fault = _due(cells["due"])
         fault = fault_of_id(cells["student"], _("student")) or fault
         if cells["assignment"] not in known:
@@ -172,14 +169,11 @@ def _read(rows: Sequence[Sequence[str]], known: Collection[str], assignment: str
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, dict[str, int]]:
-    """The number of the row of headings, and column -> its number."""
-    for at, row in enumerate(rows):
-        headings = [heading_of(text) for text in row]
-        found = {name: headings.index(w) for name, words in HEADINGS.items() for w in words if w in headings}
-        if len({"student", "assignment", "due"} & found.keys()) == 3:
-            return at, found
-        if any(headings):
-            break
+    """The number of the row of headings, the first that is not empty, and field -> the number of its column."""
+    at = next((at for at, row in enumerate(rows) if any(map(heading_of, row))), len(rows))
+    found = fields_in(rows[at], HEADINGS) if at < len(rows) else {}
+    if {"student", "assignment", "due"} <= found.keys():
+        return at, found
     wanted = "student, assignment, due date, reason"
     raise UnusableTable([_("The first row must have these headings: {headings}.").format(headings=wanted)])
 

@@ -67,21 +67,15 @@ def behaviours_in(result: Mapping[str, Any]) -> set[str]:
     return {item.get("behaviour", "") for check in result["checks"].values() for item in check["items"]}
 
 
-def never_shown(
-    course: Course, assignment: str, causes: Collection[str], fresh: Mapping[str, Collection[str]] = {}
-) -> tuple[str, ...]:
+def never_shown(course: Course, assignment: str, causes: Collection[str]) -> tuple[str, ...]:
     """Those of `causes` that no result of the course shows; one file serves all assignments.
 
     Those that are in the bank are not among them: once it is recorded, a known mistake explains the behaviour.
-
-    Args:
-        fresh: student -> the digests in a result of `assignment` that counts in place of the stored one.
     """
-    left = set(causes).difference(*fresh.values())
+    left = set(causes)
     for name in {*course.assignments(), assignment} if left else ():
-        for student, stored in stored_results(course, name):
-            if name != assignment or student not in fresh:
-                left -= behaviours_in(stored.result)
+        for _student, stored in stored_results(course, name):
+            left -= behaviours_in(stored.result)
     with contextlib.suppress(CourseError):  # whoever needs the bank says what is wrong with it
         left -= in_bank(course.folder, left).keys()
     return tuple(sorted(left))

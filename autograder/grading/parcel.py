@@ -10,6 +10,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgpack
@@ -108,15 +109,13 @@ def unpack_result(parcel: bytes, released: Mapping[str, ReleasedCell]) -> tuple[
     Raises:
         BadParcel: it is not a result of this assignment.
     """
-    try:
+    with suppress(AttributeError, KeyError, TypeError, ValueError, msgpack.UnpackException):
         data, executed = msgpack.unpackb(parcel)
         graded = data and GradedFolder(
             **{**data, "result": result_of(data["result"]), "isolation": Level(data["isolation"])}
         )
         if type(executed) is bytes and (graded is None or _is_possible(graded, released)):
             return graded, executed
-    except (AttributeError, KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
-        raise BadParcel(_("What came back from a worker could not be read.")) from error
     raise BadParcel(_("What came back from a worker could not be read."))
 
 

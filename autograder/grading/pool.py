@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ class _Task:
     deadline: float = 0.0
 
 
-class Pool:
+class Pool(AbstractContextManager["Pool"]):
     """`jobs` processes with one executor each, so that a dying process loses only its own item."""
 
     def __init__(
@@ -78,9 +79,6 @@ class Pool:
         finally:
             for task in running.values():  # nobody waits for these any longer
                 self._kill(task.place)
-
-    def __enter__(self) -> Pool:
-        return self
 
     def __exit__(self, *_error: Any) -> None:
         for executor in self._executors.values():

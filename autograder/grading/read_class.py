@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,7 @@ from autograder.grading.own_causes import read_causes
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.notebooks.load import as_text
-from autograder.report.class_record import CellGrade, ClassRecord, KeptResult, Lateness, Person, StudentRecord
-
-
-@dataclass
-class _Book:
-    """What the gradebook says."""
-
-    known: bool = False
-    cells: dict[str, float] = field(default_factory=dict)
-    people: dict[str, Person] = field(default_factory=dict)
-    grades: dict[str, dict[str, CellGrade]] = field(default_factory=lambda: defaultdict(dict))
-    penalties: dict[str, float] = field(default_factory=dict)
-    lateness: dict[str, Lateness | None] = field(default_factory=dict)
+from autograder.report.class_record import CellGrade, ClassRecord, KeptResult, Person, StudentRecord
 
 
 def read_class(course: Course, assignment: str) -> ClassRecord:
@@ -46,32 +34,29 @@ def read_class(course: Course, assignment: str) -> ClassRecord:
     """
     handed_in = {as_text(handed.student) for handed in course.handed_in(assignment)}
     language = course.language(assignment)
-    stored = {
-        student: (KeptResult.of(found.result, language), found.isolation)
+    stored: dict[str, dict[str, Any]] = {
+        student: {"kept": KeptResult.of(found.result, language), "isolation": found.isolation}
         for student, found in stored_results(course, assignment, done=True)
     }
-    book = _booked(course, assignment)
-    if not (stored or book.known or handed_in or course.source(assignment).is_dir()):
+    with _gradebook(course.directory) as gradebook:
+        cells, booked = _read(gradebook, course, assignment) if gradebook else (None, {})
+    if not (stored or cells is not None or handed_in or course.source(assignment).is_dir()):
         raise course.unknown(assignment)
     students = tuple(
-        StudentRecord(
-            book.people.get(student, Person(student)),
-            kept,
-            isolation,
-            grades=book.grades.get(student, {}),
-            penalty=book.penalties.get(student, 0.0),
+        replace(
+            booked.get(student, StudentRecord(Person(student))),
             handed_in=student in handed_in,
-            lateness=book.lateness.get(student),
+            **stored.get(student, {}),
         )
-        for student in sorted({*book.people, *stored, *handed_in})
-        for kept, isolation in [stored.get(student, (None, ""))]
+        for student in sorted({*booked, *stored, *handed_in})
     )
     if all(student.score is None for student in students):
         raise CourseError(
             _("No submission of {name} has been graded yet. First run: autograder grade {name}").format(name=assignment)
         )
-    most = sum(book.cells.values()) or max((kept.max for kept, _level in stored.values()), default=0.0)
-    return ClassRecord(assignment, most, book.cells, students, language, read_causes(course.folder))
+    cells = cells or {}
+    most = sum(cells.values()) or max((student.kept.max for student in students if student.kept), default=0.0)
+    return ClassRecord(assignment, most, cells, students, language, read_causes(course.folder))
 
 
 def read_people(directory: Any) -> dict[str, Person]:
@@ -85,11 +70,6 @@ def read_people(directory: Any) -> dict[str, Person]:
     """
     with _gradebook(directory) as gradebook:
         return _people(gradebook) if gradebook else {}
-
-
-def _booked(course: Course, assignment: str) -> _Book:
-    with _gradebook(course.directory) as gradebook:
-        return _read(gradebook, course, assignment) if gradebook else _Book()
 
 
 @contextmanager
@@ -115,40 +95,37 @@ def _people(gradebook: Gradebook) -> dict[str, Person]:
     return people
 
 
-def _read(gradebook: Gradebook, course: Course, assignment: str) -> _Book:
-    book = _Book(people=_people(gradebook))
+def _read(
+    gradebook: Gradebook, course: Course, assignment: str
+) -> tuple[dict[str, float] | None, dict[str, StudentRecord]]:
+    """The graded cells with their points, None if the assignment is unknown; and everybody, with what is booked."""
+    booked = {id: StudentRecord(person) for id, person in _people(gradebook).items()}
     try:
         entry = gradebook.find_assignment(assignment)
     except MissingEntry:
-        return book
-    book.known = True
-    for notebook in entry.notebooks:
-        book.cells |= {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
+        return None, booked
+    graded = (cell for notebook in entry.notebooks for cell in (*notebook.grade_cells, *notebook.task_cells))
+    cells = {cell.name: cell.max_score for cell in graded}
     mine = SubmittedAssignment.assignment_id == entry.id
     given, rules = read_extensions(course, assignment) or {}, Rules(course.config)
     columns = ("student_id", "late_submission_penalty", "extension", "timestamp")
     query = gradebook.db.query(*(getattr(SubmittedAssignment, column) for column in columns))
     for student, penalty, extension, handed_in in query.filter(mine):
         reason = given[student].reason if student in given else ""
-        book.penalties[student] = penalty or 0.0
-        book.lateness[student] = lateness_of(entry.duedate, extension, handed_in, rules, reason)
-    grades = (
-        gradebook.db.query(
-            SubmittedAssignment.student_id,
-            BaseCell.name,
-            Grade.score,
-            Grade.auto_score,
-            Grade.manual_score,
-            Grade.needs_manual_grade,
-        )
+        lateness = lateness_of(entry.duedate, extension, handed_in, rules, reason)
+        record = booked.get(student, StudentRecord(Person(student)))
+        booked[student] = replace(record, penalty=penalty or 0.0, lateness=lateness)
+    grades: dict[str, dict[str, CellGrade]] = defaultdict(dict)
+    columns = ("score", "auto_score", "manual_score", "needs_manual_grade")
+    query = (
+        gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, *(getattr(Grade, name) for name in columns))
         .select_from(Grade)
         .join(BaseCell, BaseCell.id == Grade.cell_id)
         .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
         .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
-        .filter(mine)
     )
-    for student, cell, *grade in grades:
-        book.grades[student][cell] = CellGrade(*grade)
-    for student, found in book.grades.items():  # a database gives rows in any order: in the notebook's
-        book.grades[student] = {cell: found[cell] for cell in book.cells if cell in found}
-    return book
+    for student, cell, *grade in query.filter(mine):
+        grades[student][cell] = CellGrade(*grade)
+    for student, found in grades.items():  # a database gives rows in any order: in the notebook's
+        booked[student] = replace(booked[student], grades={cell: found[cell] for cell in cells if cell in found})
+    return cells, booked

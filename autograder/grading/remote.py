@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import socket
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class UnfitWorker(Exception):
     """This machine cannot grade; the message says which, and why."""
 
 
-class RemotePool:
+class RemotePool(AbstractContextManager["RemotePool"]):
     """The workers of the Dask cluster at an address, used like a `Pool` of processes here."""
 
     def __init__(self, address: str, total: int, item_seconds: float, settings: Settings, assignment: Assignment):
@@ -50,9 +50,6 @@ class RemotePool:
         needed = (kit_digest(), item_seconds, settings, assignment, current_language(), reference)
         self._cluster = Cluster(address, GradingJob, *needed)
         self._assignment, self._total = assignment, total
-
-    def __enter__(self) -> RemotePool:
-        return self
 
     def __exit__(self, *error: Any) -> None:
         self._cluster.__exit__(*error)
@@ -97,7 +94,7 @@ class GradingJob:
         self._sent = sent
         self._lock = threading.Lock()
         self._idle: list[Pool] = []
-        self._stack = contextlib.ExitStack()
+        self._stack = ExitStack()
         self._folder: Path | None = None
         self._works = False  # from the first submission on that was graded, whatever goes wrong is a submission's
         weakref.finalize(self, _close, self._stack)
@@ -179,7 +176,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def _close(stack: contextlib.ExitStack) -> None:
+def _close(stack: ExitStack) -> None:
     closing = threading.Thread(target=stack.close)  # which waits for processes, and Dask's event loop may call this
     try:
         closing.start()

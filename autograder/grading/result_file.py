@@ -12,12 +12,11 @@ from __future__ import annotations
 import hmac
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.checks.results import SubmissionResult
 from autograder.grading.course import Course
 from autograder.grading.reference import NoReference, Reference
 from autograder.notebooks.load import as_text, plain_content
@@ -49,27 +48,8 @@ class Stored:
     by_hand: dict[str, float] = field(default_factory=dict)
 
 
-def write_result(
-    course: Path,
-    target: Path,
-    digest: str,
-    isolation: str,
-    result: SubmissionResult,
-    drawn: bool = True,
-    by_hand: Mapping[str, float] = {},
-) -> None:
+def write_result(course: Path, target: Path, stored: Stored) -> None:
     """Put a result into the folder `target` in place of any earlier one, at once and as a whole."""
-    _write(course, target, Stored(digest, isolation, result.to_json(), drawn, dict(by_hand)))
-
-
-def mark_drawn(course: Path, target: Path) -> None:
-    """Note with the result in `target` that its figures are drawn."""
-    stored = read_result(course, target)
-    if stored is not None:
-        _write(course, target, replace(stored, drawn=True))
-
-
-def _write(course: Path, target: Path, stored: Stored) -> None:
     body = json.dumps(asdict(stored), ensure_ascii=False) + "\n"
     content = _sealed(course, target, body.encode("utf-8"))
     target.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,16 @@ from autograder.grading.course import Course, CourseError
 from autograder.grading.gradebook import silence_link_warnings
 from autograder.grading.lookalike import alike
 from autograder.grading.read_class import read_people
-from autograder.grading.table import HEADER_ROWS, UnusableTable, fault_of_id, heading_of, read_text, rows_of, value_of
+from autograder.grading.table import (
+    HEADER_ROWS,
+    UnusableTable,
+    fault_of_id,
+    fields_in,
+    heading_of,
+    read_text,
+    records,
+    rows_of,
+)
 from autograder.locale import _
 from autograder.report.class_record import Person
 
@@ -88,10 +97,7 @@ def read_roster(path: Path, id_column: str = "", encoding: str = "") -> RosterFi
     heading = {field: rows[at][index].strip() for field, index in columns.items()}
     people: dict[str, tuple[int, Person]] = {}
     faults, left_out = [], []
-    for number, row in enumerate(rows[at + 1 :], at + 2):
-        cells = {field: value_of(row[index]) if index < len(row) else "" for field, index in columns.items()}
-        if not any(cells.values()):
-            continue
+    for number, cells in records(rows, at, columns):
         if _is_no_student(cells, heading):
             left_out.append(cells["name"])
             continue
@@ -167,29 +173,17 @@ def _write(course: Course, people: Sequence[Person]) -> None:
 # --- from rows to people ----------------------------------------------------------------------------------------------
 
 
-def _fields(row: Sequence[str]) -> dict[str, int]:
+def _fields(row: Sequence[str], id_column: str = "") -> dict[str, int]:
     """Field -> the number of its column, from the headings in `row`."""
-    places: dict[str, int] = {}
-    for index, text in enumerate(row):
-        places.setdefault(heading_of(text), index)
-    found = {}
-    for field, headings in HEADINGS.items():
-        heading = next((heading for heading in headings if heading in places), None)
-        if heading is not None:
-            found[field] = places[heading]
-    if "student" in places and "id" in places:  # Canvas's own number
-        found["lms_user_id"] = places["id"]
-    return found
+    own: dict[str, tuple[str, ...]] = {"id": (heading_of(id_column),)} if id_column else {}
+    if "student" in map(heading_of, row):  # Canvas, where "ID" is its own number
+        own["lms_user_id"] = ("id", *HEADINGS["lms_user_id"])
+    return fields_in(row, HEADINGS | own)
 
 
 def _columns(rows: Sequence[Sequence[str]], id_column: str) -> tuple[int, dict[str, int]]:
     """The number of the row of headings, and field -> the number of its column."""
-    read = []
-    for row in rows[:HEADER_ROWS]:
-        fields, headings = _fields(row), [heading_of(text) for text in row]
-        if id_column:
-            fields = fields | {"id": headings.index(heading_of(id_column))} if heading_of(id_column) in headings else {}
-        read.append(fields if "id" in fields else {})
+    read = [fields if "id" in (fields := _fields(row, id_column)) else {} for row in rows[:HEADER_ROWS]]
     best = max(read, key=len, default={})  # what stands above may have one of the words as well
     if best:
         return read.index(best), best

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 
 from autograder.locale import _
@@ -88,6 +88,23 @@ def heading_of(text: str) -> str:
     """A heading as in `HEADINGS`, without separators between words and text in brackets."""
     text = re.sub(r"[(\[（].*$", "", unicodedata.normalize("NFKC", text).strip()) or text
     return " ".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
+
+
+def fields_in(row: Sequence[str], headings: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Field -> the number of its column in a row of headings; of the `headings` of a field, the first there counts."""
+    places: dict[str, int] = {}
+    for index, text in enumerate(row):
+        places.setdefault(heading_of(text), index)
+    found = {field: [places[word] for word in words if word in places] for field, words in headings.items()}
+    return {field: columns[0] for field, columns in found.items() if columns}
+
+
+def records(rows: Sequence[Sequence[str]], at: int, fields: Mapping[str, int]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows below that of the headings, which is `at`, by their numbers: field -> value. Empty rows are left out."""
+    for number, row in enumerate(rows[at + 1 :], at + 2):
+        cells = {field: value_of(row[index]) if index < len(row) else "" for field, index in fields.items()}
+        if any(cells.values()):
+            yield number, cells
 
 
 def value_of(text: str) -> str:

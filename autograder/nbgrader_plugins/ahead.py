@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,19 @@ from typing import Any
 from nbgrader.converters.base import NbGraderException
 
 from autograder.grading import process
-from autograder.grading.by_hand import points_by_hand
 from autograder.grading.course import Course, CourseError, Handed, guarded_folders
 from autograder.grading.digest import content_digest, settings_digest
-from autograder.grading.grade_class import assignment_of, figures_done
+from autograder.grading.grade_class import assignment_of, figures_done, keep_result
 from autograder.grading.gradebook import ClassGradebook, LatePolicyError
 from autograder.grading.job import GradedFolder, Grader, Settings
-from autograder.grading.own_causes import with_causes
 from autograder.grading.pool import Pool
 from autograder.grading.reference import NoReference
-from autograder.grading.result_file import is_done, read_result, write_result
+from autograder.grading.result_file import is_done, read_result
 from autograder.grading.timestamp import read_timestamp
 from autograder.locale import current_language
+from autograder.report.class_words import reasons_in
 from autograder.report.text import printable
-from autograder.sandbox.client import Figures
+from autograder.sandbox.client import CORES, Figures
 from autograder.sandbox.folder import scratch_folder
 from autograder.sandbox.fork_server import HostBroken, shared_host, too_weak
 from autograder.sandbox.isolation import Level
@@ -41,15 +39,7 @@ FEWEST = 4
 """Submissions for each process: to start one takes as long as to grade these."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """What came of a submission, and the digest of what that rests on, taken before it was graded."""
-
-    digest: str
-    graded: GradedFolder
-
-
-class Ahead:
+class Ahead(AbstractContextManager["Ahead"]):
     """The submissions of one run of nbgrader's loop, which fetches, books and finishes them one after the other.
 
     What was not graded ahead, or has changed since, is graded when it is fetched.
@@ -66,8 +56,9 @@ class Ahead:
         """
         self._log = converter.log
         self._begun: dict[str, str] = {}
+        # The digest of what a result rests on, taken before it was graded, and what came of the submission.
         self._found: dict[str, tuple[str, GradedFolder | BaseException]] = {}
-        self._fetched: dict[str, Ready] = {}
+        self._fetched: dict[str, tuple[str, GradedFolder]] = {}
         self._results: Iterator[tuple[Handed, Any]] = iter(())
         with ExitStack() as stack:
             try:
@@ -76,9 +67,6 @@ class Ahead:
                 self._log.error("%s", printable(str(error)))
                 raise NbGraderException(str(error)) from error
             self._stack = stack.pop_all()
-
-    def __enter__(self) -> Ahead:
-        return self
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         with self._stack:
@@ -90,18 +78,18 @@ class Ahead:
     def fetch(self, student: str) -> dict[str, Any]:
         """The executed notebook of the submission as it is now. Raises what the grader raised."""
         handed = self._handed(student)
-        ready = self._graded(handed)
-        if ready.digest != self._digest(handed):
-            ready = self._graded(handed)
-        self._tell(student, ready.graded)
-        self._fetched[student] = ready
+        digest, graded = self._graded(handed)
+        if digest != self._digest(handed):
+            digest, graded = self._graded(handed)
+        self._tell(student, graded)
+        self._fetched[student] = digest, graded
         return json.loads((handed.target / f"{self._prepared.notebook}.ipynb").read_text(encoding="utf-8"))
 
     def book(self, student: str) -> None:
         """Save in the gradebook what was fetched."""
         handed = self._handed(student)
         try:
-            self._gradebook.save(handed, self._fetched[student].graded)
+            self._gradebook.save(handed, self._fetched[student][1])
             self._gradebook.penalise(handed)
         except LatePolicyError as error:
             self._log.warning("%s: %s", student, printable(str(error)))
@@ -111,11 +99,9 @@ class Ahead:
 
     def finish(self, student: str, target: Path) -> None:
         """Write the result of what was booked beside its notebook, which is now in `target`."""
-        ready = self._fetched.pop(student)
-        graded, handed = ready.graded, self._handed(student)
-        digest = with_causes(ready.digest, graded.result.to_json(), self._prepared.causes)
-        kept = (graded.isolation, graded.result, graded.drawn, points_by_hand(self._prepared.released))
-        write_result(self._course.folder, target, digest, *kept)
+        digest, graded = self._fetched.pop(student)
+        handed = self._handed(student)
+        keep_result(self._course, self._prepared, target, digest, graded)
         shutil.rmtree(handed.target, ignore_errors=True)
         if not graded.drawn:
             self._undrawn.append(replace(handed, target=target))
@@ -142,7 +128,7 @@ class Ahead:
         others = ((h, read_result(course.folder, h.target)) for h in everybody if h not in due)
         self._undrawn = [handed for handed, stored in others if stored and not stored.drawn]
         self._waiting = {handed.student: self._handed(handed.student) for handed in due}
-        jobs = min(os.cpu_count() or 1, (len(due) + len(self._undrawn)) // FEWEST)
+        jobs = min(CORES, (len(due) + len(self._undrawn)) // FEWEST)
         if jobs > 1:
             needed = (settings, self._prepared, scratch, current_language())
             pool = Pool(jobs, 2 * limits.total_seconds + 60.0, scratch, process.prepare, *needed)
@@ -165,7 +151,7 @@ class Ahead:
     def _digest(self, handed: Handed) -> str:
         return content_digest(self._settled, handed.folder, self._prepared.notebook)
 
-    def _graded(self, handed: Handed) -> Ready:
+    def _graded(self, handed: Handed) -> tuple[str, GradedFolder]:
         """What came of one submission, after waiting for it if necessary; it can be had once."""
         while handed.student not in self._found:
             if handed.student not in self._begun:  # next in line
@@ -180,7 +166,7 @@ class Ahead:
         digest, graded = self._found.pop(handed.student)
         if isinstance(graded, BaseException):
             raise graded
-        return Ready(digest, graded)
+        return digest, graded
 
     def _line(self) -> Iterator[Handed]:
         """Those that wait, each with its digest taken when its turn comes."""
@@ -195,10 +181,10 @@ class Ahead:
 
     def _tell(self, student: str, graded: GradedFolder) -> None:
         """Log what somebody should know."""
-        result = graded.result
-        if result.status == "failed":
-            self._log.error("%s: %s", student, printable(result.message))
-        for note in (*result.mended, *result.looks):
+        if graded.result.status == "failed":
+            self._log.error("%s: %s", student, printable(graded.result.message))
+            return
+        for note in (*graded.result.mended, *reasons_in(graded.result)):
             self._log.warning("%s: %s", student, printable(note))
 
 

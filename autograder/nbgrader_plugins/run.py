@@ -45,7 +45,7 @@ class RunInWorker(NbGraderPreprocessor):
         return Ahead(converter, Figures(self.figures), limits, self.allow_basic)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Book the submission; `keep_results` writes its result when the notebook has been written."""
+        """Book the submission; `wrapped` writes its result when the notebook has been written."""
         self.parent.parent.ahead.book(resources["nbgrader"]["student"])
         resources["autograder_booked"] = True
         return nb, resources

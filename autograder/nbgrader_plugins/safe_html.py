@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache, partial
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -29,7 +29,8 @@ from pygments.token import STANDARD_TYPES
 from traitlets import Bool
 
 from autograder.locale import _, speaking
-from autograder.notebooks.submission import CHECK_PREFIX, language_of
+from autograder.notebooks.cells import CHECK_PREFIX, grade_id_of, metadata_of
+from autograder.notebooks.submission import language_of
 
 TAGS = ALLOWED_TAGS | set(
     "br caption center dd del details div dl dt h1 h2 h3 h4 h5 h6 hr img kbd p pre s span sub summary sup "
@@ -77,21 +78,26 @@ MAX_PICTURES = 50 * 2**20
 @pass_context
 def markdown2html(context: Any, source: str) -> str:
     """Markdown as harmless HTML."""
-    attachments = context.get("cell", {}).get("attachments", {})
-    if attachments:
-        pictures = _pictures(attachments)
-        return _clean_markdown(source, {} if _is_too_much(source, pictures) else pictures)
-    return _clean_plain_markdown(source)
+    pictures = _pictures(context.get("cell", {}).get("attachments", {}))
+    if not pictures or _is_too_much(source, pictures):
+        return _clean_plain_markdown(source)
+    return _clean_markdown(source, pictures)
 
 
-def clean_html(source: str) -> str:
-    """HTML without anything that could run, load or hide something."""
-    return _cleaner().clean(str(source))
+def clean_html(source: str, pictures: Mapping[str, dict[str, str]] = {}) -> str:
+    """HTML without anything that could run, load or hide something.
 
-
-def _clean_with_pictures(source: str, attachments: dict[str, dict[str, str]]) -> str:
-    """The same, with the cell's own pictures for `<img src="attachment:...">`."""
-    return _new_cleaner(partial(_Attached, attachments=attachments)).clean(source)
+    Args:
+        pictures: those of the cell, for `<img src="attachment:...">`.
+    """
+    cleaner = Cleaner(
+        tags=TAGS,
+        attributes=_is_allowed,
+        protocols={"http", "https", "mailto", "data", "attachment"},
+        css_sanitizer=_PlainCSS(allowed_css_properties=PROPERTIES),
+        filters=[partial(_OwnNames, pictures=pictures)],
+    )
+    return cleaner.clean(str(source))
 
 
 def highlight_code(source: str, language: str | None = None, metadata: Any = None) -> str:
@@ -112,7 +118,7 @@ def _clean_markdown(source: str, attachments: dict[str, dict[str, str]]) -> str:
         return _as_it_stands(source[:MAX_MARKDOWN])
     try:
         page = MarkdownWithMath(renderer=_Renderer(escape=False, attachments=attachments)).render(source)
-        return _clean_with_pictures(page, attachments) if attachments else clean_html(page)
+        return clean_html(page, attachments)
     except Exception:  # the parsers have no common error class, and a page must not fail
         return _as_it_stands(source)
 
@@ -158,21 +164,6 @@ def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
 # --- cleaning ---------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _cleaner() -> Cleaner:
-    return _new_cleaner(_Attached)
-
-
-def _new_cleaner(attached: Callable[..., Filter]) -> Cleaner:
-    return Cleaner(
-        tags=TAGS,
-        attributes=_is_allowed,
-        protocols={"http", "https", "mailto", "data", "attachment"},
-        css_sanitizer=_PlainCSS(allowed_css_properties=PROPERTIES),
-        filters=[_OwnNames, attached],
-    )
-
-
 def _is_allowed(tag: str, name: str, value: str) -> bool:
     if name in ("class", "id", "style", "title"):
         return True
@@ -188,17 +179,22 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
     return name in ("aria-label", "lang") or (tag, name) in {("img", "alt"), ("td", "align"), ("th", "align")}
 
 
-class _Attached(Filter):
-    """Replaces the names of attached pictures with the pictures."""
+class _OwnNames(Filter):
+    """Puts attached pictures in place of their names, and keeps ids and links to them apart from the page's.
 
-    def __init__(self, source: Any, attachments: Mapping[str, dict[str, str]] = {}) -> None:
+    Of classes, it keeps only those that colour code.
+    """
+
+    def __init__(self, source: Any, pictures: Mapping[str, dict[str, str]]) -> None:
         super().__init__(source)
-        self._attachments = attachments
+        self._pictures = pictures
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for token in super().__iter__():
-            if token["type"] in ("StartTag", "EmptyTag") and token["name"] == "img":
-                self._embed(token["data"])
+            if token["type"] in ("StartTag", "EmptyTag"):
+                self._rename(token["data"])
+                if token["name"] == "img":
+                    self._embed(token["data"])
             yield token
 
     def _embed(self, attributes: dict[tuple[str | None, str], str]) -> None:
@@ -206,23 +202,13 @@ class _Attached(Filter):
         if not (found := _ATTACHED.match(source)):
             return
         name = html.unescape(source[found.end() :])  # bleach leaves entities as they are
-        bundle = self._attachments.get(name) or self._attachments.get(unquote(name)) or {}
+        bundle = self._pictures.get(name) or self._pictures.get(unquote(name)) or {}
         pictures = (f"data:{mime};base64,{content}" for mime, content in bundle.items() if mime in PHOTOS)
         picture = next((uri for uri in pictures if _EMBEDDED.fullmatch(uri)), None)
         if picture is None:
             del attributes[_SRC]  # what the student says of the picture stays
         else:
             attributes[_SRC] = picture
-
-
-class _OwnNames(Filter):
-    """Keeps ids and links to them apart from the page's, and only classes that colour code."""
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for token in super().__iter__():
-            if token["type"] in ("StartTag", "EmptyTag"):
-                self._rename(token["data"])
-            yield token
 
     def _rename(self, attributes: dict[tuple[str | None, str], str]) -> None:
         for name, value in list(attributes.items()):
@@ -287,7 +273,7 @@ class PageStyle(Preprocessor):
         """Make this folder the settings folder in `resources`."""
         resources["config_dir"] = str(Path(__file__).parent)
         for cell in nb.cells:
-            if _mark(cell).get("grade_id", "").startswith(CHECK_PREFIX) and cell.cell_type == "code":
+            if (grade_id_of(cell) or "").startswith(CHECK_PREFIX) and cell.cell_type == "code":
                 cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
         if "submission_id" in resources:
             with speaking(language_of(nb)):
@@ -297,28 +283,20 @@ class PageStyle(Preprocessor):
 
 def is_by_hand(cell: NotebookNode) -> bool:
     """Whether a person grades the cell."""
-    mark = _mark(cell)
+    mark = metadata_of(cell, "nbgrader")
     return bool(mark.get("task") or mark.get("grade") and mark.get("solution"))
 
 
 def _with_links(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
     """The cells, below links to those that a person grades; ids are unlike those of scores, see `ID_PREFIX`."""
-    names = [
-        name for cell in cells if is_by_hand(cell) and re.fullmatch(r"[\w-]+", name := str(_mark(cell)["grade_id"]))
-    ]
+    names = [name for cell in cells if is_by_hand(cell) and re.fullmatch(r"[\w-]+", name := grade_id_of(cell) or "")]
     if names:
         links = " · ".join(f"[{name.replace('_', chr(92) + '_')}](#by-hand-{name})" for name in names)
         yield new_markdown_cell(_("To grade by hand: {cells}").format(cells=links))
     for cell in cells:
-        if is_by_hand(cell) and _mark(cell)["grade_id"] in names:
-            yield new_markdown_cell(f'<span id="by-hand-{_mark(cell)["grade_id"]}"></span>')
+        if (name := grade_id_of(cell) or "") in names and is_by_hand(cell):
+            yield new_markdown_cell(f'<span id="by-hand-{name}"></span>')
         yield cell
-
-
-def _mark(cell: NotebookNode) -> dict[str, Any]:
-    """What nbgrader knows of a cell."""
-    mark = cell.get("metadata", {}).get("nbgrader", {})
-    return mark if isinstance(mark, dict) and isinstance(mark.get("grade_id"), str) else {}
 
 
 def _chosen(metadata: Any, *keys: str) -> NotebookNode:

@@ -114,25 +114,24 @@ def released_in(notebook: dict[str, Any]) -> dict[str, ReleasedCell]:
     return found
 
 
-def mend(
-    notebook: dict[str, Any], released: Mapping[str, ReleasedCell], kernelspec: dict[str, Any] | None = None
-) -> list[str]:
+def mend(notebook: dict[str, Any], released: Mapping[str, ReleasedCell], metadata: Mapping[str, Any] = {}) -> list[str]:
     """Repair `notebook` in place.
 
     Args:
         notebook: as `read_notebook` gives it.
         released: the released cells, in order.
-        kernelspec: the released notebook's.
+        metadata: the released notebook's.
 
     Returns:
         One sentence for each repair.
     """
-    notes = identify(notebook, released, kernelspec)
+    notes = identify(notebook, released, metadata.get("kernelspec"))
     notes += _put_back(notebook["cells"], released, released_cells_of(notebook))
     settle_ids(notebook["cells"])
     # The gradebook decides which cells and points the assignment has, not the student's copy.
     holds = {name: cell.points for name, cell in released.items()}
-    notebook["metadata"]["autograder"] = metadata_of(notebook, "autograder") | {"cells": holds}
+    about = metadata.get("autograder", metadata_of(notebook, "autograder"))
+    notebook["metadata"]["autograder"] = {**about, "cells": holds}
     return notes
 
 
@@ -169,10 +168,7 @@ def stand_in(reason: str, released: Mapping[str, ReleasedCell], metadata: Mappin
         metadata: the released notebook's.
     """
     notebook: dict[str, Any] = {"cells": [{"cell_type": "markdown", "source": reason}]}
-    mend(
-        notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata.get("kernelspec")
-    )
-    notebook["metadata"]["autograder"] |= metadata.get("autograder", {})
+    mend(notebook, {name: cell for name, cell in released.items() if cell.grade or cell.task}, metadata)
     return notebook
 
 

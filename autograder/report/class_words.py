@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from autograder.checks.diagnosis import Cause
-from autograder.checks.results import Ending, Outcome
+from autograder.checks.results import Ending, Outcome, SubmissionResult
 from autograder.exercises import UnknownExercise, exercise
 from autograder.exercises.recorded import known_mistakes
 from autograder.locale import _, current_language
@@ -74,11 +74,21 @@ def endings(student: StudentRecord) -> Iterator[tuple[str, Ending]]:
             yield name, result.ending
 
 
-def not_gradable(message: str) -> str:
-    """For the instructor: a submission could not be judged, and what its student reads of that."""
-    return _("Could not be graded; ask the student for another file. The student reads: “{message}”").format(
-        message=message
-    )
+def reasons_in(result: SubmissionResult) -> Iterator[str]:
+    """Why somebody should look at a submission with this result."""
+    if result.status == "failed":
+        yield _("Could not be graded; ask the student for another file. The student reads: “{message}”").format(
+            message=result.message
+        )
+    yield from result.looks
+    broken = [
+        f"{name}: {item.id}"
+        for name, found in result.checks.items()
+        for item in found.items
+        if item.outcome is Outcome.GRADER_ERROR
+    ]
+    if broken:
+        yield _("The checker crashed ({checks}); full points were given.").format(checks=", ".join(broken))
 
 
 def reasons_to_look(student: StudentRecord) -> Iterator[str]:
@@ -95,14 +105,6 @@ def reasons_to_look(student: StudentRecord) -> Iterator[str]:
         return
     if not student.grades:
         yield _("There are results of the checks, but the gradebook has no submission; run autograder grade.")
-    if result.message:  # unreadable, or cells of the assignment are gone
-        yield not_gradable(result.message) if student.standing is Standing.UNREADABLE else result.message
-    yield from result.looks
-    broken = [
-        f"{name}: {item.id}"
-        for name, found in result.checks.items()
-        for item in found.items
-        if item.outcome is Outcome.GRADER_ERROR
-    ]
-    if broken:
-        yield _("The checker crashed ({checks}); full points were given.").format(checks=", ".join(broken))
+    if result.message and result.status != "failed":  # cells of the assignment are gone
+        yield result.message
+    yield from reasons_in(result)

@@ -27,7 +27,8 @@ from autograder.sandbox.fork_server import START_SECONDS, Host, HostLost, shared
 from autograder.sandbox.limits import CLOCK_FACTOR, GRACE_SECONDS, Limits, less_than_usual, took_too_long
 from autograder.sandbox.outputs import CellOutputs
 
-CORES = os.cpu_count() or 1
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""How many processors this process may use: on a cluster, a part of the machine's."""
 
 MOST_HOSTS = 3
 """How often a submission is restarted because the warm parent was lost; after that the submission is to blame."""

@@ -7,7 +7,6 @@ implementation pass.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Collection
 from functools import cache
@@ -20,6 +19,7 @@ from autograder.exercises.recorded import Series
 from autograder.grading.private import DISAGREEMENT, Disagreement, kept_series, make
 from autograder.grading.reference import Reference
 from autograder.locale import choose_language
+from autograder.sandbox.client import CORES
 from reference import bank
 from reference.audit.checks import Material
 
@@ -33,7 +33,7 @@ def main(only: Collection[str]) -> None:
     ours = [e for e in every_exercise() if any(bank.FOLDER.glob(f"*/{e.solution}/solution.py"))]
     ours = [e for e in ours if not only or e.id in only]
     missing = [e.id for e in ours if kept_series(reference, e) is None]
-    with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(missing) or 1)) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(CORES, len(missing) or 1)) as pool:
         try:
             pool.map(_make, missing, chunksize=1)
         except (Disagreement, bank.Disagreement) as error:

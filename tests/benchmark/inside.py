@@ -129,9 +129,7 @@ def phases(folder: Path, tick: Tick) -> list[dict[str, Spent]]:
                 digest = autograder.grading.grade_class.content_digest(settled, handed.folder, prepared.notebook)
                 graded = grader.grade(handed)
                 gradebook.save(handed, graded)
-                autograder.grading.grade_class.write_result(
-                    course.folder, handed.target, digest, graded.isolation, graded.result
-                )
+                autograder.grading.grade_class.keep_result(course, prepared, handed.target, digest, graded)
                 found.append(dict(watch.spent))
                 tick()
     return found[1:]

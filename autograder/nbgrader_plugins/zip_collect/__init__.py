@@ -16,8 +16,7 @@ from traitlets import Integer, List, Unicode
 from autograder.grading.course import CourseError
 from autograder.grading.read_class import read_people
 from autograder.nbgrader_plugins.zip_collect.archives import MB, Budget, Unpacker, is_junk
-from autograder.nbgrader_plugins.zip_collect.choice import Choice, assign, files_along
-from autograder.nbgrader_plugins.zip_collect.released import Released
+from autograder.nbgrader_plugins.zip_collect.choice import Choice, Released, assign, files_along
 from autograder.nbgrader_plugins.zip_collect.roster import Roster
 
 

@@ -18,7 +18,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
@@ -79,16 +79,18 @@ class Packed:
     time: float
 
 
+@dataclass
 class Budget:
     """The number of files and bytes that may still be written; `take` also takes from the parent."""
 
-    def __init__(self, files: int, size: int, parent: Budget | None = None) -> None:
-        self._files, self._size, self._parent = files, size, parent
+    files: int
+    size: int
+    parent: Budget | None = None
 
     @property
     def spent(self) -> bool:
         """Whether more was requested than there was."""
-        return self._files < 0 or self._size < 0
+        return self.files < 0 or self.size < 0
 
     def take(self, files: int = 0, size: int = 0) -> None:
         """Count `files` and `size` bytes.
@@ -96,60 +98,55 @@ class Budget:
         Raises:
             Refused: it is more than may be written.
         """
-        self._files -= files
-        self._size -= size
+        self.files -= files
+        self.size -= size
         if self.spent:
             raise Refused(_("It is over the size limit for unpacking; only the part within the limit was unpacked."))
-        if self._parent:
-            self._parent.take(files, size)
+        if self.parent:
+            self.parent.take(files, size)
 
 
+@dataclass
 class Unpacker:
     """Fills one folder from files and archives.
 
-    Args:
+    Attributes:
         root: the folder.
         report: takes one line for each entry or archive that is left out.
         is_archive: recognises an archive by its name.
         budget: for everything.
         inner: makes the budget of an archive inside an archive, which belongs to one student.
         file_bytes: the largest size of a file.
-
-    Attributes:
         packed: file -> what its archive says about it; for an archive inside an archive, what the outer one says.
+        taken: path, folded -> as it is written.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        report: Callable[[str], None],
-        is_archive: Callable[[str], bool],
-        budget: Budget,
-        inner: Callable[[Budget], Budget],
-        file_bytes: int,
-    ) -> None:
-        self._root, self._report, self._is_archive = root, report, is_archive
-        self._budget, self._inner, self._file_bytes = budget, inner, file_bytes
-        self.packed: dict[Path, Packed] = {}
-        self._taken: dict[str, str] = {}  # folded path -> as written
+    root: Path
+    report: Callable[[str], None]
+    is_archive: Callable[[str], bool]
+    budget: Budget
+    inner: Callable[[Budget], Budget]
+    file_bytes: int
+    packed: dict[Path, Packed] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
 
     def add(self, source: Path, name: str) -> None:
         """Unpack the archive, or copy the file, `source`; `name` is its path relative to the root."""
         try:
             path = safe_path(name)
-            if self._is_archive(source.name):
+            if self.is_archive(source.name):
                 others, self.packed = self.packed, {}
                 try:
-                    self._unpack(source, path.parent, self._budget, nested=False)
+                    self._unpack(source, path.parent, self.budget, nested=False)
                 finally:
                     self.packed = others | _telling(self.packed)
             else:
                 modified = source.stat().st_mtime
-                entry = Entry(name, self._file_bytes, modified, "", lambda: source.open("rb"))
-                self._budget.take(files=1)
-                self._write(entry, path, self._budget)
+                entry = Entry(name, self.file_bytes, modified, "", lambda: source.open("rb"))
+                self.budget.take(files=1)
+                self._write(entry, path, self.budget)
         except Refused as refused:
-            self._report(_("{name} could not be collected. {reason}").format(name=shown(name), reason=refused))
+            self.report(_("{name} could not be collected. {reason}").format(name=shown(name), reason=refused))
 
     def _unpack(
         self, archive: Path, folder: PurePosixPath, budget: Budget, nested: bool, outer: Packed | None = None
@@ -158,7 +155,7 @@ class Unpacker:
         made = archive.stat().st_mtime
         done = 0
         try:
-            for entry in entries(archive, self._file_bytes):
+            for entry in entries(archive, self.file_bytes):
                 try:
                     if entry.refused:
                         raise Refused(entry.refused)
@@ -173,12 +170,12 @@ class Unpacker:
                         packed = Packed(folder, entry.modified)
                     if packed:
                         self.packed[written] = packed
-                    if self._is_archive(path.name):
+                    if self.is_archive(path.name):
                         self._unpack_inner(written, (folder / path).parent, budget, nested, packed)
                 except Refused as refused:
                     if budget.spent:
                         raise
-                    self._report(
+                    self.report(
                         _("{entry} in {archive} could not be collected. {reason}").format(
                             entry=shown(entry.name), archive=shown(archive.name), reason=refused
                         )
@@ -195,7 +192,7 @@ class Unpacker:
     ) -> None:
         if nested:
             raise Refused(_("Only one level of archives inside archives is unpacked."))
-        self._unpack(archive, folder, self._inner(budget), nested=True, outer=packed)
+        self._unpack(archive, folder, self.inner(budget), nested=True, outer=packed)
         archive.unlink()  # the original stays in the folder of downloads
 
     def _folder_for(self, name: str, folder: PurePosixPath) -> PurePosixPath:
@@ -203,11 +200,11 @@ class Unpacker:
         safe = safe_path(name)
         stem = re.sub(r"(\.tar)?\.[^.]+$", "", safe.name, flags=re.IGNORECASE)
         wanted = folder / safe_path(stem or safe.name)
-        return wanted / safe if folded(wanted) in self._taken else wanted
+        return wanted / safe if folded(wanted) in self.taken else wanted
 
     def _write(self, entry: Entry, path: PurePosixPath, budget: Budget) -> Path:
         self._claim(path)
-        target = self._root / path
+        target = self.root / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
@@ -227,13 +224,13 @@ class Unpacker:
     def _claim(self, path: PurePosixPath) -> None:
         """Reserve a path that means the same file on every system: some treat A and a, or two forms of é, as equal."""
         folders = [parent for parent in path.parents if parent.parts]
-        if folded(path) in self._taken:
-            raise Refused(_("Another file already has this name: {path}.").format(path=self._taken[folded(path)]))
+        if folded(path) in self.taken:
+            raise Refused(_("Another file already has this name: {path}.").format(path=self.taken[folded(path)]))
         for folder in folders:
-            if self._taken.get(folded(folder), f"{folder}/") != f"{folder}/":
-                taken = self._taken[folded(folder)]
+            if self.taken.get(folded(folder), f"{folder}/") != f"{folder}/":
+                taken = self.taken[folded(folder)]
                 raise Refused(_("Some systems cannot tell its folder from {path}.").format(path=taken))
-        self._taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
+        self.taken |= {folded(folder): f"{folder}/" for folder in folders} | {folded(path): str(path)}
 
 
 def _is_known(modified: float, made: float) -> bool:

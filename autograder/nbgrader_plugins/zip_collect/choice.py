@@ -15,12 +15,13 @@ from typing import Any
 from autograder.locale import _
 from autograder.nbgrader_plugins.zip_collect.archives import Packed, is_junk, shown
 from autograder.nbgrader_plugins.zip_collect.ids import student_ids
-from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, version_in
+from autograder.nbgrader_plugins.zip_collect.names import COPY, TEAMS, Owner, all_meant, version_in
 from autograder.nbgrader_plugins.zip_collect.owners import find_owners
-from autograder.nbgrader_plugins.zip_collect.people import all_meant
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
 from autograder.notebooks.attachments import TIMESTAMP, files_beside
+from autograder.notebooks.cells import CHECK_PREFIX, grade_id_of, recognise, source_of
 from autograder.notebooks.file_names import safe_name
+from autograder.notebooks.submission import UnreadableNotebook, read_notebook
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,9 @@ def _notebook_of(file: str, notebooks: list[str]) -> str | None:
     """The notebook of the assignment that a file of this name should be; if there is only one, any name will do."""
     if len(notebooks) == 1:
         return notebooks[0]
-    named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", _plain(file))]
+    plain = unicodedata.normalize("NFKC", file)
+    named = [name for name in notebooks if re.search(rf"(?:^|[\W_]){re.escape(name)}{COPY}$", plain)]
     return max(named, key=len, default=None)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
 
 
 def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roster = NOBODY) -> dict[Path, str]:
@@ -170,4 +168,50 @@ def files_along(choices: dict[Path, Choice], notebooks: list[str], roster: Roste
         for name in files_beside(path)
         # No student says when something was handed in.
         if not names_a_stranger(path.with_name(name), choice.student) and name.casefold() != TIMESTAMP
+    }
+
+
+# --- which of them is the notebook of the assignment ------------------------------------------------------------------
+
+
+class Released:
+    """The notebooks of an assignment as released or, without a release, as the instructor has them.
+
+    Args:
+        paths: the notebooks; unreadable ones are left out.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._sources: dict[str, str] = {}
+        for path in paths:
+            try:
+                self._sources |= _graded(read_notebook(path)["cells"])
+            except UnreadableNotebook:
+                continue
+
+    def worth(self, path: Path) -> tuple[bool, int, bool]:
+        """The quality of the file `path` as a notebook of the assignment; greater is better.
+
+        Returns:
+            Whether it is a notebook; 2 if it has at least half of the assignment's graded cells, 1 if it has some,
+            otherwise 0; and whether one of these differs from the release.
+        """
+        try:
+            notebook = read_notebook(path)
+        except UnreadableNotebook:
+            return False, 0, False
+        found = _graded(notebook["cells"], self._sources)
+        mine = found.keys() & self._sources.keys()
+        belonging = (len(mine) > 0) + (2 * len(mine) >= len(self._sources))
+        return True, belonging, any(found[name] != self._sources[name] for name in mine)
+
+
+def _graded(cells: list[Any], wanted: Iterable[str] = ()) -> dict[str, str]:
+    """grade_id -> text of marked cells, and of cells that lost their mark and are among `wanted`."""
+    lost = recognise(cells, wanted)
+    names = {index: grade_id_of(cell) or lost.get(index) for index, cell in enumerate(cells)}
+    return {
+        name: "" if name.startswith(CHECK_PREFIX) else source_of(cells[index]).strip()
+        for index, name in names.items()
+        if name and isinstance(cells[index], dict)
     }

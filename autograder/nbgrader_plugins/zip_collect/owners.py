@@ -8,25 +8,36 @@ count if a folder, an archive or a system names the owner.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
 
 from autograder.locale import _
-from autograder.nbgrader_plugins.zip_collect.archives import shown
-from autograder.nbgrader_plugins.zip_collect.gradescope import METADATA, submitters
+from autograder.nbgrader_plugins.zip_collect.archives import MB, shown
 from autograder.nbgrader_plugins.zip_collect.names import (
     STRICT,
     TEAMS,
     Owner,
+    all_meant,
     by_person,
     by_system,
     says_nothing,
     system_of,
+    told_apart,
     version_in,
 )
-from autograder.nbgrader_plugins.zip_collect.people import all_meant, told_apart
 from autograder.nbgrader_plugins.zip_collect.roster import NOBODY, Roster
+from autograder.notebooks.load import plain_content
+
+METADATA = "submission_metadata.yml"
+"""What Gradescope puts beside folders with numbers for names: folder -> `:submitters`, a list with `:name`, `:sid` and
+`:email`, and much on results. Ruby writes it."""
+MAX_METADATA_BYTES = 64 * MB
+
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # which knows text, lists and dicts alone
 
 
 def find_owners(
@@ -101,7 +112,7 @@ class _Tree:
 
     def __init__(self, paths: dict[Path, Path], notebooks: list[str], assignment: str, roster: Roster) -> None:
         self._paths, self._notebooks, self._roster = paths, notebooks, roster
-        self._submitters = submitters(paths)
+        self._submitters = _submitters(paths)
         self._parts = {
             path: [
                 *(
@@ -234,3 +245,37 @@ class _Tree:
 
 def _systems(owners: dict[Path, Owner]) -> set[str]:
     return {owner.system for owner in owners.values()} - {""}
+
+
+# --- Gradescope's export ----------------------------------------------------------------------------------------------
+
+
+def _submitters(files: Mapping[Path, Path]) -> dict[PurePath, list[dict[str, str]]]:
+    """Folder -> its submitters: their `name`, `sid` and `email`.
+
+    Args:
+        files: file -> its path below the folder of the class; the returned folders are relative to the same.
+    """
+    found: dict[PurePath, list[dict[str, str]]] = {}
+    for path, below in files.items():
+        if below.name == METADATA:
+            found |= {PurePath(below.parent, folder): people for folder, people in _read_metadata(path).items()}
+    return found
+
+
+def _read_metadata(path: Path) -> dict[str, list[dict[str, str]]]:
+    try:
+        data = yaml.load(plain_content(path, MAX_METADATA_BYTES) or b"", Loader=_Loader)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    entries = data.items() if isinstance(data, dict) else ()
+    return {str(folder): _people(entry) for folder, entry in entries}
+
+
+def _people(entry: Any) -> list[dict[str, str]]:
+    listed = entry.get(":submitters") if isinstance(entry, dict) else None
+    people = [person for person in listed if isinstance(person, dict)] if isinstance(listed, list) else []
+    return [
+        {key: text.strip() for key in ("name", "sid", "email") if isinstance(text := person.get(f":{key}", ""), str)}
+        for person in people
+    ]

@@ -77,7 +77,9 @@ class Run:
         if not self.seen["generators"]:
             return _("build_network was never called: there is no network yet.")
         if self.own is None:
-            return _("No data went through the network of depth {depth} as built: the forward pass is missing.")
+            return _(
+                "No data went through the network of depth {depth} as built: the forward pass is missing or never reached."
+            )
         if np.isnan(self.own["derivative"]).any():
             return _("After a step, a layer has no gradient: the backward pass is missing, or leaves that layer out.")
         if not len(self.own["factors"]):
@@ -216,7 +218,7 @@ def shared(run: Run, runs: list[Run]) -> str | None:
         alike = [
             other for other in others if mine is not None and other is not None and np.array_equal(mine[:2], other[:2])
         ]
-        if alike and np.any(alike[0][:2]):
+        if alike and not np.array_equal(alike[0][:1], alike[0][1:2]):  # what never changes may be the same by itself
             return what
     return None
 
