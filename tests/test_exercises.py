@@ -410,8 +410,8 @@ return results
 
 MISSING = {
     "layers = build_network": "build_network was never called: there is no network yet.",
-    "h = layer.forward": "No data went through the network of depth {depth} as built: the forward pass is missing or "
-    "never reached.",
+    "h = layer.forward": "No data went through the network of depth {depth} as built: is the forward pass there, and "
+    "reached?",
     "dout = layer.backward": "After a step, a layer has no gradient: the backward pass is missing, or leaves "
     "that layer out.",
     "layer.params[name] -=": (

@@ -126,7 +126,7 @@ CLAIMS = [
     ("prose-38", "and «50,000».", lambda p: p(DEPTH, "estimate 0.01", 3)),
     ("prose-39", "is about $«10^{-12}»$", lambda p: p(ADAM, "|dW| before training: layer 1", 0)),
     ("prose-39", r"about $«2 \times 10^{-13}»$", lambda p: p(ADAM, "|dW| before training: layer 1", 0) / math.sqrt(20)),
-    ("prose-39", "about $«10^{-5}»$ times", lambda p: p(ADAM, "eps = 1e-08:", 0)),
+    ("prose-39", r"about $«1.5 \times 10^{-5}»$ times", lambda p: p(ADAM, "eps = 1e-08:", 0)),
     ("prose-39", "All «4» networks", lambda p: p(ADAM, "eps = 1e-08:", 4) - p(ADAM, "eps = 1e-08:", 3)),
     ("prose-39", "a loss of «1.0»", lambda p: p(ADAM, "eps = 1e-08:", -1)),
     ("prose-39", "«2» of the 4 begin", lambda p: p(ADAM, "eps = 1e-30:", 3)),

@@ -78,7 +78,7 @@ class Run:
             return _("build_network was never called: there is no network yet.")
         if self.own is None:
             return _(
-                "No data went through the network of depth {depth} as built: the forward pass is missing or never reached."
+                "No data went through the network of depth {depth} as built: is the forward pass there, and reached?"
             )
         if np.isnan(self.own["derivative"]).any():
             return _("After a step, a layer has no gradient: the backward pass is missing, or leaves that layer out.")
