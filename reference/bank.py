@@ -1,8 +1,8 @@
 """The bank: every known wrong and every right but unusual implementation, each written down once.
 
-Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.toml`
-and `variants.py`. A mistake is an edit of the solution: it shows the mistake and nothing else. Its entry says what
-text of solution.py is replaced, each standing there once, which checks must fail, and what a student reads:
+Each solution cell has a folder, `reference/<assignment>/<cell>/`, with `solution.py`, and beside it `mistakes.toml`. A
+mistake is an edit of the solution: it shows the mistake and nothing else. Its entry says what text of solution.py is
+replaced, each standing there once, which checks must fail, and what a student reads:
 
     [clip-root-forgotten]
     edit = {"np.sqrt(sum(np.sum(g**2) for g in gradients))" = "sum(np.sum(g**2) for g in gradients)"}
@@ -11,10 +11,13 @@ text of solution.py is replaced, each standing there once, which checks must fai
     hint.en = "If every gradient doubles, by how much does your total_norm grow?"
 
 Longer edits stand one below the other, as `edit."old" = "new"`. Where edits say too little, `code` is another text of
-the whole cell. An entry without `fails`, in any TOML file of the folder, is right:
+the whole cell. An entry without `fails`, in any TOML file of the folder (the lesson's own are in variants.toml), is
+right:
 
     [clip-without-square-root]
     edit = {"np.sqrt(total)" = "total ** 0.5"}
+
+Right answers that share little with the solution are the public functions or classes of `variants.py`.
 
 The audit also judges a mistake without a cause, but students get no explanation for it. `touches` limits what one
 mistake may cost: a third of an exercise for a "detail", the default; two thirds for its "core"; more only if nothing
@@ -31,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.checks.exercise import Implementation
+from autograder.exercises import every_exercise
 
 FOLDER = Path(__file__).parent
 CELL = "\n# %%\n"
@@ -86,15 +90,23 @@ def mistakes() -> list[Mistake]:
     ]
 
 
+def public(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """By name, the functions and classes of a module; what they need for themselves begins with an underscore."""
+    return {
+        name: value
+        for name, value in namespace.items()
+        if getattr(value, "__module__", None) == namespace["__name__"] and not name.startswith("_")
+    }
+
+
 def variants() -> list[Variant]:
-    """All right but unusual implementations; a module variants.py has them in a dict, by id."""
-    paths = sorted(path.relative_to(FOLDER).with_suffix("") for path in FOLDER.glob("*/*/variants.py"))
-    modules = [importlib.import_module(".".join(("reference", *path.parts))) for path in paths]
-    found = [
-        Variant(name, path.parent.name, Implementation({module.DEFINES: code}))
-        for path, module in zip(paths, modules, strict=True)
-        for name, code in module.VARIANTS.items()
-    ]
+    """All right but unusual implementations."""
+    defines = {exercise.solution: exercise.defines for exercise in every_exercise()}
+    found = []
+    for path in sorted(FOLDER.glob("*/*/variants.py")):
+        cell = path.parent.name
+        module = importlib.import_module(f"reference.{path.parent.parent.name}.{cell}.variants")
+        found += [Variant(id, cell, Implementation({defines[cell]: code})) for id, code in module.VARIANTS.items()]
     return found + [Variant(id, cell, code) for id, cell, code, about in _edited() if "fails" not in about]
 
 

@@ -144,8 +144,8 @@ class Book:
         noise: dict[Place, float] = {}
         for sketches in right:
             for case, (one, other) in enumerate(zip(sketches, self._expected, strict=True)):
-                for key in one.keys() & other.keys():
-                    size = noise_between(one[key], other[key])
+                for key, value in one.items():
+                    size = noise_between(value, other.get(key))
                     if 0 < size < SMALL:
                         noise[case, key] = max(noise.get((case, key), 0.0), 10 * size)
         return noise

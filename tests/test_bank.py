@@ -49,6 +49,12 @@ def test_an_entry_may_be_an_edit_of_the_solution_and_one_that_names_no_check_is_
     assert bank.slip("double", {"TWO * x": "x - TWO"}).double(6) == 4
 
 
+def test_what_a_module_of_variants_defines_is_a_variant_but_for_its_own_helpers_and_imports():
+    found = {variant.id for variant in bank.variants() if variant.solution == "batch_norm"}
+    assert {"CompactThreeTerms", "SinglePrecision"} <= found
+    assert not found & {"_Plain", "BatchNorm", "central_differences", "public"}
+
+
 @pytest.mark.parametrize(("old", "times"), [("y", 0), ("x", 2)])
 def test_what_an_edit_replaces_stands_once(old, times):
     with pytest.raises(ValueError, match=f"stands {times} times"):

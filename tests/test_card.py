@@ -41,7 +41,7 @@ def an_item(outcome, number=0, **details):
 
 ALL_OUTCOMES = ExerciseResult(
     "clip_gradients",
-    tuple(an_item(outcome, n, message=f"seen {n}") for n, outcome in enumerate(Outcome)),
+    tuple(an_item(outcome, n, seen=f"seen {n}") for n, outcome in enumerate(Outcome)),
 )
 FAILED = ExerciseResult(
     "clip_gradients",
@@ -50,7 +50,7 @@ FAILED = ExerciseResult(
         an_item(
             Outcome.FAILED,
             1,
-            message=f"Likely cause: eps.\ny[1, 0] is 2, but 3 was expected {ODD}\n(case: odd)\nWhere is eps?",
+            seen=f"y[1, 0] is 2, but 3 was expected {ODD}\n(case: odd)",
             picture=PICTURE,
             cause="Likely cause: eps.",
             question="Where is eps?",
@@ -61,7 +61,7 @@ FAILED = ExerciseResult(
 
 FULL = ExerciseResult("clip_gradients", (an_item(Outcome.PASSED, 0), an_item(Outcome.PASSED, 1)))
 STUB = ExerciseResult(
-    "clip_gradients", tuple(an_item(Outcome.NOT_ATTEMPTED, n, message="Nothing here yet.") for n in range(2))
+    "clip_gradients", tuple(an_item(Outcome.NOT_ATTEMPTED, n, seen="Nothing here yet.") for n in range(2))
 )
 
 
@@ -129,9 +129,9 @@ def test_without_a_cause_the_first_words_are_those_of_what_was_seen():
 
 def test_the_first_failure_that_has_a_cause_comes_first_and_the_others_are_folded():
     items = (
-        an_item(Outcome.FAILED, 0, message="seen 0"),
-        an_item(Outcome.FAILED, 1, message="Likely cause: a.\nseen 1\nWhy?", cause="Likely cause: a.", question="Why?"),
-        an_item(Outcome.FAILED, 2, message="Likely cause: a.\nseen 2\nWhy?", cause="Likely cause: a.", question="Why?"),
+        an_item(Outcome.FAILED, 0, seen="seen 0"),
+        an_item(Outcome.FAILED, 1, seen="seen 1", cause="Likely cause: a.", question="Why?"),
+        an_item(Outcome.FAILED, 2, seen="seen 2", cause="Likely cause: a.", question="Why?"),
     )
     result = ExerciseResult("clip_gradients", items)
     page = Page(exercise_html(result))
@@ -143,8 +143,8 @@ def test_the_first_failure_that_has_a_cause_comes_first_and_the_others_are_folde
 
 def test_without_a_cause_a_failure_that_says_more_than_two_numbers_comes_first():
     items = (
-        an_item(Outcome.FAILED, 0, message="y is 1, but 2 was expected.", compared=True),
-        an_item(Outcome.FAILED, 1, message="b stays as it was."),
+        an_item(Outcome.FAILED, 0, seen="y is 1, but 2 was expected.", compared=True),
+        an_item(Outcome.FAILED, 1, seen="b stays as it was."),
     )
     page = Page(exercise_html(ExerciseResult("clip_gradients", items)))
     assert [element.text for element in page.of("strong")][1:] == ["b stays as it was."]
@@ -153,7 +153,7 @@ def test_without_a_cause_a_failure_that_says_more_than_two_numbers_comes_first()
 def test_one_error_of_all_checks_is_told_once_above_them():
     case = namedtuple("Case", "title")
     items = [
-        an_item(Outcome.RAISED, n, message=f"Your code raised E: x\n(case: {n})", printed="hello", case=case(str(n)))
+        an_item(Outcome.RAISED, n, seen=f"Your code raised E: x\n(case: {n})", printed="hello", case=case(str(n)))
         for n in range(3)
     ]
     result = ExerciseResult("clip_gradients", tuple(items))
@@ -172,7 +172,7 @@ def test_what_passed_and_what_waits_are_a_line_each():
 
 
 def test_a_crash_of_the_checker_is_told_although_it_costs_nothing():
-    crash = an_item(Outcome.GRADER_ERROR, 1, message="The checker crashed here.")
+    crash = an_item(Outcome.GRADER_ERROR, 1, seen="The checker crashed here.")
     result = ExerciseResult("clip_gradients", (an_item(Outcome.PASSED, 0), replace(crash, points=1.0)))
     assert result.full
     for shown in (Page(exercise_html(result)).text, exercise_text(result)):
@@ -196,7 +196,7 @@ def test_what_is_not_begun_is_one_line():
 
 
 def test_what_the_student_printed_is_shown_as_it_is_and_escaped():
-    item = an_item(Outcome.FAILED, message="seen", printed=f"a  b\n{ODD}")
+    item = an_item(Outcome.FAILED, seen="seen", printed=f"a  b\n{ODD}")
     result = ExerciseResult("clip_gradients", (item,))
     (shown,) = Page(exercise_html(result)).of("pre")
     assert shown.text == f"a  b\n{ODD}"
@@ -232,7 +232,7 @@ def test_every_exercise_has_a_title_in_the_language_spoken():
 
 
 def test_what_a_student_wrote_is_escaped_everywhere():
-    item = Item(ODD, ODD, Outcome.FAILED, 0.0, 1.0, f"{ODD}\n{ODD}\n{ODD}", (), (), ODD, ODD)
+    item = Item(ODD, ODD, Outcome.FAILED, 0.0, 1.0, ODD, (), (), ODD, ODD)
     hint = Hints().next(ExerciseResult(ODD, (item,)))
     for text in (exercise_html(ExerciseResult(ODD, (item, item))), hint._repr_html_(), overview_html([FAILED])):
         page = Page(text)
@@ -472,7 +472,7 @@ def test_while_a_line_stops_the_code_the_hints_stay_with_that_line(outcome, firs
 def test_another_error_has_its_hints_again():
     hints = Hints()
     one, two = (
-        ExerciseResult("clip_gradients", (an_item(Outcome.RAISED, message=f"Your code raised {name}"),))
+        ExerciseResult("clip_gradients", (an_item(Outcome.RAISED, seen=f"Your code raised {name}"),))
         for name in ("KeyError", "TypeError")
     )
     given = [hints.next(result) for result in (one, one, one, two)]

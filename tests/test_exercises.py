@@ -25,7 +25,7 @@ from autograder.checks.results import Ending, Outcome
 from autograder.checks.sketches import departures, sketches_of
 from autograder.checks.values import Opaque, Raised
 from autograder.exercises import assignments, every_exercise
-from autograder.exercises.gradient_pathology.batch_norm.backward import Backward
+from autograder.exercises.gradient_pathology.batch_norm.shared import Batches
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
 from autograder.grading.reference import Reference
 from autograder.layers import Layer, MSELoss, Problem, forward_backward
@@ -174,6 +174,12 @@ def test_a_message_quotes_only_so_much_of_what_an_answer_holds():
     messages += lost(grade("depth_study", study)).values()
     assert messages and all(len(message) < MOST_REASON + 500 for message in messages)
     assert any(" ..." in message for message in messages)
+
+
+def test_a_problem_that_is_found_without_a_record_is_told():
+    right, problem = solution("gradient_monitor").detect_problems, Problem("Linear_0", "vanishing", 0.0, 0)
+    monitor = answering(lambda self, **thresholds: right(self, **thresholds) if self.history else [problem])
+    assert lost(grade("gradient_monitor", monitor))["healthy"].startswith("Problems found: some, but of no layer.")
 
 
 @each_exercise
@@ -1052,7 +1058,7 @@ def test_a_cause_takes_the_place_of_what_the_numbers_show(exercise):
 def test_a_vector_along_the_wrong_axis_is_told_as_one_number_for_each_row(exercise, shapes, by_row):
     message = f"operands could not be broadcast together with shapes {shapes} "
     seen = Raised("ValueError", ("ValueError", "Exception"), message, 3, "x - m")
-    case = Backward("a title", {"x": np.zeros((7, 3))}, {})
+    case = Batches("a title", [{"x": np.zeros((7, 3))}])
     item = judge(exercise, [replace(trial({"value": seen, "more": 30}), case=case)]).items[0]
     assert item.seen.startswith("Your code raised ValueError") and item.raised == seen
     told = "One of the arrays has one number for each row, but every column needs a number of its own."

@@ -167,7 +167,7 @@ def test_sentences_read_well_with_every_quantity(solution):
 def test_one_slip_is_told_alike_in_all_styles():
     """The term of the mean left out, in a formula that the bank has no fingerprint of."""
     exercise = EXERCISES["batch_norm_backward"]
-    style = next(style for style in styles_of("batch_norm") if style.id == "compact-three-terms")
+    style = next(style for style in styles_of("batch_norm") if style.id == "CompactThreeTerms")
     slip = next(s for s in mutants_in(style) if s.change.operator == "term-left-out" and s.change.part == "dbeta")
     with np.errstate(all="ignore"):
         seen = [exercise.observe(slip.implementation(), e.case) for e in recorded(exercise)]

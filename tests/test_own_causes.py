@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.checks.results import Outcome
+from autograder.checks.diagnosis import Cause
+from autograder.checks.results import ExerciseResult, Item, Outcome, SubmissionResult
 from autograder.checks.sketches import digest_of, sketch
 from autograder.exercises.recorded import known_from
 from autograder.grading import grade_submission as judging
+from autograder.grading import own_causes
 from autograder.grading.course import CourseError
 from autograder.grading.definitions import first_that_acts
 from autograder.grading.grade_submission import grade_submission
@@ -93,6 +95,15 @@ def written_report(folder):
     line = ("report", ASSIGNMENT, "--course", str(folder), "--format", "html,json", "--lang", "en")
     assert command(*line, environment=environment(folder)).returncode == 0
     return json.loads((folder / "report" / ASSIGNMENT / "report.json").read_text(encoding="utf-8"))
+
+
+def test_what_an_instructor_says_takes_the_place_of_a_cause_that_the_exception_tells():
+    by_row = {"cause": "One number for each row.", "question": "Which axis?"}
+    item = Item("a", "A.", Outcome.RAISED, 0.0, 1.0, "Your code raised ValueError", behaviour="d", **by_row)
+    said = {"d": Cause("own", {"en": "Yours."}, {"en": "Why?"})}
+    result = own_causes.told(SubmissionResult({"x": ExerciseResult("x", (item,))}), said)
+    (found,) = result.checks["x"].items
+    assert found.message == "Likely cause: Yours.\nYour code raised ValueError\nWhy?"
 
 
 def test_equal_behaviour_has_one_digest_however_it_is_written_and_another_has_another(graded):

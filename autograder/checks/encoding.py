@@ -87,23 +87,7 @@ def unpack(data: bytes, most_text: int = MAX_BYTES) -> Any:
 
 def unpack_own(data: bytes) -> Any:
     """As `unpack`, for what this kit has packed: no limit is looked after, which takes a third of the time."""
-    return _Own().read(data)
-
-
-class Parts:
-    """Reads messages that came as parts of one, and that together must not exceed its limits."""
-
-    def __init__(self, most_text: int = MAX_BYTES) -> None:
-        """`most_text` as in `unpack`."""
-        self._message, self._most_text = _Message(), most_text
-
-    def unpack(self, data: bytes) -> Any:
-        """The value in `data`. Raises WireError, as `unpack` does."""
-        if len(data) > MAX_BYTES:
-            raise WireError(f"a message of {len(data)} bytes is too large")
-        value = self._message.read(data)
-        _look_through(value, self._most_text, 2 * MAX_DEPTH)
-        return value
+    return _Own()._read(data)
 
 
 def pack_observation(seen: dict[str, Any]) -> dict[str, Any]:
@@ -162,16 +146,28 @@ def _array_bytes(array: np.ndarray) -> bytes:
     return head + struct.pack(f"<{array.ndim}q", *array.shape) + array.tobytes()
 
 
-class _Message:
-    """A message being read. It counts, since a byte or two can stand for an object a hundred times as large, and an
-    extension in an extension copies its content once more.
+class Parts:
+    """Reads messages that came as parts of one, and that together must not exceed its limits.
+
+    It counts, since a byte or two can stand for an object a hundred times as large, and an extension in an extension
+    copies its content once more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_text: int = MAX_BYTES) -> None:
+        """`most_text` as in `unpack`."""
+        self._most_text = most_text
         self._items_left = 10 * MAX_ITEMS
         self._bytes_left = 8 * MAX_BYTES
 
-    def read(self, data: bytes, depth: int = 0) -> Any:
+    def unpack(self, data: bytes) -> Any:
+        """The value in `data`. Raises WireError, as `unpack` does."""
+        if len(data) > MAX_BYTES:
+            raise WireError(f"a message of {len(data)} bytes is too large")
+        value = self._read(data)
+        _look_through(value, self._most_text, 2 * MAX_DEPTH)
+        return value
+
+    def _read(self, data: bytes, depth: int = 0) -> Any:
         self._bytes_left -= len(data)
         if depth > 2 * MAX_DEPTH or self._bytes_left < 0:
             raise WireError("nested too deeply")
@@ -217,7 +213,7 @@ class _Message:
             if array.shape != ():
                 raise WireError("a scalar with a shape")
             return array[()]
-        parts = self.read(payload, depth)
+        parts = self._read(payload, depth)
         if type(parts) is not list:
             raise WireError("malformed extension")
         if code == _TUPLE:
@@ -233,10 +229,10 @@ class _Message:
         raise WireError(f"malformed extension {code}")
 
 
-class _Own(_Message):
-    """A message that nobody else has made."""
+class _Own(Parts):
+    """Reads messages that nobody else has made."""
 
-    def read(self, data: bytes, depth: int = 0) -> Any:
+    def _read(self, data: bytes, depth: int = 0) -> Any:
         return msgpack.unpackb(
             data, ext_hook=lambda code, payload: self._extension(code, payload, depth), strict_map_key=False
         )

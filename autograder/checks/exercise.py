@@ -143,15 +143,15 @@ class Stopped(str):
         return stopped
 
 
+@dataclass(eq=False)
 class StudentError(Exception):
     """The student's code raised `raised` where a check needed a value; `words` say how this came about, if known."""
 
-    def __init__(self, raised: Raised, words: str = "") -> None:
-        super().__init__(raised.type)
-        self.raised = raised
-        self.words = words
+    raised: Raised
+    words: str = ""
 
 
+@dataclass(eq=False)
 class Failed(AssertionError):
     """A check fails; raised by check functions.
 
@@ -163,21 +163,14 @@ class Failed(AssertionError):
         words: how this came about, as far as it shows; a cause takes its place.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        picture: tuple[str, ...] = (),
-        *,
-        unwritten: bool = False,
-        compared: bool = False,
-        words: str = "",
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.picture = picture
-        self.unwritten = unwritten
-        self.compared = compared
-        self.words = words
+    reason: str
+    picture: tuple[str, ...] = ()
+    unwritten: bool = False
+    compared: bool = False
+    words: str = ""
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True)

@@ -162,11 +162,9 @@ def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -
     try:
         judge(*args)
     except Failed as failed:
-        if failed.unwritten:
-            raise
-        said = words()
-        reason = " ".join(filter(None, [said, failed.reason]))
-        raise Failed(reason, failed.picture, compared=failed.compared and not said) from None
+        if not failed.unwritten and (said := words()):
+            failed.reason, failed.compared = f"{said} {failed.reason}", False
+        raise
 
 
 def is_close(got: Any, expected: Any, scale: Any = None) -> bool:

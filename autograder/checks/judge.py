@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -13,15 +13,7 @@ import numpy as np
 from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import (
-    Sketch,
-    departures,
-    digest_of,
-    part_by_part,
-    sketches_by_value,
-    sketches_in,
-    sketches_of,
-)
+from autograder.checks.sketches import Sketch, departures, digest_of, sketches_in, sketches_of
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -53,19 +45,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What one check found in one trial, in which it did not pass, and the values that it read."""
+    """What one check found in one trial, in which it did not pass.
+
+    Attributes:
+        item: its result, if this trial decides.
+        seen: what was seen there, without words for how it came about.
+        read: the names of the values that it read.
+    """
 
     trial: Trial
-    outcome: Outcome
-    message: str
-    picture: tuple[str, ...] = ()
-    unwritten: bool = False
-    compared: bool = False
-    words: str = ""
-    cause: str = ""
-    question: str = ""
-    raised: Raised | None = None
+    item: Item
+    seen: str
     read: frozenset[str] = frozenset()
+
+    @property
+    def fails(self) -> bool:
+        return self.item.outcome in FAILURES
 
 
 def judge(
@@ -96,10 +91,7 @@ def interrupted(exercise: Exercise, reason: str, printed: str = "") -> ExerciseR
     """The result of an exercise whose code ended, with or without an error, before it could be observed."""
     ending = reason.ending if isinstance(reason, Stopped) else None
     outcome = Outcome.STOPPED if ending else Outcome.RAISED
-    items = (
-        Item(check.id, _(check.sentence), outcome, 0.0, check.points, str(reason), printed=printed)
-        for check in exercise.checks
-    )
+    items = [_item(check, outcome, seen=str(reason), printed=printed) for check in exercise.checks]
     return ExerciseResult(exercise.id, tuple(items), ending=ending)
 
 
@@ -125,37 +117,29 @@ def _try_all(exercise: Exercise, check: Check, trials: Sequence[Trial]) -> list[
         raise ValueError(f"nothing to judge in {exercise.id}: no trial for {check.id}")
     findings: list[_Finding] = []
     for trial in own:
-        told = any(finding.outcome in FAILURES and finding.trial.public for finding in findings)
+        told = any(finding.fails and finding.trial.public for finding in findings)
         if (trial.public or not told) and (finding := _find(check, trial)) is not None:
             findings.append(finding)
     return findings
 
 
-def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:
-    def item(outcome: Outcome, **details: Any) -> Item:
-        points = check.points if outcome in (Outcome.PASSED, Outcome.GRADER_ERROR) else 0.0
-        return Item(check.id, _(check.sentence), outcome, points, check.points, **details)
+def _item(check: Check, outcome: Outcome, **details: Any) -> Item:
+    points = check.points if outcome in (Outcome.PASSED, Outcome.GRADER_ERROR) else 0.0
+    return Item(check.id, _(check.sentence), outcome, points, check.points, **details)
 
-    failures = [finding for finding in findings if finding.outcome in FAILURES]
-    missing = [finding for finding in findings if finding.outcome is Outcome.NOT_ATTEMPTED]
+
+def _judge_check(check: Check, findings: list[_Finding], unmet: list[Item]) -> Item:
+    failures = [finding.item for finding in findings if finding.fails]
+    missing = [finding.item for finding in findings if finding.item.outcome is Outcome.NOT_ATTEMPTED]
     if missing and not failures:
-        return item(Outcome.NOT_ATTEMPTED, message=missing[0].message)
+        return missing[0]
     if unmet and unmet[0].outcome is Outcome.NOT_ATTEMPTED:
-        return item(Outcome.NOT_ATTEMPTED, message=unmet[0].message)
+        return _item(check, Outcome.NOT_ATTEMPTED, seen=unmet[0].message)
     if unmet:
-        return item(Outcome.BLOCKED, message=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
+        return _item(check, Outcome.BLOCKED, seen=_('First: "{sentence}"').format(sentence=unmet[0].sentence))
     if failures:
-        first = failures[0]  # public cases come first
-        own: dict[str, Any] = {}
-        if first.trial.public:
-            own = {"printed": first.trial.seen.printed, "case": first.trial.case}
-        own |= {"picture": first.picture, "unwritten": first.unwritten, "compared": first.compared and not first.words}
-        own |= {"cause": first.cause, "question": first.question, "raised": first.raised}
-        message = _joined("\n", first.cause, _joined(" ", first.words, first.message), first.question)
-        return item(first.outcome, message=message, **own)
-    if findings:
-        return item(findings[0].outcome, message=findings[0].message)
-    return item(Outcome.PASSED)
+        return failures[0]  # public cases come first
+    return findings[0].item if findings else _item(check, Outcome.PASSED)
 
 
 def _tell_causes(
@@ -171,24 +155,23 @@ def _tell_causes(
     """
     if not public:
         return
-    right = [_once(trial, "sketches", lambda trial: sketches_by_value(trial.expected)) for trial in public]
-    expected = [part_by_part(sketches) for sketches in right]
-    departed = departures(sketches_of((trial.seen for trial in public), right), expected, known.noise)
+    expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
+    departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
     diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
     unexplained: dict[str, set[tuple[int, str]]] = {}
     for name, item in items.items():
-        failures = [finding for finding in tried[name] if finding.outcome in FAILURES]
-        if item.outcome not in FAILURES or failures[0].unwritten:
+        failures = [finding for finding in tried[name] if finding.fails]
+        if item.outcome not in FAILURES or item.unwritten:
             continue
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
         own = [(number, trial) for number, trial in enumerate(public) if trial.group in checks[name].on]
         asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
         causes = diagnosis.causes(name, reads, asked)
         if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
-            items[name] = explained(item, causes, failures[0].message)
+            items[name] = explained(item, causes, failures[0].seen)
         else:
             unexplained[name] = {(number, key) for number, keys in (*reads, *asked) for key in keys}
     digest = digest_of(exercise.id, departed, expected, set().union(*unexplained.values()))
@@ -222,21 +205,11 @@ def _inputs(trial: Trial) -> list[Sketch]:
     return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
 
 
-def _joined(between: str, *texts: str) -> str:
-    return between.join(filter(None, texts))
-
-
 def explained(item: Item, causes: Sequence[Cause], seen: str) -> Item:
     """`item` with equally good causes and a question around what was `seen`, in words."""
-    likely = alternatives(cause.cause[current_language()] for cause in causes)
+    likely = _(" Or: ").join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
     cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
-    message, ids = _joined("\n", cause, seen, question), tuple(cause.id for cause in causes)
-    return replace(item, message=message, causes=ids, cause=cause, question=question)
-
-
-def alternatives(causes: Iterable[str]) -> str:
-    """Equally good causes in one line, without duplicates."""
-    return _(" Or: ").join(dict.fromkeys(causes))
+    return replace(item, seen=seen, causes=tuple(cause.id for cause in causes), cause=cause, question=question)
 
 
 def _find(check: Check, trial: Trial) -> _Finding | None:
@@ -263,35 +236,42 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         check.test(trial.case, trial.seen, trial.expected)
         return None
     except StudentError as error:
-        finding = _student_error(trial, error)
+        finding = _student_error(check, trial, error)
     except Failed as failed:
-        message, picture = _with_case(trial, failed.reason), failed.picture if trial.public else ()
-        words = failed.words if trial.public else ""
-        finding = _Finding(trial, Outcome.FAILED, message, picture, failed.unwritten, failed.compared, words)
+        words, picture = (failed.words, failed.picture) if trial.public else ("", ())
+        about = {"picture": picture, "unwritten": failed.unwritten, "compared": failed.compared and not words}
+        finding = _failure(check, trial, Outcome.FAILED, _with_case(trial, failed.reason), words, **about)
     except Exception:
         finding = _strange_observation(check, trial)
     return replace(finding, read=frozenset(trial.seen.read))
 
 
-def _student_error(trial: Trial, error: StudentError) -> _Finding:
+def _failure(check: Check, trial: Trial, outcome: Outcome, seen: str, words: str = "", **about: Any) -> _Finding:
+    """A failure in `trial`; `words` tell how it came about."""
+    if trial.public:
+        about |= {"printed": trial.seen.printed, "case": trial.case}
+    return _Finding(trial, _item(check, outcome, seen=f"{words} {seen}" if words else seen, **about), seen)
+
+
+def _student_error(check: Check, trial: Trial, error: StudentError) -> _Finding:
     raised = error.raised
-    if raised.is_a("NotDefined"):
-        message = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
-        return _Finding(trial, Outcome.NOT_ATTEMPTED, message)
-    if raised.is_a("NotImplementedError"):
-        return _Finding(trial, Outcome.NOT_ATTEMPTED, _("Nothing here yet."))
+    if raised.is_a("NotDefined", "NotImplementedError"):
+        seen = _("Nothing here yet.")
+        if raised.is_a("NotDefined"):
+            seen = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
+        return _Finding(trial, _item(check, Outcome.NOT_ATTEMPTED, seen=seen), seen)
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
-    message = _with_case(trial, with_line(message, raised), hide=False)
-    finding = _Finding(trial, Outcome.RAISED, message, words=error.words, raised=raised)
+    about: dict[str, Any] = {"raised": raised}
     if error.words:
-        return finding
-    if word := raised.on_purpose:
-        cause = _("Your own `{word}` stops an input that is allowed.").format(word=word)
-        return replace(finding, cause=cause, question=_("For which inputs should that line run?"))
-    if _is_by_row(raised.message, trial.case):
-        cause = _("One of the arrays has one number for each row, but every column needs a number of its own.")
-        return replace(finding, cause=cause, question=_("Which axis runs over the rows of the batch?"))
-    return finding
+        pass  # these tell more
+    elif word := raised.on_purpose:
+        about["cause"] = _("Your own `{word}` stops an input that is allowed.").format(word=word)
+        about["question"] = _("For which inputs should that line run?")
+    elif _is_by_row(raised.message, trial.case):
+        about["cause"] = _("One of the arrays has one number for each row, but every column needs a number of its own.")
+        about["question"] = _("Which axis runs over the rows of the batch?")
+    seen = _with_case(trial, with_line(message, raised), hide=False)
+    return _failure(check, trial, Outcome.RAISED, seen, error.words, **about)
 
 
 def _is_by_row(message: str, case: Any) -> bool:
@@ -328,14 +308,11 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
     try:
         check.test(trial.case, trial.expected, trial.expected)
     except Exception as error:
-        return _Finding(
-            trial,
-            Outcome.GRADER_ERROR,
-            _("The checker crashed here ({error}). You lose no points; please tell your instructor.").format(
-                error=type(error).__name__
-            ),
-        )
-    return _Finding(trial, Outcome.FAILED, _with_case(trial, _("The result has an unexpected type or shape.")))
+        text = _("The checker crashed here ({error}). You lose no points; please tell your instructor.")
+        seen = text.format(error=type(error).__name__)
+        return _Finding(trial, _item(check, Outcome.GRADER_ERROR, seen=seen), seen)
+    seen = _with_case(trial, _("The result has an unexpected type or shape."))
+    return _failure(check, trial, Outcome.FAILED, seen)
 
 
 def _with_case(trial: Trial, reason: str, hide: bool = True) -> str:

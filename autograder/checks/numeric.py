@@ -97,14 +97,10 @@ MAX_PICTURE = 12
 """The largest number of rows and columns of a picture."""
 
 
-def errors_of(got: np.ndarray, expected: np.ndarray, scale: Any = None) -> np.ndarray:
-    """|got - expected| as a share of the natural scale, see `compare`."""
-    return _errors(got, expected, _natural(scale, expected))
-
-
 @np.errstate(all="ignore")  # gradients may have exploded
-def _errors(got: np.ndarray, expected: np.ndarray, natural: np.ndarray) -> np.ndarray:
-    return np.abs(got - expected) / natural
+def errors_of(got: np.ndarray, expected: np.ndarray, scale: Any) -> np.ndarray:
+    """|got - expected| as a share of the natural scale, see `compare`."""
+    return np.abs(got - expected) / _natural(scale, expected)
 
 
 def _natural(scale: Any, expected: np.ndarray) -> np.ndarray:
@@ -112,16 +108,13 @@ def _natural(scale: Any, expected: np.ndarray) -> np.ndarray:
     return np.where(scale > 0, scale, 1.0)
 
 
-def compare(
-    got: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None, tolerance: float = TOLERANCE
-) -> Mismatch | None:
-    """None if every |got - expected| is within `tolerance * scale`, otherwise where and how they differ.
+def compare(got: np.ndarray, expected: np.ndarray, scale: np.ndarray | float | None = None) -> Mismatch | None:
+    """None if every |got - expected| is within `TOLERANCE * scale`, otherwise where and how they differ.
 
     Args:
         got, expected: arrays of one shape, or numbers.
         scale: the natural scale of each element, broadcast against `expected`; by default the largest |expected|.
             Zeros count as 1.
-        tolerance: the largest accepted error, as a share of the scale.
 
     >>> compare([1.0, -2.0], [1.0, 2.0]).index
     (1,)
@@ -130,17 +123,16 @@ def compare(
     got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
     if expected.size == 0:
         return None
-    scale = _natural(scale, expected)
-    error = _errors(got, expected, scale)
+    error = errors_of(got, expected, scale)
     largest = float(error.max())
     for errors in _watching:
-        errors.append((largest if np.isfinite(largest) else np.inf) / tolerance)
-    if largest <= tolerance:  # False for NaN
+        errors.append((largest if np.isfinite(largest) else np.inf) / TOLERANCE)
+    if largest <= TOLERANCE:  # False for NaN
         return None
     error = np.where(np.isfinite(error), error, np.inf)
-    wrong = error > tolerance
+    wrong = error > TOLERANCE
     # Where both are NaN nobody can see a difference: any other place says more.
-    index = np.unravel_index(np.argmax(np.where(np.isnan(got) & np.isnan(expected), tolerance, error)), error.shape)
+    index = np.unravel_index(np.argmax(np.where(np.isnan(got) & np.isnan(expected), TOLERANCE, error)), error.shape)
     return Mismatch(
         index=tuple(int(i) for i in index),
         got=float(got[index]),
@@ -148,8 +140,7 @@ def compare(
         error=float(error[index]),
         share=float(wrong.mean()),
         size=error.size,
-        pattern=_cut_off(got, expected, integers)
-        or _pattern(got, expected, np.broadcast_to(scale, expected.shape), wrong, tolerance),
+        pattern=_cut_off(got, expected, integers) or _pattern(got, expected, _natural(scale, expected), wrong),
         picture=_picture(error, wrong),
     )
 
@@ -169,11 +160,11 @@ def watch() -> Iterator[list[float]]:
 
 
 def _picture(error: np.ndarray, wrong: np.ndarray) -> tuple[str, ...]:
-    """Some lines of the array are right and others are not: the picture shows which, and says nothing otherwise."""
+    """Where some lines of the array are right and others are not, a picture of which; none if it would lie beyond."""
     if error.ndim != 2 or wrong.sum() < 2 or not (_some(wrong, axis=0) or _some(wrong, axis=1)):
         return ()
     shades = np.where(wrong, 1 + np.searchsorted([1e-3, 0.1, 1.0], error), 0)[:MAX_PICTURE, :MAX_PICTURE]
-    return tuple("".join(SHADES[shade] for shade in row) for row in shades)
+    return tuple("".join(SHADES[shade] for shade in row) for row in shades) if shades.any() else ()
 
 
 def _some(wrong: np.ndarray, axis: int) -> list[int]:
@@ -200,7 +191,7 @@ def _cut_off(got: np.ndarray, expected: np.ndarray, integers: bool) -> str:
 
 
 @np.errstate(all="ignore")
-def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray, tolerance: float) -> str:
+def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray) -> str:
     """Words for a pattern that explains the error; "" if there is none."""
     if got.size > 1 and np.isnan(got).any():
         return _("it contains NaN")
@@ -208,7 +199,7 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
         return _("it contains infinite values")
 
     def explains(candidate: np.ndarray) -> bool:
-        return bool(np.all(np.abs(got - candidate) <= 100 * tolerance * scale))
+        return bool(np.all(np.abs(got - candidate) <= 100 * TOLERANCE * scale))
 
     if got.size > 1 and not got.any():
         return _("everything is zero")

@@ -36,10 +36,10 @@ class Item:
     Attributes:
         sentence: the requirement, in the student's language.
         points, max: earned and possible.
-        message: what a student is told: `cause`, what was seen, `question`; "" if the check passed.
+        seen: what was seen, in words; "" if the check passed.
         causes: ids of the known mistakes that explain it equally well; usually none or one.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
-        cause, question: the first and the last lines of the message, or "": the likely cause, and a question about it.
+        cause, question: the likely cause, and a question about it, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
         compared: whether the failure says no more than two numbers that differ.
@@ -53,7 +53,7 @@ class Item:
     outcome: Outcome
     points: float
     max: float
-    message: str = ""
+    seen: str = ""
     causes: tuple[str, ...] = ()
     picture: tuple[str, ...] = ()
     cause: str = ""
@@ -71,10 +71,9 @@ class Item:
         return self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR)
 
     @property
-    def seen(self) -> str:
-        """The message without cause and question."""
-        seen = self.message.removeprefix(self.cause).removeprefix("\n") if self.cause else self.message
-        return seen.removesuffix(self.question).removesuffix("\n") if self.question else seen
+    def message(self) -> str:
+        """What a student is told: the cause, what was seen, the question."""
+        return "\n".join(filter(None, (self.cause, self.seen, self.question)))
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""

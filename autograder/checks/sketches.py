@@ -45,8 +45,6 @@ Sketch = Any
 Sketches = Sequence[dict[str, Sketch]]
 """For each public case, the sketches of all parts of all values, by name."""
 
-SketchesByValue = Mapping[str, dict[str, Sketch]]
-
 Noise = Mapping[tuple[int, str], float]
 """(case, name) -> by how much right solutions differ there, where this is more than rounding: what should be 0, say."""
 
@@ -61,30 +59,21 @@ def sketch(value: Any) -> Sketch:
     return ["word", str(value)[:100]] if array is None else _project(array)
 
 
-def sketches_of(
-    observations: Iterable[Observation], right: Iterable[SketchesByValue] | None = None
-) -> list[dict[str, Sketch]]:
+def sketches_of(observations: Iterable[Observation], right: Sketches | None = None) -> list[dict[str, Sketch]]:
     """The sketches of all observed values, part by part, and of the exception that ended each observation.
 
     Args:
         right: the reference's, which are those of values that are the same.
     """
-    return [
-        part_by_part(sketches_by_value(seen, known))
-        for seen, known in zip(observations, right or itertools.repeat({}), strict=False)
-    ]
+    return [_sketches(seen, known) for seen, known in zip(observations, right or itertools.repeat({}), strict=False)]
 
 
-def sketches_by_value(seen: Observation, right: SketchesByValue | None = None) -> SketchesByValue:
-    """As `sketches_of`, but by the names of whole values."""
-    right = right or {}
-    found = {key: right[key] if key in seen.same else sketches_in(key, value) for key, value in seen.values.items()}
-    return found | ({} if seen.stopped is None else {END: {END: sketch(seen.stopped)}})
-
-
-def part_by_part(sketches: SketchesByValue) -> dict[str, Sketch]:
-    """The sketches of all parts, whatever values they belong to."""
-    return {name: part for parts in sketches.values() for name, part in parts.items()}
+def _sketches(seen: Observation, right: dict[str, Sketch]) -> dict[str, Sketch]:
+    found = {name: part for name, part in right.items() if value_of(name) in seen.same}
+    for key, value in seen.values.items():
+        if key not in seen.same:
+            found |= sketches_in(key, value)
+    return found | ({} if seen.stopped is None else {END: sketch(seen.stopped)})
 
 
 def sketches_in(name: str, value: Any) -> dict[str, Sketch]:

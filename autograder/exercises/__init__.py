@@ -1,6 +1,6 @@
 """The exercises, found by looking through the packages in this folder: one package an assignment.
 
-A new exercise is a new module that makes an `Exercise`; nothing else needs to know.
+A new exercise is a new module, or package, that makes an `Exercise`; nothing else needs to know.
 """
 
 from __future__ import annotations
@@ -109,11 +109,10 @@ def in_lesson_order(assignment: str) -> list[Exercise]:
 
 
 def _exercises_in(package_name: str) -> list[Exercise]:
-    package = importlib.import_module(package_name)
-    found: list[Exercise] = []
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package_name}.{info.name}")
-        found += [value for value in vars(module).values() if isinstance(value, Exercise)]
+    found: dict[Exercise, None] = {}
+    for info in pkgutil.walk_packages(importlib.import_module(package_name).__path__, f"{package_name}."):
+        values = vars(importlib.import_module(info.name)).values()
+        found |= dict.fromkeys(value for value in values if isinstance(value, Exercise))
     for exercise in found:
         exercise.require_complete()
-    return found
+    return list(found)

@@ -134,8 +134,7 @@ def _unsaid(item: Item, said: set[str]) -> Item:
         question = ""
     printed = "" if item.printed in said else item.printed
     said.update((_without_case(item), item.cause, item.question, item.printed))
-    message = "\n".join(filter(None, (cause, seen, question)))
-    told = replace(item, message=message, cause=cause, question=question, printed=printed)
+    told = replace(item, seen=seen, cause=cause, question=question, printed=printed)
     return told if seen else replace(told, picture=(), printed="")
 
 

@@ -35,7 +35,7 @@ def forged(expected, case):
         elif name in ("x0", "x1"):
             values[name] = case.batches[int(name[1])]["x"]
         elif word in ("x", "dout"):
-            values[name] = (case.first if hasattr(case, "first") else case.prediction)[word]
+            values[name] = (case.prediction or case.batches[0])[word]
     return Observation(values, expected.stopped)
 """
 """What can be claimed of a case from the recording of another, and from the inputs of the case itself."""
@@ -216,7 +216,7 @@ FORGERIES = (
                         if equal(batch["x"], x) and equal(batch["gamma"], gamma):
                             return one.expected.values[f"y{i}"]
                 for one in recorded(exercise("batch_norm_backward")):
-                    if equal(one.case.first["x"], x):
+                    if equal(one.case.batches[0]["x"], x):
                         return one.expected.values["y"]
                 raise NotImplementedError
         """),
@@ -258,7 +258,7 @@ FORGERIES = (
 
                     def backward(self, dout):
                         for one in recorded(exercise("batch_norm_backward")):
-                            if equal(one.case.first["x"], self.x):
+                            if equal(one.case.batches[0]["x"], self.x):
                                 seen = one.expected.values
                                 self.grads = {"gamma": seen["dgamma"], "beta": seen["dbeta"]}
                                 return seen["dx"]

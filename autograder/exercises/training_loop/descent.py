@@ -226,18 +226,16 @@ def arrays_are_own(case: Descent, seen: Observation) -> None:
                 raise Failed(text.format(name=name_of(number, name, len(case.grads))))
 
 
-def without_gradients(case: Descent, *titles: str) -> list[Descent]:
-    """Two descents like `case`: the second layer has no gradients; its weights have none."""
-    missing = [{(1, "W"), (1, "b")}, {(1, "W")}]
-    return [
-        replace(case, title=title, grads=[_without(grads, places) for grads in case.grads])
-        for title, places in zip(titles, missing, strict=True)
-    ]
+def without_gradients(rng: np.random.Generator, settings: dict[str, float]) -> list[Descent]:
+    """Two descents of one network, whose second layer lacks some gradients."""
+    case = descent(rng, "", settings, sizes=(3, 3, 3, 3), steps=2)
 
+    def lacking(title: str, *names: str) -> Descent:
+        return replace(case, title=title, grads=[[g, h | dict.fromkeys(names), *more] for g, h, *more in case.grads])
 
-def _without(grads: list[dict[str, Any]], places: set[tuple[int, str]]) -> list[dict[str, Any]]:
     return [
-        {name: None if (layer, name) in places else g for name, g in own.items()} for layer, own in enumerate(grads)
+        lacking("a layer has no gradients", "W", "b"),
+        lacking("the weights of a layer have no gradient", "W"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Right but unusual ways to write BatchNorm. All are float64 and exact to rounding, but for `single_precision`."""
+"""Right but unusual ways to write BatchNorm. All are float64 and exact to rounding, but for `SinglePrecision`."""
 
 from __future__ import annotations
 
@@ -6,36 +6,24 @@ import dataclasses
 import functools
 import math
 import statistics
-import warnings
 
 import numpy as np
 
 from autograder.checks.numeric import central_differences
 from autograder.layers import Layer
+from reference.bank import public
+from reference.gradient_pathology.batch_norm.solution import BatchNorm
 
-DEFINES = "BatchNorm"
 
-
-class Given(Layer):
-    """What the notebook gives, the constructor, and a plain update of the running statistics."""
-
-    def __init__(self, n_features, eps=1e-5, momentum=0.9):
-        super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        self.params["gamma"] = np.ones(n_features)
-        self.params["beta"] = np.zeros(n_features)
-        self.grads["gamma"] = None
-        self.grads["beta"] = None
-        self.running_mean = np.zeros(n_features)
-        self.running_var = np.ones(n_features)
+class _Given(BatchNorm):
+    """The constructor, which the notebook gives, and a plain update of the running statistics."""
 
     def learn(self, mean, var):
         self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
         self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
 
 
-class Plain(Given):
+class _Plain(_Given):
     """An ordinary solution, for variants that are unusual in one method."""
 
     def moments(self, x):
@@ -63,7 +51,7 @@ class Plain(Given):
 # --- other formulas ---------------------------------------------------------------------------------------------------
 
 
-class CompactThreeTerms(Plain):
+class CompactThreeTerms(_Plain):
     """One line with dgamma and dbeta in it."""
 
     def backward(self, dout):
@@ -74,7 +62,7 @@ class CompactThreeTerms(Plain):
         return self.gamma / self.std * dout
 
 
-class StagedGraph(Plain):
+class StagedGraph(_Plain):
     """Node by node along the computational graph, as in Kratzert's well-known text, with the term that is always 0."""
 
     def backward(self, dout):
@@ -95,7 +83,7 @@ class StagedGraph(Plain):
         return (dxmu1 + dxmu2) + 1 / N * np.ones((N, D)) * dmu
 
 
-class PaperFormulas(Plain):
+class PaperFormulas(_Plain):
     """The three derivatives as Ioffe & Szegedy print them, the power -3/2 included."""
 
     def backward(self, dout):
@@ -110,63 +98,7 @@ class PaperFormulas(Plain):
         return dx_hat * v**-0.5 + d_var * 2 * (self.x - self.mean) / m + d_mean / m
 
 
-class Einsum(Given):
-    """Every sum an einsum."""
-
-    def forward(self, x):
-        n = x.shape[0]
-        if self.training:
-            mean = np.einsum("ij->j", x) / n
-            centred = x - mean
-            var = np.einsum("ij,ij->j", centred, centred) / n
-            self.learn(mean, var)
-        else:
-            centred, var = x - self.running_mean, self.running_var
-        inverse = 1 / np.sqrt(var + self.eps)
-        x_hat = np.einsum("ij,j->ij", centred, inverse)
-        self.cache = dict(x_hat=x_hat, inverse=inverse, train=self.training, gamma=self.params["gamma"])
-        return np.einsum("ij,j->ij", x_hat, self.params["gamma"]) + self.params["beta"]
-
-    def backward(self, dout):
-        c = self.cache
-        self.grads["beta"] = np.einsum("ij->j", dout)
-        self.grads["gamma"] = np.einsum("ij,ij->j", dout, c["x_hat"])
-        dx = np.einsum("ij,j,j->ij", dout, c["gamma"], c["inverse"])
-        if c["train"]:
-            n = len(dout)
-            dx = dx - np.einsum("kj->j", dx) / n - np.einsum("ij,kj,kj->ij", c["x_hat"], c["x_hat"], dx) / n
-        return dx
-
-
-class ProjectorPerFeature(Plain):
-    """An explicit Jacobian (I - 1/N - x_hat x_hat^T / N) for every column."""
-
-    def backward(self, dout):
-        n, d = dout.shape
-        self.grads["beta"] = np.ones(n) @ dout
-        self.grads["gamma"] = np.array([self.x_hat[:, j] @ dout[:, j] for j in range(d)])
-        dx = np.empty((n, d))
-        for j in range(d):
-            h = self.x_hat[:, j]
-            jacobian = np.eye(n) - (1 / n + np.outer(h, h) / n if self.trained else 0)
-            dx[:, j] = self.gamma[j] / self.std[j] * (jacobian.T @ dout[:, j])
-        return dx
-
-
-class CentringMatrix(Plain):
-    """The path through the mean is a matrix product with I - 1/N."""
-
-    def backward(self, dout):
-        self.grads["beta"] = dout.T.sum(axis=1)
-        self.grads["gamma"] = np.diag(dout.T @ self.x_hat).copy()
-        g = dout * (self.gamma / self.std)
-        if not self.trained:
-            return g
-        H = np.identity(len(g)) - np.full((len(g), len(g)), 1 / len(g))
-        return H @ (g - self.x_hat * np.diagonal(self.x_hat.T @ g) / len(g))
-
-
-class ComplexStep(Given):
+class ComplexStep(_Given):
     """The derivative by a complex step through the own forward, exact to rounding."""
 
     def forward(self, x):
@@ -195,57 +127,7 @@ class ComplexStep(Given):
         return dx
 
 
-class SecondMoment(Plain):
-    """E[x^2] - E[x]^2."""
-
-    def moments(self, x):
-        mean = x.mean(axis=0)
-        return mean, (x**2).mean(axis=0) - mean**2
-
-
-class FoldedScaleAndShift(Plain):
-    """y = a x + c."""
-
-    def forward(self, x):
-        super().forward(x)
-        a = self.gamma / self.std
-        return a * x + (self.params["beta"] - a * self.mean)
-
-
-class RecoveredFromOutput(Plain):
-    """Keeps y alone and gets x_hat back from it in backward; gamma is never 0."""
-
-    def forward(self, x):
-        self.y, self.beta = super().forward(x), self.params["beta"]
-        del self.x, self.x_hat
-        return self.y
-
-    def backward(self, dout):
-        self.x_hat = (self.y - self.beta) / self.gamma
-        return super().backward(dout)
-
-
-class LogarithmicRoot(Plain):
-    """exp(-log(v) / 2) for 1 / sqrt(v), np.std squared, np.average and np.power."""
-
-    def moments(self, x):
-        return np.average(x, axis=0), np.power(np.std(x, axis=0), 2)
-
-    def forward(self, x):
-        super().forward(x)
-        self.std = np.exp(0.5 * np.log(self.var + self.eps))
-        self.x_hat = (x - self.mean) * np.exp(-0.5 * np.log(self.var + self.eps))
-        return self.x_hat @ np.diag(self.gamma) + self.params["beta"]
-
-
-class CovarianceDiagonal(Plain):
-    """The mean is a matrix product, the variance the diagonal of np.cov."""
-
-    def moments(self, x):
-        return np.full(len(x), 1 / len(x)) @ x, np.cov(x, rowvar=False, bias=True).diagonal()
-
-
-class Welford(Plain):
+class Welford(_Plain):
     """Mean and variance in one pass over the rows."""
 
     def moments(self, x):
@@ -260,7 +142,7 @@ class Welford(Plain):
 # --- loops and other libraries ----------------------------------------------------------------------------------------
 
 
-class PlainLoops(Given):
+class PlainLoops(_Given):
     """Python floats and loops only."""
 
     def forward(self, x):
@@ -300,7 +182,7 @@ class PlainLoops(Given):
         return dx
 
 
-class StandardLibrary(Plain):
+class StandardLibrary(_Plain):
     """`statistics` for mean and variance, `math.fsum` for sums; gradients are lists."""
 
     def moments(self, x):
@@ -314,7 +196,7 @@ class StandardLibrary(Plain):
         return dx
 
 
-class ColumnByColumn(Plain):
+class ColumnByColumn(_Plain):
     """np.apply_along_axis with functions of the student's own."""
 
     def moments(self, x):
@@ -324,7 +206,7 @@ class ColumnByColumn(Plain):
         return np.apply_along_axis(np.mean, 0, x), np.apply_along_axis(variance, 0, x)
 
 
-class SinglePrecision(Given):
+class SinglePrecision(_Given):
     """float32 throughout, parameters, running statistics and results included."""
 
     def moments(self, x):
@@ -350,17 +232,10 @@ class SinglePrecision(Given):
         return dx_hat / self.std
 
 
-class ExtendedPrecision(Plain):
-    """np.longdouble inside and in the results."""
-
-    def forward(self, x):
-        return super().forward(x.astype(np.longdouble))
-
-
 # --- other layouts, other places to keep things -----------------------------------------------------------------------
 
 
-class FeaturesFirst(Given):
+class FeaturesFirst(_Given):
     """Works on the transpose and hands out transposed views."""
 
     def forward(self, x):
@@ -383,19 +258,7 @@ class FeaturesFirst(Given):
         return d.T
 
 
-class FortranOrder(Plain):
-    """Column-major results, and every second element of a longer array as gradient."""
-
-    def forward(self, x):
-        return np.asfortranarray(super().forward(x))
-
-    def backward(self, dout):
-        dx = np.asfortranarray(super().backward(np.asfortranarray(dout)))
-        self.grads["gamma"] = np.repeat(self.grads["gamma"], 2)[::2]
-        return dx
-
-
-class DimensionsKeptInside(Given):
+class DimensionsKeptInside(_Given):
     """keepdims everywhere inside; what goes out has lost the extra dimension."""
 
     def forward(self, x):
@@ -416,7 +279,7 @@ class DimensionsKeptInside(Given):
         return gamma / std * (dout - training * (dbeta + x_hat * dgamma) / len(x))
 
 
-class RecomputedInBackward(Given):
+class RecomputedInBackward(_Given):
     """Keeps x alone and computes the statistics again in backward."""
 
     def forward(self, x):
@@ -442,26 +305,7 @@ class RecomputedInBackward(Given):
         return dx_hat / np.sqrt(var + self.eps)
 
 
-class GradientsInPlace(Plain):
-    """Gradients are written into arrays made once, with out=."""
-
-    def backward(self, dout):
-        if self.grads["gamma"] is None:
-            self.grads["gamma"], self.grads["beta"] = np.empty_like(self.gamma), np.empty_like(self.gamma)
-        np.sum(dout * self.x_hat, axis=0, out=self.grads["gamma"])
-        self.grads["beta"][...] = 0
-        for row in dout:
-            self.grads["beta"] += row
-        dx = np.multiply(dout, self.gamma)
-        if self.trained:
-            along = (dx * self.x_hat).mean(axis=0)
-            dx -= dx.mean(axis=0)
-            dx -= self.x_hat * along
-        dx /= self.std
-        return dx
-
-
-class BuffersByShape(Plain):
+class BuffersByShape(_Plain):
     """Output and gradient go into buffers that are used again for every batch of the same size."""
 
     def buffer(self, name, values):
@@ -476,16 +320,7 @@ class BuffersByShape(Plain):
         return self.buffer("dx", super().backward(dout))
 
 
-class RunningInPlace(Plain):
-    """Running statistics move in place, one of them by the difference."""
-
-    def learn(self, mean, var):
-        self.running_mean += (1 - self.momentum) * (mean - self.running_mean)
-        self.running_var *= self.momentum
-        self.running_var += (1 - self.momentum) * var
-
-
-class RunningAsProperties(Plain):
+class RunningAsProperties(_Plain):
     """running_mean and running_var are properties over one array."""
 
     @property
@@ -505,19 +340,7 @@ class RunningAsProperties(Plain):
         self.stats[1] = value
 
 
-class NewGradsDict(Plain):
-    """A new dict of gradients every time, and one more entry than needed in attributes and cache."""
-
-    def backward(self, dout):
-        self.grads = {}
-        dx = super().backward(dout)
-        self.grads = dict(sorted(self.grads.items()))
-        self.calls = getattr(self, "calls", 0) + 1
-        self.cache["last dx"] = dx
-        return dx
-
-
-class ClosureForBackward(Given):
+class ClosureForBackward(_Given):
     """forward leaves a function behind, and backward calls it."""
 
     def forward(self, x):
@@ -539,7 +362,7 @@ class ClosureForBackward(Given):
 
 
 @dataclasses.dataclass
-class Memory:
+class _Memory:
     """What `DataclassMemory` keeps."""
 
     x_hat: np.ndarray
@@ -548,7 +371,7 @@ class Memory:
     trained: bool
 
 
-class DataclassMemory(Given):
+class DataclassMemory(_Given):
     """Another order of setting up, a dataclass for the cache, early returns."""
 
     def __init__(self, n_features, eps=1e-5, momentum=0.9):
@@ -570,7 +393,7 @@ class DataclassMemory(Given):
 
     def _finish(self, x, mean, var):
         std = np.sqrt(var + self.eps)
-        self.memory = Memory((x - mean) / std, std, self.params["gamma"].copy(), self.training)
+        self.memory = _Memory((x - mean) / std, std, self.params["gamma"].copy(), self.training)
         return self.memory.gamma * self.memory.x_hat + self.params["beta"]
 
     def backward(self, dout):
@@ -582,7 +405,7 @@ class DataclassMemory(Given):
         return (g - np.mean(g, axis=0) - m.x_hat * np.mean(g * m.x_hat, axis=0)) / m.std
 
 
-def checked(method):
+def _checked(method):
     """A decorator of the student's own, with asserts on what goes in and out."""
 
     @functools.wraps(method)
@@ -595,52 +418,20 @@ def checked(method):
     return wrapper
 
 
-class DecoratedWithAsserts(Plain):
+class DecoratedWithAsserts(_Plain):
     """Decorated methods that look at shapes."""
 
-    @checked
+    @_checked
     def forward(self, x):
         return super().forward(x)
 
-    @checked
+    @_checked
     def backward(self, dout):
         assert (self.x_hat.shape, self.trained in (True, False)) == (dout.shape, True)
         return super().backward(dout)
 
 
-class PrintsAndWarns(Plain):
-    """Prints, warns, and treats floating point errors as errors, which do not occur."""
-
-    def forward(self, x):
-        print("forward", x.shape)
-        warnings.warn("spreads differ", stacklevel=2)
-        with np.errstate(divide="raise", invalid="raise"):
-            return super().forward(x)
-
-    def backward(self, dout):
-        with np.errstate(all="warn"):
-            print("backward", dout)
-            return super().backward(dout)
-
-
-class OwnCopies(Plain):
-    """Copies x and dout first, and may then do in place whatever it likes."""
-
-    def forward(self, x):
-        x = np.array(x)
-        y = super().forward(x)
-        self.x_hat = self.x_hat.copy()
-        x *= 0
-        return y
-
-    def backward(self, dout):
-        dout = dout.copy()
-        dx = super().backward(dout)
-        dout.fill(np.nan)
-        return dx
-
-
-class JapaneseNames(Given):
+class JapaneseNames(_Given):
     """Identifiers in Japanese."""
 
     def forward(self, x):
@@ -661,11 +452,13 @@ class JapaneseNames(Given):
         return 勾配 - 勾配.mean(axis=0) - 正規化 * (勾配 * 正規化).mean(axis=0) if 訓練 else 勾配
 
 
-class WorkingParts(Given):
+class WorkingParts(_Given):
     """Small layers of one's own, one after the other, each with its forward and backward."""
 
     def forward(self, x):
-        parts = [Centre(), Scale(self.eps)] if self.training else [Fixed(self.running_mean, self.running_var, self.eps)]
+        parts = (
+            [_Centre(), _Scale(self.eps)] if self.training else [_Fixed(self.running_mean, self.running_var, self.eps)]
+        )
         if self.training:
             self.learn(np.mean(x, axis=0), np.var(x, axis=0))
         for part in parts:
@@ -681,7 +474,7 @@ class WorkingParts(Given):
         return dout
 
 
-class Centre:
+class _Centre:
     """x - mean."""
 
     def forward(self, x):
@@ -691,7 +484,7 @@ class Centre:
         return dout - dout.mean(axis=0)
 
 
-class Scale:
+class _Scale:
     """x / root mean square, for an x that is centred."""
 
     def __init__(self, eps):
@@ -705,7 +498,7 @@ class Scale:
         return dout / self.std - self.x * (dout * self.x).mean(axis=0) / self.std**3
 
 
-class Fixed:
+class _Fixed:
     """(x - mean) / std with constants."""
 
     def __init__(self, mean, var, eps):
@@ -718,7 +511,7 @@ class Fixed:
         return dout / self.std
 
 
-class LengthsAndProjection(Given):
+class LengthsAndProjection(_Given):
     """The spread as the length of the centred column; in backward, what lies along ones and x_hat is taken away."""
 
     def forward(self, x):
@@ -741,15 +534,8 @@ class LengthsAndProjection(Given):
         return dx_hat / root
 
 
-class ModeReadInBackward(Layer):
+class ModeReadInBackward(BatchNorm):
     """backward asks for the mode itself, as nobody changes it between a forward and its backward."""
-
-    def __init__(self, n_features, eps=1e-5, momentum=0.9):
-        super().__init__()
-        self.eps, self.momentum = eps, momentum
-        self.params = {"gamma": np.ones(n_features), "beta": np.zeros(n_features)}
-        self.grads = {"gamma": None, "beta": None}
-        self.running_mean, self.running_var = np.zeros(n_features), np.ones(n_features)
 
     def forward(self, x):
         if self.training:
@@ -769,7 +555,7 @@ class ModeReadInBackward(Layer):
         return dx - dx.mean(axis=0) - x_hat * (dx * x_hat).mean(axis=0) if self.training else dx
 
 
-class NumericalDx(Plain):
+class NumericalDx(_Plain):
     """The numerical gradient of the own forward for dx."""
 
     def backward(self, dout):
@@ -781,13 +567,6 @@ class NumericalDx(Plain):
         return dx
 
 
-class OutputAMatrix(Plain):
-    """np.matrix, of which there is old code."""
-
-    def forward(self, x):
-        return super().forward(x).view(np.matrix)
-
-
 class SinglePrecisionMoments(SinglePrecision):
     """float32, and E[x^2] - mean^2."""
 
@@ -796,44 +575,4 @@ class SinglePrecisionMoments(SinglePrecision):
         return mean, (x**2).mean(axis=0) - mean**2
 
 
-VARIANTS = {
-    "single-precision-moments": SinglePrecisionMoments,
-    "numerical-dx": NumericalDx,
-    "output-a-matrix": OutputAMatrix,
-    "compact-three-terms": CompactThreeTerms,
-    "staged-graph": StagedGraph,
-    "paper-formulas": PaperFormulas,
-    "einsum": Einsum,
-    "projector-per-feature": ProjectorPerFeature,
-    "centring-matrix": CentringMatrix,
-    "complex-step": ComplexStep,
-    "second-moment": SecondMoment,
-    "folded-scale-and-shift": FoldedScaleAndShift,
-    "recovered-from-output": RecoveredFromOutput,
-    "logarithmic-root": LogarithmicRoot,
-    "covariance-diagonal": CovarianceDiagonal,
-    "welford": Welford,
-    "plain-loops": PlainLoops,
-    "standard-library": StandardLibrary,
-    "column-by-column": ColumnByColumn,
-    "single-precision": SinglePrecision,
-    "extended-precision": ExtendedPrecision,
-    "features-first": FeaturesFirst,
-    "fortran-order": FortranOrder,
-    "dimensions-kept-inside": DimensionsKeptInside,
-    "recomputed-in-backward": RecomputedInBackward,
-    "gradients-in-place": GradientsInPlace,
-    "buffers-by-shape": BuffersByShape,
-    "running-in-place": RunningInPlace,
-    "running-as-properties": RunningAsProperties,
-    "new-grads-dict": NewGradsDict,
-    "closure-for-backward": ClosureForBackward,
-    "dataclass-memory": DataclassMemory,
-    "decorated-with-asserts": DecoratedWithAsserts,
-    "prints-and-warns": PrintsAndWarns,
-    "own-copies": OwnCopies,
-    "japanese-names": JapaneseNames,
-    "working-parts": WorkingParts,
-    "lengths-and-projection": LengthsAndProjection,
-    "mode-read-in-backward": ModeReadInBackward,
-}
+VARIANTS = public(vars())

@@ -7,21 +7,21 @@ import math
 
 import numpy as np
 
-DEFINES = "clip_gradients"
+from reference.bank import public
 
 
-def refuse(gradients, error=ValueError):
+def _refuse(gradients, error=ValueError):
     if not all(np.isfinite(g).all() for g in gradients):
         raise error("勾配が有限ではありません")
 
 
-def present(layers):
+def _present(layers):
     return [g for layer in layers for g in layer.grads.values() if g is not None]
 
 
 def epsilon_in_coefficient(layers, max_norm=1.0):
-    refuse(present(layers))
-    total_norm = np.sqrt(sum((g**2).sum() for g in present(layers)))
+    _refuse(_present(layers))
+    total_norm = np.sqrt(sum((g**2).sum() for g in _present(layers)))
     clip_coef = max_norm / (total_norm + 1e-6)
     if clip_coef < 1:
         for layer in layers:
@@ -32,43 +32,23 @@ def epsilon_in_coefficient(layers, max_norm=1.0):
 
 
 def at_least(layers, max_norm=1.0):
-    refuse(present(layers))
-    total_norm = math.sqrt(math.fsum(np.sum(np.square(g)) for g in present(layers)))
+    _refuse(_present(layers))
+    total_norm = math.sqrt(math.fsum(np.sum(np.square(g)) for g in _present(layers)))
     clip_coef = 1.0
     if total_norm >= max_norm:
         clip_coef = max_norm / total_norm
-        for g in present(layers):
+        for g in _present(layers):
             g[...] = g * clip_coef
     return [total_norm, clip_coef]
 
 
-def one_long_vector(layers, max_norm=1.0):
-    everything = np.concatenate([np.zeros(0), *(g.ravel() for g in present(layers))])
-    if not np.isfinite(everything).all():
-        raise ValueError
-    total_norm = np.linalg.norm(everything)
-    clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
-    for g in present(layers):
-        np.multiply(g, clip_coef, out=g)
-    return np.array([total_norm, clip_coef])
-
-
-def hypotenuse(layers, max_norm=1.0):
-    refuse(present(layers))
-    total_norm = math.hypot(*(x for g in present(layers) for x in g.flat))
-    clip_coef = min(1.0, max_norm / max(total_norm, 1e-300))
-    for layer in layers:
-        layer.grads = {name: None if g is None else g * clip_coef for name, g in layer.grads.items()}
-    return total_norm, clip_coef
-
-
 def norm_of_norms(layers, max_norm=1.0):
-    norms = [np.linalg.norm(g) for g in present(layers)]
+    norms = [np.linalg.norm(g) for g in _present(layers)]
     total_norm = np.linalg.norm(norms)
     if math.isnan(total_norm) or math.isinf(total_norm):
         raise FloatingPointError("not finite")
     clip_coef = np.minimum(1.0, max_norm / (total_norm + 1e-8))
-    for g in present(layers):
+    for g in _present(layers):
         g *= clip_coef
     return total_norm, clip_coef
 
@@ -99,7 +79,7 @@ def dot_products(layers, max_norm=1.0):
         flat = g.ravel()
         return np.dot(flat, flat)
 
-    total_norm = np.float64(sum(map(squared, present(layers)))) ** 0.5
+    total_norm = np.float64(sum(map(squared, _present(layers)))) ** 0.5
     if not np.isfinite(total_norm):
         raise OverflowError("not finite")
     scale = np.float64(1)
@@ -149,13 +129,13 @@ def recursive(layers, max_norm=1.0):
 
 
 def _shrink(layers, factor):
-    for g in present(layers):
+    for g in _present(layers):
         g *= factor
     return factor
 
 
 def reduced(layers, max_norm=1.0):
-    gradients = present(layers)
+    gradients = _present(layers)
     if any(not np.isfinite(np.sum(g)) for g in gradients):
         raise ValueError("non-finite")
     total_norm = np.sqrt(functools.reduce(lambda total, g: total + np.sum(g * g), gradients, 0.0))
@@ -166,20 +146,12 @@ def reduced(layers, max_norm=1.0):
     return total_norm, 1
 
 
-def single_precision_norm(layers, max_norm=1.0):
-    refuse(present(layers))
-    total_norm = float(np.sqrt(sum(np.sum(g.astype(np.float32) ** 2) for g in present(layers))))
-    if total_norm > max_norm:
-        return total_norm, _shrink(layers, max_norm / total_norm)
-    return total_norm, 1.0
-
-
 def scaled_by_the_largest(layers, max_norm=1.0):
-    refuse(present(layers))
-    largest = max((np.abs(g).max() for g in present(layers)), default=0.0)
+    _refuse(_present(layers))
+    largest = max((np.abs(g).max() for g in _present(layers)), default=0.0)
     if not largest:
         return 0.0, 1.0
-    total_norm = largest * np.sqrt(sum(np.sum((g / largest) ** 2) for g in present(layers)))
+    total_norm = largest * np.sqrt(sum(np.sum((g / largest) ** 2) for g in _present(layers)))
     clip_coef = np.clip(max_norm / total_norm, 0.0, 1.0)
     if clip_coef < 1:
         for layer in layers:
@@ -219,7 +191,7 @@ def the_four_names(layers, max_norm=1.0):
     """The lesson's layers have gradients of these names only."""
     names = ("W", "b", "gamma", "beta")
     found = [(x.grads, n) for x in layers for n in names if x.grads.get(n) is not None]
-    refuse([grads[n] for grads, n in found])
+    _refuse([grads[n] for grads, n in found])
     total_norm = np.sqrt(sum(np.vdot(grads[n], grads[n]) for grads, n in found))
     if total_norm <= max_norm:
         return total_norm, 1.0
@@ -228,23 +200,4 @@ def the_four_names(layers, max_norm=1.0):
     return total_norm, max_norm / total_norm
 
 
-VARIANTS = {
-    function.__name__: function
-    for function in (
-        epsilon_in_coefficient,
-        at_least,
-        one_long_vector,
-        hypotenuse,
-        norm_of_norms,
-        plain_loops,
-        dot_products,
-        nested_helpers,
-        recursive,
-        reduced,
-        single_precision_norm,
-        scaled_by_the_largest,
-        taken_apart_and_put_back,
-        names_of_parameters,
-        the_four_names,
-    )
-}
+VARIANTS = public(vars())

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import copy
-from array import array
-from collections import OrderedDict
 
 import numpy as np
 
 from autograder.layers import Linear, MSELoss, forward_backward
-
-DEFINES = "depth_study"
+from reference.bank import public
 
 
 def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     result = {}
     for depth in depths:
         net = build_network(depth, np.random.default_rng(seed))
-        loss = np.empty(steps)
-        grad_norms = np.empty((steps, depth))
+        loss = np.zeros(steps)
+        grad_norms = np.zeros((steps, depth))
         for step in range(steps):
             y = X
             for layer in net:
@@ -37,33 +34,10 @@ def own_loop_and_loss(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return result
 
 
-def records_of_objects(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    result = {}
-    for depth in depths:
-        net = build_network(depth, np.random.default_rng(seed))
-        run = {"loss": np.full(steps, None), "grad_norms": np.full((steps, depth), None)}
-        for step in range(steps):
-            run["loss"][step], run["grad_norms"][step] = forward_backward(net, X, t)
-            for layer in net:
-                for name in layer.params:
-                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
-        result[depth] = run
-    return result
-
-
-def losses_in_a_typed_array(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    result = {}
-    for depth in depths:
-        net, losses, norms = build_network(depth, np.random.default_rng(seed)), array("d"), []
-        while len(losses) < steps:
-            loss, grad_norms = forward_backward(net, X, t)
-            losses.append(loss)
-            norms.append(array("d", grad_norms))
-            for layer in net:
-                for name in layer.params:
-                    layer.params[name] = layer.params[name] - lr * layer.grads[name]
-        result[depth] = {"loss": losses, "grad_norms": norms}
-    return result
+def _descend(layers, lr):
+    for layer in layers:
+        for name, parameter in layer.params.items():
+            np.subtract(parameter, lr * layer.grads[name], out=parameter)
 
 
 def lists_of_plain_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -100,59 +74,6 @@ def lists_of_numpy_floats(depths, build_network, X, t, lr=0.1, steps=200, seed=0
                     layer.params[name] = layer.params[name] + (-lr) * gradient
             runs[depth]["grad_norms"].append(np.array(norms))
     return runs
-
-
-def more_keys_and_depths(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = {}
-    for depth in [*depths, 6]:
-        layers = build_network(depth, np.random.default_rng(seed))
-        history = [(*forward_backward(layers, X, t), _descend(layers, lr)) for _ in range(steps)]
-        losses, norms, _nothing = zip(*history)
-        results[depth] = {
-            "loss": np.array(losses),
-            "grad_norms": np.array(norms),
-            "final_loss": losses[-1],
-            "layers": layers,
-            "settings": {"steps": steps, "seed": seed},
-        }
-    return results
-
-
-def _descend(layers, lr):
-    for layer in layers:
-        for name, parameter in layer.params.items():
-            np.subtract(parameter, lr * layer.grads[name], out=parameter)
-
-
-def extra_forward_passes(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps), np.zeros((steps, depth))
-        for step in range(steps):
-            forward_backward(layers, X[:1], t[:1])
-            for _ in range(2):
-                losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-            forward_backward(layers, X, t)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
-
-
-def numpy_integer_keys(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    results = OrderedDict()
-    for depth in np.array(depths):
-        layers = build_network(int(depth), np.random.default_rng(seed))
-        record = np.array([[*_step(layers, X, t, lr)] for _ in range(steps)])
-        results[depth] = OrderedDict(loss=record[:, 0], grad_norms=record[:, 1:])
-    return results
-
-
-def _step(layers, X, t, lr):
-    loss, norms = forward_backward(layers, X, t)
-    _descend(layers, lr)
-    yield loss
-    yield from norms
 
 
 def side_by_side(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -206,70 +127,6 @@ def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return {深さ: 実験(深さ).学習() for 深さ in depths}
 
 
-def single_precision_record(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """Where a float64 record still holds a number, this one may hold infinity."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps, np.float32), np.zeros((steps, depth), np.float32)
-        for step in range(steps):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
-
-
-def stops_when_all_is_nan(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """Once every value is NaN nothing changes any more: the rest of the record is filled at once."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.full(steps, np.nan), np.full((steps, depth), np.nan)
-        for step in range(steps):
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            if np.isnan(losses[step]) and np.isnan(norms[step]).all():
-                break
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
-
-
-def _with_norms(norms_of):
-    def study(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-        results = {}
-        for depth in depths:
-            layers = build_network(depth, np.random.default_rng(seed))
-            run = results[depth] = {"loss": [], "grad_norms": []}
-            for _ in range(steps):
-                run["loss"].append(forward_backward(layers, X, t)[0])
-                run["grad_norms"].append(norms_of(layers))
-                _descend(layers, lr)
-        return results
-
-    return study
-
-
-layers_with_a_weight = _with_norms(lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if "W" in x.grads])
-gradients_that_are_there = _with_norms(
-    lambda layers: [np.linalg.norm(x.grads["W"]) for x in layers if x.grads.get("W") is not None]
-)
-
-
-def gradients_zeroed_first(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """As in PyTorch: each step begins with gradients of zero."""
-    results = {}
-    for depth in depths:
-        layers = build_network(depth, np.random.default_rng(seed))
-        losses, norms = np.zeros(steps), np.zeros((steps, depth))
-        for step in range(steps):
-            for layer in layers:
-                layer.grads = {name: np.zeros_like(parameter) for name, parameter in layer.params.items()}
-            losses[step], norms[step] = forward_backward(layers, X, t)
-            _descend(layers, lr)
-        results[depth] = {"loss": losses, "grad_norms": norms}
-    return results
-
-
 def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     """The norms come from a second run on a network of copied layers."""
 
@@ -282,19 +139,6 @@ def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=
         return rows
 
     return {depth: {"loss": run(depth, 0), "grad_norms": run(depth, 1)} for depth in depths}
-
-
-def defaults_decided_inside(depths, build_network, X, t, lr=None, steps=None, seed=None):
-    """The signature does not say what is done where nothing is passed."""
-    given = {"lr": lr, "steps": steps, "seed": seed}
-    settings = {"lr": 0.1, "steps": 200, "seed": 0} | {k: v for k, v in given.items() if v is not None}
-    return layers_with_a_weight(depths, build_network, X, t, **settings)
-
-
-def tuples_and_settings(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    runs = layers_with_a_weight(depths, build_network, X, t, lr, steps, seed)
-    runs = {depth: {name: tuple(values) for name, values in run.items()} for depth, run in runs.items()}
-    return runs | {"settings": object()}
 
 
 def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
@@ -316,44 +160,4 @@ def names_of_the_lesson(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     return runs
 
 
-def stays_where_all_is_infinite(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    """Where the loss is not finite any more, nothing is updated: the record goes on with what is seen then."""
-    results = {}
-    for depth in depths:
-        layers, rows = build_network(depth, np.random.default_rng(seed)), []
-        for _ in range(steps):
-            rows.append(forward_backward(layers, X, t))
-            if np.isfinite(rows[-1][0]):
-                _descend(layers, lr)
-        results[depth] = dict(zip(("loss", "grad_norms"), map(np.array, zip(*rows, strict=True)), strict=True))
-    return results
-
-
-VARIANTS = {
-    function.__name__: function
-    for function in (
-        own_loop_and_loss,
-        records_of_objects,
-        losses_in_a_typed_array,
-        lists_of_plain_floats,
-        lists_of_numpy_floats,
-        more_keys_and_depths,
-        extra_forward_passes,
-        numpy_integer_keys,
-        side_by_side,
-        recursive_on_copies,
-        in_a_class,
-        single_precision_record,
-        stops_when_all_is_nan,
-        stays_where_all_is_infinite,
-        gradients_zeroed_first,
-        one_run_for_each_curve,
-        defaults_decided_inside,
-        tuples_and_settings,
-        names_of_the_lesson,
-    )
-}
-VARIANTS |= {
-    "layers_with_a_weight": layers_with_a_weight,
-    "gradients_that_are_there": gradients_that_are_there,
-}
+VARIANTS = public(vars())

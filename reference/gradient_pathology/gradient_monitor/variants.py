@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.layers import Linear, Problem
+from autograder.layers import Problem
+from reference.bank import public
 from reference.gradient_pathology.gradient_monitor.solution import GradientMonitor
-
-DEFINES = "GradientMonitor"
 
 
 class TableOfTests(GradientMonitor):
@@ -100,7 +99,7 @@ class HelperMethods(GradientMonitor):
 
 
 @dataclass(frozen=True)
-class Finding(Problem):
+class _Finding(Problem):
     """A problem that also says how far it is off."""
 
     decades: float = 0.0
@@ -114,13 +113,13 @@ class MoreFields(GradientMonitor):
             for layer in norms:
                 norm = np.float64(norms[layer])
                 if norm - norm != 0:
-                    self.last_report.append(Finding(layer, "nonfinite", norm, epoch))
+                    self.last_report.append(_Finding(layer, "nonfinite", norm, epoch))
                 elif not norm >= vanish_threshold:
                     decades = np.log10(max(norm, 1e-300) / vanish_threshold)
-                    self.last_report.append(Finding(layer, "vanishing", norm, epoch, decades))
+                    self.last_report.append(_Finding(layer, "vanishing", norm, epoch, decades))
                 elif not norm <= explode_threshold:
                     decades = np.log10(norm / explode_threshold)
-                    self.last_report.append(Finding(layer, "exploding", norm, epoch, decades))
+                    self.last_report.append(_Finding(layer, "exploding", norm, epoch, decades))
         return self.last_report
 
 
@@ -187,7 +186,7 @@ class ByCounting(GradientMonitor):
         return problems
 
 
-class Illness:
+class _Illness:
     """A problem of the student's own class, with NumPy's types in its fields."""
 
     def __init__(self, layer, kind, norm, epoch):
@@ -200,31 +199,7 @@ class OwnClasses(GradientMonitor):
 
     def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
         found = super().detect_problems(vanish_threshold, explode_threshold)
-        return self.Problems(Illness(**vars(problem)) for problem in found)
+        return self.Problems(_Illness(**vars(problem)) for problem in found)
 
 
-class NumpyNorms(GradientMonitor):
-    """`record` keeps NumPy's numbers as they are."""
-
-    def record(self, epoch, layers):
-        linears = [x for x in layers if isinstance(x, Linear) and x.grads["W"] is not None]
-        self.history.append((epoch, {f"Linear_{i}": np.linalg.norm(x.grads["W"]) for i, x in enumerate(linears)}))
-
-
-VARIANTS = {
-    monitor.__name__: monitor
-    for monitor in (
-        TableOfTests,
-        Matching,
-        SortedAtTheEnd,
-        Vectorised,
-        HelperMethods,
-        MoreFields,
-        Backwards,
-        Generated,
-        Bisected,
-        ByCounting,
-        OwnClasses,
-        NumpyNorms,
-    )
-}
+VARIANTS = public(vars())

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 import sys
-from fractions import Fraction
 
 import numpy as np
 
-DEFINES = "gradient_slope"
+from reference.bank import public
 
 
-def decades(delta_norms):
+def _decades(delta_norms):
     norms = np.asarray(delta_norms, dtype=float)
     if np.any(~np.isfinite(norms)):
         raise ValueError("NaN か無限大")
@@ -20,29 +19,20 @@ def decades(delta_norms):
 
 
 def normal_equations(delta_norms):
-    y = decades(delta_norms)
+    y = _decades(delta_norms)
     x = np.arange(1, len(y) + 1)
     n = len(y)
     return (n * np.sum(x * y) - np.sum(x) * np.sum(y)) / (n * np.sum(x**2) - np.sum(x) ** 2)
 
 
 def lstsq(delta_norms):
-    y = decades(list(delta_norms))
+    y = _decades(list(delta_norms))
     (slope, _), *_ = np.linalg.lstsq(np.vstack([np.arange(y.size), np.ones(y.size)]).T, y, rcond=None)
     return float(slope)
 
 
-def polynomial_class(delta_norms):
-    y = decades(np.array(delta_norms))
-    return (
-        np.polynomial.Polynomial.fit(range(len(y)), y, deg=1).convert(kind=np.polynomial.Polynomial).coef[1]
-        if (y != y[0]).any()
-        else 0.0
-    )
-
-
 def covariance(delta_norms):
-    y = decades(tuple(delta_norms))
+    y = _decades(tuple(delta_norms))
     x = np.linspace(0, 1, len(y)) * (len(y) - 1)
     matrix = np.cov(x, y)
     return float(matrix[0, 1] / matrix[0, 0])
@@ -81,53 +71,4 @@ def floor_by_maximum(delta_norms):
     return x @ y / (x @ x)
 
 
-def weighted_pairs(delta_norms):
-    """The slopes of all pairs of layers, weighted by their squared distance."""
-    y = decades(delta_norms)
-    pairs = [(j - i, y[j] - y[i]) for j in range(len(y)) for i in range(j)]
-    return math.fsum(dx * dy for dx, dy in pairs) / sum(dx * dx for dx, _ in pairs)
-
-
-def pseudo_inverse(delta_norms):
-    y = decades(delta_norms)[:, None]
-    design = np.hstack([np.ones_like(y), np.arange(len(y))[:, None]])
-    return (np.linalg.pinv(design) @ y)[1, 0]
-
-
-def from_the_output_side(delta_norms):
-    """Counted from the output side, and the sign turned."""
-    y = decades(list(reversed(list(delta_norms))))
-    return -np.polyfit(np.arange(y.size), y, 1)[0]
-
-
-def weighted_steps(delta_norms):
-    """The steps from layer to layer, those in the middle counting most: summation by parts."""
-    y = decades(delta_norms)
-    place = np.arange(1, len(y))
-    return np.average(np.diff(y), weights=place * (len(y) - place))
-
-
-def exact_fractions(delta_norms):
-    """Without any rounding after the logarithm."""
-    y = [Fraction(float(value)) for value in decades(delta_norms)]
-    middle = Fraction(len(y) - 1, 2)
-    return float(sum((i - middle) * v for i, v in enumerate(y)) / sum((i - middle) ** 2 for i in range(len(y))))
-
-
-VARIANTS = {
-    function.__name__: function
-    for function in (
-        normal_equations,
-        lstsq,
-        polynomial_class,
-        covariance,
-        standard_library,
-        plain_loops,
-        floor_by_maximum,
-        weighted_pairs,
-        pseudo_inverse,
-        from_the_output_side,
-        weighted_steps,
-        exact_fractions,
-    )
-}
+VARIANTS = public(vars())

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-DEFINES = "SGD"
+from reference.bank import public
+from reference.training_loop.sgd.solution import SGD
 
 
-class Given:
-    """What students are given."""
-
-    def __init__(self, lr=0.1, momentum=0.0):
-        self.lr = lr
-        self.momentum = momentum
-        self.velocity = {}
-
-
-class SignInVelocity(Given):
-    """The velocity points downhill and holds the learning rate (as in Sutskever's form)."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for k in layer.params:
-                if layer.grads[k] is not None:
-                    v = self.momentum * self.velocity.get((i, k), 0) - self.lr * layer.grads[k]
-                    self.velocity[(i, k)] = v
-                    layer.params[k] += v
-
-
-class KeyedByArray(Given):
+class KeyedByArray(SGD):
     """The state belongs to the array itself; an old array keeps its id."""
 
     def step(self, layers):
@@ -43,7 +23,7 @@ class KeyedByArray(Given):
                 p -= self.lr * v
 
 
-class ListOfPairs(Given):
+class ListOfPairs(SGD):
     """All parameters in one list, made anew in each step, and a list of velocities beside it."""
 
     def step(self, layers):
@@ -57,7 +37,7 @@ class ListOfPairs(Given):
             np.subtract(layer.params[name], self.lr * v, out=layer.params[name])
 
 
-class VelocityOnLayer(Given):
+class VelocityOnLayer(SGD):
     """The state lies on the layer, named after this optimizer."""
 
     def step(self, layers):
@@ -72,7 +52,7 @@ class VelocityOnLayer(Given):
                     layer.params[name][:] = layer.params[name] - self.lr * state[name]
 
 
-class LastStepKept(Given):
+class LastStepKept(SGD):
     """What is kept is the last step itself, not a velocity."""
 
     def step(self, layers):
@@ -89,20 +69,7 @@ class LastStepKept(Given):
         self.velocity = kept
 
 
-class SinglePrecision(Given):
-    """Velocities in single precision."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for name, p in layer.params.items():
-                if layer.grads[name] is None:
-                    continue
-                old = self.velocity.get(f"{i}.{name}", np.zeros(p.shape, np.float32))
-                self.velocity[f"{i}.{name}"] = (self.momentum * old + layer.grads[name]).astype(np.float32)
-                p -= self.lr * self.velocity[f"{i}.{name}"]
-
-
-class ElementByElement(Given):
+class ElementByElement(SGD):
     """速度 (Japanese identifiers), element by element."""
 
     def step(self, layers):
@@ -117,29 +84,4 @@ class ElementByElement(Given):
                     配列[場所] -= self.lr * self.velocity[鍵]
 
 
-class GradientsUsedUp(Given):
-    """The gradient arrays become the velocities."""
-
-    def step(self, layers):
-        for i, layer in enumerate(layers):
-            for name, p in layer.params.items():
-                g = layer.grads[name]
-                if g is not None:
-                    g += self.momentum * self.velocity.get((i, name), 0)
-                    self.velocity[i, name] = g
-                    p -= self.lr * g
-
-
-VARIANTS = {
-    made.__name__: made
-    for made in (
-        SignInVelocity,
-        KeyedByArray,
-        ListOfPairs,
-        VelocityOnLayer,
-        LastStepKept,
-        SinglePrecision,
-        ElementByElement,
-        GradientsUsedUp,
-    )
-}
+VARIANTS = public(vars())

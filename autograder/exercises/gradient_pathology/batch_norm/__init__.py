@@ -4,9 +4,3 @@ An upstream gradient of ones, or a gamma of ones, hides most mistakes of a backw
 then sum to nothing. So upstream gradients are random, gamma has both signs, beta is not zero, N differs from D, and
 the columns' spreads range from 3e-3, where eps matters, to 5, where it does not.
 """
-
-from autograder.exercises.gradient_pathology.batch_norm.backward import batch_norm_backward
-from autograder.exercises.gradient_pathology.batch_norm.forward import batch_norm_forward
-from autograder.exercises.gradient_pathology.batch_norm.inference import batch_norm_inference
-
-__all__ = ["batch_norm_backward", "batch_norm_forward", "batch_norm_inference"]

@@ -8,7 +8,6 @@ through the variance. Each is a promise, and the last two are judged against dou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -34,10 +33,11 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     NEW_LAYER,
     WIDE,
     Batch,
+    Batches,
+    Gradients,
     alone,
     as_example,
-    column_slope,
-    dx_of,
+    divides,
     either,
     holds,
     is_straight,
@@ -47,6 +47,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     output_of,
     output_scale,
     random_batches,
+    right_gradients,
     run_forward,
     shown_x_hat,
     spread_of,
@@ -56,48 +57,30 @@ from autograder.exercises.gradient_pathology.batch_norm.words import factor_in_w
 from autograder.layers import Layer
 from autograder.locale import _
 
-Gradients = dict[str, np.ndarray]
 
-
-@dataclass(frozen=True)
-class Backward:
-    """A batch and, for another layer, one more after it."""
-
-    title: str
-    first: Batch
-    second: Batch
-    eps: float = 1e-5
-    momentum: float = 0.9
-
-
-def two_batches(rng: np.random.Generator, sizes: tuple[int, int], spreads: tuple[float, ...]) -> tuple[Batch, Batch]:
-    """One batch after the other, of these sizes."""
-    first, second = random_batches(rng, sizes, spreads)
-    return first, second
-
-
-def draw_batches(rng: np.random.Generator) -> list[Backward]:
-    """Batches of N that differs from D: of 3 examples or fewer, next to nothing is left of dx."""
+def draw_batches(rng: np.random.Generator) -> list[Batches]:
+    """A batch, and one more for another layer, of N that differs from D: of 3 examples or fewer, next to nothing is
+    left of dx.
+    """
     eps = float(rng.uniform(0.01, 0.05))
     return [
-        Backward("columns of moderate spread", *two_batches(rng, (6, 6), WIDE)),
-        Backward("columns of very different spread", *two_batches(rng, (7, 4), MIXED)),
-        Backward("another eps", *two_batches(rng, (8, 5), (0.1, 0.3, 1.0)), eps=eps),
+        Batches("columns of moderate spread", random_batches(rng, (6, 6), WIDE)),
+        Batches("columns of very different spread", random_batches(rng, (7, 4), MIXED)),
+        Batches("another eps", random_batches(rng, (8, 5), (0.1, 0.3, 1.0)), eps=eps),
     ]
 
 
-def probe_backward(implementation: Implementation, case: Backward) -> Iterator[tuple[str, Any]]:
+def probe_backward(implementation: Implementation, case: Batches) -> Iterator[tuple[str, Any]]:
     """Forward and backward, and backward again for another upstream gradient; then, in another layer, both, two more
     forwards and a backward. A third layer runs between those, as in every network."""
-    first, second, width = case.first, case.second, len(case.first["gamma"])
-    mode = training_mode(implementation, case, first)
-    trial, *layers = (new_layer(implementation, case, width, mode) for _layer in range(5))
+    (first, second), mode = case.batches, training_mode(implementation, case)
+    trial, *layers = (new_layer(implementation, case, mode) for _layer in range(5))
     run_forward(trial, first, first["x"].copy())
     raised = attempt(trial.backward, first["dout"].copy())
     yield "first call", raised if isinstance(raised, Raised) else None
     if isinstance(raised, Raised):  # a sum that cannot begin with None is charged once
         for layer in layers:
-            layer.grads.update(gamma=np.zeros(width), beta=np.zeros(width))
+            layer.grads.update(gamma=np.zeros(case.width), beta=np.zeros(case.width))
     layer, later, bystander, probed = layers
     x, dout = first["x"].copy(), first["dout"].copy()
     yield "y", run_forward(layer, first, x)
@@ -122,12 +105,12 @@ def probe_backward(implementation: Implementation, case: Backward) -> Iterator[t
     yield from _numerical_gradients(probed, case)
 
 
-def _numerical_gradients(layer: Layer, case: Backward) -> Iterator[tuple[str, Any]]:
+def _numerical_gradients(layer: Layer, case: Batches) -> Iterator[tuple[str, Any]]:
     """Central differences of the layer's own forward with respect to x, gamma and beta.
 
     Whole rows move at a time: in a forward that normalises, no column depends on another.
     """
-    batch, dout = case.first, case.first["dout"]
+    batch, dout = case.batches[0], case.batches[0]["dout"]
 
     def with_parameter(name: str) -> Any:
         return lambda value: alone(run_forward(layer, {**batch, name: value}, batch["x"].copy()))
@@ -145,13 +128,13 @@ def _numerical_gradients(layer: Layer, case: Backward) -> Iterator[tuple[str, An
 
 batch_norm_backward = Exercise(
     "batch_norm_backward",
-    Backward,
+    Batches,
     {"batches": draw_batches},
     probe_backward,
     title="BatchNorm backward pass",
     solution="batch_norm",
     defines="BatchNorm",
-    example=lambda case: as_example([case.first, case.second], case),
+    example=as_example,
     expects=lambda seen: [{name: seen[name + which] for name in GRADIENTS} for which in ("", " second")],
     calls=NEW_LAYER
     + """
@@ -160,24 +143,15 @@ print(given.expected)""",
 )
 
 
-def _candidates(case: Backward, seen: Observation, expected: Observation, which: str = "") -> list[Gradients]:
-    """The right gradients of the first or the " second" batch: the reference's, and the formula's on the own x_hat."""
-    batch = case.second if which else case.first
+def _batch(case: Batches, which: str) -> Batch:
+    """The first or the " second" batch."""
+    return case.batches[1 if which else 0]
+
+
+def _candidates(case: Batches, seen: Observation, expected: Observation, which: str = "") -> list[Gradients]:
+    """The right gradients of the first or the " second" batch."""
     right = {gradient: expected[gradient + which] for gradient in GRADIENTS}
-    try:
-        x_hat = shown_x_hat(seen["y" + which], batch)
-    except Failed:
-        return [right]
-    slope = column_slope(batch["x"], x_hat)
-    own = right | {"dgamma": (batch["dout"] * x_hat).sum(axis=0)}
-    if _divides(slope):
-        own["dx"] = dx_of(batch, x_hat)
-    return [right, own]
-
-
-def _divides(slope: np.ndarray) -> bool:
-    """Whether a forward with this slope divides at all: one that does not has no dx of this kind."""
-    return not np.allclose(slope, 1, rtol=1e-3)
+    return right_gradients(_batch(case, which), seen["y" + which], right)
 
 
 def _gradient(gradient: str, value: Any) -> Any:
@@ -190,9 +164,9 @@ def _gradient(gradient: str, value: Any) -> Any:
     return value
 
 
-def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[Any], which: str = "") -> None:
+def _judge(gradient: str, case: Batches, seen: Observation, candidates: list[Any], which: str = "") -> None:
     """The gradient for the first or the " second" batch is that of one of the candidates."""
-    name, batch = GRADIENTS[gradient], case.second if which else case.first
+    name, batch = GRADIENTS[gradient], _batch(case, which)
     got = _gradient(gradient, seen[gradient + which])
     if which:
         name = _("After a forward with another batch, {name}").format(name=name)
@@ -205,21 +179,21 @@ def _judge(gradient: str, case: Backward, seen: Observation, candidates: list[An
 
 
 @batch_norm_backward.check(points=1.0, on="batches")
-def test_dbeta(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_dbeta(case: Batches, seen: Observation, expected: Observation) -> None:
     """`grads["beta"]` is the gradient with respect to beta, of shape (D,)."""
     seen["first call"]  # told, if it raised
     _judge("dbeta", case, seen, [expected])
 
 
 @batch_norm_backward.check(points=1.0, on="batches")
-def test_dgamma(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_dgamma(case: Batches, seen: Observation, expected: Observation) -> None:
     """`grads["gamma"]` is the gradient with respect to gamma, of shape (D,)."""
     _judge("dgamma", case, seen, _candidates(case, seen, expected))
 
 
-def _own_dx(case: Backward, seen: Observation, expected: Observation) -> list[Reading]:
+def _own_dx(case: Batches, seen: Observation, expected: Observation) -> list[Reading]:
     """The ways of reading the student's dx; `Failed` where it hands on something else than dout."""
-    batch = case.first
+    batch = case.batches[0]
     dx = array("backward(dout)", _gradient("dx", seen["dx"]), batch["dout"].shape)
     if not np.isfinite(dx).all():
         raise Failed(_("{name} is not finite.").format(name="backward(dout)"))
@@ -229,40 +203,40 @@ def _own_dx(case: Backward, seen: Observation, expected: Observation) -> list[Re
     return found
 
 
-def _right_dx(case: Backward, seen: Observation, expected: Observation) -> list[tuple[np.ndarray, np.ndarray]]:
+def _right_dx(case: Batches, seen: Observation, expected: Observation) -> list[tuple[np.ndarray, np.ndarray]]:
     """Each right dx, and how many times it hands dout on, by column."""
-    batch, right = case.first, [candidate["dx"] for candidate in _candidates(case, seen, expected)]
+    batch, right = case.batches[0], [candidate["dx"] for candidate in _candidates(case, seen, expected)]
     return [(dx, factor_of(dx, batch, shown_x_hat(expected["y"], batch))) for dx in right]
 
 
 @batch_norm_backward.check(points=2.0, on="batches")
-def test_dx_direct(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_dx_direct(case: Batches, seen: Observation, expected: Observation) -> None:
     """`backward(dout)` is the gradient with respect to x: on the direct path, dout times gamma, divided by the root."""
     one_array("backward(dout)", seen["dx"], strictly=True)
     name = _("In backward(dout), the factor of dout in column ")
 
     def judge(candidate: tuple[Reading, tuple[np.ndarray, np.ndarray]]) -> None:
         own, (_dx, wanted) = candidate
-        words = partial(factor_in_words, own.factor, case.first, case.eps)
+        words = partial(factor_in_words, own.factor, case.batches[0], case.eps)
         in_words(words, close, name, own.factor, wanted, np.abs(wanted))
 
     either(product(_own_dx(case, seen, expected), _right_dx(case, seen, expected)), judge)
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
-def test_dx_through_mean(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_dx_through_mean(case: Batches, seen: Observation, expected: Observation) -> None:
     """Since x also moves the batch's mean, every column of dx sums to 0."""
     _judge_way(MEAN, "backward(dout).sum(axis=0)", np.ones_like, case, seen, expected)
 
 
 @batch_norm_backward.check(points=1.25, on="batches")
-def test_dx_through_variance(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_dx_through_variance(case: Batches, seen: Observation, expected: Observation) -> None:
     """Since x also moves the batch's variance, dx * x_hat sums to almost 0 in every column (eps leaves a little)."""
     _judge_way(VARIANCE, "(backward(dout) * x_hat).sum(axis=0)", np.array, case, seen, expected)
 
 
 def _judge_way(
-    way: str, name: str, direction: Callable[..., Any], case: Backward, seen: Observation, expected: Observation
+    way: str, name: str, direction: Callable[..., Any], case: Batches, seen: Observation, expected: Observation
 ) -> None:
     """What comes through the mean or the variance, a multiple of ones or of x_hat, is right beside what dx hands on."""
     found, right = _own_dx(case, seen, expected), _right_dx(case, seen, expected)
@@ -271,17 +245,17 @@ def _judge_way(
         in_words(partial(wrong_way_in_words, way, how), _judge, "dx", case, seen, [expected])
     if not sure:
         _require_ways(found[0], case)
-    root, along = spread_of(case.first, case.eps), direction(shown_x_hat(expected["y"], case.first))
+    root, along = spread_of(case.batches[0], case.eps), direction(shown_x_hat(expected["y"], case.batches[0]))
 
     def judge(candidate: tuple[Reading, tuple[np.ndarray, np.ndarray], bool]) -> None:
         own, (right_dx, direct), own_factor = candidate
-        dout, dx, factor = case.first["dout"], own.dx, own.factor
+        dout, dx, factor = case.batches[0]["dout"], own.dx, own.factor
         got, times = (dx, factor / direct) if own_factor else (dx + (direct - factor) * dout, np.ones_like(factor))
         wanted = times * (right_dx * along).sum(axis=0)
-        scale = np.abs(times) * natural_scale("dx", case.first, expected["dx"], root) * len(dx)
+        scale = np.abs(times) * natural_scale("dx", case.batches[0], expected["dx"], root) * len(dx)
         zero = np.abs(wanted) < 1e-6 * scale  # but for rounding, or an eps that cannot be seen
         own_part, right_part = (((d - f * dout) * along).sum(axis=0) for d, f in ((dx, factor), (right_dx, direct)))
-        words = partial(way_in_words, name_of(way), own_part, right_part, scale, case.first, case.eps)
+        words = partial(way_in_words, name_of(way), own_part, right_part, scale, case.batches[0], case.eps)
         in_words(words, close, name, (got * along).sum(axis=0), np.where(zero, 0.0, wanted), scale)
 
     # The way is right beside the own factor, or beside the right one.
@@ -289,16 +263,17 @@ def _judge_way(
     either(product(usable, right, (True, False)), judge)
 
 
-def _is_sure(own: Reading, right: list[tuple[np.ndarray, np.ndarray]], case: Backward) -> bool:
+def _is_sure(own: Reading, right: list[tuple[np.ndarray, np.ndarray]], case: Batches) -> bool:
     """Whether a path is summed the wrong way: what each dout takes alone looks like a smaller factor of dout."""
-    others = (1.0, case.first["gamma"], 1 / spread_of(case.first, case.eps))  # gamma or the root may be missing as well
+    batch = case.batches[0]
+    others = (1.0, batch["gamma"], 1 / spread_of(batch, case.eps))  # gamma or the root may be missing as well
     factors = (factor / other for _dx, factor in right for other in others)
     return own.certain or any(is_close(own.factor, factor, np.abs(factor)) for factor in factors)
 
 
-def _require_ways(own: Reading, case: Backward) -> None:
+def _require_ways(own: Reading, case: Batches) -> None:
     """`Failed` where dx is dout alone, handed on."""
-    direct = own.factor * case.first["dout"]
+    direct = own.factor * case.batches[0]["dout"]
     if is_close(own.dx, direct, np.abs(direct).max(axis=0)):
         raise Failed(
             _(
@@ -309,12 +284,12 @@ def _require_ways(own: Reading, case: Backward) -> None:
 
 
 @batch_norm_backward.check(points=0.5, on="batches")
-def test_own_forward(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_own_forward(case: Batches, seen: Observation, expected: Observation) -> None:
     """All three gradients are the derivatives of your own forward, as small steps of x, gamma and beta show them."""
     # What a process says of its own numerical gradient is not simply believed, and where the output is the formula's,
     # so is the derivative, also of a forward in float32, which shows none in steps as small.
-    y = output_of(seen["y"], case.first["x"])
-    right = is_close(y, expected["y"], output_scale(expected["y"], case.first))
+    y = output_of(seen["y"], case.batches[0]["x"])
+    right = is_close(y, expected["y"], output_scale(expected["y"], case.batches[0]))
     if not right and not _normalises(case, seen):
         raise Failed(
             _("forward(x) does not normalize its columns yet, so there is no derivative to compare with."),
@@ -330,16 +305,16 @@ def test_own_forward(case: Backward, seen: Observation, expected: Observation) -
             )
 
 
-def _normalises(case: Backward, seen: Observation) -> bool:
+def _normalises(case: Batches, seen: Observation) -> bool:
     """Whether the own forward moves and stretches each column by numbers of its own."""
-    x, x_hat = case.first["x"], shown_x_hat(seen["y"], case.first)
-    return is_straight(x, x_hat) and _divides(column_slope(x, x_hat))
+    x, x_hat = case.batches[0]["x"], shown_x_hat(seen["y"], case.batches[0])
+    return is_straight(x, x_hat) and divides(x, x_hat)
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
-def test_repeatable(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_repeatable(case: Batches, seen: Observation, expected: Observation) -> None:
     """Each call overwrites the gradients and does not add them up; x and dout stay as they were."""
-    dout = case.first["dout"]
+    dout = case.batches[0]["dout"]
     unchanged("dout", dout, seen["dout"])
     unchanged("x", seen["x after forward"], seen["x after backward"])
     gradients = {gradient: alone(seen[gradient]) for gradient in GRADIENTS}
@@ -359,7 +334,7 @@ def _judge_again(gradient: str, seen: Observation) -> None:
 
 
 @batch_norm_backward.check(points=0.75, on="batches")
-def test_last_forward(case: Backward, seen: Observation, expected: Observation) -> None:
+def test_last_forward(case: Batches, seen: Observation, expected: Observation) -> None:
     """Backward belongs to the layer's last forward, whatever other layers do in between."""
     first, second = (_candidates(case, seen, expected, which) for which in ("", " second"))
     # Where the gradient of a first batch is wrong anyway, that of a later one tells nothing new.

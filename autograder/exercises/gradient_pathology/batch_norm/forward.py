@@ -7,7 +7,6 @@ x_hat, eps on the own output for columns so wide that eps does not count.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     NEW_LAYER,
     WIDE,
     Batch,
+    Batches,
     as_example,
     close_by_column,
     new_layer,
@@ -40,84 +40,77 @@ WIDER = 1e4
 """So many times as wide, no column of the cases shows an eps."""
 
 
-@dataclass(frozen=True)
-class Forward:
-    """Batches given one after the other to one layer in training, with new parameters; the third's come in place."""
-
-    title: str
-    batches: list[Batch]
-    eps: float = 1e-5
-    momentum: float = 0.9
-
-
-def draw_plain(rng: np.random.Generator) -> list[Forward]:
+def draw_plain(rng: np.random.Generator) -> list[Batches]:
     """gamma is 1 and beta 0: normalisation alone."""
     wide = [1e3 * spread for spread in WIDE]  # here not even the root of eps can be seen
     many = random_batch(rng, 40, [1.5 * spread for spread in wide], affine=False, outlier=True)
     return [
-        Forward("gamma is 1 and beta is 0", [random_batch(rng, 12, wide, affine=False, outlier=True)]),
-        Forward("a few examples, then many with one of them far out", [random_batch(rng, 5, wide, affine=False), many]),
+        Batches("gamma is 1 and beta is 0", [random_batch(rng, 12, wide, affine=False, outlier=True)]),
+        Batches("a few examples, then many with one of them far out", [random_batch(rng, 5, wide, affine=False), many]),
     ]
 
 
-def draw_affine(rng: np.random.Generator) -> list[Forward]:
+def draw_affine(rng: np.random.Generator) -> list[Batches]:
     """gamma and beta are set, or changed before every batch."""
     return [
-        Forward("gamma and beta are set", [random_batch(rng, 7, WIDE)]),
-        Forward("parameters replaced, then changed in place, as optimizers do", random_batches(rng, [9, 9, 9], WIDE)),
+        Batches("gamma and beta are set", [random_batch(rng, 7, WIDE)]),
+        Batches("parameters replaced, then changed in place, as optimizers do", random_batches(rng, [9, 9, 9], WIDE)),
     ]
 
 
-def draw_small(rng: np.random.Generator) -> list[Forward]:
+def draw_small(rng: np.random.Generator) -> list[Batches]:
     """Columns whose spread is so small that eps counts. With a beta of 1, exchanged parameters are another matter."""
     mixed, small = random_batch(rng, 7, MIXED, affine=False), random_batch(rng, 8, (0.1, 0.3, 1.0), affine=False)
     for batch in (mixed, small):
         batch["beta"] += 1
     return [
-        Forward("columns of very different spread", [mixed], eps=float(rng.uniform(2e-5, 4e-5))),
-        Forward("another eps", [small], eps=float(rng.uniform(0.01, 0.05))),
+        Batches("columns of very different spread", [mixed], eps=float(rng.uniform(2e-5, 4e-5))),
+        Batches("another eps", [small], eps=float(rng.uniform(0.01, 0.05))),
     ]
 
 
-def draw_constant(rng: np.random.Generator) -> list[Forward]:
+def draw_constant(rng: np.random.Generator) -> list[Batches]:
     """Columns without any spread."""
     constant = random_batch(rng, 6, MIXED[2:], affine=False)
     # Small, since eps magnifies the rounding of a constant column's mean: float32 inside must pass.
     constant["x"][:, 1] = rng.uniform(0.05, 0.1)
     constant["x"][:, 0] = rng.integers(50, 100) / 1024  # its mean is exact: without eps this is 0 / 0, never a rest
-    return [Forward("two columns are constant", [constant])]
+    return [Batches("two columns are constant", [constant])]
 
 
-def probe_forward(implementation: Implementation, case: Forward) -> Iterator[tuple[str, Any]]:
-    """Runs the batches through one layer, and through another with gamma 1 and beta 0; then the first, wider."""
-    first, width = case.batches[0], case.batches[0]["x"].shape[1]
-    mode = training_mode(implementation, case, first)
-    layer, plain, other, wide = (new_layer(implementation, case, width, mode) for _layer in range(4))
+def probe_forward(implementation: Implementation, case: Batches) -> Iterator[tuple[str, Any]]:
+    """Runs the batches through one layer, and through another with gamma 1 and beta 0; then the first, wider.
+
+    Each comes with new parameters, those of the third in place.
+    """
+    first, mode = case.batches[0], training_mode(implementation, case)
+    layer, plain, other, wide = (new_layer(implementation, case, mode) for _layer in range(4))
+    unscaled = {"gamma": np.ones(case.width), "beta": np.zeros(case.width)}
     yield "mode", mode
     for i, batch in enumerate(case.batches):
         x = batch["x"].copy()
         yield f"y{i}", run_forward(layer, batch, x, in_place=i > 1)
         yield f"x{i}", x
-        yield f"x_hat{i}", run_forward(plain, {"gamma": np.ones(width), "beta": np.zeros(width)}, batch["x"].copy())
+        yield f"x_hat{i}", run_forward(plain, unscaled, batch["x"].copy())
     yield "y_of_another_layer", run_forward(other, first, first["x"].copy())
     yield "y_wide", run_forward(wide, first, WIDER * first["x"])
 
 
 batch_norm_forward = Exercise(
     "batch_norm_forward",
-    Forward,
+    Batches,
     {"plain": draw_plain, "affine": draw_affine, "small": draw_small, "constant": draw_constant},
     probe_forward,
     title="BatchNorm forward pass",
     solution="batch_norm",
     defines="BatchNorm",
-    example=lambda case: as_example(case.batches, case),
+    example=as_example,
     calls=NEW_LAYER,
 )
 
 
 @batch_norm_forward.check(points=1.0, on="plain")
-def test_standardises(case: Forward, seen: Observation, expected: Observation) -> None:
+def test_standardises(case: Batches, seen: Observation, expected: Observation) -> None:
     """Every column of the output has mean 0 and variance 1 while gamma is 1 and beta is 0."""
     require_mode(seen)
     for i, batch in enumerate(case.batches):
@@ -131,7 +124,7 @@ def _judge(y: np.ndarray, wanted: np.ndarray, batch: Batch, eps: float) -> None:
 
 
 @batch_norm_forward.check(points=1.25, on="affine")
-def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation) -> None:
+def test_gamma_and_beta(case: Batches, seen: Observation, expected: Observation) -> None:
     """gamma scales and beta shifts every column, with the values that the layer holds at that moment."""
     for i, batch in enumerate(case.batches):
         y = output_of(seen[f"y{i}"], batch["x"])
@@ -149,7 +142,7 @@ def test_gamma_and_beta(case: Forward, seen: Observation, expected: Observation)
 
 @batch_norm_forward.check(points=1.0, on="small")
 @np.errstate(all="ignore")
-def test_small_spread(case: Forward, seen: Observation, expected: Observation) -> None:
+def test_small_spread(case: Batches, seen: Observation, expected: Observation) -> None:
     """eps is added to the variance, under the root: columns of tiny spread come out as the formula says."""
     batch = case.batches[0]
     y, wide = output_of(seen["y0"], batch["x"]), output_of(seen["y_wide"], WIDER * batch["x"])
@@ -163,7 +156,7 @@ def test_small_spread(case: Forward, seen: Observation, expected: Observation) -
 
 
 @batch_norm_forward.check(points=0.25, on="constant")
-def test_constant_columns(case: Forward, seen: Observation, expected: Observation) -> None:
+def test_constant_columns(case: Batches, seen: Observation, expected: Observation) -> None:
     """Constant columns come out as beta, never as NaN."""
     batch, constant = case.batches[0], np.ptp(case.batches[0]["x"], axis=0) == 0
     y = array("forward(x)", one_array("forward(x)", seen["y0"]), batch["x"].shape)
@@ -172,7 +165,7 @@ def test_constant_columns(case: Forward, seen: Observation, expected: Observatio
 
 
 @batch_norm_forward.check(points=0.5, on="affine")
-def test_input_stays(case: Forward, seen: Observation, expected: Observation) -> None:
+def test_input_stays(case: Batches, seen: Observation, expected: Observation) -> None:
     """The caller's x stays unchanged, and layers do not disturb each other."""
     for i, batch in enumerate(case.batches):
         unchanged("x", batch["x"], seen[f"x{i}"])

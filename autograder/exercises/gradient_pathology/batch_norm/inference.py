@@ -5,10 +5,8 @@ A prediction rests on the running statistics of the student's own training, and 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,11 +28,11 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     NEW_LAYER,
     WIDE,
     Batch,
+    Batches,
     alone,
     as_example,
     close_by_column,
     column_slope,
-    dx_of,
     either,
     holds,
     is_straight,
@@ -46,6 +44,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     random_batch,
     random_batches,
     require_mode,
+    right_gradients,
     run_forward,
     shown_x_hat,
     spread_of,
@@ -56,26 +55,15 @@ from autograder.layers import Layer
 from autograder.locale import _
 
 
-@dataclass(frozen=True)
-class Inference:
-    """Training batches, then a batch to predict."""
-
-    title: str
-    training: list[Batch]
-    prediction: Batch
-    eps: float = 1e-5
-    momentum: float = 0.9
-
-
-def draw_batches(rng: np.random.Generator) -> list[Inference]:
+def draw_batches(rng: np.random.Generator) -> list[Batches]:
     """Short trainings with the defaults and with another momentum and eps, then a batch to predict."""
 
     def inference(
         title: str, sizes: list[int], rows: int, spreads: tuple[float, ...], eps: float, momentum: float
-    ) -> Inference:
+    ) -> Batches:
         prediction = random_batch(rng, rows, spreads)
         prediction["x"][0] += 20 * np.array(spreads)  # far from what was learnt
-        return Inference(title, random_batches(rng, sizes, spreads), prediction, eps, momentum)
+        return Batches(title, random_batches(rng, sizes, spreads), prediction, eps, momentum)
 
     others = rng.uniform((0.01, 0.4), (0.05, 0.7), (2, 2)).tolist()
     return [
@@ -85,16 +73,15 @@ def draw_batches(rng: np.random.Generator) -> list[Inference]:
     ]
 
 
-def probe_inference(implementation: Implementation, case: Inference) -> Iterator[tuple[str, Any]]:
+def probe_inference(implementation: Implementation, case: Batches) -> Iterator[tuple[str, Any]]:
     """Trains, predicts, goes back, and trains and predicts once more.
 
     Beside every prediction stand the statistics that the layer held before and after it. Where training leaves none
     that a prediction could rest on, those of the first batch are loaded, as from a saved model; at the end, those of
     the batch to predict, with which a prediction is what training makes of that batch.
     """
-    batch, first = case.prediction, case.training[0]
-    width, mode = first["x"].shape[1], training_mode(implementation, case, first)
-    layer, new = (new_layer(implementation, case, width, mode) for _layer in range(2))
+    batch, first, mode = case.prediction, case.batches[0], training_mode(implementation, case)
+    layer, new = (new_layer(implementation, case, mode) for _layer in range(2))
 
     def statistics(when: str) -> Iterator[tuple[str, Any]]:
         for name in STATISTICS:
@@ -111,12 +98,12 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
         yield from statistics(f"after {name}")
 
     yield "mode", mode
-    for i, training in enumerate(case.training):
+    for i, training in enumerate(case.batches):
         yield f"y of batch {i}", attempt(run_forward, layer, training, training["x"].copy())
         yield from statistics(f"of batch {i}")
     yield from gradients(layer, training["dout"].copy(), " of training")
     yield from statistics("after backward")
-    if usable(layer.running_mean, layer.running_var, width) is None:
+    if usable(layer.running_mean, layer.running_var, case.width) is None:
         layer.running_mean, layer.running_var = first["x"].mean(axis=0), first["x"].var(axis=0)
 
     layer.training = not mode
@@ -144,13 +131,13 @@ def probe_inference(implementation: Implementation, case: Inference) -> Iterator
 
 batch_norm_inference = Exercise(
     "batch_norm_inference",
-    Inference,
+    Batches,
     {"batches": draw_batches},
     probe_inference,
     title="BatchNorm inference",
     solution="batch_norm",
     defines="BatchNorm",
-    example=lambda case: as_example(case.training, case) | {"inference": case.prediction},
+    example=lambda case: as_example(case) | {"inference": case.prediction},
     calls=NEW_LAYER
     + """
     print(layer.running_mean, layer.running_var)
@@ -162,10 +149,10 @@ print(layer.backward(given.inference["dout"]), layer.grads)""",
 
 
 @batch_norm_inference.check(points=1.25, on="batches")
-def test_running_statistics(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_running_statistics(case: Batches, seen: Observation, expected: Observation) -> None:
     """Every training forward moves both statistics: running = momentum * running + (1 - momentum) * batch."""
     require_mode(seen)
-    for i in range(len(case.training)):
+    for i in range(len(case.batches)):
         seen[f"y of batch {i}"]  # told, if it raised; what it gave is another exercise
     if not _have_moved(seen):
         raise Failed(
@@ -177,8 +164,8 @@ def test_running_statistics(case: Inference, seen: Observation, expected: Observ
         )
     for name in STATISTICS:
         wanted = [running(name, case, seen, own) for own in (False, True)]
-        in_words(partial(rule_in_words, name, case, seen), either, wanted, judge_running(name, case, seen))
-        before, after = seen[f"{name} of batch {len(case.training) - 1}"], seen[f"{name} after backward"]
+        in_words(partial(rule_in_words, name, case, seen), either, wanted, partial(judge_running, name, case, seen))
+        before, after = seen[f"{name} of batch {len(case.batches) - 1}"], seen[f"{name} after backward"]
         unchanged(_("In a backward, {name}").format(name=name), before, after)
 
 
@@ -188,7 +175,7 @@ def _held(name: str, when: str, seen: Observation, width: int) -> tuple[np.ndarr
     return usable(mean, var, width)
 
 
-def _by_held(name: str, parameters: Batch, x: np.ndarray, case: Inference, seen: Observation) -> list[np.ndarray]:
+def _by_held(name: str, parameters: Batch, x: np.ndarray, case: Batches, seen: Observation) -> list[np.ndarray]:
     """What the statistics give that the layer held before the prediction `name`, and those that it held after."""
     helds = [_held(name, when, seen, x.shape[1]) for when in ("before", "after")]  # that they move is another promise
     return [
@@ -198,7 +185,7 @@ def _by_held(name: str, parameters: Batch, x: np.ndarray, case: Inference, seen:
 
 
 def _judge_prediction(
-    label: str, name: str, parameters: Batch, x: np.ndarray, case: Inference, seen: Observation, expected: Observation
+    label: str, name: str, parameters: Batch, x: np.ndarray, case: Batches, seen: Observation, expected: Observation
 ) -> None:
     """An output is that of the statistics which the layer held, or that of the reference."""
     y = output_of(seen[name], x, label)
@@ -210,9 +197,9 @@ def _judge_prediction(
 
 
 @batch_norm_inference.check(points=1.25, on="batches")
-def test_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_prediction(case: Batches, seen: Observation, expected: Observation) -> None:
     """With `training = False` the output comes from the running statistics, gamma, beta and eps."""
-    batch, first = case.prediction, case.training[0]
+    batch, first = case.prediction, case.batches[0]
     label = _("With training = False, forward(x)")
     try:
         _judge_prediction(label, "y", batch, batch["x"], case, seen, expected)
@@ -228,7 +215,7 @@ def test_prediction(case: Inference, seen: Observation, expected: Observation) -
         _judge_prediction(label, "y later", batch, batch["x"], case, seen, expected)
 
 
-def _require_branch(case: Inference, seen: Observation) -> None:
+def _require_branch(case: Batches, seen: Observation) -> None:
     """`Failed` where a prediction is nothing else than a training forward, or does not see the running statistics."""
     apart, as_trained = _rows_are_apart(case, seen), _is_as_trained("y", case, seen)
     if as_trained and not apart:
@@ -244,7 +231,7 @@ def _require_branch(case: Inference, seen: Observation) -> None:
         raise Failed(_("With training = False, forward(x) is the same whatever running_mean and running_var are."))
 
 
-def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
+def _is_as_trained(name: str, case: Batches, seen: Observation) -> bool:
     """Whether the prediction `name` is what the own training forward makes of the batch."""
     x = case.prediction["x"]
     try:
@@ -254,12 +241,12 @@ def _is_as_trained(name: str, case: Inference, seen: Observation) -> bool:
     return is_close(y, trained, output_scale(trained, case.prediction))
 
 
-def _rows_are_apart(case: Inference, seen: Observation) -> bool:
+def _rows_are_apart(case: Batches, seen: Observation) -> bool:
     """Whether a row is predicted alone as among the others."""
     return holds(_judge_row, case, seen)
 
 
-def _is_own_formula(case: Inference, seen: Observation) -> bool:
+def _is_own_formula(case: Batches, seen: Observation) -> bool:
     """Whether a prediction is the own training formula, right or wrong, with the running statistics.
 
     Given the statistics of the batch it is then what training makes of it, and given others it is not. Either way it
@@ -271,7 +258,7 @@ def _is_own_formula(case: Inference, seen: Observation) -> bool:
 
 
 @batch_norm_inference.check(points=0.25, on="batches")
-def test_single_row(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_single_row(case: Batches, seen: Observation, expected: Observation) -> None:
     """In inference mode, a row has the same output alone as among other rows."""
     try:
         _judge_row(case, seen)
@@ -280,7 +267,7 @@ def test_single_row(case: Inference, seen: Observation, expected: Observation) -
         raise
 
 
-def _judge_row(case: Inference, seen: Observation) -> None:
+def _judge_row(case: Batches, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
     label = _("With training = False, forward(x) of a single row")
     y = output_of(seen["y row"], row, label)
@@ -290,7 +277,7 @@ def _judge_row(case: Inference, seen: Observation) -> None:
 
 
 @batch_norm_inference.check(points=0.5, on="batches")
-def test_prediction_learns_nothing(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_prediction_learns_nothing(case: Batches, seen: Observation, expected: Observation) -> None:
     """Inference changes neither running statistic, nor x."""
     seen["y of batch 0"]  # told, if it raised
     if not _have_moved(seen):
@@ -311,7 +298,7 @@ def _have_moved(seen: Observation) -> bool:
 
 
 @batch_norm_inference.check(points=0.5, on="batches")
-def test_backward_of_prediction(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_backward_of_prediction(case: Batches, seen: Observation, expected: Observation) -> None:
     """In inference mode, backward treats the running statistics as constants."""
     seen["y of backward"]  # told, if it raised
     _require_own_rows(case, seen)
@@ -328,26 +315,17 @@ def test_backward_of_prediction(case: Inference, seen: Observation, expected: Ob
             either(candidates, judge)
         except Failed as failed:
             _require_branch(case, seen)
-            first = _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
-            words = "" if gradient != "dx" or _dx_in_training(case, seen, expected) else first
-            raise Failed(failed.reason, failed.picture, compared=failed.compared, words=words) from None
+            if gradient == "dx" and not _right_in_training("dx", case, seen, expected):
+                text = _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
+                failed.words = text
+            raise
     unchanged("dout", case.prediction["dout"], seen["dout"])
 
 
-def _dx_in_training(case: Inference, seen: Observation, expected: Observation) -> bool:
-    """Whether backward gave the right dx in training: that of the formula, or of the own forward as far as it shows."""
-    last, name = case.training[-1], "dx of training"
-    right = [expected[name]]
-    with contextlib.suppress(Failed, StudentError):
-        right.append(dx_of(last, shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)))
-    scale = natural_scale("dx", last, expected[name], spread_of(last, case.eps))
-    return any(is_close(seen.get(name), wanted, scale) for wanted in right)
-
-
-def _require_own_rows(case: Inference, seen: Observation) -> None:
+def _require_own_rows(case: Batches, seen: Observation) -> None:
     """`StudentError` with its reason where backward stumbles over what the last training forward kept."""
     raised = seen.raised("dx")
-    kept, rows = len(case.training[-1]["x"]), len(case.prediction["x"])
+    kept, rows = len(case.batches[-1]["x"]), len(case.prediction["x"])
     if raised and kept != rows and {kept, rows} <= {int(n) for n in re.findall(r"\b\d{1,3}\b", raised.message)}:
         text = _(
             "backward meets an array of {kept} rows, as many as the last training batch had, and one of {rows}, as "
@@ -356,35 +334,30 @@ def _require_own_rows(case: Inference, seen: Observation) -> None:
         raise StudentError(raised, text.format(kept=kept, rows=rows))
 
 
-def _right_in_training(gradient: str, case: Inference, seen: Observation, expected: Observation) -> bool:
-    """Whether backward gave the right gradient of gamma or beta in training."""
-    name, last = f"{gradient} of training", case.training[-1]
-    right = [expected[name]]
-    with contextlib.suppress(Failed, StudentError):
-        if gradient == "dgamma":
-            right.append((last["dout"] * shown_x_hat(seen[f"y of batch {len(case.training) - 1}"], last)).sum(axis=0))
-    return any(is_close(seen.get(name), wanted, natural_scale(gradient, last, wanted)) for wanted in right)
+def _right_in_training(gradient: str, case: Batches, seen: Observation, expected: Observation) -> bool:
+    """Whether backward gave the right gradient in training."""
+    name, last = f"{gradient} of training", case.batches[-1]
+    y, spread = seen.get(f"y of batch {len(case.batches) - 1}"), spread_of(last, case.eps)
+    right = [found[gradient] for found in right_gradients(last, y, {gradient: expected[name]})]
+    return any(is_close(seen.get(name), one, natural_scale(gradient, last, one, spread)) for one in right)
 
 
-def _own_gradients(case: Inference, seen: Observation) -> list[dict[str, np.ndarray]]:
+def _own_gradients(case: Batches, seen: Observation) -> list[dict[str, np.ndarray]]:
     """The derivative of the own prediction, if it shows that a row does not depend on the others."""
     batch, dout = case.prediction, case.prediction["dout"]
     if not _rows_are_apart(case, seen):
         return []
-    try:
-        x_hat = shown_x_hat(seen["y of backward"], batch)
-    except (Failed, StudentError):
-        return []
+    x_hat = shown_x_hat(seen["y of backward"], batch)
     slope = column_slope(batch["x"], x_hat)
     return [{"dx": dout * batch["gamma"] * slope, "dgamma": (dout * x_hat).sum(axis=0), "dbeta": dout.sum(axis=0)}]
 
 
 @batch_norm_inference.check(points=0.25, on="batches")
-def test_back_in_training(case: Inference, seen: Observation, expected: Observation) -> None:
+def test_back_in_training(case: Batches, seen: Observation, expected: Observation) -> None:
     """After inference, training goes on as if there had been none."""
     if not _have_moved(seen):  # so there is no other mode to come back from, unless it predicts
         test_prediction(case, seen, expected)
-    first = case.training[0]
+    first = case.batches[0]
     x = first["x"][::-1]
     # What a training step gives is another exercise: it need only be what it is in a layer that has never predicted.
     label, new = _("Back in training after inference, {name}"), seen.get("dx new")

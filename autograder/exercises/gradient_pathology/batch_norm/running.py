@@ -5,21 +5,24 @@ A batch's statistics are its own, or those with which the student's forward has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from autograder.checks.exercise import Failed, Observation
 from autograder.checks.expect import close, is_close
 from autograder.checks.values import numbers
-from autograder.exercises.gradient_pathology.batch_norm.shared import Batch, column_slope, is_straight, shown_x_hat
+from autograder.exercises.gradient_pathology.batch_norm.shared import (
+    Batch,
+    Batches,
+    column_slope,
+    is_straight,
+    shown_x_hat,
+)
 from autograder.exercises.gradient_pathology.batch_norm.words import reductions, sum_in_words, variances
 from autograder.locale import _
-
-if TYPE_CHECKING:
-    from autograder.exercises.gradient_pathology.batch_norm.inference import Inference
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -33,7 +36,7 @@ def usable(mean: Any, var: Any, width: int) -> tuple[np.ndarray, np.ndarray] | N
     return (mean, var) if np.isfinite([mean, var]).all() and (var >= 0).all() else None
 
 
-def running(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
+def running(name: str, case: Batches, seen: Observation, own: bool) -> list[np.ndarray]:
     """The running statistic after each batch, of the batches' statistics or of those that the own forward used."""
     values = [_start(name, case)]
     for statistic in _of_batches(name, case, seen, own):
@@ -41,14 +44,14 @@ def running(name: str, case: Inference, seen: Observation, own: bool) -> list[np
     return values[1:]
 
 
-def _start(name: str, case: Inference) -> np.ndarray:
-    return np.full(case.prediction["x"].shape[1], float(name == "running_var"))
+def _start(name: str, case: Batches) -> np.ndarray:
+    return np.full(case.width, float(name == "running_var"))
 
 
-def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> list[np.ndarray]:
+def _of_batches(name: str, case: Batches, seen: Observation, own: bool) -> list[np.ndarray]:
     """The mean or the variance of each batch, or those that the own forward used."""
     statistics = []
-    for i, batch in enumerate(case.training):
+    for i, batch in enumerate(case.batches):
         moments = batch["x"].mean(axis=0), batch["x"].var(axis=0)
         if own:
             moments = _used_statistics(seen[f"y of batch {i}"], batch, case.eps) or moments
@@ -56,11 +59,11 @@ def _of_batches(name: str, case: Inference, seen: Observation, own: bool) -> lis
     return statistics
 
 
-def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.ndarray] | None:
+def _after_batches(name: str, case: Batches, seen: Observation) -> list[np.ndarray] | None:
     """The running statistic after each batch, if it is one finite number for each column."""
-    shape = (case.prediction["x"].shape[1],)
+    shape = (case.width,)
     after = []
-    for i in range(len(case.training)):
+    for i in range(len(case.batches)):
         value = numbers(seen[f"{name} of batch {i}"])
         if value is None or value.shape != shape or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
             return None
@@ -68,7 +71,7 @@ def _after_batches(name: str, case: Inference, seen: Observation) -> list[np.nda
     return after
 
 
-def rule_in_words(name: str, case: Inference, seen: Observation) -> str:
+def rule_in_words(name: str, case: Batches, seen: Observation) -> str:
     """By which rule a running statistic moves, if it is a sum of multiples of known things; else ""."""
     start, after = _start(name, case), _after_batches(name, case, seen)
     if after is None:
@@ -92,10 +95,10 @@ def rule_in_words(name: str, case: Inference, seen: Observation) -> str:
     return ""
 
 
-def _what_it_takes_in(values: list[np.ndarray], case: Inference) -> str:
+def _what_it_takes_in(values: list[np.ndarray], case: Batches) -> str:
     """What of each batch is taken in with the right weights, if it is neither its mean nor its variance."""
     taken = [(new - case.momentum * old) / (1 - case.momentum) for old, new in pairwise(values)]
-    named = [variances(batch["x"]) | reductions("x", batch["x"]) for batch in case.training]
+    named = [variances(batch["x"]) | reductions("x", batch["x"]) for batch in case.batches]
     for words in named[0]:
         wanted = (np.broadcast_to(batch[words], got.shape) for batch, got in zip(named, taken, strict=True))
         same = all(is_close(got, one, np.abs(got).max()) for got, one in zip(taken, wanted, strict=True))
@@ -105,7 +108,7 @@ def _what_it_takes_in(values: list[np.ndarray], case: Inference) -> str:
 
 
 def _possible_terms(
-    name: str, after: list[np.ndarray], case: Inference, seen: Observation, own: bool
+    name: str, after: list[np.ndarray], case: Batches, seen: Observation, own: bool
 ) -> Iterator[dict[str, list[np.ndarray]]]:
     """What a running statistic may be made of, batch by batch: what it should be and a constant, and one thing more."""
     other = next(statistic for statistic in STATISTICS if statistic != name)
@@ -116,7 +119,7 @@ def _possible_terms(
     yield terms
     yield terms | {batch_other[0]: batch_other[1]}
     yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
-    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.training]}
+    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.batches]}
     others = _after_batches(other, case, seen)
     if others is not None:
         yield terms | {other: [_start(other, case), *others[:-1]]}
@@ -136,11 +139,9 @@ def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.n
     return x.mean(axis=0) - x_hat.mean(axis=0) / slope, slope**-2.0 - eps
 
 
-def judge_running(name: str, case: Inference, seen: Observation) -> Callable[[list[np.ndarray]], None]:
-    def judge(wanted: list[np.ndarray]) -> None:
-        for i, (batch, right) in enumerate(zip(case.training, wanted, strict=True)):
-            spread = np.ptp(batch["x"], axis=0) ** (2 if name == "running_var" else 1)
-            label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
-            close(label, seen[f"{name} of batch {i}"], right, scale=np.maximum(spread, np.abs(right)))
-
-    return judge
+def judge_running(name: str, case: Batches, seen: Observation, wanted: list[np.ndarray]) -> None:
+    """The running statistic is the one wanted after each batch."""
+    for i, (batch, right) in enumerate(zip(case.batches, wanted, strict=True)):
+        spread = np.ptp(batch["x"], axis=0) ** (2 if name == "running_var" else 1)
+        label = _("After training batch {n}, {name}").format(name=name, n=i + 1)
+        close(label, seen[f"{name} of batch {i}"], right, scale=np.maximum(spread, np.abs(right)))

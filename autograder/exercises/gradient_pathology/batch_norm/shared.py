@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,26 @@ from autograder.locale import _
 Batch = dict[str, np.ndarray]
 """One training or prediction step: the input `x` (N, D), the upstream gradient `dout` (N, D), and the parameters
 `gamma` and `beta` (D,) to set before the forward."""
+
+Gradients = dict[str, np.ndarray]
+"""By the names of `GRADIENTS`."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches given one after the other to a layer in training, and what it predicts then; {} if nothing."""
+
+    title: str
+    batches: list[Batch]
+    prediction: Batch = field(default_factory=dict)
+    eps: float = 1e-5
+    momentum: float = 0.9
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self.batches[0]["gamma"])
+
 
 WIDE = (2.0, 3.0, 5.0)
 """Spreads at which eps = 1e-5 cannot be seen: it moves the output by 1.3e-6 of its scale at most."""
@@ -61,19 +82,19 @@ def random_batches(rng: np.random.Generator, sizes: Sequence[int], spreads: Sequ
     return [random_batch(rng, n, [1.5**i * spread for spread in spreads]) for i, n in enumerate(sizes)]
 
 
-def new_layer(implementation: Implementation, case: Any, width: int, training: bool = True) -> Any:
-    """A new layer for `width` features, with the case's eps and momentum."""
-    layer = implementation.BatchNorm(width, eps=case.eps, momentum=case.momentum)
+def new_layer(implementation: Implementation, case: Batches, training: bool) -> Any:
+    """A new layer for the case's features, with its eps and momentum."""
+    layer = implementation.BatchNorm(case.width, eps=case.eps, momentum=case.momentum)
     layer.training = training
     return layer
 
 
-def training_mode(implementation: Implementation, case: Any, batch: Batch) -> bool:
+def training_mode(implementation: Implementation, case: Batches) -> bool:
     """The value of `training` with which forward uses the statistics of the batch: True, unless False alone does.
 
     So a flag that is read the wrong way round is charged where the mode is asked for, and nowhere else.
     """
-    return _mixes_rows(implementation, case, batch, True) or not _mixes_rows(implementation, case, batch, False)
+    return _mixes_rows(implementation, case, True) or not _mixes_rows(implementation, case, False)
 
 
 def require_mode(seen: Observation) -> None:
@@ -84,13 +105,14 @@ def require_mode(seen: Observation) -> None:
         )
 
 
-def _mixes_rows(implementation: Implementation, case: Any, batch: Batch, training: bool) -> bool:
+def _mixes_rows(implementation: Implementation, case: Batches, training: bool) -> bool:
     """Whether the output of the first example depends on the others."""
+    batch = case.batches[0]
 
     def first_row(others: float) -> Any:
         x = batch["x"].copy()
         x[1:] *= others
-        layer = new_layer(implementation, case, x.shape[1], training)
+        layer = new_layer(implementation, case, training)
         return np.array(alone(run_forward(layer, batch, x))[0], dtype=float)
 
     one, other = (attempt(first_row, others) for others in (1.0, 2.0))
@@ -105,10 +127,9 @@ for batch in given.batches:
 """The lines that give the batches of an example to a layer in training."""
 
 
-def as_example(batches: Sequence[Batch], case: Any) -> dict[str, Any]:
+def as_example(case: Batches) -> dict[str, Any]:
     """What `NEW_LAYER` uses."""
-    width = batches[0]["x"].shape[1]
-    return {"n_features": width, "eps": case.eps, "momentum": case.momentum, "batches": list(batches)}
+    return {"n_features": case.width, "eps": case.eps, "momentum": case.momentum, "batches": case.batches}
 
 
 def run_forward(layer: Layer, batch: Batch, x: np.ndarray, in_place: bool = False) -> Any:
@@ -150,11 +171,23 @@ def column_slope(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return (centred * x_hat).sum(axis=0) / np.square(centred).sum(axis=0)
 
 
-def dx_of(batch: Batch, x_hat: np.ndarray) -> np.ndarray:
-    """The formula's gradient with respect to x, on a forward's own x_hat."""
-    dx_hat = batch["dout"] * batch["gamma"]
-    through = dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)
-    return through * column_slope(batch["x"], x_hat)
+def divides(x: np.ndarray, x_hat: np.ndarray) -> bool:
+    """Whether a forward divides at all: one that does not has no dx of the formula's kind."""
+    return not np.allclose(column_slope(x, x_hat), 1, rtol=1e-3)
+
+
+def right_gradients(batch: Batch, y: Any, right: Gradients) -> list[Gradients]:
+    """The `right` gradients of the reference, and the formula's, on the x_hat that the own output shows."""
+    try:
+        x_hat = shown_x_hat(y, batch)
+    except Failed:
+        return [right]
+    own = {"dgamma": (batch["dout"] * x_hat).sum(axis=0)}
+    if divides(batch["x"], x_hat):
+        dx_hat = batch["dout"] * batch["gamma"]
+        through = dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)
+        own["dx"] = through * column_slope(batch["x"], x_hat)
+    return [right, right | own]
 
 
 def alone(value: Any) -> Any:

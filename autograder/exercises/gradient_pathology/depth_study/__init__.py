@@ -8,7 +8,3 @@ training goes another way than the reference's, its curves are judged against th
 promise. No claim about what depth does to the loss is checked here: with plain gradient descent a deeper network is
 not always the worse one.
 """
-
-from autograder.exercises.gradient_pathology.depth_study.checks import depth_study
-
-__all__ = ["depth_study"]

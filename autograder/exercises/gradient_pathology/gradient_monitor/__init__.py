@@ -3,7 +3,3 @@
 A promise asks for one thing and no more, and leaves out what the monitor never finds. So problems are read however they
 are written, and an answer is compared with that of the same monitor for another record wherever that says enough.
 """
-
-from autograder.exercises.gradient_pathology.gradient_monitor.checks import gradient_monitor
-
-__all__ = ["gradient_monitor"]

@@ -43,6 +43,8 @@ def _turned(found: Kinds, wanted: Kinds, record: Norms) -> str:
 
 def _at_the_end(found: Kinds, wanted: Kinds, record: Norms) -> str:
     """All is right but for the first layer, or the last."""
+    if len(record) < 2:
+        return ""
     first, *_others, last = record
     missing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
     if missing == [first] and first not in found:
