@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, attempt
+from autograder.checks.exercise import Exercise, Failed, Implementation, Observation, StudentError, attempt
 from autograder.checks.expect import close, in_words, is_close, is_pair, kind_of, number, refused, returned, unchanged
 from autograder.checks.numeric import written
 from autograder.checks.values import numbers, simplify
@@ -168,16 +168,22 @@ def _as_shown(case: Profile, seen: Observation, expected: Observation) -> str:
             "Where all points lie on one line your slope is right, and elsewhere not. The line of least squares is "
             "near all points, and need not pass through any of them."
         )
-    higher = _slope(seen, "slope of ten times the norms")
+    with suppress(Failed, StudentError):
+        return _of_ten_times(got, _slope(seen, "slope of ten times the norms"))
+    return ""
+
+
+def _of_ten_times(got: float, higher: float) -> str:
+    """What the slope shows that comes of norms ten times as large."""
     if is_close(higher, 10 * got):
         return _("Norms ten times as large make your slope ten times as large: is it the slope of their logarithms?")
-    if abs(higher - got) > 1e-6 * max(1.0, abs(got)):
-        text = _(
-            "Norms ten times as large move the line up and leave it as steep, but your slope changes by {change:.4g}: "
-            "what the logarithms are multiplied by does not add up to 0. Where is the mean layer number taken off?"
-        )
-        return text.format(change=higher - got)
-    return ""
+    if abs(higher - got) <= 1e-6 * max(1.0, abs(got)):
+        return ""
+    text = _(
+        "Norms ten times as large move the line up and leave it as steep, but your slope changes by {change:.4g}: "
+        "what the logarithms are multiplied by does not add up to 0. Where is the mean layer number taken off?"
+    )
+    return text.format(change=higher - got)
 
 
 @np.errstate(all="ignore")
