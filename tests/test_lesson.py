@@ -147,7 +147,7 @@ CLAIMS = [
     ("prose-47", "both are «0.03»", lambda p: p(MODES, "step 100:", 1)),
     ("prose-47", "«-0.13» whatever", lambda p: p(MODES, "one by one, training mode:", 2)),
     ("residual-notice", "from «0.61» decades", lambda p: p(RESIDUAL, "sigmoid, without residual", 0)),
-    ("residual-notice", "to «-0.01», practically flat", lambda p: p(RESIDUAL, "sigmoid, with residual", 0)),
+    ("residual-notice", "to «-0.01», practically zero", lambda p: p(RESIDUAL, "sigmoid, with residual", 0)),
     ("residual-notice", "«3» of 5 networks learn", lambda p: p(RESIDUAL, "sigmoid, with residual", 3)),
     ("residual-notice", "connections «3» of 5", lambda p: p(RESIDUAL, "relu, without residual", 3)),
     ("residual-notice", "all «5» diverge", lambda p: p(RESIDUAL, "relu, with residual", 5)),
