@@ -965,6 +965,13 @@ def test_what_a_record_holds_in_place_of_the_norms_is_told(formula, measured):
     assert item(told, "gradient_norms").message.startswith(text)
 
 
+@pytest.mark.parametrize("edits", [{"lr * ": "learning_rate * "}, {"layer.grads[": "layer.gradients["}])
+def test_an_exception_is_not_explained_by_two_mistakes_that_raise_another_one(edits):
+    result = judged(EXERCISES["depth_study"], {"depth_study": bank.slip("depth_study", edits).depth_study})
+    raised = [item for item in result.items if item.outcome is Outcome.RAISED]
+    assert len(raised) >= 5 and not any(item.causes for item in raised)
+
+
 # --- the judge -------------------------------------------------------------------------------------------------------
 
 

@@ -86,9 +86,16 @@ class Diagnosis:
         self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
         self._little_said = np.zeros(len(places), dtype=bool)
+        self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither that nor an input that nothing was done to
         self._departs = np.array([key in departed[case] for case, key in places], dtype=bool)
-        self._covered = sum(map(len, departed)) == self._departs.sum()
+        known_places = set(places)
+        self._beyond = {
+            (case, value_of(key))
+            for case, here in enumerate(departed)
+            for key in here
+            if (case, key) not in known_places
+        }
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
         crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
@@ -97,6 +104,7 @@ class Diagnosis:
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
             value, given = departed[case][key], inputs[case]
+            self._raised[p] = _is_exception(value)
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             self._telling[p] = not self._little_said[p] and not any(alike(value, one) for one in given)
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
@@ -110,9 +118,9 @@ class Diagnosis:
             asked: what it reads of all its cases where everything is right.
         """
         fail = np.array([check in fails for fails in self._known.fails], dtype=bool)
-        everything = self._places(asked) | self._places(reads)
+        everything = _named(asked) | _named(reads)
         for read in reads:
-            alike_here = self._agrees & self._places([read]) & (self._known.shows != ANY)
+            alike_here = self._agrees & self._places(_named([read])) & (self._known.shows != ANY)
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
             best = self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
             if not best:
@@ -120,13 +128,13 @@ class Diagnosis:
                 best = self._part(found, everything)
             if best:
                 return self._told(best)
-        return self._told(self._of_two(fail)) if reads and self._covered else []
+        return self._told(self._of_two(fail)) if reads and not self._beyond else []
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
         """Of the two candidates that explain together all that was observed, those that fail the check.
 
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
-        once, in places where both depart, is not known.
+        once, in places where both depart, is not known, but an exception is that of one of them.
         """
         places = self._departs
         telling = self._agrees & self._telling
@@ -135,28 +143,29 @@ class Diagnosis:
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
         against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
         own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
-        together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0)
+        others = (~agrees[:, self._raised[places]]).astype(np.float32)
+        together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0) & (others @ others.T == 0)
         pairs = np.argwhere(np.triu(together, 1)).tolist()
         widths = np.array([(agrees[m] | agrees[n]).sum() for m, n in pairs])
         best = {int(found[m]) for i in np.flatnonzero(widths == widths.max(initial=0)) for m in pairs[i]}
         return [m for m in sorted(best) if fail[m]]
 
-    def _places(self, reads: Reads) -> np.ndarray:
-        """Which of the known places are among those of `reads`."""
-        read = {(case, key) for case, keys in reads for key in keys}
+    def _places(self, read: Collection[Place]) -> np.ndarray:
+        """Which of the known places belong to values that are `read`."""
         return np.array([value in read for value in self._values], dtype=bool)
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""
-        return [m for m in candidates if self._covered and np.array_equal(self._agrees[m], self._departs)]
+        return [m for m in candidates if not self._beyond and np.array_equal(self._agrees[m], self._departs)]
 
-    def _part(self, candidates: Sequence[int], asked: np.ndarray) -> list[int]:
+    def _part(self, candidates: Sequence[int], asked: set[Place]) -> list[int]:
         """The candidates that explain all they would show themselves, or else all that the check asks for."""
         single = [m for m in candidates if not self._known.causes[m].pair]
         own = [m for m in single if np.array_equal(self._agrees[m], self._shown[m])]
-        return self._widest(own) or self._widest(
-            [m for m in single if not (self._departs & ~self._agrees[m] & asked).any()]
-        )
+        if own or self._beyond & asked:
+            return self._widest(own)
+        places = self._departs & self._places(asked)
+        return self._widest([m for m in single if not (places & ~self._agrees[m]).any()])
 
     def _widest(self, candidates: Sequence[int]) -> list[int]:
         """Those that agree with the student in the most places."""
@@ -169,6 +178,10 @@ class Diagnosis:
         causes = [cause for cause in causes if not cause.pair] or causes
         told = list({str(cause.cause): cause for cause in causes}.values())
         return told if len(told) <= MAX_CAUSES and all(cause.cause for cause in told) else []
+
+
+def _named(reads: Reads) -> set[Place]:
+    return {(case, key) for case, keys in reads for key in keys}
 
 
 def _is_exception(value: Sketch) -> bool:
