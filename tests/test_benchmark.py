@@ -160,6 +160,7 @@ def test_a_command_that_fails_is_no_measurement(tmp_path):
         measure([sys.executable, "-c", "raise SystemExit('out of tune')"], tmp_path, {})
 
 
+@pytest.mark.slow
 def test_a_class_is_graded_and_looked_into(tmp_path):
     """Everything but stock nbgrader, which takes longest, on the smallest class there is."""
     folders = Folders(tmp_path)
