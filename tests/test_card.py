@@ -382,15 +382,16 @@ HINTED = ExerciseResult("clip_gradients", (replace(FAILED.items[1], id="factor")
 """Of a check that has hints."""
 
 
-def test_hints_come_one_at_a_time_and_the_last_stays_with_a_kind_word():
+def test_hints_come_one_at_a_time_then_a_kind_word_and_the_first_again():
     hints = Hints()
     expected = hints_for(HINTED.items[0], guide("clip_gradients"))
     given = [hints.next(HINTED) for _turn in range(len(expected) + 2)]
     assert [hint.note for hint in given[: len(expected)]] == expected
     assert [hint.number for hint in given[:2]] == [1, 2] and given[0].of == len(expected)
-    for later in given[len(expected) :]:
-        assert "ask a person" in later.text and later.note not in expected
-        assert 'example("clip_gradients")' in later.text and later.note.link == expected[-1].link
+    later, again = given[len(expected) :]
+    assert "ask a person" in later.text and later.note not in expected
+    assert 'example("clip_gradients")' in later.text and later.note.link == expected[-1].link
+    assert again == given[0]
 
 
 def test_hints_do_not_repeat_the_card_and_end_with_a_link():
@@ -428,8 +429,8 @@ def test_the_hints_for_each_mistake_are_counted_from_one_to_a_number_that_stays(
     for result in several:
         own = [hint for hint, turn in zip(given, turns, strict=True) if turn is result and hint.number]
         total = own[0].of
-        assert [(hint.number, hint.of) for hint in own] == [(n + 1, total) for n in range(total)] and total > 1
-    fresh = [hint.text for hint in given[:10] if hint.number]
+        assert [(hint.number, hint.of) for hint in own[:total]] == [(n + 1, total) for n in range(total)] and total > 1
+    fresh = [hint.text for hint in given[: 1 + given[1].of]]
     assert len(fresh) == len(set(fresh)), "what was given for one mistake comes no second time for the next"
 
 

@@ -965,6 +965,13 @@ def test_what_a_record_holds_in_place_of_the_norms_is_told(formula, measured):
     assert item(told, "gradient_norms").message.startswith(text)
 
 
+def test_a_record_that_ends_early_is_not_put_down_to_overflow():
+    both = "            losses.append(loss)\n            norms.append(grad_norms)\n"
+    code = bank.slip("depth_study", {both: "            if not losses:\n" + textwrap.indent(both, "    ")})
+    told = item(judged(EXERCISES["depth_study"], {"depth_study": code.depth_study}, causes=False), "overflow").message
+    assert "ends after 1 of 8 steps." in told and "where its values" not in told
+
+
 @pytest.mark.parametrize("edits", [{"lr * ": "learning_rate * "}, {"layer.grads[": "layer.gradients["}])
 def test_an_exception_is_not_explained_by_two_mistakes_that_raise_another_one(edits):
     result = judged(EXERCISES["depth_study"], {"depth_study": bank.slip("depth_study", edits).depth_study})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.checks.values import Raised
@@ -68,7 +69,9 @@ class Hints:
         self._queues: dict[tuple, tuple[Iterator[tuple[int, Note]], int]] = {}
 
     def next(self, result: ExerciseResult) -> Hint:
-        """The next hint for the check of `result` that its card begins with; after the last one, what else helps.
+        """The next hint for the check of `result` that its card begins with.
+
+        After the last one comes what else helps, then the first one again.
 
         Each mistake and each error has its own hints, counted from 1: first those that were not given for another one.
         """
@@ -81,9 +84,10 @@ class Hints:
         if mistake not in self._queues:
             notes = hints_for(item, about)
             notes = [note for note in notes if note.text not in given] or notes
-            self._queues[mistake] = enumerate(notes, start=1), len(notes)
+            numbered = [*enumerate(notes, start=1), (0, _after_the_last(item, result.id, about))]
+            self._queues[mistake] = cycle(numbered), len(notes)
         queue, of = self._queues[mistake]
-        number, note = next(queue, (0, _after_the_last(item, result.id, about)))
+        number, note = next(queue)
         given.update([note.text] if number else [])
         return Hint(result.id, item.sentence, note, number, of if number else 0)
 
@@ -96,7 +100,7 @@ def _after_the_last(item: Item, exercise: str, about: Guide) -> Note:
     text = _(
         'You have seen all hints for this mistake. Take the input of the case with `example("{exercise}")`, work out '
         "one number of the answer by hand, and compare it with each step of your code; or ask a person to look at it "
-        "with you."
+        "with you. `hint` begins with the first hint again."
     )
     return read_again(about, text.format(exercise=exercise))
 
