@@ -86,6 +86,24 @@ def test_students_are_told_true_causes(audited, material):
     assert len(causes["left_out_wrong"]) < 0.02 * n
 
 
+COST_MORE = """
+cache-of-first-forward x-hat-clipped mean-subtracted-twice gamma-and-beta-kept-from-the-start
+kept-x-hat-changed-afterwards clip-nothing-written depth-returns-after-the-first-step depth-every-second-step
+monitor-nan-overwritten monitor-healthy-layer-ends-all monitor-vanishing-layer-ends-all monitor-mean-over-layers
+monitor-prints monitor-counts monitor-norm-rounded slope-norms-sorted slope-square-of-the-sum slope-is-a-constant
+adam-one-average-for-all sgd-one-velocity-for-all train-epochs-ignored train-batches-of-all train-single-examples
+train-drawn-with-replacement train-step-once-per-epoch train-no-step train-no-backward
+"""
+"""Known mistakes that also lose checks which their entries do not name."""
+
+
+def test_a_mistake_loses_the_checks_that_it_names_and_no_others(audited, material):
+    """What follows from a mistake is not charged again."""
+    single = [mistake for mistake in material.mistakes if not mistake.pair]
+    more = {mistake.id for mistake in single if audited.catches[mistake.id].keys() != set(mistake.fails)}
+    assert more == set(COST_MORE.split())
+
+
 def test_the_command_prints_a_summary(audited):
     assert audited.code == 0, audited.said[-2000:]
     assert "0 survivors, 0 false" in audited.said and "margins" in audited.said

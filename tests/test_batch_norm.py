@@ -1,7 +1,7 @@
 """BatchNorm as beginners write it: what one slip costs, and what is said of code that is not finished.
 
-The slips were written by somebody who knew the contract alone, in three ways of writing that real students have: step
-by step, as in a Japanese textbook, and in one line. The bank holds other ways of being wrong, which the audit judges.
+The slips were written by somebody who knew the contract alone, in two ways of writing that real students have: step by
+step, and in one line. The bank holds other ways of being wrong, which the audit judges.
 """
 
 import re
@@ -67,43 +67,6 @@ STAGED = """
         return dx
 """
 
-TEXTBOOK = """
-    def forward(self, x):
-        if self.training:
-            mu = np.mean(x, axis=0)
-            xc = x - mu
-            var = np.mean(xc ** 2, axis=0)
-            std = np.sqrt(var + self.eps)
-            xn = xc / std
-            self.batch_size = x.shape[0]
-            self.xc = xc
-            self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mu
-            self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
-        else:
-            xc = x - self.running_mean
-            std = np.sqrt(self.running_var + self.eps)
-            xn = xc / std
-        self.xn, self.std = xn, std
-        out = self.params["gamma"] * xn + self.params["beta"]
-        return out
-
-    def backward(self, dout):
-        dbeta = np.sum(dout, axis=0)
-        dgamma = np.sum(self.xn * dout, axis=0)
-        dxn = self.params["gamma"] * dout
-        dxc = dxn / self.std
-        if self.training:
-            dstd = -np.sum((dxn * self.xc) / (self.std * self.std), axis=0)
-            dvar = 0.5 * dstd / self.std
-            dxc += (2.0 / self.batch_size) * self.xc * dvar
-            dmu = np.sum(dxc, axis=0)
-            dx = dxc - dmu / self.batch_size
-        else:
-            dx = dxc
-        self.grads["gamma"] = dgamma
-        self.grads["beta"] = dbeta
-        return dx
-"""
 
 COMPACT = """
     def forward(self, x):
@@ -131,7 +94,7 @@ COMPACT = """
         return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))
 """
 
-STYLES = {"staged": STAGED, "textbook": TEXTBOOK, "compact": COMPACT}
+STYLES = {"staged": STAGED, "compact": COMPACT}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -166,35 +129,18 @@ MOVE_MEAN = "self.momentum * self.running_mean + (1 - self.momentum) * mu"
 MOVE_VAR = "self.momentum * self.running_var + (1 - self.momentum) * var"
 Y = 'self.params["gamma"] * x_hat + self.params["beta"]'
 DX = "inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))"
-OWN_START = """            if not hasattr(self, "started"):
-                self.started = True
-                self.running_var = np.zeros(x.shape[1])
-"""
 PREDICTED_MEAN = "            mu = self.running_mean\n"
 PREDICT = "            x_hat = (x - self.running_mean) / std\n"
 PREDICT_STD = "np.sqrt(self.running_var + self.eps)"
-BRANCH = "        else:\n            mean, var = self.running_mean, self.running_var\n"
-SET_GAMMA, SET_BETA = 'self.grads["gamma"] = dgamma', 'self.grads["beta"] = dbeta'
 
 STAGED_SLIPS = {
     "mean without axis": Slip(
         {MEAN: "mu = x.mean()"}, "forward", "forward(x) is the same as (x - x.mean()) / sqrt(x.var(axis=0) + eps)."
     ),
-    "variance without axis": Slip(
-        {VAR: "var = x.var()"}, "forward", "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(x.var() + eps)."
-    ),
-    "both without axis": Slip(
-        {MEAN: "mu = x.mean()", VAR: "var = x.var()"},
-        "forward",
-        "forward(x) is the same as (x - x.mean()) / sqrt(x.var() + eps).",
-    ),
     "statistics of shape (1, D)": Slip(
         {"x.mean(axis=0)": "x.mean(axis=0, keepdims=True)", "x.var(axis=0)": "x.var(axis=0, keepdims=True)"},
         "inference",
         "After training batch 1, running_mean should have shape (3,), but it has shape (1, 3).",
-    ),
-    "everything of shape (1, D)": Slip(
-        {"axis=0)": "axis=0, keepdims=True)"}, "backward", 'grads["beta"] should have shape (3,)'
     ),
     "ddof = 1": Slip(
         {VAR: "var = x.var(axis=0, ddof=1)"},
@@ -210,12 +156,6 @@ STAGED_SLIPS = {
         {"np.sqrt(var + self.eps)": "(np.sqrt(var) + self.eps)"},
         "forward",
         "forward(x) is the same as (x - x.mean(axis=0)) / (sqrt(x.var(axis=0)) + eps) + beta.",
-    ),
-    "eps outside in prediction": Slip(
-        {PREDICT_STD: "(np.sqrt(self.running_var) + self.eps)"},
-        "inference",
-        "With training = False, forward(x) is the same as "
-        "gamma * (x - running_mean) / (sqrt(running_var) + eps) + beta.",
     ),
     "eps missing in training": Slip(
         {"np.sqrt(var + self.eps)": "np.sqrt(var)"},
@@ -252,11 +192,6 @@ STAGED_SLIPS = {
         "inference",
         "running_mean moves as 0.1 * running_mean + 0.9 * mean, and momentum is 0.9.",
     ),
-    "momentum a constant": Slip(
-        {MOVE_MEAN: "0.99 * self.running_mean + 0.01 * mu", MOVE_VAR: "0.99 * self.running_var + 0.01 * var"},
-        "inference",
-        "running_mean moves as 0.99 * running_mean + 0.01 * mean, and momentum is 0.9.",
-    ),
     "bracket too late": Slip(
         {
             "(1 - self.momentum) * mu": "(1 - self.momentum * mu)",
@@ -270,11 +205,6 @@ STAGED_SLIPS = {
         "inference",
         "running_var moves as 0.1 * var + 0.9 * running_mean, and momentum is 0.9.",
     ),
-    "running_var learns the mean": Slip(
-        {"(1 - self.momentum) * var": "(1 - self.momentum) * mu"},
-        "inference",
-        "running_var moves as 0.9 * running_var + 0.1 * mean, and momentum is 0.9.",
-    ),
     "running_var learns std": Slip(
         {"(1 - self.momentum) * var": "(1 - self.momentum) * np.sqrt(var)"},
         "inference",
@@ -282,13 +212,6 @@ STAGED_SLIPS = {
     ),
     "replaced": Slip(
         {MOVE_MEAN: "mu", MOVE_VAR: "var"}, "inference", "running_mean moves as mean, and momentum is 0.9."
-    ),
-    "running_var forgotten": Slip({"self.running_var = " + MOVE_VAR: "pass"}, "inference", "running_var never moves."),
-    "locals": Slip(
-        {"self.running_mean = self": "running_mean = self", "self.running_var = self": "running_var = self"},
-        "inference",
-        "running_mean and running_var are as they were at the start",
-        core=("inference",),
     ),
     "moved in prediction too": Slip(
         {PREDICTED_MEAN: f"            mu = 0\n            self.running_mean = {MOVE_MEAN}\n{PREDICTED_MEAN}"},
@@ -302,36 +225,10 @@ STAGED_SLIPS = {
         "gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
         core=("inference",),
     ),
-    "batch mean in prediction": Slip(
-        {
-            PREDICTED_MEAN: "            mu = x.mean(axis=0)\n",
-            "(x - self.running_mean)": "(x - mu)",
-        },
-        "inference",
-        "With training = False, forward(x) is the same as "
-        "gamma * (x - x.mean(axis=0)) / sqrt(running_var + eps) + beta.",
-        core=("inference",),
-    ),
-    "no branch": Slip(
-        {"        if self.training:": "        if True:"},
-        "inference",
-        "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch",
-        core=("inference",),
-    ),
-    "prediction without normalising": Slip(
-        {PREDICT: "            x_hat = x\n"},
-        "inference",
-        "With training = False, forward(x) is the same whatever running_mean and running_var are.",
-    ),
     "prediction only centred": Slip(
         {PREDICT: "            x_hat = x - self.running_mean\n"},
         "inference",
         "With training = False, forward(x) is the same as gamma * (x - running_mean) + beta.",
-    ),
-    "prediction without root": Slip(
-        {PREDICT_STD: "self.running_var + self.eps"},
-        "inference",
-        "With training = False, forward(x) is the same as gamma * (x - running_mean) / (running_var + eps) + beta.",
     ),
     "prediction keeps nothing": Slip(
         {PREDICT: PREDICT.replace("x_hat =", "return self.params['gamma'] *")[:-1] + " + self.params['beta']\n"},
@@ -369,13 +266,13 @@ STAGED_SLIPS = {
     "dmu not divided by N": Slip(
         {"dmu / N": "dmu"}, "backward", "What comes through the mean is 6 times what it should be."
     ),
-    "no dmu": Slip({" + dmu / N": ""}, "backward", NO_WAY.format(way="the mean")),
-    "no dvar": Slip({"+ dvar * 2 * xmu / N ": ""}, "backward", NO_WAY.format(way="the variance")),
-    "backward without return": Slip(
-        {"        return dx\n": ""},
+    "x in place": Slip(
+        {MEAN: "x -= 1; mu = x.mean(axis=0)"}, "forward", "x should stay as it was, but it was changed."
+    ),
+    "returned together": Slip(
+        {"return dx\n": 'return dx, self.grads["gamma"], self.grads["beta"]\n'},
         "backward",
-        "backward(dout) returned None: is there a `return`?",
-        core=("backward",),
+        "backward(dout) returned 3 values; one array is asked for.",
     ),
     "dout in place": Slip(
         {'dxhat = dout * self.params["gamma"]': 'dout *= self.params["gamma"]; dxhat = dout'},
@@ -384,86 +281,8 @@ STAGED_SLIPS = {
     ),
 }
 
-TEXTBOOK_SLIPS = {
-    "variance without axis": Slip(
-        {"np.mean(xc ** 2, axis=0)": "np.mean(xc ** 2)"},
-        "forward",
-        "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
-    ),
-    "x in place": Slip({"xc = x - mu": "x -= mu; xc = x"}, "forward", "x should stay as it was, but it was changed."),
-    "flag wrong way round": Slip(
-        {"        if self.training:\n            mu": "        if not self.training:\n            mu"},
-        "forward",
-        "With training = True, forward(x) does not use the statistics of x",
-        core=("inference",),
-    ),
-    "own start": Slip(
-        {"            mu = np.mean(x, axis=0)\n": f"{OWN_START}            mu = np.mean(x, axis=0)\n"},
-        "inference",
-        "running_var starts at 0; __init__ is given with 1.",
-    ),
-    "dstd without axis": Slip(
-        {"(self.std * self.std), axis=0)": "(self.std * self.std))"},
-        "backward",
-        "What comes through the variance is one number for all columns: is an axis missing?",
-    ),
-    "attributes, as in the book": Slip(
-        {SET_GAMMA: "self.dgamma = dgamma", SET_BETA: "self.dbeta = dbeta"},
-        "backward",
-        'grads["beta"] is still None: is it set in backward?',
-    ),
-    "other names": Slip(
-        {SET_GAMMA: 'self.grads["dgamma"] = dgamma', SET_BETA: 'self.grads["dbeta"] = dbeta'},
-        "backward",
-        'grads["beta"] is still None: is it set in backward?',
-    ),
-    "returned together, unset": Slip(
-        {SET_GAMMA: "pass", SET_BETA: "pass", "return dx": "return dx, dgamma, dbeta"},
-        "backward",
-        'grads["beta"] is still None: is it set in backward?',
-        core=("backward",),
-    ),
-    "returned together": Slip(
-        {"return dx": "return dx, dgamma, dbeta"},
-        "backward",
-        "backward(dout) returned 3 values; one array is asked for.",
-    ),
-    "added to None": Slip(
-        {SET_GAMMA: SET_GAMMA.replace(" =", " +="), SET_BETA: SET_BETA.replace(" =", " +=")},
-        "backward",
-        "Your code raised TypeError",
-    ),
-    "exchanged": Slip(
-        {SET_GAMMA: 'self.grads["gamma"] = dbeta', SET_BETA: 'self.grads["beta"] = dgamma'},
-        "backward",
-        'grads["beta"][',
-    ),
-    "averaged": Slip(
-        {
-            "np.sum(dout, axis=0)": "np.mean(dout, axis=0)",
-            "np.sum(self.xn * dout, axis=0)": "np.mean(self.xn * dout, axis=0)",
-        },
-        "backward",
-        'grads["beta"][',
-    ),
-    "not summed": Slip(
-        {"np.sum(self.xn * dout, axis=0)": "self.xn * dout"},
-        "backward",
-        'grads["gamma"] should have shape (3,), but it has shape (6, 3).',
-    ),
-}
 
 COMPACT_SLIPS = {
-    "both without axis": Slip(
-        {"x.mean(axis=0), x.var(axis=0)": "x.mean(), x.var()"},
-        "forward",
-        "forward(x) is the same as (x - x.mean()) / sqrt(x.var() + eps).",
-    ),
-    "eps missing": Slip(
-        {"var + self.eps": "var"},
-        "forward",
-        "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(x.var(axis=0)) + beta.",
-    ),
     "eps a constant": Slip(
         {"var + self.eps": "var + 1e-5"},
         "forward",
@@ -481,37 +300,8 @@ COMPACT_SLIPS = {
         "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(sqrt(x.var(axis=0)) + eps).",
         core=("forward",),
     ),
-    "gamma and beta unused": Slip(
-        {f"return {Y}": "return x_hat"},
-        "forward",
-        'forward(x) is the same whatever params["gamma"] and params["beta"] are',
-    ),
     "gamma unused": Slip({Y: 'x_hat + self.params["beta"]'}, "forward", "forward(x)["),
-    "gamma and beta of __init__": Slip(
-        {
-            "        self.running_mean = np.zeros(n_features)\n": "        self.running_mean = np.zeros(n_features)\n"
-            "        self.kept = dict(self.params)\n",
-            Y: 'self.kept["gamma"] * x_hat + self.kept["beta"]',
-        },
-        "forward",
-        'forward(x) is the same whatever params["gamma"] and params["beta"] are',
-    ),
     "brackets": Slip({"(x - mean) * inv_std": "x - mean * inv_std"}, "forward", "forward(x)[", core=("forward",)),
-    "flag wrong way round": Slip(
-        {"        if self.training:": "        if not self.training:"},
-        "forward",
-        "With training = True, forward(x) does not use the statistics of x",
-        core=("inference",),
-    ),
-    "running statistics always": Slip(
-        {BRANCH: BRANCH.replace("        else:\n    ", "")}, "forward", "", core=("forward",)
-    ),
-    "forward without return": Slip(
-        {f"return {Y}": f"y = {Y}"},
-        "forward",
-        "forward(x) returned None: is there a `return`?",
-        core=("forward", "inference"),
-    ),
     "forward with cache": Slip(
         {f"return {Y}": f"return {Y}, self.cache"}, "forward", "forward(x) returned 2 values; one array is asked for."
     ),
@@ -521,53 +311,11 @@ COMPACT_SLIPS = {
         "backward(dout) multiplies dout by 1 / sqrt(var + eps), which is not the slope of forward.",
         core=("backward",),
     ),
-    "dx = dxhat / std": Slip(
-        {DX: "dxhat * inv_std"},
-        "backward",
-        NO_PATHS,
-    ),
-    "dx = dxhat": Slip(
-        {DX: "dxhat"},
-        "backward",
-        "backward(dout) multiplies dout by gamma, which is not the slope of forward.",
-        core=("backward",),
-    ),
-    "dx = dout": Slip(
-        {DX: "dout"},
-        "backward",
-        "backward(dout) multiplies dout by 1, which is not the slope of forward.",
-        core=("backward",),
-    ),
     "dx = 0": Slip({DX: "np.zeros_like(dout)"}, "backward", "backward(dout)[3, 0] is 0, but", core=("backward",)),
-    "mean for sum": Slip(
-        {"dxhat.sum(axis=0)": "dxhat.mean(axis=0)"},
-        "backward",
-        "What comes through the mean is 0.1667 times what it should be.",
-    ),
     "N forgotten": Slip(
         {"(N * dxhat": "(dxhat"},
         "backward",
         "backward(dout) multiplies dout by gamma / sqrt(var + eps) / N, which is not the slope of forward.",
-    ),
-    "1 / N forgotten": Slip(
-        {"inv_std / N *": "inv_std *"},
-        "backward",
-        "backward(dout) multiplies dout by N * gamma / sqrt(var + eps), which is not the slope of forward.",
-    ),
-    "D for N": Slip(
-        {"N, D = dout.shape": "D, N = dout.shape"},
-        "backward",
-        "What comes through the mean is 2 times what it should be.",
-    ),
-    "gamma forgotten": Slip(
-        {'dxhat = dout * self.params["gamma"]': "dxhat = dout"},
-        "backward",
-        "backward(dout) multiplies dout by 1 / sqrt(var + eps), which is not the slope of forward.",
-    ),
-    "a sum without axis": Slip(
-        {"dxhat.sum(axis=0)": "dxhat.sum()"},
-        "backward",
-        "What comes through the mean is one number for all columns: is an axis missing?",
     ),
     "cache of the class": Slip(
         {"self.cache = {": "BatchNorm.kept = {", "self.cache[": "self.kept["},
@@ -592,11 +340,9 @@ COMPACT_SLIPS = {
     ),
 }
 
-SLIPS = {
-    f"{style}: {name}": (STYLES[style], slip)
-    for style, slips in (("staged", STAGED_SLIPS), ("textbook", TEXTBOOK_SLIPS), ("compact", COMPACT_SLIPS))
-    for name, slip in slips.items()
-}
+
+SLIPS = {f"staged: {name}": (STAGED, slip) for name, slip in STAGED_SLIPS.items()}
+SLIPS |= {f"compact: {name}": (COMPACT, slip) for name, slip in COMPACT_SLIPS.items()}
 
 
 @pytest.mark.parametrize(("style", "slip"), SLIPS.values(), ids=SLIPS)
@@ -604,8 +350,7 @@ def test_one_slip_costs_what_it_breaks_and_is_told_first(style, slip):
     results = grade(edited(BATCH_NORM_START + style, slip.edits))
     for name, result in results.items():
         share = 2 / 3 if name in slip.core else 1 / 3
-        if not slip.says.startswith("forward(x) returned None"):  # of which nothing can be right
-            assert result.score >= (1 - share) * result.max - 1e-9, name
+        assert result.score >= (1 - share) * result.max - 1e-9, name
     failure = first_failure(results[slip.exercise])
     assert failure.seen.startswith(slip.says)
     assert not any(word in item.message for item in each_item(results) for word in (" -0,", "but nan", "nan was"))
@@ -615,7 +360,6 @@ DVAR = "np.sum(dxhat * xmu * -0.5 * (self.var + self.eps) ** -1.5, axis=0)"
 DMU, ON_TO_MEAN = "np.sum(-dxhat / self.std, axis=0)", "dvar * np.mean(-2 * xmu, axis=0)"
 DVAR_EACH, DMU_EACH = "(dxhat * xmu * -0.5 * (self.var + self.eps) ** -1.5)", "(-dxhat / self.std)"
 DVAR_ROWS, DMU_ROWS = DVAR.replace("axis=0", "axis=1, keepdims=True"), DMU.replace("axis=0", "axis=1, keepdims=True")
-LATE = "np.sum((dxn * self.xc) / (self.std * self.std), axis=0)"
 COMPACT_DX = "return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_hat).sum(axis=0))"
 THROUGH_MEAN, THROUGH_VARIANCE = "dx_through_mean", "dx_through_variance"
 BOTH = {THROUGH_MEAN, THROUGH_VARIANCE}
@@ -636,19 +380,11 @@ SUMMED_WRONG = {  # style, edits, the paths that are wrong, and what is told of 
         {THROUGH_VARIANCE},
         "not summed",
     ),
-    "dvar of another power": (STAGED, {DVAR: DVAR_EACH.replace("1.5", "0.5")}, {THROUGH_VARIANCE}, "not summed"),
     "dmu and dvar": (STAGED, {DMU: DMU_EACH, DVAR: DVAR_EACH}, BOTH, "not summed"),
-    "dmu of all": (TEXTBOOK, {"np.sum(dxc, axis=0)": "dxc"}, {THROUGH_MEAN}, "not summed"),
-    "dstd": (TEXTBOOK, {LATE: LATE.replace(", axis=0)", ")").replace("np.sum", "")}, {THROUGH_VARIANCE}, "not summed"),
     "a share of the mean": (*compact("dxhat / N", VARIANCE), {THROUGH_MEAN}, "not summed"),
-    "a share of the variance": (*compact(MEAN, "(dxhat * x_hat / N)"), {THROUGH_VARIANCE}, "not summed"),
-    "no mean of variance": (*compact(MEAN, "(dxhat * x_hat)"), {THROUGH_VARIANCE}, "not summed"),
     "no mean of dxhat": (*compact("dxhat", VARIANCE), {THROUGH_MEAN}, "taken off again element by element"),
     "dmu by row": (STAGED, {DMU: DMU_ROWS}, {THROUGH_MEAN}, "along the rows"),
-    "dvar by row": (STAGED, {DVAR: DVAR_ROWS}, {THROUGH_VARIANCE}, "along the rows"),
     "both by row": (STAGED, {DMU: DMU_ROWS, DVAR: DVAR_ROWS}, BOTH, "along the rows"),
-    "mean by row": (*compact("dxhat.mean(axis=1, keepdims=True)", VARIANCE), {THROUGH_MEAN}, "along the rows"),
-    "sum by row": (*compact("dxhat.sum(axis=1, keepdims=True) / N", VARIANCE), {THROUGH_MEAN}, "along the rows"),
     "variance by row": (
         *compact(MEAN, "(dxhat * x_hat).mean(axis=1, keepdims=True)"),
         {THROUGH_VARIANCE},
@@ -709,8 +445,6 @@ def lost_of(code):
 
 AXIS = {
     "forward, mean": ({"mu = x.mean(axis=0)": "mu = x.mean(axis=1)"}, "forward"),
-    "forward, variance": ({"var = x.var(axis=0)": "var = x.var(axis=1)"}, "forward"),
-    "backward, dmu": ({DMU: DMU.replace("axis=0", "axis=1")}, "backward"),
     "backward, dvar": ({DVAR: DVAR.replace("axis=0", "axis=1")}, "backward"),
 }
 BY_ROW = "One of the arrays has one number for each row, but every column needs a number of its own."
@@ -766,13 +500,6 @@ def each_item(results):
     return [item for result in results.values() for item in result.items]
 
 
-@pytest.mark.parametrize("name", [name for name in SLIPS if "flag" in name])
-def test_a_flag_that_is_read_the_wrong_way_round_costs_a_third(name):
-    style, slip = SLIPS[name]
-    results = grade(edited(BATCH_NORM_START + style, slip.edits)).values()
-    assert sum(result.score for result in results) >= 2 / 3 * sum(result.max for result in results)
-
-
 def test_a_flag_that_is_read_the_wrong_way_round_throughout_is_charged_where_the_mode_is_asked_for():
     code = STAGED.replace("if not self.training", "if NOT").replace("if self.training", "if not self.training")
     results = grade(BATCH_NORM_START + code.replace("if NOT", "if self.training"))
@@ -791,24 +518,8 @@ DX = "return inv_std / N * (N * dxhat - dxhat.sum(axis=0) - x_hat * (dxhat * x_h
 X, SQUARES = "x - x.mean(axis=0)", "((x - x.mean(axis=0)) ** 2)"
 PREDICTION = "With training = False, forward(x) is the same as gamma * (x - running_mean) / sqrt(running_var"
 HANDS_ON = "backward(dout) multiplies dout by "
-UNSUMMED = "What comes through the variance is not summed over the batch. backward(dout)["
 
 WORDS = {
-    "an own eps": (
-        COMPACT,
-        {ROOT: "np.sqrt(var + 3e-4)"},
-        f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 0.0003) + beta",
-    ),
-    "a small eps": (
-        COMPACT,
-        {ROOT: "np.sqrt(var + 2e-9)"},
-        f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 2e-9) + beta",
-    ),
-    "an odd eps": (
-        COMPACT,
-        {ROOT: "np.sqrt(var + 0.0123)"},
-        f"forward(x) is the same as ({X}) / sqrt(x.var(axis=0) + 0.0123) + beta",
-    ),
     "an own eps outside": (
         COMPACT,
         {ROOT: "(np.sqrt(var) + 5e-3)"},
@@ -834,11 +545,6 @@ WORDS = {
         {PREDICTED: "np.sqrt(self.running_var + 2e-3)"},
         f"{PREDICTION} + 0.002) + beta.",
     ),
-    "a small eps in prediction": (
-        STAGED,
-        {PREDICTED: "np.sqrt(self.running_var + 1e-9)"},
-        f"{PREDICTION} + 1e-9) + beta.",
-    ),
     "half of eps in prediction": (
         STAGED,
         {PREDICTED: "np.sqrt(self.running_var + self.eps / 2)"},
@@ -859,11 +565,6 @@ WORDS = {
         {OWN: "mean = x.sum() / len(x); var = ((x - mean) ** 2).mean(axis=0)"},
         "forward(x) is the same as (x - x.sum() / N) / sqrt(((x - x.sum() / N) ** 2).mean(axis=0) + eps).",
     ),
-    "sum of x": (
-        COMPACT,
-        {OWN: "mean, var = x.sum(axis=0), x.var(axis=0)"},
-        "forward(x) is the same as (x - x.sum(axis=0)) / sqrt(x.var(",
-    ),
     "sum of squares learnt": (
         COMPACT,
         {NEW_VAR: "(1 - self.momentum) * ((x - mean) ** 2).sum(axis=0)"},
@@ -879,38 +580,12 @@ WORDS = {
         {NEW_MEAN: "(1 - self.momentum) * x.sum(axis=0) / x.shape[1]"},
         "running_mean moves as 0.9 * running_mean + 0.1 * x.sum(axis=0) / D, and momentum is 0.9.",
     ),
-    "variance not summed": (
-        COMPACT,
-        {DX: DX.replace("(dxhat * x_hat).sum(axis=0)", "(dxhat * x_hat)")},
-        UNSUMMED,
-    ),
-    "variance not summed, nor divided": (
-        COMPACT,
-        {DX: DX.replace("(dxhat * x_hat).sum(axis=0)", "N * dxhat * x_hat")},
-        UNSUMMED,
-    ),
-    "mean over the features": (
-        COMPACT,
-        {DX: DX.replace("dxhat.sum(axis=0) -", "N * dxhat.mean(axis=1, keepdims=True) -")},
-        "What comes through the mean is summed along the rows of the batch, not down its columns. backward(dout)[",
-    ),
-    "no way at all": (
-        COMPACT,
-        {DX: "return dxhat * inv_std"},
-        NO_PATHS,
-    ),
-    "mean not summed": (
-        COMPACT,
-        {DX: DX.replace("- dxhat.sum(axis=0)", "- dxhat")},
-        "What comes through the mean is not summed over the batch. backward(dout)[",
-    ),
     "gamma cubed": (
         COMPACT,
         {DX: DX.replace("inv_std /", 'self.params["gamma"] ** 2 * inv_std /')},
         f"{HANDS_ON}gamma ** 3 / sqrt(",
     ),
     "the sign": (COMPACT, {DX: DX.replace("return", "return -")}, f"{HANDS_ON}-gamma / sqrt(var + eps), which"),
-    "three times": (COMPACT, {DX: DX.replace("return", "return 3 *")}, f"{HANDS_ON}3 * gamma / sqrt(var + eps), which"),
     "another eps in backward": (
         COMPACT,
         {DX: DX.replace("inv_std", "(inv_std ** -2 + 1) ** -0.5", 1)},
@@ -1044,7 +719,6 @@ Y_ALONE = STATISTICS + X_HAT + KEEP + OUTPUT
 
 UNFINISHED_FORWARDS = {
     "pass": ("pass", "standardises", RETURNED, {"name": "forward(x)"}),
-    "return": ("return", "standardises", RETURNED, {"name": "forward(x)"}),
     "return x": ("return x", "standardises", UNCHANGED, {"name": "forward(x)"}),
     "gamma x + beta": (
         'return self.params["gamma"] * x + self.params["beta"]',
@@ -1052,7 +726,6 @@ UNFINISHED_FORWARDS = {
         UNCHANGED,
         {"name": "forward(x)"},
     ),
-    "mean": (MEAN, "standardises", RETURNED, {"name": "forward(x)"}),
     "mean and variance": (STATISTICS, "gamma_and_beta", RETURNED, {"name": "forward(x)"}),
     "centred": (
         MEAN + "return x - mean",
@@ -1062,10 +735,8 @@ UNFINISHED_FORWARDS = {
     ),
     "x_hat without return": (STATISTICS + X_HAT, "constant_columns", RETURNED, {"name": "forward(x)"}),
     "x_hat": (STATISTICS + X_HAT + "return x_hat", "gamma_and_beta", UNUSED, {}),
-    "y without return": (Y_ALONE.replace("return", "y ="), "standardises", RETURNED, {"name": "forward(x)"}),
 }
 UNFINISHED_PREDICTIONS = {
-    "pass": ("pass", "running_statistics", UNMOVED, {}),
     "pass, prediction": ("pass", "prediction", RETURNED, {"name": PREDICTED}),
     "nothing learnt": (Y_ALONE, "running_statistics", UNMOVED, {}),
     "no branch": (Y_ALONE, "prediction", NO_BRANCH, {}),
@@ -1077,21 +748,13 @@ UNFINISHED_PREDICTIONS = {
         UNMOVED,
         {},
     ),
-    "learnt, no branch": (STATISTICS + LEARN + X_HAT + KEEP + OUTPUT, "prediction", NO_BRANCH, {}),
     "running_var not yet": (
         STATISTICS + LEARN.splitlines()[0] + "\n" + X_HAT + OUTPUT,
         "running_statistics",
         STILL,
         {"name": "running_var"},
     ),
-    "branch, nothing learnt": (
-        forward(STATISTICS, "mean, var = self.running_mean, self.running_var"),
-        "running_statistics",
-        UNMOVED,
-        {},
-    ),
     "else: pass": (forward(STATISTICS + LEARN, "pass"), "prediction", RAISED, {"error": "UnboundLocalError"}),
-    "else: return": (forward(STATISTICS + LEARN, "return"), "prediction", RETURNED, {"name": PREDICTED}),
     "else: return x": (forward(STATISTICS + LEARN, "return x"), "prediction", UNCHANGED, {"name": PREDICTED}),
     "no else": (
         "if self.training:\n" + indented(STATISTICS + LEARN + X_HAT + KEEP + OUTPUT),
@@ -1111,14 +774,6 @@ UNFINISHED_BACKWARDS = {
     "pass, dx": ("pass", "dx_direct", RETURNED, {"name": "backward(dout)"}),
     "return dout": ("return dout", "dx_direct", HANDED_ON, {"factor": "1"}),
     "only beta": (GRADS.splitlines()[0], "dgamma", UNSET, {"name": 'grads["gamma"]'}),
-    "both": (GRADS, "dx_through_mean", RETURNED, {"name": "backward(dout)"}),
-    "locals": (
-        GRADS.replace('self.grads["beta"]', "dbeta").replace('self.grads["gamma"]', "dgamma"),
-        "dgamma",
-        UNSET,
-        {"name": 'grads["gamma"]'},
-    ),
-    "dx_hat without return": (GRADS + DX_HAT, "dx_direct", RETURNED, {"name": "backward(dout)"}),
     "dx_hat": (GRADS + DX_HAT + "return dx_hat", "dx_direct", HANDED_ON, {"factor": "gamma"}),
     "direct": (GRADS + DX_HAT + "return dx_hat / self.std", "dx_through_mean", NO_PATHS, {}),
     "direct, variance": (GRADS + DX_HAT + "return dx_hat / self.std", "dx_through_variance", NO_PATHS, {}),
@@ -1140,7 +795,6 @@ UNFINISHED_BACKWARDS = {
         RETURNED,
         {"name": "backward(dout)"},
     ),
-    "dx alone": (BACKWARD.replace(GRADS, ""), "dbeta", UNSET, {"name": 'grads["beta"]'}),
     "forward not begun": ("pass", "own_forward", RETURNED, {"name": "forward(x)"}),
     "nothing kept": (BACKWARD, "dbeta", RAISED, {"error": "AttributeError"}),
 }

@@ -23,7 +23,7 @@ from autograder.checks.judge import MOST_REASON, Trial, interrupted, judge
 from autograder.checks.numeric import central_differences
 from autograder.checks.results import Ending, Outcome
 from autograder.checks.sketches import departures, sketches_of
-from autograder.checks.values import Opaque, Raised
+from autograder.checks.values import Raised
 from autograder.exercises import assignments, every_exercise
 from autograder.exercises.gradient_pathology.batch_norm.shared import Batches
 from autograder.exercises.recorded import RECORDINGS, recorded, trials
@@ -89,20 +89,6 @@ def test_points_are_those_of_the_contract():
     assert sum(POINTS.values()) + 4 == 40
 
 
-@each_exercise
-@pytest.mark.parametrize("seed", [None, *SEEDS])
-def test_the_reference_has_full_marks(name, seed):
-    result = grade(name, {EXERCISES[name].defines: solution(name)}, seed)
-    assert lost(result) == {} and result.full
-
-
-@each_exercise
-def test_an_empty_notebook_has_attempted_nothing(name):
-    result = grade(name, {})
-    assert {(item.outcome, item.points) for item in result.items} == {(Outcome.NOT_ATTEMPTED, 0.0)}
-    assert result.items[0].message == f"`{EXERCISES[name].defines}` is not defined: write its cell and run it."
-
-
 def stub(*_args, **_kwargs):
     raise NotImplementedError
 
@@ -119,35 +105,6 @@ def test_the_stub_has_attempted_nothing(name):
 @pytest.mark.parametrize("value", [None, 3, "code", print, Layer])
 def test_a_name_that_means_something_else_earns_nothing(name, value):
     assert grade(name, {EXERCISES[name].defines: value}).score == 0
-
-
-NOTHING_DONE = {
-    "zeros": ("clip_gradients", lambda layers, max_norm=1.0: (0.0, 1.0)),
-    "the limit itself": ("clip_gradients", lambda layers, max_norm=1.0: (max_norm, 1.0)),
-    "a large norm": ("clip_gradients", lambda layers, max_norm=1.0: (1e10, 1e-10)),
-    "an error": ("clip_gradients", lambda layers, max_norm=1.0: int("x")),
-    "no slope": ("gradient_profile", lambda delta_norms: 0.0),
-    "one decade": ("gradient_profile", lambda delta_norms: 1.0),
-    "not a number": ("gradient_profile", lambda delta_norms: float("nan")),
-    "the input": ("gradient_profile", lambda delta_norms: delta_norms),
-    "whatever comes is refused": ("gradient_profile", lambda delta_norms: int("x")),
-}
-
-
-@pytest.mark.parametrize("name, code", NOTHING_DONE.values(), ids=NOTHING_DONE)
-def test_an_answer_that_took_no_work_earns_nothing(name, code):
-    assert grade(name, {EXERCISES[name].defines: code}).score == 0
-
-
-def thousandths(layers, max_norm=1.0):
-    """One factor for all gradients, and the norm that it would belong to: they fit each other, and nothing else."""
-    for layer in layers:
-        layer.grads = {name: None if g is None else 1e-3 * g for name, g in layer.grads.items()}
-    return 1e3 * max_norm, 1e-3
-
-
-def test_wrong_answers_that_fit_each_other_earn_nothing():
-    assert grade("clip_gradients", {"clip_gradients": thousandths}).score == 0
 
 
 def without_root(layers, max_norm=1.0):
@@ -231,99 +188,19 @@ def test_a_check_has_a_sentence_points_and_known_needs(name, check):
 
 
 @each_exercise
-def test_drawing_depends_on_the_seed_alone(name):
+def test_drawing_depends_on_the_seed_alone_and_titles_are_unique(name):
     draw = EXERCISES[name].draw
     drawn = (draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
     one, same, other = ([values.to_record(case) for _group, case in cases] for cases in drawn)
     assert encoding.pack(one) == encoding.pack(same) != encoding.pack(other)
-    assert [case["title"] for case in one] == [case["title"] for case in other]
-
-
-@each_exercise
-def test_titles_are_unique_within_an_exercise(name):
-    titles = [e.case.title for e in expectations(name, None)]
-    assert len(set(titles)) == len(titles)
+    titles = [case["title"] for case in one]
+    assert titles == [case["title"] for case in other] and len(set(titles)) == len(titles)
 
 
 # --- what a slip costs ------------------------------------------------------------------------
 
 
-ONE_PROMISE = {
-    "depth-seed-ignored": "seed",
-    "depth-one-generator-for-all": "seed",
-    "depth-unseeded": "seed",
-    "depth-seed-for-a-generator": "seed",
-    "depth-keys-are-words": "record",
-    "depth-other-names": "record",
-    "depth-curves-as-a-pair": "record",
-    "depth-curves-before-depths": "record",
-    "depth-one-record-too-few": "record",
-    "depth-one-record-too-many": "record",
-    "depth-start-recorded-twice": "record",
-    "depth-counts-one-less": "record",
-    "depth-norms-transposed": "record",
-    "depth-half-squared-error": "loss",
-    "depth-gradient-without-two": "loss",
-    "depth-norms-with-bias": "gradient_norms",
-    "depth-norms-output-side-first": "gradient_norms",
-    "depth-loss-after-update": "before_update",
-    "depth-both-after-update": "before_update",
-    "depth-row-0-left-empty": "before_update",
-    "depth-built-in-every-step": "update",
-    "depth-update-after-the-loop": "update",
-    "depth-ascent": "update",
-    "depth-momentum": "update",
-    "depth-learning-rate-decays": "settings",
-    "depth-learning-rate-fixed": "settings",
-    "depth-gradients-clipped": "settings",
-    "depth-only-first": "depths",
-    "depth-last-depth-left-out": "depths",
-    "depth-first-depth-left-out": "depths",
-    "depth-stops-where-little-changes": "record",
-    "depth-default-steps-inside": "settings",
-    "depth-lists-shared": "depths",
-    "depth-losses-shared": "depths",
-    "depth-only-w-and-b-updated": "all_parameters",
-    "depth-stops-at-overflow": "overflow",
-    "clip-sum-begins-anew": "total_norm",
-    "clip-root-of-the-sum-of-norms": "total_norm",
-    "clip-returns-inside-the-loop": "scales_all_alike",
-    "clip-weights-and-biases-only": "every_layer",
-    "clip-scales-none-too": "none_skipped",
-    "clip-nonfinite-unnoticed": "nonfinite",
-    "slope-in-an-array-of-one": "one_number",
-    "slope-natural-logarithm": "line",
-    "depth-stops-before-nan": "overflow",
-    "monitor-only-vanishing": "layers",
-    "monitor-kinds-swapped": "kinds",
-    "monitor-norm-and-epoch-swapped": "list_of_problems",
-    "monitor-nonfinite-layer-empties-the-list": "nonfinite",
-    "slope-as-text": "one_number",
-    "monitor-nonfinite-unnoticed": "nonfinite",
-    "monitor-thresholds-ignored": "thresholds",
-    "monitor-every-record": "newest",
-    "monitor-fields-swapped": "list_of_problems",
-    "monitor-none-without-record": "healthy",
-    "monitor-history-sorted": "history_stays",
-}
-"""Known mistakes that break a single promise; what follows from them is not charged again."""
-
 KNOWN = {mistake.id: mistake for mistake in bank.mistakes()}
-
-
-@pytest.mark.parametrize("mistake, check", ONE_PROMISE.items(), ids=ONE_PROMISE)
-def test_one_slip_costs_one_promise(mistake, check):
-    code = KNOWN[mistake]
-    for seed in (None, *SEEDS):
-        names = {EXERCISES[code.solution].defines: getattr(code.implementation, EXERCISES[code.solution].defines)}
-        assert lost(grade(code.solution, names, seed)).keys() == {check}
-
-
-def test_a_bias_that_is_not_updated_is_told_by_its_name():
-    names = {"depth_study": KNOWN["depth-weights-only-updated"].implementation.depth_study}
-    result = grade("depth_study", names)
-    assert lost(result).keys() == {"update", "all_parameters"}
-    assert 'In step 0, layers[0].params["b"] stays as it was.' in item(result, "update").message
 
 
 @pytest.mark.parametrize(("kind", "says"), [(int, "an integer, which keeps no decimals"), (float, "is 0 everywhere")])
@@ -349,31 +226,6 @@ def studying(curves):
 
 def answering(answer):
     return {"GradientMonitor": type("M", (solution("gradient_monitor"),), {"detect_problems": answer})}
-
-
-NOTHING_FOUND = {
-    "no study": ("depth_study", {"depth_study": lambda *args, **settings: {}}),
-    "zeros": ("depth_study", studying(lambda layers, X, t, steps, d: (np.zeros(steps), np.zeros((steps, d))))),
-    "the names alone": ("depth_study", studying(lambda layers, X, t, steps, d: ([], []))),
-    "an error": ("depth_study", {"depth_study": lambda *args, **settings: int("x")}),
-    "never a problem": ("gradient_monitor", answering(lambda self, *thresholds, **named: [])),
-    "always the same": (
-        "gradient_monitor",
-        answering(lambda self, *thresholds, **named: [Problem("Linear_0", "vanishing", 0.0, 1)]),
-    ),
-    "everything is NaN": (
-        "gradient_monitor",
-        answering(lambda self, *a, **k: [Problem(name, "nonfinite", np.nan, 0) for _, r in self.history for name in r]),
-    ),
-    "yes": ("gradient_monitor", answering(lambda self, *thresholds, **named: True)),
-    "the record": ("gradient_monitor", answering(lambda self, *thresholds, **named: self.history[-1:])),
-}
-
-
-@pytest.mark.parametrize("name, names", NOTHING_FOUND.values(), ids=NOTHING_FOUND)
-def test_the_shape_of_a_study_or_an_answer_alone_earns_nothing(name, names):
-    for seed in (None, *SEEDS):
-        assert grade(name, names, seed).score == 0
 
 
 def test_a_network_that_learns_nothing_loses_what_is_about_learning():
@@ -574,20 +426,6 @@ def test_a_backward_that_fits_the_formula_and_not_the_own_forward_keeps_the_othe
     assert set(lost(grade("batch_norm_backward", staged(changes, backward=backward)))) == {"own_forward"}
 
 
-LAZY = {
-    "x and dout": dict(forward=lambda self, x: x, backward=lambda self, dout: dout),
-    "zeros": dict(forward=lambda self, x: 0 * x, backward=lambda self, dout: 0 * dout),
-    "beta": dict(forward=lambda self, x: 0 * x + self.params["beta"], backward=lambda self, dout: None),
-    "nan": dict(forward=lambda self, x: np.nan * x, backward=lambda self, dout: np.nan * dout),
-}
-
-
-@pytest.mark.parametrize("exercise_id", [name for name in EXERCISES if name.startswith("batch_norm")])
-@pytest.mark.parametrize("methods", LAZY.values(), ids=LAZY)
-def test_a_layer_that_does_nothing_earns_nothing(exercise_id, methods):
-    assert grade(exercise_id, staged({}, **methods)).score == 0
-
-
 def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
     def message(check, changes):
         return item(grade("batch_norm_backward", staged(changes)), check).message
@@ -597,6 +435,63 @@ def test_what_is_wrong_in_dx_is_told_in_numbers_that_one_can_compute():
     told = message("dx_through_variance", {" - x_hat * (dx_hat * x_hat).mean(axis=0)": ""})
     assert re.search(r"\. \(backward\(dout\) \* x_hat\)\.sum\(axis=0\)\[\d\] is \S+, but 0 was expected", told)
     assert "2 times the right value" in message("dx_direct", {"return dx_hat / std": "return dx_hat / (std / 2)"})
+
+
+# --- no work, no points -----------------------------------------------------------------------------------------------
+
+
+def thousandths(layers, max_norm=1.0):
+    """One factor for all gradients, and the norm that it would belong to: they fit each other, and nothing else."""
+    for layer in layers:
+        layer.grads = {name: None if g is None else 1e-3 * g for name, g in layer.grads.items()}
+    return 1e3 * max_norm, 1e-3
+
+
+ONE_PROBLEM = [Problem("Linear_0", "vanishing", 0.0, 1)]
+LAYERS = {
+    "x and dout": dict(forward=lambda self, x: x, backward=lambda self, dout: dout),
+    "zeros": dict(forward=lambda self, x: 0 * x, backward=lambda self, dout: 0 * dout),
+    "beta": dict(forward=lambda self, x: 0 * x + self.params["beta"], backward=lambda self, dout: None),
+    "nan": dict(forward=lambda self, x: np.nan * x, backward=lambda self, dout: np.nan * dout),
+}
+NO_WORK = {
+    "zeros": ("clip_gradients", {"clip_gradients": lambda layers, max_norm=1.0: (0.0, 1.0)}),
+    "the limit itself": ("clip_gradients", {"clip_gradients": lambda layers, max_norm=1.0: (max_norm, 1.0)}),
+    "what fits itself": ("clip_gradients", {"clip_gradients": thousandths}),
+    "an error": ("clip_gradients", {"clip_gradients": lambda layers, max_norm=1.0: int("x")}),
+    "no slope": ("gradient_profile", {"gradient_slope": lambda delta_norms: 0.0}),
+    "one decade": ("gradient_profile", {"gradient_slope": lambda delta_norms: 1.0}),
+    "no number": ("gradient_profile", {"gradient_slope": lambda delta_norms: float("nan")}),
+    "the input": ("gradient_profile", {"gradient_slope": lambda delta_norms: delta_norms}),
+    "whatever comes is refused": ("gradient_profile", {"gradient_slope": lambda delta_norms: int("x")}),
+    "no study": ("depth_study", {"depth_study": lambda *args, **settings: {}}),
+    "a study of zeros": (
+        "depth_study",
+        studying(lambda layers, X, t, steps, d: (np.zeros(steps), np.zeros((steps, d)))),
+    ),
+    "the names of a study": ("depth_study", studying(lambda layers, X, t, steps, d: ([], []))),
+    "a study that stops": ("depth_study", {"depth_study": lambda *args, **settings: int("x")}),
+    "never a problem": ("gradient_monitor", answering(lambda self, *thresholds, **named: [])),
+    "always the same problem": ("gradient_monitor", answering(lambda self, *thresholds, **named: ONE_PROBLEM)),
+    "everything is NaN": (
+        "gradient_monitor",
+        answering(lambda self, *a, **k: [Problem(name, "nonfinite", np.nan, 0) for _, r in self.history for name in r]),
+    ),
+    "yes": ("gradient_monitor", answering(lambda self, *thresholds, **named: True)),
+    "the record": ("gradient_monitor", answering(lambda self, *thresholds, **named: self.history[-1:])),
+}
+NO_WORK |= {
+    f"{name}: {code}": (name, staged({}, **methods))
+    for name in EXERCISES
+    if name.startswith("batch_norm")
+    for code, methods in LAYERS.items()
+}
+
+
+@pytest.mark.parametrize("name, names", NO_WORK.values(), ids=NO_WORK)
+def test_an_answer_that_took_no_work_earns_nothing(name, names):
+    for seed in (None, SEEDS[0]):
+        assert grade(name, names, seed).score == 0
 
 
 # --- half-written code ------------------------------------------------------------------------------------------------
@@ -613,7 +508,6 @@ UNCHANGED = (
     "After the call the gradients are unchanged: nothing has been scaled yet, the result was not put into layer.grads, "
     "or a condition leaves them out."
 )
-ZEROS = 'total_norm is 0 for every network, and layers[0].grads["W"] is multiplied by 1: nothing is measured.'
 LOOP = """
 if not self.history:
     return []
@@ -637,9 +531,6 @@ y = np.log10(norms)
 
 HALF_WRITTEN = {
     "clip: pass": ("clip_gradients", "pass", NO_RETURN),
-    "clip: gathered": ("clip_gradients", "\n".join(MEASURED.splitlines()[:2]), NO_RETURN),
-    "clip: checked": ("clip_gradients", "\n".join(MEASURED.splitlines()[:4]), NO_RETURN),
-    "clip: measured": ("clip_gradients", MEASURED, NO_RETURN),
     "clip: scaled, no return": ("clip_gradients", MEASURED + "for g in gradients:\n    g *= clip_coef", NO_RETURN),
     "clip: only the short ones return": (
         "clip_gradients",
@@ -654,13 +545,7 @@ HALF_WRITTEN = {
     "clip: zeros": (
         "clip_gradients",
         "return 0.0, 1.0",
-        ZEROS,
-    ),
-    "clip: a norm that is not added up": (
-        "clip_gradients",
-        "total_norm = 0.0\nfor layer in layers:\n    for g in layer.grads.values():\n        pass\n"
-        "return total_norm, 1.0",
-        ZEROS,
+        'total_norm is 0 for every network, and layers[0].grads["W"] is multiplied by 1: nothing is measured.',
     ),
     "clip: nothing scaled": (
         "clip_gradients",
@@ -678,23 +563,11 @@ HALF_WRITTEN = {
         MEASURED + "for g in gradients:\n    g = g * clip_coef\nreturn total_norm, clip_coef",
         UNCHANGED,
     ),
-    "clip: a list of copies": (
-        "clip_gradients",
-        MEASURED + "clipped = [g * clip_coef for g in gradients]\nreturn total_norm, clip_coef",
-        UNCHANGED,
-    ),
     "monitor: pass": ("gradient_monitor", "pass", NO_PROBLEMS),
-    "monitor: no record": ("gradient_monitor", "\n".join(LOOP.splitlines()[:3]), NO_PROBLEMS),
-    "monitor: unpacked": ("gradient_monitor", "\n".join(LOOP.splitlines()[:5]), NO_PROBLEMS),
     "monitor: loop, no return": ("gradient_monitor", LOOP, NO_PROBLEMS),
     "monitor: an empty list": (
         "gradient_monitor",
         "return []",
-        NOTHING_IN_ANY,
-    ),
-    "monitor: an empty loop": (
-        "gradient_monitor",
-        "problems = []\nfor epoch, norms in self.history[-1:]:\n    for layer in norms:\n        pass\nreturn problems",
         NOTHING_IN_ANY,
     ),
     "monitor: nonfinite alone": (
@@ -708,15 +581,7 @@ HALF_WRITTEN = {
         "        problems.append(Problem(layer, 'vanishing', norm, epoch))\nreturn problems",
         "No layer that is exploding is found: is there a branch for it, and is its condition ever true?",
     ),
-    "monitor: no branch for vanishing": (
-        "gradient_monitor",
-        LOOP + "    elif norm > explode_threshold:\n"
-        "        problems.append(Problem(layer, 'exploding', norm, epoch))\nreturn problems",
-        "No layer that is vanishing is found: is there a branch for it, and is its condition ever true?",
-    ),
     "slope: pass": ("gradient_profile", "pass", NO_SLOPE),
-    "slope: an array": ("gradient_profile", "\n".join(LOGARITHMS.splitlines()[:2]), NO_SLOPE),
-    "slope: logarithms": ("gradient_profile", LOGARITHMS, NO_SLOPE),
     "slope: a line, no return": (
         "gradient_profile",
         LOGARITHMS + "a, b = np.polyfit(np.arange(len(y)), y, 1)",
@@ -756,16 +621,14 @@ def first_failure(exercise_id, names):
 
 
 SAID = {
+    "depth-weights-only-updated": ("update", 'In step 0, layers[0].params["b"] stays as it was.'),
     "monitor-names-alone": ("list_of_problems", "'Linear_0' is not a Problem; its type is str."),
-    "monitor-kinds-alone": ("layers", " is not a Problem; its type is str."),
-    "monitor-no-problem-objects": ("list_of_problems", "is not a Problem; its type is dict."),
     "monitor-kinds-in-capitals": ("kinds", "VANISHING instead of vanishing"),
     "monitor-dictionary": ("list_of_problems", "detect_problems returned dict; a list is asked for."),
     "monitor-fields-swapped": ("list_of_problems", "Fields: Problem(layer, kind, norm, epoch)."),
     "monitor-no-record-crashes": ("healthy", "(case: no record yet)"),
     "monitor-none-when-healthy": ("healthy", "detect_problems returned None; an empty list is asked for."),
     "monitor-healthy-layers-too": ("healthy", "): healthy instead of nothing"),
-    "clip-returns-norm-only": ("total_norm", "clip_gradients returned one number; two values are asked for"),
     "clip-nonfinite-unnoticed": (
         "nonfinite",
         "For a gradient that is not finite no exception was raised; the specification asks for ValueError.",
@@ -773,14 +636,6 @@ SAID = {
     "clip-nonfinite-asserted": (
         "nonfinite",
         "your code raised AssertionError (-); the specification asks for ValueError",
-    ),
-    "slope-infinity-unnoticed": (
-        "nonfinite",
-        "For infinity no exception was raised; the specification asks for ValueError.",
-    ),
-    "slope-both-coefficients": (
-        "one_number",
-        "gradient_slope returned an array of shape (2,); one number is asked for.",
     ),
 }
 """Known mistakes, and what their message says of what came."""
@@ -1189,53 +1044,6 @@ def test_what_was_interrupted_earns_nothing_and_says_why(exercise, ending):
     assert result.max == 7.0
 
 
-STRANGE = {
-    "None": None,
-    "text": "1.0",
-    "empty list": [],
-    "ragged list": [[1.0], [2.0, 3.0]],
-    "list of None": [None, None],
-    "empty dictionary": {},
-    "wrong dictionary": {"loss": 1, 3: {"loss": [], "grad_norms": {}}},
-    "not finite": np.full((3, 2), np.nan),
-    "huge": 1e308,
-    "huge integer": 2**62,
-    "huge array": np.full((7, 5), 1e308),
-    "empty array": np.zeros((0, 5)),
-    "truth": True,
-    "complex": 1j,
-    "array of truths": np.ones((7, 5), dtype=bool),
-    "complex array": np.ones((7, 5), dtype=complex),
-    "many dimensions": np.ones((1,) * 16),
-    "no data": Opaque("Module"),
-    "pair of None": (None, None),
-    "list of dictionaries": [{"layer": None, "kind": {}, "norm": [], "epoch": ""}],
-    "list of wrong dictionaries": [{}, {"grads": 1}],
-    "an exception": Raised("TypeError", ("TypeError",), "text"),
-}
-
-
-@each_exercise
-@pytest.mark.parametrize("value", STRANGE.values(), ids=STRANGE)
-def test_strange_observations_earn_nothing(name, value):
-    wanted = expectations(name, None)
-    everywhere = [Observation(dict.fromkeys(e.expected.values, value)) for e in wanted]
-    result = judge(EXERCISES[name], trials(wanted, everywhere))
-    assert result.score == 0 and all(i.message for i in result.items)
-    assert Outcome.GRADER_ERROR not in {i.outcome for i in result.items}
-
-
-@each_exercise
-@pytest.mark.parametrize("value", STRANGE.values(), ids=STRANGE)
-def test_a_strange_value_among_right_ones_breaks_nothing(name, value):
-    wanted = expectations(name, None)
-    for key in wanted[0].expected.values:
-        seen = [Observation(e.expected.values | {key: value}) for e in wanted]
-        result = judge(EXERCISES[name], trials(wanted, seen))
-        assert 0 <= result.score <= result.max
-        assert Outcome.GRADER_ERROR not in {i.outcome for i in result.items}
-
-
 @each_exercise
 def test_an_observation_survives_the_wire(name):
     for e in expectations(name, SEEDS[0]):
@@ -1285,24 +1093,16 @@ def observed(function):
     )
 
 
-def test_what_is_seen_of_random_code_does_not_depend_on_what_ran_before():
-    """Neither NumPy's global generator nor Python's."""
-    state = random.getstate()
-    one, two = (observed(lambda delta_norms: [random.random(), np.random.random()])["slope"] for _time in range(2))
-    assert one == two and random.getstate() == state
-
-
-def test_observing_prints_nothing_and_keeps_the_random_state(capsys, recwarn):
+def test_observing_prints_nothing_and_neither_uses_nor_moves_the_random_state(capsys, recwarn):
     def noisy(delta_norms):
         print("noise")
-        np.random.seed(0)
         np.log(np.zeros(1))
-        return np.random.random()
+        return [random.random(), np.random.random()]
 
     np.random.seed(5)
-    expected = np.random.RandomState(5).random()
+    expected, state = np.random.RandomState(5).random(), random.getstate()
     one, two = observed(noisy)["slope"], observed(noisy)["slope"]
-    assert one == two and np.random.random() == expected
+    assert one == two and np.random.random() == expected and random.getstate() == state
     assert capsys.readouterr() == ("", "") and not list(recwarn)
 
 

@@ -12,14 +12,12 @@ from autograder.exercises import assignments
 from autograder.grading.reference import Reference
 from autograder.layers import Linear
 from autograder.student.predictions import questions
-from reference import bank
 from source.build import build, editions
 from tests.claims import agrees, number_in, run, words_of
 from tests.judging import judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["training-loop"]}
 REFERENCE = Reference(Path(COURSE))
-KNOWN = {mistake.id: mistake for mistake in bank.mistakes() if mistake.solution in EXERCISES}
 ENGLISH = editions()["training-loop-en"]
 
 pytestmark = pytest.mark.usefixtures("english")
@@ -75,34 +73,6 @@ def test_a_straight_line_is_learned():
 
 
 # --- what a slip costs -----------------------------------------------------------------------------------------------
-
-ONE_PROMISE = {
-    "sgd-uphill": "plain_step",
-    "sgd-without-learning-rate": "plain_step",
-    "sgd-velocity-is-an-average": "momentum",
-    "sgd-velocity-by-name": "own_velocity",
-    "sgd-params-rebound": "in_place",
-    "sgd-ends-at-none": "skips_none",
-    "adam-without-bias-correction": "first_steps",
-    "adam-uphill": "first_steps",
-    "adam-gradient-in-place-of-m": "averages",
-    "adam-eps-inside-root": "eps",
-    "adam-averages-by-name": "own_averages",
-    "adam-params-rebound": "in_place",
-    "train-gradient-not-averaged": "gradient",
-    "train-loss-after-step": "losses",
-    "train-last-batch-dropped": "last_batch",
-    "train-not-shuffled": "new_order",
-    "train-generator-made-anew": "new_order",
-    "train-data-shuffled-in-place": "data_stay",
-}
-
-
-@pytest.mark.parametrize(("mistake", "check"), ONE_PROMISE.items(), ids=ONE_PROMISE)
-def test_one_slip_costs_one_promise(mistake, check):
-    code = KNOWN[mistake]
-    defines = EXERCISES[code.solution].defines
-    assert lost(grade(code.solution, getattr(code.implementation, defines))).keys() == {check}
 
 
 def test_sgd_in_the_place_of_adam_earns_what_adam_has_of_it():
