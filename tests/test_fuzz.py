@@ -5,7 +5,6 @@ Longer: `pytest tests/test_fuzz.py --hypothesis-profile long`.
 
 from __future__ import annotations
 
-import copy
 import csv
 import html
 import io
@@ -32,10 +31,9 @@ from hypothesis import strategies as st
 from autograder.checks import values
 from autograder.checks.encoding import pack
 from autograder.checks.exercise import Observation
-from autograder.checks.judge import judge
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.checks.values import simplify
-from autograder.exercises.recorded import known_mistakes, recorded, trials
+from autograder.exercises.recorded import recorded
 from autograder.nbgrader_plugins.zip_collect.archives import Refused, safe_path
 from autograder.notebooks.cells import names_in
 from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
@@ -44,12 +42,12 @@ from autograder.notebooks.submission import digest, submission_of
 from autograder.report.csv_safe import cell as csv_cell
 from autograder.report.csv_safe import neutral
 from autograder.report.html import exercise_html
-from autograder.report.text import exercise_text, printable
+from autograder.report.text import printable
 from autograder.sandbox import frames
 from autograder.sandbox.client import Worker, WorkerDied
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.outputs import MIME_TYPES, MOST_OUTPUTS, CellOutputs
-from tests.fuzzing import fuzz, mutated, peak_of
+from tests.fuzzing import fuzz, judge_and_report, mutated, odd, odd_data, peak_of
 from tests.sample_class import RIGHT, Student
 
 pytestmark = pytest.mark.slow
@@ -123,43 +121,6 @@ def test_a_stream_cannot_gain_time_or_memory(chunks, pause, error):
 
 # --- what is made of a reply ------------------------------------------------------------------------------------------
 
-odd = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(),
-    st.text(max_size=8),
-    st.sampled_from(
-        [
-            b"x",
-            1j,
-            (),
-            [],
-            {},
-            np.zeros(2),
-            np.zeros((0, 3)),
-            np.array(1.0),
-            np.array(True),
-            np.float64("nan"),
-            np.bool_(True),
-        ]
-        + [
-            values.Opaque("set"),
-            values.Raised("E", (), "x"),
-            values.Raised("N", ("NotDefined",), "x"),
-            np.full((3, 4), np.inf),
-        ]
-        + [np.array([1j, np.nan]), np.zeros(3, bool), np.arange(5, dtype=np.uint8), {"W": np.zeros(2)}, [1, "a", None]]
-    ),
-)
-odd_data = st.recursive(
-    odd,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(-(2**63), 2**63 - 1), st.none()), inner, max_size=4),
-    ),
-    max_leaves=6,
-)
 output_like = st.fixed_dictionaries(
     {"output_type": st.one_of(st.sampled_from(["stream", "display_data", "execute_result", "error"]), odd)},
     optional={
@@ -250,52 +211,12 @@ def test_a_forged_reply_is_a_sentence_or_observations_and_earns_nothing(exercise
         judge_and_report(exercise, expected, seen)
 
 
-def judge_and_report(exercise, expected, seen):
-    """The result, which is reported without an error."""
-    start = time.process_time()
-    result = judge(exercise, trials(expected, seen), lambda: known_mistakes(exercise))
-    assert time.process_time() - start < 5  # measured: 0.1 s
-    for item in result.items:
-        assert item.outcome is not Outcome.GRADER_ERROR and 0 <= item.points <= item.max
-        assert item.outcome is Outcome.PASSED or item.message
-    exercise_html(result).encode("utf-8")
-    exercise_text(result).encode("utf-8")
-    return result
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-@fuzz(25)
-@given(st.data())
-def test_observations_of_garbage_are_judged_and_earn_nothing(exercise, data):
-    """Every value that a probe yields is garbage: no check may hold."""
-    expected = recorded(exercise)
-    seen = [Observation({name: data.draw(odd_data) for name in e.expected.values}) for e in expected]
-    assert judge_and_report(exercise, expected, seen).score == 0
-
-
 @pytest.mark.parametrize("key", [10**6, 2**62, -1, "deep", None, 0.5])
 def test_a_depth_that_was_forged_is_no_end_of_work(key):
     (exercise,) = (exercise for exercise in EXERCISES if exercise.id == "depth_study")
     expected = recorded(exercise)
     forged = [{"states": {key: np.ones((2, 2, 3))}, "result": {d: {} for d in e.case.depths}} for e in expected]
     seen = [Observation(e.expected.values | values) for e, values in zip(expected, forged, strict=True)]
-    judge_and_report(exercise, expected, seen)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-@fuzz(120)
-@given(st.data())
-def test_right_observations_with_garbage_in_them_are_judged(exercise, data):
-    """In one case or in all of them: other values, values that are not there, and probes that were ended."""
-    expected = recorded(exercise)
-    names = st.sampled_from(sorted({name for e in expected for name in e.expected.values}))
-    spoiled, gone = data.draw(st.dictionaries(names, odd_data, max_size=3)), data.draw(st.sets(names, max_size=2))
-    stopped = data.draw(st.sampled_from([None, values.Raised("E", (), "x"), values.Raised("N", ("NotDefined",), "x")]))
-    place = data.draw(st.one_of(st.none(), st.integers(0, len(expected) - 1)))
-    seen = [Observation(copy.deepcopy(e.expected.values), e.expected.stopped) for e in expected]
-    for observation in seen if place is None else [seen[place]]:
-        kept = {name: spoiled.get(name, value) for name, value in observation.values.items() if name not in gone}
-        observation.values, observation.stopped = kept, stopped
     judge_and_report(exercise, expected, seen)
 
 

@@ -45,13 +45,6 @@ def test_it_is_the_gradient_of_a_weighted_sum(f, derivative, rng):
     assert np.abs(central_differences(f, x, upstream, 1e-5) - exact).max() < 2e-9
 
 
-def test_it_is_exact_but_for_rounding_on_a_quadratic(rng):
-    A, x, upstream = rng.standard_normal((3, 3)), rng.standard_normal(3), rng.standard_normal(3)
-    got = central_differences(lambda v: v * (A @ v), x, upstream, 1e-3)
-    exact = upstream * (A @ x) + A.T @ (upstream * x)
-    np.testing.assert_allclose(got, exact, atol=1e-12)
-
-
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
 def test_it_has_the_shape_of_x(shape):
     assert central_differences(lambda x: x, np.ones(shape), np.ones(shape), 1e-5).shape == shape
@@ -141,12 +134,6 @@ def test_a_scale_of_zero_counts_as_one():
     assert compare(np.full(2, 1.1e-5), np.zeros(2)) is not None
 
 
-def test_a_number_has_no_index():
-    mismatch = compare(2.0, 1.0)
-    assert (mismatch.index, mismatch.got, mismatch.expected) == ((), 2.0, 1.0)
-    assert (mismatch.error, mismatch.share) == (1.0, 1.0)
-
-
 def test_an_empty_array_is_right():
     assert compare(np.zeros((0, 3)), np.zeros((0, 3))) is None
 
@@ -188,18 +175,14 @@ PATTERNS = {
     "infinite": (with_value(-np.inf), EXPECTED, "it contains infinite values"),
     "NaN and infinite": (np.full((2, 3), np.nan) + with_value(np.inf), EXPECTED, "it contains NaN"),
     "zero": (np.zeros((2, 3)), EXPECTED, "everything is zero"),
-    "zero number": (np.array(0.0), np.array(2.0), ""),
     "sign": (-EXPECTED, EXPECTED, "the sign is wrong everywhere"),
     "sign of a number": (np.array(-2.0), np.array(2.0), "the sign is wrong everywhere"),
     "factor": (7 * EXPECTED, EXPECTED, "every element is 7 times the right value"),
-    "negative factor": (-0.5 * EXPECTED, EXPECTED, "every element is -0.5 times the right value"),
     "a number has no factor": (np.array(3.0), np.array(2.0), ""),
     "transposed": (SQUARE.T, SQUARE, "it is the transpose of the right array"),
-    "one column": (some_columns(1), EXPECTED, "only some columns are wrong: 1"),
     "two columns": (some_columns(0, 2), EXPECTED, "only some columns are wrong: 0, 2"),
     "one element of a vector": (np.array([1.0, 5.0]), np.array([1.0, 2.0]), ""),
     "nothing regular": (UNRELATED, EXPECTED, ""),
-    "expected is zero": (np.ones((2, 3)), np.zeros((2, 3)), ""),
 }
 
 
@@ -265,10 +248,6 @@ HUGE = np.full((2, 2), np.finfo(float).max)
 )
 def test_exploded_values_are_compared_without_a_warning(got, expected):
     assert compare(got, expected).error > 0.5
-
-
-def test_a_factor_is_seen_between_huge_values():
-    assert compare(HUGE / 3, HUGE).pattern == "every element is 0.3333 times the right value"
 
 
 # --- in words ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Laws that hold for any draw, any scale and any observation, however strange."""
 
+import copy
+
 import numpy as np
 import pytest
 from conftest import EXERCISES, draws
@@ -7,12 +9,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.checks import numeric
+from autograder.checks import numeric, values
 from autograder.checks.exercise import Implementation, Observation
-from autograder.checks.judge import Trial, judge
+from autograder.checks.judge import judge
 from autograder.checks.sketches import alike, sketch
 from autograder.checks.values import simplify
+from autograder.exercises import every_exercise
 from autograder.exercises.recorded import recorded, trials
+from tests.fuzzing import fuzz, judge_and_report, odd_data
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 quick = draws(25, suppress=(HealthCheck.function_scoped_fixture,))
@@ -48,10 +52,31 @@ def test_nothing_drawn_is_outside_what_the_notebook_promises(exercise, seed):
 # --- strange observations ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-def test_an_observation_of_nothing_earns_nothing(exercise):
-    nothing = [Trial(e.group, e.case, Observation({}), e.expected) for e in recorded(exercise)]
-    assert judge(exercise, nothing).score == 0
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
+@fuzz(25)
+@given(st.data())
+def test_observations_of_garbage_are_judged_and_earn_nothing(exercise, data):
+    """Every value that a probe yields is garbage: no check may hold."""
+    expected = recorded(exercise)
+    seen = [Observation({name: data.draw(odd_data) for name in e.expected.values}) for e in expected]
+    assert judge_and_report(exercise, expected, seen).score == 0
+
+
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)
+@fuzz(120)
+@given(st.data())
+def test_right_observations_with_garbage_in_them_are_judged(exercise, data):
+    """In one case or in all of them: other values, values that are not there, and probes that were ended."""
+    expected = recorded(exercise)
+    names = st.sampled_from(sorted({name for e in expected for name in e.expected.values}))
+    spoiled, gone = data.draw(st.dictionaries(names, odd_data, max_size=3)), data.draw(st.sets(names, max_size=2))
+    stopped = data.draw(st.sampled_from([None, values.Raised("E", (), "x"), values.Raised("N", ("NotDefined",), "x")]))
+    place = data.draw(st.one_of(st.none(), st.integers(0, len(expected) - 1)))
+    seen = [Observation(copy.deepcopy(e.expected.values), e.expected.stopped) for e in expected]
+    for observation in seen if place is None else [seen[place]]:
+        kept = {name: spoiled.get(name, value) for name, value in observation.values.items() if name not in gone}
+        observation.values, observation.stopped = kept, stopped
+    judge_and_report(exercise, expected, seen)
 
 
 # --- laws of the comparison -------------------------------------------------------------------------------------------
