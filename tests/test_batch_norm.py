@@ -420,10 +420,7 @@ def test_a_path_that_is_missing_beside_one_that_is_not_summed_is_told_as_missing
     """Each path is told as it is: what one gives is not taken for the other's."""
     mean_alone = edited(BATCH_NORM_START + STAGED, {DMU: DMU_EACH, "dvar * 2 * xmu / N + ": ""})
     variance_alone = edited(BATCH_NORM_START + STAGED, {DVAR: DVAR_EACH, " + dmu / N": ""})
-    for code, unsummed, missing in (
-        (mean_alone, THROUGH_MEAN, "variance"),
-        (variance_alone, THROUGH_VARIANCE, "mean"),
-    ):
+    for code, unsummed, missing in ((mean_alone, THROUGH_MEAN, "variance"), (variance_alone, THROUGH_VARIANCE, "mean")):
         result = grade(code)["backward"]
         told = {item.id: item.seen for item in result.items if item.points < item.max}
         assert told.keys() == {*BOTH, "own_forward"}
@@ -714,11 +711,13 @@ HANDED_ON = "backward(dout) multiplies dout by {factor}, which is not the slope 
 RAISED = "Your code raised {error}"
 IS = "{output} is the same as {formula}."
 PREDICTED = "With training = False, forward(x)"
+NO_FORWARD, NO_PREDICTION = (RETURNED, {"name": "forward(x)"}), (RETURNED, {"name": PREDICTED})
+NO_BACKWARD = RETURNED, {"name": "backward(dout)"}
 
 Y_ALONE = STATISTICS + X_HAT + KEEP + OUTPUT
 
 UNFINISHED_FORWARDS = {
-    "pass": ("pass", "standardises", RETURNED, {"name": "forward(x)"}),
+    "pass": ("pass", "standardises", *NO_FORWARD),
     "return x": ("return x", "standardises", UNCHANGED, {"name": "forward(x)"}),
     "gamma x + beta": (
         'return self.params["gamma"] * x + self.params["beta"]',
@@ -726,18 +725,18 @@ UNFINISHED_FORWARDS = {
         UNCHANGED,
         {"name": "forward(x)"},
     ),
-    "mean and variance": (STATISTICS, "gamma_and_beta", RETURNED, {"name": "forward(x)"}),
+    "mean and variance": (STATISTICS, "gamma_and_beta", *NO_FORWARD),
     "centred": (
         MEAN + "return x - mean",
         "standardises",
         IS,
         {"output": "forward(x)", "formula": "x - x.mean(axis=0)"},
     ),
-    "x_hat without return": (STATISTICS + X_HAT, "constant_columns", RETURNED, {"name": "forward(x)"}),
+    "x_hat without return": (STATISTICS + X_HAT, "constant_columns", *NO_FORWARD),
     "x_hat": (STATISTICS + X_HAT + "return x_hat", "gamma_and_beta", UNUSED, {}),
 }
 UNFINISHED_PREDICTIONS = {
-    "pass, prediction": ("pass", "prediction", RETURNED, {"name": PREDICTED}),
+    "pass, prediction": ("pass", "prediction", *NO_PREDICTION),
     "nothing learnt": (Y_ALONE, "running_statistics", UNMOVED, {}),
     "no branch": (Y_ALONE, "prediction", NO_BRANCH, {}),
     "no branch, one row": (Y_ALONE, "single_row", NO_BRANCH, {}),
@@ -759,8 +758,7 @@ UNFINISHED_PREDICTIONS = {
     "no else": (
         "if self.training:\n" + indented(STATISTICS + LEARN + X_HAT + KEEP + OUTPUT),
         "prediction",
-        RETURNED,
-        {"name": PREDICTED},
+        *NO_PREDICTION,
     ),
     "x_hat = x": (
         forward(STATISTICS + LEARN, "return self.params['gamma'] * x + self.params['beta']"),
@@ -771,7 +769,7 @@ UNFINISHED_PREDICTIONS = {
 }
 UNFINISHED_BACKWARDS = {
     "pass": ("pass", "dbeta", UNSET, {"name": 'grads["beta"]'}),
-    "pass, dx": ("pass", "dx_direct", RETURNED, {"name": "backward(dout)"}),
+    "pass, dx": ("pass", "dx_direct", *NO_BACKWARD),
     "return dout": ("return dout", "dx_direct", HANDED_ON, {"factor": "1"}),
     "only beta": (GRADS.splitlines()[0], "dgamma", UNSET, {"name": 'grads["gamma"]'}),
     "dx_hat": (GRADS + DX_HAT + "return dx_hat", "dx_direct", HANDED_ON, {"factor": "gamma"}),
@@ -789,13 +787,8 @@ UNFINISHED_BACKWARDS = {
         NO_WAY,
         {"way": "the mean"},
     ),
-    "all without return": (
-        GRADS + DX_HAT + PATHS + "dx = dx_hat / self.std",
-        "dx_through_variance",
-        RETURNED,
-        {"name": "backward(dout)"},
-    ),
-    "forward not begun": ("pass", "own_forward", RETURNED, {"name": "forward(x)"}),
+    "all without return": (GRADS + DX_HAT + PATHS + "dx = dx_hat / self.std", "dx_through_variance", *NO_BACKWARD),
+    "forward not begun": ("pass", "own_forward", *NO_FORWARD),
     "nothing kept": (BACKWARD, "dbeta", RAISED, {"error": "AttributeError"}),
 }
 
