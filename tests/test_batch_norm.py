@@ -225,11 +225,6 @@ STAGED_SLIPS = {
         "gamma * (x - running_mean) / sqrt(x.var(axis=0) + eps) + beta.",
         core=("inference",),
     ),
-    "prediction only centred": Slip(
-        {PREDICT: "            x_hat = x - self.running_mean\n"},
-        "inference",
-        "With training = False, forward(x) is the same as gamma * (x - running_mean) + beta.",
-    ),
     "prediction keeps nothing": Slip(
         {PREDICT: PREDICT.replace("x_hat =", "return self.params['gamma'] *")[:-1] + " + self.params['beta']\n"},
         "inference",
@@ -593,11 +588,6 @@ WORDS = {
         {DX: DX.replace("dxhat.sum(axis=0) -", "dout.sum(axis=0) -")},
         "What comes through the mean is 1 / gamma times what it should be. What is the gradient with respect to x_hat, "
         "in terms of dout?",
-    ),
-    "gamma twice in the variance": (
-        COMPACT,
-        {DX: DX.replace("- x_hat", '- self.params["gamma"] * x_hat')},
-        "What comes through the variance is gamma times what it should be.",
     ),
 }
 

@@ -759,12 +759,6 @@ IN_WORDS = {
         "layers",
         "Only the first layer of the record is missing: where does your loop begin?",
     ),
-    "a layer less": (
-        "gradient_monitor",
-        {"norms.items()": "list(norms.items())[:-1]", "not np.isfinite": "np.isnan"},
-        "layers",
-        "Only the last layer of the record is missing: where does your loop end?",
-    ),
     "a comparison turned round": (
         "gradient_monitor",
         {"norm > explode": "norm < explode", "'nonfinite'": "'exploding'"},
@@ -782,12 +776,6 @@ IN_WORDS = {
         {"norm < vanish_threshold": "norm < 1e-7", "'nonfinite'": "'exploding'"},
         "thresholds",
         "Your answer is the one for the default vanish_threshold: does your code use the argument?",
-    ),
-    "both thresholds of one's own": (
-        "gradient_monitor",
-        {"norm < vanish_threshold": "norm < 1e-7", "explode_threshold": "1000", "'nonfinite'": "'exploding'"},
-        "thresholds",
-        "Your answer is the one for the default thresholds: does your code use the arguments?",
     ),
 }
 
