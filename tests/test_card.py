@@ -122,6 +122,11 @@ def test_the_cause_comes_first_then_what_was_seen_and_the_question():
         assert all(shown.count(words) == 1 for words in order[:5])
 
 
+def test_without_a_cause_the_first_words_are_those_of_what_was_seen():
+    page = Page(exercise_html(ALL_OUTCOMES))
+    assert [element.text for element in page.of("strong")][1:] == ["seen 1"]
+
+
 def test_the_first_failure_that_has_a_cause_comes_first_and_the_others_are_folded():
     items = (
         an_item(Outcome.FAILED, 0, seen="seen 0"),
@@ -496,12 +501,22 @@ def test_a_check_that_is_mended_gives_way_to_the_next():
     assert (hints.next(two).promise, hints.next(one).promise) == ("Promise 1.", "Promise 0.")
 
 
+def test_a_right_solution_needs_no_hint(reference):
+    hint = hinted(namespace_of("clip_gradients", reference=reference), "clip_gradients")
+    assert "Everything passed" in repr(hint) and hint.promise == ""
+
+
 def test_a_stub_gets_a_hint_as_text_and_as_a_card():
     hint = hinted({}, "batch_norm_forward")
     assert hint.promise in repr(hint) and hint.text in repr(hint)
     page = Page(hint._repr_html_())
     assert page.elements[0].attrs["aria-label"] == "A hint for batch_norm_forward"
     assert hint.promise in page.text
+
+
+def test_a_hint_for_an_unknown_exercise_names_the_nearest():
+    with pytest.raises(ValueError, match='Did you mean "clip_gradients"'):
+        hinted({}, "clip_gradient")
 
 
 @pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.id)

@@ -158,11 +158,74 @@ RIGHT = {
 
 KINDS = {
     # --- real code: false or misplaced causes ---
+    "prediction not begun": Kind(
+        "batch_norm_inference",
+        {
+            "if self.training:": "if True:",
+            "self.running_mean = keep": "_mean = keep",
+            "self.running_var = keep": "_ = keep",
+        },
+        "running_mean and running_var are as they were at the start",
+        1.0,
+    ),
+    "prediction only": Kind(
+        "batch_norm_inference",
+        {"if self.training:": "if True:"},
+        "With training = False, forward(x) is what it is in training",
+        2 / 3,
+    ),
+    "a variance that starts at 0": Kind(
+        "batch_norm_inference",
+        {"self.running_var = np.ones": "self.running_var = np.zeros"},
+        "running_var starts at 0.",
+    ),
+    "gradients in attributes": Kind(
+        "batch_norm_backward",
+        {'self.grads["beta"] = np': "self.dbeta = np", 'self.grads["gamma"] = np': "self.dgamma = np"},
+        'grads["beta"] is still None: is it set in backward?',
+        2 / 3,
+    ),
+    "gradients returned": Kind(
+        "batch_norm_backward",
+        {
+            'self.grads["beta"] = np': "db = np",
+            'self.grads["gamma"] = np': "dg = np",
+            "return (dz - dm - self.z * dv) * self.scale": "return (dz - dm - self.z * dv) * self.scale, dg, db",
+        },
+        'grads["beta"] is still None: is it set in backward?',
+        2 / 3,
+    ),
+    "a backward that returns nothing": Kind(
+        "batch_norm_backward",
+        {"return (dz - dm": "dx = (dz - dm"},
+        "backward(dout) returned None: is there a `return`?",
+        1.0,
+    ),
     # --- real code: no cause ---
     "an axis forgotten in the variance": Kind(
         "batch_norm_forward",
         {"np.sum(centred * centred, axis=0) / len(x)": "np.sum(centred * centred) / x.size"},
         "forward(x) is the same as (x - x.mean(axis=0)) / sqrt(((x - x.mean(axis=0)) ** 2).mean() + eps).",
+    ),
+    "an axis forgotten in the mean": Kind(
+        "batch_norm_forward",
+        {"np.sum(x, axis=0) / len(x)": "np.mean(x)"},
+        "forward(x) is the same as (x - x.mean()) / sqrt(((x - x.mean()) ** 2).mean(axis=0) + eps).",
+    ),
+    "an axis forgotten in dvar": Kind(
+        "batch_norm_backward",
+        {"dv = np.sum(dz * self.z, axis=0)": "dv = np.sum(dz * self.z)"},
+        "What comes through the variance is one number for all columns: is an axis missing?",
+    ),
+    "an axis forgotten in dmu": Kind(
+        "batch_norm_backward",
+        {"dm = np.sum(dz, axis=0)": "dm = np.sum(dz)"},
+        "What comes through the mean is one number for all columns: is an axis missing?",
+    ),
+    "1 - momentum * batch": Kind(
+        "batch_norm_inference",
+        {"(1 - keep) * m": "(1 - keep * m)", "(1 - keep) * v": "(1 - keep * v)"},
+        "1 - momentum * batch is added: brackets are missing around 1 - momentum.",
     ),
     "the batch's variance in prediction": Kind(
         "batch_norm_inference",
@@ -170,14 +233,77 @@ KINDS = {
         "In inference, the layer subtracts the running mean, but divides by the deviation of x.",
         2 / 3,
     ),
+    "a prediction that normalises nothing": Kind(
+        "batch_norm_inference",
+        {"            centred = x - self.running_mean\n            v = self.running_var": "            return x"},
+        "With training = False, forward(x) does not normalize x yet.",
+        2 / 3,
+    ),
+    "dx is dout / std": Kind(
+        "batch_norm_backward",
+        {"(dz - dm - self.z * dv) * self.scale": "dout * self.scale"},
+        "dx is dout divided by the standard deviation, and nothing else.",
+        2 / 3,
+    ),
+    "a momentum of one's own": Kind(
+        "batch_norm_inference",
+        {"keep = self.momentum": "keep = 0.99"},
+        "running_mean moves as 0.99 * running_mean + 0.01 * mean, and momentum is 0.9.",
+    ),
+    "eps outside the root in predictions": Kind(
+        "batch_norm_inference",
+        {
+            "            v = self.running_var": "            v = self.running_var\n"
+            "            self.z, self.scale = centred / (v**0.5 + self.eps), 1 / (v**0.5 + self.eps)\n"
+            "            self.trained = False\n"
+            '            return self.z * self.params["gamma"] + self.params["beta"]'
+        },
+        "In inference, eps is added outside the root.",
+    ),
+    "gamma and beta missing in predictions": Kind(
+        "batch_norm_inference",
+        {"            v = self.running_var": "            return centred / np.sqrt(self.running_var + self.eps)"},
+        "In inference, gamma and beta are left out.",
+        2 / 3,
+    ),
+    "a mean of each row": Kind(
+        "batch_norm_forward",
+        {"np.sum(x, axis=0) / len(x)": "x.mean(axis=1)"},
+        "One of the arrays has one number for each row, but every column needs a number of its own.",
+        1.0,
+    ),
     # --- newcomers ---
+    "problems as texts": Kind(
+        "gradient_monitor",
+        {"result.append(Problem(name, kind, v, when))": 'result.append(f"{name}: {kind}")'},
+        "'Linear_0: exploding' is not a Problem; its type is str.",
+        1 / 6,
+    ),
+    "Linear layers only": Kind(
+        "clip_gradients",
+        {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
+        "Normalization layers are left out: gamma and beta are neither measured nor scaled.",
+    ),
     "weights only and no test for None": Kind(
         "clip_gradients",
         {"for key in layer.grads:": 'for key in ["W"] if "W" in layer.grads else []:', "if g is None:": "if False:"},
         'Only grads["W"] is measured and scaled.',
         2 / 3,
     ),
+    "no test for None": Kind(
+        "clip_gradients", {"if g is None:": "if False:"}, "Entries that are None are treated like arrays."
+    ),
     "no root": Kind("clip_gradients", {"squares ** 0.5": "squares"}, "The sum of squares is used without its root."),
+    "a sum of norms": Kind(
+        "clip_gradients",
+        {"float((g * g).sum())": "float((g * g).sum()) ** 0.5", "= squares ** 0.5": "= squares"},
+        "The norms of the arrays are added up.",
+    ),
+    "another name for the loss": Kind(
+        "depth_study",
+        {'"loss": L': '"losses": L'},
+        'result[4] has the keys "losses", "grad_norms"; "loss" is asked for.',
+    ),
     "one generator for all": Kind(
         "depth_study",
         {
@@ -186,10 +312,34 @@ KINDS = {
         },
         "One random generator is used up by all depths in turn.",
     ),
+    "no generator": Kind(
+        "depth_study",
+        {"build_network(n, np.random.default_rng(seed))": "build_network(n)"},
+        "build_network gets no random generator.",
+        1 / 6,
+    ),
+    "a seed for a generator": Kind(
+        "depth_study",
+        {"build_network(n, np.random.default_rng(seed))": "build_network(n, seed)"},
+        "The seed itself is passed to build_network instead of a generator.",
+        1 / 6,
+    ),
     "NaN looked for with ==, among the thresholds": Kind(
         "gradient_monitor",
         {"if np.isnan(v) or np.isinf(v):": "if v == np.nan:"},
         "NaN and infinity are not called nonfinite: your code does not test for them, or its test is never true.",
+        1 / 6,
+    ),
+    "NaN looked for with ==, beside infinity": Kind(
+        "gradient_monitor",
+        {"np.isnan(v) or np.isinf(v)": "v == float('nan') or v == float('inf')"},
+        "Infinity is called nonfinite, but NaN is missed: your code does not test for it, or its test is never true.",
+        1 / 6,
+    ),
+    "NaN in gradients looked for with ==": Kind(
+        "clip_gradients",
+        {"np.isnan(g).any() or np.isinf(g).any()": "(g == np.nan).any() or (abs(g) == np.inf).any()"},
+        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is never true.",
         1 / 6,
     ),
     "NaN among norms looked for with is": Kind(
@@ -210,6 +360,23 @@ KINDS = {
         "In training, backward(dout) is not right yet either: get batch_norm_backward right first. backward(dout)[",
         1 / 6,
     ),
+    "biases never updated": Kind(
+        "depth_study",
+        {
+            "in part.grads.items():": "in part.grads.items() if 'W' in part.grads else ():",
+            "part.params[key] = part": "if key == 'W': part.params[key] = part",
+        },
+        "Biases are never updated.",
+    ),
+    "shapes of (1, D)": Kind(
+        "batch_norm_backward",
+        {
+            "axis=0)": "axis=0, keepdims=True)",
+            '"ij->j", dout)': '"ij->j", dout)[None]',
+            '"ij,ij->j", dout, self.z)': '"ij,ij->j", dout, self.z)[None]',
+        },
+        "The gradients of gamma and beta have shape (1, D).",
+    ),
     # --- one slip that cost too much ---
     "one healthy layer ends all": Kind(
         "gradient_monitor",
@@ -223,6 +390,24 @@ KINDS = {
     "one kind empties the list": Kind(
         "gradient_monitor", {'kind = "nonfinite"': "result = []"}, "A norm that is not finite empties the list.", 1 / 6
     ),
+    "norm and epoch exchanged": Kind(
+        "gradient_monitor", {"v, when": "when, v"}, "Norm and epoch are given to Problem in the wrong order.", 1 / 6
+    ),
+    "a kind by a threshold of one's own": Kind(
+        "gradient_monitor",
+        {
+            "elif v < vanish_threshold:\n                kind": "elif v < vanish_threshold or v > explode_threshold:\n"
+            '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
+            "            elif False:\n                kind"
+        },
+        "vanish_threshold has no effect, whatever is passed.",
+        1 / 6,
+    ),
+    "a slope as text": Kind(
+        "gradient_profile",
+        {"return np": 'return "%.4f" % np'},
+        "gradient_slope returned the text '-0.1540'; one number is asked for.",
+    ),
     "every second step": Kind(
         "depth_study",
         {
@@ -233,6 +418,31 @@ KINDS = {
         },
         "Only some of the steps are recorded.",
         1 / 6,
+    ),
+    "an end where little changes": Kind(
+        "depth_study",
+        {
+            "L.append(lossfn.forward(h, t))": "L.append(lossfn.forward(h, t))\n"
+            "            if i and abs(L[-2] - L[-1]) < 1e-8:\n"
+            "                G.append(G[-1])\n                break"
+        },
+        "Training stops as soon as the loss hardly changes.",
+        1 / 6,
+    ),
+    "each element clipped": Kind(
+        "clip_gradients",
+        {"layer.grads[key] * scale": "np.clip(layer.grads[key], -max_norm, max_norm)"},
+        "Each entry is cut off at max_norm.",
+    ),
+    "norms that are to be filled in": Kind(
+        "depth_study",
+        {"G.append([np.sqrt(np.sum(part.grads": "G.append([0 * np.sqrt(np.sum(part.grads"},
+        'result[4]["grad_norms"] is 0 everywhere: nothing has been put into it yet.',
+    ),
+    "a table written down by columns": Kind(
+        "depth_study",
+        {'"grad_norms": G': '"grad_norms": np.reshape(np.ravel(G), (steps, n), order="F")'},
+        'result[4]["grad_norms"] holds the right numbers in other places',
     ),
     "gradients collected once": Kind(
         "depth_study",
@@ -254,6 +464,11 @@ KINDS = {
         },
         "The newest record alone has another answer: does your code also look at the records before it?",
         1 / 2,
+    ),
+    "NaN looked for as false": Kind(
+        "gradient_monitor",
+        {"np.isnan(v) or": "not v or"},
+        "Problems found: Linear_8 (0): nonfinite instead of vanishing.",
     ),
     "a mean that counts from 1": Kind(
         "gradient_profile",
