@@ -699,6 +699,12 @@ IN_WORDS = {
         "total_norm",
         'total_norm is the sum of squares of layer.grads["W"].',
     ),
+    "a mean of the norms": (
+        "clip_gradients",
+        {"np.sqrt(sum(np.sum(g**2) for g in gradients))": "np.mean([np.linalg.norm(g) for g in gradients])"},
+        "total_norm",
+        "total_norm is the mean of the norms of all gradients.",
+    ),
     "a layer less, and no squares": (
         "clip_gradients",
         {"np.sqrt(sum(np.sum(g**2) for g in gradients))": "sum(np.sum(np.abs(g)) for g in gradients[2:])"},

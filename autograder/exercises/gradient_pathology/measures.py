@@ -19,6 +19,7 @@ def measures(arrays: Arrays) -> Iterator[tuple[str, np.floating]]:
     yield _("the sum of squares"), np.sum(values**2)
     yield _("the sum of absolute values"), np.sum(np.abs(values))
     yield _("the sum of the norms"), np.sum(norms)
+    yield _("the mean of the norms"), np.mean(norms)
     yield _("the largest norm"), np.max(norms)
     yield _("the largest absolute value"), np.max(np.abs(values))
     yield _("the root of the mean square"), np.sqrt(np.mean(values**2))

@@ -90,8 +90,8 @@ def _require_a_product(case: Clipping, seen: Observation) -> None:
 
 def _close_factor(case: Clipping, seen: Observation, expected: Observation, name: str, factor: float) -> None:
     """`factor` is right; if not, the formula that gives it is told, if it is a known one."""
-    first, *_others, own = _right_coefficients(case, seen, expected) * 2
-    right = own if own < 1 else first
+    coefficients = _right_coefficients(case, seen, expected)  # the last is that of the student's own norm
+    right = coefficients[-1] if coefficients[-1] < 1 else coefficients[0]
     totals = [expected["total_norm"], _own(seen, "total_norm") or expected["total_norm"]]
     close(name, factor, right, words=lambda: factor_in_words(name, factor, totals, case.max_norm))
 
