@@ -125,9 +125,14 @@ def test_the_bank_says_what_a_draw_misjudges(reference):
     assert fault(SLOPE, without_nonfinite).endswith("passes nonfinite")
 
 
-def test_the_audit_makes_them_in_a_process_of_its_own(course):
+def give_bank(course):
+    """The reference of this course in place of what is there, with the bank and without private cases."""
     shutil.rmtree(course / "reference")
     shutil.copytree(COURSE / "reference", course / "reference", ignore=shutil.ignore_patterns("private", "__pycache__"))
+
+
+def test_the_audit_makes_them_in_a_process_of_its_own(course):
+    give_bank(course)
     (course / "reference" / "private").mkdir()
     subprocess.run([sys.executable, "-m", MAKER, SLOPE.id], cwd=course, check=True)
     assert [path.stem for path in (course / "reference" / "private").iterdir()] == [SLOPE.id]
@@ -155,8 +160,7 @@ def test_a_reference_that_cannot_be_audited_is_told_in_one_line(course):
     ],
 )
 def test_a_solution_that_the_bank_contradicts_is_told_so_and_nothing_is_graded(course, old, new, says):
-    shutil.rmtree(course / "reference")
-    shutil.copytree(COURSE / "reference", course / "reference", ignore=shutil.ignore_patterns("private", "__pycache__"))
+    give_bank(course)
     for other in {e.solution for e in every_exercise()} - {SLOPE.solution}:  # the kit makes the cases of all
         shutil.rmtree(next((course / "reference").glob(f"*/{other}")))
     solution = course / "reference" / "gradient_pathology" / "gradient_profile" / "solution.py"
