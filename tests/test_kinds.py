@@ -538,3 +538,32 @@ def test_a_kind_of_mistake_costs_no_more_than_it_breaks_and_is_told_first(kind):
     with speaking("ja"):
         told = Story.of(result_of(kind.exercise, code)).first.message
     assert re.search("[ぁ-ん]", told.split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "edits"),
+    [
+        (
+            "clip_gradients",
+            {"np.isnan(g).any() or np.isinf(g).any()": "False", "(g * g).sum()": "abs(g).sum()"},
+        ),
+        (
+            "clip_gradients",
+            {"np.isnan(g).any() or np.isinf(g).any()": "False", "squares ** 0.5": "min(squares, 1e9) ** 0.5"},
+        ),
+        (
+            "gradient_profile",
+            {
+                "np.isnan(a).any() or np.isinf(a).any()": "False",
+                "    A = np.stack": "    return np.mean(np.diff(ys)[::2])\n    A = np.stack",
+            },
+        ),
+        ("gradient_monitor", {"np.isnan(v) or": "False and", "v > explode": "1e9 > v > explode"}),
+    ],
+)
+def test_where_nothing_is_refused_no_cause_says_that_something_is(name, edits):
+    with speaking("en"):
+        result = result_of(name, edited(RIGHT[name], edits))
+    assert not any(
+        re.search("(refused|called nonfinite), but|in weight gradients alone", item.message) for item in result.items
+    )

@@ -162,9 +162,12 @@ class Diagnosis:
         """The candidates that explain all they would show themselves, or else all that the check asks for."""
         single = [m for m in candidates if not self._known.causes[m].pair]
         own = [m for m in single if np.array_equal(self._agrees[m], self._shown[m])]
+        places = self._departs & self._places(asked)
+        departs_less = (places & ~self._shown).any(axis=1)
+        if not departs_less[candidates].all():  # they agree here, and say otherwise of what one of them leaves right
+            own = [m for m in own if not departs_less[m]]
         if own or self._beyond & asked:
             return self._widest(own)
-        places = self._departs & self._places(asked)
         return self._widest([m for m in single if not (places & ~self._agrees[m]).any()])
 
     def _widest(self, candidates: Sequence[int]) -> list[int]:
