@@ -462,7 +462,7 @@ KINDS = {
             "[(e, k, x) for e, norms in self.history for k, x in norms.items()]:\n",
             "v, when))": "when, v))",
         },
-        "The newest record alone has another answer: does your code also look at the records before it?",
+        "Norm and epoch are given to Problem in the wrong order.",
         1 / 2,
     ),
     "NaN looked for as false": Kind(

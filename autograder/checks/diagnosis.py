@@ -4,8 +4,9 @@ A cause is true or not said. A known mistake is a cause of a failed check only i
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
-and last two that explain together all that was observed. Exceptions, and inputs that nothing was done to, count only in
-the first, and exceptions only if something works.
+and last two that explain together all that was observed. Exceptions count only in the first, and only if something
+works. Inputs that nothing was done to count only in the first, or if something was done to others of them: which ones
+were left as they are then tells the mistake that explains all that the check asks for.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class Diagnosis:
         }
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
+        self._left_out = np.zeros(len(places), dtype=bool)  # nothing was done to it, but to other parts of the value
+        partly_right = {value for value, departs in zip(self._values, self._departs, strict=True) if not departs}
         crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
         for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
@@ -106,7 +109,9 @@ class Diagnosis:
             value, given = departed[case][key], inputs[case]
             self._raised[p] = _is_exception(value)
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
-            self._telling[p] = not self._little_said[p] and not any(alike(value, one) for one in given)
+            untouched = any(alike(value, one) for one in given)
+            self._telling[p] = not self._little_said[p] and not untouched
+            self._left_out[p] = untouched and self._values[p] in partly_right
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -124,8 +129,10 @@ class Diagnosis:
             found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
             best = self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
             if not best:
-                found = [m for m in found if (alike_here[m] & self._telling).any()]
-                best = self._part(found, everything)
+                telling = [m for m in found if (alike_here[m] & self._telling).any()]
+                best = self._part(telling, everything)
+            if not best:
+                best = self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
             if best:
                 return self._told(best)
         return self._told(self._of_two(fail)) if reads and not self._beyond else []
@@ -168,6 +175,14 @@ class Diagnosis:
             own = [m for m in own if not departs_less[m]]
         if own or self._beyond & asked:
             return self._widest(own)
+        return self._all_asked(single, asked)
+
+    def _all_asked(self, candidates: Sequence[int], asked: set[Place]) -> list[int]:
+        """The candidates that explain all that the check asks for."""
+        if self._beyond & asked:
+            return []
+        single = [m for m in candidates if not self._known.causes[m].pair]
+        places = self._departs & self._places(asked)
         return self._widest([m for m in single if not (places & ~self._agrees[m]).any()])
 
     def _widest(self, candidates: Sequence[int]) -> list[int]:

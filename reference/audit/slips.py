@@ -1,8 +1,8 @@
 """Tests the diagnosis on what it has no fingerprints of: slips in another style, and two slips at once.
 
 A cause is right if it is what this slip is told as, in whatever style: in its own words, in those of the mistake of the
-bank that it is, or in those of another that shows exactly the same. With two slips at once, either may be told, or what
-shows exactly the same as both together.
+bank that it is, or in those of another that shows exactly the same; of a slip that lets a `raise` run, also that it
+stops an allowed input. With two slips at once, either may be told, or what shows exactly the same as both together.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from reference.mutants.known import Observed, inherited, observe_bank, observe_m
 from reference.mutants.sources import REFERENCE, both
 
 FRESH_SEEDS = 3
+OWN_RAISE = "own raise"
+"""Stands for the cause that is told wherever the code's own `raise` stops an input that is allowed."""
 SEED = 76
 
 
@@ -114,6 +116,7 @@ class _Cell:
         self._truths: dict[str, set[str]] = defaultdict(set)
         for slip in self._slips:
             self._truths[slip.about.id] |= {slip.about.id, self._name(slip)} | self._alike(slip.behaviours)
+            self._truths[slip.about.id] |= {OWN_RAISE} if slip.mutant.raises else set()
 
     def _alike(self, behaviours: Mapping[str, Behaviour]) -> set[str]:
         """The names of all that show exactly the same, and more than exceptions, in one of the exercises."""
@@ -184,7 +187,11 @@ class _Cell:
 
     def _verdict(self, code: Implementation, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
         results = [self._result(e, code, recorded(e), known[e.id]) for e in self._exercises]
-        causes = {cause for result in results for item in result.items for cause in item.causes}
+        items = [item for result in results for item in result.items]
+        causes = {cause for item in items for cause in item.causes}
+        causes |= {
+            OWN_RAISE for item in items if item.cause and not item.causes and item.raised and item.raised.on_purpose
+        }
         if causes:
             return "right" if causes <= truths else "wrong"
         stories = [Story.of(result) for result in results]

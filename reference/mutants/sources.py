@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
+import linecache
 import tomllib
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -61,6 +63,13 @@ class Mutant:
         """The first slip."""
         return self.changes[0][1]
 
+    @property
+    def raises(self) -> bool:
+        """Whether it raises an exception of its own in other cases than the right code."""
+        new = [change.new if isinstance(change.new, list) else [change.new] for _number, change in self.changes]
+        nodes = [node for nodes in new for node in nodes if node is not None]
+        return any(isinstance(inner, ast.Raise) for node in nodes for inner in ast.walk(node))
+
     @cached_property
     def source(self) -> str:
         """The code."""
@@ -75,7 +84,14 @@ class Mutant:
             SyntaxError, TypeError, ValueError: the slip makes no program.
         """
         space: dict[str, Any] = {"__name__": "mutant", "Linear": Linear}
-        exec(compile(self.source, "mutant", "exec"), space)
+        cell = f"<mutant {zlib.crc32(self.source.encode())}>"
+        linecache.cache[cell] = (
+            len(self.source),
+            None,
+            self.source.splitlines(keepends=True),
+            cell,
+        )
+        exec(compile(self.source, cell, "exec"), space)
         return Implementation({self.style.defines: space[self.style.name]})
 
 
