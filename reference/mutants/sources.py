@@ -85,12 +85,8 @@ class Mutant:
         """
         space: dict[str, Any] = {"__name__": "mutant", "Linear": Linear}
         cell = f"<mutant {zlib.crc32(self.source.encode())}>"
-        linecache.cache[cell] = (
-            len(self.source),
-            None,
-            self.source.splitlines(keepends=True),
-            cell,
-        )
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[cell] = (len(self.source), None, lines, cell)  # errors tell their line, as in a notebook
         exec(compile(self.source, cell, "exec"), space)
         return Implementation({self.style.defines: space[self.style.name]})
 
