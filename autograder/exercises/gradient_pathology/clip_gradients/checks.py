@@ -14,6 +14,9 @@ from autograder.exercises.gradient_pathology.clip_gradients.probe import OTHERS,
 from autograder.exercises.gradient_pathology.clip_gradients.words import factor_in_words, norm_in_words
 from autograder.locale import _
 
+MOST_LISTED = 4
+"""How many gradients a message names."""
+
 
 def _answer(seen: Observation, name: str) -> Any:
     """The part of the answer that is called `name`."""
@@ -174,8 +177,13 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
         if not is_close(after, factors[name] * before):
             raise Failed(_("The elements of {name} are multiplied by different numbers.").format(name=name))
         if not is_close(factors[name], factors[first]) and not (left_out and name not in touched):
+            left = [other for other in factors if other not in touched]
             text = _("{first} is multiplied by {factor:.6g}, but {name} by {other:.6g}.")
-            raise Failed(text.format(first=first, factor=factors[first], name=name, other=factors[name]))
+            if name in left:
+                text = _("Nothing was done to {left}, but {first} is multiplied by {factor:.6g}.")
+            shown = ", ".join(left[:MOST_LISTED]) + ", ..." * (len(left) > MOST_LISTED)
+            about = {"first": first, "factor": factors[first], "name": name, "other": factors[name]}
+            raise Failed(text.format(left=shown, **about))
 
 
 @clip_gradients.check(points=0.5, on=("long", "below"), needs=("clips",))
