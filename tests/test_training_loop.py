@@ -12,9 +12,10 @@ from autograder.exercises import assignments
 from autograder.grading.reference import Reference
 from autograder.layers import Linear
 from autograder.student.predictions import questions
+from reference.bank import folder_of
 from source.build import build, editions
 from tests.claims import agrees, number_in, run, words_of
-from tests.judging import judged, lost
+from tests.judging import edited, judged, lost
 
 EXERCISES = {exercise.id: exercise for exercise in assignments()["training-loop"]}
 REFERENCE = Reference(Path(COURSE))
@@ -109,6 +110,33 @@ UNWRITTEN = {
 def test_half_written_code_is_told_what_is_missing(name, code, sentence):
     failures = [item for item in grade(name, code).items if item.outcome is Outcome.FAILED]
     assert sentence in failures[0].message and not failures[0].causes
+
+
+FIRST_STEPS = {
+    "neither is corrected": (
+        {" / (1 - self.beta1**self.t)": "", " / (1 - self.beta2**self.t)": ""},
+        "sqrt(1 - beta2), not lr = 0.001",
+    ),
+    "no learning rate, and no power of t": (
+        {"self.lr * m_hat": "m_hat", "beta1**self.t": "beta1"},
+        "is 1, not lr = 0.001",
+    ),
+    "no root, and no correction": (
+        {"np.sqrt(v_hat)": "v_hat", "beta1**self.t": "beta1"},
+        "first step is 0.5 times as long",
+    ),
+    "not divided": (
+        {" / (np.sqrt(v_hat) + self.eps)": "", "-= self.lr": "-= 2 * self.lr"},
+        "first step is 2 times as long",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "sentence"), FIRST_STEPS.values(), ids=FIRST_STEPS)
+def test_how_a_first_step_of_adam_depends_on_the_gradient_is_told(edits, sentence):
+    names = {}
+    exec(edited((folder_of("adam") / "solution.py").read_text(encoding="utf-8"), edits), names)
+    assert sentence in lost(grade("adam", names["Adam"]))["first_steps"].split("\n")[0]
 
 
 # --- the lesson ------------------------------------------------------------------------------------------------------

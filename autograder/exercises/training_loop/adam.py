@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Exercise, Implementation, Observation
+from autograder.checks.expect import is_close
 from autograder.exercises.training_loop.descent import (
     CALLS,
+    Arrays,
     Descent,
     arrays_are_own,
     as_if_alone,
@@ -23,6 +25,7 @@ from autograder.exercises.training_loop.descent import (
     walked,
     without_gradients,
 )
+from autograder.locale import _
 
 SETTLED = 40
 """Steps after which 1 - beta^t is 1, but for 1e-8, for every beta of the cases that look at the averages."""
@@ -128,6 +131,44 @@ adam = Exercise(
 DEFAULTS = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
 
+def _first_step_in_words(step: Arrays, grads: Arrays, settings: dict[str, float]) -> str:
+    """How a wrong first step depends on the gradient; "" if by no power of it.
+
+    The corrected averages are g and g ** 2 then, so that g / sqrt(g ** 2) is left of their sizes.
+    """
+    flat = [
+        np.concatenate([np.abs(arrays[name]).ravel() for arrays in layers for name in arrays])
+        for layers in (step, grads)
+    ]
+    with np.errstate(all="ignore"):
+        lengths, sizes = np.log(flat)
+    if not np.isfinite(lengths).all():
+        return ""
+    power, height = np.polyfit(sizes, lengths, 1)
+    if not np.allclose(power * sizes + height, lengths, rtol=0, atol=1e-4):
+        return ""
+    if abs(power) > 1e-3:
+        text = _(
+            "Where the gradient is twice as large, your first step is {times:.3g} times as long. In Adam it is as long "
+            "as before: m grows like the gradient, and so does the root of v."
+        )
+        return text.format(times=2**power)
+    length, lr, beta1, beta2 = np.exp(height), settings["lr"], settings["beta1"], settings["beta2"]
+    if abs(length / lr - 1) < 1e-3:
+        return ""
+    formulas = {
+        "lr * (1 - beta1) / sqrt(1 - beta2)": lr * (1 - beta1) / np.sqrt(1 - beta2),
+        "lr * (1 - beta1)": lr * (1 - beta1),
+        "lr / sqrt(1 - beta2)": lr / np.sqrt(1 - beta2),
+    }
+    formula = next((f" = {name}" for name, value in formulas.items() if is_close(length, value)), "")
+    text = _(
+        "Your first step is as long for every gradient, as it should be, but its length is {length:.4g}{formula}, not "
+        "lr = {lr:.4g}. Which numbers do m, v and their corrections have there?"
+    )
+    return text.format(length=length, formula=formula, lr=lr)
+
+
 @adam.check(points=2.0, on="beginning")
 def test_first_steps(case: Descent, seen: Observation, expected: Observation) -> None:
     """While the gradient g stays the same, every step from the first on is `-lr * g / (|g| + eps)`."""
@@ -137,7 +178,8 @@ def test_first_steps(case: Descent, seen: Observation, expected: Observation) ->
         g = case.grads[step][layer][name]
         return -settings["lr"] * g / (np.abs(g) + settings["eps"])
 
-    same_steps(case, walked(case, seen), wanted)
+    path = walked(case, seen)
+    same_steps(case, path, wanted, words=lambda: _first_step_in_words(steps_of(path)[0], case.grads[0], settings))
 
 
 @adam.check(points=2.0, on="averages")

@@ -167,11 +167,13 @@ def same_steps(
     path: list[Arrays],
     wanted: Callable[[int, int, str], np.ndarray],
     scaled: bool = False,
+    words: Callable[[], str] = str,
 ) -> None:
     """Require that each step along `path` goes as far as `wanted(step, layer, name)`; the steps count from 0.
 
     Args:
         scaled: leave one factor for all of them free: a wrong sign or learning rate is another check's affair.
+        words: what is told of another step, as far as it shows how that came about.
 
     Raises:
         Failed: one does not; the message says which.
@@ -182,8 +184,8 @@ def same_steps(
     factor = _factor(pairs) if scaled else 1.0
     for (step, number, name), (moved, right) in zip(places, pairs, strict=True):
         if not np.array_equal(moved, right, equal_nan=True):
-            where = _("the change of {name}").format(name=name_of(number, name, case.unseen + step + 1))
-            close(where, moved, factor * right)
+            where = _("The change of {name}").format(name=name_of(number, name, case.unseen + step + 1))
+            close(where, moved, factor * right, words=words)
 
 
 def _factor(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
