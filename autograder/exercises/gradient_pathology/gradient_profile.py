@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,12 +121,12 @@ def _require_one_number(slope: Any, answer: Any) -> None:
         raise Failed(text.format(kind=kind_of(answer)))
 
 
-def _close_slopes(got: float, wanted: float) -> None:
+def _close_slopes(got: float, wanted: float, words: Callable[[], str] = str) -> None:
     """Slopes agree to 1e-5 decades per layer, or that share of the slope where it is steeper than one."""
-    close(SLOPE, got, wanted, scale=max(1.0, abs(wanted)))
+    close(SLOPE, got, wanted, scale=max(1.0, abs(wanted)), words=words)
 
 
-def _fits_line(seen: Observation, expected: Observation) -> None:
+def _fits_line(seen: Observation, expected: Observation, words: Callable[[], str] = str) -> None:
     """The slope is that of the least-squares line, in the student's own unit and rounded as they like.
 
     One decade a layer is 2.3 for whom the logarithm is another one; that is for the promise about the straight line.
@@ -135,16 +136,7 @@ def _fits_line(seen: Observation, expected: Observation) -> None:
         in_unit = is_close(got / unit, right, scale=max(1.0, abs(right)))
         if in_unit or any(abs(got - round(unit * right, digits)) < 1e-9 for digits in (1, 2, 3, 4)):
             return
-    _close_slopes(got, right)
-
-
-def _require(case: Profile, seen: Observation, expected: Observation, judge: Callable[..., None], *slopes: Any) -> None:
-    """`judge`, whose failure is told in words as far as the numbers show how it came about."""
-    try:
-        judge(*slopes)
-    except Failed as failed:
-        failed.words = _as_shown(case, seen, expected) if failed.compared else ""
-        raise
+    _close_slopes(got, right, words)
 
 
 def _as_shown(case: Profile, seen: Observation, expected: Observation) -> str:
@@ -202,13 +194,13 @@ def test_one_number(case: Profile, seen: Observation, expected: Observation) -> 
 @gradient_profile.check(points=1.0, on="line")
 def test_line(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a straight line the answer is the exact slope with the right sign."""
-    _require(case, seen, expected, _close_slopes, _slope(seen), expected["slope"])
+    _close_slopes(_slope(seen), expected["slope"], partial(_as_shown, case, seen, expected))
 
 
 @gradient_profile.check(points=0.75, on="scatter")
 def test_scatter(case: Profile, seen: Observation, expected: Observation) -> None:
     """On a scattered profile it is the slope of the least-squares line through all layers."""
-    _require(case, seen, expected, _fits_line, seen, expected)
+    _fits_line(seen, expected, partial(_as_shown, case, seen, expected))
 
 
 @gradient_profile.check(points=0.5, on="zeros")
