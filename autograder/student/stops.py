@@ -14,6 +14,7 @@ from autograder.checks.exercise import Exercise
 from autograder.checks.judge import with_line
 from autograder.checks.values import Raised
 from autograder.locale import _
+from autograder.notebooks.undefined import cells_run
 from autograder.sandbox.limits import Limits, OutOfTime, less_than_usual, time_limit
 
 _ONLY_ASKS = re.compile(r"\s*(?:\w+ = )?(?:check|hint|example)\([^()\n]*\)\s*")
@@ -44,7 +45,7 @@ class Stops:
 
     def __init__(self) -> None:
         self._stopped: dict[str, tuple[str, str, list[str]]] = {}
-        self._after: int | None = None
+        self._after = 0  # the newest cell that may have changed code
 
     @contextmanager
     def limited(self, wanted: Exercise, namespace: Mapping[str, Any], limits: Limits) -> Iterator[None]:
@@ -54,8 +55,9 @@ class Stops:
             OutOfTime: it was stopped, now or earlier with the same code; the message is for the student, and its notes
                 are what the code printed.
         """
-        after = _newest_change(namespace)
-        if after is None or after != self._after:
+        cells = cells_run(namespace)
+        after = max((n for n, text in enumerate(cells) if not _ONLY_ASKS.fullmatch(text)), default=0)
+        if not cells or after != self._after:
             self._stopped.clear()
         self._after = after
         if wanted.id in self._stopped:
@@ -71,14 +73,6 @@ class Stops:
             printed = list(getattr(error, "__notes__", []))
             self._stopped[wanted.id] = wanted.defines, reason, printed
             raise _stop(reason, printed) from None
-
-
-def _newest_change(namespace: Mapping[str, Any]) -> int | None:
-    """The number of the newest cell that may have changed code; None outside IPython."""
-    history = namespace.get("In")
-    if not isinstance(history, list) or "get_ipython" not in namespace:
-        return None
-    return max((n for n, text in enumerate(history) if not _ONLY_ASKS.fullmatch(str(text))), default=0)
 
 
 def _stop(reason: str, printed: list[str]) -> OutOfTime:
