@@ -59,6 +59,10 @@ class Layer(ABC):
         self.cache: dict[str, Any] = {}
         self.training = True
 
+    def __repr__(self) -> str:
+        shapes = (f"{name} {np.shape(array)}" for name, array in getattr(self, "params", {}).items())
+        return f"{type(self).__name__}({', '.join(shapes)})"
+
     @abstractmethod
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The output (N, D_out) for a batch `x` (N, D_in)."""

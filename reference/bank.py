@@ -35,16 +35,12 @@ from typing import Any
 
 from autograder.checks.exercise import Implementation
 from autograder.exercises import every_exercise
+from autograder.grading.private import Disagreement
+from autograder.grading.reference import CELL
 
 FOLDER = Path(__file__).parent
-CELL = "\n# %%\n"
-"""The line of solution.py below which the cell's text stands."""
 TEXTS = ("prose", "words")
 """Tables of a TOML file that hold no implementations, but translations, see source/translation.py."""
-
-
-class Disagreement(ValueError):
-    """The bank and a solution do not belong together: one of the two was changed. The message says where."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ LIBRARY = Path(__file__).resolve().parents[1] / "autograder" / "layers.py"
 
 
 def listing(name: str) -> str:
-    """The code of the class or function `name`. A method that has nothing but a docstring becomes `...`.
+    """The code of the class or function `name`, without `__repr__`. A method with only a docstring becomes `...`.
 
     Raises:
         ValueError: the library has no such class or function.
@@ -26,7 +26,9 @@ def listing(name: str) -> str:
         raise ValueError(f"{LIBRARY.name} has no {name}")
     lines = _without_comments(text)
     for node in ast.walk(found[0]):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.FunctionDef) and node.name == "__repr__":
+            lines[node.lineno - 1 : node.end_lineno + 1] = [None] * (node.end_lineno + 2 - node.lineno)
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             _remove_docstring(node, lines)
     code = "\n".join(line for line in lines[found[0].lineno - 1 : found[0].end_lineno] if line is not None)
     return re.sub(r":\n\n+", ":\n", code).strip()

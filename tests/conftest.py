@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
 from autograder.exercises import assignments, every_exercise
-from autograder.grading.reference import Reference
+from autograder.grading.reference import CELL, Reference
 from autograder.locale import choose_language, speaking, use_language
 from autograder.notebooks.submission import source_of
 from autograder.sandbox.isolation import Level
-from reference.bank import CELL, FOLDER, folder_of
+from reference.bank import FOLDER, folder_of
 
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]

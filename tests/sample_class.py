@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder.exercises import assignments
+from autograder.grading.reference import CELL
 from autograder.notebooks.submission import language_of
-from reference.bank import CELL, edited, folder_of
+from reference.bank import edited, folder_of
 from source.build import editions, solution_text
 from source.translation import JAPANESE, english_code, read_catalogue
 

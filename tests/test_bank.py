@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from autograder.exercises import every_exercise
+from autograder.grading.private import Disagreement
 from reference import bank, record
 
 EXERCISES = every_exercise()
@@ -57,7 +58,7 @@ def test_what_a_module_of_variants_defines_is_a_variant_but_for_its_own_helpers_
 
 @pytest.mark.parametrize(("old", "times"), [("y", 0), ("x", 2)])
 def test_what_an_edit_replaces_stands_once(old, times):
-    with pytest.raises(ValueError, match=f"stands {times} times"):
+    with pytest.raises(Disagreement, match=f"stands {times} times"):
         bank.edited("# %%\ndef f(x):\n    return x", {old: "z"}, "")
 
 

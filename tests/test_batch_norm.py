@@ -198,20 +198,22 @@ STAGED_SLIPS = {
             "(1 - self.momentum) * var": "(1 - self.momentum * var)",
         },
         "inference",
-        "running_mean moves as 0.9 * running_mean - 0.9 * mean + 1, and momentum is 0.9.",
+        "After training batch 1, running_mean[",
     ),
     "running_var from running_mean": Slip(
         {"self.momentum * self.running_var +": "self.momentum * self.running_mean +"},
         "inference",
-        "running_var moves as 0.1 * var + 0.9 * running_mean, and momentum is 0.9.",
+        "After training batch 1, running_var[",
     ),
     "running_var learns std": Slip(
         {"(1 - self.momentum) * var": "(1 - self.momentum) * np.sqrt(var)"},
         "inference",
-        "running_var moves as 0.9 * running_var + 0.1 * std, and momentum is 0.9.",
+        "After training batch 1, running_var[",
     ),
     "replaced": Slip(
-        {MOVE_MEAN: "mu", MOVE_VAR: "var"}, "inference", "running_mean moves as mean, and momentum is 0.9."
+        {MOVE_MEAN: "mu", MOVE_VAR: "var"},
+        "inference",
+        "running_mean moves as 0 * running_mean + 1 * mean, and momentum is 0.9.",
     ),
     "moved in prediction too": Slip(
         {PREDICTED_MEAN: f"            mu = 0\n            self.running_mean = {MOVE_MEAN}\n{PREDICTED_MEAN}"},

@@ -11,7 +11,6 @@ import time
 import tracemalloc
 import unicodedata
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -39,7 +38,6 @@ from autograder.grading.result_file import DRAFT, FILE_NAME, stored_results
 from autograder.grading.timestamp import read_timestamp
 from autograder.notebooks.attachments import TIMESTAMP
 from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, UnreadableNotebook, read_notebook
-from autograder.notebooks.submission import submission_of
 from autograder.report.class_record import Standing
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
@@ -252,58 +250,27 @@ def with_output(text: str) -> str:
 
 
 RELEASED_CHECKS = [cell for cell in small_notebook()["cells"] if cell["source"].startswith("check(")]
-POINTS = '[{"output_type": "display_data", "data": {"application/json": {"a": [%s], "text": "]} \\" [{"}}}, 1e999]'
-MANY = MAX_BRACKETS // 2 + 10_000
-OUTPUTS = {
-    "a scatter plot": lambda: POINTS % ("[1, 2]," * MANY + "[3]," * MANY + "0"),
-    "points with names": lambda: POINTS % ('{"at": [1.5, 2]},' * MANY + "0"),
-    "a map": lambda: POINTS % ('{"geometry": {"coordinates": [[[1, 2], [3, 4]]]}},' * (MANY * 2 // 5) + "0"),
-    "brackets in a text": lambda: POINTS % ('"[[[{{{"' + ', "]][["' * MANY),
-    "an output in an output": lambda: POINTS % ('{"outputs": [[1], [2]]},' * (MANY // 2) + "0"),
-}
-
-
-@pytest.mark.parametrize("make", OUTPUTS.values(), ids=OUTPUTS)
-def test_outputs_are_read_past_whatever_they_hold(write_notebook, make):
-    content = with_output(make())
-    path = write_notebook(content)
-    notebook = read_notebook(path)
-    expected = json.loads(content)
-    expected["cells"] = [{**cell, "outputs": []} for cell in expected["cells"]]
-    assert notebook == expected and submission_of(notebook, "n").missing == ()
-
-
-HOSTILE_OUTPUTS = {
-    "too deep": lambda: "[" * 2_000_000 + "]" * 2_000_000,
+BRACKETS = {
+    "a plot of a million points": lambda: "[%s0]" % ("[1, 2]," * MAX_BRACKETS),
+    "too deep": lambda: "[" * MAX_BRACKETS + "]" * MAX_BRACKETS,
+    "almost too many, deep": lambda: "[" * (MAX_BRACKETS - 1000) + "]" * (MAX_BRACKETS - 1000),
     "without an end": lambda: "[" * 99 + "[1]," * MAX_BRACKETS + "[",
     "texts without an end": lambda: "[" + '["[' * MAX_BRACKETS,
-    "nothing shallow": lambda: "[" + "[[[[[[[]]]]]]]," * 400_000 + "0]",
-    "deep and long": lambda: ("[" + "[1]," * 60_000) * 89 + "1" + "]" * 89,
+    "in a text": lambda: json.dumps(["[" * MAX_BRACKETS]),
 }
 
 
-@pytest.mark.parametrize("make", HOSTILE_OUTPUTS.values(), ids=HOSTILE_OUTPUTS)
-def test_no_output_takes_long(write_notebook, make):
+@pytest.mark.parametrize("make", BRACKETS.values(), ids=BRACKETS)
+def test_too_many_brackets_are_refused_in_little_time_and_memory(write_notebook, make):
     path = write_notebook(with_output(make()))
     start = time.process_time()
-    with suppress(UnreadableNotebook):
-        read_notebook(path)
-    assert time.process_time() - start < 15  # measured: 4 s
-
-
-@pytest.mark.parametrize("name", ["too deep", "without an end", "nothing shallow"])
-def test_hostile_nesting_stays_refused(write_notebook, name):
-    with pytest.raises(UnreadableNotebook, match="too much data for a notebook"):
-        read_notebook(write_notebook(with_output(HOSTILE_OUTPUTS[name]())))
-
-
-def test_outputs_are_read_past_in_little_memory(write_notebook):
-    path = write_notebook(with_output(OUTPUTS["a scatter plot"]()))
     tracemalloc.start()
-    read_notebook(path)
+    with pytest.raises(UnreadableNotebook, match="too much data for a notebook.*outputs|not JSON"):
+        read_notebook(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < MAX_NOTEBOOK_BYTES + 5 * path.stat().st_size  # the lists themselves would take 10 times their text
+    assert time.process_time() - start < 15  # measured: below 1 s
+    assert peak < MAX_NOTEBOOK_BYTES + 5 * path.stat().st_size
 
 
 # --- the guard --------------------------------------------------------------------------------------------------------
@@ -609,9 +576,7 @@ def test_no_hand_in_ends_grading_before_the_last_student(quick_course, grade_qui
 
 # --- through the command ----------------------------------------------------------------------------------------------
 
-FAT = json.dumps(ANSWERED).replace(
-    '"outputs": []', '"outputs": ' + POINTS % ("[1, 2]," * MANY + "[3]," * MANY + "0"), 1
-)
+FAT = json.dumps(ANSWERED).replace('"outputs": []', '"outputs": [%s0]' % ("[1, 2]," * MAX_BRACKETS), 1)
 KINDS = {
     "bom": ({NOTEBOOK: STUB, TIMESTAMP: TOKYO.encode("utf-8-sig")}, 0.0, "2027-01-15 14:00:00", ""),
     "copy": ({NOTEBOOK: STUB, "gradient_pathology-Copy1.ipynb": SIX}, 6.0, None, "Copy1"),
@@ -619,7 +584,7 @@ KINDS = {
     "cp932": ({NOTEBOOK: IN_OTHER_ENCODINGS[1]}, 6.0, None, ""),
     "empty": ({NOTEBOOK: b"", "gradient_pathology (1).ipynb": SIX}, 6.0, None, "(1)"),
     "folder": ({NOTEBOOK: SIX, TIMESTAMP: None}, 6.0, None, "timestamp.txt"),
-    "outputs": ({NOTEBOOK: FAT.encode()}, 6.0, None, ""),
+    "outputs": ({NOTEBOOK: FAT.encode()}, 0.0, None, "出力を消して"),
     "pdf": ({"report.pdf": b"%PDF-1.7"}, 0.0, None, "report.pdf"),
     "txt": ({"gradient_pathology.ipynb.txt": SIX}, 6.0, None, "gradient_pathology.ipynb.txt"),
     "upper": ({"Gradient_Pathology.IPYNB": SIX}, 6.0, None, "IPYNB"),
@@ -656,4 +621,4 @@ def test_what_is_odd_about_it_is_said(graded, student):
 
 def test_nothing_is_said_of_what_is_not_odd(graded):
     _folder, said, _results = graded
-    assert Counter(word in said for word in ("bom", "cp932", "outputs", "utf16", "zz-good")) == {False: 5}
+    assert Counter(word in said for word in ("bom", "cp932", "utf16", "zz-good")) == {False: 4}

@@ -249,6 +249,10 @@ def test_forward_backward_keeps_the_parameters_and_sets_every_gradient(rng):
             assert layer.grads[name].shape == value.shape
 
 
+def test_a_layer_is_shown_with_its_name_and_shapes():
+    assert repr(build_deep_network(2)) == "[Linear(W (2, 10), b (10,)), Sigmoid(), Linear(W (10, 1), b (1,))]"
+
+
 # --- problems ------------------------------------------------------------------------------------------------------
 
 SENTENCES = {

@@ -143,7 +143,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, words: Callable
     Args:
         expected: a number or an array.
         scale: the natural scale, broadcast against `expected`; by default the largest |expected|.
-        words: what is told of another value, as far as it shows how that came about.
+        words: what is told of another value, as far as it shows how that came about; a cause takes its place.
 
     Raises:
         Failed: it is not; the message says where and how they differ, and `picture` shows it.
@@ -158,7 +158,7 @@ def close(name: str, got: Any, expected: Any, scale: Any = None, words: Callable
 
 
 def in_words(words: Callable[[], str], judge: Callable[..., None], *args: Any) -> None:
-    """`judge`, whose failure is told in these words before its numbers, if there are any."""
+    """`judge`, whose failure is told in these words before its numbers, if there are any, also beside a cause."""
     try:
         judge(*args)
     except Failed as failed:

@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from autograder.grading.course import CourseError
+    from autograder.grading.private import Disagreement
     from autograder.grading.reference import Reference
 
     course = Reference(Path.cwd()).folder.parent  # the audit is in reference/, not in the package
@@ -50,7 +51,6 @@ def run(options: argparse.Namespace) -> int:
     from reference.audit.checks import Material, audit_checks
     from reference.audit.report import print_audit, print_causes, print_slips
     from reference.audit.slips import audit_slips
-    from reference.bank import Disagreement
 
     console = Console()
     try:

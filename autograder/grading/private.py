@@ -47,7 +47,7 @@ class BadDraws(Exception):
 
 
 class Disagreement(BadDraws):
-    """None suits both the solution and the bank: one of the two is wrong. The message names an implementation."""
+    """A solution and the bank of known mistakes do not suit each other: one is wrong. The message says where."""
 
 
 def series_of(reference: Reference, exercise: Exercise) -> tuple[Series, ...]:

@@ -25,6 +25,9 @@ from autograder.exercises.recorded import Expectation, Series, series_to_bytes
 from autograder.grading.private import BadDraws, Disagreement, series_of
 from autograder.locale import _
 
+CELL = "\n# %%\n"
+"""The line of solution.py below which the cell's text stands."""
+
 
 class NoReference(Exception):
     """Grading needs a usable reference/ folder; the message says what to do."""

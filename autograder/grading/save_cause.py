@@ -30,7 +30,7 @@ from autograder.grading.grade_submission import grade_submission
 from autograder.grading.own_causes import FILE_NAME, in_bank, read_causes
 from autograder.grading.private import alone
 from autograder.grading.read_class import read_people
-from autograder.grading.reference import Reference
+from autograder.grading.reference import CELL, Reference
 from autograder.grading.result_file import stored_results
 from autograder.locale import _
 from autograder.notebooks.submission import Cell, Submission, submission_of
@@ -38,9 +38,6 @@ from autograder.report.class_record import Person
 from autograder.sandbox.client import run_submission
 from autograder.sandbox.fork_server import Host, HostBroken, shared_host, too_weak
 from autograder.sandbox.isolation import Level
-
-CELL = "\n# %%\n"
-"""The line of solution.py below which the cell's text stands."""
 
 MOST_TRIED = 5
 """Students of a group whose code is tried as its example."""

@@ -24,11 +24,7 @@ MAX_DEPTH = 100
 """The deepest nesting of a notebook; plots stored as JSON reach about 30."""
 
 MAX_BRACKETS = 1_000_000
-"""How many lists and dicts a notebook may hold beside its outputs, brackets in its texts included: one of 3 bytes takes
-70 in memory."""
-
-MAX_STEPS = 1_000_000
-"""How many brackets of outputs are looked at one by one, to find where they end: a second's work."""
+"""How many lists and dicts a notebook may hold, brackets in its texts included: one of 3 bytes takes 70 in memory."""
 
 MAX_DIGITS = 300
 """Integers longer than that mean nothing in a notebook; millions of digits would hold the reader up."""
@@ -109,16 +105,13 @@ def decoded(content: bytes) -> str:
 def read_notebook(path: Path) -> dict[str, Any]:
     """The notebook in `path`, of format 4: nested dicts and lists.
 
-    Numbers that JSON does not have (NaN, 1e999) become None, and half characters "?". Outputs with too many lists and
-    dicts are left out: they are made again anyway.
+    Numbers that JSON does not have (NaN, 1e999) become None, and half characters "?".
 
     Raises:
         UnreadableNotebook: it is not a readable notebook.
     """
     text = _read_text(path)
-    if _brackets(text) > MAX_BRACKETS:
-        text = _without_outputs(text)
-    if _brackets(text) > MAX_BRACKETS:
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
         raise UnreadableNotebook(
             _("{path} contains too much data for a notebook. Clear all outputs, save, and try again.").format(path=path)
         )
@@ -224,51 +217,3 @@ def _from_format_3(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
                 path=path, reason=str(error).split("\n")[0][:200]
             )
         ) from error
-
-
-# --- reading past outputs ---------------------------------------------------------------------------------------------
-
-_SCALARS = r'[^\[\]{}"]++|"(?:[^"\\]++|\\.)*+"'
-
-
-def _nested(levels: int) -> str:
-    """A pattern for the text between two brackets: strings, numbers, and lists and dicts of so many levels.
-
-    It never backtracks, so it takes no memory and looks at each character at most once per level.
-    """
-    return rf"(?:{_SCALARS}|[\[{{]{_nested(levels - 1)}[\]}}])*+" if levels else rf"(?:{_SCALARS})*+"
-
-
-_SHALLOW = re.compile(_nested(3), re.DOTALL)
-_OUTPUTS = re.compile(r'"outputs"\s*+:\s*+\[')
-"""Where a key "outputs" has a list; within a string, its quotation marks would be escaped."""
-
-
-def _brackets(text: str) -> int:
-    return text.count("[") + text.count("{")
-
-
-def _without_outputs(text: str) -> str:
-    """`text` with empty lists of outputs; unchanged from any list that is too deep or too large."""
-    kept, place, left = [], 0, MAX_STEPS
-    while found := _OUTPUTS.search(text, place):
-        end, left = _end_of_list(text, found.end(), left)
-        if end is None:
-            break
-        kept += [text[place : found.end()], "]"]
-        place = end
-    return "".join([*kept, text[place:]])
-
-
-def _end_of_list(text: str, place: int, left: int) -> tuple[int | None, int]:
-    """Where the list that is open at `place` ends, or None; and how many of the `left` steps remain."""
-    depth = 1
-    while 0 < depth < MAX_DEPTH and left:
-        shallow = _SHALLOW.match(text, place)
-        place = shallow.end() if shallow else place
-        bracket = text[place : place + 1]
-        if not bracket or bracket == '"':  # the text is cut off
-            return None, left
-        depth += 1 if bracket in "[{" else -1
-        place, left = place + 1, left - 1
-    return (place if depth == 0 else None), left

@@ -43,14 +43,18 @@ def explain_unrun(submission: Submission, outputs: Mapping[int, Outputs], tried:
     return explained
 
 
+def cells_run(namespace: Mapping[str, Any]) -> list[str]:
+    """The texts of the cells that were run in this IPython session, each at its number; none outside IPython."""
+    history = namespace.get("In")
+    return list(map(str, history)) if isinstance(history, list) and "get_ipython" in namespace else []
+
+
 def unrun_here(exercise: Exercise, namespace: Mapping[str, Any]) -> str | None:
     """The error of the newest run of the exercise's cell in this IPython session; None if it succeeded.
 
     A syntax error counts even if an older definition still exists, because the notebook's text is what is graded.
     """
-    history = namespace.get("In")
-    cells = history if isinstance(history, list) and "get_ipython" in namespace else []
-    candidates = (cell for cell in reversed(cells) if isinstance(cell, str) and exercise.defines in cell)
+    candidates = (cell for cell in reversed(cells_run(namespace)) if exercise.defines in cell)
     newest = next((cell for cell in candidates if defines(cell, exercise.defines)), None)
     if newest is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.locale import _
 from autograder.notebooks.cells import defined_by
-from autograder.notebooks.undefined import last_error_of
+from autograder.notebooks.undefined import cells_run, last_error_of
 
 _DEFINITION = re.compile(r"(?m)^(?:def|class)\s+(\w+)")
 
@@ -26,10 +26,9 @@ def judged(name: str, namespace: Mapping[str, Any], stubs: Sequence[str] = ()) -
     Args:
         stubs: that cell as released, in each edition.
     """
-    history = namespace.get("In")
-    if not isinstance(history, list) or "get_ipython" not in namespace:
+    cells = {n: text.strip() for n, text in enumerate(cells_run(namespace))}
+    if not cells:
         return ""
-    cells = {n: text.strip() for n, text in enumerate(history) if isinstance(text, str)}
     try:
         source = _source_of(namespace[name]) if name in namespace else ""
     except Exception:  # an odd object of the student's that raises when it is looked at

@@ -36,7 +36,7 @@ from autograder.student.figures import close_figures, open_figures
 from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named, stub_of, stubs
-from autograder.student.stops import Stops, libraries_silent, parts_of
+from autograder.student.stops import Stops, libraries_silent
 
 _hints = Hints()
 _assignment = ""
@@ -224,7 +224,7 @@ def _first_unfinished(wanted: Sequence[Exercise], namespace: dict[str, Any]) -> 
 def judge_here(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     """The result of `wanted` for the definitions in `namespace`, on the public cases, in this process.
 
-    Code that ran out of time is not run again until it changes.
+    Code that ran out of time is not run again until another cell is run.
     """
     __tracebackhide__ = True
     return _judge(wanted, namespace).scaled_to(_points.get(wanted.id, wanted.points))
@@ -238,11 +238,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     implementation = Implementation(namespace)
     expectations = recorded(wanted)
     try:
-        with (
-            keep_random_state(),
-            libraries_silent(),
-            _stops.limited(wanted.id, lambda: parts_of(namespace, wanted.defines), Limits()),
-        ):
+        with keep_random_state(), libraries_silent(), _stops.limited(wanted, namespace, Limits()):
             seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))

@@ -98,88 +98,7 @@ class PaperFormulas(_Plain):
         return dx_hat * v**-0.5 + d_var * 2 * (self.x - self.mean) / m + d_mean / m
 
 
-class ComplexStep(_Given):
-    """The derivative by a complex step through the own forward, exact to rounding."""
-
-    def forward(self, x):
-        self.x, self.trained = x, self.training
-        self.frozen = self.params["gamma"], self.params["beta"], self.running_mean, self.running_var
-        if self.training:
-            self.learn(x.mean(axis=0), x.var(axis=0))
-        return self.output(x).real
-
-    def output(self, x):
-        gamma, beta, mean, var = self.frozen
-        if self.trained:
-            mean = x.mean(axis=0)
-            var = ((x - mean) ** 2).mean(axis=0)
-        return gamma * (x - mean) / np.sqrt(var + self.eps) + beta
-
-    def backward(self, dout):
-        gamma, beta, mean, var = self.frozen
-        self.grads["beta"] = dout.sum(axis=0)
-        self.grads["gamma"] = (dout * (self.output(self.x) - beta) / gamma).sum(axis=0)
-        dx = np.zeros(dout.shape)
-        for i in np.ndindex(dout.shape):
-            moved = self.x.astype(complex)
-            moved[i] += 1e-20j
-            dx[i] = np.sum(dout * self.output(moved).imag) / 1e-20
-        return dx
-
-
-class Welford(_Plain):
-    """Mean and variance in one pass over the rows."""
-
-    def moments(self, x):
-        mean, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-        for count, row in enumerate(x, start=1):
-            delta = row - mean
-            mean = mean + delta / count
-            squares = squares + delta * (row - mean)
-        return mean, squares / len(x)
-
-
-# --- loops and other libraries ----------------------------------------------------------------------------------------
-
-
-class PlainLoops(_Given):
-    """Python floats and loops only."""
-
-    def forward(self, x):
-        n, d = x.shape
-        y = np.zeros((n, d))
-        x_hat = np.zeros((n, d))
-        stds = []
-        for j in range(d):
-            if self.training:
-                mean = sum(float(x[i, j]) for i in range(n)) / n
-                var = sum((float(x[i, j]) - mean) ** 2 for i in range(n)) / n
-                self.running_mean[j] = self.momentum * self.running_mean[j] + (1 - self.momentum) * mean
-                self.running_var[j] = self.momentum * self.running_var[j] + (1 - self.momentum) * var
-            else:
-                mean, var = self.running_mean[j], self.running_var[j]
-            stds.append((var + self.eps) ** 0.5)
-            for i in range(n):
-                x_hat[i, j] = (x[i, j] - mean) / stds[j]
-                y[i, j] = self.params["gamma"][j] * x_hat[i, j] + self.params["beta"][j]
-        self.cache["all"] = x_hat, stds, self.params["gamma"], self.training
-        return y
-
-    def backward(self, dout):
-        x_hat, stds, gamma, training = self.cache["all"]
-        n, d = dout.shape
-        dgamma, dbeta, dx = np.zeros(d), np.zeros(d), np.zeros((n, d))
-        for j in range(d):
-            for i in range(n):
-                dgamma[j] += dout[i, j] * x_hat[i, j]
-                dbeta[j] += dout[i, j]
-            for i in range(n):
-                for k in range(n):
-                    direct = 1.0 if i == k else 0.0
-                    through = (1 + x_hat[i, j] * x_hat[k, j]) / n if training else 0.0
-                    dx[i, j] += dout[k, j] * gamma[j] / stds[j] * (direct - through)
-        self.grads["gamma"], self.grads["beta"] = dgamma, dbeta
-        return dx
+# --- another library, another precision ------------------------------------------------------------------------------
 
 
 class StandardLibrary(_Plain):
@@ -196,21 +115,8 @@ class StandardLibrary(_Plain):
         return dx
 
 
-class ColumnByColumn(_Plain):
-    """np.apply_along_axis with functions of the student's own."""
-
-    def moments(self, x):
-        def variance(column):
-            return np.dot(column - column.mean(), column - column.mean()) / column.size
-
-        return np.apply_along_axis(np.mean, 0, x), np.apply_along_axis(variance, 0, x)
-
-
-class SinglePrecision(_Given):
+class SinglePrecision(_Plain):
     """float32 throughout, parameters, running statistics and results included."""
-
-    def moments(self, x):
-        return x.mean(axis=0), x.var(axis=0)
 
     def forward(self, x):
         x, gamma, beta = map(np.float32, (x, self.params["gamma"], self.params["beta"]))
@@ -224,12 +130,7 @@ class SinglePrecision(_Given):
         return gamma * self.x_hat + beta
 
     def backward(self, dout):
-        dout = np.float32(dout)
-        self.grads["gamma"], self.grads["beta"] = (dout * self.x_hat).sum(axis=0), dout.sum(axis=0)
-        dx_hat = dout * self.gamma
-        if self.trained:
-            dx_hat = dx_hat - dx_hat.mean(axis=0) - self.x_hat * (dx_hat * self.x_hat).mean(axis=0)
-        return dx_hat / self.std
+        return super().backward(np.float32(dout))
 
 
 # --- other layouts, other places to keep things -----------------------------------------------------------------------
@@ -340,27 +241,6 @@ class RunningAsProperties(_Plain):
         self.stats[1] = value
 
 
-class ClosureForBackward(_Given):
-    """forward leaves a function behind, and backward calls it."""
-
-    def forward(self, x):
-        gamma, beta = self.params["gamma"], self.params["beta"]
-        if self.training:
-            mean, var = x.mean(axis=0), x.var(axis=0)
-            self.learn(mean, var)
-        else:
-            mean, var = self.running_mean, self.running_var
-        std = np.sqrt(var + self.eps)
-        x_hat = (x - mean) / std
-        remove = (lambda g: g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) if self.training else (lambda g: g)
-        self.pull = lambda g: (remove(g * gamma / std), (g * x_hat).sum(axis=0), g.sum(axis=0))
-        return gamma * x_hat + beta
-
-    def backward(self, dout):
-        dx, self.grads["gamma"], self.grads["beta"] = self.pull(dout)
-        return dx
-
-
 @dataclasses.dataclass
 class _Memory:
     """What `DataclassMemory` keeps."""
@@ -429,109 +309,6 @@ class DecoratedWithAsserts(_Plain):
     def backward(self, dout):
         assert (self.x_hat.shape, self.trained in (True, False)) == (dout.shape, True)
         return super().backward(dout)
-
-
-class JapaneseNames(_Given):
-    """Identifiers in Japanese."""
-
-    def forward(self, x):
-        if self.training:
-            平均, 分散 = x.mean(axis=0), x.var(axis=0)
-            self.learn(平均, 分散)
-        else:
-            平均, 分散 = self.running_mean, self.running_var
-        標準偏差 = np.sqrt(分散 + self.eps)
-        正規化 = (x - 平均) / 標準偏差
-        self.cache = {"正規化": 正規化, "標準偏差": 標準偏差, "訓練": self.training}
-        return self.params["gamma"] * 正規化 + self.params["beta"]
-
-    def backward(self, dout):
-        正規化, 標準偏差, 訓練 = self.cache.values()
-        self.grads["gamma"], self.grads["beta"] = (dout * 正規化).sum(axis=0), dout.sum(axis=0)
-        勾配 = dout * self.params["gamma"] / 標準偏差
-        return 勾配 - 勾配.mean(axis=0) - 正規化 * (勾配 * 正規化).mean(axis=0) if 訓練 else 勾配
-
-
-class WorkingParts(_Given):
-    """Small layers of one's own, one after the other, each with its forward and backward."""
-
-    def forward(self, x):
-        parts = (
-            [_Centre(), _Scale(self.eps)] if self.training else [_Fixed(self.running_mean, self.running_var, self.eps)]
-        )
-        if self.training:
-            self.learn(np.mean(x, axis=0), np.var(x, axis=0))
-        for part in parts:
-            x = part.forward(x)
-        self.parts, self.x_hat, self.scale = parts, x, self.params["gamma"]
-        return self.scale * x + self.params["beta"]
-
-    def backward(self, dout):
-        self.grads["gamma"], self.grads["beta"] = np.sum(dout * self.x_hat, axis=0), np.sum(dout, axis=0)
-        dout = dout * self.scale
-        for part in reversed(self.parts):
-            dout = part.backward(dout)
-        return dout
-
-
-class _Centre:
-    """x - mean."""
-
-    def forward(self, x):
-        return x - x.mean(axis=0)
-
-    def backward(self, dout):
-        return dout - dout.mean(axis=0)
-
-
-class _Scale:
-    """x / root mean square, for an x that is centred."""
-
-    def __init__(self, eps):
-        self.eps = eps
-
-    def forward(self, x):
-        self.x, self.std = x, np.sqrt((x * x).mean(axis=0) + self.eps)
-        return x / self.std
-
-    def backward(self, dout):
-        return dout / self.std - self.x * (dout * self.x).mean(axis=0) / self.std**3
-
-
-class _Fixed:
-    """(x - mean) / std with constants."""
-
-    def __init__(self, mean, var, eps):
-        self.mean, self.std = mean, np.sqrt(var + eps)
-
-    def forward(self, x):
-        return (x - self.mean) / self.std
-
-    def backward(self, dout):
-        return dout / self.std
-
-
-class LengthsAndProjection(_Given):
-    """The spread as the length of the centred column; in backward, what lies along ones and x_hat is taken away."""
-
-    def forward(self, x):
-        mean, deviation = self.running_mean, np.sqrt(self.running_var)
-        if self.training:
-            mean = np.array([math.fsum(column) / len(column) for column in x.T])
-            deviation = np.linalg.norm(x - mean, axis=0) / math.sqrt(len(x))
-            self.learn(mean, deviation**2)
-        root = np.hypot(deviation, math.sqrt(self.eps))
-        self.last = self.training, (x - mean) / root, root, self.params["gamma"]
-        return self.last[1] * self.params["gamma"] + self.params["beta"]
-
-    def backward(self, dout):
-        trained, x_hat, root, gamma = self.last
-        self.grads = {"gamma": np.einsum("nd,nd->d", dout, x_hat), "beta": np.ones(len(dout)) @ dout}
-        dx_hat = dout * gamma
-        if trained:
-            plane = np.stack([np.ones_like(x_hat), x_hat]) / math.sqrt(len(x_hat))
-            dx_hat = dx_hat - np.einsum("knd,kmd,md->nd", plane, plane, dx_hat)
-        return dx_hat / root
 
 
 class ModeReadInBackward(BatchNorm):

@@ -90,31 +90,6 @@ def dot_products(layers, max_norm=1.0):
     return total_norm, scale
 
 
-def nested_helpers(layers, max_norm=1.0):
-    def each(visit):
-        for layer in layers:
-            for name in list(layer.grads):
-                if layer.grads[name] is not None:
-                    visit(layer, name)
-
-    total = 0.0
-
-    def measure(layer, name):
-        nonlocal total
-        if np.isnan(layer.grads[name]).any() or np.isinf(layer.grads[name]).any():
-            raise ValueError(f"{name} is not finite")
-        total += np.tensordot(layer.grads[name], layer.grads[name], layer.grads[name].ndim)
-
-    def shrink(layer, name):
-        layer.grads[name] = layer.grads[name] / (norm / max_norm)
-
-    each(measure)
-    norm = np.sqrt(total)
-    if norm > max_norm:
-        each(shrink)
-    return norm, min(1.0, max_norm / norm) if norm else 1.0
-
-
 def recursive(layers, max_norm=1.0):
     def squares(rest):
         if not rest:
@@ -157,20 +132,6 @@ def scaled_by_the_largest(layers, max_norm=1.0):
         for layer in layers:
             layer.grads = dict(zip(layer.grads, (g if g is None else clip_coef * g for g in layer.grads.values())))
     return total_norm, clip_coef
-
-
-def taken_apart_and_put_back(layers, max_norm=1.0):
-    """全勾配 (Japanese identifiers): 取り出して、縮めて、戻す。"""
-    場所 = [(層, 名前) for 層 in layers for 名前, 勾配 in 層.grads.items() if 勾配 is not None]
-    勾配たち = [層.grads[名前].copy() for 層, 名前 in 場所]
-    with np.errstate(invalid="ignore"):
-        ノルム = np.sqrt(sum((勾配**2).sum() for 勾配 in 勾配たち))
-    if not ノルム < np.inf:
-        raise ValueError("NaN か無限大があります")
-    係数 = 1.0 if ノルム <= max_norm else max_norm / (ノルム + 1e-12)
-    for (層, 名前), 勾配 in zip(場所, 勾配たち):
-        層.grads[名前] = 勾配 * 係数
-    return ノルム, 係数
 
 
 def names_of_parameters(layers, max_norm=1.0):

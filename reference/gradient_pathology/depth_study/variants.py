@@ -110,23 +110,6 @@ def recursive_on_copies(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     )
 
 
-def in_a_class(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
-    class 実験:
-        def __init__(self, 深さ):
-            self.層 = build_network(深さ, np.random.default_rng(seed))
-            self.損失, self.ノルム = np.full(steps, np.nan), np.full((steps, 深さ), np.nan)
-
-        def 学習(self):
-            for 回 in range(steps):
-                self.損失[回], self.ノルム[回, :] = forward_backward(self.層, X, t)
-                for 層 in self.層:
-                    for 名前 in 層.params:
-                        層.params[名前][...] -= lr * 層.grads[名前]
-            return {"loss": self.損失, "grad_norms": self.ノルム}
-
-    return {深さ: 実験(深さ).学習() for 深さ in depths}
-
-
 def one_run_for_each_curve(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
     """The norms come from a second run on a network of copied layers."""
 

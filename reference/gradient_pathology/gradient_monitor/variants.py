@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from dataclasses import dataclass
 
@@ -30,22 +29,6 @@ class TableOfTests(GradientMonitor):
         ]
 
 
-class Matching(GradientMonitor):
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        problems = []
-        match self.history:
-            case [*_, (epoch, norms)]:
-                for layer, norm in norms.items():
-                    match norm:
-                        case float() if not -math.inf < norm < math.inf:
-                            problems.append(Problem(layer=layer, kind="nonfinite", norm=norm, epoch=epoch))
-                        case _ if norm < vanish_threshold:
-                            problems.append(Problem(layer=layer, kind="vanishing", norm=norm, epoch=epoch))
-                        case _ if norm > explode_threshold:
-                            problems.append(Problem(layer=layer, kind="exploding", norm=norm, epoch=epoch))
-        return problems
-
-
 class SortedAtTheEnd(GradientMonitor):
     """One kind after the other, then back into the record's order."""
 
@@ -60,20 +43,6 @@ class SortedAtTheEnd(GradientMonitor):
         problems += [Problem(name, "vanishing", norms[name], epoch) for name in names if norms[name] < vanish_threshold]
         problems += [Problem(name, "nonfinite", norms[name], epoch) for name in names if not np.isfinite(norms[name])]
         return sorted(problems, key=lambda problem: names.index(problem.layer))
-
-
-class Vectorised(GradientMonitor):
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        if len(self.history) == 0:
-            return []
-        epoch, record = self.history[len(self.history) - 1]
-        norms = np.array(list(record.values()))
-        kinds = np.select(
-            [~np.isfinite(norms), norms < vanish_threshold, norms > explode_threshold],
-            ["nonfinite", "vanishing", "exploding"],
-            default="",
-        )
-        return [Problem(name, str(kind), norm, epoch) for name, kind, norm in zip(record, kinds, norms) if kind]
 
 
 class HelperMethods(GradientMonitor):
@@ -138,36 +107,6 @@ class Backwards(GradientMonitor):
             if kind:
                 problems.insert(0, Problem(layer, kind, norm, self.history[-1][0]))
         return problems
-
-
-class Generated(GradientMonitor):
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        return [*self._each(vanish_threshold, explode_threshold)]
-
-    def _each(self, low, high):
-        for epoch, norms in list(reversed(self.history))[:1]:
-            for layer, norm in norms.items():
-                if low < norm < high:
-                    continue
-                kind = ("exploding", "vanishing")[norm < high] if norm < float("inf") else "nonfinite"
-                yield Problem(layer, kind, norm, epoch)
-
-
-class Bisected(GradientMonitor):
-    """The thresholds cut the line into three parts; what is NaN or infinite lies in none."""
-
-    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
-        def kind(norm):
-            if norm - norm != 0:
-                return "nonfinite"
-            return ("vanishing", "", "exploding")[bisect.bisect([vanish_threshold, explode_threshold], norm)]
-
-        return [
-            Problem(layer, kind(norm), np.float64(norm), epoch)
-            for epoch, norms in self.history[-1:]
-            for layer, norm in norms.items()
-            if kind(norm)
-        ]
 
 
 class ByCounting(GradientMonitor):

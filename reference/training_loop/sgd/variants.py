@@ -69,19 +69,4 @@ class LastStepKept(SGD):
         self.velocity = kept
 
 
-class ElementByElement(SGD):
-    """速度 (Japanese identifiers), element by element."""
-
-    def step(self, layers):
-        for 番号, 層 in enumerate(layers):
-            for 名前, 配列 in 層.params.items():
-                勾配 = 層.grads[名前]
-                if 勾配 is None:
-                    continue
-                for 場所 in np.ndindex(*配列.shape):
-                    鍵 = (番号, 名前, 場所)
-                    self.velocity[鍵] = self.velocity.get(鍵, 0.0) * self.momentum + 勾配[場所]
-                    配列[場所] -= self.lr * self.velocity[鍵]
-
-
 VARIANTS = public(vars())

@@ -5,7 +5,6 @@ A batch's statistics are its own, or those with which the student's forward has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +20,7 @@ from autograder.exercises.gradient_pathology.batch_norm.shared import (
     is_straight,
     shown_x_hat,
 )
-from autograder.exercises.gradient_pathology.batch_norm.words import reductions, sum_in_words, variances
+from autograder.exercises.gradient_pathology.batch_norm.words import reductions, variances
 from autograder.locale import _
 
 STATISTICS = ("running_mean", "running_var")
@@ -72,7 +71,7 @@ def _after_batches(name: str, case: Batches, seen: Observation) -> list[np.ndarr
 
 
 def rule_in_words(name: str, case: Batches, seen: Observation) -> str:
-    """By which rule a running statistic moves, if it is a sum of multiples of known things; else ""."""
+    """By which rule a running statistic moves, if it is like the right one; else ""."""
     start, after = _start(name, case), _after_batches(name, case, seen)
     if after is None:
         return ""
@@ -84,11 +83,13 @@ def rule_in_words(name: str, case: Batches, seen: Observation) -> str:
         rule = f"{case.momentum:.4g} * {name} + {1 - case.momentum:.4g} * {takes_in}"
         return message.format(name=name, rule=rule, momentum=case.momentum)
     for own in (False, True):
-        sums = (sum_in_words(terms, after) for terms in _possible_terms(name, after, case, seen, own))
-        rule = next(filter(None, sums), "")
-        if rule:
+        taken_in = _of_batches(name, case, seen, own)
+        weights = _weights([start, *after[:-1]], taken_in, after)
+        if weights is not None:
+            old, new = weights.round(6) + 0.0
+            rule = f"{old:.4g} * {name} + {new:.4g} * {name.removeprefix('running_')}"
             return message.format(name=name, rule=rule, momentum=case.momentum)
-        first = (after[0] - (1 - case.momentum) * _of_batches(name, case, seen, own)[0]) / case.momentum
+        first = (after[0] - (1 - case.momentum) * taken_in[0]) / case.momentum
         if is_close(first, np.full_like(first, first[0]), 1.0) and not is_close(first, start):
             message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
             return message.format(name=name, start=first[0] + 0.0, right=start[0])
@@ -107,23 +108,13 @@ def _what_it_takes_in(values: list[np.ndarray], case: Batches) -> str:
     return ""
 
 
-def _possible_terms(
-    name: str, after: list[np.ndarray], case: Batches, seen: Observation, own: bool
-) -> Iterator[dict[str, list[np.ndarray]]]:
-    """What a running statistic may be made of, batch by batch: what it should be and a constant, and one thing more."""
-    other = next(statistic for statistic in STATISTICS if statistic != name)
-    mean, var = (_of_batches(statistic, case, seen, own) for statistic in STATISTICS)
-    start = _start(name, case)
-    batch, batch_other = (("mean", mean), ("var", var))[:: 1 if name == "running_mean" else -1]
-    terms = {name: [start, *after[:-1]], batch[0]: batch[1], "1": [np.ones_like(start)] * len(after)}
-    yield terms
-    yield terms | {batch_other[0]: batch_other[1]}
-    yield terms | {"std": [np.sqrt(np.abs(values)) for values in var]}
-    yield terms | {"x.var(axis=0, ddof=1)": [batch["x"].var(axis=0, ddof=1) for batch in case.batches]}
-    others = _after_batches(other, case, seen)
-    if others is not None:
-        yield terms | {other: [_start(other, case), *others[:-1]]}
-        yield terms | {other: others}
+def _weights(before: list[np.ndarray], taken_in: list[np.ndarray], after: list[np.ndarray]) -> np.ndarray | None:
+    """How many times the statistic before each batch, and what it takes in there, make it up; None if they do not."""
+    parts, wanted = np.stack([np.concatenate(before), np.concatenate(taken_in)], axis=1), np.concatenate(after)
+    weights, _residuals, rank, _values = np.linalg.lstsq(parts, wanted, rcond=None)
+    if len(wanted) < 6 or rank < 2:  # a few numbers fit nearly anything
+        return None
+    return weights if is_close(parts @ weights, wanted, np.abs(wanted).max()) else None
 
 
 def _used_statistics(y: Any, batch: Batch, eps: float) -> tuple[np.ndarray, np.ndarray] | None:

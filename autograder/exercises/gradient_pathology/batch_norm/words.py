@@ -6,7 +6,6 @@ Each function returns a sentence that is true of the student's numbers, or "" wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -155,32 +154,6 @@ def _name_of(value: np.ndarray, candidates: dict[str, Any], scale: np.ndarray, t
 
 def _are_close(one: np.ndarray, other: Any, scale: np.ndarray, tolerance: float = TOLERANCE) -> bool:
     return bool(np.all(np.isfinite(scale)) and np.all(np.abs(one - other) <= tolerance * scale))
-
-
-Rows = Sequence[np.ndarray] | np.ndarray
-
-
-def sum_in_words(terms: Mapping[str, Rows], after: Rows) -> str:
-    """The sum of multiples of `terms` that gives `after` in every batch and column, as one line of code."""
-    shares = shares_of(terms, after)
-    parts = [_times(value, term) for term, value in (shares or {}).items() if value]
-    return re.sub(r"(^-|- )1 \* ", r"\1", " + ".join(parts).replace("+ -", "- "))
-
-
-def shares_of(terms: Mapping[str, Rows], after: Rows) -> dict[str, float] | None:
-    """How many times each of `terms` is in `after`, 0 where it cannot be seen; None if it is not their sum."""
-    matrix, wanted = np.stack([np.concatenate(batches) for batches in terms.values()], axis=1), np.concatenate(after)
-    share, _residuals, rank, _values = np.linalg.lstsq(matrix, wanted, rcond=None)
-    if len(wanted) < 6 or rank < len(terms):  # a few numbers fit nearly anything
-        return None
-    if not _are_close(matrix @ share, wanted, np.abs(wanted).max()):
-        return None
-    return {term: float(value) if abs(value) > 1e-4 else 0.0 for value, term in zip(share, terms, strict=True)}
-
-
-def _times(value: float, term: str) -> str:
-    share = f"{value:.4g}"
-    return share if term == "1" else term if share == "1" else f"{share} * {term}"
 
 
 def _product_in_words(value: np.ndarray, batch: Batch, eps: float, scale: np.ndarray, unit: Any = 1.0) -> str:
