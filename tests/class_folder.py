@@ -12,9 +12,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbgrader.api
 import pytest
 from sqlalchemy import URL, NullPool, Select, create_engine, text
 
@@ -28,6 +30,10 @@ from autograder.grading.result_file import stored_results
 from autograder.locale import choose_language, speaking, use_language
 from source.release import COURSE, nbgrader_environment, notebook_of
 from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
+
+nbgrader.api.get_alembic_version = cache(
+    nbgrader.api.get_alembic_version
+)  # it asks a program, for seconds
 
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
