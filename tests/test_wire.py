@@ -6,7 +6,6 @@ import linecache
 import struct
 import time
 from array import array as TypedArray
-from dataclasses import dataclass
 
 import msgpack
 import numpy as np
@@ -17,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from autograder.checks import encoding, values
 from autograder.checks.encoding import WireError, pack, unpack
-from autograder.checks.values import Opaque, Raised, simplify, to_record
+from autograder.checks.values import Opaque, Raised, simplify
 from tests.fuzzing import fuzz, mutated, peak_of
 
 
@@ -541,23 +540,6 @@ def test_what_is_sent_can_always_be_read():
     assert unpack(pack(simplify([many_keys, {str(i): i for i in many_keys}])))[0] == Opaque("dict")
     del many_keys[0]
     assert unpack(pack(simplify(many_keys))) == many_keys
-
-
-# --- records ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Case:
-    title: str
-    x: np.ndarray
-    options: dict
-
-
-def test_a_dataclass_can_be_made_again_from_its_record():
-    case = Case("a case", np.arange(3.0), {"eps": 1e-5, "sizes": [1, 2]})
-    again = Case(**unpack(pack(to_record(case))))
-    assert (again.title, again.options) == (case.title, case.options)
-    np.testing.assert_array_equal(again.x, case.x)
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------
