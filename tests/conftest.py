@@ -247,6 +247,17 @@ def kernel(tmp_path_factory):
             yield client
 
 
+@pytest.fixture(scope="module")
+def graded_here() -> Iterator[None]:
+    """Whole classes are graded in this process: others take seconds to start, and what they do is tested elsewhere."""
+    from autograder.grading import grade_class
+    from tests.class_folder import Inline
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grade_class, "Pool", Inline)
+        yield
+
+
 @pytest.fixture(scope="session")
 def reference() -> Reference:
     """The course's own reference."""

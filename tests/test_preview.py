@@ -18,6 +18,8 @@ from autograder.grading.job import Settings
 from tests.class_folder import ASSIGNMENT, command, environment, grade, grades_in, make_course, many, nbgrader, total
 from tests.sample_class import CODE, Student
 
+pytestmark = pytest.mark.usefixtures("graded_here")
+
 
 def contents(folder):
     """Everything in a course folder, but for bytecode and the private cases, which are made as needed."""
