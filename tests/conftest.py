@@ -55,7 +55,7 @@ FIRST = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
-SLOW = {"demo", "workers", "server", "a_server", "two_ways"}
+SLOW = {"demo", "workers", "server", "two_ways"}
 """Fixtures that take long: the demo, which is the other command of the README, the workers of a Dask cluster, a
 database server, and a class that is graded twice."""
 
