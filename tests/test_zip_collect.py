@@ -811,7 +811,7 @@ ATTEMPT = f"c/Gp_s1_attempt_2026-11-0{{}}-12-00-00_{NB}"
 )
 def test_of_several_notebooks_the_best_is_taken_and_the_others_named(choose, taken, left, student):
     beside = "Hanako Sato/Version 1/x.ipynb" if student == "Taro Suzuki" else "c/b/x.ipynb"
-    chosen, (warning,) = choose(taken | left | {beside: ("", 1)})
+    chosen, (warning,) = choose(left | taken | {beside: ("", 1)})
     (path,) = taken
     assert chosen[path] == (student, NOTEBOOK) and len(chosen) == 2
     assert student in warning and all(name in warning.split("was collected,")[1] for name in left)
