@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -24,13 +25,18 @@ from sqlalchemy import URL, NullPool, Select, create_engine, text
 from traitlets.config import Application
 
 from autograder import cli
+from autograder.checks.judge import interrupted
+from autograder.checks.results import SubmissionResult
 from autograder.exercises import every_exercise
+from autograder.grading import job
 from autograder.grading.course import Course
+from autograder.grading.grade_submission import Graded
 from autograder.grading.job import Grader
 from autograder.grading.private import make
 from autograder.grading.reference import Reference
 from autograder.grading.result_file import stored_results
 from autograder.locale import choose_language, speaking, use_language
+from autograder.sandbox.isolation import Level
 from source.release import COURSE, nbgrader_environment, notebook_of
 from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
 
@@ -123,6 +129,20 @@ def grade(course: Path, *options: str, check: bool = True, assignment: str = ASS
     done = command(*line, environment=environment(course))
     assert not check or done.returncode == 0, done
     return done
+
+
+def run_nothing(monkeypatch: pytest.MonkeyPatch, note: Callable[[Any], None] = lambda submission: None) -> Any:
+    """Grade without running any code: every check is not run. The stand-in for the host of workers is returned."""
+
+    def unrun(submission, *_arguments):
+        note(submission)
+        checks = {exercise.id: interrupted(exercise, "not run") for exercise in submission.exercises}
+        return Graded(SubmissionResult(checks), SimpleNamespace(outputs={}, observations={}), Level.STRONG)
+
+    host = SimpleNamespace(level=Level.STRONG, unavailable={}, close=lambda: None)
+    monkeypatch.setattr(job, "grade_submission", unrun)
+    monkeypatch.setattr(job, "Host", lambda *_arguments, **_options: host)
+    return host
 
 
 class Inline:

@@ -217,11 +217,8 @@ def test_a_late_penalty_is_named_beside_other_parts_and_all_add_up(before, after
     assert change.why == ("other reasons", *([reason] if late else []))
 
 
-def test_where_nothing_changes_there_is_no_change():
+def test_where_nothing_changes_or_rounding_alone_there_is_no_change():
     assert change_between(Booked(3.0, 1.0), Booked(3.0, 1.0), (), ("the kit",)) is None
-
-
-def test_rounding_alone_is_no_change():
     assert change_between(Booked(3.0, 2.0), Booked(3.0, math.nextafter(2.0, 3.0))) is None
     assert checks_between(weighted(a=(0.3, 2)), weighted(a=(0.1 + 0.2, 2))) == ()
 
