@@ -223,18 +223,11 @@ def test_where_nothing_changes_or_rounding_alone_there_is_no_change():
     assert checks_between(weighted(a=(0.3, 2)), weighted(a=(0.1 + 0.2, 2))) == ()
 
 
-@pytest.mark.parametrize(
-    ("graded", "first", "words"),
-    [
-        (9, 9, "Preview: 9 graded for the first time. Nothing was kept."),
-        (9, 7, "Preview: 7 graded for the first time, 2 again; points of 1 would change. Nothing was kept."),
-        (2, 0, "Preview: 2 graded, points of 1 would change. Nothing was kept."),
-    ],
-)
-def test_a_first_grading_is_no_change(graded, first, words, capsys):
+def test_a_first_grading_is_no_change(capsys):
     change = change_between(Booked(1.0), Booked(2.0))
-    print_summary(Summary(graded=graded, first=first, changes={} if graded == first else {"s": change}), preview=True)
-    assert words in " ".join(capsys.readouterr().out.split())
+    print_summary(Summary(graded=9, first=7, changes={"s": change}), preview=True)
+    said = "Preview: 7 graded for the first time, 2 again; points of 1 would change. Nothing was kept."
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_preview_has_no_results_to_write(folder):

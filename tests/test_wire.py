@@ -69,12 +69,6 @@ def test_what_is_data_arrives_as_it_was(value):
     assert same(sent(value), value)
 
 
-@fuzz(100)
-@given(data)
-def test_simplifying_twice_changes_nothing_more(value):
-    assert same(simplify(simplify(value)), simplify(value))
-
-
 BASE = np.arange(24.0).reshape(4, 6)
 ARRAYS = {
     "Fortran order": np.asfortranarray(BASE),
@@ -301,9 +295,6 @@ TOO_LARGE = {
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_what_is_too_large_is_named_and_its_neighbours_arrive(name):
     assert sent([TOO_LARGE[name], 1.0]) == [Opaque(name), 1.0]
-
-
-def test_the_largest_list_arrives():
     assert len(sent([0] * values.MAX_ITEMS)) == values.MAX_ITEMS
 
 
@@ -595,15 +586,13 @@ def test_an_exception_inside_a_library_names_the_line_that_called_it(function, a
     assert (error.line, error.source) == (line, source)
 
 
-def test_an_exception_without_source_names_no_line():
+def test_an_exception_without_source_names_no_more_than_a_number():
     error = raised_by(int, "x")
     assert (error.type, error.line, error.source) == ("ValueError", 0, "")
-
-
-def test_code_that_left_no_source_still_has_a_line_number():
     namespace = {}
     exec("def f():\n    1 / 0", namespace)
-    assert (raised_by(namespace["f"]).line, raised_by(namespace["f"]).source) == (2, "")
+    error = raised_by(namespace["f"])
+    assert (error.line, error.source) == (2, "")
 
 
 @pytest.mark.parametrize("broken", [RuntimeError("no text"), SystemExit(), RecursionError()])
