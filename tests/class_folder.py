@@ -104,7 +104,7 @@ def run_here(main: Callable[[], None], folder: str | Path, environment: Mapping[
     """What a command ends with and says in this process: one of its own takes seconds to start."""
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     with (
-        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.dict(os.environ, dict(environment), clear=True),
         contextlib.chdir(folder),
         contextlib.redirect_stdout(streams[0]),
         contextlib.redirect_stderr(streams[1]),

@@ -148,7 +148,7 @@ def test_autograder_check_and_pytest_take_them(write_notebook, pytester):
     answer = {"clip_gradients": "from helper import VALUE\n" + SOLUTIONS["clip_gradients"]}
     path = write_notebook(small_notebook(**answer))
     beside_it(path.parent)
-    check = command("check", path)
+    check = command("check", path, environment=os.environ | {"AUTOGRADER_LANG": "en"})
     assert check.returncode == 0, check
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--submission", path, "--pyargs", "autograder")
     assert done.ret == 0
