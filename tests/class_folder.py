@@ -12,22 +12,35 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
+import nbgrader.api
 import pytest
+from nbgrader.apps.nbgraderapp import NbGraderApp
 from sqlalchemy import URL, NullPool, Select, create_engine, text
+from traitlets.config import Application
 
 from autograder import cli
+from autograder.checks.judge import interrupted
+from autograder.checks.results import SubmissionResult
 from autograder.exercises import every_exercise
+from autograder.grading import job
 from autograder.grading.course import Course
+from autograder.grading.grade_submission import Graded
 from autograder.grading.job import Grader
 from autograder.grading.private import make
 from autograder.grading.reference import Reference
 from autograder.grading.result_file import stored_results
 from autograder.locale import choose_language, speaking, use_language
+from autograder.sandbox.isolation import Level
 from source.release import COURSE, nbgrader_environment, notebook_of
 from tests.sample_class import ASSIGNMENT, CODE, Student, write_class
+
+nbgrader.api.get_alembic_version = cache(nbgrader.api.get_alembic_version)  # it asks a program, for seconds
 
 OWN_NOTEBOOKS = "c.RunInWorker.allow_basic = True\n"
 """They are known, and may be graded where a machine has no better level of isolation."""
@@ -87,25 +100,27 @@ class Done:
     stderr: str
 
 
-def command(*arguments: str, environment: Mapping[str, str] = os.environ) -> Done:
-    """One of our commands, run in this process: a process of its own takes seconds to start."""
+def run_here(main: Callable[[], None], folder: str | Path, environment: Mapping[str, str]) -> Done:
+    """What a command ends with and says in this process: one of its own takes seconds to start."""
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.chdir(os.path.sep),
+        mock.patch.dict(os.environ, dict(environment), clear=True),
+        contextlib.chdir(folder),
         contextlib.redirect_stdout(streams[0]),
         contextlib.redirect_stderr(streams[1]),
         speaking(None),  # puts back the language that was spoken before
+        pytest.raises(SystemExit) as ending,
     ):
-        for name in os.environ.keys() - environment.keys():
-            patch.delenv(name)
-        for name, value in environment.items():
-            patch.setenv(name, value)
         choose_language(None)
         use_language(None)
-        with pytest.raises(SystemExit) as ending:
-            cli.main([str(argument) for argument in arguments])
+        main()
+        sys.exit(0)
     return Done(ending.value.code, *(stream.buffer.getvalue().decode("utf-8") for stream in streams))
+
+
+def command(*arguments: str, environment: Mapping[str, str] = os.environ) -> Done:
+    """One of our commands."""
+    return run_here(lambda: cli.main([str(argument) for argument in arguments]), os.path.sep, environment)
 
 
 def grade(course: Path, *options: str, check: bool = True, assignment: str = ASSIGNMENT) -> Done:
@@ -114,6 +129,20 @@ def grade(course: Path, *options: str, check: bool = True, assignment: str = ASS
     done = command(*line, environment=environment(course))
     assert not check or done.returncode == 0, done
     return done
+
+
+def run_nothing(monkeypatch: pytest.MonkeyPatch, note: Callable[[Any], None] = lambda submission: None) -> Any:
+    """Grade without running any code: every check is not run. The stand-in for the host of workers is returned."""
+
+    def unrun(submission, *_arguments):
+        note(submission)
+        checks = {exercise.id: interrupted(exercise, "not run") for exercise in submission.exercises}
+        return Graded(SubmissionResult(checks), SimpleNamespace(outputs={}, observations={}), Level.STRONG)
+
+    host = SimpleNamespace(level=Level.STRONG, unavailable={}, close=lambda: None)
+    monkeypatch.setattr(job, "grade_submission", unrun)
+    monkeypatch.setattr(job, "Host", lambda *_arguments, **_options: host)
+    return host
 
 
 class Inline:
@@ -136,8 +165,24 @@ class Inline:
                 yield handed, error
 
 
-def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def nbgrader(course: Path, *arguments: str) -> Done:
     """One of nbgrader's own commands there."""
+
+    def main() -> None:
+        try:
+            NbGraderApp.launch_instance(list(arguments))
+        finally:
+            type(Application.instance()).clear_instance()  # the command's own application
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(course)
+        done = run_here(main, course, environment(course))
+    assert not done.returncode, done
+    return done
+
+
+def nbgrader_alone(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own, whose warnings and time are its own, too."""
     return subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=course,

@@ -55,7 +55,7 @@ FIRST = (
 )
 """The test files that take longest; they go first, so that no process has to wait for another at the end."""
 
-SLOW = {"demo", "workers", "server", "a_server", "two_ways"}
+SLOW = {"demo", "workers", "server", "two_ways"}
 """Fixtures that take long: the demo, which is the other command of the README, the workers of a Dask cluster, a
 database server, and a class that is graded twice."""
 
@@ -245,6 +245,17 @@ def kernel(tmp_path_factory):
         patch.delenv("NBGRADER_EXECUTION", raising=False)
         with client.setup_kernel():
             yield client
+
+
+@pytest.fixture(scope="module")
+def graded_here() -> Iterator[None]:
+    """Whole classes are graded in this process: others take seconds to start, and what they do is tested elsewhere."""
+    from autograder.grading import grade_class
+    from tests.class_folder import Inline
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grade_class, "Pool", Inline)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ ODD = EXERCISES[1]
 """The exercise in which the special students' code does something special; the first has a check without spread."""
 BY_HAND = {"depth_study_plot": 2.0, "depth_study_findings": 2.0}
 POINTS = sum(check.points for exercise in EXERCISES for check in exercise.checks)
-STUDENTS = 200
+STUDENTS = 100
 
 HOSTILE_ID = "=HYPERLINK('evil')&lt;" if os.name == "nt" else "=HYPERLINK(\"evil\")<script>alert('id')"
 """As far as the name of a folder can be hostile."""

@@ -120,7 +120,7 @@ def grading(browser: Browser, album: Album, course: Path) -> None:
 
 def class_report(browser: Browser, album: Album, folder: Path) -> None:
     """The top of the page about a made-up class of 200."""
-    course = make_class(folder).folder
+    course = make_class(folder, students=200).folder
     command = [sys.executable, "-m", "autograder", "report", ASSIGNMENT, "--course", str(course)]
     subprocess.run(command, env=environment(course), check=True, stdout=subprocess.DEVNULL)
     page = new_page(browser)

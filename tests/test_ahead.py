@@ -23,7 +23,6 @@ from autograder.exercises import every_exercise, exercise
 from autograder.grading import job
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
-from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader
 from autograder.grading.result_file import NOT_DONE, Stored, remove_result, stored_results, write_result
@@ -33,7 +32,7 @@ from autograder.nbgrader_plugins.ahead import Ahead
 from autograder.sandbox.client import Figures
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
-from tests.class_folder import ASSIGNMENT, Inline, executed, grades_in, make_course
+from tests.class_folder import ASSIGNMENT, Inline, executed, grades_in, make_course, run_nothing
 from tests.sample_class import CODE, NOTEBOOK, Student, cell_of
 
 RELEASE = json.loads((COURSE / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8"))
@@ -66,17 +65,13 @@ def loop(folder, monkeypatch):
     """Hands in s0, s1 and s2, and runs nbgrader's own loop over them; what is graded is named, and nothing is run."""
     graded: list[str] = []
 
-    def unrun(submission, *_arguments):
+    def note(submission):
         source = next(cell.source for cell in submission.cells if cell.grade_id == "clip_gradients")
         graded.append(source.splitlines()[-1].removeprefix("# "))
-        checks = {e.id: interrupted(e, "not run") for e in submission.exercises}
-        return Graded(SubmissionResult(checks), SimpleNamespace(outputs={}, observations={}), Level.STRONG)
 
-    host = SimpleNamespace(level=Level.STRONG, unavailable={}, close=lambda: None)
+    host = run_nothing(monkeypatch, note)
     monkeypatch.setattr(plugin, "Pool", AllAtOnce)
     monkeypatch.setattr(plugin, "shared_host", lambda *_a, **_k: host)
-    monkeypatch.setattr(job, "Host", lambda *_a, **_k: host)
-    monkeypatch.setattr(job, "grade_submission", unrun)
     monkeypatch.setattr(plugin, "CORES", 2)
     monkeypatch.setattr(plugin, "FEWEST", 1)
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # which nbgrader leaves behind when its loop breaks off

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
-from conftest import code_cell, levels, small_notebook
+from conftest import SOLUTIONS, code_cell, levels, small_notebook
 
 from autograder.grading.grade_submission import grade_submission
 from autograder.notebooks import attachments as beside
@@ -17,8 +16,10 @@ from autograder.notebooks.load import plain_content
 from autograder.notebooks.submission import submission_of
 from autograder.sandbox.fork_server import Host, HostBroken
 from autograder.sandbox.limits import Limits
-from tests.class_folder import ASSIGNMENT, executed, grade, make_course, many, nbgrader
+from tests.class_folder import ASSIGNMENT, command, executed, grade, make_course, many, nbgrader
 from tests.sample_class import NOTEBOOK
+
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
@@ -143,26 +144,18 @@ def texts(notebook):
     return "".join("".join(output.get("text", "")) for output in outputs)
 
 
-def test_autograder_check_and_pytest_take_them(write_notebook):
-    answer = {"clip_gradients": "from helper import VALUE\n" + solution()}
+def test_autograder_check_and_pytest_take_them(write_notebook, pytester):
+    answer = {"clip_gradients": "from helper import VALUE\n" + SOLUTIONS["clip_gradients"]}
     path = write_notebook(small_notebook(**answer))
     beside_it(path.parent)
-    run = {"capture_output": True, "text": True, "env": {**os.environ, "AUTOGRADER_LANG": "en"}, "cwd": path.parent}
-    check = subprocess.run([sys.executable, "-P", "-m", "autograder", "check", path.name], **run)
-    assert check.returncode == 0, check.stdout + check.stderr
-    line = [sys.executable, "-P", "-m", "pytest", "-q", "--submission", path.name, "--pyargs", "autograder"]
-    tests = subprocess.run([*line, "-p", "no:cacheprovider"], **run)
-    assert tests.returncode == 0, tests.stdout + tests.stderr
-
-
-def solution():
-    from conftest import SOLUTIONS
-
-    return SOLUTIONS["clip_gradients"]
+    check = command("check", path, environment=os.environ | {"AUTOGRADER_LANG": "en"})
+    assert check.returncode == 0, check
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--submission", path, "--pyargs", "autograder")
+    assert done.ret == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
-def test_both_ways_of_grading_take_them_and_follow_no_link(tmp_path):
+def test_both_ways_of_grading_take_them_and_follow_no_link(tmp_path, graded_here):
     students = many(1, gradient_profile=many(1)[0].answers["gradient_profile"] + "\n" + USES)
     course = make_course(tmp_path / "course", students)
     folder = course / "submitted" / "s00000" / ASSIGNMENT

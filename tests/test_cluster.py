@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from conftest import EXERCISES
 from distributed import LocalCluster
 
 from autograder.checks.results import SubmissionResult
@@ -21,7 +20,6 @@ from autograder.grading.cluster import Cluster, WorkerFailed
 from autograder.grading.course import Course, CourseError, Handed
 from autograder.grading.digest import kit_digest
 from autograder.grading.job import Assignment, GradedFolder, Settings
-from autograder.grading.reference import Reference
 from autograder.grading.remote import GradingJob, RemotePool, UnfitWorker
 from autograder.grading.result_file import stored_results
 from autograder.notebooks.mend import ReleasedCell
@@ -114,11 +112,6 @@ def test_a_second_run_has_nothing_to_do(both, workers, students):
 def test_figures_for_hand_grading_come_from_the_cluster_too(both):
     assert "image/png" in json.dumps(executed(both[1], "baba"))
     assert all(stored.drawn for _student, stored in stored_results(Course(both[1]), ASSIGNMENT))
-
-
-def test_private_cases_are_made_before_they_are_sent(both):
-    assert {path.stem for path in both[1].glob("reference/private/*.msgpack")} >= {each.id for each in EXERCISES}
-    assert f"private/{EXERCISES[0].id}.msgpack" in Reference(both[1]).files()
 
 
 def test_a_hostile_notebook_gains_nothing_of_a_cluster(both, workers, students):

@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from autograder.nbgrader_plugins.run import RunInWorker
 from autograder.nbgrader_plugins.zip_collect import SafeExtractor
 from source.build import lessons
 
-messages = runpy.run_path(str(COURSE / "source" / "messages.py"))
+page_of_messages = cache(runpy.run_path(str(COURSE / "source" / "messages.py"))["page"])
 
 GUIDES = [*sorted(COURSE.glob("*.md")), *sorted((COURSE / "docs").glob("*.md"))]
 FENCED = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```$")
@@ -26,14 +27,14 @@ FENCED = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```$")
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_pages_of_messages_are_up_to_date(language):
-    assert (COURSE / "docs" / f"messages.{language}.md").read_text(encoding="utf-8") == messages["page"](language)
+    assert (COURSE / "docs" / f"messages.{language}.md").read_text(encoding="utf-8") == page_of_messages(language)
 
 
 @pytest.mark.parametrize(("guide", "language"), [("student.md", "en"), ("student.ja.md", "ja")])
 def test_the_report_in_the_students_guide_is_a_real_one(guide, language):
     text = (COURSE / "docs" / guide).read_text(encoding="utf-8")
     shown = text.split("```\nbatch_norm_forward:")[1].split("```")[0]
-    assert shown in messages["page"](language)
+    assert shown in page_of_messages(language)
 
 
 @pytest.mark.parametrize("guide", ["student", "instructor"])

@@ -25,6 +25,7 @@ from autograder.sandbox.isolation import Level
 from source.release import COURSE
 from tests.class_folder import (
     ASSIGNMENT,
+    command,
     comments_in,
     environment,
     executed,
@@ -33,6 +34,7 @@ from tests.class_folder import (
     make_course,
     many,
     nbgrader,
+    nbgrader_alone,
     total,
 )
 from tests.sample_class import CLASS, CODE, NOTEBOOK, Student, cell_of, hurried
@@ -75,8 +77,14 @@ def both_ways(tmp_path_factory):
     grade(ours, "--json", str(ours / "results.json"))
     theirs = with_forged_results(make_course(tmp_path_factory.mktemp("theirs"), (*FEW, BESIDE)))
     nbgrader(theirs, "generate_assignment", ASSIGNMENT)
-    (theirs / "autograde.log").write_text(nbgrader(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
+    (theirs / "autograde.log").write_text(nbgrader_alone(theirs, "autograde", ASSIGNMENT).stderr, encoding="utf-8")
     return ours, theirs
+
+
+@pytest.fixture(scope="module")
+def said_again(both_ways):
+    """What our command says of each class when all is graded."""
+    return [grade(course).stdout for course in both_ways]
 
 
 def test_the_gradebook_is_as_nbgrader_makes_it(both_ways):
@@ -146,18 +154,24 @@ def test_the_stand_in_for_an_unreadable_notebook_says_why_first_and_nothing_is_r
         assert {grade[:2] for grade in grades_in(course / "gradebook.db")["tanaka"].values()} == {(0.0, None)}
 
 
-def test_who_needs_a_look_is_named_however_often_one_grades(both_ways):
-    said = grade(both_ways[0]).stdout
-    assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
-    assert "tanaka" in said and "ueda" in said and "wada" in said
-
-
-def test_whom_nbgrader_graded_is_unchanged_to_our_command_and_has_findings_in_the_report(both_ways):
-    _ours, theirs = both_ways
-    record = read_class(Course(theirs), ASSIGNMENT)
+def test_who_needs_a_look_is_named_however_often_one_grades_and_whoever_did(both_ways, said_again):
+    for said in said_again:
+        assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
+        assert "tanaka" in said and "ueda" in said and "wada" in said and "深いほど勾配が消える。" in said
+    record = read_class(Course(both_ways[1]), ASSIGNMENT)
     assert {student.standing for student in record.students} == {Standing.JUDGED, Standing.UNREADABLE}
-    said = grade(theirs).stdout
-    assert f"0 graded, {len(FEW) + 1} unchanged, 3 to look at" in said
+
+
+def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(both_ways, said_again):
+    said = said_again[0].splitlines()
+    grades = grades_in(both_ways[0] / "gradebook.db")
+    points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
+    waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
+    mean = sum(points) / len(points)
+    middle = f"Mean: {mean:.2f}, median: {statistics.median(points):.2f} of 40 points"
+    assert said[-2].startswith(f"{middle}; students with a score: {len(points)}; ")
+    assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
+    assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
 
 
 def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(both_ways):
@@ -168,8 +182,6 @@ def test_answers_below_their_cells_wait_for_a_person_who_is_told_where_they_are(
         assert "「深いほど勾配が消える。」" in comments["depth_study_findings"]
         own = next(cell for cell in executed(course, "wada")["cells"] if "".join(cell["source"]) == OWN_PLOT)
         assert any("image/png" in output.get("data", {}) for output in own["outputs"]), "whoever grades sees the plot"
-    said = grade(both_ways[0]).stdout
-    assert "深いほど勾配が消える。" in said
     assert "wada: " in (both_ways[1] / "autograde.log").read_text(encoding="utf-8")
 
 
@@ -329,34 +341,17 @@ def test_one_student_alone(course):
     assert done.returncode == 2 and "Nobody has submitted" in done.stderr
 
 
-def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(both_ways):
-    said = grade(both_ways[0]).stdout.splitlines()
-    grades = grades_in(both_ways[0] / "gradebook.db")
-    points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
-    waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
-    mean = sum(points) / len(points)
-    middle = f"Mean: {mean:.2f}, median: {statistics.median(points):.2f} of 40 points"
-    assert said[-2].startswith(f"{middle}; students with a score: {len(points)}; ")
-    assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
-    assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
-
-
 def test_a_name_that_is_no_assignment_is_refused_at_once_with_those_there_are(tmp_path):
     course = make_course(tmp_path / "course", ())
-    for command in ("grade", "report"):
-        done = subprocess.run(
-            [sys.executable, "-m", "autograder", command, "wrong", "--course", str(course)],
-            env=environment(course),
-            capture_output=True,
-            text=True,
-        )
+    for name in ("grade", "report"):
+        done = command(name, "wrong", "--course", course, environment=environment(course))
         line = f"There is no assignment wrong here. Known assignments: {ASSIGNMENT}.\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert not (course / "gradebook.db").exists() and not (course / "autograded").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
-def test_names_from_another_system_stop_nobody(tmp_path):
+def test_names_from_another_system_stop_nobody(tmp_path, graded_here):
     course = make_course(tmp_path / "course", many(3))
     submitted = os.fsencode(course / "submitted")
     folder = submitted + b"/s00001/" + ASSIGNMENT.encode()
@@ -370,20 +365,14 @@ def test_names_from_another_system_stop_nobody(tmp_path):
     assert "not UTF-8" in " ".join(done.stdout.split()) and "2 graded" in done.stdout
 
 
-def test_grading_at_the_basic_level_needs_a_flag(tmp_path, monkeypatch, capsys):
-    from autograder import cli
-
+def test_grading_at_the_basic_level_needs_a_flag(tmp_path, monkeypatch):
     course = make_course(tmp_path / "course", many(1))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AUTOGRADER_LANG", "en")
     monkeypatch.setattr(Host, "__init__", lambda self, **_k: setattr(self, "level", Level.BASIC))
     monkeypatch.setattr(Host, "close", lambda self: None)
     monkeypatch.setattr(Host, "unavailable", {Level.STRONG: "no Landlock"}, raising=False)
-    with pytest.raises(SystemExit) as ending:
-        cli.main(["grade", ASSIGNMENT, "--course", str(course)])
-    said = capsys.readouterr()
-    assert said.out.startswith("Grading gradient-pathology")  # before anything that takes time
-    assert ending.value.code == 2 and "--allow-basic" in said.err and "no Landlock" in said.err
+    done = command("grade", ASSIGNMENT, "--course", course, environment=environment(course))
+    assert done.stdout.startswith("Grading gradient-pathology")  # before anything that takes time
+    assert done.returncode == 2 and "--allow-basic" in done.stderr and "no Landlock" in done.stderr
     assert not (course / "gradebook.db").exists()
 
 

@@ -22,18 +22,16 @@ from hypothesis import strategies as st
 from nbgrader.converters import Autograde
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from autograder.checks.judge import interrupted
-from autograder.checks.results import SubmissionResult
 from autograder.cli.class_table import write_results
 from autograder.grading import grade_class as classwork
-from autograder.grading import gradebook, job
+from autograder.grading import gradebook
 from autograder.grading.course import Course, CourseError
 from autograder.grading.grade_class import grade_class
-from autograder.grading.grade_submission import Graded
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.job import Grader, Settings
 from autograder.grading.lookalike import lookalikes, note_on
 from autograder.grading.read_class import read_class
+from autograder.grading.reference import Reference
 from autograder.grading.result_file import DRAFT, FILE_NAME, stored_results
 from autograder.grading.timestamp import read_timestamp
 from autograder.notebooks.attachments import TIMESTAMP
@@ -41,7 +39,7 @@ from autograder.notebooks.load import MAX_BRACKETS, MAX_NOTEBOOK_BYTES, Unreadab
 from autograder.report.class_record import Standing
 from autograder.sandbox.isolation import Level
 from source.release import COURSE
-from tests.class_folder import ASSIGNMENT, Inline, grade, grades_in, hand_in, make_course, times_in, total
+from tests.class_folder import ASSIGNMENT, Inline, grade, grades_in, hand_in, make_course, run_nothing, times_in, total
 from tests.sample_class import CODE, NOTEBOOK, Student
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="links and odd names need no privilege there")
@@ -292,13 +290,9 @@ def quick_course(tmp_path_factory):
 def grade_quickly(quick_course, monkeypatch):
     """Grades as `autograder grade` does, in this process and without running anything."""
 
-    def unrun(submission, *_arguments):
-        checks = {e.id: interrupted(e, "not run") for e in submission.exercises}
-        return Graded(SubmissionResult(checks), SimpleNamespace(outputs={}, observations={}), Level.STRONG)
-
     monkeypatch.setattr(classwork, "Pool", Inline)
-    monkeypatch.setattr(job, "grade_submission", unrun)
-    monkeypatch.setattr(job, "Host", lambda level, *_a, **_k: SimpleNamespace(level=level, close=lambda: None))
+    monkeypatch.setattr(Reference, "prepare", lambda *_arguments: None)
+    run_nothing(monkeypatch)
     monkeypatch.chdir(quick_course.folder)
     shutil.rmtree(quick_course.folder / "submitted", ignore_errors=True)
 
@@ -373,29 +367,25 @@ def test_a_result_counts_for_this_submission_of_this_course_only(quick_course, g
         secret.write_text(before, encoding="ascii")
 
 
-@pytest.mark.parametrize("name", ["solution.py", "mistakes.toml"])
-def test_whoever_changes_the_reference_grades_everybody_anew(quick_course, grade_quickly, name):
+def test_whoever_changes_the_reference_grades_everybody_anew(quick_course, grade_quickly):
     hand_in(quick_course.folder, "one", {NOTEBOOK: SIX})
     grade_quickly()
-    assert grade_quickly().unchanged == 1
-    path = next(quick_course.folder.glob(f"reference/**/clip_gradients/{name}"))
-    path.write_bytes(path.read_bytes() + b"\n# changed\n")
-    assert grade_quickly().graded == 1
+    for name in ("solution.py", "mistakes.toml"):
+        assert grade_quickly().unchanged == 1
+        path = next(quick_course.folder.glob(f"reference/**/clip_gradients/{name}"))
+        path.write_bytes(path.read_bytes() + b"\n# changed\n")
+        assert grade_quickly().graded == 1
 
 
-@pytest.mark.parametrize("name", [FILE_NAME, "RESULT.json", DRAFT, f"{FILE_NAME}/{FILE_NAME}"])
-def test_what_a_student_hands_in_for_a_result_is_not_copied(quick_course, grade_quickly, name):
-    hand_in(quick_course.folder, "sly", {NOTEBOOK: SIX, name: b"{}", "data.csv": b"1"})
-    assert grade_quickly().graded == 1 and grade_quickly().unchanged == 1
-    beside = {path.name for path in result_in(quick_course, "sly").parent.iterdir()}
-    assert beside == {NOTEBOOK, FILE_NAME, "data.csv"}
-    shutil.rmtree(result_in(quick_course, "sly").parent)
-
-
-def test_a_folder_in_the_place_of_a_result_makes_way(quick_course, grade_quickly):
-    hand_in(quick_course.folder, "sly", {NOTEBOOK: SIX})
-    (result_in(quick_course, "sly") / "inside").mkdir(parents=True)  # as nbgrader copies it
-    assert grade_quickly().graded == 1 and grade_quickly().unchanged == 1
+def test_what_a_student_hands_in_for_a_result_is_not_copied(quick_course, grade_quickly):
+    names = {"file": FILE_NAME, "upper": "RESULT.json", "draft": DRAFT, "inside": f"{FILE_NAME}/{FILE_NAME}"}
+    (result_in(quick_course, "inside") / "inside").mkdir(parents=True)  # as nbgrader copies it
+    for student, name in names.items():
+        hand_in(quick_course.folder, student, {NOTEBOOK: SIX, name: b"{}", "data.csv": b"1"})
+    assert grade_quickly().graded == len(names) and grade_quickly().unchanged == len(names)
+    for student in names:
+        beside = {path.name for path in result_in(quick_course, student).parent.iterdir()}
+        assert beside == {NOTEBOOK, FILE_NAME, "data.csv"}
 
 
 def test_grading_that_is_cut_off_leaves_no_result_whatever_was_handed_in_before(

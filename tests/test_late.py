@@ -15,6 +15,8 @@ from autograder.sandbox.isolation import Level
 from tests.class_folder import ASSIGNMENT, grade, make_course, many, nbgrader
 from tests.sample_class import NOTEBOOK
 
+pytestmark = pytest.mark.usefixtures("graded_here")
+
 DUE, LATER = "2027-01-15 23:59:00 Asia/Tokyo", "2027-01-20 23:59:00 Asia/Tokyo"
 IN_TIME, LATE = "2027-01-15 10:00:00 Asia/Tokyo", "2027-01-16 00:59:00 Asia/Tokyo"
 LATEST = "2027-01-16 02:59:00 Asia/Tokyo"

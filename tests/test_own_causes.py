@@ -36,6 +36,8 @@ from reference.mutants.known import observe_bank, told
 from tests.class_folder import ASSIGNMENT, command, environment, executed, grade, make_course
 from tests.sample_class import BATCH_NORM, CODE, Student
 
+pytestmark = pytest.mark.usefixtures("graded_here")
+
 COURSE_BANK = bank.FOLDER / "gradient_pathology"
 
 ROOT = "float(np.sqrt(sum(np.sum(g**2) for g in gradients)))"
@@ -132,16 +134,11 @@ def test_a_digest_that_no_result_shows_is_said(graded):
     wrong = "0" * len(group)
     path, entry = graded / "causes.toml", '[{}]\ncause = "c"\nquestion = "q"\n'
     path.write_text(entry.format(group) + entry.format(wrong), encoding="utf-8")
-    report = ("report", ASSIGNMENT, "--course", graded, "--lang", "en")
     try:
-        for options in (["--preview"], ["--preview", "--student", "right"]):
-            said = " ".join(grade(graded, *options, "--figures", "none").stdout.split())
-            assert f"causes.toml: no result of this class shows [{wrong}]." in said
-        said = command(*report, environment=environment(graded)).stdout
+        said = " ".join(grade(graded, "--preview", "--student", "right", "--figures", "none").stdout.split())
+        assert f"causes.toml: no result of this class shows [{wrong}]." in said and group not in said
+        said = command("report", ASSIGNMENT, "--course", graded, "--lang", "en", environment=environment(graded)).stdout
         assert f"no result of this class shows [{wrong}]." in said and group not in said
-        path.write_text(entry.format(group), encoding="utf-8")
-        assert "no result of this class" not in grade(graded, "--preview", "--figures", "none").stdout
-        assert "no result of this class" not in command(*report, environment=environment(graded)).stdout
     finally:
         path.unlink()
 
@@ -154,7 +151,8 @@ def test_the_rest_of_the_group_reads_the_sentence_at_the_next_run_and_only_they_
         f'[{group}]\ncause.en = "The norm is too large by 1.37."\ncause.ja = "ノルムが 1.37 倍です。"\n'
         'question = "1.37 とは何ですか。"\n', encoding="utf-8"
     )  # fmt: skip
-    assert "Preview: 2 graded, points of 0 would change" in grade(graded, "--preview", "--figures", "none").stdout
+    said = grade(graded, "--preview", "--figures", "none").stdout
+    assert "Preview: 2 graded, points of 0 would change" in said and "no result of this class" not in said
     assert "2 graded, 5 unchanged" in grade(graded, "--jobs", "1", "--figures", "none").stdout
     for name in ("first", "second"):
         for item in failed(graded, name).values():

@@ -56,13 +56,6 @@ def server():
         yield running
 
 
-@pytest.fixture
-def a_server():
-    """One that a test may stop."""
-    with postgres.server() as running:
-        yield running
-
-
 LATE = """
 c.AssignLatePenalties.plugin_class = "autograder.nbgrader_plugins.late_rules.LateRules"
 c.LateRules.percent = {0: 25}

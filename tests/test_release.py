@@ -9,6 +9,7 @@ import venv
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import small_notebook, solution_lines
@@ -19,6 +20,7 @@ from autograder.notebooks.mend import released_in
 from autograder.notebooks.submission import source_of
 from source import release
 from source.release import COURSE
+from tests.class_folder import nbgrader
 
 ASSIGNMENTS = release.assignments()
 
@@ -44,7 +46,11 @@ def path_in(folder, assignment):
     return COURSE / folder / assignment / release.notebook_of(assignment)
 
 
-def test_the_release_is_what_nbgrader_makes_of_the_source(tmp_path):
+def test_the_release_is_what_nbgrader_makes_of_the_source(tmp_path, monkeypatch):
+    def here(line, cwd, **_options):
+        return nbgrader(cwd, *line[line.index("generate_assignment") :])
+
+    monkeypatch.setattr(release, "subprocess", SimpleNamespace(run=here))  # a process of its own takes seconds to start
     made = release.generate(ASSIGNMENTS, tmp_path)
     assert len(made) == len(ASSIGNMENTS) > 0
     for notebook in made:

@@ -6,7 +6,6 @@ import linecache
 import struct
 import time
 from array import array as TypedArray
-from dataclasses import dataclass
 
 import msgpack
 import numpy as np
@@ -17,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from autograder.checks import encoding, values
 from autograder.checks.encoding import WireError, pack, unpack
-from autograder.checks.values import Opaque, Raised, simplify, to_record
+from autograder.checks.values import Opaque, Raised, simplify
 from tests.fuzzing import fuzz, mutated, peak_of
 
 
@@ -68,12 +67,6 @@ data = st.recursive(
 @given(data)
 def test_what_is_data_arrives_as_it_was(value):
     assert same(sent(value), value)
-
-
-@fuzz(100)
-@given(data)
-def test_simplifying_twice_changes_nothing_more(value):
-    assert same(simplify(simplify(value)), simplify(value))
 
 
 BASE = np.arange(24.0).reshape(4, 6)
@@ -302,9 +295,6 @@ TOO_LARGE = {
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_what_is_too_large_is_named_and_its_neighbours_arrive(name):
     assert sent([TOO_LARGE[name], 1.0]) == [Opaque(name), 1.0]
-
-
-def test_the_largest_list_arrives():
     assert len(sent([0] * values.MAX_ITEMS)) == values.MAX_ITEMS
 
 
@@ -543,23 +533,6 @@ def test_what_is_sent_can_always_be_read():
     assert unpack(pack(simplify(many_keys))) == many_keys
 
 
-# --- records ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Case:
-    title: str
-    x: np.ndarray
-    options: dict
-
-
-def test_a_dataclass_can_be_made_again_from_its_record():
-    case = Case("a case", np.arange(3.0), {"eps": 1e-5, "sizes": [1, 2]})
-    again = Case(**unpack(pack(to_record(case))))
-    assert (again.title, again.options) == (case.title, case.options)
-    np.testing.assert_array_equal(again.x, case.x)
-
-
 # --- exceptions ------------------------------------------------------------------------------------------------------
 
 
@@ -613,15 +586,13 @@ def test_an_exception_inside_a_library_names_the_line_that_called_it(function, a
     assert (error.line, error.source) == (line, source)
 
 
-def test_an_exception_without_source_names_no_line():
+def test_an_exception_without_source_names_no_more_than_a_number():
     error = raised_by(int, "x")
     assert (error.type, error.line, error.source) == ("ValueError", 0, "")
-
-
-def test_code_that_left_no_source_still_has_a_line_number():
     namespace = {}
     exec("def f():\n    1 / 0", namespace)
-    assert (raised_by(namespace["f"]).line, raised_by(namespace["f"]).source) == (2, "")
+    error = raised_by(namespace["f"])
+    assert (error.line, error.source) == (2, "")
 
 
 @pytest.mark.parametrize("broken", [RuntimeError("no text"), SystemExit(), RecursionError()])

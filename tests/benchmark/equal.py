@@ -21,7 +21,7 @@ from autograder.grading.course import Course
 from autograder.grading.result_file import stored_results
 from tests import dask_cluster
 from tests.benchmark.classes import Answer, answers_to, students
-from tests.class_folder import ASSIGNMENT, differences, environment, make_course, nbgrader
+from tests.class_folder import ASSIGNMENT, differences, environment, make_course, nbgrader_alone
 from tests.sample_class import CODE, Student, hurried, mistaken
 
 
@@ -45,8 +45,8 @@ def grade_three_ways(class_: tuple[Student, ...], folder: Path, workers: int) ->
     (folder / "cluster").mkdir()
     with dask_cluster.processes(folder / "cluster", workers) as cluster:
         _timed("autograder grade --scheduler", lambda: _grade(ways["dask"], "--scheduler", cluster.address))
-    nbgrader(ways["nbgrader"], "generate_assignment", ASSIGNMENT)
-    _timed("nbgrader autograde", lambda: nbgrader(ways["nbgrader"], "autograde", ASSIGNMENT))
+    nbgrader_alone(ways["nbgrader"], "generate_assignment", ASSIGNMENT)
+    _timed("nbgrader autograde", lambda: nbgrader_alone(ways["nbgrader"], "autograde", ASSIGNMENT))
     return ways
 
 
