@@ -90,7 +90,9 @@ def rule_in_words(name: str, case: Batches, seen: Observation) -> str:
             rule = f"{old:.4g} * {name} + {new:.4g} * {name.removeprefix('running_')}"
             return message.format(name=name, rule=rule, momentum=case.momentum)
         first = (after[0] - (1 - case.momentum) * taken_in[0]) / case.momentum
-        if is_close(first, np.full_like(first, first[0]), 1.0) and not is_close(first, start):
+        moved = [case.momentum * old + (1 - case.momentum) * new for old, new in zip(after, taken_in[1:], strict=False)]
+        goes_on = all(is_close(got, right, np.abs(right).max()) for got, right in zip(after[1:], moved, strict=True))
+        if goes_on and is_close(first, np.full_like(first, first[0]), 1.0) and not is_close(first, start):
             message = _("{name} starts at {start:.4g}; __init__ is given with {right:.4g}.")
             return message.format(name=name, start=first[0] + 0.0, right=start[0])
     return ""
