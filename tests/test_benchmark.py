@@ -214,7 +214,7 @@ def test_the_class_that_is_graded_three_ways_has_mistakes_of_the_bank_and_some_w
     assert len({student.id for student in class_}) == 60
     assert [student.id for student in class_ if student.by_hand] == [f"s{i:05}" for i in range(0, 60, 10)]
     for cell in CODE:
-        bank = {text for text, _fails in mistaken(cell)}
+        bank = {text for text, _fails in mistaken(cell).values()}
         wrong = [s for s in class_ if s.answers[cell].partition("\n# s0")[0] in bank]
         assert len({student.answers[cell] for student in wrong}) > 10 and all(student.loses for student in wrong)
 
