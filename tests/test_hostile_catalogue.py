@@ -18,7 +18,7 @@ from autograder.exercises.recorded import recorded, trials
 from autograder.notebooks.submission import submission_of
 from autograder.student.notebook import judge_here
 from source.release import COURSE
-from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WALLS, WRONG
+from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WRONG
 from tests.hostile.forging import FORGED
 from tests.hostile.notebooks import CHILD, REFUSAL, TRY
 from tests.sample_class import NOTEBOOK, POINTS
@@ -43,7 +43,8 @@ def test_there_are_many_attacks_of_every_kind_and_no_two_of_one_name():
 
 
 def test_every_attack_is_graded_and_those_on_walls_at_both_levels_and_by_root():
-    for way, expected in ((("full", False), ATTACKS), (("strong", False), WALLS), (("strong", True), WALLS)):
+    on_walls = ("resource", "escape", "steal")
+    for way, expected in ((("full", False), ATTACKS), (("strong", False), on_walls), (("strong", True), on_walls)):
         graded = [threat for *how, threats in CLASSES if tuple(how) == way for threat in threats]
         assert sorted(graded) == sorted(expected)
 
