@@ -34,13 +34,16 @@ READABLE = [student for student in CLASS if not student.unreadable]
 
 HURRIED = """
 import json, sys
+from autograder.grading.reference import Reference
 from tests import demo
+from tests.class_folder import give_private_cases
 from tests.sample_class import NOTEBOOK, hurried
 
 make_folder = demo.make_folder
 
 def make_short(folder, assignment):
     make_folder(folder, assignment)
+    give_private_cases(Reference(folder))
     path = folder / "source" / assignment / NOTEBOOK
     lesson = json.loads(path.read_text(encoding="utf-8"))
     lesson["cells"] = [cell for cell in lesson["cells"] if "experiment" not in cell["metadata"].get("tags", ())]
@@ -49,8 +52,8 @@ def make_short(folder, assignment):
 demo.CLASS, demo.make_folder = tuple(map(hurried, demo.CLASS)), make_short
 sys.exit(demo.main())
 """
-"""Runs the demo with quick plots, and with a lesson without the experiments, which no grader runs: what otherwise takes
-most of its time."""
+"""Runs the demo with quick plots, with private cases that are not audited, and with a lesson without the experiments,
+which no grader runs: what otherwise takes most of its time."""
 
 
 def ids(students):
