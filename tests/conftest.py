@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,7 @@ def parsed(html: str) -> BeautifulSoup:
     return page
 
 
+@cache
 def solution_lines() -> set[str]:
     """Lines of the solutions that nobody may be handed: all but short ones and those that are given anyway."""
     solved, given = set(), set()

@@ -354,7 +354,7 @@ def make_folder(folder: Path, assignment: str) -> None:
     (folder / MARKER).touch()
     shutil.copy(COURSE / "nbgrader_config.py", folder)
     shutil.copytree(COURSE / "source" / assignment, folder / "source" / assignment)
-    not_copied = shutil.ignore_patterns("__pycache__", "secret.txt")
+    not_copied = shutil.ignore_patterns("__pycache__", "secret.txt", "private")
     shutil.copytree(COURSE / "reference", folder / "reference", ignore=not_copied)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from nbformat.v4 import new_code_cell
 from autograder.checks.results import Outcome
 from autograder.notebooks.submission import read_notebook, submission_of
 from autograder.report.words import MARKS, points
+from tests.class_folder import command
 from tests.sample_class import cell_of
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ def verdicts_when_graded(notebook: dict, worth: Mapping[str, float]) -> dict[str
 
 def checked_in_the_shell(path: Path, target: Path) -> dict:
     """What `autograder check` finds."""
-    command = [sys.executable, "-m", "autograder", "check", str(path), "--json", str(target)]
-    subprocess.run(command, check=False, capture_output=True)
+    command("check", path, "--json", target)
     (submission,) = json.loads(target.read_text(encoding="utf-8"))["submissions"].values()
     return submission["checks"]
 

@@ -143,13 +143,7 @@ def _write_gradebook(made: MadeClass, ids: list[str]) -> None:
         for name, points in {**automatic, **BY_HAND}.items():
             kind = "code" if "check" in name else "markdown"
             book.add_source_cell(name, "gradient_pathology", ASSIGNMENT, cell_type=kind)
-            book.add_grade_cell(
-                name,
-                "gradient_pathology",
-                ASSIGNMENT,
-                max_score=points,
-                cell_type=kind,
-            )
+            book.add_grade_cell(name, "gradient_pathology", ASSIGNMENT, max_score=points, cell_type=kind)
         for number, student in enumerate(ids):
             if student == NOT_BOOKED:
                 continue

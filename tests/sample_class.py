@@ -109,14 +109,13 @@ def worded(answer: str, notebook: Notebook) -> str:
     """`answer` in the words of the notebook's edition; names in code stay."""
     if language_of(notebook) != "en" or not JAPANESE.search(answer):
         return answer
-    for japanese, english in FINDINGS.items():
-        answer = answer.replace(japanese, english)
+    answer = answer.replace(RIGHT["depth_study_findings"], FINDINGS)
     return english_code(answer, _words()) if JAPANESE.search(answer) else answer
 
 
 @cache
 def _words() -> dict[str, str]:
-    return read_catalogue(editions()[ASSIGNMENT].text) | WORDS
+    return read_catalogue(editions()[ASSIGNMENT].text)
 
 
 def hurried(student: Student) -> Student:
@@ -160,19 +159,20 @@ def _answer(cell: dict[str, Any]) -> str:
 def slips(assignment: str, number: int) -> dict[str, str]:
     """Solution cell -> the bank's mistake of this number in it (from 0), as a student would have written it."""
     cells = {exercise.solution for exercise in assignments()[assignment]}
-    return {cell: mistaken(cell)[number][0] for cell in cells}
+    return {cell: list(mistaken(cell).values())[number][0] for cell in cells}
 
 
-def mistaken(cell: str) -> list[tuple[str, frozenset[str]]]:
-    """The bank's mistakes in a solution cell, as students would have written them; the exercises that each fails."""
+def mistaken(cell: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """The bank's mistakes in a solution cell by their ids, as students would have written them; the exercises that
+    each fails."""
     folder = folder_of(cell)
     solution = (folder / "solution.py").read_text(encoding="utf-8")
-    found = []
-    for entry in tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).values():
+    found = {}
+    for id, entry in tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).items():
         if "fails" in entry:
             text = edited(solution, entry.get("edit", {}), entry.get("code", "")).split(CELL)[1]
             fails = frozenset(check.split(".")[0] for check in entry["fails"])
-            found.append((_SOLUTION.sub(lambda match: match[2], text), fails))
+            found[id] = _SOLUTION.sub(lambda match: match[2], text), fails
     return found
 
 
@@ -225,7 +225,7 @@ STAGED = {
                     continue
                 for 値 in 勾配.flatten():
                     if np.isnan(値) or np.isinf(値):
-                        raise ValueError(f"{名前} の勾配が有限ではありません: {値}")
+                        raise ValueError(名前, 値)
                     二乗和 = 二乗和 + 値 ** 2
         全体のノルム = 二乗和 ** 0.5
 
@@ -266,7 +266,7 @@ STAGED = {
         yの列 = []
         for 番号, ノルム in enumerate(delta_norms):
             if not np.isfinite(ノルム):
-                raise ValueError(f"{番号} 番目のノルムが {ノルム} です")
+                raise ValueError(番号, ノルム)
             xの列.append(番号)
             yの列.append(np.log10(ノルム if ノルム > 0 else np.finfo(float).tiny))
         xの平均 = sum(xの列) / len(xの列)
@@ -284,37 +284,31 @@ STAGED = {
             偏差 = x - self.running_mean
             標準偏差 = np.sqrt(self.running_var + self.eps)
             正規化 = 偏差 / 標準偏差
-            self.cache["推論"] = (正規化, 標準偏差)
+            self.推論 = (正規化, 標準偏差)
             return self.params["gamma"] * 正規化 + self.params["beta"]
-        # step 1: 平均
         平均 = 1.0 / N * np.sum(x, axis=0)
-        # step 2: 平均を引く
         偏差 = x - 平均
-        # step 3-4: 分散
         分散 = 1.0 / N * np.sum(偏差 ** 2, axis=0)
-        # step 5-6: 標準偏差とその逆数
         標準偏差 = np.sqrt(分散 + self.eps)
         逆数 = 1.0 / 標準偏差
-        # step 7: 正規化
         正規化 = 偏差 * 逆数
         self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * 平均
         self.running_var = self.momentum * self.running_var + (1 - self.momentum) * 分散
-        self.cache["推論"] = None
-        self.cache["訓練"] = (正規化, 偏差, 逆数, 標準偏差, 分散)
+        self.推論 = None
+        self.訓練 = (正規化, 偏差, 逆数, 標準偏差, 分散)
         return self.params["gamma"] * 正規化 + self.params["beta"]
     """,
         """
         N, D = dout.shape
         gamma = self.params["gamma"]
         self.grads["beta"] = np.sum(dout, axis=0)
-        if self.cache["推論"] is not None:
-            正規化, 標準偏差 = self.cache["推論"]
+        if self.推論 is not None:
+            正規化, 標準偏差 = self.推論
             self.grads["gamma"] = np.sum(dout * 正規化, axis=0)
             return dout * gamma / 標準偏差
-        正規化, 偏差, 逆数, 標準偏差, 分散 = self.cache["訓練"]
+        正規化, 偏差, 逆数, 標準偏差, 分散 = self.訓練
         self.grads["gamma"] = np.sum(dout * 正規化, axis=0)
         d正規化 = dout * gamma
-        # step 7 から step 1 へ、計算グラフを逆にたどる
         d逆数 = np.sum(d正規化 * 偏差, axis=0)
         d偏差1 = d正規化 * 逆数
         d標準偏差 = -1.0 / (標準偏差 ** 2) * d逆数
@@ -354,26 +348,8 @@ STAGED = {
         return 結果
     """,
     ),
-    "depth_study_plot": written(
-        "depth_study_plot",
-        """
-        fig, (左, 右) = plt.subplots(1, 2, figsize=(12, 4))
-        for 名前, 作り方, 線 in [("BN なし", build_sigmoid, "--"), ("BN あり", build_sigmoid_bn, "-")]:
-            for 深さ, 結果 in depth_study([5, 10, 20], 作り方, X, t).items():
-                左.plot(結果["loss"], 線, label=f"{名前} {深さ} 層")
-                右.semilogy(range(1, 深さ + 1), 結果["grad_norms"][0], 線, label=f"{名前} {深さ} 層")
-        左.set(xlabel="ステップ", ylabel="損失")
-        右.set(xlabel="層", ylabel="|dW|")
-        左.legend()
-        右.legend()
-        plt.show()
-    """,
-    ),
-    "depth_study_findings": (
-        "シグモイドだけの 20 層では 1 層目の勾配が 9e-13 しかなく、損失は 1.000 から動かない。"
-        "σ' が最大でも 0.25 なので、1 層ごとに約 0.23 倍になるため。"
-        "BN ありでは層によらずほぼ同じ大きさで、10 層がいちばんよく学んだ。"
-    ),
+    "depth_study_plot": RIGHT["depth_study_plot"],
+    "depth_study_findings": RIGHT["depth_study_findings"],
 }
 
 TERSE = {
@@ -449,10 +425,7 @@ TERSE = {
     """,
     ),
     "depth_study_plot": RIGHT["depth_study_plot"],
-    "depth_study_findings": (
-        "1 層目の |dW| は 5/10/20 層で 3e-3, 3e-6, 9e-13。BN なしの損失は全部 1.0、BN ありは 0.13, 0.03, 0.07。"
-        "理由は σ' ≤ 0.25 の掛け算。"
-    ),
+    "depth_study_findings": RIGHT["depth_study_findings"],
 }
 
 NOISY = {
@@ -466,7 +439,7 @@ NOISY = {
     ),
     "gradient_profile": changed(
         "gradient_profile",
-        ("norms = np.array(", "import warnings\n    warnings.warn('そのうち直す')\n    norms = np.array("),
+        ("norms = np.array(", "import warnings\n    warnings.warn('TODO')\n    norms = np.array("),
     ),
     "batch_norm": changed(
         "batch_norm",
@@ -474,46 +447,14 @@ NOISY = {
     ),
 }
 
-FINDINGS = {
-    RIGHT["depth_study_findings"]: (
-        "Without BatchNorm, |dW| of layer 1 shrinks from 3.4e-3 (5 layers) to 3.5e-6 (10) and 9.2e-13 (20), and every "
-        "loss stays at about 1.0. I think it is because the gradient is multiplied by W and σ' (at most 0.25) at each "
-        "layer.\n\n"
-        "With BatchNorm, |dW| of layer 1 is nearly constant, 1.4 to 3.7, and the losses fall to 0.128, 0.027 and "
-        "0.065, which is not the order of depth."
-    ),
-    STAGED["depth_study_findings"]: (
-        "With sigmoids alone and 20 layers the gradient of layer 1 is only 9e-13, and the loss does not move from "
-        "1.000: σ' is at most 0.25, so each layer multiplies it by about 0.23. With BN it is about the same in every "
-        "layer, and 10 layers learned best."
-    ),
-    TERSE["depth_study_findings"]: (
-        "|dW| of layer 1 for 5/10/20 layers: 3e-3, 3e-6, 9e-13. Losses without BN all 1.0, with BN 0.13, 0.03, 0.07. "
-        "Reason: the product of σ' ≤ 0.25."
-    ),
-}
-"""What students found, and the same in English."""
-
-WORDS = {
-    "そのうち直す": "to be repaired some day",
-    "{名前} の勾配が有限ではありません: {値}": "a gradient of {名前} is not finite: {値}",
-    "{番号} 番目のノルムが {ノルム} です": "norm number {番号} is {ノルム}",
-    "推論": "inference",
-    "訓練": "training",
-    "step 1: 平均": "step 1: the mean",
-    "step 2: 平均を引く": "step 2: less the mean",
-    "step 3-4: 分散": "steps 3 and 4: the variance",
-    "step 5-6: 標準偏差とその逆数": "steps 5 and 6: the standard deviation and its inverse",
-    "step 7: 正規化": "step 7: normalise",
-    "step 7 から step 1 へ、計算グラフを逆にたどる": "from step 7 back to step 1 of the graph",
-    "BN なし": "without BN",
-    "BN あり": "with BN",
-    "{名前} {深さ} 層": "{名前}, {深さ} layers",
-    "ステップ": "step",
-    "損失": "loss",
-    "層": "layer",
-}
-"""Comments and strings of the answers that are not the lesson's, and the same in English."""
+FINDINGS = (
+    "Without BatchNorm, |dW| of layer 1 shrinks from 3.4e-3 (5 layers) to 3.5e-6 (10) and 9.2e-13 (20), and every "
+    "loss stays at about 1.0. I think it is because the gradient is multiplied by W and σ' (at most 0.25) at each "
+    "layer.\n\n"
+    "With BatchNorm, |dW| of layer 1 is nearly constant, 1.4 to 3.7, and the losses fall to 0.128, 0.027 and "
+    "0.065, which is not the order of depth."
+)
+"""What students found, in English."""
 
 
 # --- what else happens to notebooks -----------------------------------------------------------------------------------
@@ -569,6 +510,14 @@ def of_another_assignment(notebook: Notebook) -> Notebook:
 
 FULL = sum(POINTS.values())
 
+
+def erring(id: str, description: str, mistakes: dict[str, str], others: dict[str, str] = CODE) -> Student:
+    """Solution cell -> the id of the bank's mistake that this student makes in it; `others` are the right answers."""
+    found = {cell: mistaken(cell)[name] for cell, name in mistakes.items()}
+    loses = frozenset().union(*(fails for _text, fails in found.values()))
+    return Student(id, description, others | {cell: text for cell, (text, _fails) in found.items()}, loses)
+
+
 CLASS = (
     Student("aoki", "right, in a few lines", RIGHT, score=FULL),
     Student("baba", "right, step by step with loops and Japanese names", STAGED, score=FULL),
@@ -580,85 +529,25 @@ CLASS = (
         score=FULL,
         mishap=also("!ls", "print(cliped)", "%timeit -n 1 -r 1 sum(range(10))"),
     ),
-    Student(
-        "endo",
-        "clips every layer separately",
-        CODE
-        | {
-            "clip_gradients": written(
-                "clip_gradients",
-                """
-            total = 0.0
-            for layer in layers:
-                arrays = [g for g in layer.grads.values() if g is not None]
-                if any(not np.isfinite(g).all() for g in arrays):
-                    raise ValueError("NaN")
-                norm = np.sqrt(sum(np.sum(g**2) for g in arrays))
-                total += norm**2
-                if norm > max_norm:
-                    for g in arrays:
-                        g *= max_norm / norm
-            total = np.sqrt(total)
-            return total, min(1.0, max_norm / total) if total > 0 else 1.0
-        """,
-            )
-        },
-        loses=frozenset({"clip_gradients"}),
-    ),
-    Student(
-        "fujii",
-        "eps is outside the square root",
-        CODE | {"batch_norm": changed("batch_norm", ("np.sqrt(var + self.eps)", "np.sqrt(var) + self.eps"))},
-        loses=frozenset({"batch_norm_forward", "batch_norm_backward"}),
-    ),
-    Student(
-        "goto",
-        "gradients of gamma and beta swapped",
-        CODE
-        | {
-            "batch_norm": changed(
-                "batch_norm",
-                ('self.grads["gamma"] = (dout', 'self.grads["beta"] = (dout'),
-                ('self.grads["beta"] = dout', 'self.grads["gamma"] = dout'),
-            )
-        },
-        loses=frozenset({"batch_norm_backward"}),
-    ),
-    Student(
+    erring("endo", "clips every layer separately", {"clip_gradients": "clip-per-layer"}),
+    erring("fujii", "eps is outside the square root", {"batch_norm": "eps-outside-root"}),
+    erring("goto", "gradients of gamma and beta swapped", {"batch_norm": "parameter-gradients-exchanged"}),
+    erring(
         "hara",
         "treats the batch's mean and variance as constants in backward",
-        RIGHT
-        | {"batch_norm": changed("batch_norm", (" - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)", ""))},
-        loses=frozenset({"batch_norm_backward"}),
+        {"batch_norm": "statistics-as-constants"},
+        RIGHT,
     ),
-    Student(
+    erring(
         "ito",
         "does not notice NaN",
-        CODE
-        | {
-            "clip_gradients": changed(
-                "clip_gradients", ("if not all(np.isfinite(g).all() for g in gradients):", "if False:")
-            ),
-            "gradient_monitor": changed("gradient_monitor", ("if not np.isfinite(norm):", "if norm == float('nan'):")),
-        },
-        loses=frozenset({"clip_gradients", "gradient_monitor"}),
+        {"clip_gradients": "clip-nonfinite-unnoticed", "gradient_monitor": "monitor-nonfinite-unnoticed"},
     ),
-    Student(
+    erring(
         "kato",
         "records the loss after the update",
-        CODE
-        | {
-            "depth_study_findings": RIGHT["depth_study_findings"],
-            "depth_study": changed(
-                "depth_study",
-                ("            losses.append(loss)\n", ""),
-                (
-                    "- lr * layer.grads[name]\n",
-                    "- lr * layer.grads[name]\n            losses.append(forward_backward(layers, X, t)[0])\n",
-                ),
-            ),
-        },
-        loses=frozenset({"depth_study"}),
+        {"depth_study": "depth-loss-after-update"},
+        CODE | {"depth_study_findings": RIGHT["depth_study_findings"]},
     ),
     Student(
         "mori",

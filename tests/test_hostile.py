@@ -30,7 +30,7 @@ LUCK = 0.5
 def one_process_each():
     """Each class can run beside the others; all but the one with most kinds of attacks are `slow`."""
     for level, as_root, threats in CLASSES:
-        marks = [pytest.mark.slow] if as_root or level != "full" or "resource" in threats else []
+        marks = [pytest.mark.slow] if as_root or level != "full" or "patience" in threats else []
         marks += [of_root] if as_root else []
         name = "-".join([level, *(["as-root"] if as_root else []), *threats])
         yield pytest.param(level, as_root, threats, id=name, marks=marks)

@@ -18,7 +18,7 @@ from autograder.exercises.recorded import recorded, trials
 from autograder.notebooks.submission import submission_of
 from autograder.student.notebook import judge_here
 from source.release import COURSE
-from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WALLS, WRONG
+from tests.hostile import ATTACKS, CLASSES, PLACEHOLDERS, WRONG
 from tests.hostile.forging import FORGED
 from tests.hostile.notebooks import CHILD, REFUSAL, TRY
 from tests.sample_class import NOTEBOOK, POINTS
@@ -43,45 +43,37 @@ def test_there_are_many_attacks_of_every_kind_and_no_two_of_one_name():
 
 
 def test_every_attack_is_graded_and_those_on_walls_at_both_levels_and_by_root():
-    on_walls = [threat for threats in WALLS for threat in threats]
+    on_walls = ("resource", "escape", "steal")
     for way, expected in ((("full", False), ATTACKS), (("strong", False), on_walls), (("strong", True), on_walls)):
         graded = [threat for *how, threats in CLASSES if tuple(how) == way for threat in threats]
         assert sorted(graded) == sorted(expected)
 
 
 @every_attack
-def test_an_attack_says_what_it_does(attack):
+def test_an_attack_says_what_it_does_and_names_what_exists(attack):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", attack.id)
     assert attack.description.endswith(".") and len(attack.description.split()) >= 8
     assert attack.cells or attack.answers
+    assert attack.answers.keys() <= {exercise.solution for exercise in EXERCISES}
+    assert attack.may_score <= POINTS.keys() and 0 <= attack.floor < 8
 
 
 @every_attack
-def test_an_attack_fits_the_released_notebook(attack):
-    notebook = attack.notebook(RELEASE)
+def test_an_attack_fits_the_released_notebook_and_is_python_as_jupyter_reads_it(attack):
+    aimed = attack.aimed_at(PATHS)
+    notebook = aimed.notebook(RELEASE)
     sources = ["".join(cell["source"]) for cell in notebook["cells"]]
     start = [cell["id"] for cell in notebook["cells"]].index("setup") + 1
-    assert tuple(sources[start : start + len(attack.cells)]) == attack.cells
-    assert set(attack.answers.values()) <= set(sources)
+    assert tuple(sources[start : start + len(aimed.cells)]) == aimed.cells
+    assert set(aimed.answers.values()) <= set(sources)
     assert len(notebook["cells"]) == len(RELEASE["cells"]) + len(attack.cells)
-    ids = [cell["id"] for cell in notebook["cells"]]
-    assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[\w-]{1,64}", id) for id in ids)
     submission = submission_of(notebook, attack.id)
     assert submission.missing == () and len(submission.exercises) == len(EXERCISES)
-
-
-@pytest.mark.parametrize("attack", [attack for attack in ALL if attack.id != HARD_TO_PARSE], ids=lambda a: a.id)
-def test_cells_are_python_as_jupyter_reads_it(attack):
-    aimed = attack.aimed_at(PATHS)
-    for source in [*texts(attack), *texts(aimed)]:
-        with warnings.catch_warnings(action="ignore"):
-            compile(TransformerManager().transform_cell(source), attack.id, "exec", flags=0x2000)  # top-level await
-
-
-@every_attack
-def test_all_paths_are_filled_in(attack):
-    for source in texts(attack.aimed_at(PATHS)):
+    for source in texts(aimed):
         assert not any("{" + name + "}" in source for name in PLACEHOLDERS)
+        if attack.id != HARD_TO_PARSE:
+            with warnings.catch_warnings(action="ignore"):
+                compile(TransformerManager().transform_cell(source), attack.id, "exec", flags=0x2000)  # top-level await
 
 
 def test_every_path_is_aimed_at():
@@ -105,13 +97,6 @@ def test_the_refusal_comes_before_everything_else():
     statements = [line for line in TRY.strip().splitlines() if not line.startswith(("import", " "))]
     assert statements[0].startswith("if os.geteuid() == 0") and REFUSAL in TRY
     assert "os._exit" in CHILD
-
-
-@every_attack
-def test_scores_and_answers_are_of_things_that_exist(attack):
-    assert attack.answers.keys() <= {exercise.solution for exercise in EXERCISES}
-    assert attack.may_score <= POINTS.keys()
-    assert 0 <= attack.floor < 8
 
 
 def test_the_wrong_answers_that_forgers_start_from_earn_nothing():

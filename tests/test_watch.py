@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 from conftest import small_notebook
@@ -49,40 +51,33 @@ def file(tmp_path):
     return path
 
 
-def test_the_start_counts_as_a_save_and_rest_as_none(file):
-    assert contents_seen(file, None, None, None) == ["1"]
+def written(text):
+    return lambda file: file.write_text(text)
 
 
-def test_a_save_is_noticed_once(file):
-    assert contents_seen(file, lambda: file.write_text("22"), None, None, None) == ["1", "22"]
+def renamed(file):
+    """Another file in its place, of the same size and time: only the inode tells."""
+    other = file.with_name("other")
+    other.write_text("2")
+    status = file.stat()
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(file)
 
 
-def test_a_save_by_rename_is_noticed(file):
-    def rename():
-        other = file.with_name("other")
-        other.write_text("2")
-        status = file.stat()
-        os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))  # the same size and time: another inode
-        other.replace(file)
-
-    assert contents_seen(file, rename, None, None) == ["1", "2"]
-
-
-def test_a_file_that_is_emptied_and_written_in_pieces_is_taken_once_it_rests(file):
-    def pieces():
-        for text in ("", "22", "22, 33", "22, 33, 44"):
-            yield lambda text=text: file.write_text(text)
-
-    assert contents_seen(file, *pieces(), None, None) == ["1", "22, 33, 44"]
-
-
-def test_a_file_that_is_gone_for_a_moment_is_one_save(file):
-    assert contents_seen(file, file.unlink, lambda: file.write_text("22"), None, None) == ["1", "22"]
-
-
-def test_a_deleted_file_is_said_and_its_return_noticed(file):
-    back = [None, None, lambda: file.write_text("22"), None, None]
-    assert contents_seen(file, file.unlink, *back) == ["1", None, "22"]
+@pytest.mark.parametrize(
+    ("steps", "seen"),
+    [
+        ([None, None, None], ["1"]),
+        ([written("22"), None, None, None], ["1", "22"]),
+        ([renamed, None, None], ["1", "2"]),
+        ([written(""), written("22"), written("22, 33"), written("22, 33, 44"), None, None], ["1", "22, 33, 44"]),
+        ([Path.unlink, written("22"), None, None], ["1", "22"]),
+        ([Path.unlink, None, None, written("22"), None, None], ["1", None, "22"]),
+    ],
+    ids=["rest", "a save", "by rename", "emptied, then written in pieces", "gone for a moment", "deleted, then back"],
+)
+def test_a_save_is_noticed_once_and_when_the_file_rests(file, steps, seen):
+    assert contents_seen(file, *(step and partial(step, file) for step in steps)) == seen
 
 
 def test_what_changes_while_the_caller_is_busy_is_noticed(file):

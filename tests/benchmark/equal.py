@@ -30,7 +30,7 @@ def class_of(number: int) -> tuple[Student, ...]:
     choices = {
         cell: [
             *(answer for answer in answers_to(cell) if not answer.loses),
-            *(Answer(text, fails) for text, fails in mistaken(cell)),
+            *(Answer(text, fails) for text, fails in mistaken(cell).values()),
         ]
         for cell in CODE
     }

@@ -282,8 +282,6 @@ ESCAPES = (
                 tried(statement, execute, statement)
             for name in ("", "-journal", "-wal", "-shm"):
                 tried("write " + name, lambda: open(path + name, "ab").write(b"hostile"))
-            from nbgrader.api import Gradebook
-            tried("nbgrader", lambda: Gradebook("sqlite:///" + path).add_student("hostile"))
         """),
     ),
     attack(

@@ -141,18 +141,24 @@ EXHAUSTIONS = (
         ),
     ),
     attack(
-        "memory-in-an-answer",
-        "Memory is taken while an answer is looked at, and kept in what is returned.",
-        "kept = []\ndef hoard():\n    for _ in range(64):\n        kept.append(bytearray(2**26))\n    return kept",
-        answers=answering("hoard()"),
+        "descriptors",
+        "Every descriptor that is to be had is taken, so that nothing else can be opened.",
+        trying(r"""
+            kept = []
+            def take():
+                while len(kept) < 10**5:
+                    kept.append(os.dup(0))
+            tried("descriptors", take)
+            print(len(kept))
+        """),
     ),
     attack(
         "threads",
-        "Five hundred threads spin or sleep, and go on when the cell has ended.",
+        "Five hundred threads spin or sleep, and go on when the cell has ended and its time is over.",
         trying(r"""
             import threading
             def spin():
-                deadline = time.monotonic() + 50
+                deadline = time.monotonic() + 3
                 while time.monotonic() < deadline:
                     sum(range(1000))
             def start():
@@ -182,33 +188,6 @@ EXHAUSTIONS = (
         """),
     ),
     attack(
-        "endless-loop",
-        "A loop that swallows every exception and blocks every signal that can be blocked.",
-        cell(_ENDLESS, TRY + _STUBBORN),
-    ),
-    attack(
-        "endless-answer",
-        "The same while an exercise is looked at; the exercise next to it is answered rightly and must keep "
-        "its points.",
-        cell("import time", _STUBBORN),
-        answers={
-            "clip_gradients": CODE["clip_gradients"],
-            "gradient_profile": "def gradient_slope(delta_norms):\n" + textwrap.indent(_ENDLESS, "    "),
-        },
-        may_score=frozenset({"clip_gradients"}),
-    ),
-    attack(
-        "busy-in-c",
-        "One call that no signal handler of Python's interrupts: big numbers, patterns, sorting, iterators.",
-        "x = 7 ** (7 ** 8)",
-        "import re\nre.match(r'(a|a|aa)*$', 'a' * 24 + 'b')",
-        "from collections import deque\nfrom itertools import repeat\ndeque(repeat(1, 2 * 10**9), maxlen=0)",
-        "sum(range(3 * 10**9))",
-        "import numpy as np\na = np.ones((6000, 6000))\nfor _ in range(5):\n    a = a @ a",
-        "b'x' * 10**8 in b'y' * 10**9",
-        "import sys\nsys.set_int_max_str_digits(0)\nlen(str(3 ** (4 * 10**6)))",
-    ),
-    attack(
         "slow-to-die",
         "Finalizers, exit handlers, generators and non-daemon threads that do not let a process end.",
         cell(
@@ -235,43 +214,6 @@ EXHAUSTIONS = (
             """,
             TRY + _STUBBORN,
         ),
-    ),
-    attack(
-        "just-under-the-limit",
-        "Forty cells and every exercise sleep a little less than a cell may: only the limit for all stops them.",
-        "import time\nnap = lambda: time.sleep(1.5)",
-        *["nap()"] * 40,
-        answers=answering("nap()"),
-    ),
-    attack(
-        "dies-in-every-cell",
-        "Three hundred cells, each of which ends the process: every one costs a new worker, which begins from the top.",
-        "import os",
-        *[f"os._exit({n % 256})" for n in range(300)],
-    ),
-    attack(
-        "time-turned-back",
-        "Clocks, timers and alarms are patched or switched off, so that limits which the code keeps itself never come.",
-        cell(
-            rf"""
-            import contextlib, gc, sys
-            real = time.monotonic
-            time.monotonic = time.time = time.perf_counter = lambda: 0.0
-            from autograder.sandbox import limits
-            limits.OutOfTime = type("Never", (Exception,), {{}})
-            limits.time_limit = contextlib.nullcontext
-            for module in list(sys.modules.values()):
-                if hasattr(module, "time_limit"):
-                    module.time_limit = lambda seconds: contextlib.nullcontext()
-            signal.setitimer = lambda *args: (0.0, 0.0)
-            signal.signal = lambda *args: None
-            end = real() + {PATIENCE}
-            while real() < end:
-                pass
-            """,
-            TRY + "import signal\n",
-        ),
-        answers=answering("time.sleep(30)"),
     ),
     attack(
         "signal-storm",
@@ -341,16 +283,97 @@ EXHAUSTIONS = (
         """),
     ),
     attack(
-        "descriptors",
-        "Every descriptor that is to be had is taken, so that nothing else can be opened.",
+        "locks-held",
+        "Every file that the worker can open is locked, so that the grader or the next worker waits for it.",
         trying(r"""
+            import fcntl, glob
+            import autograder, matplotlib, msgpack, numpy
             kept = []
-            def take():
-                while len(kept) < 10**5:
-                    kept.append(os.dup(0))
-            tried("descriptors", take)
-            print(len(kept))
+            for module in (autograder, matplotlib, msgpack, numpy, os):
+                for path in glob.glob(os.path.dirname(module.__file__) + "/**/*", recursive=True)[:400]:
+                    try:
+                        kept.append(os.open(path, os.O_RDONLY))
+                        fcntl.flock(kept[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        fcntl.lockf(kept[-1], fcntl.LOCK_SH | fcntl.LOCK_NB)
+                        fcntl.fcntl(kept[-1], fcntl.F_SETLEASE, fcntl.F_RDLCK)
+                    except OSError:
+                        pass
+            print("held", len(kept))
         """),
+    ),
+)
+"""What takes from the machine: memory, processes, threads, signals, files, locks."""
+
+TRIALS_OF_PATIENCE = (
+    attack(
+        "memory-in-an-answer",
+        "Memory is taken while an answer is looked at, and kept in what is returned.",
+        "kept = []\ndef hoard():\n    for _ in range(64):\n        kept.append(bytearray(2**26))\n    return kept",
+        answers=answering("hoard()", "gradient_profile", "depth_study"),
+    ),
+    attack(
+        "endless-loop",
+        "A loop that swallows every exception and blocks every signal that can be blocked.",
+        cell(_ENDLESS, TRY + _STUBBORN),
+    ),
+    attack(
+        "endless-answer",
+        "The same while an exercise is looked at; the exercise next to it is answered rightly and must keep "
+        "its points.",
+        cell("import time", _STUBBORN),
+        answers={
+            "clip_gradients": CODE["clip_gradients"],
+            "gradient_profile": "def gradient_slope(delta_norms):\n" + textwrap.indent(_ENDLESS, "    "),
+        },
+        may_score=frozenset({"clip_gradients"}),
+    ),
+    attack(
+        "busy-in-c",
+        "One call that no signal handler of Python's interrupts: big numbers, patterns, sorting, iterators.",
+        "x = 7 ** (7 ** 8)",
+        "import re\nre.match(r'(a|a|aa)*$', 'a' * 24 + 'b')",
+        "from collections import deque\nfrom itertools import repeat\ndeque(repeat(1, 2 * 10**9), maxlen=0)",
+        "sum(range(3 * 10**9))",
+        "import numpy as np\na = np.ones((6000, 6000))\nfor _ in range(5):\n    a = a @ a",
+        "b'x' * 10**8 in b'y' * 10**9",
+        "import sys\nsys.set_int_max_str_digits(0)\nlen(str(3 ** (4 * 10**6)))",
+    ),
+    attack(
+        "just-under-the-limit",
+        "Forty cells and every exercise sleep a little less than a cell may: only the limit for all stops them.",
+        "import time\nnap = lambda: time.sleep(1.5)",
+        *["nap()"] * 40,
+        answers=answering("nap()", "gradient_profile", "depth_study"),
+    ),
+    attack(
+        "dies-in-every-cell",
+        "Three hundred cells, each of which ends the process: every one costs a new worker, which begins from the top.",
+        "import os",
+        *[f"os._exit({n % 256})" for n in range(300)],
+    ),
+    attack(
+        "time-turned-back",
+        "Clocks, timers and alarms are patched or switched off, so that limits which the code keeps itself never come.",
+        cell(
+            rf"""
+            import contextlib, gc, sys
+            real = time.monotonic
+            time.monotonic = time.time = time.perf_counter = lambda: 0.0
+            from autograder.sandbox import limits
+            limits.OutOfTime = type("Never", (Exception,), {{}})
+            limits.time_limit = contextlib.nullcontext
+            for module in list(sys.modules.values()):
+                if hasattr(module, "time_limit"):
+                    module.time_limit = lambda seconds: contextlib.nullcontext()
+            signal.setitimer = lambda *args: (0.0, 0.0)
+            signal.signal = lambda *args: None
+            end = real() + {PATIENCE}
+            while real() < end:
+                pass
+            """,
+            TRY + "import signal\n",
+        ),
+        answers=answering("time.sleep(30)", "gradient_profile", "depth_study"),
     ),
     attack(
         "text-flood",
@@ -577,9 +600,9 @@ EXHAUSTIONS = (
                         del growing[:5]
 
             threading.Thread(target=grow, daemon=True).start()
-            turns = itertools.cycle([itertools.repeat(0.0), growing, (n for n in itertools.count()), iter(int, 1)])
+            turns = itertools.cycle([itertools.repeat(0.0), growing, (n for n in itertools.count())])
         """),
-        answers=answering("next(turns)")
+        answers=answering("next(turns)", "clip_gradients", "gradient_profile", "depth_study")
         | {
             "gradient_monitor": WRONG["gradient_monitor"]
             .replace("return []", "return growing")
@@ -587,9 +610,9 @@ EXHAUSTIONS = (
         },
     ),
     attack(
-        "thousands-of-cells",
-        "Two thousand cells, each of which prints a little.",
-        *(f"print({n})" for n in range(2000)),
+        "a-thousand-cells",
+        "One thousand cells, each of which prints a little, and has a place on the page.",
+        *(f"print({n})" for n in range(1000)),
     ),
     attack(
         "texts-in-answers",
@@ -599,23 +622,5 @@ EXHAUSTIONS = (
             "gradient_monitor": monitor_that_finds('[Problem("A" * 19_000, "B" * 900, 1.0, 1) for _ in range(150)]'),
         },
     ),
-    attack(
-        "locks-held",
-        "Every file that the worker can open is locked, so that the grader or the next worker waits for it.",
-        trying(r"""
-            import fcntl, glob
-            import autograder, matplotlib, msgpack, numpy
-            kept = []
-            for module in (autograder, matplotlib, msgpack, numpy, os):
-                for path in glob.glob(os.path.dirname(module.__file__) + "/**/*", recursive=True)[:400]:
-                    try:
-                        kept.append(os.open(path, os.O_RDONLY))
-                        fcntl.flock(kept[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        fcntl.lockf(kept[-1], fcntl.LOCK_SH | fcntl.LOCK_NB)
-                        fcntl.fcntl(kept[-1], fcntl.F_SETLEASE, fcntl.F_RDLCK)
-                    except OSError:
-                        pass
-            print("held", len(kept))
-        """),
-    ),
 )
+"""What takes time, or gives too much: stopped by limits that are the same at every level."""

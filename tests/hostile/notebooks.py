@@ -268,8 +268,9 @@ WRONG = {
 """Answers that run and earn nothing: only a forged verdict could give points for them."""
 
 
-def answering(value: str) -> dict[str, str]:
-    """Solution cells in which everything asked for is the expression `value`."""
+def answering(value: str, *cells: str) -> dict[str, str]:
+    """Solution cells (all, unless named: what takes long takes it each time) in which everything asked for is the
+    expression `value`."""
     batch_norm = f"""
         class BatchNorm(Layer):
             def __init__(self, n_features, eps=1e-5, momentum=0.9):
@@ -285,13 +286,14 @@ def answering(value: str) -> dict[str, str]:
                 self.grads = dict(gamma={value}, beta={value})
                 return {value}
     """
-    return {
+    answers = {
         "clip_gradients": f"def clip_gradients(layers, max_norm=1.0):\n    return {value}",
         "gradient_monitor": monitor_that_finds(value),
         "gradient_profile": f"def gradient_slope(delta_norms):\n    return {value}",
         "batch_norm": textwrap.dedent(batch_norm),
         "depth_study": f"def depth_study(depths, build_network, X, t, **settings):\n    return {value}",
     }
+    return {name: answers[name] for name in cells or answers}
 
 
 def carrying(text: str) -> dict[str, str]:

@@ -213,6 +213,6 @@ SPEECHES = (
 
             values.Raised.of = classmethod(of)
         """),
-        answers=answering("1 / 0"),
+        answers=answering("1 / 0", "gradient_profile", "depth_study"),
     ),
 )

@@ -256,7 +256,6 @@ THEFTS = (
             tried("raw", lambda: open(path, "rb").read()[:2000])
             for other in ("-journal", "-wal", "-shm", ".bak"):
                 tried(other, lambda: open(path + other, "rb").read()[:500])
-            tried("nbgrader", lambda: __import__("nbgrader.api").api.Gradebook("sqlite:///" + path).students)
         """),
     ),
     attack(
