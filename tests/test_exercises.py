@@ -518,8 +518,8 @@ for layer, norm in norms.items():
         problems.append(Problem(layer, 'nonfinite', norm, epoch))
 """
 NOTHING_IN_ANY = (
-    "Every record gives an empty list, even where all layers are ill: does your code come to the loop, and with the "
-    "newest record?"
+    "Every record gives an empty list, even where all layers are ill: does your code come to a loop over the newest "
+    "record, or to a `return` first?"
 )
 NO_PROBLEMS = "detect_problems returned None: is there a `return problems`?"
 NO_SLOPE = "gradient_slope returned None: is there a `return slope`?"

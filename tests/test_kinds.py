@@ -282,7 +282,7 @@ KINDS = {
     "Linear layers only": Kind(
         "clip_gradients",
         {"        for key in layer.grads:": "        for key in layer.grads if isinstance(layer, Linear) else ():"},
-        "Normalization layers are left out: gamma and beta are neither measured nor scaled.",
+        "Normalization layers are left out: gamma and beta are not measured, or not scaled.",
     ),
     "weights only and no test for None": Kind(
         "clip_gradients",
@@ -400,7 +400,7 @@ KINDS = {
             '                kind = "vanishing" if v < 1e-7 else "exploding"\n'
             "            elif False:\n                kind"
         },
-        "vanish_threshold has no effect, whatever is passed.",
+        "A fixed number stands where vanish_threshold should.",
         1 / 6,
     ),
     "a slope as text": Kind(

@@ -111,7 +111,7 @@ class Diagnosis:
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             untouched = any(alike(value, one) for one in given)
             self._telling[p] = not self._little_said[p] and not untouched
-            self._left_out[p] = untouched and self._values[p] in partly_right
+            self._left_out[p] = untouched and not self._little_said[p] and self._values[p] in partly_right
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 

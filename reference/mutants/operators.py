@@ -67,6 +67,8 @@ class Place:
                 key = outer.keys[outer.values.index(inner)]
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     return key.value
+            if isinstance(outer, ast.Tuple) and isinstance(self.parents[self.parents.index(outer) - 1], ast.Return):
+                return f"{self.function.name}[{outer.elts.index(inner)}]"
             if isinstance(outer, (ast.FunctionDef, ast.Lambda)):
                 return getattr(outer, "name", "lambda")
         return ""

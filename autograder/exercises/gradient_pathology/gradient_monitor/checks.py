@@ -99,8 +99,8 @@ def test_tells_apart(case: History, seen: Observation, expected: Observation) ->
         text = _("No problem is found, although three layers are ill.")
         if len(notes) > 1:
             text = _(
-                "Every record gives an empty list, even where all layers are ill: does your code come to the loop, and "
-                "with the newest record?"
+                "Every record gives an empty list, even where all layers are ill: does your code come to a loop over "
+                "the newest record, or to a `return` first?"
             )
         raise Failed(text, unwritten=True)
     if seen[f"problems{BESIDE}"] == [] and any(map(_says_something, answers)):
