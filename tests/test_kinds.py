@@ -470,6 +470,17 @@ KINDS = {
         {"np.isnan(v) or": "not v or"},
         "Problems found: Linear_8 (0): nonfinite instead of vanishing.",
     ),
+    "a small number added to every norm": Kind(
+        "gradient_profile",
+        {"a[a == 0] = np.finfo(float).tiny": "a = a + 1e-8"},
+        "A norm of zero counts as about 1e-8.",
+    ),
+    "another small number, and another logarithm": Kind(
+        "gradient_profile",
+        {"a[a == 0] = np.finfo(float).tiny": "a = np.maximum(a, 1e-16)", "np.log10": "np.log2"},
+        "The logarithm to base 2 is used.",
+        2 / 5,
+    ),
     "a mean that counts from 1": Kind(
         "gradient_profile",
         {
