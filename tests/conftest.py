@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, Phase, settings
 
 from autograder.checks.exercise import Implementation
-from autograder.exercises import assignments, every_exercise
+from autograder.exercises import assignments, every_exercise, hand_graded
 from autograder.grading.reference import CELL, Reference
 from autograder.locale import choose_language, speaking, use_language
 from autograder.notebooks.submission import source_of
@@ -24,6 +24,11 @@ from reference.bank import FOLDER, folder_of
 COURSE = Path(__file__).resolve().parents[1]
 EXERCISES = assignments()["gradient-pathology"]
 """What most tests are made with: the lesson on gradients. What holds for all is tested with `every_exercise()`."""
+
+AUTOMATIC = sum(exercise.points for exercise in EXERCISES)
+"""The points of that lesson that the kit gives."""
+
+ALL_POINTS = AUTOMATIC + sum(hand_graded("gradient-pathology").values())
 
 SETUP = """\
 import matplotlib.pyplot as plt

@@ -168,8 +168,9 @@ def mistaken(cell: str) -> dict[str, tuple[str, frozenset[str]]]:
     folder = folder_of(cell)
     solution = (folder / "solution.py").read_text(encoding="utf-8")
     found = {}
-    for id, entry in tomllib.loads((folder / "mistakes.toml").read_text(encoding="utf-8")).items():
-        if "fails" in entry:
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
+    for id, entry in (pair for table in tables for pair in table.items()):
+        if isinstance(entry, dict) and "fails" in entry:
             text = edited(solution, entry.get("edit", {}), entry.get("code", "")).split(CELL)[1]
             fails = frozenset(check.split(".")[0] for check in entry["fails"])
             found[id] = _SOLUTION.sub(lambda match: match[2], text), fails

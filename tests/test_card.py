@@ -7,7 +7,7 @@ from collections import namedtuple
 from dataclasses import replace
 
 import pytest
-from conftest import EXERCISES, namespace_of, parsed
+from conftest import ALL_POINTS, AUTOMATIC, EXERCISES, namespace_of, parsed
 
 import autograder
 from autograder.checks.numeric import SHADES
@@ -335,13 +335,15 @@ def test_an_empty_notebook_begins_with_the_first_exercise_of_the_lesson():
     assert isinstance(overview, Overview)
     assert [result.id for result in overview.results] == [e.id for e in in_lesson_order(ASSIGNMENT)]
     assert repr(overview).count("nothing written yet") == len(EXERCISES)
-    assert repr(overview).startswith("Your progress: 0 / 40 points") and 'hint("clip_gradients")' in repr(overview)
+    assert repr(overview).startswith(f"Your progress: 0 / {ALL_POINTS:g} points") and 'hint("clip_gradients")' in repr(
+        overview
+    )
 
 
 def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(reference):
     overview = overview_of(namespace_of("clip_gradients", "batch_norm", reference=reference))
     assert next_exercise(left(overview.results)) == "gradient_monitor"
-    assert repr(overview).startswith("Your progress: 22 / 40 points")
+    assert repr(overview).startswith(f"Your progress: 22 / {ALL_POINTS:g} points")
     table = Page(overview._repr_html_())
     states = [row.text for row in table.of("tr")[1:]]
     assert states[0] == "clip_gradients Gradient clipping\N{NO-BREAK SPACE} 6 / 6everything passed"
@@ -351,7 +353,9 @@ def test_a_begun_notebook_is_sent_to_the_first_exercise_that_is_not_full(referen
 
 def test_a_notebook_in_which_all_checks_pass_still_has_the_plot_and_the_findings(reference):
     overview = overview_of(namespace_of(*{e.solution for e in EXERCISES}, reference=reference))
-    assert repr(overview).startswith("Your progress: 36 / 40 points") and "Well done" not in repr(overview)
+    assert repr(overview).startswith(
+        f"Your progress: {AUTOMATIC:g} / {ALL_POINTS:g} points"
+    ) and "Well done" not in repr(overview)
     last = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
     assert repr(overview).endswith(last) and last in Page(overview._repr_html_()).text
     for name in ("depth_study_plot", "depth_study_findings"):

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import EXERCISES, code_cell, small_notebook
+from conftest import ALL_POINTS, AUTOMATIC, EXERCISES, code_cell, small_notebook
 
 import autograder
 from autograder import check, cli, waiting_for
@@ -41,7 +41,7 @@ def run(*arguments, **variables):
 def test_full_marks_exit_with_0(write_notebook):
     line = [sys.executable, "-m", "autograder", "check", str(write_notebook(small_notebook())), "--lang", "en"]
     done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0 and "36 / 40" in done.stdout
+    assert done.returncode == 0 and f"{AUTOMATIC:g} / {ALL_POINTS:g}" in done.stdout
     assert done.stderr.startswith("Running the notebook") and done.stderr.count("\n") == 1
     assert "Running" not in done.stdout
 
@@ -96,7 +96,7 @@ def test_missing_cells_exit_with_2_and_the_rest_is_judged(write_notebook):
     notebook["cells"] = [c for c in notebook["cells"] if "depth_study" not in c["metadata"]["nbgrader"]["grade_id"]]
     done = run("check", write_notebook(notebook))
     assert done.returncode == 2
-    assert "30 / 40" in done.stdout and "lacks these cells of the assignment: depth_study" in done.stdout
+    assert f"30 / {ALL_POINTS:g}" in done.stdout and "lacks these cells of the assignment: depth_study" in done.stdout
 
 
 def test_the_package_has_what_notebooks_import_and_nothing_else():
@@ -205,7 +205,7 @@ def test_a_file_name_that_is_no_text_is_checked_like_any_other(write_notebook, t
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/" + "課題.ipynb".encode("shift_jis"))
     path.rename(odd)
     done = run("check", odd, "--json", tmp_path / "out.json")
-    assert done.returncode == 0 and done.stderr.count("\n") == 1 and "36 / 40" in done.stdout
+    assert done.returncode == 0 and done.stderr.count("\n") == 1 and f"{AUTOMATIC:g} / {ALL_POINTS:g}" in done.stdout
     assert len(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]) == 1
 
 
@@ -247,8 +247,8 @@ def test_json_holds_every_item(write_notebook, tmp_path):
     results = json.loads(target.read_text(encoding="utf-8"))
     assert results["assignment"] == "gradient-pathology" and results["isolation"] in ("full", "strong", "basic")
     submission = results["submissions"]["gradient_pathology"]
-    assert (submission["status"], submission["max"]) == ("graded", 36.0)
-    assert submission["score"] == sum(check["score"] for check in submission["checks"].values()) < 36
+    assert (submission["status"], submission["max"]) == ("graded", AUTOMATIC)
+    assert submission["score"] == sum(check["score"] for check in submission["checks"].values()) < AUTOMATIC
     clip = submission["checks"]["clip_gradients"]
     assert clip["max"] == 6.0 and clip["score"] == sum(item["points"] for item in clip["items"])
     items = {item["id"]: item for item in clip["items"]}

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import solution_lines
+from conftest import ALL_POINTS, solution_lines
 
 from autograder import locale as i18n
 from autograder.notebooks.submission import read_notebook, source_of
@@ -184,7 +184,7 @@ def test_the_demo_speaks_the_language_of_who_runs_it_and_grades_that_edition(
     said = capsys.readouterr().out
     assignment = {"ja": "gradient-pathology", "en": "gradient-pathology-en"}[language]
     assert [path.name for path in (tmp_path / "demo" / "source").iterdir()] == [assignment]
-    assert f"{assignment}: 40 " in said and f"feedback/endo/{assignment}/" in said.replace(os.sep, "/")
+    assert f"{assignment}: {ALL_POINTS:g} " in said and f"feedback/endo/{assignment}/" in said.replace(os.sep, "/")
     assert {"en": f"All {len(CLASS)} scores", "ja": f"{len(CLASS)} 人全員の得点"}[language] in said
     assert bool(re.search("[ぁ-んァ-ヶ一-龠]", said)) == (language == "ja")
 
@@ -215,7 +215,7 @@ def test_students_of_an_edition_write_in_its_language(language):
 def test_the_demo_shows_the_kits_own_commands(demo):
     assert f"autograder grade {ASSIGNMENT}" in demo["said"] and f"autograder report {ASSIGNMENT}" in demo["said"]
     assert re.search(rf"0 graded, {len(CLASS)} unchanged", demo["said"])
-    assert re.search(r"Mean: [\d.]+, median: [\d.]+ of 40 points", demo["said"])
+    assert re.search(rf"Mean: [\d.]+, median: [\d.]+ of {ALL_POINTS:g} points", demo["said"])
     assert (demo["folder"] / "report" / ASSIGNMENT / "report.html").is_file()
 
 

@@ -7,7 +7,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from conftest import code_cell, small_notebook
+from conftest import AUTOMATIC, code_cell, small_notebook
 
 from autograder.grading.course import Course
 from autograder.grading.grade_class import grade_class
@@ -104,7 +104,7 @@ def stopped(tmp_path_factory):
 
 def test_all_points_are_booked_before_the_first_figure(stopped):
     points, texts, drawn = stopped.seen[0]
-    assert points == dict.fromkeys(stopped.ids, 36.0) and drawn == [0, 0, 0, 0]
+    assert points == dict.fromkeys(stopped.ids, AUTOMATIC) and drawn == [0, 0, 0, 0]
     assert all("図はまだ描いていません" in text for text in texts[:3]), "in the students' language"
     assert texts[3] == "", "nothing was written there, so nothing follows"
 

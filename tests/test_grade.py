@@ -12,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from conftest import ALL_POINTS, AUTOMATIC
 
 from autograder.grading.course import Course
 from autograder.grading.digest import content_digest
@@ -168,7 +169,7 @@ def test_grading_ends_with_the_mean_with_who_waits_and_with_the_next_command(bot
     points = [sum((auto if hand is None else hand) or 0.0 for auto, hand, _ in row.values()) for row in grades.values()]
     waiting = sum(any(waits for _a, _m, waits in cells.values()) for cells in grades.values())
     mean = sum(points) / len(points)
-    middle = f"Mean: {mean:.2f}, median: {statistics.median(points):.2f} of 40 points"
+    middle = f"Mean: {mean:.2f}, median: {statistics.median(points):.2f} of {ALL_POINTS:g} points"
     assert said[-2].startswith(f"{middle}; students with a score: {len(points)}; ")
     assert said[-2].endswith(f"waiting for hand grading, in formgrader: {waiting}.") and waiting
     assert said[-1] == f"Next: autograder report {ASSIGNMENT} --course {both_ways[0]}"
@@ -204,7 +205,7 @@ def paged(both_ways):
 def test_what_waits_for_a_person_is_open_on_the_feedback_page_and_no_0(paged):
     for course in paged:
         page = page_of(course, "wada")
-        assert "(得点: 36.0 / 40.0、このうち 4.0 点は未採点です（人が採点します）)" in page
+        assert f"(得点: {AUTOMATIC} / {ALL_POINTS}、このうち 4.0 点は未採点です（人が採点します）)" in page
         assert page.count("未採点: 2.0 点（人が採点します）") == 4  # at the top and at the cell, of both
         assert "depth_study (得点: 6.0 / 6.0)" in page and "0.0 / 2.0" not in page
 
@@ -236,7 +237,7 @@ def test_points_by_hand_are_on_the_next_feedback_page(paged):
         )
     nbgrader(ours, "generate_feedback", ASSIGNMENT, "--student=wada", "--force")
     page = page_of(ours, "wada")
-    assert "(得点: 37.5 / 40.0、このうち 2.0 点は未採点です（人が採点します）)" in page
+    assert f"(得点: {AUTOMATIC + 1.5} / {ALL_POINTS}、このうち 2.0 点は未採点です（人が採点します）)" in page
     assert "depth_study_plot (得点: 1.5 / 2.0)" in page and page.count("未採点: 2.0 点") == 2
 
 
@@ -274,7 +275,7 @@ def course(tmp_path_factory):
 def test_a_release_that_is_there_stays_as_it_is(course):
     assert (course / "release" / ASSIGNMENT / NOTEBOOK).read_text(encoding="utf-8") == "handed out"
     assert [path.name for path in course.iterdir() if path.name.startswith(".release")] == []
-    assert total(grades_in(course / "gradebook.db")["s00000"]) == 36
+    assert total(grades_in(course / "gradebook.db")["s00000"]) == AUTOMATIC
 
 
 def test_what_is_unchanged_is_skipped_and_what_is_changed_is_not(course):
@@ -359,7 +360,7 @@ def test_names_from_another_system_stop_nobody(tmp_path, graded_here):
     os.rename(submitted + b"/s00002", submitted + b"/" + "太郎".encode("shift_jis"))
     done = grade(course, "--jobs", "1", "--json", str(tmp_path / "out.json"))
     grades = grades_in(course / "gradebook.db")
-    assert {student: total(cells) for student, cells in grades.items()} == {"s00000": 36.0, "s00001": 36.0}
+    assert {student: total(cells) for student, cells in grades.items()} == {"s00000": AUTOMATIC, "s00001": AUTOMATIC}
     results = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["submissions"]
     assert "?" in results["s00001"]["mended"][0]
     assert "not UTF-8" in " ".join(done.stdout.split()) and "2 graded" in done.stdout

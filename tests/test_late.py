@@ -4,6 +4,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 import pytest
+from conftest import AUTOMATIC
 from traitlets.config import Config
 
 from autograder.grading.course import Course, CourseError
@@ -95,23 +96,23 @@ def again(graded, monkeypatch, tmp_path):
 
 def test_a_due_date_that_was_set_before_the_assignment_was_generated_counts(graded):
     folder, _settings, said = graded
-    assert "3 graded" in said and penalties(folder) == {"s00001": 36.0}
+    assert "3 graded" in said and penalties(folder) == {"s00001": AUTOMATIC}
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({}, {"s00001": 36.0}),
+        ({}, {"s00001": AUTOMATIC}),
         ({"due": LATER}, {}),
         ({"policy": ""}, {}),
         ({"policy": HOURLY}, {"s00001": 1.5}),
         ({"policy": HOURLY + "c.Hourly.rate = 4.0\n"}, {"s00001": 4.0}),
-        ({"policy": HOURLY + "c.Hourly.rate = 400.0\n"}, {"s00001": 36.0}),
+        ({"policy": HOURLY + "c.Hourly.rate = 400.0\n"}, {"s00001": AUTOMATIC}),
     ],
 )
 def test_the_penalty_of_what_is_unchanged_follows_due_date_and_policy(again, change, expected):
     found, summary = again(**change)
-    other = int(expected != {"s00001": 36.0})
+    other = int(expected != {"s00001": AUTOMATIC})
     assert found == expected
     assert (summary.graded, summary.penalised, summary.unchanged) == (0, other, 3 - other)
 
@@ -156,7 +157,7 @@ def test_points_by_hand_are_penalised_at_the_next_run(again, graded):
 
 def test_a_policy_that_fails_changes_nothing_stops_nobody_and_is_named(again):
     found, summary = again(HOURLY.replace("Hourly", "Broken"))
-    assert found == {"s00001": 36.0} and summary.done == 3
+    assert found == {"s00001": AUTOMATIC} and summary.done == 3
     assert list(summary.looks) == ["s00001"] and "ZeroDivisionError" in summary.looks["s00001"]
 
 
@@ -291,7 +292,7 @@ def test_an_extension_moves_the_penalty_of_that_student_and_goes_with_its_row(ag
     row = f"s00001,{ASSIGNMENT},{LATER},ill\n"
     try:
         path.write_text(HEAD, encoding="utf-8")
-        assert again()[0] == {"s00001": 36.0}
+        assert again()[0] == {"s00001": AUTOMATIC}
         path.write_text(HEAD + row + f"nobody,{ASSIGNMENT},{LATER},\n", encoding="utf-8")
         found, summary = again()
         assert found == {} and summary.penalised == 1

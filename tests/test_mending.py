@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import nbformat
 import pytest
-from conftest import COURSE, draws
+from conftest import AUTOMATIC, COURSE, draws
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from nbgrader.api import Gradebook
@@ -537,7 +537,7 @@ def test_no_score_of_an_earlier_attempt_stays_and_renamed_notebooks_are_graded(c
         hand_in(course, student, {name: content})
     said = autograde(course)
     assert all(re.search(f"{student}: .*{re.escape(names[student])}", said) for student in ("renamed", "tidy"))
-    assert scores(course) == dict.fromkeys(names, 36.0)
+    assert scores(course) == dict.fromkeys(names, AUTOMATIC)
 
     worse = answered()
     for name in SOLUTIONS:
@@ -562,7 +562,7 @@ def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
     said = autograde(course)
     assert sorted((course / "submitted").rglob("*")) == before
     found = scores(course)
-    assert [found[student] for student in ("extension", "pdf", "beside", "later")] == [36.0, 0.0, 36.0, 0.0]
+    assert [found[student] for student in ("extension", "pdf", "beside", "later")] == [AUTOMATIC, 0.0, AUTOMATIC, 0.0]
     assert re.search(r"pdf: .*report\.pdf", said)
     assert re.search(r"beside: .*gradient_pathology \(1\)\.ipynb.*gradient_pathology\.ipynb", said)
     assert "submitted/beside/gradient-pathology/timestamp.txt cannot be read" in said.replace(os.sep, "/")
@@ -571,4 +571,4 @@ def test_nbgrader_takes_the_best_and_leaves_nothing_in_submitted(course):
 
     hand_in(course, "later", {"gradient_pathology (2).ipynb": content})
     autograde(course, "--student=later", "--force")
-    assert scores(course)["later"] == 36.0, "nothing of the first hand-in stands in its way"
+    assert scores(course)["later"] == AUTOMATIC, "nothing of the first hand-in stands in its way"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import EXERCISES, UNBIASED, namespace_of
+from conftest import ALL_POINTS, AUTOMATIC, EXERCISES, UNBIASED, namespace_of
 from IPython.core.interactiveshell import InteractiveShell
 
 import autograder
@@ -550,9 +550,12 @@ def test_a_cell_that_failed_does_not_count_and_is_told_so():
 def test_after_full_points_the_card_says_how_far_in_all_and_what_comes_next(reference):
     names = namespace_of("clip_gradients", "gradient_monitor", reference=reference) | {"check": autograder.check}
     said = notes_of(names, "clip_gradients")
-    assert "So far in this session: 6 / 40 points. Next: `gradient_monitor` (6.1 The GradientMonitor class)" in said
+    assert (
+        f"So far in this session: 6 / {ALL_POINTS:g} points. Next: `gradient_monitor` (6.1 The GradientMonitor class)"
+        in said
+    )
     assert 'href="#6.1-The-GradientMonitor-class"' in names["report"]._repr_html_()
-    assert "10 / 40 points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
+    assert f"10 / {ALL_POINTS:g} points. Next: `batch_norm_forward`" in notes_of(names, "gradient_monitor")
 
 
 def test_optional_mark_comes_last_and_is_marked(reference):
@@ -562,7 +565,7 @@ def test_optional_mark_comes_last_and_is_marked(reference):
     by_hand = "To be graded by a person: depth_study_plot (2), depth_study_findings (2)."
     first = "Write these first, if you have not yet."
     following = "Next: `gradient_profile` (6.3 Measuring the slope) (optional)"
-    assert f"32 / 40 points. The checks of the core path pass. {by_hand} {first} {following}" in said
+    assert f"32 / {ALL_POINTS:g} points. The checks of the core path pass. {by_hand} {first} {following}" in said
     exec("overview, hinted = check(), hint()", names)
     assert "Measuring the slope (optional): nothing written yet" in repr(names["overview"])
     assert f'{by_hand} {first} Next: `check("gradient_profile")`' in repr(names["overview"])
@@ -594,7 +597,10 @@ def test_an_unknown_name_is_answered_with_those_of_this_notebook():
 def test_when_all_checks_pass_the_hand_graded_cells_are_still_open(reference):
     names = namespace_of(*{e.solution for e in EXERCISES}, reference=reference) | {"check": autograder.check}
     said = [notes_of(names, exercise.id) for exercise in EXERCISES][-1]
-    assert "36 / 40 points. To be graded by a person: depth_study_plot (2), depth_study_findings (2)." in said
+    assert (
+        f"{AUTOMATIC:g} / {ALL_POINTS:g} points. To be graded by a person: depth_study_plot (2), "
+        "depth_study_findings (2)." in said
+    )
     assert "Well done" not in said
 
 

@@ -6,7 +6,7 @@ import unicodedata
 import zipfile
 
 import pytest
-from conftest import COURSE, code_cell, small_notebook
+from conftest import ALL_POINTS, AUTOMATIC, COURSE, code_cell, small_notebook
 from test_zip_collect import ASSIGNMENT, NB, zip_collect  # noqa: F401  (a fixture)
 
 from autograder import cli
@@ -61,7 +61,9 @@ def test_finished_work_is_packed_as_it_is_without_a_warning(write_notebook, pack
     notebook = write_notebook(finished(), "my work.ipynb" if named else NB)
     code, said = pack(*([notebook] if named else []))
     assert code == 0 and "!" not in said
-    assert f"So far: 36 / 40 points. To be graded by a person: {PLOT} (2), {FINDINGS} (2)." in said
+    assert (
+        f"So far: {AUTOMATIC:g} / {ALL_POINTS:g} points. To be graded by a person: {PLOT} (2), {FINDINGS} (2)." in said
+    )
     with zipfile.ZipFile("gradient_pathology.zip") as archive:
         assert archive.namelist() == [NB]
         assert archive.read(NB) == notebook.read_bytes()

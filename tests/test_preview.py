@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 
 import pytest
+from conftest import AUTOMATIC
 
 from autograder.cli.class_table import print_summary
 from autograder.grading.changes import Booked, change_between, checks_between, parts_between
@@ -68,7 +69,7 @@ def test_a_mistake_in_the_reference_is_seen_before_anybodys_points_move(folder):
         assert contents(folder) == before and grades_in(folder / "gradebook.db") == points
         table = rows(said, "Points that would change")
         assert "Preview: 3 graded, points of 2 would change. Nothing was kept." in table
-        assert "36 → " in table and "38 → " in table, "points given by hand stay"
+        assert f"{AUTOMATIC:g} → " in table and f"{AUTOMATIC + 2:g} → " in table, "points given by hand stay"
         assert "clip_gradients: " in table and "(" in table and "the reference or the secret" in table
         assert "none" not in table
         foreseen = {student: foreseen_of(table, student) for student in ("s00000", "s00001")}
@@ -78,10 +79,10 @@ def test_a_mistake_in_the_reference_is_seen_before_anybodys_points_move(folder):
         assert {"s00000": total(now["s00000"]), "s00001": total(now["s00001"]) + 2.0} == foreseen
     finally:
         solution.write_text(right, encoding="utf-8")
-    assert "36" in rows(grade(folder).stdout, "Changed points")
+    assert f"{AUTOMATIC:g}" in rows(grade(folder).stdout, "Changed points")
     assert {student: total(cells) for student, cells in grades_in(folder / "gradebook.db").items()} == {
-        "s00000": 36.0,
-        "s00001": 36.0,
+        "s00000": AUTOMATIC,
+        "s00001": AUTOMATIC,
         "none": 30.0,
     }
 
@@ -103,8 +104,11 @@ def test_a_new_due_date_shows_whom_it_costs(folder):
     before = contents(folder)
     table = rows(grade(folder, "--preview").stdout, "Points that would change")
     assert contents(folder) == before
-    assert "s00000 36 → 0 late penalty (0 → 36) late policy, due date, extension or time of the hand-in" in table
-    assert "s00000 36 → 0" in rows(grade(folder).stdout, "Changed points")
+    assert (
+        f"s00000 {AUTOMATIC:g} → 0 late penalty (0 → {AUTOMATIC:g}) late policy, due date, "
+        "extension or time of the hand-in" in table
+    )
+    assert f"s00000 {AUTOMATIC:g} → 0" in rows(grade(folder).stdout, "Changed points")
 
 
 def worth(folder, **cells):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import small_notebook
+from conftest import ALL_POINTS, AUTOMATIC, small_notebook
 
 from autograder.cli.check import LOOK_SECONDS, saves
 
@@ -160,16 +160,18 @@ def test_a_notebook_is_watched_from_wrong_to_right(write_notebook, watch):
     path.write_text(json.dumps(small_notebook(gradient_monitor=monitor)))
     changes = watching.next_check()
     assert "clip_gradients 0 → 6\n" in changes and "gradient_monitor 4 → 0\ngradient_monitor: 0 / 4" in changes
-    assert "batch_norm" not in changes and "32 / 40 points. Next: gradient_monitor. Checked at" in changes
+    assert "batch_norm" not in changes and f"32 / {ALL_POINTS:g} points. Next: gradient_monitor. Checked at" in changes
 
     path.write_text(json.dumps(small_notebook(gradient_monitor=monitor + "\n")))
     (running, line) = watching.next_check().splitlines()
-    assert "Running" in running and line.startswith("32 / 40 points. Next: gradient_monitor. Checked at")
+    assert "Running" in running and line.startswith(f"32 / {ALL_POINTS:g} points. Next: gradient_monitor. Checked at")
 
     path.write_text(json.dumps(small_notebook()))
     (_running, change, line) = watching.next_check().splitlines()
     assert change == "gradient_monitor 0 → 4"
-    assert line.startswith("36 / 40 points. To be graded by a person: depth_study_plot (2), depth_study_findings")
+    assert line.startswith(
+        f"{AUTOMATIC:g} / {ALL_POINTS:g} points. To be graded by a person: depth_study_plot (2), depth_study_findings"
+    )
 
     code, rest = watching.interrupt()
     assert code == 0 and "No longer watching." in rest and "Traceback" not in rest
