@@ -13,7 +13,6 @@ import threading
 import time
 
 import pytest
-from conftest import AUTOMATIC
 
 from autograder.checks import encoding
 from autograder.grading.grade_submission import grade_submission
@@ -23,7 +22,7 @@ from autograder.sandbox.folder import clear, is_too_full
 from autograder.sandbox.fork_server import Host, HostBroken, HostLost
 from autograder.sandbox.isolation import Level
 from autograder.sandbox.limits import Limits
-from tests.conftest import COURSE, code_cell, levels, small_notebook
+from tests.conftest import AUTOMATIC, COURSE, code_cell, levels, small_notebook
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="levels above basic are of Linux")
 of_root = pytest.mark.skipif(
