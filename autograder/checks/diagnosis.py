@@ -173,7 +173,7 @@ class Diagnosis:
         departs_less = (places & ~self._shown).any(axis=1)
         if not departs_less[candidates].all():  # they agree here, and say otherwise of what one of them leaves right
             own = [m for m in own if not departs_less[m]]
-        return self._widest(own) or self._all_asked(single, asked)
+        return self._widest(own) or self._all_asked(candidates, asked)
 
     def _all_asked(self, candidates: Sequence[int], asked: set[Place]) -> list[int]:
         """The candidates that explain all that the check asks for."""
