@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from autograder.checks.sketches import (
     END,
     PROJECTIONS,
     Sketch,
+    Sketches,
     alike,
     departures,
+    digest_of,
     holds_numbers,
     noise_between,
     says_little,
@@ -42,6 +44,7 @@ class Behaviour:
     Attributes:
         shows: (case, key) -> the number of a sketch in the book's pool of that place, or `ANY`.
         fails: the checks that it fails.
+        digest: of all that it shows; "" if it shows nothing.
         only_raises: whether it shows nothing but exceptions, and what they left out.
         says_much: whether it shows more than exceptions and None, as code without a guard may do.
     """
@@ -49,6 +52,7 @@ class Behaviour:
     shows: dict[Place, int]
     fails: tuple[str, ...]
     says_much: bool
+    digest: str = ""
     only_raises: bool = False
 
     @property
@@ -86,13 +90,26 @@ class Book:
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
         values = [value for here in departed for value in here.values()]
         only_raises = all(value is None or value[0] == "raised" for value in values)
-        return Behaviour(shows, fails, not all(map(says_little, values)), only_raises)
+        return Behaviour(shows, fails, not all(map(says_little, values)), self._digest(departed), only_raises)
 
-    def to_bytes(self, told: Iterable[tuple[Any, Behaviour]], made_of: str = "") -> bytes:
+    def digest(self, implementation: Implementation) -> str:
+        """The digest of all that `implementation` shows; "" if it shows nothing."""
+        return self._digest(departures(sketches_of(self._look_at(implementation)), self._expected, self._noise))
+
+    def _digest(self, departed: Sketches) -> str:
+        return digest_of(self._exercise.id, departed, self._expected)
+
+    def to_bytes(
+        self,
+        told: Iterable[tuple[Any, Behaviour]],
+        at_once: Mapping[str, Sequence[Any]] | None = None,
+        made_of: str = "",
+    ) -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.
 
         Args:
             told: texts, and the behaviour that they are told of. What shows nothing on the public cases is left out.
+            at_once: digest -> texts that are told together.
             made_of: a digest of the sources.
         """
         rows = [(cause, behaviour) for cause, behaviour in told if behaviour.shows]
@@ -108,11 +125,15 @@ class Book:
         numbered = {form: number for number, form in enumerate(forms)}
         numbers = np.array([[size, *rest] for _tag, _shape, _odd, size, rest in filter(holds_numbers, sketches)])
         numbers = numbers.reshape(-1, 1 + PROJECTIONS)
-        texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause, _behaviour in rows}
+        at_once = at_once or {}
+        told_causes = [cause for cause, _behaviour in rows] + [cause for pair in at_once.values() for cause in pair]
+        texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause in told_causes}
+        numbers_of = {id: number for number, id in enumerate(texts)}
         data = {
             "made_of": made_of,
             "causes": list(texts.values()),
-            "cause_of": [list(texts).index(cause.id) for cause, _behaviour in rows],
+            "cause_of": [numbers_of[cause.id] for cause, _behaviour in rows],
+            "at_once": {digest: [numbers_of[cause.id] for cause in pair] for digest, pair in at_once.items()},
             "fails": [list(behaviour.fails) for _cause, behaviour in rows],
             "places": [list(place) for place in places],
             "pool_sizes": [len(pool) for pool in pools],

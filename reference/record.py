@@ -22,7 +22,7 @@ from autograder.grading.reference import Reference
 from autograder.locale import choose_language
 from reference import bank, mutants
 from reference.fingerprints import new_books
-from reference.mutants.known import inherited, observe_bank, observe_mutants, told
+from reference.mutants.known import inherited, observe_bank, observe_mutants, observe_pairs, told, two_at_once
 
 
 def main() -> None:
@@ -44,8 +44,10 @@ def main() -> None:
         known = observe_bank((m for m in mistakes if m.solution == solution), books)
         slips = observe_mutants(solution, books)
         names = inherited(known, slips)
+        pairs = observe_pairs(slips, books, names)
         for name, book in books.items():
-            content = book.to_bytes(told(name, known, slips, names), sources)
+            at_once = two_at_once(name, pairs[name], (*known, *slips))
+            content = book.to_bytes(told(name, known, slips, names), at_once, sources)
             (RECORDINGS / f"{name}.mistakes.msgpack").write_bytes(content)
     if not anew:
         print("All recordings are up to date; nothing was recorded.")

@@ -4,7 +4,8 @@ A cause is true or not said. A known mistake is a cause of a failed check only i
 check that passed, and departs from the reference nowhere where the student does not. It must agree with the student in
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
-and last two that explain together all that was observed. Exceptions count only in the first, and only if something
+and last two that explain together all that was observed: two that were tried at once and showed just that, or two that
+do not meet. Exceptions count only in the first, and only if something
 works. Inputs that nothing was done to count only in the first, or if something was done to others of them: which ones
 were left as they are then tells the mistake that explains all that the check asks for.
 """
@@ -56,6 +57,8 @@ class Fingerprints:
         pools: for each place, the sketches of all values that they show there.
         shows: (mistakes, places): the number of the sketch in the pool, -1 where a mistake does not depart, or `ANY`.
         noise: see `autograder.checks.sketches.Noise`.
+        at_once: digest of all that two mistakes show at once, if no single one does -> both. Where several pairs show
+            it, what they have in common.
     """
 
     causes: Sequence[Cause] = ()
@@ -64,6 +67,23 @@ class Fingerprints:
     pools: Sequence[Sequence[Sketch]] = ()
     shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
     noise: Mapping[Place, float] = field(default_factory=dict)
+    at_once: Mapping[str, Sequence[Cause]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What explains a failed check; false if nothing does.
+
+    Attributes:
+        causes: at most `MAX_CAUSES`, equally good.
+        all_apply: whether the causes came together; else, any of them may be the one.
+    """
+
+    causes: Sequence[Cause] = ()
+    all_apply: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.causes)
 
 
 class Diagnosis:
@@ -73,6 +93,7 @@ class Diagnosis:
         departed: where the student departs from the reference, see `departures`.
         passed: the checks that passed.
         inputs: for each case, the sketches of its inputs: where one is shown, nothing was done to it.
+        digest: of all that departed.
     """
 
     def __init__(
@@ -81,8 +102,10 @@ class Diagnosis:
         departed: Sketches,
         passed: Collection[str],
         inputs: Sequence[Sequence[Sketch]],
+        digest: str = "",
     ) -> None:
         self._known = known
+        self._at_once = known.at_once.get(digest, ())
         n, places = len(known.causes), known.places
         self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
@@ -115,8 +138,8 @@ class Diagnosis:
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
-    def causes(self, check: str, reads: Reads, asked: Reads) -> list[Cause]:
-        """The known mistakes that explain why `check` failed; at most `MAX_CAUSES`, or none.
+    def explain(self, check: str, reads: Reads, asked: Reads) -> Explanation:
+        """The known mistakes that explain why `check` failed.
 
         Args:
             reads: what it read in each failing case, first things first.
@@ -134,8 +157,14 @@ class Diagnosis:
             if not best:
                 best = self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
             if best:
-                return self._told(best)
-        return self._told(self._of_two(fail)) if reads and not self._beyond else []
+                return Explanation(self._told(best))
+        if reads and self._at_once and (self._works or (self._departs & self._telling).any()):
+            alone = {
+                cause.id for cause, fails in zip(self._known.causes, self._known.fails, strict=True) if check in fails
+            }
+            own = [cause for cause in self._at_once if cause.id in alone]
+            return Explanation(own or self._at_once, all_apply=True)
+        return Explanation(self._told(self._of_two(fail)) if reads and not self._beyond else ())
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
         """Of the two candidates that explain together all that was observed, those that fail the check.

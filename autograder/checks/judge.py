@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.checks.diagnosis import Cause, Diagnosis, Fingerprints
+from autograder.checks.diagnosis import Diagnosis, Explanation, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
 from autograder.checks.sketches import Sketch, departures, digest_of, sketches_in, sketches_of
@@ -63,6 +63,7 @@ class _Finding:
         return self.item.outcome in FAILURES
 
 
+@np.errstate(all="ignore")  # what students compute may be NaN or infinite, and so may what is told of it
 def judge(
     exercise: Exercise, trials: Sequence[Trial], mistakes: Callable[[], Fingerprints] = Fingerprints
 ) -> ExerciseResult:
@@ -158,7 +159,8 @@ def _tell_causes(
     expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
     departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    diagnosis = Diagnosis(known, departed, passed, [_once(trial, "inputs", _inputs) for trial in public])
+    inputs = [_once(trial, "inputs", _inputs) for trial in public]
+    diagnosis = Diagnosis(known, departed, passed, inputs, digest_of(exercise.id, departed, expected))
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
     unexplained: dict[str, set[tuple[int, str]]] = {}
@@ -169,9 +171,9 @@ def _tell_causes(
         reads = [(numbers[id(f.trial)], f.read) for f in failures if id(f.trial) in numbers]
         own = [(number, trial) for number, trial in enumerate(public) if trial.group in checks[name].on]
         asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
-        causes = diagnosis.causes(name, reads, asked)
-        if causes:  # in place of what the numbers show: nothing is told twice, and in two ways
-            items[name] = explained(item, causes, failures[0].seen)
+        explanation = diagnosis.explain(name, reads, asked)
+        if explanation:  # in place of what the numbers show: nothing is told twice, and in two ways
+            items[name] = explained(item, explanation, failures[0].seen)
         else:
             unexplained[name] = {(number, key) for number, keys in (*reads, *asked) for key in keys}
     digest = digest_of(exercise.id, departed, expected, set().union(*unexplained.values()))
@@ -205,9 +207,10 @@ def _inputs(trial: Trial) -> list[Sketch]:
     return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
 
 
-def explained(item: Item, causes: Sequence[Cause], seen: str) -> Item:
-    """`item` with equally good causes and a question around what was `seen`, in words."""
-    likely = _(" Or: ").join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
+def explained(item: Item, why: Explanation, seen: str) -> Item:
+    """`item` with its causes and a question around what was `seen`, in words."""
+    causes, between = why.causes, _(" And: ") if why.all_apply else _(" Or: ")
+    likely = between.join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
     cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
     return replace(item, seen=seen, causes=tuple(cause.id for cause in causes), cause=cause, question=question)
 

@@ -115,19 +115,19 @@ def departures(sketches: Sketches, reference: Sketches, noise: Noise | None = No
     ]
 
 
-def digest_of(of: str, departed: Sketches, right: Sketches, places: Collection[tuple[int, str]]) -> str:
+def digest_of(of: str, departed: Sketches, right: Sketches, places: Collection[tuple[int, str]] | None = None) -> str:
     """A short digest that is equal for observations that depart equally, but for rounding; "" if nothing departs.
 
     Args:
         of: what was observed; other digests for other things.
         right: the sketches of the reference.
-        places: (case, name) of the values that count.
+        places: (case, name) of the values that count; None means all.
     """
     shown = [
         [case, name, _rounded(value, right[case].get(name))]
         for case, here in enumerate(departed)
         for name, value in sorted(here.items())
-        if (case, value_of(name)) in places
+        if places is None or (case, value_of(name)) in places
     ]
     return hashlib.sha256(json.dumps([of, shown]).encode()).hexdigest()[:12] if shown else ""
 

@@ -104,9 +104,9 @@ def known_from(content: bytes) -> Fingerprints:
     """The fingerprints in a recording's `content`."""
     data = encoding.unpack(zlib.decompress(content))
     causes = [Cause(**texts) for texts in data["causes"]]
-    numbers = zip(data["sizes"].tolist(), data["projections"].tolist(), strict=True)
+    sizes = zip(data["sizes"].tolist(), data["projections"].tolist(), strict=True)
     forms = (data["forms"][form] for form in data["form_of"].tolist())
-    sketches = iter([[*form, *next(numbers)] if holds_numbers(form) else form for form in forms])
+    sketches = iter([[*form, *next(sizes)] if holds_numbers(form) else form for form in forms])
     return Fingerprints(
         causes=[causes[number] for number in data["cause_of"]],
         fails=[frozenset(checks) for checks in data["fails"]],
@@ -114,6 +114,7 @@ def known_from(content: bytes) -> Fingerprints:
         pools=[list(islice(sketches, size)) for size in data["pool_sizes"]],
         shows=data["shows"],
         noise={(case, key): size for case, key, size in data["noise"]},
+        at_once={digest: [causes[number] for number in numbers] for digest, numbers in data["at_once"].items()},
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder.checks.diagnosis import Cause
+from autograder.checks.diagnosis import Cause, Explanation
 from autograder.checks.judge import explained
 from autograder.checks.results import Item, SubmissionResult
 from autograder.grading.course import Course, CourseError
@@ -50,7 +50,7 @@ def told(result: SubmissionResult, causes: Mapping[str, Cause]) -> SubmissionRes
 
     def say(item: Item) -> Item:
         own = causes.get(item.behaviour)
-        return explained(item, [own], item.seen) if own else item
+        return explained(item, Explanation([own]), item.seen) if own else item
 
     checks = {name: replace(found, items=tuple(map(say, found.items))) for name, found in result.checks.items()}
     return replace(result, checks=checks)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,12 @@ import numpy as np
 from autograder.checks.diagnosis import Fingerprints
 from autograder.checks.exercise import Exercise, Implementation, keep_random_state
 from autograder.checks.judge import judge
-from autograder.exercises import every_exercise
 from autograder.exercises.recorded import Expectation, known_from, recorded, trials
 from autograder.report.words import Story
 from reference.audit.checks import Material
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book, new_books
-from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, told
+from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, observe_pairs, told, two_at_once
 from reference.mutants.sources import REFERENCE, both
 
 FRESH_SEEDS = 3
@@ -74,11 +75,11 @@ class SlipAudit:
 def audit_slips(
     material: Material,
     most: int = 40,
-    pairs: int = 500,
+    pairs: int = 75,
     seed: int = SEED,
     tell: Callable[[int, int, str], None] = _silently,
 ) -> SlipAudit:
-    """Audit `most` slips of each style but the reference, and of each cell its share of this many `pairs`.
+    """Audit `most` slips of each style but the reference, and this many `pairs` of each cell, or all if it has fewer.
 
     Args:
         seed: what is drawn depends on it.
@@ -86,7 +87,6 @@ def audit_slips(
     """
     found, rng = SlipAudit(), random.Random(seed)
     cells = material.by_solution()
-    every = len({exercise.solution for exercise in every_exercise()})
     for i, (solution, exercises) in enumerate(cells.items()):
         steps = 4 * i, 4 * len(cells)
         tell(*steps, f"{solution}: observing")
@@ -94,7 +94,7 @@ def audit_slips(
         tell(steps[0] + 1, steps[1], f"{solution}: other styles")
         cell.audit_styles(found, rng, most)
         tell(steps[0] + 2, steps[1], f"{solution}: two at once")
-        cell.audit_pairs(found, rng, pairs // every)
+        cell.audit_pairs(found, rng, pairs)
         tell(steps[0] + 3, steps[1], f"{solution}: points")
         cell.audit_judgement(found, material)
     return found
@@ -109,6 +109,7 @@ class _Cell:
         self._bank = observe_bank(mistakes, self._books)
         self._slips = observe_mutants(solution, self._books)
         self._names = inherited(self._bank, self._slips)
+        self._pairs = observe_pairs(self._slips, self._books, self._names)
         self._shown: dict[tuple, set[str]] = defaultdict(set)
         for one in (*self._bank, *self._slips):
             for exercise, behaviour in one.behaviours.items():
@@ -142,21 +143,22 @@ class _Cell:
                     found.left_out[verdict].append(self._title(slip))
 
     def audit_pairs(self, found: SlipAudit, rng: random.Random, n: int) -> None:
-        """Tell `n` random pairs of slips in one style, with all fingerprints."""
+        """Tell `n` random pairs of slips in one style, none twice, with all fingerprints.
+
+        Pairs in the reference are known; they are drawn only where there is no other style.
+        """
         known = self._fingerprints(self._bank, self._slips)
         slips = [slip for slip in self._slips if self._is_told(slip)]
-        done = 0
-        while done < n:
-            one = rng.choice(slips)
-            other = rng.choice([slip for slip in slips if slip.mutant.style.id == one.mutant.style.id])
+        slips = [slip for slip in slips if slip.mutant.style.id != REFERENCE] or slips
+        pairs = [(one, other) for one, other in combinations(slips, 2) if one.mutant.style is other.mutant.style]
+        rng.shuffle(pairs)
+        drawn = {}
+        for one, other in pairs:
             pair = both(one.mutant, other.mutant)
-            if pair is None or self._name(one) == self._name(other):
-                continue
-            try:
-                implementation = pair.implementation()
-            except (SyntaxError, ValueError, TypeError):
-                continue
-            done += 1
+            if len(drawn) < n and pair is not None and self._name(one) != self._name(other):
+                with suppress(SyntaxError, ValueError, TypeError):
+                    drawn[pair.source] = one, other, pair.implementation()
+        for one, other, implementation in drawn.values():
             behaviours = {name: book.observe(implementation) for name, book in self._books.items()}
             truths = self._truths[one.about.id] | self._truths[other.about.id] | self._alike(behaviours)
             verdict = self._verdict(implementation, known, truths)
@@ -181,9 +183,11 @@ class _Cell:
                 (found.unnoticed if shows else found.unseen).append(self._title(slip))
 
     def _fingerprints(self, bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, Fingerprints]:
-        return {
-            name: known_from(book.to_bytes(told(name, bank, slips, self._names))) for name, book in self._books.items()
-        }
+        found = {}
+        for name, book in self._books.items():
+            at_once = two_at_once(name, self._pairs[name], (*bank, *slips))
+            found[name] = known_from(book.to_bytes(told(name, bank, slips, self._names), at_once))
+        return found
 
     def _verdict(self, code: Implementation, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
         results = [self._result(e, code, recorded(e), known[e.id]) for e in self._exercises]

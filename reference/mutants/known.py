@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 
 from autograder.checks.diagnosis import MAX_CAUSES
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book
-from reference.mutants.sources import REFERENCE, Mutant, mutants, styles
+from reference.mutants.sources import REFERENCE, Mutant, both, mutants, styles
 from reference.mutants.words import OPPOSITE, Words, words_of
 
 NOTHING = Words("", "")
@@ -112,6 +114,43 @@ def told(
         behaviour = group[0].behaviours[exercise]
         rows += [(about, behaviour) for about in _said(group, names)]
     return rows
+
+
+def observe_pairs(
+    slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
+) -> dict[str, dict[str, list[Words | Mistake]]]:
+    """For each exercise, the digest of what two slips in the reference show at once -> what is told of both.
+
+    Where several pairs show the same, what they have in common is told.
+    """
+    own = {slip.keys: slip for slip in slips if slip.mutant.style.id == REFERENCE and _may_be_told(slip, names)}
+    found: dict[str, dict[str, dict[str, Words | Mistake]]] = {name: {} for name in books}
+    for one, other in combinations(own.values(), 2):
+        told_of = {about.id: about for about in (names.get(s.about.id, s.about) for s in (one, other))}
+        pair = both(one.mutant, other.mutant)
+        if pair is None or len(told_of) < 2:
+            continue
+        with suppress(SyntaxError, TypeError, ValueError):
+            code = pair.implementation()
+            for name, book in books.items():
+                digest = book.digest(code)
+                before = found[name].get(digest, told_of)
+                found[name][digest] = {id: about for id, about in before.items() if id in told_of}
+    return {name: {digest: list(abouts.values()) for digest, abouts in f.items()} for name, f in found.items()}
+
+
+def two_at_once(
+    exercise: str, pairs: Mapping[str, list[Words | Mistake]], singles: Iterable[Observed]
+) -> dict[str, list[Words | Mistake]]:
+    """Those of the `pairs` that are told: one slip is likelier than two that show the same."""
+    alone = {one.behaviours[exercise].digest for one in singles}
+    return {digest: abouts for digest, abouts in pairs.items() if abouts and digest not in alone | {""}}
+
+
+def _may_be_told(slip: Observed, names: Mapping[str, Mistake]) -> bool:
+    """Whether a slip has words, loses points, and shows the same every time."""
+    fails = any(behaviour.fails for behaviour in slip.behaviours.values())
+    return fails and bool(slip.about.cause or slip.about.id in names) and slip.mutant.change.operator != "unseeded"
 
 
 def _said(group: Sequence[Observed], names: Mapping[str, Mistake]) -> Collection[Words | Mistake]:
