@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from autograder.checks import encoding
 from autograder.checks.diagnosis import ANY, Place
 from autograder.checks.exercise import Exercise, Implementation, Observation, keep_random_state
 from autograder.checks.judge import FAILURES, judge
+from autograder.checks.results import Item, Outcome
 from autograder.checks.sketches import (
     END,
     PROJECTIONS,
@@ -46,6 +48,7 @@ class Behaviour:
         fails: the checks that it fails.
         digest: of all that it shows; "" if it shows nothing.
         only_raises: whether it shows nothing but exceptions, and what they left out.
+        says: the sentences that a student reads of it where no cause is known.
         says_much: whether it shows more than exceptions and None, as code without a guard may do.
     """
 
@@ -54,6 +57,7 @@ class Behaviour:
     says_much: bool
     digest: str = ""
     only_raises: bool = False
+    says: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[tuple[Place, int], ...]:
@@ -90,7 +94,8 @@ class Book:
         fails = tuple(item.id for item in result.items if item.outcome in FAILURES)
         values = [value for here in departed for value in here.values()]
         only_raises = all(value is None or value[0] == "raised" for value in values)
-        return Behaviour(shows, fails, not all(map(says_little, values)), self._digest(departed), only_raises)
+        says = frozenset(sentence for item in result.items for sentence in sentences(item))
+        return Behaviour(shows, fails, not all(map(says_little, values)), self._digest(departed), only_raises, says)
 
     def digest(self, implementation: Implementation) -> str:
         """The digest of all that `implementation` shows; "" if it shows nothing."""
@@ -170,6 +175,13 @@ class Book:
                     if 0 < size < SMALL:
                         noise[case, key] = max(noise.get((case, key), 0.0), 10 * size)
         return noise
+
+
+def sentences(item: Item) -> list[str]:
+    """What the student reads of a failed check in sentences: not the numbers that differ, and no exception."""
+    if item.outcome is not Outcome.FAILED or item.compared:
+        return []
+    return re.split(r"(?<=[.?!])\s+", item.words or item.seen.rpartition("\n")[0])
 
 
 def new_books(solution: str) -> dict[str, Book]:

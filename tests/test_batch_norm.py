@@ -419,7 +419,7 @@ def test_a_path_that_is_missing_beside_one_that_is_not_summed_is_told_as_missing
     variance_alone = edited(BATCH_NORM_START + STAGED, {DVAR: DVAR_EACH, " + dmu / N": ""})
     for code, unsummed, missing in ((mean_alone, THROUGH_MEAN, "variance"), (variance_alone, THROUGH_VARIANCE, "mean")):
         result = grade(code)["backward"]
-        told = {item.id: item.seen for item in result.items if item.points < item.max}
+        told = {item.id: item.told for item in result.items if item.points < item.max}
         assert told.keys() == {*BOTH, "own_forward"}
         assert "is not summed over the batch." in told[unsummed]
         assert told[f"dx_through_{missing}"].startswith(NO_WAY.format(way=f"the {missing}"))
@@ -597,7 +597,7 @@ WORDS = {
 @pytest.mark.parametrize(("style", "edits", "says"), WORDS.values(), ids=WORDS)
 def test_a_wrong_result_is_told_as_the_formula_that_gives_it(style, edits, says):
     results = grade(edited(BATCH_NORM_START + style, edits))
-    assert any(item.seen.startswith(says) for item in each_item(results)), [item.seen for item in each_item(results)]
+    assert any(item.told.startswith(says) for item in each_item(results)), [item.told for item in each_item(results)]
 
 
 @pytest.mark.parametrize(
@@ -637,7 +637,7 @@ def test_no_formula_is_told_of_what_is_out_of_all_proportion(factor):
     wild = {"x_hat = (x - mean) * inv_std": f"x_hat = (x - mean) * inv_std * {factor}", DX: f"{DX} * {factor}"}
     for name, result in grade(edited(BATCH_NORM_START + COMPACT, wild)).items():
         item = first_failure(result)
-        assert item is None or not re.search(r" is the same as \(x - |multiplies dout by", item.seen), (name, item.seen)
+        assert item is None or not re.search(r" is the same as \(x - |multiplies dout by", item.told), (name, item.seen)
 
 
 def test_an_own_eps_is_told_beside_that_of_the_layer_in_both_languages():
@@ -803,7 +803,7 @@ def test_unfinished_code_is_told_what_is_missing(code, exercise, check, template
         details = {name: _(text) for name, text in details.items()}
         wanted = _(template).format(**details) if template != RAISED else details["error"]
         item = next(item for item in grade(code)[exercise].items if item.id == check)
-    assert item.seen.startswith(wanted) if template != RAISED else wanted in item.seen.splitlines()[0]
+    assert item.told.startswith(wanted) if template != RAISED else wanted in item.seen.splitlines()[0]
     assert item.cause == "" or template in (IS, HANDED_ON, NO_PATHS, NO_WAY, STILL, UNSEEN)
 
 

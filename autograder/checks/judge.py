@@ -49,13 +49,11 @@ class _Finding:
 
     Attributes:
         item: its result, if this trial decides.
-        seen: what was seen there, without words for how it came about.
         read: the names of the values that it read.
     """
 
     trial: Trial
     item: Item
-    seen: str
     read: frozenset[str] = frozenset()
 
     @property
@@ -173,7 +171,7 @@ def _tell_causes(
         asked = [(number, _asked(checks[name], trial)[0]) for number, trial in own]
         explanation = diagnosis.explain(name, reads, asked)
         if explanation:  # in place of what the numbers show: nothing is told twice, and in two ways
-            items[name] = explained(item, explanation, failures[0].seen)
+            items[name] = explained(item, explanation)
         else:
             unexplained[name] = {(number, key) for number, keys in (*reads, *asked) for key in keys}
     digest = digest_of(exercise.id, departed, expected, set().union(*unexplained.values()))
@@ -207,12 +205,12 @@ def _inputs(trial: Trial) -> list[Sketch]:
     return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
 
 
-def explained(item: Item, why: Explanation, seen: str) -> Item:
-    """`item` with its causes and a question around what was `seen`, in words."""
+def explained(item: Item, why: Explanation) -> Item:
+    """`item` with its causes and a question around what was seen, in place of words that tell less."""
     causes, between = why.causes, _(" And: ") if why.all_apply else _(" Or: ")
     likely = between.join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
     cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
-    return replace(item, seen=seen, causes=tuple(cause.id for cause in causes), cause=cause, question=question)
+    return replace(item, words="", causes=tuple(cause.id for cause in causes), cause=cause, question=question)
 
 
 def _find(check: Check, trial: Trial) -> _Finding | None:
@@ -253,7 +251,7 @@ def _failure(check: Check, trial: Trial, outcome: Outcome, seen: str, words: str
     """A failure in `trial`; `words` tell how it came about."""
     if trial.public:
         about |= {"printed": trial.seen.printed, "case": trial.case}
-    return _Finding(trial, _item(check, outcome, seen=f"{words} {seen}" if words else seen, **about), seen)
+    return _Finding(trial, _item(check, outcome, seen=seen, words=words, **about))
 
 
 def _student_error(check: Check, trial: Trial, error: StudentError) -> _Finding:
@@ -262,7 +260,7 @@ def _student_error(check: Check, trial: Trial, error: StudentError) -> _Finding:
         seen = _("Nothing here yet.")
         if raised.is_a("NotDefined"):
             seen = _("`{name}` is not defined: write its cell and run it.").format(name=raised.message[:60])
-        return _Finding(trial, _item(check, Outcome.NOT_ATTEMPTED, seen=seen), seen)
+        return _Finding(trial, _item(check, Outcome.NOT_ATTEMPTED, seen=seen))
     message = _("Your code raised {type}: {message}").format(type=raised.type, message=raised.message or "-")
     about: dict[str, Any] = {"raised": raised}
     if error.words:
@@ -313,7 +311,7 @@ def _strange_observation(check: Check, trial: Trial) -> _Finding:
     except Exception as error:
         text = _("The checker crashed here ({error}). You lose no points; please tell your instructor.")
         seen = text.format(error=type(error).__name__)
-        return _Finding(trial, _item(check, Outcome.GRADER_ERROR, seen=seen), seen)
+        return _Finding(trial, _item(check, Outcome.GRADER_ERROR, seen=seen))
     seen = _with_case(trial, _("The result has an unexpected type or shape."))
     return _failure(check, trial, Outcome.FAILED, seen)
 

@@ -40,6 +40,7 @@ class Item:
         causes: ids of the known mistakes that explain it equally well; usually none or one.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         cause, question: the likely cause, and a question about it, or "".
+        words: if there is no such cause, how it came about as far as this shows, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
         compared: whether the failure says no more than two numbers that differ.
@@ -58,6 +59,7 @@ class Item:
     picture: tuple[str, ...] = ()
     cause: str = ""
     question: str = ""
+    words: str = ""
     printed: str = ""
     unwritten: bool = False
     compared: bool = False
@@ -71,9 +73,14 @@ class Item:
         return self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR)
 
     @property
+    def told(self) -> str:
+        """What was seen, and how it came about."""
+        return " ".join(filter(None, (self.words, self.seen)))
+
+    @property
     def message(self) -> str:
         """What a student is told: the cause, what was seen, the question."""
-        return "\n".join(filter(None, (self.cause, self.seen, self.question)))
+        return "\n".join(filter(None, (self.cause, self.told, self.question)))
 
     def to_json(self) -> dict[str, Any]:
         """The item as in a results file."""

@@ -50,7 +50,7 @@ def told(result: SubmissionResult, causes: Mapping[str, Cause]) -> SubmissionRes
 
     def say(item: Item) -> Item:
         own = causes.get(item.behaviour)
-        return explained(item, Explanation([own]), item.seen) if own else item
+        return explained(item, Explanation([own])) if own else item
 
     checks = {name: replace(found, items=tuple(map(say, found.items))) for name, found in result.checks.items()}
     return replace(result, checks=checks)

@@ -150,7 +150,7 @@ def _told(item: Item, first: bool = False) -> str:
 
     The first of these is in bold if it is the `first` thing to look at.
     """
-    said = [lines(text) for text in (item.cause, *item.seen.split("\n", 1)) if text]
+    said = [lines(text) for text in (item.cause, *item.told.split("\n", 1)) if text]
     if first and said:
         said[0] = f"<strong>{said[0]}</strong>"
     parts = ["<br>".join(said)]

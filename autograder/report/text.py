@@ -35,7 +35,7 @@ def exercise_text(result: ExerciseResult, width: int = 0, notes: Iterable[Note] 
 
 def _told(item: Item, indent: int) -> list[str]:
     """The cause, what was seen, what was printed, the picture, and the question."""
-    lines = [item.cause, item.seen]
+    lines = [item.cause, item.told]
     if item.printed:
         lines += [_("Your code printed:"), textwrap.indent(item.printed, "  | ")]
     if item.picture:

@@ -125,24 +125,24 @@ class Story:
 
 def _unsaid(item: Item, said: set[str]) -> Item:
     """`item` without what is `said` already; its own words are said from now on."""
-    seen, cause, question = item.seen, item.cause, item.question
+    words, seen, cause, question = item.words, item.seen, item.cause, item.question
     if _without_case(item) in said:
-        seen = ""
+        words = seen = ""
     if cause in said:
         cause = ""
     if question in said:
         question = ""
     printed = "" if item.printed in said else item.printed
     said.update((_without_case(item), item.cause, item.question, item.printed))
-    told = replace(item, seen=seen, cause=cause, question=question, printed=printed)
+    told = replace(item, words=words, seen=seen, cause=cause, question=question, printed=printed)
     return told if seen else replace(told, picture=(), printed="")
 
 
 def _without_case(item: Item) -> str:
     """What was seen; one error is the same in every case."""
     if item.outcome is Outcome.RAISED and item.case is not None:
-        return item.seen.rpartition("\n")[0]
-    return item.seen
+        return item.told.rpartition("\n")[0]
+    return item.told
 
 
 @dataclass(frozen=True)

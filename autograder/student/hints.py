@@ -79,7 +79,7 @@ class Hints:
         if item is None:
             return Hint(result.id, "", Note(_("Everything passed: you need no more hints.")))
         about, given = guide(result.id), self._given.setdefault((result.id, item.id), set())
-        error = item.seen if item.outcome is Outcome.RAISED else ""
+        error = item.told if item.outcome is Outcome.RAISED else ""
         mistake = (result.id, item.id, item.outcome, item.causes, item.unwritten, error)
         if mistake not in self._queues:
             notes = hints_for(item, about)

@@ -3,6 +3,9 @@
 A cause is right if it is what this slip is told as, in whatever style: in its own words, in those of the mistake of the
 bank that it is, or in those of another that shows exactly the same; of a slip that lets a `raise` run, also that it
 stops an allowed input. With two slips at once, either may be told, or what shows exactly the same as both together.
+
+Where no cause is named, the card may say in words what is wrong, such as "What is vanishing is called exploding". A
+sentence tells the slips that make the card say it when they are alone.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ from autograder.exercises.recorded import Expectation, known_from, recorded, tri
 from autograder.report.words import Story
 from reference.audit.checks import Material
 from reference.bank import Mistake
-from reference.fingerprints import Behaviour, Book, new_books
+from reference.fingerprints import Behaviour, Book, new_books, sentences
 from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, observe_pairs, told, two_at_once
-from reference.mutants.sources import REFERENCE, both
+from reference.mutants.sources import REFERENCE, both, explicit
 
 FRESH_SEEDS = 3
 OWN_RAISE = "own raise"
@@ -35,7 +38,7 @@ SEED = 76
 
 
 def _verdicts() -> dict[str, list[str]]:
-    return {"right": [], "wrong": [], "words": [], "none": []}
+    return {"right": [], "said": [], "wrong": [], "words": [], "none": []}
 
 
 def _silently(done: int, cells: int, what: str) -> None:
@@ -46,8 +49,9 @@ def _silently(done: int, cells: int, what: str) -> None:
 class SlipAudit:
     """How slips are told that have no fingerprints.
 
-    By verdict: "right", "wrong" (a false cause is named), "words" (no cause, but the card begins with what is missing,
-    an exception, or what the numbers show), or "none".
+    By verdict: "right", "wrong" (a false cause is named), "said" (no cause, but the card begins with a sentence that
+    tells this slip and no other), "words" (it begins with what is missing, an exception, or what the numbers show), or
+    "none".
 
     Attributes:
         other_style: slips in a style without fingerprints.
@@ -114,6 +118,11 @@ class _Cell:
         for one in (*self._bank, *self._slips):
             for exercise, behaviour in one.behaviours.items():
                 self._shown[exercise, behaviour.key] |= {one.about.id, self._name(one)}
+        self._tells: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for one in (*self._bank, *filter(self._is_told, self._slips)):
+            for exercise, behaviour in one.behaviours.items():
+                for sentence in behaviour.says:
+                    self._tells[exercise, sentence].add(self._name(one))
         self._truths: dict[str, set[str]] = defaultdict(set)
         for slip in self._slips:
             self._truths[slip.about.id] |= {slip.about.id, self._name(slip)} | self._alike(slip.behaviours)
@@ -145,12 +154,12 @@ class _Cell:
     def audit_pairs(self, found: SlipAudit, rng: random.Random, n: int) -> None:
         """Tell `n` random pairs of slips in one style, none twice, with all fingerprints.
 
-        Pairs in the reference are known; they are drawn only where there is no other style.
+        Those that have been tried are drawn only where there is no other style.
         """
         known = self._fingerprints(self._bank, self._slips)
         slips = [slip for slip in self._slips if self._is_told(slip)]
-        slips = [slip for slip in slips if slip.mutant.style.id != REFERENCE] or slips
-        pairs = [(one, other) for one, other in combinations(slips, 2) if one.mutant.style is other.mutant.style]
+        tried = explicit(slips[0].mutant.style.solution)
+        pairs = list(combinations([slip for slip in slips if slip.mutant.style.id not in tried] or slips, 2))
         rng.shuffle(pairs)
         drawn = {}
         for one, other in pairs:
@@ -198,8 +207,11 @@ class _Cell:
         }
         if causes:
             return "right" if causes <= truths else "wrong"
-        stories = [Story.of(result) for result in results]
-        return "words" if any(story.first and not story.first.compared for story in stories) else "none"
+        firsts = [(result.id, first) for result in results if (first := Story.of(result).first)]
+        told = [self._tells.get((id, sentence)) for id, first in firsts for sentence in sentences(first)]
+        if any(names and names <= truths for names in told):
+            return "said"
+        return "words" if any(not first.compared for _id, first in firsts) else "none"
 
     def _result(
         self, exercise: Exercise, code: Implementation, cases: Sequence[Expectation], known: Fingerprints | None = None

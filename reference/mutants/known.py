@@ -16,7 +16,7 @@ from itertools import combinations
 from autograder.checks.diagnosis import MAX_CAUSES
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book
-from reference.mutants.sources import REFERENCE, Mutant, both, mutants, styles
+from reference.mutants.sources import REFERENCE, Mutant, both, explicit, mutants, styles
 from reference.mutants.words import OPPOSITE, Words, words_of
 
 NOTHING = Words("", "")
@@ -119,11 +119,15 @@ def told(
 def observe_pairs(
     slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
 ) -> dict[str, dict[str, list[Words | Mistake]]]:
-    """For each exercise, the digest of what two slips in the reference show at once -> what is told of both.
+    """For each exercise, the digest of what two slips show at once in one of the `explicit` styles -> what is told.
 
     Where several pairs show the same, what they have in common is told.
     """
-    own = {slip.keys: slip for slip in slips if slip.mutant.style.id == REFERENCE and _may_be_told(slip, names)}
+    own = {
+        (slip.mutant.style.id, slip.keys): slip
+        for slip in slips
+        if slip.mutant.style.id in explicit(slip.mutant.style.solution) and _may_be_told(slip, names)
+    }
     found: dict[str, dict[str, dict[str, Words | Mistake]]] = {name: {} for name in books}
     for one, other in combinations(own.values(), 2):
         told_of = {about.id: about for about in (names.get(s.about.id, s.about) for s in (one, other))}

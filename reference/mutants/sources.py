@@ -115,6 +115,11 @@ def quantities(solution: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
+def explicit(solution: str) -> list[str]:
+    """The styles in which two slips are tried at once: the reference, unless it leaves the work to a library."""
+    return list(quantities(solution).get("explicit", [REFERENCE]))
+
+
 def mutants(style: Style) -> Iterator[Mutant]:
     """All single slips in `style`, and those made wherever a function has a place for them. None comes twice."""
     seen: set[str] = set()
@@ -131,7 +136,9 @@ def mutants(style: Style) -> Iterator[Mutant]:
 
 
 def both(one: Mutant, other: Mutant) -> Mutant | None:
-    """Two slips at once in one style, or None if one is made within the other."""
+    """Two slips at once, or None if they are made in two styles, or one within the other."""
+    if one.style is not other.style:
+        return None
     inside = [
         {
             getattr(inner, "number", None)
