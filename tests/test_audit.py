@@ -211,6 +211,19 @@ def test_two_mistakes_at_once_get_a_cause_each():
     assert causes["dx_through_mean"] == ("mean-path-missing",)
 
 
+def test_two_mistakes_in_one_number_are_told_together():
+    two = bank.slip("adam", {"np.sqrt(v_hat)": "v_hat", "param -= ": "param += "})
+    adam = next(exercise for exercise in every_exercise() if exercise.id == "adam")
+    item = next(item for item in judged(adam, {"Adam": two.Adam}).items if item.id == "first_steps")
+    assert set(item.causes) == {"adam-root-forgotten", "adam-uphill"} and not item.words
+    assert item.message.count(" And: ") == 1 and " Or: " not in item.message
+
+
+def test_two_mistakes_that_leave_nothing_done_are_not_told():
+    two = bank.slip("clip_gradients", {"if total_norm > max_norm": "if False", "g**2": "g**2 * 0"})
+    assert not any(told("clip_gradients", two.clip_gradients).values())
+
+
 @pytest.mark.parametrize(
     ("solution", "edits", "check", "cause"),
     [

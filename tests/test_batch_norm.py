@@ -349,7 +349,7 @@ def test_one_slip_costs_what_it_breaks_and_is_told_first(style, slip):
         share = 2 / 3 if name in slip.core else 1 / 3
         assert result.score >= (1 - share) * result.max - 1e-9, name
     failure = first_failure(results[slip.exercise])
-    assert failure.seen.startswith(slip.says)
+    assert failure.told.startswith(slip.says)
     assert not any(word in item.message for item in each_item(results) for word in (" -0,", "but nan", "nan was"))
 
 

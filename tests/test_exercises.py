@@ -550,8 +550,8 @@ HALF_WRITTEN = {
     "clip: nothing scaled": (
         "clip_gradients",
         MEASURED + "return total_norm, 1.0",
-        "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, or the "
-        "comparison with max_norm comes out the wrong way.",
+        "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, a `return` "
+        "comes first, or clip_coef or the comparison with max_norm comes out wrong.",
     ),
     "clip: nothing scaled, coefficient returned": (
         "clip_gradients",

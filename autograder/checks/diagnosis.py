@@ -148,23 +148,29 @@ class Diagnosis:
         fail = np.array([check in fails for fails in self._known.fails], dtype=bool)
         everything = _named(asked) | _named(reads)
         for read in reads:
-            alike_here = self._agrees & self._places(_named([read])) & (self._known.shows != ANY)
-            found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
-            best = self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
-            if not best:
-                telling = [m for m in found if (alike_here[m] & self._telling).any()]
-                best = self._part(telling, everything)
-            if not best:
-                best = self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
-            if best:
-                return Explanation(self._told(best))
-        if reads and self._at_once and (self._works or (self._departs & self._telling).any()):
-            alone = {
-                cause.id for cause, fails in zip(self._known.causes, self._known.fails, strict=True) if check in fails
-            }
-            own = [cause for cause in self._at_once if cause.id in alone]
-            return Explanation(own or self._at_once, all_apply=True)
-        return Explanation(self._told(self._of_two(fail)) if reads and not self._beyond else ())
+            if best := self._best(fail, read, everything):
+                return Explanation(self._told(best)) or self._both(fail)
+        if not reads:
+            return Explanation()
+        return self._both(fail) or Explanation(self._told(self._of_two(fail)) if not self._beyond else ())
+
+    def _best(self, fail: np.ndarray, read: tuple[int, Collection[str]], everything: set[Place]) -> list[int]:
+        """The candidates that explain most and agree in what was read in one case."""
+        alike_here = self._agrees & self._places(_named([read])) & (self._known.shows != ANY)
+        found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
+        return (
+            self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
+            or self._part([m for m in found if (alike_here[m] & self._telling).any()], everything)
+            or self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
+        )
+
+    def _both(self, fail: np.ndarray) -> Explanation:
+        """Two mistakes that showed at once what was observed, or the one of them that fails the check by itself."""
+        if not (self._works or (self._departs & self._telling).any()):
+            return Explanation()
+        alone = {self._known.causes[m].id for m in np.flatnonzero(fail).tolist()}
+        own = [cause for cause in self._at_once if cause.id in alone]
+        return Explanation(own or self._at_once, all_apply=True)
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
         """Of the two candidates that explain together all that was observed, those that fail the check.

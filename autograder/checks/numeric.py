@@ -194,7 +194,7 @@ def _cut_off(got: np.ndarray, expected: np.ndarray, integers: bool) -> str:
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray) -> str:
     """Words for a pattern that explains the error; "" if there is none."""
     if got.size > 1 and np.isnan(got).any():
-        return _("it contains NaN")
+        return _("it contains NaN, as the root of a negative number is, or 0 divided by 0")
     if got.size > 1 and np.isinf(got).any():
         return _("it contains infinite values")
 

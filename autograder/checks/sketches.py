@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import math
+import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -32,6 +33,9 @@ MAX_NUMBERS = 10_000
 MAX_PARTS = 1000
 """The largest number of parts of a value that is looked at part by part: right answers have far fewer."""
 
+_SHAPES = re.compile("has a mismatch|enough dimensions|could not be broadcast|not aligned")
+"""How shapes do not fit, in NumPy's words. Other messages depend on how code is written, or on a language."""
+
 NOTHING = 1e-12
 """A value this small, as a share of the right one, is what rounding left of 0."""
 
@@ -52,7 +56,7 @@ Noise = Mapping[tuple[int, str], float]
 def sketch(value: Any) -> Sketch:
     """A short summary of a value without parts; values that are equal within rounding have equal sketches."""
     if type(value) is Raised:
-        return ["raised", value.type]
+        return ["raised", value.type, *_SHAPES.findall(value.message)]
     if type(value) is Opaque:
         return ["opaque", value.type]
     array = _real(value)

@@ -210,7 +210,8 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     if _are_close(own, -right, scale):
         return _("What comes through {way} has the wrong sign.").format(way=way)
     if _are_close(own, ratio * right, scale):
-        return _("What comes through {way} is {ratio} times what it should be.").format(way=way, ratio=f"{ratio:.4g}")
+        text = _("What comes through {way} is {ratio} times what it should be.")
+        return f"{text.format(way=way, ratio=f'{ratio:.4g}')} {_about_examples(ratio, len(batch['x']))}".rstrip()
     root = spread_of(batch, eps)
     scaled = [own * root**power for power in range(-2, 3)]  # the roots may stand outside the sum
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
@@ -220,6 +221,17 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
         return ""
     text = _("What comes through {way} is {ratio} times what it should be.")
     return f"{text.format(way=way, ratio=words)} {_asked_of(words)}" if words else ""
+
+
+def _about_examples(ratio: float, n: int) -> str:
+    """What to look for, if `ratio` is the number of examples, or one divided by it."""
+    if np.isclose(ratio, n):
+        return _("This is N, the number of examples: is a division by N missing?")
+    return (
+        _("This is 1 / N, and N the number of examples: divided by N once too often?")
+        if np.isclose(ratio, 1 / n)
+        else ""
+    )
 
 
 def _asked_of(words: str) -> str:

@@ -157,13 +157,12 @@ def test_nonfinite(case: History, seen: Observation, expected: Observation) -> N
 def test_thresholds(case: History, seen: Observation, expected: Observation) -> None:
     """The thresholds decide: those that are passed, or 1e-7 and 1e3."""
     found, wanted = _answers(seen, expected)
-    beside = _found(
-        seen, BESIDE
-    )  # far from the thresholds: what is not found or called otherwise there is charged there
+    beside = _found(seen, BESIDE)  # far from the thresholds: what is not found or called otherwise there costs there
     known = {layer: beside[layer] for layer in wanted if layer in beside}
     _require_some(known)
     right = known.keys() <= found.keys() <= wanted.keys() and all(found[layer] == known[layer] for layer in known)
-    _require(right, found, wanted | known, _newest(case), fixed_thresholds(found, case, _newest(case)))
+    wanted |= {layer: kind for layer, kind in known.items() if found.get(layer) == kind}
+    _require(right, found, wanted, _newest(case), fixed_thresholds(found, case, _newest(case)))
 
 
 @gradient_monitor.check(points=0.5, on="newest", needs=("tells_apart",))
