@@ -1,6 +1,6 @@
 """Makes the recordings, students' data on the reference and on known mistakes: `python -m reference.record`.
 
-A solution cell takes up to two minutes, and is left out if nothing that its recordings are made of has changed.
+A solution cell takes up to three minutes, and is left out if nothing that its recordings are made of has changed.
 """
 
 from __future__ import annotations

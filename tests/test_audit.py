@@ -278,6 +278,7 @@ def test_a_fingerprint_gives_no_solution_away(exercise):
     assert known.causes and len(known.causes) == len(known.fails) == len(known.shows)
     assert known.shows.max() < max(map(len, known.pools)) and len(known.pools) == len(known.places)
     assert all(is_sketch(sketch) for pool in known.pools for sketch in pool)
+    assert {len(causes) for causes in known.at_once.values()} <= {1, 2} and all(map(str.isalnum, known.at_once))
 
 
 def test_all_fingerprints_are_small():
@@ -293,7 +294,8 @@ def is_sketch(value):
     if kind == "numbers":
         shape, odd, size, projections = rest
         return len(odd) == 3 and type(size) is float and len(projections) == PROJECTIONS and len(shape) <= 3
-    return kind in ("raised", "opaque", "word") and len(rest) == 1 and type(rest[0]) is str and "\n" not in rest[0]
+    texts = all(type(text) is str and "\n" not in text for text in rest)
+    return texts and kind in ("raised", "opaque", "word") and len(rest) == 1 + (kind == "raised" and len(rest) == 2)
 
 
 def exercises_of(solution):

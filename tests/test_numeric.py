@@ -162,7 +162,7 @@ def with_value(value):
 SQUARE = np.array([[1.0, 2.0], [3.0, 4.0]])
 UNRELATED = np.array([[5.0, -1.0, 3.0], [1.0, 7.0, -6.0]])
 PATTERNS = {
-    "NaN": (with_value(np.nan), EXPECTED, "it contains NaN"),
+    "NaN": (with_value(np.nan), EXPECTED, "it contains NaN, as the root of a negative number is, or 0 divided by 0"),
     "infinite": (with_value(-np.inf), EXPECTED, "it contains infinite values"),
     "zero": (np.zeros((2, 3)), EXPECTED, "everything is zero"),
     "sign": (-EXPECTED, EXPECTED, "the sign is wrong everywhere"),

@@ -5,9 +5,9 @@ check that passed, and departs from the reference nowhere where the student does
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
 and last two that explain together all that was observed: two that were tried at once and showed just that, or two that
-do not meet. Exceptions count only in the first, and only if something
-works. Inputs that nothing was done to count only in the first, or if something was done to others of them: which ones
-were left as they are then tells the mistake that explains all that the check asks for.
+do not meet. Exceptions count only in the first, and only if something works and not every case ends with one. Inputs
+that nothing was done to count only in the first, or if something was done to others of them: which ones were left as
+they are then tells the mistake that explains all that the check asks for.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Diagnosis:
         self._known = known
         self._at_once = known.at_once.get(digest, ())
         n, places = len(known.causes), known.places
-        self._values = [(case, value_of(name)) for case, name in places]
         self._works = bool(passed)
+        self._values = [(case, value_of(name)) for case, name in places]
         self._little_said = np.zeros(len(places), dtype=bool)
         self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither that nor an input that nothing was done to
@@ -125,6 +125,7 @@ class Diagnosis:
         self._left_out = np.zeros(len(places), dtype=bool)  # nothing was done to it, but to other parts of the value
         partly_right = {value for value, departs in zip(self._values, self._departs, strict=True) if not departs}
         crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
+        self._runs = self._works and len(crashed) < len(departed)
         for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
@@ -159,7 +160,7 @@ class Diagnosis:
         alike_here = self._agrees & self._places(_named([read])) & (self._known.shows != ANY)
         found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
         return (
-            self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
+            self._whole([m for m in found if self._runs or not self._little_said[alike_here[m]].all()])
             or self._part([m for m in found if (alike_here[m] & self._telling).any()], everything)
             or self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
         )

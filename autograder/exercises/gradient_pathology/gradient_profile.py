@@ -182,7 +182,7 @@ def _stand_in(case: Profile, seen: Observation) -> str:
     others = weights[~zero] @ np.log10(case.norms[~zero])
     for unit in (1.0, np.log(10), np.log2(10)):
         decades = (_slope(seen) / unit - others) / weights[zero].sum()
-        if abs(decades - np.round(decades)) < 1e-3 and decades < 0:
+        if np.isfinite(decades) and abs(decades - np.round(decades)) < 1e-3 and decades < 0:
             return _("A norm of zero counts as about {value}.").format(value=f"1e{decades:.0f}")
     return ""
 

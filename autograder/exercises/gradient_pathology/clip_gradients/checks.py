@@ -77,8 +77,8 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
         )
         if is_close(seen.values.get("clip_coef"), 1.0) and _own(seen, "total_norm"):
             text = _(
-                "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, a `return` "
-                "comes first, or clip_coef or the comparison with max_norm comes out wrong."
+                "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, a "
+                "`return` comes first, or clip_coef or the comparison with max_norm comes out wrong."
             )
         raise Failed(text, unwritten=True)
 
