@@ -107,14 +107,14 @@ class Book:
     def to_bytes(
         self,
         told: Iterable[tuple[Any, Behaviour]],
-        at_once: Mapping[str, Sequence[Any]] | None = None,
+        at_once: Mapping[str, Sequence[tuple[Any, Sequence[str]]]] | None = None,
         made_of: str = "",
     ) -> bytes:
         """What `autograder.exercises.recorded.known_mistakes` reads.
 
         Args:
             told: texts, and the behaviour that they are told of. What shows nothing on the public cases is left out.
-            at_once: digest -> texts that are told together.
+            at_once: digest -> texts that are told together, each with the checks that it is about.
             made_of: a digest of the sources.
         """
         rows = [(cause, behaviour) for cause, behaviour in told if behaviour.shows]
@@ -131,14 +131,18 @@ class Book:
         numbers = np.array([[size, *rest] for _tag, _shape, _odd, size, rest in filter(holds_numbers, sketches)])
         numbers = numbers.reshape(-1, 1 + PROJECTIONS)
         at_once = at_once or {}
-        told_causes = [cause for cause, _behaviour in rows] + [cause for pair in at_once.values() for cause in pair]
+        told_causes = [cause for cause, _behaviour in rows]
+        told_causes += [cause for pair in at_once.values() for cause, _fails in pair]
         texts = {cause.id: {name: getattr(cause, name) for name in TEXTS} for cause in told_causes}
         numbers_of = {id: number for number, id in enumerate(texts)}
         data = {
             "made_of": made_of,
             "causes": list(texts.values()),
             "cause_of": [numbers_of[cause.id] for cause, _behaviour in rows],
-            "at_once": {digest: [numbers_of[cause.id] for cause in pair] for digest, pair in at_once.items()},
+            "at_once": {
+                digest: [[numbers_of[cause.id], list(fails)] for cause, fails in pair]
+                for digest, pair in at_once.items()
+            },
             "fails": [list(behaviour.fails) for _cause, behaviour in rows],
             "places": [list(place) for place in places],
             "pool_sizes": [len(pool) for pool in pools],

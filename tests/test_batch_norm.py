@@ -689,8 +689,8 @@ UNUSED = (
     "ones."
 )
 UNMOVED = (
-    "running_mean and running_var are as they were at the start: nothing moves them yet, or the new values are not put "
-    "into self.running_mean and self.running_var."
+    "After training, running_mean and running_var are as they were at the start: nothing moves them yet, or only in "
+    "inference, or the new values are not put into self.running_mean and self.running_var."
 )
 NO_BRANCH = (
     "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch for "

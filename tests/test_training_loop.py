@@ -98,8 +98,8 @@ class Idle:
 
 
 UNWRITTEN = {
-    "sgd": ("sgd", Idle, "`step(layers)` changes no parameter yet"),
-    "adam": ("adam", Idle, "`step(layers)` changes no parameter yet"),
+    "sgd": ("sgd", Idle, "`step(layers)` changes no parameter yet."),
+    "adam": ("adam", Idle, "`step(layers)` changes no parameter yet."),
     "no loop": ("train", lambda *_: [], "`optimizer.step(layers)` is never called."),
     "no backward": ("train", lambda layers, optimizer, *_: [optimizer.step(layers)], "nothing came back to the first"),
     "nothing returned": ("train", lambda *given: solution("train")(*given) and None, "is there a `return losses`?"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -57,8 +58,8 @@ class Fingerprints:
         pools: for each place, the sketches of all values that they show there.
         shows: (mistakes, places): the number of the sketch in the pool, -1 where a mistake does not depart, or `ANY`.
         noise: see `autograder.checks.sketches.Noise`.
-        at_once: digest of all that two mistakes show at once, if no single one does -> both. Where several pairs show
-            it, what they have in common.
+        at_once: digest of all that two mistakes show at once, if no single one and no other two do -> both, each with
+            the checks that it fails by itself.
     """
 
     causes: Sequence[Cause] = ()
@@ -67,7 +68,14 @@ class Fingerprints:
     pools: Sequence[Sequence[Sketch]] = ()
     shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
     noise: Mapping[Place, float] = field(default_factory=dict)
-    at_once: Mapping[str, Sequence[Cause]] = field(default_factory=dict)
+    at_once: Mapping[str, Sequence[tuple[Cause, frozenset[str]]]] = field(default_factory=dict)
+
+    @cached_property
+    def values(self) -> tuple[list[Place], np.ndarray]:
+        """The values that the places are in, and for each place the number of its value."""
+        numbers: dict[Place, int] = {}
+        of = [numbers.setdefault((case, value_of(name)), len(numbers)) for case, name in self.places]
+        return list(numbers), np.array(of, dtype=int)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class Diagnosis:
         self._at_once = known.at_once.get(digest, ())
         n, places = len(known.causes), known.places
         self._works = bool(passed)
-        self._values = [(case, value_of(name)) for case, name in places]
+        _names, value_at = known.values
         self._little_said = np.zeros(len(places), dtype=bool)
         self._raised = np.zeros(len(places), dtype=bool)
         self._telling = np.ones(len(places), dtype=bool)  # neither that nor an input that nothing was done to
@@ -123,9 +131,8 @@ class Diagnosis:
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
         self._left_out = np.zeros(len(places), dtype=bool)  # nothing was done to it, but to other parts of the value
-        partly_right = {value for value, departs in zip(self._values, self._departs, strict=True) if not departs}
+        partly_right = set(value_at[~self._departs].tolist())
         crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
-        self._runs = self._works and len(crashed) < len(departed)
         for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
@@ -135,7 +142,9 @@ class Diagnosis:
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             untouched = any(alike(value, one) for one in given)
             self._telling[p] = not self._little_said[p] and not untouched
-            self._left_out[p] = untouched and not self._little_said[p] and self._values[p] in partly_right
+            self._left_out[p] = untouched and not self._little_said[p] and int(value_at[p]) in partly_right
+        telling, undone = self._departs & self._telling, self._departs & ~self._telling & ~self._little_said
+        self._runs = self._works and len(crashed) < len(departed) and bool(telling.any() or not undone.any())
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -150,10 +159,10 @@ class Diagnosis:
         everything = _named(asked) | _named(reads)
         for read in reads:
             if best := self._best(fail, read, everything):
-                return Explanation(self._told(best)) or self._both(fail)
+                return Explanation(self._told(best)) or self._both(check)
         if not reads:
             return Explanation()
-        return self._both(fail) or Explanation(self._told(self._of_two(fail)) if not self._beyond else ())
+        return self._both(check) or Explanation(self._told(self._of_two(fail)) if not self._beyond else ())
 
     def _best(self, fail: np.ndarray, read: tuple[int, Collection[str]], everything: set[Place]) -> list[int]:
         """The candidates that explain most and agree in what was read in one case."""
@@ -165,13 +174,12 @@ class Diagnosis:
             or self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
         )
 
-    def _both(self, fail: np.ndarray) -> Explanation:
+    def _both(self, check: str) -> Explanation:
         """Two mistakes that showed at once what was observed, or the one of them that fails the check by itself."""
         if not (self._works or (self._departs & self._telling).any()):
             return Explanation()
-        alone = {self._known.causes[m].id for m in np.flatnonzero(fail).tolist()}
-        own = [cause for cause in self._at_once if cause.id in alone]
-        return Explanation(own or self._at_once, all_apply=True)
+        own = [cause for cause, fails in self._at_once if check in fails]
+        return Explanation(own or [cause for cause, _fails in self._at_once], all_apply=True)
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
         """Of the two candidates that explain together all that was observed, those that fail the check.
@@ -195,7 +203,8 @@ class Diagnosis:
 
     def _places(self, read: Collection[Place]) -> np.ndarray:
         """Which of the known places belong to values that are `read`."""
-        return np.array([value in read for value in self._values], dtype=bool)
+        values, value_at = self._known.values
+        return np.array([value in read for value in values], dtype=bool)[value_at]
 
     def _whole(self, candidates: Sequence[int]) -> list[int]:
         """The candidates that explain all that was observed."""

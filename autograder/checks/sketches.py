@@ -56,7 +56,7 @@ Noise = Mapping[tuple[int, str], float]
 def sketch(value: Any) -> Sketch:
     """A short summary of a value without parts; values that are equal within rounding have equal sketches."""
     if type(value) is Raised:
-        return ["raised", value.type, *_SHAPES.findall(value.message)]
+        return ["raised", value.type, *_SHAPES.findall(value.message)[:1]]
     if type(value) is Opaque:
         return ["opaque", value.type]
     array = _real(value)

@@ -114,7 +114,10 @@ def known_from(content: bytes) -> Fingerprints:
         pools=[list(islice(sketches, size)) for size in data["pool_sizes"]],
         shows=data["shows"],
         noise={(case, key): size for case, key, size in data["noise"]},
-        at_once={digest: [causes[number] for number in numbers] for digest, numbers in data["at_once"].items()},
+        at_once={
+            digest: [(causes[number], frozenset(fails)) for number, fails in pair]
+            for digest, pair in data["at_once"].items()
+        },
     )
 
 

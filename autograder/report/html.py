@@ -25,8 +25,8 @@ from autograder.report.words import (
     Note,
     Story,
     legend,
-    outcome_word,
     points,
+    standing_of,
     state,
     title,
 )
@@ -133,7 +133,7 @@ def note_html(note: Note) -> str:
 
 def _line(item: Item) -> str:
     """The outcome, the points and the requirement of a check."""
-    mark = badge(MARKS[item.outcome], outcome_word(item.outcome), _COLOURS[item.outcome])
+    mark = badge(MARKS[item.outcome], standing_of(item), _COLOURS[item.outcome])
     earned = f'<span style="white-space: nowrap">{points(item.points, item.max)}</span>'
     return f"{mark} {earned} {escape(item.sentence)}"
 

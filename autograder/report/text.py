@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from autograder.checks.results import ExerciseResult, Item
 from autograder.locale import _
-from autograder.report.words import MARKS, Note, Story, headline, legend, outcome_word, points
+from autograder.report.words import MARKS, Note, Story, headline, legend, points, standing_of
 
 
 def exercise_text(result: ExerciseResult, width: int = 0, notes: Iterable[Note] = ()) -> str:
@@ -60,4 +60,4 @@ def _broken(line: str, width: int) -> str:
 
 
 def _item_line(item: Item) -> str:
-    return f"  {MARKS[item.outcome]} {points(item.points, item.max)}  {item.sentence} ({outcome_word(item.outcome)})"
+    return f"  {MARKS[item.outcome]} {points(item.points, item.max)}  {item.sentence} ({standing_of(item)})"

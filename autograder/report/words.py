@@ -45,6 +45,12 @@ def title(result: ExerciseResult) -> str:
     return _(name) if name else ""
 
 
+def standing_of(item: Item) -> str:
+    """The outcome of a check in a story, and where the reason stands, if it was told before."""
+    word = outcome_word(item.outcome)
+    return _("{outcome}, see above").format(outcome=word) if item.outcome in WRONG and not item.message else word
+
+
 def duration(seconds: float) -> str:
     """ "2 d 3 h 5 min"; at least a minute."""
     minutes = max(1, round(seconds / 60))

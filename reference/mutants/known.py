@@ -22,6 +22,9 @@ from reference.mutants.words import OPPOSITE, Words, words_of
 NOTHING = Words("", "")
 """What is told of slips that show the same and are of several kinds."""
 
+Together = Sequence[tuple[Words | Mistake, Sequence[str]]]
+"""Two slips: what is told of each, and the checks that it fails by itself."""
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -118,37 +121,36 @@ def told(
 
 def observe_pairs(
     slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
-) -> dict[str, dict[str, list[Words | Mistake]]]:
+) -> dict[str, dict[str, Together]]:
     """For each exercise, the digest of what two slips show at once in one of the `explicit` styles -> what is told.
 
-    Where several pairs show the same, what they have in common is told.
+    Nothing is told where several pairs show the same.
     """
     own = {
         (slip.mutant.style.id, slip.keys): slip
         for slip in slips
         if slip.mutant.style.id in explicit(slip.mutant.style.solution) and _may_be_told(slip, names)
     }
-    found: dict[str, dict[str, dict[str, Words | Mistake]]] = {name: {} for name in books}
-    for one, other in combinations(own.values(), 2):
-        told_of = {about.id: about for about in (names.get(s.about.id, s.about) for s in (one, other))}
-        pair = both(one.mutant, other.mutant)
-        if pair is None or len(told_of) < 2:
+    found: dict[str, dict[str, Together]] = {name: {} for name in books}
+    for pair in combinations(own.values(), 2):
+        told_of = [names.get(slip.about.id, slip.about) for slip in pair]
+        mutant = both(*(slip.mutant for slip in pair))
+        if mutant is None or told_of[0].id == told_of[1].id:
             continue
         with suppress(SyntaxError, TypeError, ValueError):
-            code = pair.implementation()
+            code = mutant.implementation()
             for name, book in books.items():
+                told = [(about, slip.behaviours[name].fails) for about, slip in zip(told_of, pair, strict=True)]
                 digest = book.digest(code)
-                before = found[name].get(digest, told_of)
-                found[name][digest] = {id: about for id, about in before.items() if id in told_of}
-    return {name: {digest: list(abouts.values()) for digest, abouts in f.items()} for name, f in found.items()}
+                same = {about.id for about, _fails in found[name].get(digest, told)} == {about.id for about in told_of}
+                found[name][digest] = told if same else []
+    return found
 
 
-def two_at_once(
-    exercise: str, pairs: Mapping[str, list[Words | Mistake]], singles: Iterable[Observed]
-) -> dict[str, list[Words | Mistake]]:
+def two_at_once(exercise: str, pairs: Mapping[str, Together], singles: Iterable[Observed]) -> dict[str, Together]:
     """Those of the `pairs` that are told: one slip is likelier than two that show the same."""
     alone = {one.behaviours[exercise].digest for one in singles}
-    return {digest: abouts for digest, abouts in pairs.items() if abouts and digest not in alone | {""}}
+    return {digest: told for digest, told in pairs.items() if told and digest not in alone | {""}}
 
 
 def _may_be_told(slip: Observed, names: Mapping[str, Mistake]) -> bool:

@@ -242,6 +242,8 @@ def function(p: Place) -> Iterator[Change]:
     name = called(call)
     if name in ("sqrt", "square", "abs", "log10", "log") and call.args:
         argument = call.args[0]
+        if isinstance(argument, ast.Constant):  # such as the 10 that makes a logarithm one to base 10
+            return
         what = {"sqrt": "root", "square": "square", "abs": "absolute", "log10": "logarithm", "log": "logarithm"}[name]
         yield Change(f"{what}-left-out", p.target, argument, name_of(argument))
         if name == "log10":

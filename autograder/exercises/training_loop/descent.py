@@ -146,8 +146,9 @@ def walked(case: Descent, seen: Observation, key: str = "way") -> list[Arrays]:
     pairs = zip(found[-1], case.params, strict=True)
     if all(np.array_equal(now[name], own[name]) for now, own in pairs for name in own):
         text = _(
-            "`step(layers)` changes no parameter yet: no line does it, a loop or a condition leaves all of them out, "
-            "or `p = p - ...` only gives the name `p` to a new array (`p -= ...` changes the array that the layer has)."
+            "`step(layers)` changes no parameter yet. Is there a line that does, is it reached for every layer, and is "
+            "the gradient in it? (`p = p - ...` only gives the name `p` to a new array; `p -= ...` changes the array "
+            "that the layer has.)"
         )
         raise Failed(text, unwritten=True)
     return found

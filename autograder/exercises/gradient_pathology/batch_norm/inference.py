@@ -157,8 +157,8 @@ def test_running_statistics(case: Batches, seen: Observation, expected: Observat
     if not _have_moved(seen):
         raise Failed(
             _(
-                "running_mean and running_var are as they were at the start: nothing moves them yet, or the new values "
-                "are not put into self.running_mean and self.running_var."
+                "After training, running_mean and running_var are as they were at the start: nothing moves them yet, "
+                "or only in inference, or the new values are not put into self.running_mean and self.running_var."
             ),
             unwritten=True,
         )

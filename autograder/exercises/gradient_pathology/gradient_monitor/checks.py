@@ -161,8 +161,8 @@ def test_thresholds(case: History, seen: Observation, expected: Observation) -> 
     known = {layer: beside[layer] for layer in wanted if layer in beside}
     _require_some(known)
     right = known.keys() <= found.keys() <= wanted.keys() and all(found[layer] == known[layer] for layer in known)
-    wanted |= {layer: kind for layer, kind in known.items() if found.get(layer) == kind}
-    _require(right, found, wanted, _newest(case), fixed_thresholds(found, case, _newest(case)))
+    as_beside = {layer: kind for layer, kind in known.items() if found.get(layer) == kind}
+    _require(right, found, wanted | as_beside, _newest(case), fixed_thresholds(found, case, _newest(case)))
 
 
 @gradient_monitor.check(points=0.5, on="newest", needs=("tells_apart",))
@@ -170,7 +170,7 @@ def test_newest(case: History, seen: Observation, expected: Observation) -> None
     """Only the newest record counts."""
     found, alone = _found(seen), _found(seen, BESIDE)
     words = _("The newest record alone has another answer: does your code also look at the records before it?")
-    _require(found == alone, found, alone, _newest(case), words)
+    _require(found == alone, found, alone, {}, words)  # without norms: those of another record are the student's
     _require_some(alone or seen[f"problems{BESIDE}"] or not expected["problems"])
     *earlier, newest = (epoch for epoch, _norms in case.records)
     for problem in (seen["problems"] or ())[:MOST]:
