@@ -165,7 +165,7 @@ KINDS = {
             "self.running_mean = keep": "_mean = keep",
             "self.running_var = keep": "_ = keep",
         },
-        "running_mean and running_var are as they were at the start",
+        "After training, running_mean and running_var are as they were at the start",
         1.0,
     ),
     "prediction only": Kind(

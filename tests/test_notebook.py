@@ -134,7 +134,7 @@ def test_an_endless_loop_is_stopped(monkeypatch):
     report = check_in(from_a_cell(source), "clip_gradients")
     assert "loop that never ends" in repr(report)
     assert "in line 2 of the cell: while True: sum([])" in repr(report)
-    assert "stopped</span>" in report._repr_html_() and "raised an error" not in report._repr_html_()
+    assert "</span> stopped" in report._repr_html_() and "raised an error" not in report._repr_html_()
 
 
 class Waits:
