@@ -10,6 +10,7 @@ from copy import copy
 from functools import cache
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import COURSE
 
@@ -204,6 +205,33 @@ def test_code_that_crashes_everywhere_gets_no_cause():
     assert causes and not any(causes.values())
 
 
+def test_shapes_that_do_not_fit_are_not_taken_for_others():
+    """They do not where the first layer is left out, nor where the targets are flattened."""
+
+    def first_layer_left_out(depths, build_network, X, t, lr=0.1, steps=200, seed=0):
+        for depth in depths:
+            y = X
+            for layer in build_network(depth, np.random.default_rng(seed))[1:]:
+                y = layer.forward(y)
+
+    causes = set(told("depth_study", first_layer_left_out).values())
+    assert causes <= {(), ("the-first-of-the-layers-is-left-out",)}
+
+
+def test_exceptions_beside_what_is_left_undone_tell_nothing():
+    """Nobody knows what else would be wrong: no condition of this code asks for None."""
+
+    def nothing_scaled(layers, max_norm=1.0):
+        gradients = [g for layer in layers for g in layer.grads.values()]
+        if not all(np.isfinite(g).all() for g in gradients):
+            raise ValueError
+        total_norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        return total_norm, min(1.0, max_norm / total_norm) if total_norm > 0 else 1.0
+
+    causes = told("clip_gradients", nothing_scaled)
+    assert {"none_skipped", "factor"} <= causes.keys() and not any(causes.values())
+
+
 def test_two_mistakes_at_once_get_a_cause_each():
     two = bank.slip("batch_norm", {"dout.sum(axis=0)": "dout.mean(axis=0)", " - dx_hat.mean(axis=0)": ""})
     causes = told("batch_norm_backward", two.BatchNorm)
@@ -217,6 +245,14 @@ def test_two_mistakes_in_one_number_are_told_together():
     item = next(item for item in judged(adam, {"Adam": two.Adam}).items if item.id == "first_steps")
     assert set(item.causes) == {"adam-root-forgotten", "adam-uphill"} and not item.words
     assert item.message.count(" And: ") == 1 and " Or: " not in item.message
+
+
+def test_a_check_is_told_the_one_of_two_mistakes_that_it_is_about():
+    """eps stands outside the root in forward; dx lacks gamma, and only that has to do with its direct path."""
+    edits = {"std = np.sqrt(var + self.eps)": "std = np.sqrt(var) + self.eps", 'dout * self.cache["gamma"]': "dout"}
+    two = bank.slip("batch_norm", edits)
+    (cause,) = told("batch_norm_backward", two.BatchNorm)["dx_direct"]
+    assert "gamma" in cause and "eps" not in cause
 
 
 def test_two_mistakes_that_leave_nothing_done_are_not_told():

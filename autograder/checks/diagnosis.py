@@ -5,9 +5,9 @@ check that passed, and departs from the reference nowhere where the student does
 what the check read in its first failing case, or else in the next one. Best are mistakes that agree in all that was
 observed, then those that explain all places in which they depart, then those that explain all that the check asks for,
 and last two that explain together all that was observed: two that were tried at once and showed just that, or two that
-do not meet. Exceptions count only in the first, and only if something works and not every case ends with one. Inputs
-that nothing was done to count only in the first, if there are no exceptions beside them, or if something was done to
-others of them: which ones were left as they are then tells the mistake that explains all that the check asks for.
+do not meet. Exceptions count only in the first, and only if something works. Inputs that nothing was done to count only
+in the first, or if something was done to others of them, in a case without exceptions: which ones were left as they are
+then tells the mistake that explains all that the check asks for.
 """
 
 from __future__ import annotations
@@ -144,10 +144,6 @@ class Diagnosis:
             self._telling[p] = not self._little_said[p] and not untouched
             skipped = untouched and case not in crashed and int(value_at[p]) in partly_right
             self._left_out[p] = skipped and not self._little_said[p]
-        ended = np.array([case in crashed for case, _key in places], dtype=bool)
-        undone = self._departs & ~self._telling & ~self._little_said & ~ended
-        self._runs = self._works and len(crashed) < len(departed)
-        self._tells = bool((self._departs & self._telling).any() or not (undone.any() and self._raised.any()))
         contradicted = np.array([bool(fails.intersection(passed)) for fails in known.fails], dtype=bool)
         self._possible = ~contradicted & ~(self._shown & ~self._departs).any(axis=1)
 
@@ -172,9 +168,7 @@ class Diagnosis:
         alike_here = self._agrees & self._places(_named([read])) & (self._known.shows != ANY)
         found = np.flatnonzero(self._possible & fail & alike_here.any(axis=1)).tolist()
         return (
-            self._whole(
-                [m for m in found if self._runs or not self._little_said[alike_here[m]].all()] if self._tells else []
-            )
+            self._whole([m for m in found if self._works or not self._little_said[alike_here[m]].all()])
             or self._part([m for m in found if (alike_here[m] & self._telling).any()], everything)
             or self._all_asked([m for m in found if (alike_here[m] & self._left_out).any()], everything)
         )
