@@ -163,8 +163,10 @@ class _Cell:
         rng.shuffle(pairs)
         drawn = {}
         for one, other in pairs:
+            if len(drawn) == n:
+                break
             pair = both(one.mutant, other.mutant)
-            if len(drawn) < n and pair is not None and self._name(one) != self._name(other):
+            if pair is not None and self._name(one) != self._name(other):
                 with suppress(SyntaxError, ValueError, TypeError):
                     drawn[pair.source] = one, other, pair.implementation()
         for one, other, implementation in drawn.values():
