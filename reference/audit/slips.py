@@ -28,7 +28,16 @@ from autograder.report.words import Story
 from reference.audit.checks import Material
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book, new_books, sentences
-from reference.mutants.known import Observed, inherited, observe_bank, observe_mutants, observe_pairs, told, two_at_once
+from reference.mutants.known import (
+    Observed,
+    inherited,
+    is_told,
+    observe_bank,
+    observe_mutants,
+    observe_pairs,
+    told,
+    two_at_once,
+)
 from reference.mutants.sources import REFERENCE, both, explicit
 
 FRESH_SEEDS = 3
@@ -226,8 +235,7 @@ class _Cell:
         return self._names[one.about.id].id if one.about.id in self._names else one.about.id
 
     def _is_told(self, slip: Observed) -> bool:
-        fails = any(behaviour.fails for behaviour in slip.behaviours.values())
-        return fails and bool(slip.about.cause or slip.about.id in self._names)
+        return is_told(slip, self._names)
 
     def _title(self, slip: Observed) -> str:
         return f"{slip.mutant.style.solution}, {slip.mutant.style.id}: {self._name(slip)}"

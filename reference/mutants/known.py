@@ -129,7 +129,9 @@ def observe_pairs(
     own = {
         (slip.mutant.style.id, slip.keys): slip
         for slip in slips
-        if slip.mutant.style.id in explicit(slip.mutant.style.solution) and _may_be_told(slip, names)
+        if slip.mutant.style.id in explicit(slip.mutant.style.solution)
+        and is_told(slip, names)
+        and slip.mutant.change.operator != "unseeded"
     }
     found: dict[str, dict[str, Together]] = {name: {} for name in books}
     for pair in combinations(own.values(), 2):
@@ -153,10 +155,10 @@ def two_at_once(exercise: str, pairs: Mapping[str, Together], singles: Iterable[
     return {digest: told for digest, told in pairs.items() if told and digest not in alone | {""}}
 
 
-def _may_be_told(slip: Observed, names: Mapping[str, Mistake]) -> bool:
-    """Whether a slip has words, loses points, and shows the same every time."""
+def is_told(slip: Observed, names: Mapping[str, Mistake]) -> bool:
+    """Whether a slip loses points and has words; `names` are `inherited`."""
     fails = any(behaviour.fails for behaviour in slip.behaviours.values())
-    return fails and bool(slip.about.cause or slip.about.id in names) and slip.mutant.change.operator != "unseeded"
+    return fails and bool(slip.about.cause or slip.about.id in names)
 
 
 def _said(group: Sequence[Observed], names: Mapping[str, Mistake]) -> Collection[Words | Mistake]:

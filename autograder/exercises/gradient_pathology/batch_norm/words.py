@@ -227,11 +227,9 @@ def _about_examples(ratio: float, n: int) -> str:
     """What to look for, if `ratio` is the number of examples, or one divided by it."""
     if np.isclose(ratio, n):
         return _("This is N, the number of examples: is a division by N missing?")
-    return (
-        _("This is 1 / N, and N the number of examples: divided by N once too often?")
-        if np.isclose(ratio, 1 / n)
-        else ""
-    )
+    if np.isclose(ratio, 1 / n):
+        return _("This is 1 / N, and N the number of examples: divided by N once too often?")
+    return ""
 
 
 def _asked_of(words: str) -> str:
