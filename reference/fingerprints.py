@@ -25,6 +25,8 @@ from autograder.checks.sketches import (
     departures,
     digest_of,
     holds_numbers,
+    inputs_in,
+    is_exception,
     noise_between,
     says_little,
     sketches_of,
@@ -76,7 +78,9 @@ class Book:
         self._exercise = exercise
         self._expected = sketches_of(expectation.expected for expectation in recorded(exercise))
         self._noise = self._noise_of(sketches_of(self._look_at(variant.implementation)) for variant in right)
+        self._inputs = [inputs_in(expectation.case) for expectation in recorded(exercise)]
         self._pools: dict[Place, list[Sketch]] = {}
+        self._are_inputs: dict[Place, list[bool]] = {}
 
     def observe(self, implementation: Implementation, steady: bool = False) -> Behaviour:
         """The behaviour of `implementation`; one that is not known to be `steady` is looked at twice."""
@@ -98,8 +102,11 @@ class Book:
         return Behaviour(shows, fails, not all(map(says_little, values)), self._digest(departed), only_raises, says)
 
     def digest(self, implementation: Implementation) -> str:
-        """The digest of all that `implementation` shows; "" if it shows nothing."""
-        return self._digest(departures(sketches_of(self._look_at(implementation)), self._expected, self._noise))
+        """The digest of all that `implementation` shows; "" if it shows nothing, or exceptions: these hide much."""
+        departed = departures(sketches_of(self._look_at(implementation)), self._expected, self._noise)
+        return (
+            "" if any(is_exception(value) for here in departed for value in here.values()) else self._digest(departed)
+        )
 
     def _digest(self, departed: Sketches) -> str:
         return digest_of(self._exercise.id, departed, self._expected)
@@ -151,6 +158,7 @@ class Book:
             "sizes": numbers[:, 0].copy(),
             "projections": numbers[:, 1:].astype(np.float32),
             "shows": shows,
+            "inputs": np.array([one for place in places for one in self._are_inputs.get(place, [])], dtype=bool),
             "noise": [[case, key, size] for (case, key), size in self._noise.items()],
         }
         return zlib.compress(encoding.pack(data), 9)
@@ -168,6 +176,8 @@ class Book:
             if alike(value, other):
                 return number
         pool.append(value)
+        given = not says_little(value) and any(alike(value, one) for one in self._inputs[place[0]])
+        self._are_inputs.setdefault(place, []).append(given)
         return len(pool) - 1
 
     def _noise_of(self, right: Iterable[list[dict[str, Sketch]]]) -> dict[Place, float]:

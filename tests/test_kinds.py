@@ -468,7 +468,7 @@ KINDS = {
     "NaN looked for as false": Kind(
         "gradient_monitor",
         {"np.isnan(v) or": "not v or"},
-        "Problems found: Linear_8 (0): nonfinite instead of vanishing.",
+        "Infinity is called nonfinite, but NaN is missed",
     ),
     "a small number added to every norm": Kind(
         "gradient_profile",

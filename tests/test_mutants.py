@@ -15,9 +15,11 @@ from autograder.exercises.recorded import known_mistakes, recorded, trials
 from reference.audit.checks import Material
 from reference.audit.slips import audit_slips
 from reference.bank import FOLDER
+from reference.fingerprints import Behaviour
+from reference.mutants.known import Observed, two_at_once
 from reference.mutants.operators import OPERATORS, Place, called, name_of
 from reference.mutants.sources import REFERENCE, Mutant, both, quantities
-from reference.mutants.words import words_of
+from reference.mutants.words import Words, words_of
 from tests.slips import mutants_in, styles_of
 
 EXERCISES = {exercise.id: exercise for exercise in every_exercise()}
@@ -119,6 +121,30 @@ def test_slips_of_parameters_are_made_where_there_are_parameters_and_know_the_le
     assert not operators & {"weights-only", "weights-and-biases-only"}
     slip = next(s for s in mutants_in(styles_of("clip_gradients")[0]) if s.change.operator == "linear-only")
     assert slip.implementation().clip_gradients([]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("solution", ["adam", "clip_gradients", "depth_study", "sgd"])
+def test_a_slip_that_takes_linear_layers_alone_does_something_to_them(solution):
+    """Where a loop goes through numbered layers, or arrays, a filter that asks what is no layer keeps nothing."""
+    for slip in all_slips(solution):
+        kept = [ast.unparse(c.new) for _n, c in slip.changes if c.operator == "linear-only"]
+        assert all(("enumerate(" in one) == ("isinstance(l_[1], Linear)" in one) for one in kept)
+        assert not any("_present(" in one for one in kept)
+
+
+def test_what_several_pairs_of_slips_show_tells_what_they_have_in_common():
+    a, b, c = (Words(name, "root-left-out") for name in "abc")
+    pairs = {
+        "one": [("reference", [(a, ("x",)), (b, ("y",))])],
+        "common": [("reference", [(a, ("x",)), (b, ("y",))]), ("other", [(a, ("x",)), (c, ("z",))])],
+        "nothing": [("reference", [(a, ("x",)), (b, ("y",))]), ("other", [(c, ("z",)), (c, ("z",))])],
+        "alone": [("reference", [(a, ("x",)), (b, ("y",))])],
+        "": [("reference", [(a, ("x",)), (b, ("y",))])],
+    }
+    single = Observed(c, {"e": Behaviour({}, (), says_much=True, digest="alone")})
+    assert two_at_once("e", pairs, [single]) == {"one": [(a, ("x",)), (b, ("y",))], "common": [(a, ("x",))]}
+    assert two_at_once("e", pairs, [single], without="other")["common"] == [(a, ("x",)), (b, ("y",))]
+    assert two_at_once("e", pairs, [single], without="reference").keys() == {"common", "nothing"}
 
 
 def test_two_slips_at_once_are_both_there():

@@ -14,8 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import autograder
 from autograder.checks import encoding
-from autograder.checks.exercise import MOST_LINES, MOST_PRINTED, Implementation, Observation
+from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import judge
+from autograder.checks.printed import MOST_LINES, MOST_PRINTED
 from autograder.checks.results import Outcome
 from autograder.exercises import assignments, every_exercise, in_lesson_order
 from autograder.exercises.recorded import recorded, trials

@@ -7,7 +7,8 @@ observed, then those that explain all places in which they depart, then those th
 and last two that explain together all that was observed: two that were tried at once and showed just that, or two that
 do not meet. Exceptions count only in the first, and only if something works. Inputs that nothing was done to count only
 in the first, or if something was done to others of them, in a case without exceptions: which ones were left as they are
-then tells the mistake that explains all that the check asks for.
+then tells the mistake that explains all that the check asks for. Where all this tells nothing, it may be told by the
+places in which an input stands, whatever came out elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from autograder.checks.sketches import Sketch, Sketches, alike, says_little, value_of
+from autograder.checks.sketches import Sketch, Sketches, alike, is_exception, says_little, value_of
 
 ANY = -2
 """In place of a sketch's number: a mistake departs there, every time otherwise, as random numbers do."""
@@ -57,9 +58,10 @@ class Fingerprints:
         places: where any of them departs from the reference.
         pools: for each place, the sketches of all values that they show there.
         shows: (mistakes, places): the number of the sketch in the pool, -1 where a mistake does not depart, or `ANY`.
+        inputs: for each sketch of all pools in turn, whether it is that of an input of its case.
         noise: see `autograder.checks.sketches.Noise`.
-        at_once: digest of all that two mistakes show at once, if no single one and no other two do -> both, each with
-            the checks that it fails by itself.
+        at_once: digest of all that two mistakes show at once, if no single one does -> those that are in all pairs
+            which show it, each with the checks that it fails by itself.
     """
 
     causes: Sequence[Cause] = ()
@@ -67,6 +69,7 @@ class Fingerprints:
     places: Sequence[Place] = ()
     pools: Sequence[Sequence[Sketch]] = ()
     shows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
+    inputs: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     noise: Mapping[Place, float] = field(default_factory=dict)
     at_once: Mapping[str, Sequence[tuple[Cause, frozenset[str]]]] = field(default_factory=dict)
 
@@ -76,6 +79,16 @@ class Fingerprints:
         numbers: dict[Place, int] = {}
         of = [numbers.setdefault((case, value_of(name)), len(numbers)) for case, name in self.places]
         return list(numbers), np.array(of, dtype=int)
+
+    @cached_property
+    def shows_inputs(self) -> np.ndarray:
+        """(mistakes, places): where a mistake shows an input in place of the right value."""
+        sizes = np.array([len(pool) for pool in self.pools], dtype=int)
+        first = np.cumsum(sizes) - sizes
+        found = np.zeros(self.shows.shape, dtype=bool)
+        known = self.shows >= 0
+        found[known] = self.inputs[(first + self.shows)[known]]
+        return found
 
 
 @dataclass(frozen=True)
@@ -131,16 +144,18 @@ class Diagnosis:
         self._shown = known.shows != -1
         self._agrees = np.zeros((n, len(places)), dtype=bool)
         self._left_out = np.zeros(len(places), dtype=bool)  # nothing was done to it, but to other parts of the value
+        self._shows_input = np.zeros(len(places), dtype=bool)
         partly_right = set(value_at[~self._departs].tolist())
-        crashed = {case for case, here in enumerate(departed) if any(map(_is_exception, here.values()))}
+        crashed = {case for case, here in enumerate(departed) if any(map(is_exception, here.values()))}
         for p in np.flatnonzero(self._departs).tolist():
             case, key = places[p]
             same = np.array([*(alike(departed[case][key], other) for other in known.pools[p]), True, False])
             self._agrees[:, p] = same[known.shows[:, p]]  # ANY and -1 are the last two
             value, given = departed[case][key], inputs[case]
-            self._raised[p] = _is_exception(value)
+            self._raised[p] = is_exception(value)
             self._little_said[p] = says_little(value) or case in crashed and not self._works  # a list ends early, say
             untouched = any(alike(value, one) for one in given)
+            self._shows_input[p] = untouched and not says_little(value)
             self._telling[p] = not self._little_said[p] and not untouched
             skipped = untouched and case not in crashed and int(value_at[p]) in partly_right
             self._left_out[p] = skipped and not self._little_said[p]
@@ -161,7 +176,8 @@ class Diagnosis:
                 return Explanation(self._told(best)) or self._both(check)
         if not reads:
             return Explanation()
-        return self._both(check) or Explanation(self._told(self._of_two(fail)) if not self._beyond else ())
+        of_two = self._of_two(fail) if not self._beyond else ()
+        return self._both(check) or Explanation(self._told(of_two) or self._by_inputs(fail))
 
     def _best(self, fail: np.ndarray, read: tuple[int, Collection[str]], everything: set[Place]) -> list[int]:
         """The candidates that explain most and agree in what was read in one case."""
@@ -178,7 +194,17 @@ class Diagnosis:
         if not (self._works or (self._departs & self._telling).any()):
             return Explanation()
         own = [cause for cause, fails in self._at_once if check in fails]
-        return Explanation(own or [cause for cause, _fails in self._at_once], all_apply=True)
+        both = [cause for cause, _fails in self._at_once] if len(self._at_once) > 1 else []
+        return Explanation(own or both, all_apply=True)
+
+    def _by_inputs(self, fail: np.ndarray) -> list[Cause]:
+        """What is told of all candidates that show inputs just where the student does, if it is one cause."""
+        where = self._shows_input
+        if not where.any():
+            return []
+        found = self._possible & (self._known.shows_inputs == where).all(axis=1) & self._agrees[:, where].all(axis=1)
+        told = self._told(np.flatnonzero(found).tolist())
+        return told if len(told) == 1 and (found & fail).any() else []
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
         """Of the two candidates that explain together all that was observed, those that fail the check.
@@ -242,7 +268,3 @@ class Diagnosis:
 
 def _named(reads: Reads) -> set[Place]:
     return {(case, key) for case, keys in reads for key in keys}
-
-
-def _is_exception(value: Sketch) -> bool:
-    return isinstance(value, list) and value[:1] == ["raised"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import io
 import random
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from autograder.checks.printed import MOST_PRINTED, Printed, first_lines
 from autograder.checks.results import Ending
+from autograder.checks.unreached import MOST_BLOCKS, Steps, Unreached
 from autograder.checks.values import Raised, simplify
 from autograder.locale import _
 
@@ -48,6 +49,10 @@ class Implementation:
         if name not in self._completed:
             self._completed[name] = _complete(value)
         return self._completed[name]
+
+    def get(self, name: str) -> Any:
+        """The definition of `name`, or None."""
+        return self._namespace.get(name)
 
 
 def _complete(unfinished: type) -> type:
@@ -77,7 +82,8 @@ class Observation:
     Attributes:
         values: the yielded values.
         stopped: the exception that ended the probe, or None.
-        printed: the first lines that the student's code printed, at most `MOST_LINES` and `MOST_PRINTED` characters.
+        printed: the first lines that the student's code printed, see `first_lines`.
+        unreached: lines of the student's code that did not run, if this was looked at.
         read: the names that were read since this set was last emptied: a check's verdict depends on these.
         same: the names of values that are the reference's, byte for byte; empty if the probe ended elsewhere.
         worked_out: what the judge needs of the reference's again and again.
@@ -87,10 +93,17 @@ class Observation:
     (0.5, None)
     """
 
-    def __init__(self, values: Mapping[str, Any], stopped: Raised | None = None, printed: str = "") -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        stopped: Raised | None = None,
+        printed: str = "",
+        unreached: Sequence[Unreached] = (),
+    ) -> None:
         self.values = dict(values)
         self.stopped = stopped
         self.printed = printed
+        self.unreached = tuple(unreached)
         self.read: set[str] = set()
         self.same: frozenset[str] = frozenset()
         self.worked_out: dict[Any, Any] = {}
@@ -117,7 +130,8 @@ class Observation:
 
     def to_data(self) -> dict[str, Any]:
         """This observation as plain data."""
-        return {"values": self.values, "stopped": self.stopped} | ({"printed": self.printed} if self.printed else {})
+        more = {"printed": self.printed, "unreached": [one.to_data() for one in self.unreached]}
+        return {"values": self.values, "stopped": self.stopped} | {name: part for name, part in more.items() if part}
 
     @classmethod
     def from_data(cls, data: Any) -> Observation:
@@ -126,9 +140,11 @@ class Observation:
             raise ValueError("not an observation")
         if data.get("stopped") is not None and type(data["stopped"]) is not Raised:
             raise ValueError("not an observation")
-        if type(data.get("printed", "")) is not str:
+        printed, lines = data.get("printed", ""), data.get("unreached", [])
+        if type(printed) is not str or type(lines) is not list:
             raise ValueError("not an observation")
-        return cls(data["values"], data["stopped"], first_lines(data.get("printed", "")))
+        unreached = map(Unreached.from_data, lines[:MOST_BLOCKS])
+        return cls(data["values"], data["stopped"], first_lines(printed), tuple(unreached))
 
 
 class Stopped(str):
@@ -298,25 +314,29 @@ class Exercise:
         """The points of all checks."""
         return sum(check.points for check in self.checks)
 
-    def observe(self, implementation: Implementation, case: Any) -> Observation:
+    def observe(self, implementation: Implementation, case: Any, follow: bool = False) -> Observation:
         """What `probe` sees of `implementation` on `case`.
 
         Values are copied as they are yielded, so that code that reuses its arrays cannot change them later. Only the
         first prints are kept, warnings are dropped, and the global random state is restored, see `keep_random_state`.
+
+        Args:
+            follow: whether to look which lines run, too; this takes half as long again.
         """
         values: dict[str, Any] = {}
+        steps = Steps(implementation.get(self.defines) if follow else None)
         with _quiet() as printed, keep_random_state():
             random.seed(RANDOM_STATE)
             np.random.seed(RANDOM_STATE)
             try:
-                for name, value in self.probe(implementation, case):
+                for name, value in steps.of(self.probe(implementation, case)):
                     values[name] = simplify(value)
             except (Exception, SystemExit, GeneratorExit) as error:
-                return Observation(values, Raised.of(error), printed.text)
+                return Observation(values, Raised.of(error), printed.text, steps.unreached)
             except BaseException as error:  # it was cut off: nothing else is left to look at
                 error.add_note(printed.text)
                 raise
-        return Observation(values, printed=printed.text)
+        return Observation(values, printed=printed.text, unreached=steps.unreached)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -327,39 +347,12 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return Raised.of(error)
 
 
-MOST_LINES, MOST_PRINTED = 10, 500
-"""A student who prints in a loop wants to see the first rounds."""
-
-
-def first_lines(text: str) -> str:
-    """The beginning of what was printed, with "..." for the rest."""
-    lines = text[: MOST_PRINTED + 1].splitlines()
-    shown = "\n".join(lines[:MOST_LINES])[:MOST_PRINTED].rstrip()
-    return shown + "\n..." * (len(lines) > MOST_LINES or len(text) > MOST_PRINTED) if shown else ""
-
-
-class _Printed(io.TextIOBase):
-    """A text stream that keeps its beginning and drops the rest."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._kept = most, ""
-
-    def write(self, text: str) -> int:
-        if len(self._kept) < self._most:
-            self._kept += str.__str__(text)[: self._most - len(self._kept)]
-        return len(text)
-
-    @property
-    def text(self) -> str:
-        return first_lines(self._kept)
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[_Printed]:
-    printed = _Printed(MOST_PRINTED + 1)
+def _quiet() -> Iterator[Printed]:
+    printed = Printed(MOST_PRINTED + 1)
     with (
         contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(_Printed(0)),
+        contextlib.redirect_stderr(Printed(0)),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from autograder.checks.diagnosis import Diagnosis, Explanation, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketch, departures, digest_of, sketches_in, sketches_of
+from autograder.checks.sketches import Sketches, departures, digest_of, inputs_in, sketches_of
+from autograder.checks.unreached import nowhere
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -81,8 +82,13 @@ def judge(
     for check in exercise.checks:
         unmet = [items[name] for name in check.needs if items[name].outcome is not Outcome.PASSED]
         items[check.id] = _judge_check(check, tried[check.id], unmet)
-    if any(item.outcome in FAILURES for item in items.values()):
-        _tell_causes(exercise, items, tried, [trial for trial in trials if trial.public], mistakes())
+    public = [trial for trial in trials if trial.public]
+    if public and any(item.outcome in FAILURES for item in items.values()):
+        known = mistakes()
+        expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
+        departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
+        _tell_causes(exercise, items, tried, public, known, departed, expected)
+        _tell_unreached(items, tried, public, departed)
     return ExerciseResult(exercise.id, tuple(items.values()))
 
 
@@ -147,17 +153,15 @@ def _tell_causes(
     tried: dict[str, list[_Finding]],
     public: list[Trial],
     known: Fingerprints,
+    departed: Sketches,
+    expected: Sketches,
 ) -> None:
     """Add causes to the failed `items`: the known mistakes that explain what was seen in the public trials.
 
     Where there are none, the items share a digest of what was seen, so that equal mistakes are found in a class.
     """
-    if not public:
-        return
-    expected = [_once(trial, "sketches", lambda trial: sketches_of([trial.expected])[0]) for trial in public]
-    departed = departures(sketches_of((trial.seen for trial in public), expected), expected, known.noise)
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    inputs = [_once(trial, "inputs", _inputs) for trial in public]
+    inputs = [_once(trial, "inputs", lambda trial: inputs_in(trial.case)) for trial in public]
     diagnosis = Diagnosis(known, departed, passed, inputs, digest_of(exercise.id, departed, expected))
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
@@ -176,6 +180,31 @@ def _tell_causes(
             unexplained[name] = {(number, key) for number, keys in (*reads, *asked) for key in keys}
     digest = digest_of(exercise.id, departed, expected, set().union(*unexplained.values()))
     items |= {name: replace(items[name], behaviour=digest) for name in unexplained}
+
+
+def unexplained(items: Iterable[Item]) -> Item | None:
+    """The first failed item, if it has no cause."""
+    first = next((item for item in items if item.outcome is Outcome.FAILED), None)
+    return None if first is None or first.cause else first
+
+
+def _tell_unreached(
+    items: dict[str, Item], tried: dict[str, list[_Finding]], public: Sequence[Trial], departed: Sketches
+) -> None:
+    """Tell the first failed item, if it has no cause, which line of the code does not run in its case.
+
+    What runs in another case is left out, as a branch for other inputs. Where the item says that a part is not written
+    yet, only what runs in a case in which everything is right is left out.
+    """
+    item = unexplained(items.values())
+    own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public] if item else []
+    if item is None or not own:
+        return
+    others = [trial for trial, here in zip(public, departed, strict=True) if not (item.unwritten and here)]
+    line = nowhere(own[0].seen.unreached, (trial.seen.unreached for trial in (*own, *others)))
+    if line:
+        words = " ".join(filter(None, (line.told, item.words)))
+        items[item.id] = replace(item, words=words, unreached=line)
 
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
@@ -200,17 +229,14 @@ def _once(trial: Trial, key: Any, work: Callable[[Trial], Any]) -> Any:
     return known[key]
 
 
-def _inputs(trial: Trial) -> list[Sketch]:
-    """Sketches of all parts of the fields of a case."""
-    return [part for field in vars(trial.case).values() for part in sketches_in("", field).values()]
-
-
 def explained(item: Item, why: Explanation) -> Item:
     """`item` with its causes and a question around what was seen, in place of words that tell less."""
     causes, between = why.causes, _(" And: ") if why.all_apply else _(" Or: ")
     likely = between.join(dict.fromkeys(cause.cause[current_language()] for cause in causes))
     cause, question = _("Likely cause: {cause}").format(cause=likely), causes[0].hint[current_language()]
-    return replace(item, words="", causes=tuple(cause.id for cause in causes), cause=cause, question=question)
+    return replace(
+        item, words="", unreached=None, causes=tuple(cause.id for cause in causes), cause=cause, question=question
+    )
 
 
 def _find(check: Check, trial: Trial) -> _Finding | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from autograder.checks.unreached import Unreached
 from autograder.checks.values import Raised
 
 
@@ -43,6 +44,7 @@ class Item:
         words: if there is no such cause, how it came about as far as this shows, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
+        unreached: a line of the student's code that never runs, if `words` begin with it.
         compared: whether the failure says no more than two numbers that differ.
         behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
         case: the case that failed, if it is a public one; it is in no file.
@@ -62,6 +64,7 @@ class Item:
     words: str = ""
     printed: str = ""
     unwritten: bool = False
+    unreached: Unreached | None = None
     compared: bool = False
     behaviour: str = ""
     case: Any = field(default=None, compare=False, repr=False)

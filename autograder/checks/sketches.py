@@ -98,6 +98,11 @@ def sketches_in(name: str, value: Any) -> dict[str, Sketch]:
     return found
 
 
+def inputs_in(case: Any) -> list[Sketch]:
+    """The sketches of all parts of the fields of a case."""
+    return [part for field in vars(case).values() for part in sketches_in("", field).values()]
+
+
 def value_of(name: str) -> str:
     """The name of the value that a part belongs to."""
     return name.split(WITHIN)[0]
@@ -166,6 +171,11 @@ def noise_between(one: Sketch, other: Sketch) -> float:
 def holds_numbers(value: Sketch) -> bool:
     """Whether there are numbers in a sketch, and not a word, an exception or None."""
     return bool(value) and value[0] == "numbers"
+
+
+def is_exception(value: Sketch) -> bool:
+    """Whether a sketch is of an exception."""
+    return isinstance(value, list) and value[:1] == ["raised"]
 
 
 def says_little(value: Sketch) -> bool:

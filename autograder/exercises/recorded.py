@@ -113,6 +113,7 @@ def known_from(content: bytes) -> Fingerprints:
         places=[(case, key) for case, key in data["places"]],
         pools=[list(islice(sketches, size)) for size in data["pool_sizes"]],
         shows=data["shows"],
+        inputs=data["inputs"],
         noise={(case, key): size for case, key, size in data["noise"]},
         at_once={
             digest: [(causes[number], frozenset(fails)) for number, fails in pair]

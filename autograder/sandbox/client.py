@@ -79,7 +79,7 @@ def run_submission(
 
     Args:
         series: exercise id -> the series to probe it on, one after the other, until one of them finds no fault: an
-            answer that is right on one is not tried on the next.
+            answer that is right on one is not tried on the next. On the last, the lines that run are followed.
         figures: which figures are drawn; with NONE, cells that only a person looks at are not run.
         host: makes the workers; None for the one shared by this process.
         files: name -> content of files beside the notebook, which are put into the worker's folder first.
@@ -160,7 +160,7 @@ class _Running:
         tried: list[Trial] = []
         with self._limited(worker, [exercise.defines]):
             for series in self._series[exercise.id]:
-                seen = worker.probe(exercise, series)
+                seen = worker.probe(exercise, series, follow=series is self._series[exercise.id][-1])
                 if isinstance(seen, str):
                     return seen
                 new = trials(series, seen)
@@ -216,11 +216,15 @@ class Worker:
         reply = self._run(request, seconds)
         return CellOutputs.claimed(reply.get("outputs"), self._limits)
 
-    def probe(self, exercise: Exercise, series: Series) -> list[Observation] | str:
-        """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied."""
+    def probe(self, exercise: Exercise, series: Series, follow: bool) -> list[Observation] | str:
+        """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied.
+
+        Args:
+            follow: see `Exercise.observe`.
+        """
         seconds, start = self._allow("probe_seconds"), time.monotonic()
         cases = [expectation.packed_case for expectation in series]
-        request = {"exercise": exercise.id, "cases": cases, "seconds": seconds}
+        request = {"exercise": exercise.id, "cases": cases, "follow": follow, "seconds": seconds}
         reply = self._run({"probe": request}, seconds)
         if reply.get("out_of_time") is True:
             computed = time.monotonic() - start < CLOCK_FACTOR * seconds

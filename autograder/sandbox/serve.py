@@ -57,19 +57,22 @@ def _answer(request: dict[str, Any], shell: CellShell, allowed: Limits) -> dict[
             return {}
         case {"cell": cell}:
             return {"outputs": shell.run(**cell, limits=allowed)}
-        case {"probe": {"exercise": name, "cases": cases, "seconds": seconds}}:
-            return _probe(exercise(name), shell.user_ns, cases, seconds)
+        case {"probe": {"exercise": name, "cases": cases, "follow": follow, "seconds": seconds}}:
+            return _probe(exercise(name), shell.user_ns, cases, follow, seconds)
         case {"trial": paths}:
             return {"possible": _possible(paths)}
     raise ValueError(f"no such request: {', '.join(request)}")
 
 
-def _probe(wanted: Exercise, namespace: dict[str, Any], cases: list[bytes], seconds: float) -> dict[str, Any]:
+def _probe(
+    wanted: Exercise, namespace: dict[str, Any], cases: list[bytes], follow: bool, seconds: float
+) -> dict[str, Any]:
     implementation = Implementation(namespace)
     try:
         with keep_random_state(), time_limit(seconds):
             seen = [
-                wanted.observe(implementation, wanted.case(**encoding.unpack_own(case))).to_data() for case in cases
+                wanted.observe(implementation, wanted.case(**encoding.unpack_own(case)), follow).to_data()
+                for case in cases
             ]
     except OutOfTime:
         return {"out_of_time": True}

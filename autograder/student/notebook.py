@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -11,8 +12,8 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from autograder.checks.exercise import Exercise, Implementation, Stopped, keep_random_state
-from autograder.checks.judge import interrupted, judge, with_line
+from autograder.checks.exercise import Exercise, Implementation, Observation, Stopped, keep_random_state
+from autograder.checks.judge import interrupted, judge, unexplained, with_line
 from autograder.checks.results import Ending, ExerciseResult, Outcome
 from autograder.checks.values import Raised
 from autograder.exercises import assignments, every_exercise, guide, hand_graded, in_lesson_order
@@ -37,6 +38,9 @@ from autograder.student.hints import Hint, Hints, first_unmet
 from autograder.student.judged import judged
 from autograder.student.names import UnknownName, known, named, stub_of, stubs
 from autograder.student.stops import Stops, libraries_silent
+
+QUICK = 1.0
+"""Seconds; what took longer is not run again to see which lines run: it might be stopped then."""
 
 _hints = Hints()
 _assignment = ""
@@ -235,16 +239,29 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     error = unrun_here(wanted, namespace)
     if error is not None:
         return interrupted(wanted, error)
-    implementation = Implementation(namespace)
-    expectations = recorded(wanted)
     try:
-        with keep_random_state(), libraries_silent(), _stops.limited(wanted, namespace, Limits()):
-            seen = [wanted.observe(implementation, expectation.case) for expectation in expectations]
+        start = time.monotonic()
+        result = _judge_seen(wanted, _observed(wanted, namespace))
+        if unexplained(result.items) and time.monotonic() - start < QUICK:
+            result = _judge_seen(wanted, _observed(wanted, namespace, follow=True))
+        return result
     except OutOfTime as error:
         return interrupted(wanted, Stopped(error, Ending.OUT_OF_TIME), printed="".join(getattr(error, "__notes__", ())))
+
+
+def _judge_seen(wanted: Exercise, seen: Sequence[Observation]) -> ExerciseResult:
+    __tracebackhide__ = True
+    return judge(wanted, trials(recorded(wanted), seen), partial(known_mistakes, wanted))
+
+
+def _observed(wanted: Exercise, namespace: dict[str, Any], follow: bool = False) -> list[Observation]:
+    __tracebackhide__ = True
+    implementation = Implementation(namespace)
+    try:
+        with keep_random_state(), libraries_silent(), _stops.limited(wanted, namespace, Limits()):
+            return [wanted.observe(implementation, expectation.case, follow) for expectation in recorded(wanted)]
     except KeyboardInterrupt as error:  # without the kit's own frames
         raise Interrupted(with_line(_("Your code was running."), Raised.of(error))) from None
-    return judge(wanted, trials(expectations, seen), partial(known_mistakes, wanted))
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 A cause is right if it is what this slip is told as, in whatever style: in its own words, in those of the mistake of the
 bank that it is, or in those of another that shows exactly the same; of a slip that lets a `raise` run, also that it
-stops an allowed input. With two slips at once, either may be told, or what shows exactly the same as both together.
+stops an allowed input. What another is told as in the same words is right, too. With two slips at once, either may be
+told, or what shows exactly the same as both together.
 
 Where no cause is named, the card may say in words what is wrong, such as "What is vanishing is called exploding". A
-sentence tells the slips that make the card say it when they are alone.
+sentence tells the slip that it is the cause of, word for word, or those that make the card say it when they are alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 from autograder.checks.diagnosis import Fingerprints
 from autograder.checks.exercise import Exercise, Implementation, keep_random_state
 from autograder.checks.judge import judge
+from autograder.checks.results import Item
 from autograder.exercises.recorded import Expectation, known_from, recorded, trials
 from autograder.report.words import Story
 from reference.audit.checks import Material
@@ -38,7 +40,7 @@ from reference.mutants.known import (
     told,
     two_at_once,
 )
-from reference.mutants.sources import REFERENCE, both, explicit
+from reference.mutants.sources import REFERENCE, Mutant, both, pair_styles
 
 FRESH_SEEDS = 3
 OWN_RAISE = "own raise"
@@ -59,8 +61,8 @@ class SlipAudit:
     """How slips are told that have no fingerprints.
 
     By verdict: "right", "wrong" (a false cause is named), "said" (no cause, but the card begins with a sentence that
-    tells this slip and no other), "words" (it begins with what is missing, an exception, or what the numbers show), or
-    "none".
+    tells this slip and no other, or names a line of its that keeps others from running), "words" (it begins with what
+    is missing, an exception, or what the numbers show), or "none".
 
     Attributes:
         other_style: slips in a style without fingerprints.
@@ -127,8 +129,11 @@ class _Cell:
         for one in (*self._bank, *self._slips):
             for exercise, behaviour in one.behaviours.items():
                 self._shown[exercise, behaviour.key] |= {one.about.id, self._name(one)}
+        self._sentences = {one.about.id: one.about.cause.get("en") for one in (*self._bank, *self._slips)}
+        self._single = [known for known in self._bank if not known.about.pair]
+        self._own_words = {slip.about.cause["en"]: {self._name(slip)} for slip in self._slips if slip.about.cause}
         self._tells: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for one in (*self._bank, *filter(self._is_told, self._slips)):
+        for one in (*self._single, *filter(self._is_told, self._slips)):
             for exercise, behaviour in one.behaviours.items():
                 for sentence in behaviour.says:
                     self._tells[exercise, sentence].add(self._name(one))
@@ -149,25 +154,27 @@ class _Cell:
                 continue
             own = [slip for slip in self._slips if slip.mutant.style.id == style and self._is_told(slip)]
             others = [slip for slip in self._slips if slip.mutant.style.id != style]
-            known = self._fingerprints(self._bank, others)
+            known = self._fingerprints(self._bank, others, style)
             for slip in rng.sample(own, min(most, len(own))):
-                code = slip.mutant.implementation()
-                verdict = self._verdict(code, known, self._truths[slip.about.id])
+                verdict = self._verdict(slip.mutant, known, self._truths[slip.about.id])
                 found.other_style[verdict].append(self._title(slip))
                 if slip.about.id in self._names:
                     rest = [one for one in self._bank if one.about.id != self._name(slip)]
-                    known_rest = self._fingerprints(rest, others)
-                    verdict = self._verdict(code, known_rest, self._truths[slip.about.id])
+                    known_rest = self._fingerprints(rest, others, style)
+                    verdict = self._verdict(slip.mutant, known_rest, self._truths[slip.about.id])
                     found.left_out[verdict].append(self._title(slip))
 
     def audit_pairs(self, found: SlipAudit, rng: random.Random, n: int) -> None:
-        """Tell `n` random pairs of slips in one style, none twice, with all fingerprints.
+        """Tell `n` random pairs of slips in one style, none twice, with all fingerprints but those of pairs in it.
 
-        Those that have been tried are drawn only where there is no other style.
+        Where there is one style alone, what has been tried is drawn.
         """
-        known = self._fingerprints(self._bank, self._slips)
         slips = [slip for slip in self._slips if self._is_told(slip)]
-        tried = explicit(slips[0].mutant.style.solution)
+        styles = {slip.mutant.style.id for slip in slips}
+        known = {
+            style: self._fingerprints(self._bank, self._slips, style if len(styles) > 1 else "") for style in styles
+        }
+        tried = pair_styles(slips[0].mutant.style.solution)
         pairs = list(combinations([slip for slip in slips if slip.mutant.style.id not in tried] or slips, 2))
         rng.shuffle(pairs)
         drawn = {}
@@ -177,11 +184,12 @@ class _Cell:
             pair = both(one.mutant, other.mutant)
             if pair is not None and self._name(one) != self._name(other):
                 with suppress(SyntaxError, ValueError, TypeError):
-                    drawn[pair.source] = one, other, pair.implementation()
-        for one, other, implementation in drawn.values():
-            behaviours = {name: book.observe(implementation) for name, book in self._books.items()}
+                    pair.implementation()
+                    drawn[pair.source] = one, other, pair
+        for one, other, pair in drawn.values():
+            behaviours = {name: book.observe(pair.implementation()) for name, book in self._books.items()}
             truths = self._truths[one.about.id] | self._truths[other.about.id] | self._alike(behaviours)
-            verdict = self._verdict(implementation, known, truths)
+            verdict = self._verdict(pair, known[one.mutant.style.id], truths)
             found.pairs[verdict].append(f"{self._title(one)} + {self._name(other)}")
 
     def audit_judgement(self, found: SlipAudit, material: Material) -> None:
@@ -202,14 +210,18 @@ class _Cell:
                 shows = any(behaviour.shows for behaviour in slip.behaviours.values())
                 (found.unnoticed if shows else found.unseen).append(self._title(slip))
 
-    def _fingerprints(self, bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, Fingerprints]:
+    def _fingerprints(
+        self, bank: Sequence[Observed], slips: Sequence[Observed], without: str
+    ) -> dict[str, Fingerprints]:
+        """The fingerprints of these, and of pairs in all styles but the one that is given as `without`."""
         found = {}
         for name, book in self._books.items():
-            at_once = two_at_once(name, self._pairs[name], (*bank, *slips))
+            at_once = two_at_once(name, self._pairs[name], (*bank, *slips), without)
             found[name] = known_from(book.to_bytes(told(name, bank, slips, self._names), at_once))
         return found
 
-    def _verdict(self, code: Implementation, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
+    def _verdict(self, mutant: Mutant, known: Mapping[str, Fingerprints], truths: set[str]) -> str:
+        code = mutant.implementation()
         results = [self._result(e, code, recorded(e), known[e.id]) for e in self._exercises]
         items = [item for result in results for item in result.items]
         causes = {cause for item in items for cause in item.causes}
@@ -217,10 +229,16 @@ class _Cell:
             OWN_RAISE for item in items if item.cause and not item.causes and item.raised and item.raised.on_purpose
         }
         if causes:
-            return "right" if causes <= truths else "wrong"
+            sentences_of_truths = {self._sentences.get(truth) for truth in truths}
+            false = [one for one in causes - truths if self._sentences.get(one, one) not in sentences_of_truths]
+            return "wrong" if false else "right"
         firsts = [(result.id, first) for result in results if (first := Story.of(result).first)]
-        told = [self._tells.get((id, sentence)) for id, first in firsts for sentence in sentences(first)]
-        if any(names and names <= truths for names in told):
+        told = [
+            self._own_words.get(sentence) or self._tells.get((id, sentence))
+            for id, first in firsts
+            for sentence in sentences(first)
+        ]
+        if any(names and names <= truths for names in told) or any(_blames(first, mutant) for _id, first in firsts):
             return "said"
         return "words" if any(not first.compared for _id, first in firsts) else "none"
 
@@ -228,7 +246,7 @@ class _Cell:
         self, exercise: Exercise, code: Implementation, cases: Sequence[Expectation], known: Fingerprints | None = None
     ) -> Any:
         with keep_random_state():
-            seen = [exercise.observe(code, expectation.case) for expectation in cases]
+            seen = [exercise.observe(code, expectation.case, follow=True) for expectation in cases]
         return judge(exercise, trials(cases, seen), lambda: known or Fingerprints())
 
     def _name(self, one: Observed) -> str:
@@ -239,3 +257,10 @@ class _Cell:
 
     def _title(self, slip: Observed) -> str:
         return f"{slip.mutant.style.solution}, {slip.mutant.style.id}: {self._name(slip)}"
+
+
+def _blames(item: Item, mutant: Mutant) -> bool:
+    """Whether `item` tells of a line that never runs that a line of the slips keeps it from it."""
+    right = {line.strip() for line in replace(mutant, changes=()).source.splitlines()}
+    line = item.unreached
+    return line is not None and not {line.by_source, line.from_source} <= right | {""}

@@ -16,7 +16,7 @@ from itertools import combinations
 from autograder.checks.diagnosis import MAX_CAUSES
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book
-from reference.mutants.sources import REFERENCE, Mutant, both, explicit, mutants, styles
+from reference.mutants.sources import REFERENCE, Mutant, both, mutants, pair_styles, styles
 from reference.mutants.words import OPPOSITE, Words, words_of
 
 NOTHING = Words("", "")
@@ -24,6 +24,9 @@ NOTHING = Words("", "")
 
 Together = Sequence[tuple[Words | Mistake, Sequence[str]]]
 """Two slips: what is told of each, and the checks that it fails by itself."""
+
+Pairs = Mapping[str, Sequence[tuple[str, Together]]]
+"""The digest of what two slips show at once -> all pairs that show it, each with the style that they were made in."""
 
 
 @dataclass(frozen=True)
@@ -121,19 +124,16 @@ def told(
 
 def observe_pairs(
     slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
-) -> dict[str, dict[str, Together]]:
-    """For each exercise, the digest of what two slips show at once in one of the `explicit` styles -> what is told.
-
-    Nothing is told where several pairs show the same.
-    """
+) -> dict[str, Pairs]:
+    """For each exercise, what any two slips show at once in one of the `pair_styles`."""
     own = {
         (slip.mutant.style.id, slip.keys): slip
         for slip in slips
-        if slip.mutant.style.id in explicit(slip.mutant.style.solution)
+        if slip.mutant.style.id in pair_styles(slip.mutant.style.solution)
         and is_told(slip, names)
         and slip.mutant.change.operator != "unseeded"
     }
-    found: dict[str, dict[str, Together]] = {name: {} for name in books}
+    found: dict[str, dict[str, list[tuple[str, Together]]]] = {name: defaultdict(list) for name in books}
     for pair in combinations(own.values(), 2):
         told_of = [names.get(slip.about.id, slip.about) for slip in pair]
         mutant = both(*(slip.mutant for slip in pair))
@@ -143,16 +143,25 @@ def observe_pairs(
             code = mutant.implementation()
             for name, book in books.items():
                 told = [(about, slip.behaviours[name].fails) for about, slip in zip(told_of, pair, strict=True)]
-                digest = book.digest(code)
-                same = {about.id for about, _fails in found[name].get(digest, told)} == {about.id for about in told_of}
-                found[name][digest] = told if same else []
+                found[name][book.digest(code)].append((mutant.style.id, told))
     return found
 
 
-def two_at_once(exercise: str, pairs: Mapping[str, Together], singles: Iterable[Observed]) -> dict[str, Together]:
-    """Those of the `pairs` that are told: one slip is likelier than two that show the same."""
-    alone = {one.behaviours[exercise].digest for one in singles}
-    return {digest: told for digest, told in pairs.items() if told and digest not in alone | {""}}
+def two_at_once(exercise: str, pairs: Pairs, singles: Iterable[Observed], without: str = "") -> dict[str, Together]:
+    """By digest, what all pairs that show it have in common.
+
+    Args:
+        singles: what one of these shows is told of it alone: one slip is likelier than two.
+        without: a style whose pairs do not count.
+    """
+    alone = {one.behaviours[exercise].digest for one in singles} | {""}
+    found = {}
+    for digest, tried in pairs.items():
+        told = [pair for style, pair in tried if style != without]
+        ids = [{about.id for about, _fails in pair} for pair in told]
+        if told and digest not in alone and (common := set.intersection(*ids)):
+            found[digest] = [(about, fails) for about, fails in told[0] if about.id in common]
+    return found
 
 
 def is_told(slip: Observed, names: Mapping[str, Mistake]) -> bool:

@@ -342,8 +342,10 @@ def some(p: Place) -> Iterator[Change]:
         else:
             source = f"[n_ for n_ in {text} if n_ in {names}]"
         yield Change(words, p.function.name, expression(source))
-    if "layers" in text or of == "net":
-        yield Change("linear-only", p.function.name, expression(f"[l_ for l_ in {text} if isinstance(l_, Linear)]"))
+    if ("layers" in text or of == "net") and called(node) in ("", "enumerate", "list", "reversed"):  # it visits layers
+        layer = "l_[1]" if called(node) == "enumerate" else "l_"
+        kept = expression(f"[l_ for l_ in {text} if isinstance({layer}, Linear)]")
+        yield Change("linear-only", p.function.name, kept)
     if called(node) != "range" and called(node) not in ("values", "items", "keys"):
         yield Change("last-left-out", of, expression(f"list({text})[:-1]"))
         yield Change("first-left-out", of, expression(f"list({text})[1:]"))

@@ -115,9 +115,9 @@ def quantities(solution: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def explicit(solution: str) -> list[str]:
-    """The styles in which two slips are tried at once: the reference, unless it leaves the work to a library."""
-    return list(quantities(solution).get("explicit", [REFERENCE]))
+def pair_styles(solution: str) -> list[str]:
+    """The styles in which two slips are tried at once: the reference, unless quantities.toml names others."""
+    return list(quantities(solution).get("pair_styles", [REFERENCE]))
 
 
 def mutants(style: Style) -> Iterator[Mutant]:

@@ -1,0 +1,271 @@
+"""Lines of a student's code that do not run, and the line that keeps them from it.
+
+This is seen while the code runs, so it is true however the code is written: a condition that is never true, a loop
+without rounds and the line that made what it goes through, a `return` that comes first.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FrameType, FunctionType
+from typing import Any, TypeVar
+
+from autograder.checks.values import MAX_LINE
+from autograder.locale import _
+
+T = TypeVar("T")
+
+MOST_STEPS = 10_000
+"""Lines that are followed in one case; right answers take a few hundred, and longer ones are told nothing."""
+
+MOST_WRAPPERS = 10
+"""The largest number of decorators around a function."""
+
+MOST_BLOCKS = 50
+"""The largest number of blocks that are told of one case."""
+
+IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, ast.Global, ast.Nonlocal)
+"""Statements that may well never run: what is for bad input only, say."""
+
+NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
+REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break")
+"""Why a block does not run: the condition around it, the loop around it, or the word that comes before it."""
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A line that did not run, and if this is seen, the line `by` which it was not reached.
+
+    Attributes:
+        why: one of `REASONS`, or "".
+        from_line, from_source: of a loop, the line that made what it goes through, if this is one line.
+
+    >>> Unreached(4, "problems.append(problem)", NEVER, 3, "if norm < 0:").told
+    'Line 4, `problems.append(problem)`, does not run here: the condition in line 3, `if norm < 0:`, is never true.'
+    """
+
+    line: int
+    source: str
+    why: str = ""
+    by_line: int = 0
+    by_source: str = ""
+    from_line: int = 0
+    from_source: str = ""
+
+    @property
+    def told(self) -> str:
+        """The sentence that a student reads."""
+        reasons = {
+            NEVER: _("the condition in line {line}, `{source}`, is never true"),
+            ALWAYS: _("the condition in line {line}, `{source}`, is always true"),
+            NO_ROUNDS: _("the loop in line {line}, `{source}`, has no rounds"),
+        }
+        why = reasons.get(self.why, _("`{source}` in line {line} comes first"))
+        text = _("Line {line}, `{source}`, does not run here: {why}.")
+        told = text.format(line=self.line, source=self.source, why=why.format(line=self.by_line, source=self.by_source))
+        if not self.from_source:
+            return told
+        made = _("What it goes through is made in line {line}, `{source}`.")
+        return f"{told} {made.format(line=self.from_line, source=self.from_source)}"
+
+    def to_data(self) -> list[Any]:
+        """This line as plain data."""
+        return list(vars(self).values())
+
+    @classmethod
+    def from_data(cls, data: Any) -> Unreached:
+        """The inverse of `to_data`; raises ValueError if `data` is something else."""
+        if type(data) is not list or [type(part) for part in data] != [int, str, str, int, str, int, str]:
+            raise ValueError("not a line")
+        line, source, why, by_line, by_source, from_line, from_source = data
+        if why not in (*REASONS, ""):
+            raise ValueError("not a reason")
+        return cls(line, source[:MAX_LINE], why, by_line, by_source[:MAX_LINE], from_line, from_source[:MAX_LINE])
+
+
+def nowhere(here: Sequence[Unreached], elsewhere: Iterable[Sequence[Unreached]]) -> Unreached | None:
+    """The first line that is not reached `here`, and in none of the other cases for another reason."""
+    found = {one.line: one for one in here if one.why}
+    for case in elsewhere:
+        others = {one.line: one for one in case}
+        found = {line: one for line, one in found.items() if line in others and others[line].why in (one.why, "")}
+    return next(iter(found.values()), None)
+
+
+class Steps:
+    """Follows the lines of the cell that defines `function`.
+
+    Where another program follows them already, such as a debugger, nothing is seen.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._file = _cell_of(function) if sys.gettrace() is None else ""
+        self._ran: set[int] = set()
+        self._raised: set[int] = set()
+        self._trace = self._tracer() if self._file else None
+
+    def of(self, work: Iterable[T]) -> Iterator[T]:
+        """What `work` gives, followed while it makes it."""
+        parts = iter(work)
+        while True:
+            if self._file:
+                sys.settrace(self._trace)
+            try:
+                part = next(parts)
+            except StopIteration:
+                return
+            finally:
+                if self._file:
+                    sys.settrace(None)
+            yield part
+
+    def _tracer(self) -> Callable:
+        """A trace function; it has no `self` to look things up in, for it is called at every line."""
+        file, ran, raised, left = self._file, self._ran.add, self._raised.add, MOST_STEPS
+
+        def call(frame: FrameType, _event: str, _about: Any) -> Callable | None:
+            return line if frame.f_code.co_filename == file else None
+
+        def line(frame: FrameType, event: str, about: Any) -> Callable | None:
+            nonlocal left
+            if event == "line":
+                ran(frame.f_lineno)
+                left -= 1
+                if left < 0:
+                    sys.settrace(None)
+                    self._file = ""
+                    return None
+            elif event == "exception" and not issubclass(about[0], StopIteration):
+                raised(frame.f_lineno)
+            return line
+
+        return call
+
+    @property
+    def unreached(self) -> tuple[Unreached, ...]:
+        """The first lines of all blocks that did not run, or raised an exception."""
+        if not self._file:
+            return ()
+        found = []
+        for block in _blocks("".join(linecache.getlines(self._file))):
+            if not (self._ran - self._raised).isdisjoint(block.lines):
+                continue
+            about: list[Any] = [self._at(block.lines.start)]
+            for reason in block.reasons if self._ran.isdisjoint(block.lines) else ():
+                if not self._ran.isdisjoint(reason.lines) and self._raised.isdisjoint(reason.lines):
+                    about += [[reason.why], self._at(reason.lines.start), self._at(reason.made_in)]
+                    break
+            found.append(Unreached(*(part for parts in about for part in parts)))
+        return tuple(found[:MOST_BLOCKS])
+
+    def _at(self, line: int) -> tuple[int, str]:
+        return line, linecache.getline(self._file, line).strip()[:MAX_LINE] if line else ""
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """What may keep a block from running: the `lines` of a condition, a loop or a word, and where that is `made_in`."""
+
+    why: str
+    lines: range
+    made_in: int = 0
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Statements that run together: the `lines` of the first."""
+
+    lines: range
+    reasons: Sequence[_Reason]
+
+
+def _cell_of(definition: Any) -> str:
+    """The name of the cell that defines a function or a class; "" if there is none, as for code in a file.
+
+    Nothing of the student's is asked: any attribute may be made by their code.
+    """
+    is_class = issubclass(type(definition), type)
+    found = type.__getattribute__(definition, "__dict__").values() if is_class else [definition]
+    function = next((one for one in found if type(one) is FunctionType), None)
+    for _layer in range(MOST_WRAPPERS):
+        inner = function.__dict__.get("__wrapped__") if function else None
+        function = inner if type(inner) is FunctionType else function
+    name = function.__code__.co_filename if function else ""
+    return "" if os.path.exists(name) else name
+
+
+@lru_cache(maxsize=64)
+def _blocks(source: str) -> list[_Block]:
+    try:
+        functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+        return [block for function in functions for block in _in(function.body, _made(function))]
+    except (SyntaxError, ValueError, RecursionError):  # a cell with a line of the notebook's own, such as %time
+        return []
+
+
+def _made(function: ast.FunctionDef) -> dict[str, int]:
+    """Variable -> the line that makes it, of those that one line makes."""
+    lines: dict[str, list[int]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            lines.setdefault(node.id, []).append(node.lineno)
+    return {name: found[0] for name, found in lines.items() if len(found) == 1}
+
+
+def _in(body: Sequence[ast.stmt], made: dict[str, int]) -> Iterator[_Block]:
+    """The blocks within a list of statements that do some work."""
+    for i, statement in enumerate(body):
+        if reasons := list(_before(body[i - 1])) if i else []:
+            yield from _block(body[i:], reasons)
+        if isinstance(statement, ast.If):
+            yield from _block(statement.body, [_Reason(NEVER, _head(statement))])
+            yield from _block(statement.orelse, [_Reason(ALWAYS, _head(statement))])
+        elif isinstance(statement, (ast.While, ast.For)):
+            why, through = (NEVER, statement.test) if isinstance(statement, ast.While) else (NO_ROUNDS, statement.iter)
+            names = {node.id for node in ast.walk(through) if isinstance(node, ast.Name)} & made.keys()
+            made_in = made[names.pop()] if len(names) == 1 else 0
+            yield from _block(statement.body, [_Reason(why, _head(statement), made_in)])
+        for inner in ("body", "orelse", "finalbody"):
+            if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                yield from _in(getattr(statement, inner, []), made)
+
+
+def _before(statement: ast.stmt) -> Iterator[_Reason]:
+    """What in a statement keeps those after it from running."""
+    leaving = list(_leaving(statement))
+    if isinstance(statement, ast.If) and not statement.orelse and statement.body[-1] in leaving:
+        yield _Reason(ALWAYS, _head(statement))
+    yield from (_Reason(type(one).__name__.lower(), _head(one)) for one in leaving)
+
+
+def _block(body: Sequence[ast.stmt], reasons: Sequence[_Reason]) -> Iterator[_Block]:
+    works = [one for one in body if not isinstance(one, IDLE) and not _is_text(one)]
+    if works and all(reason.lines.stop <= body[0].lineno for reason in reasons):  # not in one line
+        yield _Block(_head(body[0]), reasons)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _head(statement: ast.stmt) -> range:
+    """The lines of a statement without what is within it."""
+    body = getattr(statement, "body", None)
+    return range(statement.lineno, body[0].lineno if body else (statement.end_lineno or statement.lineno) + 1)
+
+
+def _leaving(statement: ast.stmt, in_loop: bool = False) -> Iterator[ast.stmt]:
+    """What leaves the block of `statement` from within it."""
+    if isinstance(statement, ast.Return if in_loop else (ast.Return, ast.Continue, ast.Break)):
+        yield statement
+    if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        in_loop = in_loop or isinstance(statement, (ast.For, ast.While))
+        for inner in ("body", "orelse", "finalbody"):
+            for one in getattr(statement, inner, []):
+                yield from _leaving(one, in_loop)

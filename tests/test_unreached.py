@@ -1,0 +1,360 @@
+"""Lines of a student's code that never run, and what keeps them from it: true whatever the code looks like."""
+
+import itertools
+import linecache
+import sys
+import textwrap
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from conftest import small_notebook
+
+from autograder.checks.exercise import Observation
+from autograder.checks.judge import judge
+from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere
+from autograder.exercises import every_exercise, exercise
+from autograder.exercises.recorded import recorded
+from autograder.locale import speaking
+from autograder.notebooks.submission import submission_of
+from autograder.sandbox.client import run_submission
+from autograder.student.notebook import judge_here
+from reference.mutants.sources import Mutant, styles
+
+NUMBERS = itertools.count()
+
+
+def cell(source, **names):
+    """What a cell with this source defines."""
+    name = f"<cell {next(NUMBERS)}>"
+    source = textwrap.dedent(source).lstrip()
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), names)
+    return names
+
+
+def followed(source, *inputs, name="f"):
+    """What is unreached in all calls of `f` in the cell, one case each."""
+    function = cell(source, np=np)[name]
+    cases = []
+    for given in inputs:
+        steps = Steps(function)
+        with suppress(ValueError, ZeroDivisionError):
+            list(steps.of(map(function, [given])))
+        cases.append(steps.unreached)
+    return nowhere(cases[0], cases)
+
+
+CODE = {
+    "a condition that is never true": (
+        """
+        def f(x):
+            y = 0
+            if x < 0:
+                y = x
+            return y
+        """,
+        "Line 4, `y = x`, does not run here: the condition in line 3, `if x < 0:`, is never true.",
+    ),
+    "a condition that is always true": (
+        """
+        def f(x):
+            if x > 0:
+                return 1
+            else:
+                y = 2
+            return y
+        """,
+        "Line 5, `y = 2`, does not run here: the condition in line 2, `if x > 0:`, is always true.",
+    ),
+    "a branch after one that always comes first": (
+        """
+        def f(x):
+            found = []
+            if x is not None:
+                found.append("vanishing")
+            elif x > 1e3:
+                found.append("exploding")
+            return found
+        """,
+        "Line 5, `elif x > 1e3:`, does not run here: the condition in line 3, `if x is not None:`, is always true.",
+    ),
+    "a loop without rounds": (
+        """
+        def f(x):
+            y = 0
+            for i in range(int(x), 0):
+                y += i
+            return y
+        """,
+        "Line 4, `y += i`, does not run here: the loop in line 3, `for i in range(int(x), 0):`, has no rounds.",
+    ),
+    "a loop through nothing": (
+        """
+        def f(x):
+            found = []
+            norms = [] if x else [x]
+            for norm in norms:
+                found.append(norm)
+            return found
+        """,
+        "Line 5, `found.append(norm)`, does not run here: the loop in line 4, `for norm in norms:`, has no rounds. "
+        "What it goes through is made in line 3, `norms = [] if x else [x]`.",
+    ),
+    "a return in the loop": (
+        """
+        def f(x):
+            total = 0
+            for i in range(3):
+                total += i
+                if total >= 0:
+                    return total
+            scaled = total * x
+            return scaled
+        """,
+        "Line 7, `scaled = total * x`, does not run here: `return total` in line 6 comes first.",
+    ),
+    "continue": (
+        """
+        def f(x):
+            total = 0
+            for i in range(3):
+                if i >= 0:
+                    continue
+                total += i
+            return total
+        """,
+        "Line 6, `total += i`, does not run here: the condition in line 4, `if i >= 0:`, is always true.",
+    ),
+    "a return that is no branch's end": (
+        """
+        def f(x):
+            try:
+                return x
+            finally:
+                y = 0
+            y += 1
+            return y
+        """,
+        "Line 6, `y += 1`, does not run here: `return x` in line 3 comes first.",
+    ),
+    "an inner function": (
+        """
+        def f(x):
+            def part(y):
+                if y == 7:
+                    y = 8
+                return y
+            return part(x)
+        """,
+        "Line 4, `y = 8`, does not run here: the condition in line 3, `if y == 7:`, is never true.",
+    ),
+    "a condition on two lines": (
+        """
+        def f(x):
+            y = 0
+            if (x < 0
+                    and x > 1):
+                y = x
+            return y
+        """,
+        "Line 5, `y = x`, does not run here: the condition in line 3, `if (x < 0`, is never true.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "sentence"), CODE.values(), ids=CODE)
+def test_a_line_that_never_runs_is_told_with_the_line_that_keeps_it_from_running(source, sentence):
+    assert followed(source, 1.0, 2.0).told == sentence
+    with speaking("ja"):
+        told = followed(source, 1.0, 2.0).told
+    assert told != sentence and "行目" in told
+
+
+NOTHING = {
+    "what runs for one of the inputs": "def f(x):\n    y = 0\n    if x > 1:\n        y = x\n    return y",
+    "what refuses bad input": "def f(x):\n    if x < 0:\n        raise ValueError(x)\n    return x",
+    "an early return": "def f(x):\n    if x < 0:\n        return 0.0\n    return x",
+    "a loop whose values cannot be made": "def f(x):\n    y = 0\n    for i in range(int(1 / (x - x))):\n        y += i",
+    "a condition that raises": "def f(x):\n    y = 0\n    if 1 / (x - x):\n        y = 1\n    return y",
+    "a loop that takes too long": f"def f(x):\n    y = 0\n    for i in range({MOST_STEPS}):\n        y += i\n"
+    "    if x < 0:\n        y = 1\n    return y",
+    "one line": "def f(x):\n    if x < 0: y = 1\n    return x",
+    "a function that is not called": "def f(x):\n    return x\n\ndef g(x):\n    if x:\n        x = 2\n    return x",
+    "a line of the notebook's own": "def f(x):\n    y = 0\n    if x < 0:\n        y = 1\n    return y\n",
+}
+
+
+@pytest.mark.parametrize("source", NOTHING.values(), ids=NOTHING)
+def test_nothing_is_told_where_it_is_not_seen(source, request):
+    if "notebook's own" in request.node.callspec.id:
+        names = cell(source)
+        name = names["f"].__code__.co_filename
+        text = "%time f(1)\n" + source
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        steps = Steps(names["f"])
+        assert list(steps.of(map(names["f"], [1.0]))) == [0]
+        assert steps.unreached == ()
+    else:
+        assert followed(source, 1.0, 2.0) is None
+
+
+def test_a_line_that_is_kept_from_running_in_two_ways_is_not_told():
+    source = """
+    def f(x):
+        y = 0
+        for i in range(3):
+            if x == 0:
+                continue
+            elif x > 0:
+                break
+            y += i
+        return y
+    """
+    assert followed(source, 0.0).told.startswith("Line 6, `elif x > 0:`, does not run here")
+    assert followed(source, 1.0).told == "Line 8, `y += i`, does not run here: `break` in line 7 comes first."
+    assert followed(source, 0.0, 1.0) is None
+
+
+def test_a_debugger_keeps_its_place():
+    def tracer(_frame, _event, _about):
+        return None
+
+    function = cell("def f(x):\n    y = 0\n    if x < 0:\n        y = 1\n    return y")["f"]
+    sys.settrace(tracer)
+    try:
+        steps = Steps(function)
+        assert list(steps.of(map(function, [1.0]))) == [0]
+        assert sys.gettrace() is tracer
+    finally:
+        sys.settrace(None)
+    assert steps.unreached == ()
+
+
+def test_a_decorated_function_is_followed_into_its_cell():
+    source = """
+    import functools
+
+    def twice(function):
+        @functools.wraps(function)
+        def both(x):
+            return function(x), function(x)
+        return both
+
+    @twice
+    def f(x):
+        y = 0
+        if x < 0:
+            y = x
+        return y
+    """
+    assert followed(source, 1.0).told.startswith("Line 13, `y = x`, does not run here")
+
+
+class Odd:
+    """Runs code of its own wherever something is asked of it."""
+
+    def __getattribute__(self, name):
+        raise KeyboardInterrupt(name)
+
+
+class OddClass(type):
+    def __getattribute__(cls, name):
+        raise KeyboardInterrupt(name)
+
+
+def test_nothing_is_asked_of_what_is_no_function():
+    for definition in (Odd(), OddClass("Odd", (), {}), 3, None, len, np.sum):
+        assert Steps(definition).unreached == ()
+
+
+def test_a_long_chain_of_conditions_is_no_error():
+    chain = "".join(f"    elif x == {i}:\n        y = {i}\n" for i in range(900))
+    assert followed(f"def f(x):\n    if x == -1:\n        y = -1\n{chain}    return x", 3000.0) is not False
+
+
+def test_code_in_a_file_is_not_followed():
+    steps = Steps(textwrap.dedent)
+    assert list(steps.of(map(textwrap.dedent, [" x"]))) == ["x"]
+    assert steps.unreached == () and sys.gettrace() is None
+
+
+@pytest.mark.parametrize("solution", ["clip_gradients", "batch_norm", "gradient_profile", "gradient_monitor", "adam"])
+def test_right_solutions_have_no_such_line(solution):
+    own = [one for one in every_exercise() if one.solution == solution]
+    for style in styles(solution):
+        code = Mutant(style, ()).implementation()
+        for one in own:
+            cases = [one.observe(code, given.case, follow=True).unreached for given in recorded(one)]
+            assert all(nowhere(case, cases) is None for case in cases)
+
+
+CLIP = """
+import numpy as np
+
+def clip_gradients(layers, max_norm=1.0):
+    gradients = [g for layer in layers for g in layer.grads.values() if g is not None]
+    if not all(np.isfinite(g).all() for g in gradients):
+        raise ValueError("not finite")
+    total_norm = float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+    clip_coef = 1.0
+    if total_norm < max_norm:
+        clip_coef = max_norm / total_norm
+        for g in gradients:
+            g *= clip_coef
+    return total_norm, clip_coef
+"""
+
+
+TOLD = (
+    "Line 10, `clip_coef = max_norm / total_norm`, does not run here: the condition in line 9, "
+    "`if total_norm < max_norm:`, is never true. After the call the gradients are unchanged"
+)
+
+
+def in_a_worker():
+    submission = submission_of(small_notebook(clip_gradients=CLIP.lstrip("\n")), "test")
+    clip = exercise("clip_gradients")
+    run = run_submission(submission, {clip.id: [recorded(clip), recorded(clip)]})
+    return judge(clip, run.trials[clip.id])
+
+
+@pytest.mark.parametrize(
+    "judged", [lambda: judge_here(exercise("clip_gradients"), cell(CLIP)), in_a_worker], ids=["notebook", "worker"]
+)
+def test_the_first_failure_without_a_cause_begins_with_it(judged):
+    """The condition is the wrong way round; where it is true, something is changed that should stay."""
+    items = [item for item in judged().items if item.unreached]
+    assert [item.id for item in items] == ["factor"]
+    assert items[0].message.startswith(TOLD)
+
+
+def test_a_branch_for_other_inputs_is_not_told():
+    """Copies are scaled and not put back; `else` is right where it runs."""
+    copies = CLIP.replace("< max_norm", "> max_norm").replace("    clip_coef = 1.0\n", "", 1)
+    copies = copies.replace("g *= clip_coef", "g = g * clip_coef\n    else:\n        clip_coef = 1.0")
+    result = judge_here(exercise("clip_gradients"), cell(copies))
+    assert not result.full and not any(item.unreached for item in result.items)
+
+
+def test_what_took_long_is_not_run_again(monkeypatch):
+    monkeypatch.setattr("autograder.student.notebook.QUICK", 0.0)
+    assert not any(item.unreached for item in judge_here(exercise("clip_gradients"), cell(CLIP)).items)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, "line", [1], [1, "x", "because", 0, "", 0, ""], (1, "x", "", 0, "", 0, ""), [True, "x", "", 0, "", 0, ""]],
+    ids=repr,
+)
+def test_what_is_no_line_is_refused(data):
+    with pytest.raises(ValueError, match="not a"):
+        Unreached.from_data(data)
+    with pytest.raises(ValueError, match="not a"):
+        Observation.from_data({"values": {}, "stopped": None, "unreached": [data]})
+
+
+def test_long_lines_are_cut():
+    one = Unreached.from_data([1, "x" * 10_000, "never", 2, "y" * 10_000, 3, "z" * 10_000])
+    assert max(map(len, (one.source, one.by_source, one.from_source))) < 1000
+    assert Unreached.from_data(one.to_data()) == one
