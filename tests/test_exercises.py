@@ -632,7 +632,7 @@ SAID = {
     "monitor-healthy-layers-too": ("healthy", "): healthy instead of nothing"),
     "clip-nonfinite-unnoticed": (
         "nonfinite",
-        "For a gradient that is not finite no exception was raised; the specification asks for ValueError.",
+        "For a gradient that is NaN no exception was raised; the specification asks for ValueError.",
     ),
     "clip-nonfinite-asserted": (
         "nonfinite",
@@ -753,6 +753,13 @@ IN_WORDS = {
         "line",
         "Norms ten times as large move the line up and leave it as steep, but your slope changes by 0.66",
     ),
+    "layers without gradients are counted": (
+        "clip_gradients",
+        {"return total_norm": "total_norm += sum(not layer.grads for layer in layers)\nreturn total_norm"},
+        "every_layer",
+        "The same gradients in Linear layers alone give another answer: what does your code do with a layer that has "
+        "no gradients, and with gamma and beta?",
+    ),
     "no gamma": (
         "clip_gradients",
         {"if g is not None:\n            layer": 'if key in "Wb" and g is not None:\n            layer'},
@@ -795,6 +802,54 @@ def test_how_an_answer_came_about_is_told_in_words(exercise_id, edits, check, sa
     with speaking("ja"):
         message = item(judged(EXERCISES[exercise_id], names, causes=False), check).message
     assert says not in message and re.match("[^\n]*[ぁ-ん]", message)
+
+
+ZEROS = {
+    "the intercept": ({"return (x @ y) / (x @ x)": "return y.mean()"}, True),
+    "tiny added to all": (
+        {"norms[norms == 0] = np.finfo(float).tiny\n": "norms = norms + np.finfo(float).tiny\n"},
+        True,
+    ),
+    "two ends": ({"return (x @ y) / (x @ x)": "return (y[-1] - y[0]) / (len(y) - 1)"}, True),
+    "zeros left out": ({"norms[norms == 0] = np.finfo(float).tiny\n": "norms = norms[norms > 0]\n"}, False),
+    "a floor": ({"norms[norms == 0] = np.finfo(float).tiny\n": "norms = np.maximum(norms, 1e-12)\n"}, False),
+    "another number": ({"np.finfo(float).tiny\n": "1e-300\n"}, False),
+    "no logarithm": ({"np.log10(norms)": "norms"}, False),
+    "one number": ({"return (x @ y) / (x @ x)": "return 1.0"}, False),
+}
+
+
+@pytest.mark.parametrize(("edits", "kept"), ZEROS.values(), ids=ZEROS)
+def test_what_zero_counts_as_is_judged_whatever_the_slope_is_of(edits, kept):
+    names = half_written("gradient_profile", edited(FINISHED["gradient_profile"], edits))
+    result = judged(EXERCISES["gradient_profile"], names, causes=False)
+    assert (item(result, "zeros").outcome is Outcome.PASSED) is kept
+
+
+RECORDED = {
+    "all layers are counted": (
+        "{f'Linear_{2 * i}': norm for i, norm in enumerate(norms)}",
+        "record keeps the names Linear_0, Linear_2, Linear_4, ...; right are Linear_0, Linear_1, Linear_2, ....",
+    ),
+    "another norm": (
+        "{f'Linear_{i}': norm / 2 for i, norm in enumerate(norms)}",
+        "The norm of Linear_0 in the record is ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "says"), RECORDED.values(), ids=RECORDED)
+def test_what_record_keeps_is_told_by_its_names_and_norms(record, says):
+    body = f"""
+    norms = [np.linalg.norm(layer.grads['W']) for layer in layers if layer.grads.get('W') is not None]
+    self.history.append((epoch, {record}))
+    """
+    names = half_written("gradient_monitor", MONITORED)
+    space = {"np": np}
+    exec("def record(self, epoch, layers):" + body, space)
+    names["GradientMonitor"].record = space["record"]
+    kept = item(judged(EXERCISES["gradient_monitor"], names, causes=False), "history_stays")
+    assert kept.message.startswith(says) and "NaN" not in kept.message
 
 
 MEASURED_AS = {

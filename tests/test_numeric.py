@@ -219,6 +219,12 @@ def test_a_factor_is_seen_on_any_scale_and_through_rounding(scale):
     assert compare(6 * EXPECTED + noise, EXPECTED, scale).pattern == "every element is 6 times the right value"
 
 
+def test_factors_that_differ_are_no_factor_however_large_the_scale():
+    got, expected = np.array([1.38, 1.98, 3.9]), np.array([1.3, 1.8, 3.4])
+    assert compare(got, expected, 1e4 * expected).pattern == ""
+    assert compare(1.1 * expected, expected, 100 * expected).pattern == "every element is 1.1 times the right value"
+
+
 HUGE = np.full((2, 2), np.finfo(float).max)
 
 

@@ -17,6 +17,7 @@ from autograder.exercises import every_exercise, exercise
 from autograder.exercises.recorded import recorded
 from autograder.locale import speaking
 from autograder.notebooks.submission import submission_of
+from autograder.report.text import exercise_text
 from autograder.sandbox.client import run_submission
 from autograder.student.notebook import judge_here
 from reference.mutants.sources import Mutant, styles
@@ -329,11 +330,58 @@ def test_the_first_failure_without_a_cause_begins_with_it(judged):
     assert items[0].message.startswith(TOLD)
 
 
-def test_a_branch_for_other_inputs_is_not_told():
-    """Copies are scaled and not put back; `else` is right where it runs."""
+def test_a_copy_that_is_not_put_back_is_told_and_not_the_branch_for_other_inputs():
+    """`else` is right where it runs."""
     copies = CLIP.replace("< max_norm", "> max_norm").replace("    clip_coef = 1.0\n", "", 1)
     copies = copies.replace("g *= clip_coef", "g = g * clip_coef\n    else:\n        clip_coef = 1.0")
     result = judge_here(exercise("clip_gradients"), cell(copies))
+    (item,) = (item for item in result.items if item.unreached)
+    assert item.message.startswith(
+        "Line 11, `g = g * clip_coef`, gives the name `g` a new value, which nothing reads: what the loop in line 10 "
+        "goes through stays as it is. After the call the gradients are unchanged"
+    )
+    text = exercise_text(result)
+    assert text.count("After the call the gradients are unchanged") == 1 and "(failed, see above)" in text
+
+
+RENAMED = {
+    "read in the loop": "for g in x:\n        g = g * 2\n        y = g",
+    "nothing of the old value": "for g in x:\n        g = 2",
+    "another name": "for g in x:\n        y = g * 2",
+    "an element": "for i, g in enumerate(x):\n        x[i] = g * 2",
+    "in place": "for g in x:\n        g *= 2",
+}
+
+
+@pytest.mark.parametrize("loop", RENAMED.values(), ids=RENAMED)
+def test_a_loops_variable_may_get_a_new_value_that_is_read(loop):
+    assert followed(f"def f(x):\n    {loop}\n    return x", [1, 2]) is None
+
+
+MONITOR = """
+from autograder.layers import Problem
+
+class GradientMonitor:
+    def __init__(self):
+        self.history = []
+
+    def record(self, epoch, layers):
+        pass
+
+    def detect_problems(self, vanish_threshold=1e-7, explode_threshold=1e3):
+        problems = []
+        for layer, norm in (self.history[-1][1] if self.history else {}).items():
+            if norm != norm or norm == float("inf"):
+                problems.append(Problem(layer, "nonfinite", norm, self.history[-1][0]))
+            elif norm < vanish_threshold:
+                problems.append(Problem(layer, "vanishing", norm, self.history[-1][0]))
+        return problems
+"""
+
+
+def test_a_right_branch_for_other_inputs_is_not_told_while_another_is_missing():
+    """The branch for NaN runs only in records that are wrong for another reason."""
+    result = judge_here(exercise("gradient_monitor"), cell(MONITOR))
     assert not result.full and not any(item.unreached for item in result.items)
 
 

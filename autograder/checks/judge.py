@@ -13,7 +13,16 @@ import numpy as np
 from autograder.checks.diagnosis import Diagnosis, Explanation, Fingerprints
 from autograder.checks.exercise import Check, Exercise, Failed, Observation, Stopped, StudentError
 from autograder.checks.results import ExerciseResult, Item, Outcome
-from autograder.checks.sketches import Sketches, departures, digest_of, inputs_in, sketches_of
+from autograder.checks.sketches import (
+    Sketch,
+    Sketches,
+    alike,
+    departures,
+    digest_of,
+    holds_numbers,
+    inputs_in,
+    sketches_of,
+)
 from autograder.checks.unreached import nowhere
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
@@ -161,7 +170,7 @@ def _tell_causes(
     Where there are none, the items share a digest of what was seen, so that equal mistakes are found in a class.
     """
     passed = [name for name, item in items.items() if item.outcome is Outcome.PASSED]
-    inputs = [_once(trial, "inputs", lambda trial: inputs_in(trial.case)) for trial in public]
+    inputs = [_inputs(trial) for trial in public]
     diagnosis = Diagnosis(known, departed, passed, inputs, digest_of(exercise.id, departed, expected))
     checks = {check.id: check for check in exercise.checks}
     numbers = {id(trial): number for number, trial in enumerate(public)}
@@ -193,18 +202,21 @@ def _tell_unreached(
 ) -> None:
     """Tell the first failed item, if it has no cause, which line of the code does not run in its case.
 
-    What runs in another case is left out, as a branch for other inputs. Where the item says that a part is not written
-    yet, only what runs in a case in which everything is right is left out.
+    What runs in another case is left out, as a branch for other inputs. Where nothing was done to an array, only what
+    runs in a case in which everything is right is left out.
     """
     item = unexplained(items.values())
     own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public] if item else []
     if item is None or not own:
         return
-    others = [trial for trial, here in zip(public, departed, strict=True) if not (item.unwritten and here)]
+    first = next(here for trial, here in zip(public, departed, strict=True) if trial is own[0])
+    arrays = [value for value in first.values() if holds_numbers(value) and value[1]]
+    undone = item.unwritten and any(alike(value, given) for value in arrays for given in _inputs(own[0]))
+    others = [trial for trial, here in zip(public, departed, strict=True) if not (undone and here)]
     line = nowhere(own[0].seen.unreached, (trial.seen.unreached for trial in (*own, *others)))
     if line:
         words = " ".join(filter(None, (line.told, item.words)))
-        items[item.id] = replace(item, words=words, unreached=line)
+        items[item.id] = replace(item, words=words, unreached=line, compared=False)
 
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
@@ -219,6 +231,10 @@ def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
         return frozenset(expected.read), passes
 
     return _once(trial, check.test, ask)
+
+
+def _inputs(trial: Trial) -> list[Sketch]:
+    return _once(trial, "inputs", lambda trial: inputs_in(trial.case))
 
 
 def _once(trial: Trial, key: Any, work: Callable[[Trial], Any]) -> Any:

@@ -199,7 +199,8 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
         return _("it contains infinite values")
 
     def explains(candidate: np.ndarray) -> bool:
-        return bool(np.all(np.abs(got - candidate) <= 100 * TOLERANCE * scale))
+        rest = np.abs(got - candidate)
+        return bool(np.all((rest <= 100 * TOLERANCE * scale) & ((rest <= 0.01 * np.abs(got - expected)) | ~wrong)))
 
     if got.size > 1 and not got.any():
         return _("everything is zero")

@@ -1,7 +1,8 @@
-"""Lines of a student's code that do not run, and the line that keeps them from it.
+"""Lines of a student's code that do not run, and the line that keeps them from it; or that run for nothing.
 
 This is seen while the code runs, so it is true however the code is written: a condition that is never true, a loop
-without rounds and the line that made what it goes through, a `return` that comes first.
+without rounds and the line that made what it goes through, a `return` that comes first. What a loop goes through stays
+as it is where its variable only gets a new value.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, as
 """Statements that may well never run: what is for bad input only, say."""
 
 NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
-REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break")
-"""Why a block does not run: the condition around it, the loop around it, or the word that comes before it."""
+RENAMED = "renamed"
+REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break", RENAMED)
+"""Why a block does not run: the condition around it, the loop around it, or the word that comes before it; or why a
+line runs for nothing: it gives a loop's variable a new value, which nobody reads."""
 
 
 @dataclass(frozen=True)
 class Unreached:
-    """A line that did not run, and if this is seen, the line `by` which it was not reached.
+    """A line that did not run, and if this is seen, the line `by` which it was not reached; or that ran for nothing.
 
     Attributes:
         why: one of `REASONS`, or "".
@@ -61,6 +64,13 @@ class Unreached:
     @property
     def told(self) -> str:
         """The sentence that a student reads."""
+        if self.why == RENAMED:
+            text = _(
+                "Line {line}, `{source}`, gives the name `{name}` a new value, which nothing reads: what the loop in "
+                "line {by} goes through stays as it is."
+            )
+            name = self.source.split("=")[0].split(":")[0].strip()
+            return text.format(line=self.line, source=self.source, name=name, by=self.by_line)
         reasons = {
             NEVER: _("the condition in line {line}, `{source}`, is never true"),
             ALWAYS: _("the condition in line {line}, `{source}`, is always true"),
@@ -154,10 +164,11 @@ class Steps:
             return ()
         found = []
         for block in _blocks("".join(linecache.getlines(self._file))):
-            if not (self._ran - self._raised).isdisjoint(block.lines):
+            ran, renames = not self._ran.isdisjoint(block.lines), block.reasons[0].why == RENAMED
+            if not renames and not (self._ran - self._raised).isdisjoint(block.lines):
                 continue
             about: list[Any] = [self._at(block.lines.start)]
-            for reason in block.reasons if self._ran.isdisjoint(block.lines) else ():
+            for reason in block.reasons if ran == renames else ():
                 if not self._ran.isdisjoint(reason.lines) and self._raised.isdisjoint(reason.lines):
                     about += [[reason.why], self._at(reason.lines.start), self._at(reason.made_in)]
                     break
@@ -231,9 +242,27 @@ def _in(body: Sequence[ast.stmt], made: dict[str, int]) -> Iterator[_Block]:
             names = {node.id for node in ast.walk(through) if isinstance(node, ast.Name)} & made.keys()
             made_in = made[names.pop()] if len(names) == 1 else 0
             yield from _block(statement.body, [_Reason(why, _head(statement), made_in)])
+            if isinstance(statement, ast.For):
+                yield from _renamed(statement)
         for inner in ("body", "orelse", "finalbody"):
             if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 yield from _in(getattr(statement, inner, []), made)
+
+
+def _renamed(loop: ast.For) -> Iterator[_Block]:
+    """Lines that give a variable of the loop a new value made of the old one, and that nothing reads."""
+    inside = [node for statement in loop.body for node in ast.walk(statement)]
+    variables = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    for node in inside:
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+            continue
+        name, own = node.targets[0].id, set(ast.walk(node.value))
+        reads = [
+            one for one in inside if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load)
+        ]
+        last = node.end_lineno or node.lineno
+        if name in variables and own & set(reads) and all(one in own or one.lineno <= last for one in reads):
+            yield _Block(_head(node), [_Reason(RENAMED, _head(loop))])
 
 
 def _before(statement: ast.stmt) -> Iterator[_Reason]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -99,16 +99,12 @@ def _close_factor(case: Clipping, seen: Observation, expected: Observation, name
     close(name, factor, right, words=lambda: factor_in_words(name, factor, totals, case.max_norm))
 
 
-def _otherwise() -> str:
-    return _("With the same gradients in Linear layers, and zeros for None, your code gives another answer.")
-
-
-def _require_as_in_the_other(case: Clipping, seen: Observation) -> None:
+def _require_as_in_the_other(case: Clipping, seen: Observation, words: Callable[[], str]) -> None:
     """The answer is that for the other network, and so are the gradients, except that None stays None."""
     others = [after for _name, _before, after in _each_gradient(case, seen, OTHERS)]
     for name in ("total_norm", "clip_coef"):
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
-            in_words(_otherwise, close, name, seen[name], number(name, seen[name + OTHERS]))
+            in_words(words, close, name, seen[name], number(name, seen[name + OTHERS]))
     for (name, before, after), other in zip(_each_gradient(case, seen), others, strict=True):
         if before is not None and same(before, after) and not same(before, other):
             raise Failed(_("{name} was not scaled, but other gradients were.").format(name=name))
@@ -213,13 +209,24 @@ def test_small_stay(case: Clipping, seen: Observation, expected: Observation) ->
 @clip_gradients.check(points=0.5, on="network", needs=("clips",))
 def test_every_layer(case: Clipping, seen: Observation, expected: Observation) -> None:
     """In normalization layers `gamma` and `beta` count like `W` and `b`; layers without gradients are skipped."""
-    _require_as_in_the_other(case, seen)
+
+    def words() -> str:
+        return _(
+            "The same gradients in Linear layers alone give another answer: what does your code do with a layer that "
+            "has no gradients, and with gamma and beta?"
+        )
+
+    _require_as_in_the_other(case, seen, words)
 
 
 @clip_gradients.check(points=0.75, on="missing", needs=("clips",))
 def test_none_skipped(case: Clipping, seen: Observation, expected: Observation) -> None:
     """Gradients that are None stay None, and everything else is as if they were zero."""
-    _require_as_in_the_other(case, seen)
+
+    def words() -> str:
+        return _("Zeros in the place of None give another answer: what does your code do where a gradient is None?")
+
+    _require_as_in_the_other(case, seen, words)
 
 
 @clip_gradients.check(points=0.25, on="nothing", needs=("clips",))
@@ -233,7 +240,9 @@ def test_nothing_to_clip(case: Clipping, seen: Observation, expected: Observatio
 def test_nonfinite(case: Clipping, seen: Observation, expected: Observation) -> None:
     """A NaN or infinite gradient raises `ValueError` and leaves every gradient as it was."""
     raised = seen.raised("exception")
-    refused(_("a gradient that is not finite"), raised, "ValueError", "ArithmeticError", "RuntimeError")
+    nan = any(np.isnan(array).any() for layer in case.grads for array in layer.values())
+    what = _("a gradient that is NaN") if nan else _("an infinite gradient")
+    refused(what, raised, "ValueError", "ArithmeticError", "RuntimeError")
     for name, before, after in _each("grads", case.grads, seen["grads"]):
         unchanged(name, before, after)
 

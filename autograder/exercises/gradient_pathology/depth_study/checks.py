@@ -163,9 +163,9 @@ def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
         if built and run.depth not in built and len(built) < len(runs):
             depths = ", ".join(map(str, built))
             run.fail(_("build_network was called for depth {depths}, but not for {depth}."), depths=depths)
-        what = shared(run, runs)
-        if what is not None:
-            run.fail(_("{name} begins with the record of another depth."), name=run.name(what))
+        if pair := shared(run, runs):
+            text = _("{name} and {other} begin with the same numbers: does each depth have a record of its own?")
+            run.fail(text, name=pair[0], other=pair[1])
         run.require_begun()
 
 

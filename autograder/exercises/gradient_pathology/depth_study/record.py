@@ -211,15 +211,15 @@ class Run:
             self.require_right("loss")
 
 
-def shared(run: Run, runs: list[Run]) -> str | None:
-    """The curve that begins as that of another depth does; None if there is none."""
+def shared(run: Run, runs: list[Run]) -> tuple[str, str] | None:
+    """The curve that begins as that of another depth does, and the other one; None if there is none."""
     for what, mine in run.curves.items():
-        others = [other.curves[what] for other in runs if other is not run]
-        alike = [
-            other for other in others if mine is not None and other is not None and np.array_equal(mine[:2], other[:2])
-        ]
-        if alike and not np.array_equal(alike[0][:1], alike[0][1:2]):  # what never changes may be the same by itself
-            return what
+        if mine is None or np.array_equal(mine[:1], mine[1:2]):  # what never changes may be the same by itself
+            continue
+        for other in runs:
+            curve = other.curves[what]
+            if other is not run and curve is not None and np.array_equal(mine[:2], curve[:2]):
+                return run.name(what), other.name(what)
     return None
 
 
