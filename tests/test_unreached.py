@@ -8,13 +8,14 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from conftest import small_notebook
+from conftest import SOLUTIONS, small_notebook
 
-from autograder.checks.exercise import Observation
+from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import judge
 from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere
 from autograder.exercises import every_exercise, exercise
 from autograder.exercises.recorded import recorded
+from autograder.layers import Layer
 from autograder.locale import speaking
 from autograder.notebooks.submission import submission_of
 from autograder.report.text import exercise_text
@@ -115,6 +116,17 @@ CODE = {
         """,
         "Line 7, `scaled = total * x`, does not run here: `return total` in line 6 comes first.",
     ),
+    "a return in every round": (
+        """
+        def f(x):
+            found = []
+            for i in range(3):
+                if i > x:
+                    found.append(i)
+                return found
+        """,
+        "Line 6, `return found`, ends the loop in line 3 in its first round.",
+    ),
     "continue": (
         """
         def f(x):
@@ -175,6 +187,7 @@ def test_a_line_that_never_runs_is_told_with_the_line_that_keeps_it_from_running
 NOTHING = {
     "what runs for one of the inputs": "def f(x):\n    y = 0\n    if x > 1:\n        y = x\n    return y",
     "what refuses bad input": "def f(x):\n    if x < 0:\n        raise ValueError(x)\n    return x",
+    "what prints": "def f(x):\n    y = 0\n    if x < 0:\n        print(x)\n    return y",
     "an early return": "def f(x):\n    if x < 0:\n        return 0.0\n    return x",
     "a loop whose values cannot be made": "def f(x):\n    y = 0\n    for i in range(int(1 / (x - x))):\n        y += i",
     "a condition that raises": "def f(x):\n    y = 0\n    if 1 / (x - x):\n        y = 1\n    return y",
@@ -383,6 +396,19 @@ def test_a_right_branch_for_other_inputs_is_not_told_while_another_is_missing():
     """The branch for NaN runs only in records that are wrong for another reason."""
     result = judge_here(exercise("gradient_monitor"), cell(MONITOR))
     assert not result.full and not any(item.unreached for item in result.items)
+
+
+def test_nothing_is_told_of_a_cell_that_is_run_in_part():
+    """The branch for inference does not run in training, where backward is wrong."""
+    wrong = SOLUTIONS["batch_norm"].replace("dx_hat.mean(axis=0)", "dout.mean(axis=0)")
+    assert wrong != SOLUTIONS["batch_norm"]
+    names = cell(wrong, np=np, Layer=Layer)
+    for name in ("batch_norm_forward", "batch_norm_backward"):
+        seen = [
+            exercise(name).observe(Implementation(names), one.case, follow=True) for one in recorded(exercise(name))
+        ]
+        assert not any(one.unreached for one in seen)
+    assert not any(item.unreached for item in judge_here(exercise("batch_norm_backward"), names).items)
 
 
 def test_what_took_long_is_not_run_again(monkeypatch):

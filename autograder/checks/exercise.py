@@ -230,6 +230,7 @@ class Exercise:
         defines: the name that this cell must define; by default `solution`.
         example: what a student gets of a case to run by hand, by name; by default its fields.
         expects: what the student's answer may be compared with, of the reference's observation; nothing, unless given.
+        runs_all: whether the cases run all that the cell is for; else no line is told that does not run.
         calls: the lines that run the student's code on it, as `given`; each name of the example is used in them.
         checks: in the order in which students see them.
 
@@ -250,6 +251,7 @@ class Exercise:
     example: Callable[[Any], dict[str, Any]] = lambda case: {k: v for k, v in vars(case).items() if k != "title"}
     expects: Callable[[Observation], Any] | None = None
     calls: str = ""
+    runs_all: bool = True
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -324,7 +326,7 @@ class Exercise:
             follow: whether to look which lines run, too; this takes half as long again.
         """
         values: dict[str, Any] = {}
-        steps = Steps(implementation.get(self.defines) if follow else None)
+        steps = Steps(implementation.get(self.defines) if follow and self.runs_all else None)
         with _quiet() as printed, keep_random_state():
             random.seed(RANDOM_STATE)
             np.random.seed(RANDOM_STATE)

@@ -215,7 +215,7 @@ def _tell_unreached(
     others = [trial for trial, here in zip(public, departed, strict=True) if not (undone and here)]
     line = nowhere(own[0].seen.unreached, (trial.seen.unreached for trial in (*own, *others)))
     if line:
-        words = " ".join(filter(None, (line.told, item.words)))
+        words = " ".join(filter(None, (item.words, line.told)))  # what the numbers show is nearer to the mistake
         items[item.id] = replace(item, words=words, unreached=line, compared=False)
 
 

@@ -44,7 +44,7 @@ class Item:
         words: if there is no such cause, how it came about as far as this shows, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
-        unreached: a line of the student's code that never runs, if `words` begin with it.
+        unreached: a line of the student's code that does not run, if `words` tell of it.
         compared: whether the failure says no more than two numbers that differ.
         behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
         case: the case that failed, if it is a public one; it is in no file.

@@ -2,7 +2,7 @@
 
 This is seen while the code runs, so it is true however the code is written: a condition that is never true, a loop
 without rounds and the line that made what it goes through, a `return` that comes first. What a loop goes through stays
-as it is where its variable only gets a new value.
+as it is where its variable only gets a new value, and a loop that returns in every round has one round.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, as
 """Statements that may well never run: what is for bad input only, say."""
 
 NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
-RENAMED = "renamed"
-REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break", RENAMED)
-"""Why a block does not run: the condition around it, the loop around it, or the word that comes before it; or why a
-line runs for nothing: it gives a loop's variable a new value, which nobody reads."""
+RENAMED, ONE_ROUND = "renamed", "one round"
+RUNS = (RENAMED, ONE_ROUND)
+REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break", *RUNS)
+"""Why a block does not run: the condition around it, the loop around it, or the word that comes before it. Or what is
+wrong with a line that runs: it gives a loop's variable a new value, which nobody reads, or returns in every round."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class Unreached:
             )
             name = self.source.split("=")[0].split(":")[0].strip()
             return text.format(line=self.line, source=self.source, name=name, by=self.by_line)
+        if self.why == ONE_ROUND:
+            text = _("Line {line}, `{source}`, ends the loop in line {by} in its first round.")
+            return text.format(line=self.line, source=self.source, by=self.by_line)
         reasons = {
             NEVER: _("the condition in line {line}, `{source}`, is never true"),
             ALWAYS: _("the condition in line {line}, `{source}`, is always true"),
@@ -164,11 +168,11 @@ class Steps:
             return ()
         found = []
         for block in _blocks("".join(linecache.getlines(self._file))):
-            ran, renames = not self._ran.isdisjoint(block.lines), block.reasons[0].why == RENAMED
-            if not renames and not (self._ran - self._raised).isdisjoint(block.lines):
+            ran, may_run = not self._ran.isdisjoint(block.lines), block.reasons[0].why in RUNS
+            if not may_run and not (self._ran - self._raised).isdisjoint(block.lines):
                 continue
             about: list[Any] = [self._at(block.lines.start)]
-            for reason in block.reasons if ran == renames else ():
+            for reason in block.reasons if ran == may_run else ():
                 if not self._ran.isdisjoint(reason.lines) and self._raised.isdisjoint(reason.lines):
                     about += [[reason.why], self._at(reason.lines.start), self._at(reason.made_in)]
                     break
@@ -215,7 +219,8 @@ def _cell_of(definition: Any) -> str:
 def _blocks(source: str) -> list[_Block]:
     try:
         functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
-        return [block for function in functions for block in _in(function.body, _made(function))]
+        found = [block for function in functions for block in _in(function.body, _made(function))]
+        return sorted(found, key=lambda block: block.reasons[0].why not in RUNS)  # what is wrong with a line tells more
     except (SyntaxError, ValueError, RecursionError):  # a cell with a line of the notebook's own, such as %time
         return []
 
@@ -244,6 +249,8 @@ def _in(body: Sequence[ast.stmt], made: dict[str, int]) -> Iterator[_Block]:
             yield from _block(statement.body, [_Reason(why, _head(statement), made_in)])
             if isinstance(statement, ast.For):
                 yield from _renamed(statement)
+                if isinstance(statement.body[-1], ast.Return):
+                    yield _Block(_head(statement.body[-1]), [_Reason(ONE_ROUND, _head(statement))])
         for inner in ("body", "orelse", "finalbody"):
             if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 yield from _in(getattr(statement, inner, []), made)
@@ -274,13 +281,16 @@ def _before(statement: ast.stmt) -> Iterator[_Reason]:
 
 
 def _block(body: Sequence[ast.stmt], reasons: Sequence[_Reason]) -> Iterator[_Block]:
-    works = [one for one in body if not isinstance(one, IDLE) and not _is_text(one)]
+    works = [one for one in body if not isinstance(one, IDLE) and not _says(one)]
     if works and all(reason.lines.stop <= body[0].lineno for reason in reasons):  # not in one line
         yield _Block(_head(body[0]), reasons)
 
 
-def _is_text(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+def _says(statement: ast.stmt) -> bool:
+    """Whether a statement is a text, or prints."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    prints = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
+    return prints or isinstance(value, ast.Constant)
 
 
 def _head(statement: ast.stmt) -> range:

@@ -145,10 +145,11 @@ def _unsaid(item: Item, said: set[str]) -> Item:
 
 
 def _without_case(item: Item) -> str:
-    """What was seen, without the line that a card begins with; one error is the same in every case."""
+    """What was seen, without the line that does not run, which is told once; one error is the same in every case."""
     if item.outcome is Outcome.RAISED and item.case is not None:
         return item.told.rpartition("\n")[0]
-    return item.told.removeprefix(item.unreached.told).lstrip() if item.unreached else item.told
+    told = replace(item, words=item.words.removesuffix(item.unreached.told).rstrip()) if item.unreached else item
+    return told.told
 
 
 @dataclass(frozen=True)

@@ -263,4 +263,4 @@ def _blames(item: Item, mutant: Mutant) -> bool:
     """Whether `item` tells of a line that never runs that a line of the slips keeps it from it."""
     right = {line.strip() for line in replace(mutant, changes=()).source.splitlines()}
     line = item.unreached
-    return line is not None and not {line.by_source, line.from_source} <= right | {""}
+    return line is not None and item.words == line.told and not {line.by_source, line.from_source} <= right | {""}

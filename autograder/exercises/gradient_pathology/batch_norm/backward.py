@@ -133,6 +133,7 @@ batch_norm_backward = Exercise(
     probe_backward,
     title="BatchNorm backward pass",
     solution="batch_norm",
+    runs_all=False,  # in training alone
     defines="BatchNorm",
     example=as_example,
     expects=lambda seen: [{name: seen[name + which] for name in GRADIENTS} for which in ("", " second")],

@@ -103,6 +103,7 @@ batch_norm_forward = Exercise(
     probe_forward,
     title="BatchNorm forward pass",
     solution="batch_norm",
+    runs_all=False,  # in training alone
     defines="BatchNorm",
     example=as_example,
     calls=NEW_LAYER,
