@@ -216,7 +216,7 @@ class Worker:
         reply = self._run(request, seconds)
         return CellOutputs.claimed(reply.get("outputs"), self._limits)
 
-    def probe(self, exercise: Exercise, series: Series, follow: bool) -> list[Observation] | str:
+    def probe(self, exercise: Exercise, series: Series, follow: bool = False) -> list[Observation] | str:
         """The observations of `exercise` on the cases of `series`, or why there are none. Raises WorkerDied.
 
         Args:

@@ -174,7 +174,7 @@ FORGERIES = (
         # without None, and the answer to no gradient (1.5); of gradient_slope: that it depends on its norms, takes a
         # list, and refuses NaN (1.25); of BatchNorm: constant columns, a row as among others, and training as before
         # a prediction (1.0). Where the same layers happen to be ill, the newest record, too (0.5).
-        floor=5.5,
+        floor=6.0,
     ),
     attack(
         "recordings-with-inputs",
@@ -194,7 +194,7 @@ FORGERIES = (
         ),
         # Besides those above: in clipping small gradients and parameters stay, and NaN is refused (1.75); backward is the
         # same twice (0.75), and predicting learns nothing (0.25).
-        floor=7.75,
+        floor=8.25,
     ),
     attack(
         "recorded-answers",
@@ -285,7 +285,7 @@ FORGERIES = (
             for chosen in assignments()["gradient-pathology"]:
                 chosen.probe = replaced(chosen)
         """),
-        floor=5.5,  # as with recordings-by-title
+        floor=6.0,  # as with recordings-by-title
     ),
     attack(
         "cases-replaced",
@@ -344,7 +344,7 @@ FORGERIES = (
             msgpack.packb = lambda value, **options: msgpack.Packer(**options).pack(value)
             struct.pack = lambda code, *values, _pack=struct.pack: _pack(code, *values)
         """),
-        floor=5.5,  # as with recordings-by-title: every reply claims the recorded values
+        floor=6.0,  # as with recordings-by-title: every reply claims the recorded values
     ),
     attack(
         "serving-replaced",

@@ -147,9 +147,9 @@ def draw_newest(rng: np.random.Generator) -> list[History]:
     first = [(n + 5, norms(rng, (a, high), (b, low))), (n + 6, norms(rng, (0, low), (c, high)))]
     well, ill = norms(rng), norms(rng, (0, high), (d, low), (11, high))
     return [
+        History("a network that has become ill", [(n, well), (n + 1, ill)], ill),
         History("a second training, well after an ill one", [*first, (n, well)], well),
         History("a second training, ill in another way than the first", [*first, (n, ill)], ill),
-        History("a network that has become ill", [(n, well), (n + 1, ill)], ill),
     ]
 
 
