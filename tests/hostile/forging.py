@@ -172,7 +172,7 @@ FORGERIES = (
         """),
         # What may be claimed of a case without knowing its answer. In clipping: that something is done, what is as
         # without None, and the answer to no gradient (1.5); of gradient_slope: that it depends on its norms, takes a
-        # list, and refuses NaN (1.25); of BatchNorm: constant columns, a row as among others, and training as before
+        # list, refuses NaN, and counts zero as its own answers say (1.75); of BatchNorm: constant columns, a row as among others, and training as before
         # a prediction (1.0). Where the same layers happen to be ill, the newest record, too (0.5).
         floor=6.0,
     ),
