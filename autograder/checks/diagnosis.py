@@ -176,8 +176,7 @@ class Diagnosis:
                 return Explanation(self._told(best)) or self._both(check)
         if not reads:
             return Explanation()
-        of_two = self._of_two(fail) if not self._beyond else ()
-        return self._both(check) or Explanation(self._told(of_two) or self._by_inputs(fail))
+        return self._both(check) or Explanation(self._told(self._of_two(fail)) or self._by_inputs(fail))
 
     def _best(self, fail: np.ndarray, read: tuple[int, Collection[str]], everything: set[Place]) -> list[int]:
         """The candidates that explain most and agree in what was read in one case."""
@@ -212,6 +211,8 @@ class Diagnosis:
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
         once, in places where both depart, is not known, but an exception is that of one of them.
         """
+        if self._beyond:
+            return []
         places = self._departs
         telling = self._agrees & self._telling
         single = np.array([not cause.pair for cause in self._known.causes])

@@ -260,7 +260,7 @@ class _Cell:
 
 
 def _blames(item: Item, mutant: Mutant) -> bool:
-    """Whether `item` tells of a line that never runs that a line of the slips keeps it from it."""
+    """Whether `item` begins with a line that does not run, and names a line of the slips as what keeps it from that."""
     right = {line.strip() for line in replace(mutant, changes=()).source.splitlines()}
     line = item.unreached
     return line is not None and item.words == line.told and not {line.by_source, line.from_source} <= right | {""}
