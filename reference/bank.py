@@ -29,6 +29,7 @@ from __future__ import annotations
 import importlib
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Mistake:
         hint: one question that leads to it without giving a formula, by language.
         pair: whether it combines two others.
         touches: "detail", "core" or "all" of an exercise.
+        edit: what it replaces in the solution, if it is made there.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Mistake:
     hint: dict[str, str] = field(default_factory=dict)
     pair: bool = False
     touches: str = "detail"
+    edit: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,16 @@ def slip(cell: str, edit: Mapping[str, str]) -> Implementation:
         raise Disagreement(f"a right variant of {cell}: {error}") from error
 
 
+def both(one: Mistake, other: Mistake) -> Implementation | None:
+    """Two mistakes at once, or None if they are not made in the solution, or one in what the other replaces."""
+    if not one.edit or not other.edit:
+        return None
+    text = (folder_of(one.solution) / "solution.py").read_text(encoding="utf-8")
+    with suppress(Disagreement, SyntaxError):
+        return _run(edited(edited(text, one.edit, ""), other.edit, ""), f"{one.id} and {other.id}")
+    return None
+
+
 def folder_of(cell: str) -> Path:
     """The folder of a solution cell."""
     (folder,) = FOLDER.glob(f"*/{cell}")
@@ -141,11 +154,13 @@ def _edited() -> Iterator[tuple[str, str, Implementation, dict[str, Any]]]:
         solution = path.with_name("solution.py").read_text(encoding="utf-8")
         for id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if id not in TEXTS and isinstance(entry, dict) and entry.keys() & {"edit", "code"}:
+                code = entry.pop("code", "")
                 try:
-                    text = edited(solution, entry.pop("edit", {}), entry.pop("code", ""))
+                    text = edited(solution, entry.get("edit", {}), code)
                 except Disagreement as error:
                     raise Disagreement(f"[{id}] in {path.relative_to(FOLDER.parent)}: {error}") from error
-                yield id, path.parent.name, _run(text, id), entry
+                about = {key: value for key, value in entry.items() if not (code and key == "edit")}
+                yield id, path.parent.name, _run(text, id), about
 
 
 def _run(text: str, name: str) -> Implementation:

@@ -44,7 +44,7 @@ def main() -> None:
         known = observe_bank((m for m in mistakes if m.solution == solution), books)
         slips = observe_mutants(solution, books)
         names = inherited(known, slips)
-        pairs = observe_pairs(slips, books, names)
+        pairs = observe_pairs(known, slips, books, names)
         for name, book in books.items():
             at_once = two_at_once(name, pairs[name], (*known, *slips))
             content = book.to_bytes(told(name, known, slips, names), at_once, sources)

@@ -327,25 +327,29 @@ KINDS = {
     "NaN looked for with ==, among the thresholds": Kind(
         "gradient_monitor",
         {"if np.isnan(v) or np.isinf(v):": "if v == np.nan:"},
-        "NaN and infinity are not called nonfinite: your code does not test for them, or its test is never true.",
+        "NaN and infinity are not called nonfinite: your code does not test for them, or its test is "
+        "never reached or never true.",
         1 / 6,
     ),
     "NaN looked for with ==, beside infinity": Kind(
         "gradient_monitor",
         {"np.isnan(v) or np.isinf(v)": "v == float('nan') or v == float('inf')"},
-        "Infinity is called nonfinite, but NaN is missed: your code does not test for it, or its test is never true.",
+        "Infinity is called nonfinite, but NaN is missed: your code does not test for it, or its test is "
+        "never reached or never true.",
         1 / 6,
     ),
     "NaN in gradients looked for with ==": Kind(
         "clip_gradients",
         {"np.isnan(g).any() or np.isinf(g).any()": "(g == np.nan).any() or (abs(g) == np.inf).any()"},
-        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is never true.",
+        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is "
+        "never reached or never true.",
         1 / 6,
     ),
     "NaN among norms looked for with is": Kind(
         "gradient_profile",
         {"np.isnan(a).any()": "any(value is np.nan for value in a)"},
-        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is never true.",
+        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is "
+        "never reached or never true.",
         1 / 4,
     ),
     "the natural logarithm": Kind(

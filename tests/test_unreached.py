@@ -12,10 +12,10 @@ from conftest import SOLUTIONS, small_notebook
 
 from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import judge
-from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere
+from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere, unrefused
 from autograder.exercises import every_exercise, exercise
 from autograder.exercises.recorded import recorded
-from autograder.layers import Layer
+from autograder.layers import Layer, Linear, Problem
 from autograder.locale import speaking
 from autograder.notebooks.submission import submission_of
 from autograder.report.text import exercise_text
@@ -37,6 +37,12 @@ def cell(source, **names):
 
 def followed(source, *inputs, name="f"):
     """What is unreached in all calls of `f` in the cell, one case each."""
+    cases = each_followed(source, *inputs, name=name)
+    return nowhere(cases[0], cases)
+
+
+def each_followed(source, *inputs, name="f"):
+    """All that is unreached in each call of `f` in the cell."""
     function = cell(source, np=np)[name]
     cases = []
     for given in inputs:
@@ -44,7 +50,7 @@ def followed(source, *inputs, name="f"):
         with suppress(ValueError, ZeroDivisionError):
             list(steps.of(map(function, [given])))
         cases.append(steps.unreached)
-    return nowhere(cases[0], cases)
+    return cases
 
 
 CODE = {
@@ -230,6 +236,73 @@ def test_a_line_that_is_kept_from_running_in_two_ways_is_not_told():
     assert followed(source, 0.0, 1.0) is None
 
 
+def test_a_line_that_runs_for_nothing_is_told_though_its_loop_has_no_rounds_elsewhere():
+    source = """
+    def f(x):
+        for g in x:
+            g = g * 2
+        return x
+    """
+    told = "Line 3, `g = g * 2`, gives the name `g` a new value, which nothing reads"
+    assert followed(source, [1], []).told.startswith(told)
+    assert followed(source, [], [1]) is None
+
+
+REFUSALS = {
+    "a condition that is never true": (
+        """
+        def f(x):
+            if x == np.nan:
+                raise ValueError('NaN')
+            return x
+        """,
+        "Line 3, `raise ValueError('NaN')`, does not run here: the condition in line 2, `if x == np.nan:`, is never "
+        "true.",
+    ),
+    "a test that is not reached": (
+        """
+        def f(x):
+            if x > 1:
+                y = x
+                if np.isnan(x):
+                    raise ValueError("NaN")
+            return x
+        """,
+        "Line 3, `y = x`, does not run here: the condition in line 2, `if x > 1:`, is never true.",
+    ),
+    "a return before the test": (
+        """
+        def f(x):
+            if not x > 1:
+                return x
+            if np.isnan(x):
+                raise ValueError("NaN")
+            return x
+        """,
+        "Line 4, `if np.isnan(x):`, does not run here: the condition in line 2, `if not x > 1:`, is always true.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "sentence"), REFUSALS.values(), ids=REFUSALS)
+def test_what_keeps_an_exception_from_being_raised_is_told(source, sentence):
+    (case,) = each_followed(source, float("nan"))
+    assert unrefused(case).told == sentence
+
+
+def test_of_two_lines_that_might_raise_none_is_told():
+    source = """
+    def f(x):
+        if x == np.nan:
+            raise ValueError("NaN")
+        if x == np.inf:
+            raise ValueError("infinite")
+        return x
+    """
+    (case,) = each_followed(source, float("nan"))
+    assert unrefused(case) is None
+
+
 def test_a_debugger_keeps_its_place():
     def tracer(_frame, _event, _about):
         return None
@@ -336,7 +409,7 @@ def in_a_worker():
 @pytest.mark.parametrize(
     "judged", [lambda: judge_here(exercise("clip_gradients"), cell(CLIP)), in_a_worker], ids=["notebook", "worker"]
 )
-def test_the_first_failure_without_a_cause_begins_with_it(judged):
+def test_the_first_failure_begins_with_it(judged):
     """The condition is the wrong way round; where it is true, something is changed that should stay."""
     items = [item for item in judged().items if item.unreached]
     assert [item.id for item in items] == ["factor"]
@@ -355,6 +428,25 @@ def test_a_copy_that_is_not_put_back_is_told_and_not_the_branch_for_other_inputs
     )
     text = exercise_text(result)
     assert text.count("After the call the gradients are unchanged") == 1 and "(failed, see above)" in text
+
+
+def test_a_gradient_that_is_not_refused_is_told_with_the_test_that_is_not_reached():
+    late = CLIP.replace("< max_norm", "> max_norm").replace(
+        "if not all(np.isfinite(g).all()", "if any(np.isnan(g).any()"
+    )
+    result = judge_here(exercise("clip_gradients"), cell(late))
+    (item,) = (item for item in result.items if not item.full)
+    assert item.id == "nonfinite" and item.cause
+    assert item.words.startswith("Line 6, `raise ValueError(") and "line 5, `if any(np.isnan" in item.words
+
+
+def test_a_cause_comes_before_it():
+    early = SOLUTIONS["gradient_monitor"].replace("        return problems\n", "            return problems\n")
+    assert early != SOLUTIONS["gradient_monitor"]
+    result = judge_here(exercise("gradient_monitor"), cell(early, np=np, Linear=Linear, Problem=Problem))
+    item = next(item for item in result.items if not item.full)
+    assert item.cause and item.unreached.why == "one round"
+    assert item.message.startswith(f"{item.cause}\n{item.unreached.told}")
 
 
 RENAMED = {
@@ -418,7 +510,15 @@ def test_what_took_long_is_not_run_again(monkeypatch):
 
 @pytest.mark.parametrize(
     "data",
-    [None, "line", [1], [1, "x", "because", 0, "", 0, ""], (1, "x", "", 0, "", 0, ""), [True, "x", "", 0, "", 0, ""]],
+    [
+        None,
+        "line",
+        [1],
+        [1, "x", "because", 0, "", 0, "", False, True],
+        (1, "x", "", 0, "", 0, "", False, True),
+        [True, "x", "", 0, "", 0, "", False, True],
+        [1, "x", "", 0, "", 0, "", 0, 1],
+    ],
     ids=repr,
 )
 def test_what_is_no_line_is_refused(data):
@@ -429,6 +529,6 @@ def test_what_is_no_line_is_refused(data):
 
 
 def test_long_lines_are_cut():
-    one = Unreached.from_data([1, "x" * 10_000, "never", 2, "y" * 10_000, 3, "z" * 10_000])
+    one = Unreached.from_data([1, "x" * 10_000, "never", 2, "y" * 10_000, 3, "z" * 10_000, True, False])
     assert max(map(len, (one.source, one.by_source, one.from_source))) < 1000
     assert Unreached.from_data(one.to_data()) == one

@@ -177,6 +177,7 @@ class Failed(AssertionError):
         unwritten: whether a part is not written yet; the reason says which, and no cause is looked for.
         compared: whether the reason is no more than two numbers that differ.
         words: how this came about, as far as it shows; a cause takes its place.
+        unrefused: whether an exception should have been raised, and none was.
     """
 
     reason: str
@@ -184,6 +185,7 @@ class Failed(AssertionError):
     unwritten: bool = False
     compared: bool = False
     words: str = ""
+    unrefused: bool = False
 
     def __str__(self) -> str:
         return self.reason

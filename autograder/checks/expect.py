@@ -59,7 +59,7 @@ def refused(what: str, raised: Raised | None, *accepted: str) -> None:
     """
     if raised is None:
         text = _("For {what} no exception was raised; the specification asks for {wanted}.")
-        raise Failed(text.format(what=what, wanted=accepted[0]))
+        raise Failed(text.format(what=what, wanted=accepted[0]), unrefused=True)
     if raised.is_a("NotImplementedError", "NotDefined"):
         raise StudentError(raised)
     if not raised.is_a(*accepted):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from autograder.checks.sketches import (
     inputs_in,
     sketches_of,
 )
-from autograder.checks.unreached import nowhere
+from autograder.checks.unreached import Unreached, nowhere, unrefused
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -191,32 +191,35 @@ def _tell_causes(
     items |= {name: replace(items[name], behaviour=digest) for name in unexplained}
 
 
-def unexplained(items: Iterable[Item]) -> Item | None:
-    """The first failed item, if it has no cause."""
-    first = next((item for item in items if item.outcome is Outcome.FAILED), None)
-    return None if first is None or first.cause else first
-
-
 def _tell_unreached(
     items: dict[str, Item], tried: dict[str, list[_Finding]], public: Sequence[Trial], departed: Sketches
 ) -> None:
-    """Tell the first failed item, if it has no cause, which line of the code does not run in its case.
+    """Tell the first failed item which line of the code does not run in its case; one without an exception, why."""
+    told: set[Unreached] = set()
+    first = True
+    for item in [item for item in items.values() if item.outcome is Outcome.FAILED]:
+        own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public]
+        line = unrefused(own[0].seen.unreached) if own and item.unrefused else None
+        if own and first and not line:
+            line = _unreached(item, own, public, departed)
+        first = False
+        if line and line not in told:
+            words = " ".join(filter(None, (item.words, line.told)))  # what the numbers show is nearer to the mistake
+            items[item.id] = replace(item, words=words, unreached=line, compared=False)
+            told.add(line)
+
+
+def _unreached(item: Item, own: list[Trial], public: Sequence[Trial], departed: Sketches) -> Unreached | None:
+    """The line that does not run in the first of the `item`'s own trials.
 
     What runs in another case is left out, as a branch for other inputs. Where nothing was done to an array, only what
     runs in a case in which everything is right is left out.
     """
-    item = unexplained(items.values())
-    own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public] if item else []
-    if item is None or not own:
-        return
-    first = next(here for trial, here in zip(public, departed, strict=True) if trial is own[0])
-    arrays = [value for value in first.values() if holds_numbers(value) and value[1]]
+    here = next(here for trial, here in zip(public, departed, strict=True) if trial is own[0])
+    arrays = [value for value in here.values() if holds_numbers(value) and value[1]]
     undone = item.unwritten and any(alike(value, given) for value in arrays for given in _inputs(own[0]))
     others = [trial for trial, here in zip(public, departed, strict=True) if not (undone and here)]
-    line = nowhere(own[0].seen.unreached, (trial.seen.unreached for trial in (*own, *others)))
-    if line:
-        words = " ".join(filter(None, (item.words, line.told)))  # what the numbers show is nearer to the mistake
-        items[item.id] = replace(item, words=words, unreached=line, compared=False)
+    return nowhere(own[0].seen.unreached, (trial.seen.unreached for trial in (*own, *others)))
 
 
 def _asked(check: Check, trial: Trial) -> tuple[frozenset[str], bool]:
@@ -282,7 +285,8 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         finding = _student_error(check, trial, error)
     except Failed as failed:
         words, picture = (failed.words, failed.picture) if trial.public else ("", ())
-        about = {"picture": picture, "unwritten": failed.unwritten, "compared": failed.compared and not words}
+        about: dict[str, Any] = {"picture": picture, "unwritten": failed.unwritten, "unrefused": failed.unrefused}
+        about["compared"] = failed.compared and not words
         finding = _failure(check, trial, Outcome.FAILED, _with_case(trial, failed.reason), words, **about)
     except Exception:
         finding = _strange_observation(check, trial)

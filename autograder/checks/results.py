@@ -41,9 +41,10 @@ class Item:
         causes: ids of the known mistakes that explain it equally well; usually none or one.
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         cause, question: the likely cause, and a question about it, or "".
-        words: if there is no such cause, how it came about as far as this shows, or "".
+        words: how it came about as far as this shows, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
+        unrefused: whether an exception should have been raised, and none was.
         unreached: a line of the student's code that does not run, if `words` tell of it.
         compared: whether the failure says no more than two numbers that differ.
         behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
@@ -64,6 +65,7 @@ class Item:
     words: str = ""
     printed: str = ""
     unwritten: bool = False
+    unrefused: bool = False
     unreached: Unreached | None = None
     compared: bool = False
     behaviour: str = ""

@@ -12,7 +12,7 @@ import linecache
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import FrameType, FunctionType
 from typing import Any, TypeVar
@@ -48,6 +48,8 @@ class Unreached:
 
     Attributes:
         why: one of `REASONS`, or "".
+        refuses: whether an exception is raised among the lines that do not run with it.
+        works: whether anything else is done there.
         from_line, from_source: of a loop, the line that made what it goes through, if this is one line.
 
     >>> Unreached(4, "problems.append(problem)", NEVER, 3, "if norm < 0:").told
@@ -61,6 +63,8 @@ class Unreached:
     by_source: str = ""
     from_line: int = 0
     from_source: str = ""
+    refuses: bool = False
+    works: bool = True
 
     @property
     def told(self) -> str:
@@ -95,21 +99,28 @@ class Unreached:
     @classmethod
     def from_data(cls, data: Any) -> Unreached:
         """The inverse of `to_data`; raises ValueError if `data` is something else."""
-        if type(data) is not list or [type(part) for part in data] != [int, str, str, int, str, int, str]:
+        types = [int, str, str, int, str, int, str, bool, bool]
+        if type(data) is not list or [type(part) for part in data] != types:
             raise ValueError("not a line")
-        line, source, why, by_line, by_source, from_line, from_source = data
-        if why not in (*REASONS, ""):
+        if data[2] not in (*REASONS, ""):
             raise ValueError("not a reason")
-        return cls(line, source[:MAX_LINE], why, by_line, by_source[:MAX_LINE], from_line, from_source[:MAX_LINE])
+        parts: Any = (part[:MAX_LINE] if type(part) is str else part for part in data)
+        return cls(*parts)
 
 
 def nowhere(here: Sequence[Unreached], elsewhere: Iterable[Sequence[Unreached]]) -> Unreached | None:
-    """The first line that is not reached `here`, and in none of the other cases for another reason."""
-    found = {one.line: one for one in here if one.why}
+    """The first line that runs for nothing, or is not reached `here`, and in no other case for another reason."""
+    found = {one.line: one for one in here if one.works and one.why not in (*RUNS, "")}
     for case in elsewhere:
-        others = {one.line: one for one in case}
+        others = {one.line: one for one in case if one.why not in RUNS}
         found = {line: one for line, one in found.items() if line in others and others[line].why in (one.why, "")}
-    return next(iter(found.values()), None)
+    return next((one for one in here if one.why in RUNS), next(iter(found.values()), None))
+
+
+def unrefused(here: Sequence[Unreached]) -> Unreached | None:
+    """The line that keeps an exception from being raised, if there is one alone."""
+    found = [one for one in here if one.refuses and one.why]
+    return found[0] if len(found) == 1 else None
 
 
 class Steps:
@@ -176,7 +187,8 @@ class Steps:
                 if not self._ran.isdisjoint(reason.lines) and self._raised.isdisjoint(reason.lines):
                     about += [[reason.why], self._at(reason.lines.start), self._at(reason.made_in)]
                     break
-            found.append(Unreached(*(part for parts in about for part in parts)))
+            one = Unreached(*(part for parts in about for part in parts))
+            found.append(replace(one, refuses=block.refuses, works=block.works))
         return tuple(found[:MOST_BLOCKS])
 
     def _at(self, line: int) -> tuple[int, str]:
@@ -194,10 +206,12 @@ class _Reason:
 
 @dataclass(frozen=True)
 class _Block:
-    """Statements that run together: the `lines` of the first."""
+    """Statements that run together: the `lines` of the first, and whether one raises, or does anything else."""
 
     lines: range
     reasons: Sequence[_Reason]
+    refuses: bool = False
+    works: bool = True
 
 
 def _cell_of(definition: Any) -> str:
@@ -281,9 +295,10 @@ def _before(statement: ast.stmt) -> Iterator[_Reason]:
 
 
 def _block(body: Sequence[ast.stmt], reasons: Sequence[_Reason]) -> Iterator[_Block]:
-    works = [one for one in body if not isinstance(one, IDLE) and not _says(one)]
-    if works and all(reason.lines.stop <= body[0].lineno for reason in reasons):  # not in one line
-        yield _Block(_head(body[0]), reasons)
+    works = any(not isinstance(one, IDLE) and not _says(one) for one in body)
+    refuses = any(isinstance(node, ast.Raise) for one in body for node in ast.walk(one))
+    if (works or refuses) and all(reason.lines.stop <= body[0].lineno for reason in reasons):  # not in one line
+        yield _Block(_head(body[0]), reasons, refuses, works)
 
 
 def _says(statement: ast.stmt) -> bool:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from autograder.checks.exercise import Exercise, Implementation, Observation, Stopped, keep_random_state
-from autograder.checks.judge import interrupted, judge, unexplained, with_line
+from autograder.checks.judge import interrupted, judge, with_line
 from autograder.checks.results import Ending, ExerciseResult, Outcome
 from autograder.checks.values import Raised
 from autograder.exercises import assignments, every_exercise, guide, hand_graded, in_lesson_order
@@ -242,7 +242,7 @@ def _judge(wanted: Exercise, namespace: dict[str, Any]) -> ExerciseResult:
     try:
         start = time.monotonic()
         result = _judge_seen(wanted, _observed(wanted, namespace))
-        if unexplained(result.items) and time.monotonic() - start < QUICK:
+        if any(item.outcome is Outcome.FAILED for item in result.items) and time.monotonic() - start < QUICK:
             result = _judge_seen(wanted, _observed(wanted, namespace, follow=True))
         return result
     except OutOfTime as error:

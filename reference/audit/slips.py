@@ -124,7 +124,7 @@ class _Cell:
         self._bank = observe_bank(mistakes, self._books)
         self._slips = observe_mutants(solution, self._books)
         self._names = inherited(self._bank, self._slips)
-        self._pairs = observe_pairs(self._slips, self._books, self._names)
+        self._pairs = observe_pairs(self._bank, self._slips, self._books, self._names)
         self._shown: dict[tuple, set[str]] = defaultdict(set)
         for one in (*self._bank, *self._slips):
             for exercise, behaviour in one.behaviours.items():

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from autograder.checks.diagnosis import MAX_CAUSES
+from reference import bank
 from reference.bank import Mistake
 from reference.fingerprints import Behaviour, Book
 from reference.mutants.sources import REFERENCE, Mutant, both, mutants, pair_styles, styles
@@ -123,9 +124,12 @@ def told(
 
 
 def observe_pairs(
-    slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
+    mistakes: Sequence[Observed], slips: Sequence[Observed], books: Mapping[str, Book], names: Mapping[str, Mistake]
 ) -> dict[str, Pairs]:
-    """For each exercise, what any two slips show at once in one of the `pair_styles`."""
+    """For each exercise, what any two mistakes of the bank, or slips in one of the `pair_styles`, show at once.
+
+    Two of the bank that show nothing at the same place are told apart, each by itself.
+    """
     own = {
         (slip.mutant.style.id, slip.keys): slip
         for slip in slips
@@ -144,6 +148,12 @@ def observe_pairs(
             for name, book in books.items():
                 told = [(about, slip.behaviours[name].fails) for about, slip in zip(told_of, pair, strict=True)]
                 found[name][book.digest(code)].append((mutant.style.id, told))
+    for one, other in combinations([known for known in mistakes if not known.about.pair], 2):
+        meet = [name for name in books if one.behaviours[name].shows.keys() & other.behaviours[name].shows.keys()]
+        code = bank.both(one.about, other.about) if meet else None
+        for name in meet if code else []:
+            told = [(known.about, known.behaviours[name].fails) for known in (one, other)]
+            found[name][books[name].digest(code)].append((REFERENCE, told))
     return found
 
 
