@@ -682,15 +682,15 @@ def written(forward=FORWARD, backward=BACKWARD):
     return BATCH_NORM_START + "".join(f"\n    def {name}:\n{indented(indented(body))}" for name, body in methods)
 
 
-RETURNED = "{name} returned None: is there a `return`?"
+RETURNED = "{name} returned None: is the result worked out, and is there a `return`?"
 UNCHANGED = "{name} does not normalize x yet."
 UNUSED = (
     'forward(x) is the same whatever params["gamma"] and params["beta"] are: it does not use them, or has kept earlier '
     "ones."
 )
 UNMOVED = (
-    "After training, running_mean and running_var are as they were at the start: nothing moves them yet, or only in "
-    "inference, or the new values are not put into self.running_mean and self.running_var."
+    "Nothing moves running_mean and running_var in training yet, or the new values are not put into self.running_mean "
+    "and self.running_var."
 )
 NO_BRANCH = (
     "With training = False, forward(x) is what it is in training: it uses the statistics of x. Is there a branch for "

@@ -505,8 +505,8 @@ clip_coef = max_norm / total_norm if total_norm > max_norm else 1.0
 """
 NO_RETURN = "clip_gradients returned None: is there a `return total_norm, clip_coef`?"
 UNCHANGED = (
-    "After the call the gradients are unchanged: nothing has been scaled yet, the result was not put into layer.grads, "
-    "or a condition leaves them out."
+    "clip_coef is below 1, but no gradient is multiplied by it, or the products are not put into layer.grads. After "
+    "the call the gradients are unchanged."
 )
 LOOP = """
 if not self.history:
@@ -550,8 +550,8 @@ HALF_WRITTEN = {
     "clip: nothing scaled": (
         "clip_gradients",
         MEASURED + "return total_norm, 1.0",
-        "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, a `return` "
-        "comes first, or clip_coef or the comparison with max_norm comes out wrong.",
+        "Nothing has been scaled yet, a `return` comes first, or clip_coef or the comparison with max_norm comes out "
+        "wrong. After the call the gradients are unchanged, and clip_coef is 1.",
     ),
     "clip: nothing scaled, coefficient returned": (
         "clip_gradients",
@@ -757,8 +757,8 @@ IN_WORDS = {
         "clip_gradients",
         {"return total_norm": "total_norm += sum(not layer.grads for layer in layers)\nreturn total_norm"},
         "every_layer",
-        "The same gradients in Linear layers alone give another answer: what does your code do with a layer that has "
-        "no gradients, and with gamma and beta?",
+        "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do with a "
+        "layer that has no gradients, and with gamma and beta?",
     ),
     "no gamma": (
         "clip_gradients",

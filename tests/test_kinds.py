@@ -165,7 +165,7 @@ KINDS = {
             "self.running_mean = keep": "_mean = keep",
             "self.running_var = keep": "_ = keep",
         },
-        "After training, running_mean and running_var are as they were at the start",
+        "Nothing moves running_mean and running_var in training yet",
         1.0,
     ),
     "prediction only": Kind(
@@ -198,7 +198,7 @@ KINDS = {
     "a backward that returns nothing": Kind(
         "batch_norm_backward",
         {"return (dz - dm": "dx = (dz - dm"},
-        "backward(dout) returned None: is there a `return`?",
+        "backward(dout) returned None: is the result worked out, and is there a `return`?",
         1.0,
     ),
     # --- real code: no cause ---
@@ -327,29 +327,25 @@ KINDS = {
     "NaN looked for with ==, among the thresholds": Kind(
         "gradient_monitor",
         {"if np.isnan(v) or np.isinf(v):": "if v == np.nan:"},
-        "NaN and infinity are not called nonfinite: your code does not test for them, or its test is "
-        "never reached or never true.",
+        "NaN and infinity are not called nonfinite.",
         1 / 6,
     ),
     "NaN looked for with ==, beside infinity": Kind(
         "gradient_monitor",
         {"np.isnan(v) or np.isinf(v)": "v == float('nan') or v == float('inf')"},
-        "Infinity is called nonfinite, but NaN is missed: your code does not test for it, or its test is "
-        "never reached or never true.",
+        "Infinity is called nonfinite, but NaN is missed.",
         1 / 6,
     ),
     "NaN in gradients looked for with ==": Kind(
         "clip_gradients",
         {"np.isnan(g).any() or np.isinf(g).any()": "(g == np.nan).any() or (abs(g) == np.inf).any()"},
-        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is "
-        "never reached or never true.",
+        "Infinity is refused, but NaN goes through.",
         1 / 6,
     ),
     "NaN among norms looked for with is": Kind(
         "gradient_profile",
         {"np.isnan(a).any()": "any(value is np.nan for value in a)"},
-        "Infinity is refused, but NaN goes through: your code does not test for it, or its test is "
-        "never reached or never true.",
+        "Infinity is refused, but NaN goes through.",
         1 / 4,
     ),
     "the natural logarithm": Kind(
@@ -466,7 +462,7 @@ KINDS = {
             "[(e, k, x) for e, norms in self.history for k, x in norms.items()]:\n",
             "v, when))": "when, v))",
         },
-        "Norm and epoch are given to Problem in the wrong order.",
+        "The problems of all records are reported.",
         1 / 2,
     ),
     "NaN looked for as false": Kind(
@@ -491,7 +487,7 @@ KINDS = {
             "    A = np.stack": "    d = xs - np.mean(xs + 1)\n"
             "    return (d @ (ys - ys.mean())) / (d @ d)\n    A = np.stack"
         },
-        "With 8 layers your slope is 0.84 times the right one, for other norms, too",
+        "With 8 layers your slope is 0.84 times the right one, with 6 layers 0.7447 times",
     ),
     "a line through the first point": Kind(
         "gradient_profile",

@@ -199,7 +199,7 @@ def test_decimals_that_were_cut_off_are_told(got, expected, words):
 def test_the_dtype_of_what_was_returned_is_looked_at():
     with pytest.raises(Failed, match="an integer, which keeps no decimals"):
         close("losses", np.zeros(3, dtype=int), np.array([0.3, 0.2, 0.1]))
-    with pytest.raises(Failed, match=r"3 elements are off; everything is zero\."):
+    with pytest.raises(Failed, match=r"expected; everything is zero\."):
         close("losses", np.zeros(3), np.array([0.3, 0.2, 0.1]))
 
 
@@ -286,7 +286,7 @@ def test_one_element_is_and_several_are(got, count):
 
 def test_every_element_is_said_of_all_and_no_fewer():
     expected = np.array([100.0, 0.01, 0.01])
-    assert "all 3 elements are off; every element is 0.5 times" in said(expected / 2, expected)
+    assert said(expected / 2, expected).endswith("expected; every element is 1/2 times the right value.")
     assert "every" not in said([50.0, 0.01, 0.01], expected)
     assert "everywhere" not in said([-100.0, 0.01, 0.01], expected)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import math
 import sys
 import textwrap
 from contextlib import suppress
@@ -12,7 +13,7 @@ from conftest import SOLUTIONS, small_notebook
 
 from autograder.checks.exercise import Implementation, Observation
 from autograder.checks.judge import judge
-from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere, unrefused
+from autograder.checks.unreached import MOST_STEPS, Steps, Unreached, nowhere, overlooking
 from autograder.exercises import every_exercise, exercise
 from autograder.exercises.recorded import recorded
 from autograder.layers import Layer, Linear, Problem
@@ -43,7 +44,7 @@ def followed(source, *inputs, name="f"):
 
 def each_followed(source, *inputs, name="f"):
     """All that is unreached in each call of `f` in the cell."""
-    function = cell(source, np=np)[name]
+    function = cell(source, np=np, math=math)[name]
     cases = []
     for given in inputs:
         steps = Steps(function)
@@ -62,7 +63,7 @@ CODE = {
                 y = x
             return y
         """,
-        "Line 4, `y = x`, does not run here: the condition in line 3, `if x < 0:`, is never true.",
+        "In this case, line 4, `y = x`, does not run: the condition in line 3, `if x < 0:`, is never true.",
     ),
     "a condition that is always true": (
         """
@@ -73,7 +74,7 @@ CODE = {
                 y = 2
             return y
         """,
-        "Line 5, `y = 2`, does not run here: the condition in line 2, `if x > 0:`, is always true.",
+        "In this case, line 5, `y = 2`, does not run: the condition in line 2, `if x > 0:`, is always true.",
     ),
     "a branch after one that always comes first": (
         """
@@ -85,7 +86,8 @@ CODE = {
                 found.append("exploding")
             return found
         """,
-        "Line 5, `elif x > 1e3:`, does not run here: the condition in line 3, `if x is not None:`, is always true.",
+        "In this case, line 5, `elif x > 1e3:`, does not run: "
+        "the condition in line 3, `if x is not None:`, is always true.",
     ),
     "a loop without rounds": (
         """
@@ -95,7 +97,8 @@ CODE = {
                 y += i
             return y
         """,
-        "Line 4, `y += i`, does not run here: the loop in line 3, `for i in range(int(x), 0):`, has no rounds.",
+        "In this case, line 4, `y += i`, does not run: "
+        "the loop in line 3, `for i in range(int(x), 0):`, has no rounds.",
     ),
     "a loop through nothing": (
         """
@@ -106,7 +109,8 @@ CODE = {
                 found.append(norm)
             return found
         """,
-        "Line 5, `found.append(norm)`, does not run here: the loop in line 4, `for norm in norms:`, has no rounds. "
+        "In this case, line 5, `found.append(norm)`, does not run: "
+        "the loop in line 4, `for norm in norms:`, has no rounds. "
         "What it goes through is made in line 3, `norms = [] if x else [x]`.",
     ),
     "a return in the loop": (
@@ -120,7 +124,7 @@ CODE = {
             scaled = total * x
             return scaled
         """,
-        "Line 7, `scaled = total * x`, does not run here: `return total` in line 6 comes first.",
+        "In this case, line 7, `scaled = total * x`, does not run: `return total` in line 6 comes first.",
     ),
     "a return in every round": (
         """
@@ -143,7 +147,7 @@ CODE = {
                 total += i
             return total
         """,
-        "Line 6, `total += i`, does not run here: the condition in line 4, `if i >= 0:`, is always true.",
+        "In this case, line 6, `total += i`, does not run: the condition in line 4, `if i >= 0:`, is always true.",
     ),
     "a return that is no branch's end": (
         """
@@ -155,7 +159,7 @@ CODE = {
             y += 1
             return y
         """,
-        "Line 6, `y += 1`, does not run here: `return x` in line 3 comes first.",
+        "In this case, line 6, `y += 1`, does not run: `return x` in line 3 comes first.",
     ),
     "an inner function": (
         """
@@ -166,7 +170,7 @@ CODE = {
                 return y
             return part(x)
         """,
-        "Line 4, `y = 8`, does not run here: the condition in line 3, `if y == 7:`, is never true.",
+        "In this case, line 4, `y = 8`, does not run: the condition in line 3, `if y == 7:`, is never true.",
     ),
     "a condition on two lines": (
         """
@@ -177,7 +181,7 @@ CODE = {
                 y = x
             return y
         """,
-        "Line 5, `y = x`, does not run here: the condition in line 3, `if (x < 0`, is never true.",
+        "In this case, line 5, `y = x`, does not run: the condition in line 3, `if (x < 0`, is never true.",
     ),
 }
 
@@ -231,8 +235,8 @@ def test_a_line_that_is_kept_from_running_in_two_ways_is_not_told():
             y += i
         return y
     """
-    assert followed(source, 0.0).told.startswith("Line 6, `elif x > 0:`, does not run here")
-    assert followed(source, 1.0).told == "Line 8, `y += i`, does not run here: `break` in line 7 comes first."
+    assert followed(source, 0.0).told.startswith("In this case, line 6, `elif x > 0:`, does not run")
+    assert followed(source, 1.0).told == "In this case, line 8, `y += i`, does not run: `break` in line 7 comes first."
     assert followed(source, 0.0, 1.0) is None
 
 
@@ -252,12 +256,13 @@ REFUSALS = {
     "a condition that is never true": (
         """
         def f(x):
-            if x == np.nan:
-                raise ValueError('NaN')
+            if x == np.inf:
+                raise ValueError('infinite')
             return x
         """,
-        "Line 3, `raise ValueError('NaN')`, does not run here: the condition in line 2, `if x == np.nan:`, is never "
-        "true.",
+        "In this case, line 3, `raise ValueError('infinite')`, does not run: "
+        "the condition in line 2, `if x == np.inf:`, "
+        "is never true.",
     ),
     "a test that is not reached": (
         """
@@ -268,7 +273,7 @@ REFUSALS = {
                     raise ValueError("NaN")
             return x
         """,
-        "Line 3, `y = x`, does not run here: the condition in line 2, `if x > 1:`, is never true.",
+        "In this case, line 3, `y = x`, does not run: the condition in line 2, `if x > 1:`, is never true.",
     ),
     "a return before the test": (
         """
@@ -279,7 +284,8 @@ REFUSALS = {
                 raise ValueError("NaN")
             return x
         """,
-        "Line 4, `if np.isnan(x):`, does not run here: the condition in line 2, `if not x > 1:`, is always true.",
+        "In this case, line 4, `if np.isnan(x):`, does not run: "
+        "the condition in line 2, `if not x > 1:`, is always true.",
     ),
 }
 
@@ -287,20 +293,27 @@ REFUSALS = {
 @pytest.mark.parametrize(("source", "sentence"), REFUSALS.values(), ids=REFUSALS)
 def test_what_keeps_an_exception_from_being_raised_is_told(source, sentence):
     (case,) = each_followed(source, float("nan"))
-    assert unrefused(case).told == sentence
+    assert overlooking(case).told == sentence
+
+
+@pytest.mark.parametrize("test", ["x == np.nan", "np.nan != x", "x == float('nan')", "x > 1 or x == math.nan"])
+def test_a_comparison_with_nan_is_told(test):
+    (case,) = each_followed(f"def f(x):\n    if {test}:\n        x = 0\n    return x", float("nan"))
+    told = f"Line 2, `if {test}:`, compares with NaN, which is equal to nothing, not even to itself."
+    assert overlooking(case).told == told
 
 
 def test_of_two_lines_that_might_raise_none_is_told():
     source = """
     def f(x):
-        if x == np.nan:
+        if x is np.nan:
             raise ValueError("NaN")
         if x == np.inf:
             raise ValueError("infinite")
         return x
     """
     (case,) = each_followed(source, float("nan"))
-    assert unrefused(case) is None
+    assert overlooking(case) is None
 
 
 def test_a_debugger_keeps_its_place():
@@ -335,7 +348,7 @@ def test_a_decorated_function_is_followed_into_its_cell():
             y = x
         return y
     """
-    assert followed(source, 1.0).told.startswith("Line 13, `y = x`, does not run here")
+    assert followed(source, 1.0).told.startswith("In this case, line 13, `y = x`, does not run")
 
 
 class Odd:
@@ -394,7 +407,7 @@ def clip_gradients(layers, max_norm=1.0):
 
 
 TOLD = (
-    "Line 10, `clip_coef = max_norm / total_norm`, does not run here: the condition in line 9, "
+    "In this case, line 10, `clip_coef = max_norm / total_norm`, does not run: the condition in line 9, "
     "`if total_norm < max_norm:`, is never true. After the call the gradients are unchanged"
 )
 
@@ -430,14 +443,16 @@ def test_a_copy_that_is_not_put_back_is_told_and_not_the_branch_for_other_inputs
     assert text.count("After the call the gradients are unchanged") == 1 and "(failed, see above)" in text
 
 
-def test_a_gradient_that_is_not_refused_is_told_with_the_test_that_is_not_reached():
+def test_a_gradient_that_is_not_refused_is_told_with_the_test_that_misses_it():
     late = CLIP.replace("< max_norm", "> max_norm").replace(
         "if not all(np.isfinite(g).all()", "if any(np.isnan(g).any()"
     )
     result = judge_here(exercise("clip_gradients"), cell(late))
     (item,) = (item for item in result.items if not item.full)
     assert item.id == "nonfinite" and item.cause
-    assert item.words.startswith("Line 6, `raise ValueError(") and "line 5, `if any(np.isnan" in item.words
+    assert (
+        item.words.startswith("In this case, line 6, `raise ValueError(") and "line 5, `if any(np.isnan" in item.words
+    )
 
 
 def test_a_cause_comes_before_it():

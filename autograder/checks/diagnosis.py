@@ -206,26 +206,33 @@ class Diagnosis:
         return told if len(told) == 1 and (found & fail).any() else []
 
     def _of_two(self, fail: np.ndarray) -> list[int]:
-        """Of the two candidates that explain together all that was observed, those that fail the check.
+        """Of the two candidates that explain together all that was observed, those that fail the check."""
+        if self._beyond:
+            return []
+        best = self._widest_pairs(self._telling)
+        if not best and self._works and not (self._departs & self._raised).any():
+            best = self._widest_pairs(self._departs, everything=True)  # what is missing, say, tells a mistake then
+        return [m for m in sorted({m for pair in best for m in pair}) if fail[m]]
+
+    def _widest_pairs(self, telling: np.ndarray, everything: bool = False) -> list[tuple[int, int]]:
+        """The pairs of candidates that explain most, each of the two something `telling` that the other does not.
 
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
         once, in places where both depart, is not known, but an exception is that of one of them.
         """
-        if self._beyond:
-            return []
         places = self._departs
-        telling = self._agrees & self._telling
+        own_places = self._agrees & telling
         single = np.array([not cause.pair for cause in self._known.causes])
-        found = np.flatnonzero(self._possible & single & telling.any(axis=1))
+        found = np.flatnonzero(self._possible & single & own_places.any(axis=1))
         agrees, left = self._agrees[found][:, places], ~self._shown[found][:, places]
         against = left.astype(np.float32) @ (~agrees).T.astype(np.float32)  # what m leaves, and n shows otherwise
-        own = left.astype(np.float32) @ telling[found][:, places].T.astype(np.float32)
+        own = left.astype(np.float32) @ own_places[found][:, places].T.astype(np.float32)
         others = (~agrees[:, self._raised[places]]).astype(np.float32)
         together = (against == 0) & (against.T == 0) & (own > 0) & (own.T > 0) & (others @ others.T == 0)
         pairs = np.argwhere(np.triu(together, 1)).tolist()
         widths = np.array([(agrees[m] | agrees[n]).sum() for m, n in pairs])
-        best = {int(found[m]) for i in np.flatnonzero(widths == widths.max(initial=0)) for m in pairs[i]}
-        return [m for m in sorted(best) if fail[m]]
+        most = places.sum() if everything else widths.max(initial=0)
+        return [(int(found[m]), int(found[n])) for (m, n), width in zip(pairs, widths, strict=True) if width == most]
 
     def _places(self, read: Collection[Place]) -> np.ndarray:
         """Which of the known places belong to values that are `read`."""

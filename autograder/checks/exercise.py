@@ -176,8 +176,8 @@ class Failed(AssertionError):
         picture: where in an array the error is, see `autograder.checks.numeric.Mismatch`.
         unwritten: whether a part is not written yet; the reason says which, and no cause is looked for.
         compared: whether the reason is no more than two numbers that differ.
-        words: how this came about, as far as it shows; a cause takes its place.
-        unrefused: whether an exception should have been raised, and none was.
+        words: how this came about, as far as it shows; a cause takes its place, or the line that does it.
+        overlooked: whether what is not finite went unnoticed.
     """
 
     reason: str
@@ -185,7 +185,7 @@ class Failed(AssertionError):
     unwritten: bool = False
     compared: bool = False
     words: str = ""
-    unrefused: bool = False
+    overlooked: bool = False
 
     def __str__(self) -> str:
         return self.reason

@@ -59,7 +59,7 @@ def refused(what: str, raised: Raised | None, *accepted: str) -> None:
     """
     if raised is None:
         text = _("For {what} no exception was raised; the specification asks for {wanted}.")
-        raise Failed(text.format(what=what, wanted=accepted[0]), unrefused=True)
+        raise Failed(text.format(what=what, wanted=accepted[0]), overlooked=True)
     if raised.is_a("NotImplementedError", "NotDefined"):
         raise StudentError(raised)
     if not raised.is_a(*accepted):
@@ -218,11 +218,10 @@ def describe(name: str, mismatch: Mismatch) -> str:
     else:
         parts = [_("{where} is {got}, but {expected} was expected").format(where=where, got=got, expected=expected)]
     wrong = round(mismatch.share * mismatch.size)
-    statements = [
-        size_of_error(mismatch),
-        _some_are_off(wrong, mismatch.size) if mismatch.index and mismatch.size > 1 else "",
-        mismatch.pattern,
-    ]
+    statements = [mismatch.pattern]
+    if not mismatch.pattern or wrong < mismatch.size:  # else the pattern says it all
+        some = _some_are_off(wrong, mismatch.size) if mismatch.index and mismatch.size > 1 else ""
+        statements = [size_of_error(mismatch), some, mismatch.pattern]
     return _("{statements}.").format(statements=_("; ").join([*parts, *filter(None, statements)]))
 
 

@@ -23,7 +23,7 @@ from autograder.checks.sketches import (
     inputs_in,
     sketches_of,
 )
-from autograder.checks.unreached import Unreached, nowhere, unrefused
+from autograder.checks.unreached import Unreached, nowhere, overlooking
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -194,17 +194,20 @@ def _tell_causes(
 def _tell_unreached(
     items: dict[str, Item], tried: dict[str, list[_Finding]], public: Sequence[Trial], departed: Sketches
 ) -> None:
-    """Tell the first failed item which line of the code does not run in its case; one without an exception, why."""
+    """Tell the first failed item which line of the code does not run in its case, and where NaN, say, is overlooked."""
     told: set[Unreached] = set()
     first = True
     for item in [item for item in items.values() if item.outcome is Outcome.FAILED]:
         own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public]
-        line = unrefused(own[0].seen.unreached) if own and item.unrefused else None
+        line = overlooking(own[0].seen.unreached) if own and item.overlooked else None
         if own and first and not line:
             line = _unreached(item, own, public, departed)
         first = False
         if line and line not in told:
-            words = " ".join(filter(None, (item.words, line.told)))  # what the numbers show is nearer to the mistake
+            guess = item.words if item.unwritten else ""  # other words are nearer to the mistake than the line
+            for other in [other for other in items.values() if guess and other.words == guess]:
+                items[other.id] = replace(other, words="")
+            words = " ".join(filter(None, (items[item.id].words, line.told)))
             items[item.id] = replace(item, words=words, unreached=line, compared=False)
             told.add(line)
 
@@ -285,7 +288,7 @@ def _try(check: Check, trial: Trial) -> _Finding | None:
         finding = _student_error(check, trial, error)
     except Failed as failed:
         words, picture = (failed.words, failed.picture) if trial.public else ("", ())
-        about: dict[str, Any] = {"picture": picture, "unwritten": failed.unwritten, "unrefused": failed.unrefused}
+        about: dict[str, Any] = {"picture": picture, "unwritten": failed.unwritten, "overlooked": failed.overlooked}
         about["compared"] = failed.compared and not words
         finding = _failure(check, trial, Outcome.FAILED, _with_case(trial, failed.reason), words, **about)
     except Exception:

@@ -190,6 +190,10 @@ def _cut_off(got: np.ndarray, expected: np.ndarray, integers: bool) -> str:
     return _("everything is zero, and an integer, which keeps no decimals (see the dtype)") if integers else ""
 
 
+def _is_whole(value: float) -> bool:
+    return abs(value - round(value)) <= TOLERANCE * abs(value)
+
+
 @np.errstate(all="ignore")
 def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np.ndarray) -> str:
     """Words for a pattern that explains the error; "" if there is none."""
@@ -210,7 +214,8 @@ def _pattern(got: np.ndarray, expected: np.ndarray, scale: np.ndarray, wrong: np
         unit = expected / scale
         factor = float(np.sum(got / scale * unit) / max(np.sum(unit**2), np.finfo(float).tiny))
         if abs(factor) > 1e-3 and abs(factor - 1) > 1e-3 and explains(factor * expected):
-            return _("every element is {factor:.4g} times the right value").format(factor=factor)
+            times = f"1/{1 / factor:.0f}" if 0 < factor < 0.6 and _is_whole(1 / factor) else f"{factor:.4g}"
+            return _("every element is {factor} times the right value").format(factor=times)
     if got.ndim == 2:
         rows, columns = got.shape
         if rows == columns and rows > 1 and explains(expected.T):

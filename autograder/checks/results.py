@@ -44,7 +44,7 @@ class Item:
         words: how it came about as far as this shows, or "".
         printed: the first lines that the student's code printed in the case that failed.
         unwritten: whether the failure says that a part is not written yet, which is a cause of its own.
-        unrefused: whether an exception should have been raised, and none was.
+        overlooked: whether the failure says that what is not finite went unnoticed.
         unreached: a line of the student's code that does not run, if `words` tell of it.
         compared: whether the failure says no more than two numbers that differ.
         behaviour: if no known mistake explains the failure, a digest of what was observed, equal for equal behaviour.
@@ -65,7 +65,7 @@ class Item:
     words: str = ""
     printed: str = ""
     unwritten: bool = False
-    unrefused: bool = False
+    overlooked: bool = False
     unreached: Unreached | None = None
     compared: bool = False
     behaviour: str = ""

@@ -35,11 +35,12 @@ IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, as
 """Statements that may well never run: what is for bad input only, say."""
 
 NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
-RENAMED, ONE_ROUND = "renamed", "one round"
-RUNS = (RENAMED, ONE_ROUND)
+RENAMED, ONE_ROUND, WITH_NAN = "renamed", "one round", "with NaN"
+RUNS = (RENAMED, ONE_ROUND, WITH_NAN)
 REASONS = (NEVER, ALWAYS, NO_ROUNDS, "return", "continue", "break", *RUNS)
 """Why a block does not run: the condition around it, the loop around it, or the word that comes before it. Or what is
-wrong with a line that runs: it gives a loop's variable a new value, which nobody reads, or returns in every round."""
+wrong with a line that runs: it gives a loop's variable a new value, which nobody reads, returns in every round, or asks
+whether something equals NaN."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Unreached:
         works: whether anything else is done there.
         from_line, from_source: of a loop, the line that made what it goes through, if this is one line.
 
-    >>> Unreached(4, "problems.append(problem)", NEVER, 3, "if norm < 0:").told
-    'Line 4, `problems.append(problem)`, does not run here: the condition in line 3, `if norm < 0:`, is never true.'
+    >>> Unreached(4, "y = x", NEVER, 3, "if norm < 0:").told
+    'In this case, line 4, `y = x`, does not run: the condition in line 3, `if norm < 0:`, is never true.'
     """
 
     line: int
@@ -79,13 +80,16 @@ class Unreached:
         if self.why == ONE_ROUND:
             text = _("Line {line}, `{source}`, ends the loop in line {by} in its first round.")
             return text.format(line=self.line, source=self.source, by=self.by_line)
+        if self.why == WITH_NAN:
+            text = _("Line {line}, `{source}`, compares with NaN, which is equal to nothing, not even to itself.")
+            return text.format(line=self.line, source=self.source)
         reasons = {
             NEVER: _("the condition in line {line}, `{source}`, is never true"),
             ALWAYS: _("the condition in line {line}, `{source}`, is always true"),
             NO_ROUNDS: _("the loop in line {line}, `{source}`, has no rounds"),
         }
         why = reasons.get(self.why, _("`{source}` in line {line} comes first"))
-        text = _("Line {line}, `{source}`, does not run here: {why}.")
+        text = _("In this case, line {line}, `{source}`, does not run: {why}.")
         told = text.format(line=self.line, source=self.source, why=why.format(line=self.by_line, source=self.by_source))
         if not self.from_source:
             return told
@@ -114,12 +118,12 @@ def nowhere(here: Sequence[Unreached], elsewhere: Iterable[Sequence[Unreached]])
     for case in elsewhere:
         others = {one.line: one for one in case if one.why not in RUNS}
         found = {line: one for line, one in found.items() if line in others and others[line].why in (one.why, "")}
-    return next((one for one in here if one.why in RUNS), next(iter(found.values()), None))
+    return next((one for one in here if one.why in (RENAMED, ONE_ROUND)), next(iter(found.values()), None))
 
 
-def unrefused(here: Sequence[Unreached]) -> Unreached | None:
-    """The line that keeps an exception from being raised, if there is one alone."""
-    found = [one for one in here if one.refuses and one.why]
+def overlooking(here: Sequence[Unreached]) -> Unreached | None:
+    """The line by which NaN, say, goes unnoticed: a comparison, or the one that alone keeps the code from a `raise`."""
+    found = [one for one in here if one.why == WITH_NAN] or [one for one in here if one.refuses and one.why]
     return found[0] if len(found) == 1 else None
 
 
@@ -234,9 +238,26 @@ def _blocks(source: str) -> list[_Block]:
     try:
         functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
         found = [block for function in functions for block in _in(function.body, _made(function))]
+        found += list(_comparisons_with_nan(functions))
         return sorted(found, key=lambda block: block.reasons[0].why not in RUNS)  # what is wrong with a line tells more
     except (SyntaxError, ValueError, RecursionError):  # a cell with a line of the notebook's own, such as %time
         return []
+
+
+def _comparisons_with_nan(functions: Iterable[ast.FunctionDef]) -> Iterator[_Block]:
+    inside = dict.fromkeys(node for function in functions for node in ast.walk(function))
+    for node in inside:
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+            lines = range(node.lineno, node.lineno + 1)
+            if any(map(_is_nan, (node.left, node.comparators[0]))):
+                yield _Block(lines, [_Reason(WITH_NAN, lines)])
+
+
+def _is_nan(node: ast.expr) -> bool:
+    """Whether this is `np.nan`, `math.nan`, or `float("nan")`."""
+    if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+        return str(node.args[0].value).lower() == "nan"
+    return getattr(node, "attr", getattr(node, "id", "")).lower() == "nan"
 
 
 def _made(function: ast.FunctionDef) -> dict[str, int]:

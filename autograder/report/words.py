@@ -189,6 +189,6 @@ def read_again(about: Guide, text: str = "") -> Note:
 
 def legend() -> str:
     """The meaning of the characters of an error picture."""
-    return _("size of the error: {right} none, {small} small, {large} as large as the value").format(
-        right=SHADES[0], small=SHADES[1], large=SHADES[-1]
+    return _("size of the error: {right} none, {between} more and more, {large} as large as the value").format(
+        right=SHADES[0], between="".join(SHADES[1:-1]), large=SHADES[-1]
     )

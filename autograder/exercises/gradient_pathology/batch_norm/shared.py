@@ -205,7 +205,10 @@ def _are_several(value: Any) -> bool:
 def one_array(name: str, value: Any, strictly: bool = False) -> Any:
     """What a method returned; `Failed` where it is None, or, `strictly`, where there are several arrays."""
     if value is None:
-        raise Failed(_("{name} returned None: is there a `return`?").format(name=name), unwritten=True)
+        raise Failed(
+            _("{name} returned None: is the result worked out, and is there a `return`?").format(name=name),
+            unwritten=True,
+        )
     if _are_several(value) and (strictly or alone(value) is value):
         raise Failed(_("{name} returned {n} values; one array is asked for.").format(name=name, n=len(value)))
     return alone(value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.checks.exercise import Failed, Observation
-from autograder.checks.expect import array, close, in_words, is_close, number, pair, refused, same, unchanged
+from autograder.checks.expect import array, close, is_close, number, pair, refused, same, unchanged
 from autograder.exercises.gradient_pathology.clip_gradients.probe import OTHERS, Clipping, Network, clip_gradients
 from autograder.exercises.gradient_pathology.clip_gradients.words import factor_in_words, norm_in_words
 from autograder.locale import _
@@ -71,16 +71,20 @@ def _require_something_scaled(case: Clipping, seen: Observation) -> None:
     """Where gradients are too long, in this network and in the other one."""
     gradients = [*_each_gradient(case, seen), *_each_gradient(case, seen, OTHERS)]
     if all(same(before, after) for _name, before, after in gradients):
-        text = _(
-            "After the call the gradients are unchanged: nothing has been scaled yet, the result was not put into "
-            "layer.grads, or a condition leaves them out."
-        )
+        text = _("After the call the gradients are unchanged.")
+        words = _("Nothing has been scaled yet, the result was not put into layer.grads, or a condition leaves it out.")
         if is_close(seen.values.get("clip_coef"), 1.0) and _own(seen, "total_norm"):
-            text = _(
-                "After the call the gradients are unchanged, and clip_coef is 1: nothing has been scaled yet, a "
-                "`return` comes first, or clip_coef or the comparison with max_norm comes out wrong."
+            text = _("After the call the gradients are unchanged, and clip_coef is 1.")
+            words = _(
+                "Nothing has been scaled yet, a `return` comes first, or clip_coef or the comparison with max_norm "
+                "comes out wrong."
             )
-        raise Failed(text, unwritten=True)
+        elif 0 < (_own(Observation(seen.values), "clip_coef") or 0.0) < 1:
+            words = _(
+                "clip_coef is below 1, but no gradient is multiplied by it, or the products are not put into "
+                "layer.grads."
+            )
+        raise Failed(text, words=words, unwritten=True)
 
 
 def _require_a_product(case: Clipping, seen: Observation) -> None:
@@ -104,7 +108,7 @@ def _require_as_in_the_other(case: Clipping, seen: Observation, words: Callable[
     others = [after for _name, _before, after in _each_gradient(case, seen, OTHERS)]
     for name in ("total_norm", "clip_coef"):
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
-            in_words(words, close, name, seen[name], number(name, seen[name + OTHERS]))
+            close(name, seen[name], number(name, seen[name + OTHERS]), words=words)
     for (name, before, after), other in zip(_each_gradient(case, seen), others, strict=True):
         if before is not None and same(before, after) and not same(before, other):
             raise Failed(_("{name} was not scaled, but other gradients were.").format(name=name))
@@ -196,7 +200,7 @@ def test_coefficient(case: Clipping, seen: Observation, expected: Observation) -
 
 @clip_gradients.check(points=0.75, on=("long", "below"), needs=("clips",))
 def test_small_stay(case: Clipping, seen: Observation, expected: Observation) -> None:
-    """Only gradients that are short enough stay exactly as they were."""
+    """Gradients that are short enough stay exactly as they were, and no others do."""
     if expected["clip_coef"] < 1:
         _require_something_scaled(case, seen)
         return
@@ -212,8 +216,8 @@ def test_every_layer(case: Clipping, seen: Observation, expected: Observation) -
 
     def words() -> str:
         return _(
-            "The same gradients in Linear layers alone give another answer: what does your code do with a layer that "
-            "has no gradients, and with gamma and beta?"
+            "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do "
+            "with a layer that has no gradients, and with gamma and beta?"
         )
 
     _require_as_in_the_other(case, seen, words)

@@ -61,7 +61,7 @@ def test_loss(case: Study, seen: Observation, expected: Observation) -> None:
             run.fail(_("The gradients in the layers are {n:.4g} times the derivatives of MSELoss."), n=times)
 
 
-@depth_study.check(points=1.0, on=("training", "depths"))
+@depth_study.check(points=0.75, on=("training", "depths"))
 def test_gradient_norms(case: Study, seen: Observation, expected: Observation) -> None:
     """Each row of gradient norms holds those of the Linear layers' weights, input side first."""
     runs = runs_of(case, seen, expected)
@@ -169,7 +169,7 @@ def test_depths(case: Study, seen: Observation, expected: Observation) -> None:
         run.require_begun()
 
 
-@depth_study.check(points=0.25, on="depths")
+@depth_study.check(points=0.5, on="depths")
 def test_all_parameters(case: Study, seen: Observation, expected: Observation) -> None:
     """gamma and beta of normalization layers are updated as weights and biases are."""
     for run in runs_of(case, seen, expected):

@@ -55,7 +55,9 @@ def _answers(seen: Observation, expected: Observation, note: str = "") -> tuple[
     return found, expected[f"kinds{note}"]
 
 
-def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], norms: Norms, words: str = "") -> None:
+def _require(
+    holds: bool, found: dict[str, str], wanted: dict[str, str], norms: Norms, words: str = "", overlooked: bool = False
+) -> None:
     if not holds:
         differing = [layer for layer in wanted | found if found.get(layer) != wanted.get(layer)]
         text, nothing = _("{layer}: {got} instead of {wanted}"), _("nothing")
@@ -70,7 +72,7 @@ def _require(holds: bool, found: dict[str, str], wanted: dict[str, str], norms: 
         parts = parts or [_("some, but of no layer")]
         more = [_("and others")] if len(parts) > MOST_SHOWN else []
         text = _("Problems found: {parts}.").format(parts="; ".join(parts[:MOST_SHOWN] + more))
-        raise Failed(text, compared=True, words=words or as_shown(found, wanted, norms))
+        raise Failed(text, compared=True, words=words or as_shown(found, wanted, norms), overlooked=overlooked)
 
 
 def _require_some(found: Any) -> None:
@@ -151,7 +153,7 @@ def test_nonfinite(case: History, seen: Observation, expected: Observation) -> N
     odd, called_odd = ({i for i, kind in of.items() if kind == "nonfinite"} for of in (wanted, found))
     right = odd == called_odd and _found(seen, BESIDE).keys() <= found.keys()
     words = exchanged(found, {layer: kind for layer, kind in wanted.items() if layer in odd})
-    _require(right, found, wanted, _newest(case), words)
+    _require(right, found, wanted, _newest(case), words, overlooked=bool(odd - called_odd))
 
 
 @gradient_monitor.check(points=0.5, on="thresholds", needs=("tells_apart",))

@@ -148,7 +148,7 @@ def draw_newest(rng: np.random.Generator) -> list[History]:
     well, ill = norms(rng), norms(rng, (0, high), (d, low), (11, high))
     return [
         History("a network that has become ill", [(n, well), (n + 1, ill)], ill),
-        History("a second training, well after an ill one", [*first, (n, well)], well),
+        History("a healthy second training after an ill one", [*first, (n, well)], well),
         History("a second training, ill in another way than the first", [*first, (n, ill)], ill),
     ]
 
