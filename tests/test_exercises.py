@@ -757,8 +757,8 @@ IN_WORDS = {
         "clip_gradients",
         {"return total_norm": "total_norm += sum(not layer.grads for layer in layers)\nreturn total_norm"},
         "every_layer",
-        "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do with a "
-        "layer that has no gradients, and with gamma and beta?",
+        "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do with "
+        "a layer that has no gradients, and with gamma and beta?",
     ),
     "no gamma": (
         "clip_gradients",
