@@ -208,7 +208,7 @@ STAGED_SLIPS = {
     "running_var learns std": Slip(
         {"(1 - self.momentum) * var": "(1 - self.momentum) * np.sqrt(var)"},
         "inference",
-        "After training batch 1, running_var[",
+        "running_var moves as 0.9 * running_var + 0.1 * x.std(axis=0), and momentum is 0.9.",
     ),
     "replaced": Slip(
         {MOVE_MEAN: "mu", MOVE_VAR: "var"},
@@ -380,17 +380,17 @@ SUMMED_WRONG = {  # style, edits, the paths that are wrong, and what is told of 
     "dmu and dvar": (STAGED, {DMU: DMU_EACH, DVAR: DVAR_EACH}, BOTH, "not summed"),
     "a share of the mean": (*compact("dxhat / N", VARIANCE), {THROUGH_MEAN}, "not summed"),
     "no mean of dxhat": (*compact("dxhat", VARIANCE), {THROUGH_MEAN}, "taken off again element by element"),
-    "dmu by row": (STAGED, {DMU: DMU_ROWS}, {THROUGH_MEAN}, "along the rows"),
-    "both by row": (STAGED, {DMU: DMU_ROWS, DVAR: DVAR_ROWS}, BOTH, "along the rows"),
+    "dmu by row": (STAGED, {DMU: DMU_ROWS}, {THROUGH_MEAN}, "within each row"),
+    "both by row": (STAGED, {DMU: DMU_ROWS, DVAR: DVAR_ROWS}, BOTH, "within each row"),
     "variance by row": (
         *compact(MEAN, "(dxhat * x_hat).mean(axis=1, keepdims=True)"),
         {THROUGH_VARIANCE},
-        "along the rows",
+        "within each row",
     ),
 }
 IN_JAPANESE = {
     "not summed": "バッチについて合計(して|されて)いません",
-    "along the rows": "行ごと|行に沿って|行の方向",
+    "within each row": "行ごと|行に沿って|行の方向",
     "taken off again element by element": "要素ごとに引いて打ち消し",
 }
 

@@ -622,7 +622,7 @@ def first_failure(exercise_id, names):
 
 SAID = {
     "slope-as-text": ("one_number", "gradient_slope returned the text "),
-    "depth-weights-only-updated": ("update", 'In step 0, layers[0].params["b"] stays as it was.'),
+    "depth-weights-only-updated": ("update", 'In step 0 only layers[0].params["W"], '),
     "monitor-names-alone": ("list_of_problems", "'Linear_0' is not a Problem; its type is str."),
     "monitor-kinds-in-capitals": ("kinds", "VANISHING instead of vanishing"),
     "monitor-dictionary": ("list_of_problems", "detect_problems returned dict; a list is asked for."),

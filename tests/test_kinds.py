@@ -442,7 +442,7 @@ KINDS = {
     "a table written down by columns": Kind(
         "depth_study",
         {'"grad_norms": G': '"grad_norms": np.reshape(np.ravel(G), (steps, n), order="F")'},
-        'result[4]["grad_norms"] holds the right numbers in other places',
+        'result[4]["grad_norms"] has the right shape and the right numbers, but in other places',
     ),
     "gradients collected once": Kind(
         "depth_study",
@@ -500,6 +500,66 @@ KINDS = {
         "That is the height at which the line begins, its intercept; the slope is the other number.",
         2 / 3,
     ),
+    # --- readers who knew the contract alone ---
+    "zeros dropped with the smallest number": Kind(
+        "gradient_profile",
+        {
+            "    a[a == 0] = np.finfo(float).tiny\n": "    keep = a > np.finfo(float).tiny\n    a[~keep] = 1.0\n",
+            "    A = np.stack": "    ys, xs = ys[keep], xs[keep]\n    A = np.stack",
+            "np.ones(a.size)": "np.ones(len(xs))",
+        },
+        "Layers whose norm is zero are left out.",
+        1 / 8,
+    ),
+    "a divisor without its square": Kind(
+        "gradient_profile",
+        {
+            "    A = np.stack": "    n = a.size\n"
+            "    return (n * (xs @ ys) - xs.sum() * ys.sum()) / (n * (xs @ xs) - xs @ xs)\n    A = np.stack"
+        },
+        "With 8 layers your slope is 0.3429 times the right one, with 6 layers 0.3818 times",
+    ),
+    "weights scaled in a loop of their own, too": Kind(
+        "clip_gradients",
+        {
+            "    for layer, key in arrays:\n": "    for layer, key in arrays:\n        if key == 'W':\n"
+            "            layer.grads[key] = layer.grads[key] * scale\n"
+        },
+        'layers[0].grads["W"] is multiplied by 1.6693e-18, but layers[0].grads["b"] by 1.29201e-09: one is the square',
+        1 / 12,
+    ),
+    "products in a list": Kind(
+        "clip_gradients",
+        {"        layer.grads[key] = layer.grads[key] * scale": "        arrays[0] = layer.grads[key] * scale"},
+        "clip_coef is below 1, but no gradient is multiplied by it, or the products are not put into layer.grads.",
+    ),
+    "the spectral norm of each gradient": Kind(
+        "depth_study",
+        {'np.sqrt(np.sum(part.grads["W"] ** 2))': 'np.linalg.norm(part.grads["W"], 2)'},
+        "The norm of a matrix is its largest singular value here",
+        1 / 4,
+    ),
+    "gradients divided by the number of examples": Kind(
+        "depth_study",
+        {"- lr * value": "- lr * value / len(X)"},
+        "An update moves by 0.005 times the gradients; that is lr / 20, and 20 is the number of examples.",
+        1 / 12,
+    ),
+    "an update of one layer alone": Kind(
+        "depth_study",
+        {"            for part in model:\n                for key": "            if True:\n                for key"},
+        'In step 0 only layers[0].params["W"], layers[0].params["b"] move;',
+    ),
+    "the standard deviation in the running variance": Kind(
+        "batch_norm_inference",
+        {"keep * self.running_var + (1 - keep) * v": "keep * self.running_var + (1 - keep) * v**0.5"},
+        "The running variance takes in the standard deviation.",
+    ),
+    "the gradient of gamma for both": Kind(
+        "batch_norm_backward",
+        {'np.einsum("ij->j", dout)': 'np.einsum("ij,ij->j", dout, self.z)'},
+        'grads["beta"] holds the gradient of gamma.',
+    ),
 }
 
 
@@ -549,6 +609,23 @@ def test_a_kind_of_mistake_costs_no_more_than_it_breaks_and_is_told_first(kind):
     with speaking("ja"):
         told = Story.of(result_of(kind.exercise, code)).first.message
     assert re.search("[ぁ-ん]", told.split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {'dz = self.params["gamma"] * dout': 'dout *= self.params["gamma"]\n        dz = dout'},
+        {
+            'self.grads["beta"] = np': 'self.grads["beta"] = (0 if self.grads["beta"] is None else self.grads["beta"])'
+            " + np"
+        },
+    ],
+    ids=["dout scaled in place", "gradients added up"],
+)
+def test_what_is_wrong_in_every_mode_is_charged_once(edits):
+    code = edited(NORM, edits)
+    assert not result_of("batch_norm_backward", code).full
+    assert result_of("batch_norm_inference", code).full
 
 
 @pytest.mark.parametrize(

@@ -196,13 +196,12 @@ def _tell_unreached(
 ) -> None:
     """Tell the first failed item which line of the code does not run in its case, and where NaN, say, is overlooked."""
     told: set[Unreached] = set()
-    first = True
-    for item in [item for item in items.values() if item.outcome is Outcome.FAILED]:
+    failed = [item for item in items.values() if item.outcome is Outcome.FAILED]
+    for item in failed:
         own = [finding.trial for finding in tried[item.id] if finding.fails and finding.trial.public]
         line = overlooking(own[0].seen.unreached) if own and item.overlooked else None
-        if own and first and not line:
+        if own and item is failed[0] and not line:
             line = _unreached(item, own, public, departed)
-        first = False
         if line and line not in told:
             guess = item.words if item.unwritten else ""  # other words are nearer to the mistake than the line
             for other in [other for other in items.values() if guess and other.words == guess]:

@@ -100,16 +100,18 @@ ROUNDING = 1e-9
 def _counts_as_tiny(slope: Callable[[Any], Any], norms: np.ndarray) -> bool:
     """Whether zeros give what the smallest number gives in their place, to half a decade, whatever the slope is of.
 
-    Another small number has to give something else, unless no number makes a difference there.
+    The smaller a number is, the further its slope has to go one way, for where the smallest are left out it comes back;
+    or no number makes a difference.
     """
     tiny = np.finfo(float).tiny
-    got, smallest, small, one = (
-        _first(slope(np.where(norms == 0, value, norms))) for value in (0.0, tiny, np.sqrt(tiny), 1.0)
+    got, smallest, small, large = (
+        _first(slope(np.where(norms == 0, value, norms))) for value in (0.0, tiny, np.sqrt(tiny), 0.1)
     )
     if is_close(smallest, small):
-        return bool(max(abs(got - smallest), abs(smallest - one)) < ROUNDING)
+        return bool(max(abs(got - smallest), abs(smallest - large)) < ROUNDING)
     decades = -np.log10(tiny) / 2  # between the two small numbers
-    return bool(abs(got - smallest) <= abs(small - smallest) / (2 * decades))
+    goes_on = (small - large) * (smallest - small) > 0
+    return bool(goes_on and abs(got - smallest) <= abs(small - smallest) / (2 * decades))
 
 
 def _first(answer: Any) -> float:
@@ -208,7 +210,7 @@ def _factor_in_words(unit: float, seen: Observation, n: int) -> str:
 
 def _of_ten_times(got: float, higher: float) -> str:
     """What the slope shows that comes of norms ten times as large."""
-    if is_close(higher, 10 * got):
+    if got and is_close(higher, 10 * got):
         return _("Norms ten times as large make your slope ten times as large: is it the slope of their logarithms?")
     if abs(higher - got) <= 1e-6 * max(1.0, abs(got)):
         return ""

@@ -101,7 +101,9 @@ def probe_inference(implementation: Implementation, case: Batches) -> Iterator[t
     for i, training in enumerate(case.batches):
         yield f"y of batch {i}", attempt(run_forward, layer, training, training["x"].copy())
         yield from statistics(f"of batch {i}")
-    yield from gradients(layer, training["dout"].copy(), " of training")
+    dout = training["dout"].copy()
+    yield from gradients(layer, dout, " of training")
+    yield "dout of training", dout
     yield from statistics("after backward")
     if usable(layer.running_mean, layer.running_var, case.width) is None:
         layer.running_mean, layer.running_var = first["x"].mean(axis=0), first["x"].var(axis=0)
@@ -271,11 +273,15 @@ def test_single_row(case: Batches, seen: Observation, expected: Observation) -> 
 
 def _judge_row(case: Batches, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
-    label = _("With training = False, forward(x) of a single row")
+    label = _("With training = False, the output of a single row, forward(x[:1])")
     y = output_of(seen["y row"], row, label)
     among_others = output_of(seen["y"], batch["x"], _("With training = False, forward(x)"))[:1]
     candidates = [among_others, *_by_held("y row", batch, row, case, seen)]
-    either(candidates, lambda wanted: close_by_column(label, y, wanted, batch))
+
+    def words() -> str:
+        return _("Among other rows, the same row has another output.")
+
+    in_words(words, either, candidates, lambda wanted: close_by_column(label, y, wanted, batch))
 
 
 @batch_norm_inference.check(points=0.5, on="batches")
@@ -301,7 +307,7 @@ def _have_moved(seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_backward_of_prediction(case: Batches, seen: Observation, expected: Observation) -> None:
-    """In inference mode, backward treats the running statistics as constants."""
+    """In inference mode, backward is the derivative of that forward, and sets the gradients of gamma and beta, too."""
     seen["y of backward"]  # told, if it raised
     _require_own_rows(case, seen)
     candidates = [expected, *_own_gradients(case, seen)]
@@ -321,7 +327,8 @@ def test_backward_of_prediction(case: Batches, seen: Observation, expected: Obse
                 text = _("In training, backward(dout) is not right yet either: get batch_norm_backward right first.")
                 failed.words = text
             raise
-    unchanged("dout", case.prediction["dout"], seen["dout"])
+    if same(seen["dout of training"], case.batches[-1]["dout"]):  # else it is charged in batch_norm_backward
+        unchanged("dout", case.prediction["dout"], seen["dout"])
 
 
 def _require_own_rows(case: Batches, seen: Observation) -> None:

@@ -121,6 +121,6 @@ def wrong_way_in_words(way: str, how: str) -> str:
             "its mean over the batch should be."
         ),
         UNSUMMED: _("What comes through {way} is not summed over the batch."),
-        ALONG_ROWS: _("What comes through {way} is summed along the rows of the batch, not down its columns."),
+        ALONG_ROWS: _("What comes through {way} is summed within each row, not over the batch."),
     }[how]
     return text.format(way=name_of(way))

@@ -101,7 +101,10 @@ def rule_in_words(name: str, case: Batches, seen: Observation) -> str:
 def _what_it_takes_in(values: list[np.ndarray], case: Batches) -> str:
     """What of each batch is taken in with the right weights, if it is neither its mean nor its variance."""
     taken = [(new - case.momentum * old) / (1 - case.momentum) for old, new in pairwise(values)]
-    named = [variances(batch["x"]) | reductions("x", batch["x"]) for batch in case.batches]
+    named = [
+        variances(batch["x"]) | reductions("x", batch["x"]) | {"x.std(axis=0)": batch["x"].std(axis=0)}
+        for batch in case.batches
+    ]
     for words in named[0]:
         wanted = (np.broadcast_to(batch[words], got.shape) for batch, got in zip(named, taken, strict=True))
         same = all(is_close(got, one, np.abs(got).max()) for got, one in zip(taken, wanted, strict=True))

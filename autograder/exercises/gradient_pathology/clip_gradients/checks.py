@@ -103,13 +103,18 @@ def _close_factor(case: Clipping, seen: Observation, expected: Observation, name
     close(name, factor, right, words=lambda: factor_in_words(name, factor, totals, case.max_norm))
 
 
-def _require_as_in_the_other(case: Clipping, seen: Observation, words: Callable[[], str]) -> None:
-    """The answer is that for the other network, and so are the gradients, except that None stays None."""
+def _require_as_in_the_other(
+    case: Clipping, seen: Observation, expected: Observation, words: Callable[[], str]
+) -> None:
+    """The answer is that for the other network, and so are the gradients, unless they are right; None stays None."""
+    right = _right_coefficients(case, seen, expected)
     others = [after for _name, _before, after in _each_gradient(case, seen, OTHERS)]
     for name in ("total_norm", "clip_coef"):
         if {name, name + OTHERS} <= seen.values.keys() and not same(seen[name], seen[name + OTHERS]):
             close(name, seen[name], number(name, seen[name + OTHERS]), words=words)
     for (name, before, after), other in zip(_each_gradient(case, seen), others, strict=True):
+        if before is not None and any(is_close(after, factor * before) for factor in right):
+            continue
         if before is not None and same(before, after) and not same(before, other):
             raise Failed(_("{name} was not scaled, but other gradients were.").format(name=name))
         if before is not None:
@@ -179,6 +184,12 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
         if not is_close(factors[name], factors[first]) and not (left_out and name not in touched):
             left = [other for other in factors if other not in touched]
             text = _("{first} is multiplied by {factor:.6g}, but {name} by {other:.6g}.")
+            one, other = factors[first], factors[name]
+            if is_close(one, other**2) or is_close(other, one**2):
+                text = _(
+                    "{first} is multiplied by {factor:.6g}, but {name} by {other:.6g}: one is the square of the other, "
+                    "as where an array is scaled twice."
+                )
             if name in left:
                 text = _("Nothing was done to {left}, but {first} is multiplied by {factor:.6g}.")
             shown = ", ".join(left[:MOST_LISTED]) + ", ..." * (len(left) > MOST_LISTED)
@@ -220,7 +231,7 @@ def test_every_layer(case: Clipping, seen: Observation, expected: Observation) -
             "with a layer that has no gradients, and with gamma and beta?"
         )
 
-    _require_as_in_the_other(case, seen, words)
+    _require_as_in_the_other(case, seen, expected, words)
 
 
 @clip_gradients.check(points=0.75, on="missing", needs=("clips",))
@@ -230,7 +241,7 @@ def test_none_skipped(case: Clipping, seen: Observation, expected: Observation) 
     def words() -> str:
         return _("Zeros in the place of None give another answer: what does your code do where a gradient is None?")
 
-    _require_as_in_the_other(case, seen, words)
+    _require_as_in_the_other(case, seen, expected, words)
 
 
 @clip_gradients.check(points=0.25, on="nothing", needs=("clips",))

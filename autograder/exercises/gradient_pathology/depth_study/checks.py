@@ -12,6 +12,9 @@ from autograder.exercises.gradient_pathology.depth_study.probe import DEFAULTS, 
 from autograder.exercises.gradient_pathology.depth_study.record import CURVES, Run, runs_of, shared
 from autograder.locale import _
 
+MOST_LISTED = 4
+"""The largest number of parameters that are listed."""
+
 
 @depth_study.check(points=0.5, on=("training", "depths"))
 def test_seed(case: Study, seen: Observation, expected: Observation) -> None:
@@ -109,6 +112,10 @@ def _require_descent(run: Run) -> None:
             if rest > TOLERANCE:
                 run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
             if factor == 0:
+                moving = [name for name, one in zip(run.seen["parameters"][run.built], factors, strict=True) if one]
+                if 0 < len(moving) <= MOST_LISTED:
+                    text = _("In step {step} only {moving} move; {name} stays as it was.")
+                    run.fail(text, **about, moving=", ".join(moving))
                 run.fail(_("In step {step}, {name} stays as it was."), **about)
             if factor < 0:
                 run.fail(_("In step {step}, {name} moves along its gradient, not against it."), **about)
@@ -152,6 +159,13 @@ def _require_learning_rate(run: Run) -> None:
             2 * len(rates) >= len(factors) and not np.any(astray > TOLERANCE) and np.ptp(rates) <= TOLERANCE * rates[0]
         )
         if along and abs(rates[0] - lr) > TOLERANCE * lr:
+            n = len(run.case.X)
+            if abs(rates[0] * n - lr) <= TOLERANCE * lr:
+                text = _(
+                    "An update moves by {got:.4g} times the gradients; that is lr / {n}, and {n} is the number of "
+                    "examples. By what has MSELoss divided already?"
+                )
+                run.fail(text, got=rates[0], n=n)
             run.fail(_("An update moves by {got:.4g} times the gradients; lr is {lr}."), got=rates[0], lr=lr)
 
 

@@ -182,7 +182,10 @@ class Run:
     def _in_words(self, what: str, got: np.ndarray, wanted: np.ndarray, all_there: bool) -> str:
         """How the wrong curve came about, as far as its numbers show it."""
         if all_there and _agree(*(np.sort(table, axis=None)[:, None] for table in (got, wanted))):
-            words = _("{name} holds the right numbers in other places: a row for each step, a column for each layer.")
+            words = _(
+                "{name} has the right shape and the right numbers, but in other places: in which order are they put "
+                "in, or reshaped?"
+            )
             return words.format(name=self.name(what))
         return self._measured(got[0]) if what == "grad_norms" else ""
 
