@@ -6,12 +6,15 @@ The tests and the screenshots use the same helpers. Everything waits for what it
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -57,9 +60,13 @@ def chromium() -> str | None:
 
 @contextmanager
 def headless() -> Iterator[Browser]:
-    """A Chromium without a window. Its own sandbox does not work for root."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=not is_root())
+    """A Chromium without a window, with the Japanese font of the figures. Its own sandbox does not work for root."""
+    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+        found = find_spec("matplotlib_fontja")  # not imported, for that changes what figures look like
+        shutil.copytree(Path(found.origin).parent / "fonts", Path(data) / "fonts")
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), chromium_sandbox=not is_root(), env={**os.environ, "XDG_DATA_HOME": data}
+        )
         yield browser
         browser.close()
 
