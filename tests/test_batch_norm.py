@@ -238,12 +238,12 @@ STAGED_SLIPS = {
     "dvar without axis": Slip(
         {" ** -1.5, axis=0)": " ** -1.5)"},
         "backward",
-        "What comes through the variance is one number for all columns: is an axis missing?",
+        "A sum in what comes through the variance runs over all columns at once: is an axis missing?",
     ),
     "dmu without axis": Slip(
         {"np.sum(-dxhat / self.std, axis=0)": "np.sum(-dxhat / self.std)"},
         "backward",
-        "What comes through the mean is one number for all columns: is an axis missing?",
+        "A sum in what comes through the mean runs over all columns at once: is an axis missing?",
     ),
     "dgamma without axis": Slip(
         {"self.x_hat).sum(axis=0)": "self.x_hat).sum()"},

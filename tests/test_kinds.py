@@ -215,12 +215,12 @@ KINDS = {
     "an axis forgotten in dvar": Kind(
         "batch_norm_backward",
         {"dv = np.sum(dz * self.z, axis=0)": "dv = np.sum(dz * self.z)"},
-        "What comes through the variance is one number for all columns: is an axis missing?",
+        "A sum in what comes through the variance runs over all columns at once: is an axis missing?",
     ),
     "an axis forgotten in dmu": Kind(
         "batch_norm_backward",
         {"dm = np.sum(dz, axis=0)": "dm = np.sum(dz)"},
-        "What comes through the mean is one number for all columns: is an axis missing?",
+        "A sum in what comes through the mean runs over all columns at once: is an axis missing?",
     ),
     "1 - momentum * batch": Kind(
         "batch_norm_inference",
@@ -527,6 +527,23 @@ KINDS = {
         },
         'layers[0].grads["W"] is multiplied by 1.6693e-18, but layers[0].grads["b"] by 1.29201e-09: one is the square',
         1 / 12,
+    ),
+    "the root of a mean": Kind(
+        "clip_gradients",
+        {
+            "squares ** 0.5": "(squares / max(1, sum(layer.grads[key].size for layer, key in arrays))) ** 0.5",
+        },
+        "total_norm is the root of the mean square of all gradients.",
+        1 / 6,
+    ),
+    "only the weights measured, and NaN unnoticed": Kind(
+        "clip_gradients",
+        {
+            "if np.isnan(g).any() or np.isinf(g).any():": "if False:",
+            "squares += float((g * g).sum())": "squares += float((g * g).sum()) * (key == 'W')",
+        },
+        "Only the weights W take part; other parameters are left out.",
+        1 / 2,
     ),
     "products in a list": Kind(
         "clip_gradients",

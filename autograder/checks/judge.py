@@ -23,7 +23,7 @@ from autograder.checks.sketches import (
     inputs_in,
     sketches_of,
 )
-from autograder.checks.unreached import Unreached, nowhere, overlooking
+from autograder.checks.unreached import RUNS, Unreached, nowhere, overlooking
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -202,7 +202,7 @@ def _tell_unreached(
         line = overlooking(own[0].seen.unreached) if own and item.overlooked else None
         if own and item is failed[0] and not line:
             line = _unreached(item, own, public, departed)
-        if line and line not in told:
+        if line and line not in told and (not item.cause or item.overlooked or line.why in RUNS):
             guess = item.words if item.unwritten else ""  # other words are nearer to the mistake than the line
             for other in [other for other in items.values() if guess and other.words == guess]:
                 items[other.id] = replace(other, words="")

@@ -74,7 +74,8 @@ def inherited(bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, 
     """By the id of a slip's words, the mistake of the bank that it is wherever it is made in the reference.
 
     What cannot be made there is looked for in the other styles. A condition is no mistake of the bank that others make,
-    too: where nothing happens, this may have many reasons.
+    too: where nothing happens, this may have many reasons. Nor is a slip that is less in some style: one that leaves
+    gradients out of a sum, say, and scales them all.
     """
     by_keys: dict[tuple, set[str]] = defaultdict(set)
     for known in bank:
@@ -93,12 +94,23 @@ def inherited(bank: Sequence[Observed], slips: Sequence[Observed]) -> dict[str, 
         for mistake in found[id]:
             families[mistake].add(asked[0][0].about.family)
     mistakes = {known.about.id: known.about for known in bank}
+    less = {id for id, ids in found.items() if ids and not _fail_as(mistakes[min(ids)], groups[id].values())}
     family = {slip.about.id: slip.about.family for slip in slips}
     return {
         id: mistakes[min(ids)]
         for id, ids in found.items()
-        if ids and (family[id] not in OPPOSITE or families[min(ids)] <= {family[id]})
+        if ids and id not in less and (family[id] not in OPPOSITE or families[min(ids)] <= {family[id]})
     }
+
+
+def _fail_as(mistake: Mistake, groups: Iterable[Sequence[Observed]]) -> bool:
+    """Whether all slips that fail any check fail those of the mistake."""
+    fails = (
+        {f"{name}.{check}" for name, behaviour in slip.behaviours.items() for check in behaviour.fails}
+        for group in groups
+        for slip in group
+    )
+    return all(failed >= set(mistake.fails) for failed in fails if failed)
 
 
 def _same_everywhere(group: Sequence[Observed], by_keys: Mapping[tuple, set[str]]) -> set[str]:

@@ -273,7 +273,7 @@ def test_single_row(case: Batches, seen: Observation, expected: Observation) -> 
 
 def _judge_row(case: Batches, seen: Observation) -> None:
     batch, row = case.prediction, case.prediction["x"][:1]
-    label = _("With training = False, the output of a single row, forward(x[:1])")
+    label = _("With training = False, forward(x[:1])")
     y = output_of(seen["y row"], row, label)
     among_others = output_of(seen["y"], batch["x"], _("With training = False, forward(x)"))[:1]
     candidates = [among_others, *_by_held("y row", batch, row, case, seen)]

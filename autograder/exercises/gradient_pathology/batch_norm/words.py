@@ -215,7 +215,7 @@ def way_in_words(way: str, own: np.ndarray, right: np.ndarray, scale: np.ndarray
     root = spread_of(batch, eps)
     scaled = [own * root**power for power in range(-2, 3)]  # the roots may stand outside the sum
     if any(_are_close(one, one[0], np.abs(one[0])) for one in scaled):
-        return _("What comes through {way} is one number for all columns: is an axis missing?").format(way=way)
+        return _("A sum in what comes through {way} runs over all columns at once: is an axis missing?").format(way=way)
     words = _product_in_words(own, batch, eps, scale, unit=right)
     if re.search(r"\d\.\d{3}", words):  # nobody writes such a number: it comes from elsewhere, such as a wrong forward
         return ""
