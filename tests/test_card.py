@@ -251,7 +251,7 @@ def test_the_picture_is_a_grid_with_words_and_a_legend():
     assert picture.attrs["aria-label"] == words
     cells = [element for element in page.of("span") if element.parent is picture]
     assert len({tuple(declared(cell, "background")) for cell in cells}) == len(SHADES)
-    assert "size of the error: · none, ░▒▓ more and more, █ as large as the value" in page.text
+    assert "size of the error: · none, ░▒▓ growing, █ as large as the value" in page.text
     assert len([c for c in page.of("span") if c.text in SHADES]) == 6 + 5  # the legend's have the same grounds
 
 

@@ -622,7 +622,7 @@ def first_failure(exercise_id, names):
 
 SAID = {
     "slope-as-text": ("one_number", "gradient_slope returned the text "),
-    "depth-weights-only-updated": ("update", 'In step 0 only layers[0].params["W"], '),
+    "depth-weights-only-updated": ("update", 'In step 0, only layers[0].params["W"], '),
     "monitor-names-alone": ("list_of_problems", "'Linear_0' is not a Problem; its type is str."),
     "monitor-kinds-in-capitals": ("kinds", "VANISHING instead of vanishing"),
     "monitor-dictionary": ("list_of_problems", "detect_problems returned dict; a list is asked for."),
@@ -757,8 +757,8 @@ IN_WORDS = {
         "clip_gradients",
         {"return total_norm": "total_norm += sum(not layer.grads for layer in layers)\nreturn total_norm"},
         "every_layer",
-        "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do with "
-        "a layer that has no gradients, and with gamma and beta?",
+        "Put into Linear layers, the same gradients give a different answer: what does your code do with a layer "
+        "that has no gradients, and with gamma and beta?",
     ),
     "no gamma": (
         "clip_gradients",

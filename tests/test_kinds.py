@@ -565,7 +565,7 @@ KINDS = {
     "an update of one layer alone": Kind(
         "depth_study",
         {"            for part in model:\n                for key": "            if True:\n                for key"},
-        'In step 0 only layers[0].params["W"], layers[0].params["b"] move;',
+        'In step 0, only layers[0].params["W"], layers[0].params["b"] changed;',
     ),
     "the standard deviation in the running variance": Kind(
         "batch_norm_inference",

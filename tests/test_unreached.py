@@ -205,6 +205,12 @@ NOTHING = {
     "    if x < 0:\n        y = 1\n    return y",
     "one line": "def f(x):\n    if x < 0: y = 1\n    return x",
     "a function that is not called": "def f(x):\n    return x\n\ndef g(x):\n    if x:\n        x = 2\n    return x",
+    "a loop that asks whether there is one": "def f(x):\n    for v in [1, x]:\n        return True\n    return False",
+    "the first that is not None": "def f(x):\n    for v in [None, x]:\n        if v is None:\n            continue\n"
+    "        return v",
+    "the last one": "def f(x):\n    for v in [1, x]:\n        v = v * 2\n    return v",
+    "read in each round of an inner loop": "def f(x):\n    y = []\n    for v in [1, x]:\n        for i in range(3):\n"
+    "            y.append(v)\n            v = v * 2\n    return y",
     "a line of the notebook's own": "def f(x):\n    y = 0\n    if x < 0:\n        y = 1\n    return y\n",
 }
 
@@ -294,6 +300,19 @@ REFUSALS = {
 def test_what_keeps_an_exception_from_being_raised_is_told(source, sentence):
     (case,) = each_followed(source, float("nan"))
     assert overlooking(case).told == sentence
+
+
+@pytest.mark.parametrize("test", ["nan == True", "x.nan == 1", "x == parse('nan')"])
+def test_what_is_only_called_nan_is_no_comparison_with_it(test):
+    source = f"""
+    def f(x):
+        nan, parse = np.isnan(x), float
+        if nan or {test}:
+            x = 0
+        return x
+    """
+    (case,) = each_followed(source, float("nan"))
+    assert overlooking(case) is None
 
 
 @pytest.mark.parametrize("test", ["x == np.nan", "np.nan != x", "x == float('nan')", "x > 1 or x == math.nan"])
@@ -408,7 +427,7 @@ def clip_gradients(layers, max_norm=1.0):
 
 TOLD = (
     "In this case, line 10, `clip_coef = max_norm / total_norm`, does not run: the condition in line 9, "
-    "`if total_norm < max_norm:`, is never true. After the call the gradients are unchanged"
+    "`if total_norm < max_norm:`, is never true. "
 )
 
 
@@ -462,6 +481,41 @@ def test_a_cause_comes_before_it():
     item = next(item for item in result.items if not item.full)
     assert item.cause and item.unreached.why == "one round"
     assert item.message.startswith(f"{item.cause}\n{item.unreached.told}")
+
+
+def lines_told(source, name="clip_gradients", **names):
+    result = judge_here(exercise(name), cell(source, np=np, **names))
+    assert not result.full
+    return [item.unreached.source for item in result.items if item.unreached]
+
+
+BRANCH = "    if max_norm is None:\n        max_norm = 1.0\n"
+REFUSAL = "    if max_norm <= 0:\n        raise ValueError('max_norm must be positive')\n"
+
+
+@pytest.mark.parametrize("more", [BRANCH, REFUSAL], ids=["a default", "a refusal of something else"])
+def test_what_has_nothing_to_do_with_nan_is_not_told_beside_a_cause(more):
+    unnoticed = CLIP.replace("< max_norm", "> max_norm").replace(
+        '    if not all(np.isfinite(g).all() for g in gradients):\n        raise ValueError("not finite")\n', more
+    )
+    assert more in unnoticed and lines_told(unnoticed) == []
+
+
+def test_a_comparison_with_nan_is_told_in_the_card_of_a_monitor():
+    wrong = SOLUTIONS["gradient_monitor"].replace("not np.isfinite(norm)", "norm == np.nan or norm == np.inf")
+    lines = lines_told(wrong, "gradient_monitor", Linear=Linear, Problem=Problem)
+    assert lines == ["if norm == np.nan or norm == np.inf:"]
+
+
+def test_a_sentence_that_rests_on_numbers_stays_beside_a_line():
+    kept = CLIP.replace("< max_norm", "> max_norm").replace(
+        "            g *= clip_coef", "            _ = g * clip_coef"
+    )
+    kept = kept.replace("    clip_coef = 1.0\n", "    clip_coef = 1.0\n" + BRANCH, 1)
+    result = judge_here(exercise("clip_gradients"), cell(kept))
+    item = next(item for item in result.items if item.unreached)
+    assert "clip_coef is below 1, but no gradient is multiplied by it" in item.words
+    assert exercise_text(result).count("clip_coef is below 1") == 1
 
 
 RENAMED = {

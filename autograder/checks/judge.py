@@ -23,7 +23,7 @@ from autograder.checks.sketches import (
     inputs_in,
     sketches_of,
 )
-from autograder.checks.unreached import RUNS, Unreached, nowhere, overlooking
+from autograder.checks.unreached import RENAMED, RUNS, Unreached, nowhere, overlooking
 from autograder.checks.values import Raised
 from autograder.locale import _, current_language
 
@@ -202,13 +202,17 @@ def _tell_unreached(
         line = overlooking(own[0].seen.unreached) if own and item.overlooked else None
         if own and item is failed[0] and not line:
             line = _unreached(item, own, public, departed)
-        if line and line not in told and (not item.cause or item.overlooked or line.why in RUNS):
-            guess = item.words if item.unwritten else ""  # other words are nearer to the mistake than the line
-            for other in [other for other in items.values() if guess and other.words == guess]:
-                items[other.id] = replace(other, words="")
-            words = " ".join(filter(None, (items[item.id].words, line.told)))
-            items[item.id] = replace(item, words=words, unreached=line, compared=False)
+            if item.cause and line and line.why not in RUNS:
+                line = None  # it may be a branch for other inputs
+        if line and line not in told:
             told.add(line)
+            words = items[item.id].words
+            if item.unwritten and line.why == RENAMED:  # the line says which of the guesses is right
+                for other in [other for other in items.values() if words and other.words == words]:
+                    items[other.id] = replace(other, words="")
+                words = ""
+            parts = (line.told, words) if item.unwritten else (words, line.told)  # what numbers show says more
+            items[item.id] = replace(item, words=" ".join(filter(None, parts)), unreached=line, compared=False)
 
 
 def _unreached(item: Item, own: list[Trial], public: Sequence[Trial], departed: Sketches) -> Unreached | None:

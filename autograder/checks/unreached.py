@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ MOST_BLOCKS = 50
 IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, ast.Global, ast.Nonlocal)
 """Statements that may well never run: what is for bad input only, say."""
 
+LOOPS = (ast.For, ast.While)
+
 NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
 RENAMED, ONE_ROUND, WITH_NAN = "renamed", "one round", "with NaN"
 RUNS = (RENAMED, ONE_ROUND, WITH_NAN)
@@ -49,7 +52,7 @@ class Unreached:
 
     Attributes:
         why: one of `REASONS`, or "".
-        refuses: whether an exception is raised among the lines that do not run with it.
+        refuses: whether an exception is raised, for what is not finite, among the lines that do not run with it.
         works: whether anything else is done there.
         from_line, from_source: of a loop, the line that made what it goes through, if this is one line.
 
@@ -114,16 +117,22 @@ class Unreached:
 
 def nowhere(here: Sequence[Unreached], elsewhere: Iterable[Sequence[Unreached]]) -> Unreached | None:
     """The first line that runs for nothing, or is not reached `here`, and in no other case for another reason."""
+    for one in here:
+        if one.why in (RENAMED, ONE_ROUND):
+            return one
     found = {one.line: one for one in here if one.works and one.why not in (*RUNS, "")}
     for case in elsewhere:
         others = {one.line: one for one in case if one.why not in RUNS}
         found = {line: one for line, one in found.items() if line in others and others[line].why in (one.why, "")}
-    return next((one for one in here if one.why in (RENAMED, ONE_ROUND)), next(iter(found.values()), None))
+    return next(iter(found.values()), None)
 
 
 def overlooking(here: Sequence[Unreached]) -> Unreached | None:
     """The line by which NaN, say, goes unnoticed: a comparison, or the one that alone keeps the code from a `raise`."""
-    found = [one for one in here if one.why == WITH_NAN] or [one for one in here if one.refuses and one.why]
+    for one in here:
+        if one.why == WITH_NAN:
+            return one
+    found = [one for one in here if one.refuses and one.why]
     return found[0] if len(found) == 1 else None
 
 
@@ -210,7 +219,9 @@ class _Reason:
 
 @dataclass(frozen=True)
 class _Block:
-    """Statements that run together: the `lines` of the first, and whether one raises, or does anything else."""
+    """Statements that run together: the `lines` of the first, and whether one raises for what is not finite, or does
+    anything else.
+    """
 
     lines: range
     reasons: Sequence[_Reason]
@@ -238,6 +249,7 @@ def _blocks(source: str) -> list[_Block]:
     try:
         functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
         found = [block for function in functions for block in _in(function.body, _made(function))]
+        found += [block for function in functions for block in _renamed(function)]
         found += list(_comparisons_with_nan(functions))
         return sorted(found, key=lambda block: block.reasons[0].why not in RUNS)  # what is wrong with a line tells more
     except (SyntaxError, ValueError, RecursionError):  # a cell with a line of the notebook's own, such as %time
@@ -255,9 +267,7 @@ def _comparisons_with_nan(functions: Iterable[ast.FunctionDef]) -> Iterator[_Blo
 
 def _is_nan(node: ast.expr) -> bool:
     """Whether this is `np.nan`, `math.nan`, or `float("nan")`."""
-    if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
-        return str(node.args[0].value).lower() == "nan"
-    return getattr(node, "attr", getattr(node, "id", "")).lower() == "nan"
+    return ast.unparse(node).lower() in ("np.nan", "numpy.nan", "math.nan", "float('nan')")
 
 
 def _made(function: ast.FunctionDef) -> dict[str, int]:
@@ -275,36 +285,86 @@ def _in(body: Sequence[ast.stmt], made: dict[str, int]) -> Iterator[_Block]:
         if reasons := list(_before(body[i - 1])) if i else []:
             yield from _block(body[i:], reasons)
         if isinstance(statement, ast.If):
-            yield from _block(statement.body, [_Reason(NEVER, _head(statement))])
+            yield from _block(statement.body, [_Reason(NEVER, _head(statement))], statement.test)
             yield from _block(statement.orelse, [_Reason(ALWAYS, _head(statement))])
         elif isinstance(statement, (ast.While, ast.For)):
             why, through = (NEVER, statement.test) if isinstance(statement, ast.While) else (NO_ROUNDS, statement.iter)
             names = {node.id for node in ast.walk(through) if isinstance(node, ast.Name)} & made.keys()
             made_in = made[names.pop()] if len(names) == 1 else 0
             yield from _block(statement.body, [_Reason(why, _head(statement), made_in)])
-            if isinstance(statement, ast.For):
-                yield from _renamed(statement)
-                if isinstance(statement.body[-1], ast.Return):
-                    yield _Block(_head(statement.body[-1]), [_Reason(ONE_ROUND, _head(statement))])
+            if isinstance(statement, ast.For) and _returns_at_once(statement):
+                yield _Block(_head(statement.body[-1]), [_Reason(ONE_ROUND, _head(statement))])
         for inner in ("body", "orelse", "finalbody"):
             if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 yield from _in(getattr(statement, inner, []), made)
 
 
-def _renamed(loop: ast.For) -> Iterator[_Block]:
-    """Lines that give a variable of the loop a new value made of the old one, and that nothing reads."""
+def _returns_at_once(loop: ast.For) -> bool:
+    """Whether a loop does something, and ends with a `return`, in its first round."""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
-    variables = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
-    for node in inside:
-        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
-            continue
-        name, own = node.targets[0].id, set(ast.walk(node.value))
-        reads = [
-            one for one in inside if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load)
-        ]
-        last = node.end_lineno or node.lineno
-        if name in variables and own & set(reads) and all(one in own or one.lineno <= last for one in reads):
-            yield _Block(_head(node), [_Reason(RENAMED, _head(loop))])
+    return (
+        len(loop.body) > 1
+        and isinstance(loop.body[-1], ast.Return)
+        and not any(isinstance(node, ast.Continue) for node in inside)
+    )
+
+
+def _renamed(function: ast.FunctionDef) -> Iterator[_Block]:
+    """Lines that give a variable of a loop a new value made of the old one, and that nothing reads."""
+    loops = [node for node in ast.walk(function) if isinstance(node, ast.For)]
+    for loop in loops:
+        variables = _names(loop.target)
+        for node in _inside(loop):
+            if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+                continue
+            name, own = node.targets[0].id, set(ast.walk(node.value))
+            if name in variables and own & set(_reads(name, loop)) and not _is_read(name, node, own, loop, function):
+                yield _Block(_head(node), [_Reason(RENAMED, _head(loop))])
+
+
+def _is_read(name: str, made: ast.stmt, own: set[ast.AST], loop: ast.For, function: ast.FunctionDef) -> bool:
+    """Whether the value that the statement `made` in `loop` gives to `name` may be read by another one."""
+    last = made.end_lineno or made.lineno
+    again = {
+        node
+        for inner in _inside(loop)
+        if isinstance(inner, LOOPS) and made in _inside(inner)
+        for node in _inside(inner)
+    }
+    of_others = {
+        node
+        for other in ast.walk(function)
+        if other is not loop and isinstance(other, (ast.For, ast.comprehension)) and name in _names(other.target)
+        for node in _scope(other, function)
+    }
+    read = [node for node in _reads(name, function) if node not in own]
+    within = set(_inside(loop))
+    return any(node in again or node.lineno > last and (node in within or node not in of_others) for node in read)
+
+
+def _scope(binder: ast.For | ast.comprehension, function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """All nodes in which a loop, or the one comprehension that it is a part of, gives its variables their values."""
+    if isinstance(binder, ast.For):
+        return ast.walk(binder)
+    return (
+        node for whole in ast.walk(function) if binder in getattr(whole, "generators", ()) for node in ast.walk(whole)
+    )
+
+
+def _inside(loop: ast.AST) -> list[ast.AST]:
+    return [node for statement in getattr(loop, "body", []) for node in ast.walk(statement)]
+
+
+def _names(target: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+def _reads(name: str, where: ast.AST) -> list[ast.Name]:
+    return [
+        node
+        for node in ast.walk(where)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    ]
 
 
 def _before(statement: ast.stmt) -> Iterator[_Reason]:
@@ -315,11 +375,18 @@ def _before(statement: ast.stmt) -> Iterator[_Reason]:
     yield from (_Reason(type(one).__name__.lower(), _head(one)) for one in leaving)
 
 
-def _block(body: Sequence[ast.stmt], reasons: Sequence[_Reason]) -> Iterator[_Block]:
+def _block(body: Sequence[ast.stmt], reasons: Sequence[_Reason], condition: ast.expr | None = None) -> Iterator[_Block]:
     works = any(not isinstance(one, IDLE) and not _says(one) for one in body)
-    refuses = any(isinstance(node, ast.Raise) for one in body for node in ast.walk(one))
+    asked = [condition, *(node.test for one in body for node in ast.walk(one) if isinstance(node, ast.If))]
+    refuses = any(isinstance(node, ast.Raise) for one in body for node in ast.walk(one)) and any(map(_is_finite, asked))
     if (works or refuses) and all(reason.lines.stop <= body[0].lineno for reason in reasons):  # not in one line
         yield _Block(_head(body[0]), reasons, refuses, works)
+
+
+def _is_finite(condition: ast.expr | None) -> bool:
+    """Whether a condition asks for NaN or infinity."""
+    itself = isinstance(condition, ast.Compare) and ast.dump(condition.left) == ast.dump(condition.comparators[0])
+    return itself or condition is not None and bool(re.search("nan|inf|finite", ast.unparse(condition).lower()))
 
 
 def _says(statement: ast.stmt) -> bool:

@@ -148,7 +148,7 @@ def _without_case(item: Item) -> str:
     """What was seen, without the line that does not run, which is told once; one error is the same in every case."""
     if item.outcome is Outcome.RAISED and item.case is not None:
         return item.told.rpartition("\n")[0]
-    told = replace(item, words=item.words.removesuffix(item.unreached.told).rstrip()) if item.unreached else item
+    told = replace(item, words=item.words.replace(item.unreached.told, "").strip()) if item.unreached else item
     return told.told
 
 
@@ -189,6 +189,6 @@ def read_again(about: Guide, text: str = "") -> Note:
 
 def legend() -> str:
     """The meaning of the characters of an error picture."""
-    return _("size of the error: {right} none, {between} more and more, {large} as large as the value").format(
+    return _("size of the error: {right} none, {between} growing, {large} as large as the value").format(
         right=SHADES[0], between="".join(SHADES[1:-1]), large=SHADES[-1]
     )

@@ -195,21 +195,26 @@ def _factor_in_words(unit: float, seen: Observation, n: int) -> str:
         return ""
     with suppress(Failed, StudentError):
         fewer = _slope(seen, "slope of two layers fewer")
+        if not np.isfinite(fewer):
+            return ""
         if not is_close(fewer, unit):
             text = _(
                 "With {n} layers your slope is {unit:.4g} times the right one, with {m} layers {fewer:.4g} times, for "
                 "any norms: does the divisor, which depends on the layer numbers alone, come out right?"
             )
             return text.format(n=n, unit=unit, m=n - 2, fewer=fewer)
-    text = _(
-        "Your slope is {unit:.4g} times the right one, for any norms and any number of layers: another logarithm, a "
-        "square or a root in the wrong place gives such a factor."
-    )
-    return text.format(unit=unit)
+        text = _(
+            "Your slope is {unit:.4g} times the right one, for any norms and any number of layers: another logarithm, "
+            "a square or a root in the wrong place gives such a factor."
+        )
+        return text.format(unit=unit)
+    return ""
 
 
 def _of_ten_times(got: float, higher: float) -> str:
     """What the slope shows that comes of norms ten times as large."""
+    if not np.isfinite((got, higher)).all():
+        return ""
     if got and is_close(higher, 10 * got):
         return _("Norms ten times as large make your slope ten times as large: is it the slope of their logarithms?")
     if abs(higher - got) <= 1e-6 * max(1.0, abs(got)):

@@ -307,7 +307,7 @@ def _have_moved(seen: Observation) -> bool:
 
 @batch_norm_inference.check(points=0.5, on="batches")
 def test_backward_of_prediction(case: Batches, seen: Observation, expected: Observation) -> None:
-    """In inference mode, backward is the derivative of that forward, and sets the gradients of gamma and beta, too."""
+    """In inference mode, backward is the derivative of the inference forward, for gamma and beta, too."""
     seen["y of backward"]  # told, if it raised
     _require_own_rows(case, seen)
     candidates = [expected, *_own_gradients(case, seen)]

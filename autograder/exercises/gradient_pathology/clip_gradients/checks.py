@@ -188,7 +188,7 @@ def test_scales_all_alike(case: Clipping, seen: Observation, expected: Observati
             if is_close(one, other**2) or is_close(other, one**2):
                 text = _(
                     "{first} is multiplied by {factor:.6g}, but {name} by {other:.6g}: one is the square of the other, "
-                    "as where an array is scaled twice."
+                    "as happens when an array is scaled twice."
                 )
             if name in left:
                 text = _("Nothing was done to {left}, but {first} is multiplied by {factor:.6g}.")
@@ -227,8 +227,8 @@ def test_every_layer(case: Clipping, seen: Observation, expected: Observation) -
 
     def words() -> str:
         return _(
-            "If the same arrays are the gradients of Linear layers, the answer is another one: what does your code do "
-            "with a layer that has no gradients, and with gamma and beta?"
+            "Put into Linear layers, the same gradients give a different answer: what does your code do with a layer "
+            "that has no gradients, and with gamma and beta?"
         )
 
     _require_as_in_the_other(case, seen, expected, words)

@@ -112,9 +112,10 @@ def _require_descent(run: Run) -> None:
             if rest > TOLERANCE:
                 run.fail(_("In step {step}, {name} does not move in the direction of its gradient."), **about)
             if factor == 0:
-                moving = [name for name, one in zip(run.seen["parameters"][run.built], factors, strict=True) if one]
+                moved = np.isfinite(factors) & (factors != 0)
+                moving = [name for name, one in zip(run.seen["parameters"][run.built], moved, strict=True) if one]
                 if 0 < len(moving) <= MOST_LISTED:
-                    text = _("In step {step} only {moving} move; {name} stays as it was.")
+                    text = _("In step {step}, only {moving} changed; {name} stayed as it was.")
                     run.fail(text, **about, moving=", ".join(moving))
                 run.fail(_("In step {step}, {name} stays as it was."), **about)
             if factor < 0:
