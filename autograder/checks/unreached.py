@@ -35,8 +35,6 @@ MOST_BLOCKS = 50
 IDLE = (ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Pass, ast.Assert, ast.Global, ast.Nonlocal)
 """Statements that may well never run: what is for bad input only, say."""
 
-LOOPS = (ast.For, ast.While)
-
 NEVER, ALWAYS, NO_ROUNDS = "never", "always", "no rounds"
 RENAMED, ONE_ROUND, WITH_NAN = "renamed", "one round", "with NaN"
 RUNS = (RENAMED, ONE_ROUND, WITH_NAN)
@@ -301,12 +299,8 @@ def _in(body: Sequence[ast.stmt], made: dict[str, int]) -> Iterator[_Block]:
 
 def _returns_at_once(loop: ast.For) -> bool:
     """Whether a loop does something, and ends with a `return`, in its first round."""
-    inside = [node for statement in loop.body for node in ast.walk(statement)]
-    return (
-        len(loop.body) > 1
-        and isinstance(loop.body[-1], ast.Return)
-        and not any(isinstance(node, ast.Continue) for node in inside)
-    )
+    ends = len(loop.body) > 1 and isinstance(loop.body[-1], ast.Return)
+    return ends and not any(isinstance(node, ast.Continue) for node in _inside(loop))
 
 
 def _renamed(function: ast.FunctionDef) -> Iterator[_Block]:
@@ -324,31 +318,19 @@ def _renamed(function: ast.FunctionDef) -> Iterator[_Block]:
 
 def _is_read(name: str, made: ast.stmt, own: set[ast.AST], loop: ast.For, function: ast.FunctionDef) -> bool:
     """Whether the value that the statement `made` in `loop` gives to `name` may be read by another one."""
-    last = made.end_lineno or made.lineno
-    again = {
-        node
-        for inner in _inside(loop)
-        if isinstance(inner, LOOPS) and made in _inside(inner)
-        for node in _inside(inner)
-    }
-    of_others = {
-        node
-        for other in ast.walk(function)
-        if other is not loop and isinstance(other, (ast.For, ast.comprehension)) and name in _names(other.target)
-        for node in _scope(other, function)
-    }
+    last, within = made.end_lineno or made.lineno, set(_inside(loop))
+    loops = [inner for inner in within if isinstance(inner, (ast.For, ast.While)) and made in _inside(inner)]
+    again = {node for inner in loops for node in _inside(inner)}
+    others = [other for other in ast.walk(function) if other is not loop and name in _bound(other)]
+    of_others = {node for other in others for node in ast.walk(other)}
     read = [node for node in _reads(name, function) if node not in own]
-    within = set(_inside(loop))
     return any(node in again or node.lineno > last and (node in within or node not in of_others) for node in read)
 
 
-def _scope(binder: ast.For | ast.comprehension, function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """All nodes in which a loop, or the one comprehension that it is a part of, gives its variables their values."""
-    if isinstance(binder, ast.For):
-        return ast.walk(binder)
-    return (
-        node for whole in ast.walk(function) if binder in getattr(whole, "generators", ()) for node in ast.walk(whole)
-    )
+def _bound(node: ast.AST) -> set[str]:
+    """The variables of a loop or a comprehension."""
+    targets = [node.target] if isinstance(node, ast.For) else [one.target for one in getattr(node, "generators", ())]
+    return {name for target in targets for name in _names(target)}
 
 
 def _inside(loop: ast.AST) -> list[ast.AST]:
