@@ -219,6 +219,9 @@ class Diagnosis:
 
         Where one of the two does not depart from the reference, the student shows the other; what comes of both at
         once, in places where both depart, is not known, but an exception is that of one of them.
+
+        Args:
+            everything: whether nothing that was observed may be left unexplained.
         """
         places = self._departs
         own_places = self._agrees & telling
